@@ -1,0 +1,40 @@
+"""Exact double depth maps of a mesh: where every pixel's ray first enters it and where it last exits."""
+
+from .camera import Camera
+from .depth_maps import DepthMaps
+from .errors import (
+    CameraError,
+    ContextClosedError,
+    ContextError,
+    DatasetError,
+    DDepthError,
+    DeviceMemoryError,
+    MeshError,
+    OutputError,
+    RequestError,
+    ShaderError,
+)
+from .mesh import Mesh
+from .mesh_files import load_mesh
+from .renderer import DepthRenderer, double_depth
+from .scene import Scene
+
+__all__ = [
+    "Camera",
+    "CameraError",
+    "ContextClosedError",
+    "ContextError",
+    "DDepthError",
+    "DatasetError",
+    "DepthMaps",
+    "DepthRenderer",
+    "DeviceMemoryError",
+    "Mesh",
+    "MeshError",
+    "OutputError",
+    "RequestError",
+    "Scene",
+    "ShaderError",
+    "double_depth",
+    "load_mesh",
+]

@@ -1,0 +1,409 @@
+"""Camera: intrinsics, pose and the exact ray of every pixel.
+
+Frames and pixels (docs/conventions.md): the camera frame is OpenCV's (x right, y down, z forward); row 0 is the
+top row; pixel (row r, column c) is sampled at its centre, image coordinates (c + 0.5, r + 0.5).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pyrr import matrix44
+
+from .errors import CameraError
+
+__all__ = ["Camera", "Frame"]
+
+Float64Array = npt.NDArray[np.float64]
+Frame = Literal["world", "camera"]
+
+# How far from orthonormal a rotation may be: rounding of float32 and of text files passes, a scale does not.
+ROTATION_TOLERANCE = 1e-4
+GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
+
+# OpenGL's camera frame (x right, y up, z backward) to and from OpenCV's.
+_FLIP_YZ = np.diag([1.0, -1.0, -1.0, 1.0])
+
+
+class HasBounds(Protocol):
+    """Anything with an axis-aligned bounding box, such as a Mesh."""
+
+    @property
+    def bounds(self) -> Float64Array:
+        """(2, 3): smallest and largest corner, world frame."""
+
+
+def _numbers(name: str, value: Any, *shapes: tuple[int, ...]) -> Float64Array:
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CameraError(f"{name} must be numbers of shape {shapes[0]}, not {value!r:.80}") from None
+    if array.shape not in shapes:
+        wanted = " or ".join(map(str, shapes))
+        raise CameraError(f"{name} must have shape {wanted}, not {array.shape}")
+    if not np.isfinite(array).all():
+        raise CameraError(f"{name} holds NaN or infinity: {array.tolist()}")
+    return array
+
+
+def _image_size(width: Any, height: Any) -> tuple[int, int]:
+    sizes = []
+    for name, value in (("width", width), ("height", height)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise CameraError(f"{name} must be a whole number of pixels, at least 1, not {value!r}")
+        sizes.append(int(value))
+    return sizes[0], sizes[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A perspective or orthographic camera. Prefer the constructors `look_at`, `from_intrinsics`, ...
+
+    Attributes:
+        K: (3, 3) float64. Perspective: image = K (X/Z, Y/Z, 1), focal lengths in pixels. Orthographic:
+            image = K (X, Y, 1), K[0, 0] and K[1, 1] in pixels per mesh unit. Upper triangular; image
+            coordinates have pixel centres at (column + 0.5, row + 0.5).
+        camera_from_world: (4, 4) float64, rotation and translation.
+        width, height: image size in pixels.
+        is_orthographic: whether rays are parallel, starting on the plane z = 0 of the camera frame.
+
+    Raises:
+        CameraError: naming the value that cannot be used.
+    """
+
+    K: Float64Array
+    camera_from_world: Float64Array
+    width: int
+    height: int
+    is_orthographic: bool = False
+
+    def __post_init__(self) -> None:
+        width, height = _image_size(self.width, self.height)
+        K = _numbers("K", self.K, (3, 3))
+        if (K[2] != (0.0, 0.0, 1.0)).any() or K[1, 0] != 0.0:
+            raise CameraError(f"K must be upper triangular with last row (0, 0, 1), not {K.tolist()}")
+        if not (K[0, 0] > 0.0 and K[1, 1] > 0.0):
+            raise CameraError(
+                f"K is singular or mirrors: focal lengths must be positive, not ({K[0, 0]:g}, {K[1, 1]:g}); "
+                "for a camera frame with y up use Camera.from_opengl"
+            )
+        pose = _numbers("camera_from_world", self.camera_from_world, (4, 4), (3, 4))
+        if pose.shape == (4, 4) and (pose[3] != (0.0, 0.0, 0.0, 1.0)).any():
+            raise CameraError(
+                f"camera_from_world must have last row (0, 0, 0, 1), not {pose[3].tolist()}; "
+                "is it transposed, as pyrr's and glm's matrices are?"
+            )
+        pose = np.vstack([pose[:3], (0.0, 0.0, 0.0, 1.0)])
+        rotation = pose[:3, :3]
+        deviation = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+        if deviation > ROTATION_TOLERANCE or np.linalg.det(rotation) < 0.0:
+            raise CameraError(
+                "camera_from_world must be a rotation and a translation: its 3x3 part is off by "
+                f"{deviation:.2g} (determinant {np.linalg.det(rotation):.3g}); put scales into the mesh"
+            )
+        for name, value in (("K", K), ("camera_from_world", pose), ("width", width), ("height", height)):
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            object.__setattr__(self, name, value)
+
+    # Constructors
+
+    @classmethod
+    def look_at(
+        cls,
+        eye: npt.ArrayLike,
+        target: npt.ArrayLike,
+        up: npt.ArrayLike = (0.0, 0.0, 1.0),
+        fov_y_deg: float = 40.0,
+        width: int = 512,
+        height: int = 512,
+    ) -> Camera:
+        """A perspective camera at `eye` that has `target` in the middle of its image.
+
+        Args:
+            eye, target, up: (3,) world frame; `up` points to the image's upper edge.
+            fov_y_deg: angle between the image's upper and lower edge, in degrees, between 0 and 180.
+            width, height: image size in pixels; pixels are square.
+
+        Raises:
+            CameraError: eye and target coincide, up is parallel to the view, or a value is not finite.
+        """
+        width, height = _image_size(width, height)
+        fov_y = _numbers("fov_y_deg", fov_y_deg, ())
+        if not 0.0 < fov_y < 180.0:
+            raise CameraError(f"fov_y_deg must lie between 0 and 180 degrees, not {fov_y_deg}")
+        focal = height / 2.0 / math.tan(math.radians(float(fov_y)) / 2.0)
+        K = [[focal, 0.0, width / 2.0], [0.0, focal, height / 2.0], [0.0, 0.0, 1.0]]
+        return cls(np.array(K), _look_at_pose(eye, target, up), width, height)
+
+    @classmethod
+    def from_intrinsics(
+        cls,
+        K: npt.ArrayLike,
+        camera_from_world: npt.ArrayLike,
+        width: int,
+        height: int,
+        pixel_center: float = 0.5,
+    ) -> Camera:
+        """A perspective camera from its intrinsic matrix, skew and off-centre principal point included.
+
+        Args:
+            K: (3, 3) in pixels.
+            camera_from_world: (4, 4) or (3, 4), to the OpenCV camera frame.
+            width, height: image size in pixels.
+            pixel_center: image coordinate of the first pixel's centre in K's own convention: 0.5 for
+                COLMAP, nerfstudio and OpenGL, 0.0 for OpenCV, BOP and Open3D.
+        """
+        if pixel_center not in (0.0, 0.5):
+            raise CameraError(f"pixel_center must be 0.0 or 0.5, not {pixel_center!r}")
+        shifted = _numbers("K", K, (3, 3))
+        shifted[:2, 2] += 0.5 - pixel_center
+        return cls(shifted, np.asarray(camera_from_world), width, height)
+
+    @classmethod
+    def orthographic(
+        cls, extent: npt.ArrayLike, camera_from_world: npt.ArrayLike, width: int, height: int
+    ) -> Camera:
+        """A camera with parallel rays, centred on the camera frame's z axis.
+
+        Args:
+            extent: (width, height) of the image in mesh units; one number for the width with square pixels.
+            camera_from_world: (4, 4) or (3, 4), to the OpenCV camera frame; rays start at its plane z = 0.
+            width, height: image size in pixels.
+        """
+        width, height = _image_size(width, height)
+        given = _numbers("extent", extent, (2,), ())
+        extent_x, extent_y = given if given.shape else (float(given), float(given) * height / width)
+        if not (extent_x > 0.0 and extent_y > 0.0):
+            raise CameraError(f"extent must be positive mesh units, not {given.tolist()}")
+        K = [[width / extent_x, 0.0, width / 2.0], [0.0, height / extent_y, height / 2.0], [0.0, 0.0, 1.0]]
+        return cls(np.array(K), np.asarray(camera_from_world), width, height, is_orthographic=True)
+
+    @classmethod
+    def from_opengl(
+        cls, intrinsics: npt.ArrayLike, world_from_camera: npt.ArrayLike, width: int, height: int
+    ) -> Camera:
+        """A camera given as OpenGL and Blender give it: y up, looking down -z.
+
+        Args:
+            intrinsics: (3, 3) intrinsic matrix K in pixels with pixel centres at 0.5, or (4, 4) OpenGL
+                projection matrix, perspective or orthographic, that multiplies column vectors (pyrr's and
+                glm's are its transpose). Its near and far planes are ignored.
+            world_from_camera: (4, 4) or (3, 4) pose of the camera (Blender's ``matrix_world``).
+            width, height: image size in pixels.
+        """
+        width, height = _image_size(width, height)
+        given = _numbers("intrinsics", intrinsics, (3, 3), (4, 4))
+        pose = _numbers("world_from_camera", world_from_camera, (4, 4), (3, 4))
+        pose = np.vstack([pose[:3], (0.0, 0.0, 0.0, 1.0)]) if pose.shape == (3, 4) else pose
+        if abs(np.linalg.det(pose[:3, :3])) < 1e-12:
+            raise CameraError(f"world_from_camera is singular: {pose.tolist()}")
+        camera_from_world = np.linalg.inv(pose @ _FLIP_YZ)
+        camera_from_world[3] = (0.0, 0.0, 0.0, 1.0)
+        if given.shape == (3, 3):
+            return cls(given, camera_from_world, width, height)
+        K, is_orthographic = _intrinsics_from_projection(given, width, height)
+        return cls(K, camera_from_world, width, height, is_orthographic)
+
+    @classmethod
+    def orbit(
+        cls,
+        mesh: HasBounds,
+        views: int = 24,
+        width: int = 512,
+        height: int = 512,
+        seed: int = 0,
+        fov_y_deg: float = 40.0,
+    ) -> list[Camera]:
+        """Perspective cameras evenly spread over a sphere around the mesh, each with all of it in view.
+
+        The directions are a Fibonacci lattice turned about the z axis by an angle drawn from `seed`
+        (Swinbank and Purser, "Fibonacci grids", 2006). The same arguments give the same cameras.
+
+        Args:
+            mesh: a Mesh, or anything with `bounds`.
+            views: how many cameras.
+            width, height: image size in pixels.
+            seed: of the turn.
+            fov_y_deg: vertical field of view in degrees.
+        """
+        if isinstance(views, bool) or not isinstance(views, (int, np.integer)) or views < 1:
+            raise CameraError(f"views must be a whole number, at least 1, not {views!r}")
+        low, high = np.asarray(mesh.bounds, dtype=np.float64)
+        centre = (low + high) / 2.0
+        radius = float(np.linalg.norm(high - low)) / 2.0
+        width, height = _image_size(width, height)
+        half_angle = math.radians(fov_y_deg) / 2.0
+        narrower = min(half_angle, math.atan(math.tan(half_angle) * width / height))
+        reach = 1.05 * radius / math.sin(narrower)
+        turn = np.random.default_rng(seed).uniform(0.0, 2.0 * math.pi)
+        cameras = []
+        for view in range(views):
+            # A third of a step from the pole: a single view then looks down a little, as a person would.
+            z = 1.0 - 2.0 * (view + 0.33) / views
+            ring, angle = math.sqrt(1.0 - z * z), turn + view * GOLDEN_ANGLE
+            direction = np.array([ring * math.cos(angle), ring * math.sin(angle), z])
+            up = (0.0, 0.0, 1.0) if abs(z) < 0.999 else (0.0, 1.0, 0.0)
+            cameras.append(
+                cls.look_at(centre + reach * direction, centre, up, fov_y_deg, width, height)
+            )
+        return cameras
+
+    # Geometry
+
+    @property
+    def world_from_camera(self) -> Float64Array:
+        """(4, 4) float64: the inverse of `camera_from_world`."""
+        inverse = np.linalg.inv(self.camera_from_world)
+        inverse[3] = (0.0, 0.0, 0.0, 1.0)
+        return inverse
+
+    @property
+    def centre(self) -> Float64Array:
+        """(3,) float64, world frame: the origin of the camera frame."""
+        return self.world_from_camera[:3, 3].copy()
+
+    @property
+    def image_from_camera(self) -> Float64Array:
+        """(3, 4) float64: homogeneous camera point to homogeneous image point (u w, v w, w)."""
+        matrix = np.zeros((3, 4))
+        if self.is_orthographic:
+            matrix[:, :2], matrix[:, 3] = self.K[:, :2], self.K[:, 2]
+        else:
+            matrix[:, :3] = self.K
+        return matrix
+
+    def projection(self, depth_row: npt.ArrayLike) -> Float64Array:
+        """The whole projection as one matrix: homogeneous camera point to clip space.
+
+        Clip y grows with the image row, so that row 0 of what OpenGL reads back is the top row. This is
+        the one place where the image is turned over; it makes counter-clockwise faces clockwise on screen.
+
+        Args:
+            depth_row: (4,) what gives clip z; its scale is the engine's choice.
+
+        Returns:
+            (4, 4) float64.
+        """
+        u, v, w = self.image_from_camera
+        return np.array([2.0 / self.width * u - w, 2.0 / self.height * v - w, np.asarray(depth_row), w])
+
+    def project(self, points: npt.ArrayLike, frame: Frame = "world") -> tuple[Float64Array, Float64Array]:
+        """Image coordinates and depth of points.
+
+        Args:
+            points: (..., 3) in `frame`.
+            frame: "world" or "camera".
+
+        Returns:
+            (..., 2) image coordinates (column, row), pixel centres at halves, and (...) depth, both float64.
+            For a perspective camera, image coordinates are meaningful where depth > 0.
+        """
+        given = np.asarray(points, dtype=np.float64)
+        if _frame(frame) == "world":
+            given = given @ self.camera_from_world[:3, :3].T + self.camera_from_world[:3, 3]
+        image = given @ self.image_from_camera[:, :3].T + self.image_from_camera[:, 3]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return image[..., :2] / image[..., 2:], given[..., 2]
+
+    def unproject(self, pixels: npt.ArrayLike, depth: npt.ArrayLike, frame: Frame = "world") -> Float64Array:
+        """Points at given image coordinates and depths; the inverse of `project`.
+
+        Args:
+            pixels: (..., 2) image coordinates (column, row), pixel centres at halves.
+            depth: (...) z-depth in mesh units.
+            frame: of the result, "world" or "camera".
+
+        Returns:
+            (..., 3) float64.
+        """
+        z = np.asarray(depth, dtype=np.float64)
+        image = np.asarray(pixels, dtype=np.float64)
+        y = (image[..., 1] - self.K[1, 2]) / self.K[1, 1]
+        x = (image[..., 0] - self.K[0, 2] - self.K[0, 1] * y) / self.K[0, 0]
+        scale = np.ones_like(z) if self.is_orthographic else z
+        points = np.stack(np.broadcast_arrays(x * scale, y * scale, z), axis=-1)
+        if _frame(frame) == "camera":
+            return points
+        pose = self.world_from_camera
+        return points @ pose[:3, :3].T + pose[:3, 3]
+
+    def pixel_centres(self) -> Float64Array:
+        """(H, W, 2) float64 image coordinates (column + 0.5, row + 0.5) of every pixel centre."""
+        columns, rows = np.arange(self.width) + 0.5, np.arange(self.height) + 0.5
+        return np.stack(np.meshgrid(columns, rows), axis=-1)
+
+    def rays(self, frame: Frame = "world") -> tuple[Float64Array, Float64Array]:
+        """The ray of every pixel centre.
+
+        Returns:
+            (H, W, 3) origins and (H, W, 3) unit directions, float64, in `frame`.
+        """
+        centres = self.pixel_centres()
+        start = np.zeros(centres.shape[:2])
+        origins = self.unproject(centres, start, "camera")
+        directions = self.unproject(centres, start + 1.0, "camera") - origins
+        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+        if _frame(frame) == "camera":
+            return origins, directions
+        pose = self.world_from_camera
+        return origins @ pose[:3, :3].T + pose[:3, 3], directions @ pose[:3, :3].T
+
+    def distance_per_depth(self) -> Float64Array:
+        """(H, W) float64: what depth is multiplied by to give the distance along the pixel's ray."""
+        if self.is_orthographic:
+            return np.ones((self.height, self.width))
+        points = self.unproject(self.pixel_centres(), np.ones((self.height, self.width)), "camera")
+        return np.asarray(np.sqrt((points * points).sum(axis=-1)))
+
+
+def _frame(frame: str) -> str:
+    if frame not in ("world", "camera"):
+        raise CameraError(f"frame must be 'world' or 'camera', not {frame!r}")
+    return frame
+
+
+def _look_at_pose(eye: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike) -> Float64Array:
+    eye, target, up = (_numbers(n, v, (3,)) for n, v in (("eye", eye), ("target", target), ("up", up)))
+    view = target - eye
+    length = float(np.linalg.norm(view))
+    if length <= 1e-14 * max(float(np.abs(eye).max()), float(np.abs(target).max())):
+        raise CameraError(f"eye and target coincide at {eye.tolist()}; move one of them")
+    # The sine of the angle between them; below this, rounding decides which way is up.
+    sine = np.linalg.norm(np.cross(view / length, up / max(float(np.linalg.norm(up)), 1e-300)))
+    if sine < 1e-9:
+        raise CameraError(f"up {up.tolist()} is zero or parallel to the view from eye to target; choose another up")
+    # At the origin: pyrr would add the eye to differences that a far-away eye makes inexact.
+    rotation = _FLIP_YZ @ matrix44.create_look_at(np.zeros(3), view / length, up, dtype=np.float64).T
+    pose = rotation.copy()
+    pose[:3, 3] = -rotation[:3, :3] @ eye
+    return pose
+
+
+def _intrinsics_from_projection(
+    matrix: Float64Array, width: int, height: int
+) -> tuple[Float64Array, bool]:
+    """K of an OpenGL projection matrix (column vectors), and whether it is orthographic."""
+    is_orthographic = matrix[3, 3] != 0.0
+    expected = (0.0, 0.0, 0.0, 1.0) if is_orthographic else (0.0, 0.0, -1.0, 0.0)
+    offset = 3 if is_orthographic else 2
+    off_limits = [(0, 5 - offset), (1, 5 - offset), (1, 0)]
+    if (matrix[3] != expected).any() or any(matrix[place] != 0.0 for place in off_limits):
+        raise CameraError(
+            f"intrinsics is not an OpenGL projection matrix of column vectors: {matrix.tolist()}; "
+            "transpose the ones of pyrr and glm"
+        )
+    # u = (1 + x_ndc) W / 2 and v = (1 - y_ndc) H / 2; OpenGL's y and z are minus ours.
+    sign = 1.0 if is_orthographic else -1.0
+    K = np.array(
+        [
+            [matrix[0, 0] * width / 2, -matrix[0, 1] * width / 2, (1 + sign * matrix[0, offset]) * width / 2],
+            [0.0, matrix[1, 1] * height / 2, (1 - sign * matrix[1, offset]) * height / 2],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+    return K, bool(is_orthographic)

@@ -1,0 +1,143 @@
+"""DepthMaps: the two sheets of one image, in depth and in distance, as point clouds and as a mould."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .camera import Camera, Frame
+from .errors import RequestError
+from .mesh import Mesh
+from .mould import stitch
+
+__all__ = ["DepthMaps", "SheetPair", "SheetPoints"]
+
+Float32Array = npt.NDArray[np.float32]
+
+
+class SheetPair(NamedTuple):
+    """Two (H, W) float32 arrays, one a sheet."""
+
+    entry: Float32Array
+    exit: Float32Array
+
+
+class SheetPoints(NamedTuple):
+    """Two (N, 3) clouds of points; row i of both lies on the ray of the same pixel."""
+
+    front: npt.NDArray[Any]
+    back: npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class DepthMaps:
+    """The double depth map of one image.
+
+    Row 0 is the top row; a pixel is sampled at its centre; NaN is a miss. *Depth* is the z of the camera
+    frame, *distance* is along the ray from the camera centre; both are in mesh units.
+
+    Attributes:
+        entry: (H, W) float32, depth where the ray first enters.
+        exit: (H, W) float32, depth where the ray last exits.
+        camera: the Camera of the image.
+    """
+
+    entry: Float32Array
+    exit: Float32Array
+    camera: Camera
+    _entry_face: npt.NDArray[np.int64] | None = None
+    _exit_face: npt.NDArray[np.int64] | None = None
+
+    @property
+    def entry_face(self) -> npt.NDArray[np.int64]:
+        """(H, W) int64 index of the face entered, -1 where none; needs ``attributes=("face",)``."""
+        return self._face(self._entry_face, "entry_face")
+
+    @property
+    def exit_face(self) -> npt.NDArray[np.int64]:
+        """(H, W) int64 index of the face left, -1 where none; needs ``attributes=("face",)``."""
+        return self._face(self._exit_face, "exit_face")
+
+    @property
+    def has_faces(self) -> bool:
+        """Whether `entry_face` and `exit_face` are there."""
+        return self._entry_face is not None
+
+    @staticmethod
+    def _face(faces: npt.NDArray[np.int64] | None, name: str) -> npt.NDArray[np.int64]:
+        if faces is None:
+            raise RequestError(f'{name} was not asked for; render with attributes=("face",)')
+        return faces
+
+    @cached_property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """(H, W) bool: both entry and exit exist."""
+        return ~(np.isnan(self.entry) | np.isnan(self.exit))
+
+    @property
+    def entry_distance(self) -> Float32Array:
+        """(H, W) float32: entry along the ray."""
+        return self._along_ray(self.entry)
+
+    @property
+    def exit_distance(self) -> Float32Array:
+        """(H, W) float32: exit along the ray."""
+        return self._along_ray(self.exit)
+
+    @property
+    def thickness(self) -> Float32Array:
+        """(H, W) float32: exit minus entry along the ray, NaN outside `mask`.
+
+        It is the outer thickness: cavities and gaps in between count as well.
+        """
+        # In float64: the difference of two float32 distances would lose what a thin sheet is about.
+        return self._along_ray(self.exit.astype(np.float64) - self.entry)
+
+    def _along_ray(self, depth: npt.NDArray[Any]) -> Float32Array:
+        return (depth * self.camera.distance_per_depth()).astype(np.float32)
+
+    def filled(self, value: float) -> SheetPair:
+        """Copies of entry and exit with `value` in place of NaN."""
+        fill = np.float32(value)
+        return SheetPair(
+            np.where(np.isnan(self.entry), fill, self.entry), np.where(np.isnan(self.exit), fill, self.exit)
+        )
+
+    def points(self, frame: Frame = "world", dtype: npt.DTypeLike = np.float32) -> SheetPoints:
+        """The two point clouds of the mould, over the pixels of `mask` in row-major order.
+
+        Args:
+            frame: "world" or "camera".
+            dtype: of the result. A mesh far from the world's origin needs float64 in the world frame:
+                float32 holds 5e6 only to half a unit.
+
+        Returns:
+            (front, back), each (N, 3) of `dtype`.
+        """
+        pixels = self.camera.pixel_centres()[self.mask]
+        front, back = (
+            np.ascontiguousarray(self.camera.unproject(pixels, sheet[self.mask], frame), dtype=dtype)
+            for sheet in (self.entry, self.exit)
+        )
+        return SheetPoints(front, back)
+
+    def to_mesh(self, jump: float = 10.0) -> Mesh:
+        """The mould: both sheets as one closed, outward-oriented Mesh in the world frame.
+
+        Neighbouring pixels of `mask` are joined into triangles in both sheets; wherever they are not joined
+        (the object's silhouette, an image border, a depth jump) a wall along the rays closes the mould.
+
+        Args:
+            jump: two neighbouring pixels are not joined where their depths, in either sheet, differ by more
+                than this many pixel footprints (the size of a pixel at the nearer of the two depths).
+
+        Raises:
+            MeshError: no three neighbouring pixels can be joined.
+        """
+        vertices, faces = stitch(self.camera, self.entry, self.exit, self.mask, jump)
+        return Mesh(vertices, faces, name="mould")
+

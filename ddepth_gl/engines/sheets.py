@@ -1,0 +1,40 @@
+"""What is asked of an engine, and the buffers it gives: the interface that every engine serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["SheetBuffers", "SheetRequest"]
+
+
+@dataclass(frozen=True)
+class SheetRequest:
+    """How the two sheets are to be rendered.
+
+    Attributes:
+        oriented: entry from front faces and exit from back faces; else both from faces of either side.
+        faces: whether the face indices of both sheets are wanted.
+        crop: keep crossings with crop[0] <= depth <= crop[1], mesh units; None keeps all.
+    """
+
+    oriented: bool = True
+    faces: bool = False
+    crop: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class SheetBuffers:
+    """The two sheets, row 0 at the top.
+
+    Attributes:
+        entry, exit: (H, W) float32 depth, mesh units, NaN where there is none.
+        entry_face, exit_face: (H, W) int32, undefined where the depth is NaN; None unless asked for.
+    """
+
+    entry: npt.NDArray[np.float32]
+    exit: npt.NDArray[np.float32]
+    entry_face: npt.NDArray[np.int32] | None = None
+    exit_face: npt.NDArray[np.int32] | None = None

@@ -1,0 +1,316 @@
+"""DepthRenderer: who owns what on the GPU, and in which order things happen."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+
+from .camera import Camera
+from .context import GLContext
+from .depth_maps import DepthMaps
+from .engines.raster import PendingSheets, RasterEngine
+from .engines.sheets import SheetBuffers, SheetRequest
+from .errors import CameraError, ContextError, MeshError, RequestError
+from .mesh import Mesh
+from .mesh_files import load_mesh
+from .scene import Scene
+
+__all__ = ["DepthRenderer", "RendererInfo", "Surfaces", "double_depth"]
+
+Surfaces = Literal["oriented", "any"]
+ENGINES = ("auto", "raster")
+ATTRIBUTES = ("face",)
+
+# Images drawn ahead of the one being read: enough to keep the device busy, and no more memory than needed.
+_IMAGES_AHEAD = 1
+
+
+@dataclass(frozen=True)
+class RendererInfo:
+    """Where a renderer renders.
+
+    Attributes:
+        vendor, renderer, gl_version: what the driver says of itself.
+        engine: the engine in use.
+        is_software: whether a processor does the rendering.
+        device_index: EGL index of the device.
+        pci_address, cuda_index: of the device, where it has them.
+        max_image_size: the largest width and height of an image.
+    """
+
+    vendor: str
+    renderer: str
+    gl_version: str
+    engine: str
+    is_software: bool
+    device_index: int
+    pci_address: str | None
+    cuda_index: int | None
+    max_image_size: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as a plain dict, for JSON."""
+        return asdict(self)
+
+
+class DepthRenderer:
+    """Renders double depth maps on one device; the only owner of GL state. A context manager.
+
+    It serves the thread that made it. Several renderers may live in one process, and their calls may
+    interleave.
+
+    Args:
+        engine: "raster", or "auto" for the fastest one that the device has.
+        device: an EGL index, "cuda:0", a PCI address, "gpu", "software" or "auto"; None takes the environment
+            variable DDEPTH_DEVICE, else GPUs come first and Mesa's software rasterizer last.
+        require_gpu: refuse a software rasterizer.
+
+    Raises:
+        ContextError: no device serves; the message says what was tried and what mends it.
+    """
+
+    def __init__(
+        self, engine: str = "auto", device: int | str | None = None, *, require_gpu: bool = False
+    ) -> None:
+        if engine not in ENGINES:
+            raise RequestError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+        self._context = GLContext(device, require_gpu=require_gpu)
+        self._engine = RasterEngine(self._context)
+        self._scenes: weakref.WeakSet[Scene] = weakref.WeakSet()
+
+    @property
+    def info(self) -> RendererInfo:
+        """Vendor, renderer, GL version, engine and device."""
+        self._context.check_usable()
+        context = self._context
+        return RendererInfo(
+            context.vendor,
+            context.renderer,
+            context.gl_version,
+            self._engine.name,
+            context.is_software,
+            context.device.index,
+            context.device.pci_address,
+            context.device.cuda_index,
+            context.max_image_size,
+        )
+
+    def upload(self, mesh: Mesh) -> Scene:
+        """Puts a mesh on the GPU, once for any number of images.
+
+        Raises:
+            MeshError: `mesh` is not a Mesh.
+            DeviceMemoryError: it does not fit.
+        """
+        if not isinstance(mesh, Mesh):
+            raise MeshError(
+                f"upload takes a Mesh, not {type(mesh).__name__}; use load_mesh(path) or Mesh(vertices, faces)"
+            )
+        with self._context:
+            scene = Scene(self._context, mesh)
+        self._scenes.add(scene)
+        return scene
+
+    def entry_exit(
+        self,
+        scene: Scene,
+        camera: Camera,
+        *,
+        surfaces: Surfaces = "oriented",
+        near: float | None = None,
+        far: float | None = None,
+        attributes: Iterable[str] = (),
+    ) -> DepthMaps:
+        """The double depth map of one image.
+
+        Args:
+            scene: from this renderer's `upload`.
+            camera: a Camera.
+            surfaces: "oriented": entry is the nearest front face, exit the farthest back face, right for
+                closed meshes that are wound outwards. "any": nearest and farthest face of either side, for
+                scans with holes, sheets and mixed winding.
+            near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
+            attributes: "face" adds the face indices of both sheets.
+
+        Returns:
+            DepthMaps, whose arrays belong to the caller.
+
+        Raises:
+            CameraError: the image is larger than the device allows.
+            ContextClosedError: the renderer is closed or the scene released.
+            DeviceMemoryError: the images do not fit.
+        """
+        request = _request(surfaces, near, far, attributes)
+        with self._context:
+            pending = self._submit(scene, camera, request)
+            return self._collect(pending, camera)
+
+    def entry_exit_many(
+        self,
+        scene: Scene,
+        cameras: Iterable[Camera],
+        *,
+        surfaces: Surfaces = "oriented",
+        near: float | None = None,
+        far: float | None = None,
+        attributes: Iterable[str] = (),
+    ) -> Iterator[DepthMaps]:
+        """The double depth maps of many images, in order; the same as a loop over `entry_exit`.
+
+        The next image is drawn while the last one is read back. Cameras may differ in size and kind, and
+        other calls may be made between images. Arguments and errors are those of `entry_exit`.
+        """
+        request = _request(surfaces, near, far, attributes)
+        return self._pipeline(scene, cameras, request)
+
+    def _pipeline(
+        self, scene: Scene, cameras: Iterable[Camera], request: SheetRequest
+    ) -> Iterator[DepthMaps]:
+        in_flight: deque[tuple[PendingSheets, Camera]] = deque()
+        try:
+            for camera in cameras:
+                with self._context:
+                    in_flight.append((self._submit(scene, camera, request), camera))
+                    if len(in_flight) <= _IMAGES_AHEAD:
+                        continue
+                    maps = self._collect(*in_flight.popleft())
+                yield maps
+            while in_flight:
+                with self._context:
+                    maps = self._collect(*in_flight.popleft())
+                yield maps
+        finally:
+            for pending, _ in in_flight:
+                self._engine.discard(pending)
+            # A generator may be finalized anywhere, also after close: then there is nothing left to trim.
+            if not self._context.is_closed and self._context.in_owner_thread:
+                with self._context:
+                    self._engine.trim()
+
+    def _submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> PendingSheets:
+        if not isinstance(scene, Scene):
+            raise MeshError(f"scene must come from upload(mesh), not be a {type(scene).__name__}")
+        if not isinstance(camera, Camera):
+            raise CameraError(f"camera must be a Camera, not a {type(camera).__name__}")
+        if not scene.belongs_to(self._context):
+            raise ContextError("the scene was uploaded to another renderer; upload its mesh to this one")
+        scene.check_usable()
+        limit = self._context.max_image_size
+        if max(camera.width, camera.height) > limit:
+            raise CameraError(
+                f"an image of {camera.width}x{camera.height} pixels is larger than the {limit}x{limit} that "
+                f"{self._context.renderer} allows; render it in parts, by moving the principal point"
+            )
+        return self._engine.submit(scene, camera, request)
+
+    def _collect(self, pending: PendingSheets, camera: Camera) -> DepthMaps:
+        return _depth_maps(self._engine.collect(pending), camera)
+
+    def close(self) -> None:
+        """Frees everything on the GPU, scenes included, and the context. Idempotent.
+
+        Raises:
+            ContextError: called from another thread than the one that made the renderer.
+        """
+        if self._context.is_closed:
+            return
+        with self._context:
+            for scene in list(self._scenes):
+                scene.release()
+            self._engine.release()
+        self._context.release()
+
+    def __enter__(self) -> DepthRenderer:
+        self._context.check_usable()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        context = getattr(self, "_context", None)
+        if context is None or context.is_closed:
+            return
+        warnings.warn(f"{self!r} was not closed; use it in a with statement", ResourceWarning, stacklevel=2)
+        if context.in_owner_thread:
+            self.close()
+
+    def __repr__(self) -> str:
+        if self._context.is_closed:
+            return "<DepthRenderer, closed>"
+        return f"<DepthRenderer {self._engine.name} on {self._context.renderer}>"
+
+
+def _request(
+    surfaces: str, near: float | None, far: float | None, attributes: Iterable[str]
+) -> SheetRequest:
+    if surfaces not in ("oriented", "any"):
+        raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
+    wanted = (attributes,) if isinstance(attributes, str) else tuple(attributes)
+    unknown = [name for name in wanted if name not in ATTRIBUTES]
+    if unknown:
+        raise RequestError(f"attributes may hold {', '.join(ATTRIBUTES)}, not {', '.join(map(repr, unknown))}")
+    crop = None
+    if near is not None or far is not None:
+        crop = (0.0 if near is None else float(near), np.inf if far is None else float(far))
+        if not 0.0 <= crop[0] < crop[1]:
+            raise RequestError(f"near and far must satisfy 0 <= near < far, not near={near!r}, far={far!r}")
+    return SheetRequest(surfaces == "oriented", "face" in wanted, crop)
+
+
+def _depth_maps(buffers: SheetBuffers, camera: Camera) -> DepthMaps:
+    if buffers.entry_face is None or buffers.exit_face is None:
+        return DepthMaps(buffers.entry, buffers.exit, camera)
+    faces = [
+        np.where(np.isnan(depth), np.int64(-1), face)
+        for depth, face in ((buffers.entry, buffers.entry_face), (buffers.exit, buffers.exit_face))
+    ]
+    return DepthMaps(buffers.entry, buffers.exit, camera, *faces)
+
+
+def double_depth(
+    mesh: Mesh | str | os.PathLike[str],
+    camera: Camera | None = None,
+    *,
+    surfaces: Surfaces = "oriented",
+    near: float | None = None,
+    far: float | None = None,
+    attributes: Iterable[str] = (),
+    device: int | str | None = None,
+) -> DepthMaps:
+    """The double depth map of one mesh seen by one camera, in one call.
+
+    For more than one image make a `DepthRenderer`: this one sets up and closes a context every time.
+
+    Args:
+        mesh: a Mesh, or the path of a mesh file.
+        camera: a Camera; None looks at the whole mesh, 512x512.
+        surfaces, near, far, attributes: see `DepthRenderer.entry_exit`.
+        device: see `DepthRenderer`.
+
+    Raises:
+        MeshError, CameraError, ContextError, DeviceMemoryError: as `load_mesh` and `DepthRenderer` do.
+    """
+    given = mesh if isinstance(mesh, Mesh) else load_mesh(mesh)
+    with DepthRenderer(device=device) as renderer:
+        return renderer.entry_exit(
+            renderer.upload(given),
+            camera or Camera.orbit(given, views=1)[0],
+            surfaces=surfaces,
+            near=near,
+            far=far,
+            attributes=attributes,
+        )
