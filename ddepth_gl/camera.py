@@ -1,12 +1,14 @@
 """Camera: intrinsics, pose and the exact ray of every pixel.
 
-Frames and pixels (docs/conventions.md): the camera frame is OpenCV's (x right, y down, z forward); row 0 is the
-top row; pixel (row r, column c) is sampled at its centre, image coordinates (c + 0.5, r + 0.5).
+Frames and pixels (docs/conventions.md): the camera frame is OpenCV's (x right, y down, z forward); row 0 is
+the top row; pixel (row r, column c) is sampled at its centre, image coordinates (c + 0.5, r + 0.5).
 """
 
 from __future__ import annotations
 
 import math
+import operator
+import reprlib
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -38,16 +40,51 @@ class HasBounds(Protocol):
 
 
 def _numbers(name: str, value: Any, *shapes: tuple[int, ...]) -> Float64Array:
+    """A float64 copy of `value`, which must be finite numbers of one of the shapes."""
     try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise CameraError(f"{name} must be numbers of shape {shapes[0]}, not {value!r:.80}") from None
+        given = np.asarray(value)
+        # Text would be parsed, None would become NaN and the imaginary part would be dropped.
+        if given.dtype.kind not in "biuf":
+            raise TypeError("not real numbers")
+        array = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a torch tensor that requires grad
+        what = f"{name} must be numbers of shape {shapes[0]}, not {reprlib.repr(value)} ({error})"
+        raise CameraError(" ".join(what.split())) from None
     if array.shape not in shapes:
         wanted = " or ".join(map(str, shapes))
         raise CameraError(f"{name} must have shape {wanted}, not {array.shape}")
     if not np.isfinite(array).all():
         raise CameraError(f"{name} holds NaN or infinity: {array.tolist()}")
     return array
+
+
+def _pose(name: str, value: Any) -> Float64Array:
+    """A (4, 4) float64 copy of a pose given as (4, 4) or (3, 4): rotation and translation only."""
+    pose = _numbers(name, value, (4, 4), (3, 4))
+    if pose.shape == (4, 4) and (pose[3] != (0.0, 0.0, 0.0, 1.0)).any():
+        raise CameraError(
+            f"{name} must have last row (0, 0, 0, 1), not {pose[3].tolist()}; "
+            "is it transposed, as pyrr's and glm's matrices are?"
+        )
+    pose = np.vstack([pose[:3], (0.0, 0.0, 0.0, 1.0)])
+    rotation = pose[:3, :3]
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+        determinant = float(np.linalg.det(rotation))
+    # Written so that a NaN from overflow does not pass.
+    if not (deviation <= ROTATION_TOLERANCE and determinant > 0.0):
+        raise CameraError(
+            f"{name} must be a rotation and a translation: its 3x3 part is off by "
+            f"{deviation:.2g} (determinant {determinant:.3g}); put scales and mirrorings into the mesh"
+        )
+    return pose
+
+
+def _field_of_view(fov_y_deg: Any) -> float:
+    fov_y = float(_numbers("fov_y_deg", fov_y_deg, ()))
+    if not 0.0 < fov_y < 180.0:
+        raise CameraError(f"fov_y_deg must lie between 0 and 180 degrees, not {fov_y_deg}")
+    return fov_y
 
 
 def _image_size(width: Any, height: Any) -> tuple[int, int]:
@@ -91,20 +128,7 @@ class Camera:
                 f"K is singular or mirrors: focal lengths must be positive, not ({K[0, 0]:g}, {K[1, 1]:g}); "
                 "for a camera frame with y up use Camera.from_opengl"
             )
-        pose = _numbers("camera_from_world", self.camera_from_world, (4, 4), (3, 4))
-        if pose.shape == (4, 4) and (pose[3] != (0.0, 0.0, 0.0, 1.0)).any():
-            raise CameraError(
-                f"camera_from_world must have last row (0, 0, 0, 1), not {pose[3].tolist()}; "
-                "is it transposed, as pyrr's and glm's matrices are?"
-            )
-        pose = np.vstack([pose[:3], (0.0, 0.0, 0.0, 1.0)])
-        rotation = pose[:3, :3]
-        deviation = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
-        if deviation > ROTATION_TOLERANCE or np.linalg.det(rotation) < 0.0:
-            raise CameraError(
-                "camera_from_world must be a rotation and a translation: its 3x3 part is off by "
-                f"{deviation:.2g} (determinant {np.linalg.det(rotation):.3g}); put scales into the mesh"
-            )
+        pose = _pose("camera_from_world", self.camera_from_world)
         for name, value in (("K", K), ("camera_from_world", pose), ("width", width), ("height", height)):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -133,10 +157,7 @@ class Camera:
             CameraError: eye and target coincide, up is parallel to the view, or a value is not finite.
         """
         width, height = _image_size(width, height)
-        fov_y = _numbers("fov_y_deg", fov_y_deg, ())
-        if not 0.0 < fov_y < 180.0:
-            raise CameraError(f"fov_y_deg must lie between 0 and 180 degrees, not {fov_y_deg}")
-        focal = height / 2.0 / math.tan(math.radians(float(fov_y)) / 2.0)
+        focal = height / 2.0 / math.tan(math.radians(_field_of_view(fov_y_deg)) / 2.0)
         K = [[focal, 0.0, width / 2.0], [0.0, focal, height / 2.0], [0.0, 0.0, 1.0]]
         return cls(np.array(K), _look_at_pose(eye, target, up), width, height)
 
@@ -158,11 +179,12 @@ class Camera:
             pixel_center: image coordinate of the first pixel's centre in K's own convention: 0.5 for
                 COLMAP, nerfstudio and OpenGL, 0.0 for OpenCV, BOP and Open3D.
         """
-        if pixel_center not in (0.0, 0.5):
+        first = float(_numbers("pixel_center", pixel_center, ()))
+        if first not in (0.0, 0.5):
             raise CameraError(f"pixel_center must be 0.0 or 0.5, not {pixel_center!r}")
         shifted = _numbers("K", K, (3, 3))
-        shifted[:2, 2] += 0.5 - pixel_center
-        return cls(shifted, np.asarray(camera_from_world), width, height)
+        shifted[:2, 2] += 0.5 - first
+        return cls(shifted, _pose("camera_from_world", camera_from_world), width, height)
 
     @classmethod
     def orthographic(
@@ -181,7 +203,8 @@ class Camera:
         if not (extent_x > 0.0 and extent_y > 0.0):
             raise CameraError(f"extent must be positive mesh units, not {given.tolist()}")
         K = [[width / extent_x, 0.0, width / 2.0], [0.0, height / extent_y, height / 2.0], [0.0, 0.0, 1.0]]
-        return cls(np.array(K), np.asarray(camera_from_world), width, height, is_orthographic=True)
+        pose = _pose("camera_from_world", camera_from_world)
+        return cls(np.array(K), pose, width, height, is_orthographic=True)
 
     @classmethod
     def from_opengl(
@@ -198,12 +221,7 @@ class Camera:
         """
         width, height = _image_size(width, height)
         given = _numbers("intrinsics", intrinsics, (3, 3), (4, 4))
-        pose = _numbers("world_from_camera", world_from_camera, (4, 4), (3, 4))
-        pose = np.vstack([pose[:3], (0.0, 0.0, 0.0, 1.0)]) if pose.shape == (3, 4) else pose
-        if abs(np.linalg.det(pose[:3, :3])) < 1e-12:
-            raise CameraError(f"world_from_camera is singular: {pose.tolist()}")
-        camera_from_world = np.linalg.inv(pose @ _FLIP_YZ)
-        camera_from_world[3] = (0.0, 0.0, 0.0, 1.0)
+        camera_from_world = _inverse(_pose("world_from_camera", world_from_camera) @ _FLIP_YZ)
         if given.shape == (3, 3):
             return cls(given, camera_from_world, width, height)
         K, is_orthographic = _intrinsics_from_projection(given, width, height)
@@ -229,18 +247,26 @@ class Camera:
             views: how many cameras.
             width, height: image size in pixels.
             seed: of the turn.
-            fov_y_deg: vertical field of view in degrees.
+            fov_y_deg: vertical field of view in degrees, between 0 and 180.
+
+        Raises:
+            CameraError: an argument is not one of those above, or the mesh is a single point.
         """
         if isinstance(views, bool) or not isinstance(views, (int, np.integer)) or views < 1:
             raise CameraError(f"views must be a whole number, at least 1, not {views!r}")
-        low, high = np.asarray(mesh.bounds, dtype=np.float64)
+        try:
+            seed = operator.index(seed)
+            generator = np.random.default_rng(seed)
+        except (TypeError, ValueError):
+            raise CameraError(f"seed must be a whole number, at least 0, not {seed!r}") from None
+        low, high = _numbers("mesh.bounds", mesh.bounds, (2, 3))
         centre = (low + high) / 2.0
         radius = float(np.linalg.norm(high - low)) / 2.0
         width, height = _image_size(width, height)
-        half_angle = math.radians(fov_y_deg) / 2.0
+        half_angle = math.radians(_field_of_view(fov_y_deg)) / 2.0
         narrower = min(half_angle, math.atan(math.tan(half_angle) * width / height))
         reach = 1.05 * radius / math.sin(narrower)
-        turn = np.random.default_rng(seed).uniform(0.0, 2.0 * math.pi)
+        turn = generator.uniform(0.0, 2.0 * math.pi)
         cameras = []
         for view in range(views):
             # A third of a step from the pole: a single view then looks down a little, as a person would.
@@ -248,9 +274,7 @@ class Camera:
             ring, angle = math.sqrt(1.0 - z * z), turn + view * GOLDEN_ANGLE
             direction = np.array([ring * math.cos(angle), ring * math.sin(angle), z])
             up = (0.0, 0.0, 1.0) if abs(z) < 0.999 else (0.0, 1.0, 0.0)
-            cameras.append(
-                cls.look_at(centre + reach * direction, centre, up, fov_y_deg, width, height)
-            )
+            cameras.append(cls.look_at(centre + reach * direction, centre, up, fov_y_deg, width, height))
         return cameras
 
     # Geometry
@@ -258,14 +282,13 @@ class Camera:
     @property
     def world_from_camera(self) -> Float64Array:
         """(4, 4) float64: the inverse of `camera_from_world`."""
-        inverse = np.linalg.inv(self.camera_from_world)
-        inverse[3] = (0.0, 0.0, 0.0, 1.0)
-        return inverse
+        return _inverse(self.camera_from_world)
 
     @property
     def centre(self) -> Float64Array:
         """(3,) float64, world frame: the origin of the camera frame."""
-        return self.world_from_camera[:3, 3].copy()
+        centre: Float64Array = self.world_from_camera[:3, 3].copy()
+        return centre
 
     @property
     def image_from_camera(self) -> Float64Array:
@@ -326,11 +349,12 @@ class Camera:
         y = (image[..., 1] - self.K[1, 2]) / self.K[1, 1]
         x = (image[..., 0] - self.K[0, 2] - self.K[0, 1] * y) / self.K[0, 0]
         scale = np.ones_like(z) if self.is_orthographic else z
-        points = np.stack(np.broadcast_arrays(x * scale, y * scale, z), axis=-1)
+        points: Float64Array = np.stack(np.broadcast_arrays(x * scale, y * scale, z), axis=-1)
         if _frame(frame) == "camera":
             return points
         pose = self.world_from_camera
-        return points @ pose[:3, :3].T + pose[:3, 3]
+        points = points @ pose[:3, :3].T + pose[:3, 3]
+        return points
 
     def pixel_centres(self) -> Float64Array:
         """(H, W, 2) float64 image coordinates (column + 0.5, row + 0.5) of every pixel centre."""
@@ -361,6 +385,13 @@ class Camera:
         return np.asarray(np.sqrt((points * points).sum(axis=-1)))
 
 
+def _inverse(pose: Float64Array) -> Float64Array:
+    """The inverse of a (4, 4) pose, its last row exactly (0, 0, 0, 1)."""
+    inverse: Float64Array = np.linalg.inv(pose)
+    inverse[3] = (0.0, 0.0, 0.0, 1.0)
+    return inverse
+
+
 def _frame(frame: str) -> str:
     if frame not in ("world", "camera"):
         raise CameraError(f"frame must be 'world' or 'camera', not {frame!r}")
@@ -374,19 +405,23 @@ def _look_at_pose(eye: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike) 
     if length <= 1e-14 * max(float(np.abs(eye).max()), float(np.abs(target).max())):
         raise CameraError(f"eye and target coincide at {eye.tolist()}; move one of them")
     # The sine of the angle between them; below this, rounding decides which way is up.
-    sine = np.linalg.norm(np.cross(view / length, up / max(float(np.linalg.norm(up)), 1e-300)))
+    up = up / max(
+        float(np.abs(up).max()), 1e-300
+    )  # its length would overflow or underflow for extreme numbers
+    up = up / max(float(np.linalg.norm(up)), 0.5)
+    sine = np.linalg.norm(np.cross(view / length, up))
     if sine < 1e-9:
-        raise CameraError(f"up {up.tolist()} is zero or parallel to the view from eye to target; choose another up")
+        raise CameraError(
+            f"up {up.tolist()} is zero or parallel to the view from eye to target; choose another up"
+        )
     # At the origin: pyrr would add the eye to differences that a far-away eye makes inexact.
     rotation = _FLIP_YZ @ matrix44.create_look_at(np.zeros(3), view / length, up, dtype=np.float64).T
-    pose = rotation.copy()
+    pose: Float64Array = rotation.copy()
     pose[:3, 3] = -rotation[:3, :3] @ eye
     return pose
 
 
-def _intrinsics_from_projection(
-    matrix: Float64Array, width: int, height: int
-) -> tuple[Float64Array, bool]:
+def _intrinsics_from_projection(matrix: Float64Array, width: int, height: int) -> tuple[Float64Array, bool]:
     """K of an OpenGL projection matrix (column vectors), and whether it is orthographic."""
     is_orthographic = matrix[3, 3] != 0.0
     expected = (0.0, 0.0, 0.0, 1.0) if is_orthographic else (0.0, 0.0, -1.0, 0.0)

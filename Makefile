@@ -1,0 +1,46 @@
+# The commands of the project. Everything happens inside .venv; `make demo` is all a newcomer needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-fast test-oldest check format bench setup system-gl clean
+
+demo: setup
+	$(BIN)/ddepth demo -o out/demo
+
+test: setup check
+	$(BIN)/python -m pytest
+
+test-fast: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The lower bounds of pyproject.toml, each of them at once.
+test-oldest: system-gl
+	PYTHON="$(PYTHON)" scripts/test-oldest
+
+bench: setup
+	$(BIN)/python benchmarks/sheets.py
+
+setup: $(VENV)/installed system-gl
+
+$(VENV)/installed: pyproject.toml
+	PYTHON="$(PYTHON)" scripts/make-venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+system-gl: $(VENV)/installed
+	@scripts/system-gl $(BIN)/ddepth
+
+clean:
+	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,334 @@
+"""The command line: arguments in, calls to the package out. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from .errors import CameraError, DDepthError, OutputError, RequestError
+
+if TYPE_CHECKING:
+    from .camera import Camera
+    from .mesh import Mesh
+    from .render_job import RenderJob, RenderReport
+    from .renderer import DepthRenderer
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="ddepth",
+    help="Exact double depth maps of a mesh: where every pixel's ray first enters it and where it last exits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class SurfacesOption(str, Enum):
+    """The choices of --surfaces."""
+
+    oriented = "oriented"
+    any = "any"
+
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if missing.")]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        help="EGL index, cuda:N, PCI address, gpu, software or auto (also: environment DDEPTH_DEVICE)."
+    ),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+Parsed = TypeVar("Parsed")
+
+
+def main() -> None:
+    """The entry point of the `ddepth` command."""
+    app()
+
+
+@app.command()
+def render(
+    meshes: Annotated[list[Path], typer.Argument(metavar="MESH...", help="OBJ, STL, PLY, OFF, GLB or glTF.")],
+    output: Output,
+    views: Annotated[int, typer.Option(help="Cameras evenly spread around each mesh.")] = 1,
+    seed: Annotated[int, typer.Option(help="Turns the cameras of --views.")] = 0,
+    cameras: Annotated[
+        Path | None, typer.Option(help="Camera file: NeRF transforms.json, COLMAP text or BOP JSON.")
+    ] = None,
+    eye: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")] = None,
+    target: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="What the camera looks at.")] = None,
+    up: Annotated[str, typer.Option(metavar="X,Y,Z", help="Upwards in the image, with --eye.")] = "0,0,1",
+    fov_deg: Annotated[float, typer.Option(help="Vertical field of view in degrees.")] = 40.0,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Image size, such as 640x480.")] = None,
+    ortho: Annotated[
+        float | None, typer.Option(metavar="EXTENT", help="Parallel rays; width of the image in mesh units.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option("--format", metavar="LIST", help="npz, ply, png16; several with commas.")
+    ] = "npz",
+    surfaces: Annotated[
+        SurfacesOption, typer.Option(help="oriented: closed meshes; any: scans with holes, sheets.")
+    ] = SurfacesOption.oriented,
+    near: Annotated[float | None, typer.Option(help="Drop crossings nearer than this depth.")] = None,
+    far: Annotated[float | None, typer.Option(help="Drop crossings farther than this depth.")] = None,
+    fill: Annotated[float, typer.Option(help="Value of misses in npz files.")] = float("nan"),
+    png_scale: Annotated[float | None, typer.Option(help="Mesh units per step of 16-bit PNG.")] = None,
+    preview: Annotated[bool, typer.Option(help="Write one picture per mesh to look at.")] = True,
+    engine: Annotated[str, typer.Option(help="raster or auto.")] = "auto",
+    device: Device = None,
+    max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
+    max_file_mb: Annotated[int | None, typer.Option(help="Refuse larger mesh files, in MiB.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Render entry and exit depth of one or more meshes and write them to files."""
+    from .mesh_files import load_mesh
+    from .render_job import RenderJob, unique_names
+    from .renderer import DepthRenderer
+
+    limits = {
+        name: value
+        for name, value in (
+            ("max_faces", max_faces),
+            ("max_file_bytes", None if max_file_mb is None else max_file_mb * 2**20),
+        )
+        if value is not None
+    }
+    failed = 0
+    with _one_line_errors(debug):
+        width_height = _parse("--size", size, "WxH", _whole_numbers("x", 2)) if size else None
+        wanted = tuple(part.strip() for part in formats.split(",") if part.strip())
+        job = RenderJob(output, wanted, surfaces.value, near, far, fill, png_scale, preview)  # type: ignore[arg-type]
+        with DepthRenderer(engine, device) as renderer:
+            for path, name in zip(meshes, unique_names(meshes), strict=True):
+                try:
+                    mesh = load_mesh(path, **limits)
+                    _warn_if_open(mesh, path, surfaces)
+                    views_of_mesh = _cameras(
+                        mesh, cameras, eye, target, up, fov_deg, width_height, ortho, views, seed
+                    )
+                    _render_one(renderer, job, mesh, views_of_mesh, name)
+                except DDepthError as error:
+                    if debug or len(meshes) == 1:
+                        raise
+                    # The other meshes are still rendered; the exit status tells that one was not.
+                    failed += 1
+                    _complain(str(error))
+            typer.echo(f"on {_where(renderer)}")
+        if failed:
+            raise OutputError(f"{failed} of {len(meshes)} meshes failed; the others were written")
+
+
+@app.command()
+def demo(output: Output = Path("out/demo"), device: Device = None, debug: Debug = False) -> None:
+    """Make a strongly non-convex mesh and run the main job on it."""
+    from .camera import Camera
+    from .demo_mesh import demo_mesh
+    from .render_job import FORMATS, RenderJob, make_folder, write_mesh
+    from .renderer import DepthRenderer
+
+    with _one_line_errors(debug), DepthRenderer(device=device) as renderer:
+        make_folder(output)
+        mesh = demo_mesh()
+        write_mesh(output / "demo.ply", mesh)
+        typer.echo(f"{output / 'demo.ply'}: the mesh, {len(mesh.faces):,} faces, closed, several bodies")
+        cameras = Camera.orbit(mesh, views=4, width=640, height=480)
+        report = _render_one(renderer, RenderJob(output, FORMATS), mesh, cameras, "demo")
+        typer.echo(f"on {_where(renderer)}")
+        typer.echo(f"look at {report.preview}")
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False, debug: Debug = False
+) -> None:
+    """Show every EGL device, what runs there, and what to install if nothing does."""
+    with _one_line_errors(debug):
+        from .context import ENVIRONMENT_VARIABLE, inspect_devices
+        from .renderer import DepthRenderer
+
+        reports = inspect_devices()
+        chosen: dict[str, Any] = {"error": None, "info": None}
+        try:
+            with DepthRenderer() as renderer:
+                chosen["info"] = renderer.info.as_dict()
+        except DDepthError as error:
+            chosen["error"] = str(error)
+        if as_json:
+            rows = [
+                {
+                    "index": report.device.index,
+                    "pci_address": report.device.pci_address,
+                    "cuda_index": report.device.cuda_index,
+                    "vendor": report.vendor,
+                    "renderer": report.renderer,
+                    "gl_version": report.gl_version,
+                    "is_software": report.is_software,
+                    "max_image_size": report.max_image_size,
+                    "engines": list(report.engines),
+                    "error": report.error,
+                }
+                for report in reports
+            ]
+            environment = os.environ.get(ENVIRONMENT_VARIABLE)
+            typer.echo(json.dumps({"devices": rows, ENVIRONMENT_VARIABLE: environment, "default": chosen}, indent=2))
+        else:
+            _print_devices(reports)
+        if chosen["error"]:
+            raise OutputError(chosen["error"])
+        if not as_json:
+            info = chosen["info"]
+            typer.echo(f"A renderer made without device= runs on device {info['device_index']}: {info['renderer']}.")
+            if info["is_software"]:
+                typer.echo("No GPU answers through EGL; Mesa's software rasterizer works, only slower.")
+
+
+def _print_devices(reports: list[Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("device", "renderer", "OpenGL", "largest image", "engines")
+    for report in reports:
+        device = report.device
+        names = [str(device.index), device.pci_address]
+        names.append(None if device.cuda_index is None else f"cuda:{device.cuda_index}")
+        table.add_row(
+            "\n".join(name for name in names if name),
+            f"{report.renderer}\n{report.vendor}" if report.renderer else f"fails: {report.error}",
+            (report.gl_version or "-").split()[0],
+            str(report.max_image_size or "-"),
+            ", ".join(report.engines) or "none",
+        )
+    Console().print(table)
+
+
+def _render_one(
+    renderer: DepthRenderer, job: RenderJob, mesh: Mesh, cameras: list[Camera], name: str
+) -> RenderReport:
+    """Runs the job for one mesh under a progress bar, and prints what it wrote."""
+    from statistics import median
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(name, total=len(cameras))
+        report = job.run(renderer, mesh, cameras, name, lambda: progress.advance(task))
+    for ending, paths in report.files.items():
+        # A line a file, or a line a kind where there are many.
+        many = [f"{paths[0].parent / name}_*{ending}   {len(paths)} files"]
+        for line in many if len(paths) > 2 else paths:
+            typer.echo(str(line))
+    if report.preview:
+        typer.echo(str(report.preview))
+    empty = [str(view) for view, covered in enumerate(report.covered) if covered == 0.0]
+    if empty:
+        _complain(f"{name}: nothing of the mesh is seen in view {', '.join(empty[:10])}", kind="warning")
+    size = f"{cameras[0].width}x{cameras[0].height}"
+    typer.echo(
+        f"{name}: {len(cameras)} image{'s' * (len(cameras) > 1)} of {size}, {len(mesh.faces):,} faces, "
+        f"{median(report.milliseconds):.1f} ms per image"
+    )
+    return report
+
+
+def _where(renderer: DepthRenderer) -> str:
+    info = renderer.info
+    return f"{info.renderer}, OpenGL {info.gl_version.split()[0]}, engine {info.engine}"
+
+
+def _cameras(
+    mesh: Mesh,
+    file: Path | None,
+    eye: str | None,
+    target: str | None,
+    up: str,
+    fov_deg: float,
+    size: tuple[Any, ...] | None,
+    ortho: float | None,
+    views: int,
+    seed: int,
+) -> list[Camera]:
+    """The cameras that the options ask for: from a file, one that is placed, or an orbit."""
+    from .camera import Camera
+
+    if file is not None and (eye or target):
+        raise RequestError("--cameras and --eye/--target exclude each other; give one of them")
+    if (eye is None) != (target is None):
+        raise RequestError("--eye and --target belong together; give both as X,Y,Z")
+    width, height = size or (512, 512)
+    if file is not None:
+        from .camera_files import load_cameras
+
+        cameras = load_cameras(file, **({"width": width, "height": height} if size else {}))
+    elif eye is not None:
+        points = [
+            _parse(name, text, "X,Y,Z", _numbers(",", 3))
+            for name, text in (("--eye", eye), ("--target", target or ""), ("--up", up))
+        ]
+        cameras = [Camera.look_at(*points, fov_deg, width, height)]
+    else:
+        cameras = Camera.orbit(mesh, views, width, height, seed, fov_deg)
+    if ortho is None:
+        return cameras
+    return [
+        Camera.orthographic(ortho, camera.camera_from_world, camera.width, camera.height) for camera in cameras
+    ]
+
+
+def _parse(option: str, text: str, form: str, parse: Callable[[str], Parsed]) -> Parsed:
+    try:
+        return parse(text)
+    except ValueError:
+        raise CameraError(f"{option} must look like {form}, not {text!r}") from None
+
+
+def _numbers(separator: str, count: int, kind: type = float) -> Callable[[str], tuple[Any, ...]]:
+    def parse(text: str) -> tuple[Any, ...]:
+        values = tuple(kind(part) for part in text.lower().split(separator))
+        if len(values) != count:
+            raise ValueError(text)
+        return values
+
+    return parse
+
+
+def _whole_numbers(separator: str, count: int) -> Callable[[str], tuple[Any, ...]]:
+    return _numbers(separator, count, int)
+
+
+def _warn_if_open(mesh: Mesh, path: Path, surfaces: SurfacesOption) -> None:
+    """Front and back mean nothing where a mesh has holes: say so instead of writing a surprise."""
+    if surfaces is SurfacesOption.any or mesh.is_oriented:
+        return
+    fault = "its winding is not consistent" if mesh.is_closed else "it is not closed"
+    _complain(f"{path}: {fault}; entry and exit may be missing in places, --surfaces any takes every face", "warning")
+
+
+def _complain(message: str, kind: str = "error") -> None:
+    typer.echo(f"ddepth: {kind}: {' '.join(message.split())}", err=True)
+
+
+@contextmanager
+def _one_line_errors(debug: bool) -> Iterator[None]:
+    """Turns errors into one line on stderr and exit status 1."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _complain("interrupted; files written so far are whole")
+        raise typer.Exit(130) from None
+    except (DDepthError, MemoryError) as error:
+        if debug:
+            raise
+        _complain(str(error) or "out of memory; reduce the image size or the mesh")
+        raise typer.Exit(1) from None

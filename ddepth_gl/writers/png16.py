@@ -1,0 +1,112 @@
+"""16-bit PNG of each sheet, with its scale written beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+
+from ..camera import Camera
+from ..depth_maps import DepthMaps
+from ..errors import OutputError
+from .whole_file import whole_file
+
+__all__ = ["LARGEST", "common_scale", "scale_for", "write_png16"]
+
+LARGEST = 2**16 - 1
+
+
+def scale_for(largest_depth: float) -> float:
+    """The smallest scale of the form 1, 2 or 5 times a power of ten that holds `largest_depth`.
+
+    Args:
+        largest_depth: mesh units.
+
+    Returns:
+        Mesh units per step.
+    """
+    if not largest_depth > 0.0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(largest_depth / LARGEST))
+    return next(
+        step * power for step in (1.0, 2.0, 5.0, 10.0, 20.0) if step * power * LARGEST >= largest_depth
+    )
+
+
+def common_scale(bounds: npt.NDArray[np.float64], cameras: Iterable[Camera]) -> float:
+    """One scale for all images of a mesh: it holds the farthest depth that any of `cameras` can see.
+
+    Args:
+        bounds: (2, 3) of the mesh, world frame.
+        cameras: of the images.
+    """
+    corners = np.array([[bounds[i, 0], bounds[j, 1], bounds[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    return scale_for(max(float(camera.project(corners)[1].max()) for camera in cameras))
+
+
+def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | None = None) -> list[Path]:
+    """Writes ``NAME_entry.png``, ``NAME_exit.png`` and ``NAME_png16.json``.
+
+    Depth is pixel value times scale; 0 is a miss. The JSON file holds ``scale``, ``miss``, and the camera.
+
+    Args:
+        path: ``NAME`` with its folder, without an ending.
+        maps: what to write.
+        scale: mesh units per step; None takes the smallest round one that holds this image. Give one where
+            several images are to share it.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OutputError: a depth does not fit into 16 bits at this scale, or is rounded to 0, which means a
+            miss; the message names the scale that fits. Or a file cannot be written.
+    """
+    target = Path(path)
+    sheets = {"entry": maps.entry.astype(np.float64), "exit": maps.exit.astype(np.float64)}
+    depths = np.concatenate([sheet[~np.isnan(sheet)] for sheet in sheets.values()])
+    largest = float(depths.max()) if len(depths) else 0.0
+    if scale is None:
+        scale = scale_for(largest)
+    if not (math.isfinite(scale) and scale > 0.0):
+        raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {scale!r}")
+    if round(largest / scale) > LARGEST:
+        raise OutputError(
+            f"{target}: depth {largest:g} needs {largest / scale:.0f} steps of {scale:g}, more than the "
+            f"{LARGEST} of a 16-bit PNG; scale {scale_for(largest):g} fits"
+        )
+    if len(depths) and round(float(depths.min()) / scale) < 1:
+        raise OutputError(
+            f"{target}: depth {depths.min():g} is less than one step of {scale:g} and would read as a miss; "
+            f"scale {scale_for(largest):g} fits best, or use npz"
+        )
+    camera = maps.camera
+    about = {
+        "scale": scale,
+        "miss": 0,
+        "depth": "pixel value * scale, z-depth in mesh units",
+        "K": camera.K.tolist(),
+        "camera_from_world": camera.camera_from_world.tolist(),
+        "width": camera.width,
+        "height": camera.height,
+        "is_orthographic": camera.is_orthographic,
+        "version": f"ddepth_gl {version('ddepth-gl')}",
+    }
+    # The scale first: a picture without it would be worthless, it without a picture harms nobody.
+    about_path = target.with_name(f"{target.name}_png16.json")
+    with whole_file(about_path) as file:
+        file.write((json.dumps(about, indent=2) + "\n").encode())
+    written = [about_path]
+    for name, sheet in sheets.items():
+        steps = np.nan_to_num(np.rint(sheet / scale), nan=0.0).astype(np.uint16)
+        written.append(target.with_name(f"{target.name}_{name}.png"))
+        with whole_file(written[-1]) as file:
+            file.write(iio.imwrite("<bytes>", steps, extension=".png"))
+    return written
