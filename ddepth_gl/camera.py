@@ -44,11 +44,12 @@ def _numbers(name: str, value: Any, *shapes: tuple[int, ...]) -> Float64Array:
     try:
         given = np.asarray(value)
         # Text would be parsed, None would become NaN and the imaginary part would be dropped.
-        if given.dtype.kind not in "biuf":
+        if given.dtype.kind not in "iuf":
             raise TypeError("not real numbers")
         array = np.array(given, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a torch tensor that requires grad
-        what = f"{name} must be numbers of shape {shapes[0]}, not {reprlib.repr(value)} ({error})"
+        wanted = f"numbers of shape {shapes[0]}" if shapes[0] else "a number"
+        what = f"{name} must be {wanted}, not {reprlib.repr(value)} ({error})"
         raise CameraError(" ".join(what.split())) from None
     if array.shape not in shapes:
         wanted = " or ".join(map(str, shapes))
@@ -82,7 +83,7 @@ def _pose(name: str, value: Any) -> Float64Array:
 
 def _field_of_view(fov_y_deg: Any) -> float:
     fov_y = float(_numbers("fov_y_deg", fov_y_deg, ()))
-    if not 0.0 < fov_y < 180.0:
+    if not 1e-9 < fov_y < 180.0:  # smaller ones have no tangent left
         raise CameraError(f"fov_y_deg must lie between 0 and 180 degrees, not {fov_y_deg}")
     return fov_y
 
@@ -90,8 +91,12 @@ def _field_of_view(fov_y_deg: Any) -> float:
 def _image_size(width: Any, height: Any) -> tuple[int, int]:
     sizes = []
     for name, value in (("width", width), ("height", height)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise CameraError(f"{name} must be a whole number of pixels, at least 1, not {value!r}")
+        # The upper limit keeps absurd sizes from overflowing further on.
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not whole or not 1 <= value < 1 << 31:
+            raise CameraError(
+                f"{name} must be a whole number of pixels, at least 1, not {reprlib.repr(value)}"
+            )
         sizes.append(int(value))
     return sizes[0], sizes[1]
 
@@ -262,6 +267,10 @@ class Camera:
         low, high = _numbers("mesh.bounds", mesh.bounds, (2, 3))
         centre = (low + high) / 2.0
         radius = float(np.linalg.norm(high - low)) / 2.0
+        if radius == 0.0:
+            raise CameraError(
+                f"mesh is a single point at {low.tolist()}, of which there is no view; give a larger one"
+            )
         width, height = _image_size(width, height)
         half_angle = math.radians(_field_of_view(fov_y_deg)) / 2.0
         narrower = min(half_angle, math.atan(math.tan(half_angle) * width / height))
@@ -387,7 +396,7 @@ class Camera:
 
 def _inverse(pose: Float64Array) -> Float64Array:
     """The inverse of a (4, 4) pose, its last row exactly (0, 0, 0, 1)."""
-    inverse: Float64Array = np.linalg.inv(pose)
+    inverse = np.asarray(np.linalg.inv(pose), dtype=np.float64)
     inverse[3] = (0.0, 0.0, 0.0, 1.0)
     return inverse
 
@@ -405,17 +414,16 @@ def _look_at_pose(eye: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike) 
     if length <= 1e-14 * max(float(np.abs(eye).max()), float(np.abs(target).max())):
         raise CameraError(f"eye and target coincide at {eye.tolist()}; move one of them")
     # The sine of the angle between them; below this, rounding decides which way is up.
-    up = up / max(
-        float(np.abs(up).max()), 1e-300
-    )  # its length would overflow or underflow for extreme numbers
-    up = up / max(float(np.linalg.norm(up)), 0.5)
-    sine = np.linalg.norm(np.cross(view / length, up))
+    # Scaled in two steps, as the length of very small or large numbers is 0 or infinite.
+    upward = up / max(float(np.abs(up).max()), 1e-300)
+    upward /= max(float(np.linalg.norm(upward)), 0.5)
+    sine = np.linalg.norm(np.cross(view / length, upward))
     if sine < 1e-9:
         raise CameraError(
             f"up {up.tolist()} is zero or parallel to the view from eye to target; choose another up"
         )
     # At the origin: pyrr would add the eye to differences that a far-away eye makes inexact.
-    rotation = _FLIP_YZ @ matrix44.create_look_at(np.zeros(3), view / length, up, dtype=np.float64).T
+    rotation = _FLIP_YZ @ matrix44.create_look_at(np.zeros(3), view / length, upward, dtype=np.float64).T
     pose: Float64Array = rotation.copy()
     pose[:3, 3] = -rotation[:3, :3] @ eye
     return pose

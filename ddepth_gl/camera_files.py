@@ -18,14 +18,13 @@ import reprlib
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pyrr import matrix33
 
-from .camera import Camera, Float64Array, _image_size
+from .camera import Camera, Float64Array, _image_size, _numbers
 from .errors import CameraError
 
 __all__ = ["load_cameras"]
@@ -33,14 +32,14 @@ __all__ = ["load_cameras"]
 Size = tuple[int, int]
 
 COLMAP_FILES = ("cameras.txt", "images.txt")
-# Parameters of the models that are a pinhole once their distortion is zero: focal lengths, principal point, rest.
+# The models that are a pinhole once their distortion is zero: how many focal lengths, distortion parameters.
 COLMAP_MODELS = {
-    "SIMPLE_PINHOLE": (1, 2, 0),
-    "PINHOLE": (2, 2, 0),
-    "SIMPLE_RADIAL": (1, 2, 1),
-    "RADIAL": (1, 2, 2),
-    "OPENCV": (2, 2, 4),
-    "FULL_OPENCV": (2, 2, 8),
+    "SIMPLE_PINHOLE": (1, 0),
+    "PINHOLE": (2, 0),
+    "SIMPLE_RADIAL": (1, 1),
+    "RADIAL": (1, 2),
+    "OPENCV": (2, 4),
+    "FULL_OPENCV": (2, 8),
 }
 NERF_MODELS = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV")
 NERF_DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2", "is_fisheye", "distortion_params")
@@ -86,39 +85,23 @@ def load_cameras(
             such as lens distortion; the message names the file, the frame and what to do.
     """
     if (width is None) != (height is None):
-        raise CameraError(f"width and height go together, not width={width!r} with height={height!r}; give both")
+        raise CameraError(f"width={width!r} and height={height!r} go together; give both or neither")
     asked = None if width is None else _image_size(width, height)
     try:
-        given = Path(path)
-    except TypeError:
-        raise CameraError(f"path must name a file or folder, not {reprlib.repr(path)}") from None
-    try:
-        # Absurd numbers may overflow on the way; Camera refuses the infinities that come of it.
-        with np.errstate(all="ignore"):
-            return _load(given, asked, max_file_bytes)
-    except RecursionError:
-        raise CameraError(f"{given}: is nested too deeply; {WANTED}") from None
-
-
-def _load(path: Path, asked: Size | None, limit: int) -> list[Camera]:
-    with _at(path):
-        if (found := _status(path)) and stat.S_ISDIR(found.st_mode):
-            # One of the two is enough to say which format is meant; the message is then about the other.
-            names = [*COLMAP_FILES, "transforms.json", "scene_camera.json"]
-            present = [name for name in names if _status(path / name)]
-            if not present and _status(path / "images.bin"):
-                raise CameraError("holds binary COLMAP files; run `colmap model_converter --output_type TXT`")
-            if not present:
-                raise CameraError(f"no camera file in this folder (such as {', '.join(names)}); {WANTED}")
-            path /= present[0]
-    if path.name in COLMAP_FILES:
-        return _colmap(path.parent, asked, limit)
-    document = _json(path, limit)
-    with _at(path):
-        if isinstance(document, dict) and "frames" in document:
+        file = _camera_file(Path(path))
+    except (OSError, TypeError) as error:
+        raise CameraError(f"{reprlib.repr(path)} cannot be opened ({error}); {WANTED}") from None
+    if file.name in COLMAP_FILES:
+        return _colmap(file.parent, asked, max_file_bytes)
+    document = _json(file, max_file_bytes)
+    # Absurd numbers may overflow on the way; Camera refuses the infinities that come of it.
+    with _at(file), np.errstate(all="ignore"):
+        if "frames" in document:
             return _nerf(document, asked)
-        if isinstance(document, dict) and document and all(re.fullmatch("[0-9]{1,18}", key) for key in document):
-            return _bop(document, asked or _bop_size(path.parent / "camera.json", limit), asked)
+        if document and all(re.fullmatch("[0-9]{1,18}", key) for key in document):
+            beside = file.with_name("camera.json")
+            made_for = _size(_json(beside, max_file_bytes), "width", "height") if beside.is_file() else None
+            return _bop(document, made_for or asked, asked)
         raise CameraError(f"has neither 'frames' nor image ids as keys; {WANTED}")
 
 
@@ -132,73 +115,63 @@ def _at(place: object, hint: str = "") -> Iterator[None]:
         raise CameraError(" ".join(message.split())) from None
 
 
-def _status(path: Path) -> os.stat_result | None:
+def _camera_file(path: Path) -> Path:
+    """The file to read: the path itself, or what its folder holds."""
+    if not path.is_dir():
+        return path
+    # One of COLMAP's two is enough to say which format is meant; the message is then about the other.
+    names = [*COLMAP_FILES, "transforms.json", "scene_camera.json"]
+    for name in names:
+        if (path / name).exists():
+            return path / name
+    if (path / "images.bin").exists():
+        raise CameraError(
+            f"{path}: holds binary COLMAP files; run `colmap model_converter --output_type TXT`"
+        )
+    raise CameraError(f"{path}: this folder holds none of {', '.join(names)}; {WANTED}")
+
+
+def _text(path: Path, limit: int) -> str:
     try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
+        found = path.stat()
+        # A pipe or device would have no size and perhaps no end.
+        is_file, fits = stat.S_ISREG(found.st_mode), found.st_size <= limit
+        # Only names of images may be other than ASCII; a wrong letter in one does no harm.
+        text = path.read_text("utf-8-sig", errors="replace") if is_file and fits else ""
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise CameraError(f"cannot be looked at ({error}); check the name and its permissions") from None
-
-
-def _readable(path: Path, limit: int) -> Path:
-    """The path, if it is a file that is there and not too large."""
-    found = _status(path)
-    if found is None:
-        raise CameraError(f"no such file; {WANTED}")
-    # A pipe or device would have no size and perhaps no end.
-    if not stat.S_ISREG(found.st_mode):
+        raise CameraError(f"cannot be read ({error.args[-1]}); check the name and its permissions") from None
+    if not is_file:
         raise CameraError(f"is not a plain file; {WANTED}")
-    if found.st_size > limit:
-        raise CameraError(f"{found.st_size} bytes are more than the limit {limit}; raise max_file_bytes")
-    return path
+    if not fits:
+        raise CameraError(f"{found.st_size} bytes are more than the limit of {limit}; raise max_file_bytes")
+    return text
 
 
-def _json(path: Path, limit: int) -> Any:
+def _json(path: Path, limit: int) -> dict[str, Any]:
     with _at(path):
+        text = _text(path, limit)
         try:
-            return json.loads(_readable(path, limit).read_text("utf-8-sig"))
-        except OSError as error:
-            raise CameraError(f"cannot be read ({error.strerror}); check its permissions") from None
-        except ValueError as error:  # not UTF-8, not JSON, or a number of more than 4300 digits
+            document = json.loads(text)
+        except (RecursionError, ValueError) as error:  # ValueError also for a number of thousands of digits
             raise CameraError(f"is not JSON ({error}); {WANTED}") from None
-
-
-def _lines(path: Path, limit: int) -> Iterator[str]:
-    """The lines of a text file, read as they are asked for: a big images.txt is mostly image points."""
-    try:
-        # Only image names may be other than ASCII; a wrong letter in one does no harm.
-        with _readable(path, limit).open(encoding="utf-8-sig", errors="replace") as file:
-            yield from map(str.strip, file)
-    except OSError as error:
-        raise CameraError(f"cannot be read ({error.strerror}); check its permissions") from None
-
-
-# Values of a file
+        if not isinstance(document, dict):
+            raise CameraError(f"must be a JSON object, not {reprlib.repr(document)}; {WANTED}")
+        return document
 
 
 def _number(values: dict[str, Any], key: str) -> float:
-    value = values[key]
-    try:
-        number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise CameraError(f"{key!r} must be a finite number, not {reprlib.repr(value)}")
-    return number
+    return float(_numbers(repr(key), values[key], ()))
 
 
 def _size(values: dict[str, Any], *keys: str) -> Size | None:
     """The image size under these two keys, if it is there; instant-ngp writes it as 1920.0."""
     present = [key for key in keys if key in values]
-    if not present:
-        return None
     if len(present) == 1:
-        raise CameraError(f"the image size has {present[0]!r} only; add {' and '.join(map(repr, keys))}")
-    numbers = [_number(values, key) for key in keys]
-    if any(number < 1 or number != int(number) for number in numbers):
-        raise CameraError(f"{' and '.join(map(repr, keys))} must be whole pixels, at least 1, not {numbers}")
-    return int(numbers[0]), int(numbers[1])
+        raise CameraError(f"the image size is {present[0]!r} only; add {' and '.join(keys)}")
+    numbers = [_number(values, key) for key in present]
+    if any(number != int(number) for number in numbers):
+        raise CameraError(f"{' and '.join(keys)} must be whole numbers of pixels, not {numbers}")
+    return _image_size(*map(int, numbers)) if present else None
 
 
 def _resized(K: Float64Array, made_for: Size, asked: Size | None) -> tuple[Float64Array, Size]:
@@ -208,9 +181,6 @@ def _resized(K: Float64Array, made_for: Size, asked: Size | None) -> tuple[Float
     return K * scale[:, None], size
 
 
-# Formats
-
-
 def _nerf(document: dict[str, Any], asked: Size | None) -> list[Camera]:
     frames = document["frames"]
     if not isinstance(frames, list) or not frames:
@@ -218,7 +188,7 @@ def _nerf(document: dict[str, Any], asked: Size | None) -> list[Camera]:
     cameras = []
     for index, frame in enumerate(frames):
         name = frame.get("file_path") if isinstance(frame, dict) else None
-        place = f"frame {index}" if name is None else f"frame {index} ({name!r:.80})"
+        place = f"frame {index} ({name!r:.80})" if isinstance(name, str) else f"frame {index}"
         with _at(place, "correct or remove this frame"):
             if not isinstance(frame, dict) or "transform_matrix" not in frame:
                 raise CameraError("lacks 'transform_matrix'")
@@ -234,23 +204,25 @@ def _nerf_intrinsics(
     values = {**document, **frame}
     model = values.get("camera_model", "PINHOLE")
     if model not in NERF_MODELS:
-        raise CameraError(f"'camera_model' {reprlib.repr(model)} is not a pinhole; undistort the images first")
+        raise CameraError(f"'camera_model' is {reprlib.repr(model)}, no pinhole; undistort the images first")
     for key in NERF_DISTORTION:
-        # Lists and booleans: distortion_params and is_fisheye.
-        if np.any(values[key]) if key in NERF_DISTORTION[-2:] and key in values else _number({key: 0, **values}, key):
-            raise CameraError(f"{key!r} = {reprlib.repr(values[key])} is lens distortion; undistort the images first")
+        given = values.get(key) or 0.0  # null and false are zero, too
+        if any(coefficient != 0.0 for coefficient in (given if isinstance(given, list) else [given])):
+            raise CameraError(f"{key!r} is {reprlib.repr(given)}, a distortion; undistort the images first")
     made_for = _size(values, "w", "h") or asked
     if made_for is None:
         raise CameraError(f"no image size ('w' and 'h') in the file; {PASS_SIZE}")
     # A focal length of the frame, in either form, goes before one of the file.
-    source = frame if {"fl_x", "camera_angle_x"} & frame.keys() else document
-    focal_x = _nerf_focal(source, "x", made_for[0])
+    focal_x, focal_y = (
+        _nerf_focal(frame, axis, pixels) or _nerf_focal(document, axis, pixels)
+        for axis, pixels in zip("xy", made_for, strict=True)
+    )
     if focal_x is None:
         raise CameraError("no focal length: lacks 'fl_x' and 'camera_angle_x'; add one of them")
-    focal_y = _nerf_focal(source, "y", made_for[1]) or focal_x
-    values = {"cx": made_for[0] / 2, "cy": made_for[1] / 2, **values}
-    K = [[focal_x, 0.0, _number(values, "cx")], [0.0, focal_y, _number(values, "cy")], [0.0, 0.0, 1.0]]
-    return _resized(np.array(K), made_for, asked)
+    K = np.diag([focal_x, focal_y or focal_x, 1.0])
+    for row, key in enumerate(("cx", "cy")):
+        K[row, 2] = _number(values, key) if key in values else made_for[row] / 2.0
+    return _resized(K, made_for, asked)
 
 
 def _nerf_focal(values: dict[str, Any], axis: str, pixels: int) -> float | None:
@@ -261,7 +233,99 @@ def _nerf_focal(values: dict[str, Any], axis: str, pixels: int) -> float | None:
         return focal
     if (key := f"camera_angle_{axis}") in values:
         angle = _number(values, key)
-        if not 0.0 < angle < math.pi:
+        if not 1e-9 < angle < math.pi:
             raise CameraError(f"{key!r} must lie between 0 and pi (radians), not {angle}")
         return pixels / 2.0 / math.tan(angle / 2.0)
     return None
+
+
+def _colmap(folder: Path, asked: Size | None, limit: int) -> list[Camera]:
+    intrinsics: dict[int, tuple[Float64Array, Size]] = {}
+    cameras: dict[int, Camera] = {}
+    path = folder / "cameras.txt"
+    with _at(path), np.errstate(all="ignore"):
+        for number, line in enumerate(_text(path, limit).split("\n"), start=1):
+            if line.strip() and not line.startswith("#"):
+                with _at(f"line {number}", "export the model again"):
+                    camera_id, K, size = _colmap_intrinsics(line)
+                    intrinsics[camera_id] = _resized(K, size, asked)
+    path = folder / "images.txt"
+    with _at(path), np.errstate(all="ignore"):
+        lines = enumerate(_text(path, limit).split("\n"), start=1)
+        for number, line in lines:
+            if not line.strip() or line.startswith("#"):
+                continue
+            fields = line.split(maxsplit=9)  # a name may hold spaces
+            with _at(f"line {number} ({fields[-1].strip()!r:.80})", "export the model again"):
+                image_id, camera_id, pose = _colmap_pose(fields)
+                if image_id in cameras:
+                    raise CameraError(f"image id {image_id} comes twice")
+                if camera_id not in intrinsics:
+                    raise CameraError(f"camera id {camera_id} is not in cameras.txt")
+                K, size = intrinsics[camera_id]
+                cameras[image_id] = Camera.from_intrinsics(K, pose, *size)
+                # Without this check, a file that lost its empty lines would give every second image.
+                points = next(lines, (0, ""))[1].split()
+                if len(points) % 3 or (points and not points[-1].lstrip("-").isdigit()):
+                    raise CameraError("is not followed by its line of image points, which may be empty")
+        if not cameras:
+            raise CameraError("holds no image; export a model with registered images")
+    return [cameras[image_id] for image_id in sorted(cameras)]
+
+
+def _colmap_intrinsics(line: str) -> tuple[int, Float64Array, Size]:
+    try:
+        name, model, *rest = line.split()
+        camera_id, width, height, *parameters = int(name), *map(float, rest)
+    except ValueError:
+        expected = "CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]"
+        raise CameraError(f"must be {expected}, not {reprlib.repr(line)}") from None
+    if model not in COLMAP_MODELS:
+        raise CameraError(f"camera model {model!r:.40} is no pinhole; run `colmap image_undistorter`")
+    focals, distortions = COLMAP_MODELS[model]
+    if len(parameters) != focals + 2 + distortions:
+        raise CameraError(f"{model} has {focals + 2 + distortions} parameters, not {len(parameters)}")
+    if any(parameters[focals + 2 :]):
+        given = parameters[focals + 2 :]
+        raise CameraError(f"camera model {model} has distortion {given}; run `colmap image_undistorter`")
+    if (width, height) != (width // 1, height // 1):
+        raise CameraError(f"width and height must be whole numbers of pixels, not {width} and {height}")
+    K = np.diag([parameters[0], parameters[focals - 1], 1.0])
+    K[:2, 2] = parameters[focals : focals + 2]
+    return camera_id, K, _image_size(int(width), int(height))
+
+
+def _colmap_pose(fields: list[str]) -> tuple[int, int, Float64Array]:
+    try:
+        image_id, numbers, camera_id = int(fields[0]), [float(field) for field in fields[1:8]], int(fields[8])
+    except (IndexError, ValueError):
+        raise CameraError("must be IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME") from None
+    quaternion = _numbers("quaternion", numbers[:4], (4,))
+    length = float(np.linalg.norm(quaternion))
+    if not 1e-9 < length < math.inf:
+        raise CameraError(f"quaternion {quaternion.tolist()} cannot be normalised")
+    # pyrr wants (x, y, z, w); unlike its other matrices, this one multiplies column vectors.
+    rotation = matrix33.create_from_quaternion(np.roll(quaternion / length, -1), dtype=np.float64)
+    return image_id, camera_id, np.column_stack([rotation, numbers[4:]])
+
+
+def _bop(document: dict[str, Any], made_for: Size | None, asked: Size | None) -> list[Camera]:
+    if made_for is None:
+        raise CameraError(f"no image size in the file, nor in a camera.json beside it; {PASS_SIZE}")
+    cameras = []
+    for image_id in sorted(document, key=int):
+        values = document[image_id]
+        with _at(f"image {image_id}", "correct or remove this image"):
+            if not isinstance(values, dict) or "cam_K" not in values:
+                raise CameraError("lacks 'cam_K'")
+            if ("cam_R_w2c" in values) != ("cam_t_w2c" in values):
+                raise CameraError("has one of 'cam_R_w2c' and 'cam_t_w2c' without the other")
+            K = _numbers("cam_K", values["cam_K"], (9,)).reshape(3, 3)
+            K[:2, 2] += 0.5
+            pose = np.eye(3, 4)
+            if "cam_R_w2c" in values:
+                pose[:, :3] = _numbers("cam_R_w2c", values["cam_R_w2c"], (9,)).reshape(3, 3)
+                pose[:, 3] = _numbers("cam_t_w2c", values["cam_t_w2c"], (3,))
+            K, size = _resized(K, made_for, asked)
+            cameras.append(Camera.from_intrinsics(K, pose, *size))
+    return cameras

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,7 +92,7 @@ def checked_stl(data: bytes, max_faces: int) -> bytes:
 
 
 def checked_off(data: bytes, max_faces: int) -> bytes:
-    """OFF with as many complete rows as it declares."""
+    """OFF with as many complete rows as it declares, polygons cut into triangles."""
     text = as_utf8(data)
     rows = [row for row in (r.partition(b"#")[0].strip() for r in text.splitlines()) if row]
     found = re.match(rb"[A-Z0-9]{0,4}OFF\b", rows[0]) if rows else None
@@ -111,11 +112,15 @@ def checked_off(data: bytes, max_faces: int) -> bytes:
         raise MeshError(
             f"it declares {vertex_count} vertices, {face_count} faces and holds {held} rows; {_CUT}"
         )
+    triangles: list[bytes] = []  # trimesh fails on polygons of more than four corners
     for row in rows[1 + vertex_count : 1 + vertex_count + face_count]:
         numbers = row.split()
-        if int(numbers[0]) < 3 or len(numbers) <= int(numbers[0]):
-            raise MeshError(f"its face row {row[:40].decode()!r} is incomplete; {_CUT}")
-    return text
+        corners = numbers[1 : 1 + int(numbers[0])]
+        if len(corners) < 3 or len(corners) != int(numbers[0]):
+            raise MeshError(f"its face row {row[:40].decode('utf-8', 'replace')!r} is incomplete; {_CUT}")
+        triangles += [b"3 %b %b %b" % (corners[0], b, c) for b, c in pairwise(corners[1:])]
+    counts = b"%d %d 0" % (vertex_count, len(triangles))
+    return b"\n".join([b"OFF", counts, *rows[1 : 1 + vertex_count], *triangles])
 
 
 _PLY_SIZES = {
@@ -213,7 +218,9 @@ def _complete_rows(body: bytes, elements: list[_Element]) -> bytes:
             for row in rows[start : start + element.length]:
                 numbers = row.split()
                 if len(numbers) != 1 + int(float(numbers[0])):
-                    raise MeshError(f"its face row {row[:40].decode()!r} is incomplete; {_CUT}")
+                    raise MeshError(
+                        f"its face row {row[:40].decode('utf-8', 'replace')!r} is incomplete; {_CUT}"
+                    )
         start += element.length
     return b"\n".join(rows) + b"\n"
 

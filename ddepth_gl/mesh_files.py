@@ -39,7 +39,7 @@ def load_mesh(
     """Read an OBJ, STL, PLY, OFF, GLB or glTF file as one Mesh in world coordinates.
 
     Transforms of the scene are applied in float64 and every instance is included; a mirroring transform
-    reverses the winding. Polygons are cut into fans of triangles. Faces keep the order of their part.
+    reverses the winding. Polygons are cut into fans of triangles, which may change the order.
 
     - ``object_id`` and ``object_names``: one object for each glTF node with a mesh, each OBJ object and
       material (OBJ files of more than 1000 objects: each material), each solid of an ASCII STL, else one.

@@ -1,0 +1,24 @@
+"""Finds the meshes that are not part of the project, through the environment variable DDEPTH_MESHES."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+MESHES = Path(os.environ.get("DDEPTH_MESHES", Path(__file__).parents[2] / "shared" / "meshes"))
+_FORMATS = (".obj", ".stl", ".ply", ".off", ".glb", ".gltf")
+
+
+def good(name: str) -> Path:
+    """The path of a file under good/; skips the test, saying why, where it is absent."""
+    path = MESHES / "good" / name
+    if not path.exists():
+        pytest.skip(f"{path} is absent; set DDEPTH_MESHES to the folder of test meshes")
+    return path
+
+
+def bad_files() -> list[Path]:
+    """Every mesh file under bad/, sorted; empty where the folder is absent."""
+    return sorted(p for p in (MESHES / "bad").rglob("*") if p.suffix.lower() in _FORMATS)

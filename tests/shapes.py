@@ -1,0 +1,129 @@
+"""Closed meshes and cameras for the tests, made from formulas and random numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import ddepth_gl as dd
+import oracle
+
+
+def view_of(camera: dd.Camera, near: float | None = None, far: float | None = None) -> oracle.View:
+    """The oracle's view of a camera."""
+    return oracle.View(
+        camera.K, camera.camera_from_world, camera.width, camera.height, camera.is_orthographic, near, far
+    )
+
+
+def box(low=(-1.0, -1.0, -1.0), high=(1.0, 1.0, 1.0)) -> dd.Mesh:
+    """An axis-aligned box, wound outwards."""
+    low, high = np.asarray(low, float), np.asarray(high, float)
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    faces = [t for a, b, c, d in quads for t in ((a, b, c), (a, c, d))]
+    return dd.Mesh(low + corners * (high - low), faces)
+
+
+def grid_faces(rows: int, columns: int, wrap_rows: bool = False) -> np.ndarray:
+    """Two faces per cell of a vertex grid whose columns wrap; outward if rows x columns is."""
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, c = (index, np.roll(index, -1, 0)) if wrap_rows else (index[:-1], index[1:])
+    b, d = np.roll(a, -1, 1), np.roll(c, -1, 1)
+    return np.stack([a, c, d, a, d, b], -1).reshape(-1, 3)
+
+
+def sphere(radius=1.0, rings=48, sides=96, centre=(0.0, 0.0, 0.0), radius_at=None) -> dd.Mesh:
+    """A latitude-longitude sphere, or with `radius_at(directions)` any star-shaped closed surface.
+
+    All vertices lie on the surface; `sphere_sagitta` bounds how far the faces of a sphere lie below it.
+    """
+    polar = np.pi * np.arange(1, rings)[:, None] / rings
+    around = 2 * np.pi * np.arange(sides)[None, :] / sides
+    body = np.stack(
+        np.broadcast_arrays(np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)), -1
+    ).reshape(-1, 3)
+    directions = np.concatenate([body, [[0, 0, 1.0], [0, 0, -1.0]]])
+    count = len(body)
+    side, following = np.arange(sides), (np.arange(sides) + 1) % sides
+    last = count - sides
+    caps = [
+        np.stack([np.full(sides, count), side, following], 1),
+        np.stack([np.full(sides, count + 1), last + following, last + side], 1),
+    ]
+    radii = radius if radius_at is None else radius * radius_at(directions)[:, None]
+    return dd.Mesh(
+        np.asarray(centre) + radii * directions, np.concatenate([grid_faces(rings - 1, sides), *caps])
+    )
+
+
+def sphere_sagitta(radius: float, rings: int, sides: int) -> float:
+    """How far the faces of `sphere` lie below the true one at most: a cell's diagonal subtends this."""
+    half_angle = 0.5 * np.hypot(np.pi / rings, 2 * np.pi / sides)
+    return radius * (1 - np.cos(half_angle))
+
+
+def torus(major=1.0, minor=0.35, steps=160, sides=80, centre=(0.0, 0.0, 0.0)) -> dd.Mesh:
+    """A torus around the z axis."""
+    around, about = np.meshgrid(2 * np.pi * np.arange(steps) / steps, 2 * np.pi * np.arange(sides) / sides, indexing="ij")
+    ring = major + minor * np.cos(about)
+    vertices = np.stack([ring * np.cos(around), ring * np.sin(around), minor * np.sin(about)], -1).reshape(-1, 3)
+    return dd.Mesh(np.asarray(centre) + vertices, grid_faces(steps, sides, wrap_rows=True))
+
+
+def merged(*meshes: dd.Mesh) -> dd.Mesh:
+    """Several meshes as one."""
+    offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
+    return dd.Mesh(
+        np.concatenate([mesh.vertices for mesh in meshes]),
+        np.concatenate([mesh.faces + offset for mesh, offset in zip(meshes, offsets, strict=True)]),
+    )
+
+
+def inside_out(mesh: dd.Mesh) -> dd.Mesh:
+    """The same surface with its outside inside: the wall of a cavity."""
+    return dd.Mesh(mesh.vertices, mesh.faces[:, ::-1])
+
+
+def rotation(rng: np.random.Generator) -> np.ndarray:
+    """A uniformly random rotation (3,3)."""
+    q, r = np.linalg.qr(rng.normal(size=(3, 3)))
+    q *= np.sign(np.diag(r))
+    return q if np.linalg.det(q) > 0 else -q
+
+
+def random_closed_mesh(rng: np.random.Generator, bodies: int | None = None) -> dd.Mesh:
+    """Several lumpy, rotated, overlapping or nested closed bodies, wound outwards."""
+    parts = []
+    for _ in range(bodies or int(rng.integers(1, 6))):
+        waves, phases = rng.normal(size=(4, 3)) * 3, rng.uniform(0, 2 * np.pi, 4)
+        depth = rng.uniform(0, 0.2)
+
+        def radius_at(directions, waves=waves, phases=phases, depth=depth):
+            return 1 + depth * np.sin(directions @ waves.T + phases).sum(1)
+
+        body = sphere(rng.uniform(0.2, 0.9), int(rng.integers(4, 30)), int(rng.integers(5, 50)), radius_at=radius_at)
+        parts.append(dd.Mesh(body.vertices @ rotation(rng).T + rng.normal(size=3) * 0.6, body.faces))
+    return merged(*parts)
+
+
+def random_camera(rng: np.random.Generator, mesh: dd.Mesh, orthographic: bool, size: int = 96) -> dd.Camera:
+    """A random camera that looks at about the whole mesh: skewed, off-centre, not square."""
+    low, high = mesh.bounds
+    radius = np.linalg.norm(high - low) / 2
+    width, height = (int(n) for n in rng.integers(size // 2, size * 3 // 2, 2))
+    pose = np.eye(4)
+    pose[:3, :3] = rotation(rng)
+    pose[:3, 3] = -pose[:3, :3] @ (low + high) / 2
+    if orthographic:
+        pose[2, 3] += radius * rng.uniform(-0.5, 3)
+        extent = 2 * radius * rng.uniform(0.7, 1.3, 2)
+        return dd.Camera.orthographic(extent, pose, width, height)
+    distance = radius * rng.uniform(1.1, 8)
+    pose[2, 3] += distance
+    focal = min(width, height) / 2 / (radius / distance) * rng.uniform(0.7, 1.5)
+    K = [
+        [focal, focal * rng.uniform(-0.2, 0.2), width * rng.uniform(0.3, 0.7)],
+        [0, focal * rng.uniform(0.8, 1.2), height * rng.uniform(0.3, 0.7)],
+        [0, 0, 1],
+    ]
+    return dd.Camera.from_intrinsics(K, pose, width, height)
