@@ -62,7 +62,8 @@ def load_cameras(
       nerfstudio's `applied_transform` is already part of the poses and stays in them: a mesh in the frame
       from before it must be moved by it. `orientation_override` is a wish for training and is not followed.
     - COLMAP text: cameras.txt and images.txt of one folder, given as the folder or as either file. Sorted by
-      image id. Poses are camera_from_world.
+      image id. Poses are camera_from_world. Models are SIMPLE_PINHOLE and PINHOLE, and SIMPLE_RADIAL, RADIAL,
+      OPENCV and FULL_OPENCV where their distortion is zero.
     - JSON whose keys are image ids (BOP scene_camera.json), sorted by id. Poses are camera_from_world, the
       identity where cam_R_w2c and cam_t_w2c are absent. BOP's lengths are millimetres, as in BOP's meshes. K
       is for pixel centres at whole numbers and is shifted by a half. The image size is that of a camera.json
@@ -95,7 +96,7 @@ def load_cameras(
         return _colmap(file.parent, asked, max_file_bytes)
     document = _json(file, max_file_bytes)
     # Absurd numbers may overflow on the way; Camera refuses the infinities that come of it.
-    with _at(file), np.errstate(all="ignore"):
+    with _at(file, "correct the file"), np.errstate(all="ignore"):
         if "frames" in document:
             return _nerf(document, asked)
         if document and all(re.fullmatch("[0-9]{1,18}", key) for key in document):

@@ -29,7 +29,6 @@ _VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
 
 _GL_TEXTURE_2D = 0x0DE1
 _GL_DEPTH_COMPONENT, _GL_DEPTH_COMPONENT32F, _GL_FLOAT = 0x1902, 0x8CAC, 0x1406
-_GL_LOWER_LEFT, _GL_ZERO_TO_ONE = 0x8CA1, 0x935F
 
 # Contexts of this module; when one of them is current at entry it need not be put back at exit.
 _our_contexts: set[int] = set()
@@ -198,8 +197,6 @@ class GLContext:
         )
         if require_gpu and self.is_software:
             raise ContextError(f"require_gpu=True, but the renderer is {self.renderer}")
-        if self.version_code < 450 and "GL_ARB_clip_control" not in self.gl.extensions:
-            raise ContextError(f"{self.renderer} has neither OpenGL 4.5 nor GL_ARB_clip_control")
         self.max_image_size = min(
             info["GL_MAX_TEXTURE_SIZE"], info["GL_MAX_RENDERBUFFER_SIZE"], *info["GL_MAX_VIEWPORT_DIMS"]
         )
@@ -209,8 +206,6 @@ class GLContext:
             "glTexImage2D", None, uint, *[integer] * 5, uint, uint, ctypes.c_void_p
         )
         self._resting_framebuffer = self.gl.framebuffer([self.gl.renderbuffer((1, 1))])
-        # Window depth is clip z / w as it is; the other convention loses a float's precision near zero.
-        self._egl.function("glClipControl", None, uint, uint)(_GL_LOWER_LEFT, _GL_ZERO_TO_ONE)
 
     def depth_texture(self, size: tuple[int, int]) -> Any:
         """A moderngl depth texture whose storage is 32-bit float; moderngl's own is always 24-bit.

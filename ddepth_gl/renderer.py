@@ -116,7 +116,12 @@ class DepthRenderer:
             )
         with self._context:
             scene = Scene(self._context, mesh)
-        self._scenes.add(scene)
+            self._scenes.add(scene)
+            try:
+                self._engine.prepare(scene)
+            except BaseException:
+                scene.release()
+                raise
         return scene
 
     def entry_exit(

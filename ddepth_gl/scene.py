@@ -1,8 +1,9 @@
-"""Scene: a mesh's buffers on the GPU, in a local frame that float32 can hold without loss."""
+"""Scene: a mesh on the GPU, in a local frame of whole numbers that loses nothing."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +14,27 @@ from .mesh import Mesh
 
 __all__ = ["Scene"]
 
+Made = TypeVar("Made")
+
+# Local coordinates lie within +-2**_BITS, in int32.
+_BITS = 30
+
 
 class Scene:
     """A mesh on the GPU; made by `DepthRenderer.upload`, freed by `release` or with its renderer.
 
-    Vertices are stored as float32 in the *local frame*: ``world = origin + scale * local``, with the origin
-    in the middle of the mesh and the scale a power of two. Cameras are brought into it in float64, so a
-    mesh far from the world's origin, tiny or huge, loses nothing.
+    Vertices are stored as whole numbers in the *local frame*: ``world = origin + step * local``, with the
+    origin in the middle of the mesh and the step a power of two, about 1e-9 of the mesh's radius. In the same
+    four bytes float32 would be sixty times coarser at the mesh's rim, and a camera close to a surface sees
+    that. Cameras are brought into the local frame in float64, so a mesh far from the world's origin, tiny
+    or huge, loses nothing.
+
+    What exactly lies on the GPU is the engine's choice; the scene owns it.
 
     Attributes:
         mesh: the Mesh as it was given.
         origin: (3,) float64, world frame.
-        scale: mesh units per local unit, a power of two.
+        step: mesh units per local unit, a power of two.
         radius: of a sphere around the local origin that holds every vertex, local units.
     """
 
@@ -33,43 +43,40 @@ class Scene:
         low, high = mesh.bounds
         self.origin: npt.NDArray[np.float64] = low + (high - low) / 2.0
         half_diagonal = float(np.linalg.norm((high - low) / 2.0))
-        self.scale = 2.0 ** np.ceil(np.log2(half_diagonal))
-        self.radius = half_diagonal / self.scale
+        self.step = float(2.0 ** (np.ceil(np.log2(half_diagonal)) - _BITS))
+        self.radius = half_diagonal / self.step
         self._context = context
-        self._vertex_arrays: dict[int, Any] = {}
+        self._made: dict[object, Any] = {}
         self._objects: list[Any] = []
         self._released = False
-        local = self.to_local(mesh.vertices).astype(np.float32)
-        gl = context.gl
-        try:
-            for data in (local, mesh.faces.astype(np.int32, copy=False)):
-                self._objects.append(gl.buffer(data))
-            context.check_error(f"uploading {mesh!r}", "the number of faces")
-        except BaseException:
-            self._release_objects()
-            raise
-        self._vertices, self._indices = self._objects
         context.release_with(self, self._objects)
 
     def to_local(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """World points (..., 3) to the local frame, float64."""
         local = np.asarray(points, dtype=np.float64) - self.origin
-        local /= self.scale
+        local /= self.step
         return local
 
-    def vertex_array(self, program: Any) -> Any:
-        """The moderngl vertex array that feeds this mesh's triangles to `program`; made once a program."""
+    def local_vertices(self) -> npt.NDArray[np.int32]:
+        """(V, 3) int32: the mesh's vertices, rounded to the local frame's whole numbers."""
+        local = self.to_local(self.mesh.vertices)
+        return np.rint(local, out=local).astype(np.int32)
+
+    def once(self, key: object, make: Callable[[], Made]) -> Made:
+        """What `make` gives, made on the first call with this key."""
         self.check_usable()
-        made = self._vertex_arrays.get(program.glo)
-        if made is None:
-            content = [(self._vertices, "3f", "position")]
-            made = self._context.gl.vertex_array(program, content, self._indices, index_element_size=4)
-            self._vertex_arrays[program.glo] = made
-            self._objects.append(made)
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
         return made
 
+    def own(self, gl_object: Any) -> Any:
+        """Hands a moderngl object to the scene, which will release it; gives it back."""
+        self._objects.append(gl_object)
+        return gl_object
+
     def belongs_to(self, context: GLContext) -> bool:
-        """Whether the buffers live in `context`."""
+        """Whether the scene lives in `context`."""
         return self._context is context
 
     def check_usable(self) -> None:
@@ -83,18 +90,13 @@ class Scene:
         return self._released
 
     def release(self) -> None:
-        """Frees the buffers. Idempotent; from the renderer's thread only."""
-        if self._released or self._context.is_closed:
-            self._released = True
-            return
-        with self._context:
-            self._release_objects()
-
-    def _release_objects(self) -> None:
-        for made in reversed(self._objects):
-            made.release()
-        self._objects.clear()
-        self._vertex_arrays.clear()
+        """Frees what lies on the GPU. Idempotent; from the renderer's thread only."""
+        if not (self._released or self._context.is_closed):
+            with self._context:
+                for gl_object in reversed(self._objects):
+                    gl_object.release()
+                self._objects.clear()
+        self._made.clear()
         self._released = True
 
     def __repr__(self) -> str:

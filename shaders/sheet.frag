@@ -1,21 +1,34 @@
 #version 410 core
-// One sheet of the double depth map: the depth of the fragment that wins the depth test.
-#include "depth_encoding.glsl"
+#define VERTEX 0
+// One sheet of the double depth map: the exact depth of the face, for the depth test and for the result.
+#include "face_plane.glsl"
 
 layout(location = 0) out float depth;  // z-depth, mesh units
 #if WRITE_FACE
 layout(location = 1) out int face;     // index into the mesh's faces
+flat in int provoking_face;
 #endif
+
+uniform float mesh_units;              // per local unit, a power of two
+uniform float window_scale;            // window depth per local unit, a power of two: loses nothing
 #if CROP
 uniform vec2 crop;                     // keep crop.x <= depth <= crop.y
 #endif
 
 void main() {
-    depth = depth_of(gl_FragCoord.z);
+    float value = clamp(float(dot(plane, dvec3(gl_FragCoord.xy, 1.0))), plane_limits.x, plane_limits.y);
+#if PERSPECTIVE
+    float local_depth = 1.0 / value;
+#else
+    float local_depth = value;
+    if (local_depth <= 0.0) discard;   // clipping is exact to a fraction of a pixel only
+#endif
+    depth = mesh_units * local_depth;
 #if CROP
     if (depth < crop.x || depth > crop.y) discard;
 #endif
+    gl_FragDepth = window_scale * local_depth;
 #if WRITE_FACE
-    face = gl_PrimitiveID;
+    face = provoking_face;
 #endif
 }

@@ -1,17 +1,54 @@
 #version 410 core
-// A mesh vertex to clip space, without losing what lies between the vertex and the camera.
-// The camera centre is subtracted before anything is multiplied, and as two floats: the difference of
-// nearby numbers is exact, so the error is relative to the distance from the camera, not to the mesh's size.
-layout(location = 0) in vec3 position;  // local frame
+#define VERTEX 1
+// Coverage: the corner of a face in clip space. Depth: the plane of the face whose provoking vertex this is.
+// The rasterizer is left to decide only which pixels a face covers. Its own interpolated depth would not do:
+// it is off by several 1e-6 on slivers and on faces that reach behind the camera, and at the rim of a grazing
+// face it runs out of the face altogether. The plane costs little, being set up once a face, not once a pixel.
+#include "face_plane.glsl"
 
-uniform vec3 camera_centre_high;  // local frame
-uniform vec3 camera_centre_low;
-uniform mat3x4 clip_from_local;   // acts on offsets from the camera centre
+// Local frame, whole numbers. The corner itself and, counter-clockwise, the other two of the face it provokes.
+layout(location = 0) in ivec3 corner;
+layout(location = 1) in ivec3 corner_after;
+layout(location = 2) in ivec3 corner_before;
+#if WRITE_FACE
+flat out int provoking_face;
+#endif
+
+uniform dvec3 camera_centre;     // local frame
+uniform mat3x4 clip_from_local;  // acts on offsets from the camera centre
 uniform vec4 clip_offset;
+uniform dvec3 view_direction;    // local frame, unit: depth of an offset is its dot product with this
+// Perspective: direction of depth 1 of the ray through pixel (u, v) = u * right + v * down + origin.
+// Orthographic: offset of the start of the ray through pixel (u, v). Both in the local frame.
+uniform dvec3 ray_right;
+uniform dvec3 ray_down;
+uniform dvec3 ray_origin;
 
 invariant gl_Position;
 
 void main() {
-    precise vec3 from_camera = (position - camera_centre_high) - camera_centre_low;
-    gl_Position = clip_from_local * from_camera + clip_offset;
+    dvec3 a = dvec3(corner) - camera_centre;
+    dvec3 b = dvec3(corner_after) - camera_centre;
+    dvec3 c = dvec3(corner_before) - camera_centre;
+    gl_Position = clip_from_local * vec3(a) + clip_offset;
+
+    dvec3 normal = cross(b - a, c - a);
+    dvec3 slopes = dvec3(dot(normal, ray_right), dot(normal, ray_down), dot(normal, ray_origin));
+    vec3 depths = vec3(dot(a, view_direction), dot(b, view_direction), dot(c, view_direction));
+    float nearest = min(depths.x, min(depths.y, depths.z));
+    float farthest = max(depths.x, max(depths.y, depths.z));
+#if PERSPECTIVE
+    double scale = dot(normal, a);
+    plane = slopes;
+    plane_limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30, nearest > 0.0 ? 1.0 / nearest : 1.0e30);
+#else
+    double scale = dot(normal, view_direction);
+    plane = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
+    plane_limits = vec2(nearest, farthest);
+#endif
+    // Edge-on, any depth of the face will do.
+    plane = scale == 0.0lf ? dvec3(0.0lf) : plane / scale;
+#if WRITE_FACE
+    provoking_face = gl_VertexID;  // vertex i provokes face i
+#endif
 }

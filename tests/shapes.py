@@ -106,8 +106,13 @@ def random_closed_mesh(rng: np.random.Generator, bodies: int | None = None) -> d
     return merged(*parts)
 
 
-def random_camera(rng: np.random.Generator, mesh: dd.Mesh, orthographic: bool, size: int = 96) -> dd.Camera:
-    """A random camera that looks at about the whole mesh: skewed, off-centre, not square."""
+def random_camera(
+    rng: np.random.Generator, mesh: dd.Mesh, orthographic: bool, size: int = 96, cutting: bool = False
+) -> dd.Camera:
+    """A random camera that looks at about the whole mesh: skewed, off-centre, not square.
+
+    With `cutting`, the plane that an orthographic camera's rays start on goes through the mesh.
+    """
     low, high = mesh.bounds
     radius = np.linalg.norm(high - low) / 2
     width, height = (int(n) for n in rng.integers(size // 2, size * 3 // 2, 2))
@@ -115,7 +120,7 @@ def random_camera(rng: np.random.Generator, mesh: dd.Mesh, orthographic: bool, s
     pose[:3, :3] = rotation(rng)
     pose[:3, 3] = -pose[:3, :3] @ (low + high) / 2
     if orthographic:
-        pose[2, 3] += radius * rng.uniform(-0.5, 3)
+        pose[2, 3] += radius * (rng.uniform(-0.5, 0.5) if cutting else rng.uniform(1.01, 3))
         extent = 2 * radius * rng.uniform(0.7, 1.3, 2)
         return dd.Camera.orthographic(extent, pose, width, height)
     distance = radius * rng.uniform(1.1, 8)

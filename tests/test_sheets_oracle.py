@@ -16,13 +16,15 @@ REAL = (
 )  # fmt: skip
 
 
-def compare(renderer, mesh, camera, surfaces="oriented", near=None, far=None) -> oracle.Report:
+def compare(
+    renderer, mesh, camera, surfaces="oriented", near=None, far=None, absolute=0.0
+) -> oracle.Report:
     """Renders and judges one image; the report is asserted on."""
     scene = renderer.upload(mesh)
     maps = renderer.entry_exit(scene, camera, surfaces=surfaces, near=near, far=far)
     scene.release()
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera, near, far), surfaces)
-    report = oracle.check(reference, maps.entry, maps.exit)
+    report = oracle.check(reference, maps.entry, maps.exit, absolute=absolute)
     assert report.ok, str(report)
     return report
 
@@ -57,6 +59,17 @@ def test_many_random_closed_meshes(renderer, seed):
     mesh = random_closed_mesh(rng)
     for orthographic in (False, True):
         compare(renderer, mesh, random_camera(rng, mesh, orthographic, 200), ("oriented", "any")[seed % 2])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_orthographic_rays_that_start_inside_the_mesh(renderer, seed):
+    """Depths down to 0, where a relative tolerance means nothing: the grid of the vertices adds its step."""
+    rng = np.random.default_rng(seed)
+    mesh = random_closed_mesh(rng, bodies=3)
+    camera = random_camera(rng, mesh, orthographic=True, cutting=True)
+    step = 2.0**-29 * np.linalg.norm(np.ptp(mesh.bounds, axis=0)) / 2
+    for surfaces in ("oriented", "any"):
+        compare(renderer, mesh, camera, surfaces, absolute=2 * step)
 
 
 @pytest.mark.parametrize("seed", range(12))

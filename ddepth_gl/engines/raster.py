@@ -1,11 +1,14 @@
 """Engine `raster`: the depth test, twice. Front faces nearest for the entry, back faces farthest for the exit.
 
-The window depth is 32-bit float and reversed for perspective cameras, near / z with an infinite far plane
-(Reed, "Depth Precision Visualized", 2015), so that no plane has to be chosen and nothing is merged.
+The rasterizer decides which pixels a face covers; the depth there is that of the face's plane, set up once a
+face in double precision (shaders/sheet.vert). It goes through the depth test as ``depth / range`` in a 32-bit
+float buffer: the range is a power of two, so the test compares the very depths that are written, LESS means
+nearer, and no near or far plane has to be chosen. See docs/decisions/0003.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,52 +20,22 @@ from ..context import GLContext
 from ..errors import DeviceMemoryError
 from ..scene import Scene
 from ..shader_library import compile_program
+from .face_vertices import face_vertices
 from .sheets import SheetBuffers, SheetRequest
 
-__all__ = ["DepthEncoding", "PendingSheets", "RasterEngine"]
+__all__ = ["PendingSheets", "RasterEngine"]
 
-# The near plane, as a fraction of the farthest depth of the mesh. The smallest depth that a float32 vertex can
-# have at all is about 2**-24 of it, so nothing that exists is cut off.
+# Where faces are cut that reach behind the camera, as a fraction of the farthest depth of the mesh: where
+# float32, which clips, cannot tell a depth from 0 any more.
 _NEAR_FRACTION = 2.0**-24
 
+# Faces whose vertices are put together at a time while uploading: bounds the memory needed for it.
+_FACES_AT_A_TIME = 1 << 18
 
-@dataclass(frozen=True)
-class DepthEncoding:
-    """How depth becomes window depth, in one place; `shaders/include/depth_encoding.glsl` is its inverse.
-
-    Perspective: window z = scale / depth, reversed: nearer is greater. Orthographic: window z = depth / scale,
-    nearer is less. Either way a float32 keeps the depth's relative precision.
-
-    Attributes:
-        scale: the near plane (perspective) or the range (orthographic), local units.
-        is_reversed: whether nearer is greater.
-    """
-
-    scale: float
-    is_reversed: bool
-
-    @classmethod
-    def of(cls, scene: Scene, camera: Camera) -> DepthEncoding:
-        """The encoding that holds every depth of `scene` seen from `camera`."""
-        centre = camera.camera_from_world[2, :3] @ scene.origin + camera.camera_from_world[2, 3]
-        farthest = max(float(centre) / scene.scale + 1.01 * scene.radius, 1e-6)
-        if camera.is_orthographic:
-            return cls(farthest, is_reversed=False)
-        return cls(farthest * _NEAR_FRACTION, is_reversed=True)
-
-    @property
-    def depth_row(self) -> tuple[float, float, float, float]:
-        """The row of the projection that gives clip z; see `Camera.projection`."""
-        return (0.0, 0.0, 0.0, self.scale) if self.is_reversed else (0.0, 0.0, 1.0 / self.scale, 0.0)
-
-    def depth_test(self, *, nearest: bool) -> tuple[str, float]:
-        """The comparison that keeps the nearest (LESS) or farthest (GREATER) depth, and what to clear to.
-
-        This is where the comparison turns round for a reversed buffer.
-        """
-        if nearest != self.is_reversed:
-            return "<", 1.0
-        return ">", 0.0
+# Sheets in the order they are drawn: the faces culled, the depth test, what the depth buffer starts with. Of equal
+# depths the smallest face index counts as the entry and the largest as the exit.
+_ENTRY = ("back", "<", 1.0)
+_EXIT = ("front", ">=", 0.0)
 
 
 class _Targets:
@@ -139,23 +112,22 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: the images do not fit.
         """
-        encoding = DepthEncoding.of(scene, camera)
-        program = self._program(camera, scene, encoding, request)
-        vertex_array = scene.vertex_array(program)
+        program = self._program(scene, camera, request)
+        vertex_array = self._vertex_array(scene, program)
         targets = self._take_targets((camera.width, camera.height), request.faces)
         gl = self._context.gl
         gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if request.oriented else gl.NOTHING))
         gl.front_face = "cw"  # counter-clockwise, in an image that is turned over; see Camera.projection
-        for sheet, framebuffer in enumerate(targets.framebuffers):
-            is_entry = sheet == 0
-            gl.cull_face = "back" if is_entry else "front"
-            gl.depth_func, farthest_away = encoding.depth_test(nearest=is_entry)
+        for framebuffer, (culled, comparison, cleared) in zip(
+            targets.framebuffers, (_ENTRY, _EXIT), strict=True
+        ):
+            gl.cull_face, gl.depth_func = culled, comparison
             framebuffer.use()
             framebuffer.viewport = (0, 0, *targets.size)
             framebuffer.scissor = None
             framebuffer.color_mask = (True,) * 4 if not request.faces else ((True,) * 4,) * 2
             framebuffer.depth_mask = True
-            framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=farthest_away)
+            framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=cleared)
             vertex_array.render()
         if targets.pixel_buffer is not None:
             self._read(targets, targets.pixel_buffer)
@@ -223,7 +195,41 @@ class RasterEngine:
         self.trim(keep=0)
         return _Targets(self._context, size, faces)
 
-    def _program(self, camera: Camera, scene: Scene, encoding: DepthEncoding, request: SheetRequest) -> Any:
+    def prepare(self, scene: Scene) -> None:
+        """Uploads what the engine needs of a scene's mesh.
+
+        Raises:
+            DeviceMemoryError: it does not fit.
+        """
+        scene.once("raster", lambda: self._upload(scene))
+        self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
+
+    def _upload(self, scene: Scene) -> tuple[Any, Any]:
+        """The vertex and the index buffer; see `face_vertices` for the order."""
+        mesh, gl = scene.mesh, self._context.gl
+        corners, extra, indices = face_vertices(mesh.faces, len(mesh.vertices))
+        positions = scene.local_vertices()
+        vertices = scene.own(gl.buffer(reserve=36 * (len(corners) + len(extra))))
+        for start in range(0, len(corners), _FACES_AT_A_TIME):
+            part = corners[start : start + _FACES_AT_A_TIME]
+            vertices.write(positions[part[:, (2, 0, 1)]], offset=36 * start)
+            a, b, c = (positions[part[:, corner]].astype(np.float64) for corner in range(3))
+            # A face without area covers nothing; snapped to the rasterizer's grid it could.
+            has_area = np.cross(b - a, c - a).any(axis=1)
+            indices[start : start + _FACES_AT_A_TIME][~has_area] = 0
+        if len(extra):
+            vertices.write(positions[extra].repeat(3, axis=0), offset=36 * len(corners))
+        return vertices, scene.own(gl.buffer(indices))
+
+    def _vertex_array(self, scene: Scene, program: Any) -> Any:
+        def make() -> Any:
+            vertices, indices = scene.once("raster", lambda: self._upload(scene))
+            content = [(vertices, "3i 3i 3i", "corner", "corner_after", "corner_before")]
+            return scene.own(self._context.gl.vertex_array(program, content, indices, index_element_size=4))
+
+        return scene.once(("raster", program.glo), make)
+
+    def _program(self, scene: Scene, camera: Camera, request: SheetRequest) -> Any:
         """The program for this request, its uniforms set."""
         key = (not camera.is_orthographic, request.faces, request.crop is not None)
         program = self._programs.get(key)
@@ -233,22 +239,45 @@ class RasterEngine:
                 self._context.gl, defines, vertex_shader="sheet.vert", fragment_shader="sheet.frag"
             )
             self._programs[key] = program
-        clip_from_camera = camera.projection(encoding.depth_row)
-        linear = clip_from_camera[:, :3] @ camera.camera_from_world[:3, :3]
-        if camera.is_orthographic:
-            linear[:2] *= scene.scale  # K is per mesh unit here; in perspective the unit cancels
-        centre = scene.to_local(camera.centre)
-        high = centre.astype(np.float32)
-        uniforms: dict[str, npt.ArrayLike] = {
-            "camera_centre_high": high,
-            "camera_centre_low": centre - high,
-            # moderngl wants columns; row i of the transpose is column i.
-            "clip_from_local": linear.T,
-            "clip_offset": clip_from_camera[:, 3],
-            "depth_scale": encoding.scale * scene.scale,
-        }
-        if request.crop is not None:
-            uniforms["crop"] = request.crop
-        for name, value in uniforms.items():
-            program[name].write(np.ascontiguousarray(value, dtype=np.float32))
+        for name, value in _uniforms(scene, camera, request).items():
+            program[name].write(value)
         return program
+
+
+def _uniforms(scene: Scene, camera: Camera, request: SheetRequest) -> dict[str, npt.NDArray[Any]]:
+    """The camera in the scene's local frame; float64 for what the planes are made from."""
+    rotation = camera.camera_from_world[:3, :3]
+    centre_depth = rotation[2] @ scene.origin + camera.camera_from_world[2, 3]
+    farthest = max(float(centre_depth) / scene.step + 1.01 * scene.radius, 1e-6)
+    window_range = 2.0 ** math.ceil(math.log2(farthest))
+    # Clip z does nothing but cut faces off in front of the camera: at a depth of `near`, or of 0.
+    near = farthest * _NEAR_FRACTION
+    depth_row = (0.0, 0.0, 1.0 / farthest, -1.0) if camera.is_orthographic else (0.0, 0.0, 0.0, -near)
+    clip_from_camera = camera.projection(depth_row)
+    rays = np.linalg.inv(camera.K)
+    if camera.is_orthographic:
+        # K is per mesh unit; in perspective the unit cancels. The rays start on the plane of depth 0.
+        clip_from_camera[:2, :3] *= scene.step
+        rays[:2] /= scene.step
+        rays[2] = 0.0
+    local_rays = rotation.T @ rays
+    single = {
+        # moderngl wants columns; row i of the transpose is column i.
+        "clip_from_local": (clip_from_camera[:, :3] @ rotation).T,
+        "clip_offset": clip_from_camera[:, 3],
+        "mesh_units": scene.step,
+        "window_scale": 1.0 / window_range,
+    }
+    if request.crop is not None:
+        single["crop"] = request.crop
+    double = {
+        "camera_centre": scene.to_local(camera.centre),
+        "view_direction": rotation[2],
+        "ray_right": local_rays[:, 0],
+        "ray_down": local_rays[:, 1],
+        "ray_origin": local_rays[:, 2],
+    }
+    return {
+        **{name: np.ascontiguousarray(value, dtype=np.float32) for name, value in single.items()},
+        **{name: np.ascontiguousarray(value, dtype=np.float64) for name, value in double.items()},
+    }
