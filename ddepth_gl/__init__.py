@@ -1,6 +1,7 @@
 """Exact double depth maps of a mesh: where every pixel's ray first enters it and where it last exits."""
 
 from .camera import Camera
+from .camera_files import load_cameras
 from .depth_maps import DepthMaps
 from .errors import (
     CameraError,
@@ -36,5 +37,6 @@ __all__ = [
     "Scene",
     "ShaderError",
     "double_depth",
+    "load_cameras",
     "load_mesh",
 ]

@@ -248,7 +248,7 @@ class Camera:
         (Swinbank and Purser, "Fibonacci grids", 2006). The same arguments give the same cameras.
 
         Args:
-            mesh: a Mesh, or anything with `bounds`.
+            mesh: a Mesh; or anything with `bounds`, all of whose box is then kept in view.
             views: how many cameras.
             width, height: image size in pixels.
             seed: of the turn.
@@ -266,7 +266,9 @@ class Camera:
             raise CameraError(f"seed must be a whole number, at least 0, not {seed!r}") from None
         low, high = _numbers("mesh.bounds", mesh.bounds, (2, 3))
         centre = (low + high) / 2.0
-        radius = float(np.linalg.norm(high - low)) / 2.0
+        # A box around a round mesh reaches a good deal farther than the mesh.
+        reach = getattr(mesh, "vertices", high) - centre
+        radius = math.sqrt(float((reach * reach).sum(axis=-1).max()))
         if radius == 0.0:
             raise CameraError(
                 f"mesh is a single point at {low.tolist()}, of which there is no view; give a larger one"
@@ -274,7 +276,7 @@ class Camera:
         width, height = _image_size(width, height)
         half_angle = math.radians(_field_of_view(fov_y_deg)) / 2.0
         narrower = min(half_angle, math.atan(math.tan(half_angle) * width / height))
-        reach = 1.05 * radius / math.sin(narrower)
+        distance = 1.05 * radius / math.sin(narrower)
         turn = generator.uniform(0.0, 2.0 * math.pi)
         cameras = []
         for view in range(views):
@@ -283,7 +285,7 @@ class Camera:
             ring, angle = math.sqrt(1.0 - z * z), turn + view * GOLDEN_ANGLE
             direction = np.array([ring * math.cos(angle), ring * math.sin(angle), z])
             up = (0.0, 0.0, 1.0) if abs(z) < 0.999 else (0.0, 1.0, 0.0)
-            cameras.append(cls.look_at(centre + reach * direction, centre, up, fov_y_deg, width, height))
+            cameras.append(cls.look_at(centre + distance * direction, centre, up, fov_y_deg, width, height))
         return cameras
 
     # Geometry

@@ -66,7 +66,11 @@ def devices() -> list[Device]:
     library = egl.load()
     return [
         Device(
-            index, handle, library.is_software(handle), library.cuda_index(handle), library.pci_address(handle)
+            index,
+            handle,
+            library.is_software(handle),
+            library.cuda_index(handle),
+            library.pci_address(handle),
         )
         for index, handle in enumerate(library.devices())
     ]
@@ -180,9 +184,8 @@ class GLContext:
 
     def _inspect(self, device: Device, require_gpu: bool) -> None:
         try:
-            self.gl: Any = moderngl.create_context(
-                require=410, standalone=True, context=_Loader(self._egl)
-            )
+            loader: Any = _Loader(self._egl)
+            self.gl: Any = moderngl.create_context(require=410, standalone=True, context=loader)
         except Exception as error:  # moderngl raises bare Exception
             raise ContextError(f"moderngl refuses the context ({error})") from error
         info = self.gl.info

@@ -140,4 +140,3 @@ class DepthMaps:
         """
         vertices, faces = stitch(self.camera, self.entry, self.exit, self.mask, jump)
         return Mesh(vertices, faces, name="mould")
-

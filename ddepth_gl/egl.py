@@ -125,9 +125,7 @@ class Egl:
         A device has one display in a process, shared with every other user of EGL in it, so it is never
         terminated here: that would destroy the contexts of the others.
         """
-        get_display = self.function(
-            "eglGetPlatformDisplayEXT", c_void_p, c_uint, c_void_p, POINTER(c_int)
-        )
+        get_display = self.function("eglGetPlatformDisplayEXT", c_void_p, c_uint, c_void_p, POINTER(c_int))
         display = get_display(_PLATFORM_DEVICE, device, None)
         if not display or not self._initialize(display, None, None):
             raise ContextError(f"the EGL display does not initialize ({self._error()})")

@@ -69,8 +69,8 @@ class DepthRenderer:
 
     Args:
         engine: "raster", or "auto" for the fastest one that the device has.
-        device: an EGL index, "cuda:0", a PCI address, "gpu", "software" or "auto"; None takes the environment
-            variable DDEPTH_DEVICE, else GPUs come first and Mesa's software rasterizer last.
+        device: an EGL index, "cuda:0", a PCI address, "gpu", "software" or "auto"; None takes the
+            environment variable DDEPTH_DEVICE, else GPUs come first and Mesa's software rasterizer last.
         require_gpu: refuse a software rasterizer.
 
     Raises:
@@ -259,18 +259,21 @@ class DepthRenderer:
         return f"<DepthRenderer {self._engine.name} on {self._context.renderer}>"
 
 
-def _request(
-    surfaces: str, near: float | None, far: float | None, attributes: Iterable[str]
-) -> SheetRequest:
+def _request(surfaces: str, near: float | None, far: float | None, attributes: Iterable[str]) -> SheetRequest:
     if surfaces not in ("oriented", "any"):
         raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
     wanted = (attributes,) if isinstance(attributes, str) else tuple(attributes)
     unknown = [name for name in wanted if name not in ATTRIBUTES]
     if unknown:
-        raise RequestError(f"attributes may hold {', '.join(ATTRIBUTES)}, not {', '.join(map(repr, unknown))}")
+        raise RequestError(
+            f"attributes may hold {', '.join(ATTRIBUTES)}, not {', '.join(map(repr, unknown))}"
+        )
     crop = None
     if near is not None or far is not None:
-        crop = (0.0 if near is None else float(near), np.inf if far is None else float(far))
+        try:
+            crop = (0.0 if near is None else float(near), np.inf if far is None else float(far))
+        except (TypeError, ValueError):
+            crop = (np.nan, np.nan)
         if not 0.0 <= crop[0] < crop[1]:
             raise RequestError(f"near and far must satisfy 0 <= near < far, not near={near!r}, far={far!r}")
     return SheetRequest(surfaces == "oriented", "face" in wanted, crop)

@@ -15,7 +15,10 @@ __all__ = ["compile_program", "compose", "shader_folder"]
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
 # "0:12(5): error: ..." (Mesa) and "0(12) : error C1008: ..." (NVIDIA): string number, then line.
-_LOCATION = re.compile(r"\b(\d+)(?::(\d+)\(\d+\)|\((\d+)\))")
+_LOCATION = re.compile(r"\b\d+(?::(\d+)\(\d+\)|\((\d+)\))")
+
+# A line's number tells its file as well: Mesa forgets the string number that a #line directive gives.
+_LINES_PER_FILE = 100_000
 
 
 @cache
@@ -41,7 +44,7 @@ def compose(name: str, defines: Mapping[str, int] | None = None) -> tuple[str, l
         defines: macros set right after ``#version``.
 
     Returns:
-        The text, and the file names that the string numbers of its ``#line`` directives stand for.
+        The text, and the names of the files in it; line n of file k counts as ``k * 100000 + n``.
 
     Raises:
         ShaderError: a file is missing, or includes go round in a circle.
@@ -58,13 +61,13 @@ def _expand(name: str, text: str, first_line: int, names: list[str], trail: tupl
         raise ShaderError(f"shader includes go round: {' -> '.join((*trail, name))}")
     number = len(names)
     names.append(name)
-    out = [f"#line {first_line} {number}"]
+    out = [f"#line {number * _LINES_PER_FILE + first_line}"]
     for line_number, line in enumerate(text.splitlines(), start=first_line):
         include = _INCLUDE.match(line)
         if include:
             path = f"include/{include[1]}"
             out += _expand(path, _read(path), 1, names, (*trail, name))
-            out.append(f"#line {line_number + 1} {number}")
+            out.append(f"#line {number * _LINES_PER_FILE + line_number + 1}")
         else:
             out.append(line)
     return out
@@ -98,8 +101,7 @@ def compile_program(gl: Any, defines: Mapping[str, int] | None = None, **stages:
         names = next((names for stage, (_, names) in sources.items() if stage in log), [])
 
         def place(found: re.Match[str]) -> str:
-            number = int(found[1])
-            line = found[2] or found[3]
+            number, line = divmod(int(found[1] or found[2]), _LINES_PER_FILE)
             return f"{names[number]}:{line}" if number < len(names) else found[0]
 
         complaints = [line for line in log.splitlines() if _LOCATION.search(line)] or log.split("\n")[-1:]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import oracle
 
 import ddepth_gl as dd
-import oracle
 
 
 def view_of(camera: dd.Camera, near: float | None = None, far: float | None = None) -> oracle.View:
@@ -64,9 +64,13 @@ def sphere_sagitta(radius: float, rings: int, sides: int) -> float:
 
 def torus(major=1.0, minor=0.35, steps=160, sides=80, centre=(0.0, 0.0, 0.0)) -> dd.Mesh:
     """A torus around the z axis."""
-    around, about = np.meshgrid(2 * np.pi * np.arange(steps) / steps, 2 * np.pi * np.arange(sides) / sides, indexing="ij")
+    around, about = np.meshgrid(
+        2 * np.pi * np.arange(steps) / steps, 2 * np.pi * np.arange(sides) / sides, indexing="ij"
+    )
     ring = major + minor * np.cos(about)
-    vertices = np.stack([ring * np.cos(around), ring * np.sin(around), minor * np.sin(about)], -1).reshape(-1, 3)
+    vertices = np.stack([ring * np.cos(around), ring * np.sin(around), minor * np.sin(about)], -1).reshape(
+        -1, 3
+    )
     return dd.Mesh(np.asarray(centre) + vertices, grid_faces(steps, sides, wrap_rows=True))
 
 
@@ -101,7 +105,9 @@ def random_closed_mesh(rng: np.random.Generator, bodies: int | None = None) -> d
         def radius_at(directions, waves=waves, phases=phases, depth=depth):
             return 1 + depth * np.sin(directions @ waves.T + phases).sum(1)
 
-        body = sphere(rng.uniform(0.2, 0.9), int(rng.integers(4, 30)), int(rng.integers(5, 50)), radius_at=radius_at)
+        body = sphere(
+            rng.uniform(0.2, 0.9), int(rng.integers(4, 30)), int(rng.integers(5, 50)), radius_at=radius_at
+        )
         parts.append(dd.Mesh(body.vertices @ rotation(rng).T + rng.normal(size=3) * 0.6, body.faces))
     return merged(*parts)
 

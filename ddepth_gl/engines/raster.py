@@ -1,4 +1,4 @@
-"""Engine `raster`: the depth test, twice. Front faces nearest for the entry, back faces farthest for the exit.
+"""Engine `raster`: the depth test, twice; front faces nearest for entry, back faces farthest for exit.
 
 The rasterizer decides which pixels a face covers; the depth there is that of the face's plane, set up once a
 face in double precision (shaders/sheet.vert). It goes through the depth test as ``depth / range`` in a 32-bit
@@ -32,8 +32,8 @@ _NEAR_FRACTION = 2.0**-24
 # Faces whose vertices are put together at a time while uploading: bounds the memory needed for it.
 _FACES_AT_A_TIME = 1 << 18
 
-# Sheets in the order they are drawn: the faces culled, the depth test, what the depth buffer starts with. Of equal
-# depths the smallest face index counts as the entry and the largest as the exit.
+# Sheets in the order they are drawn: the faces culled, the depth test, what the depth buffer starts with.
+# Of equal depths the smallest face index counts as the entry and the largest as the exit.
 _ENTRY = ("back", "<", 1.0)
 _EXIT = ("front", ">=", 0.0)
 
@@ -141,8 +141,8 @@ class RasterEngine:
         """
         targets = pending.targets
         width, height = targets.size
-        kinds = (np.float32, np.int32) if targets.faces else (np.float32,)
-        planes = [np.empty((height, width), kind) for _ in range(2) for kind in kinds]
+        kinds = ("float32", "int32") if targets.faces else ("float32",)
+        planes: list[npt.NDArray[Any]] = [np.empty((height, width), kind) for _ in range(2) for kind in kinds]
         if targets.pixel_buffer is None:
             self._read(targets, planes)
         else:

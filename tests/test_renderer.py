@@ -1,0 +1,399 @@
+"""DepthRenderer: lifetimes, ownership, threads, sizes, batches, and what it says of bad arguments."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from conftest import ENGINES, gl_census
+from shapes import box, sphere
+
+import ddepth_gl as dd
+from ddepth_gl import egl
+
+
+def same(first: dd.DepthMaps, second: dd.DepthMaps) -> bool:
+    """Bit for bit."""
+    return all(
+        np.array_equal(getattr(first, name).view(np.int32), getattr(second, name).view(np.int32))
+        for name in ("entry", "exit")
+    )
+
+
+@pytest.fixture
+def mesh():
+    return sphere(rings=12, sides=24)
+
+
+@pytest.fixture
+def camera(mesh):
+    return dd.Camera.orbit(mesh, views=1, width=64, height=48)[0]
+
+
+# Results
+
+
+def test_arrays_belong_to_the_caller(renderer, mesh, camera):
+    scene = renderer.upload(mesh)
+    first = renderer.entry_exit(scene, camera, attributes=("face",))
+    for name, kind in (("entry", np.float32), ("exit", np.float32), ("entry_face", np.int64)):
+        array = getattr(first, name)
+        assert array.dtype == kind
+        assert array.shape == (48, 64)
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+    kept = first.entry.copy()
+    first.entry[:] = 7.0
+    assert np.array_equal(renderer.entry_exit(scene, camera).entry, kept, equal_nan=True)
+
+
+def test_faces_are_given_only_when_asked_for(renderer, mesh, camera):
+    scene = renderer.upload(mesh)
+    maps = renderer.entry_exit(scene, camera)
+    assert not maps.has_faces
+    with pytest.raises(dd.RequestError, match="attributes"):
+        _ = maps.entry_face
+    with_faces = renderer.entry_exit(scene, camera, attributes=("face",))
+    assert same(maps, with_faces)
+    assert ((with_faces.exit_face == -1) == np.isnan(with_faces.exit)).all()
+
+
+def test_many_equals_a_loop_and_keeps_the_order(renderer, mesh):
+    scene = renderer.upload(mesh)
+    cameras = dd.Camera.orbit(mesh, views=7, width=40, height=30)
+    cameras[3] = dd.Camera.orbit(mesh, views=1, width=33, height=57)[0]
+    cameras[5] = dd.Camera.orthographic(3.0, cameras[0].camera_from_world, 25, 31)
+    many = list(renderer.entry_exit_many(scene, cameras))
+    assert [maps.camera for maps in many] == cameras
+    assert all(same(maps, renderer.entry_exit(scene, c)) for maps, c in zip(many, cameras, strict=True))
+
+
+def test_many_takes_a_generator_and_other_calls_in_between(renderer, mesh, camera):
+    scene, other = renderer.upload(mesh), renderer.upload(box())
+    alone = renderer.entry_exit(scene, camera)
+    images = renderer.entry_exit_many(scene, (camera for _ in range(4)))
+    for maps in images:
+        renderer.entry_exit(other, camera, attributes=("face",))
+        inner = next(renderer.entry_exit_many(other, [camera, camera]))
+        assert same(maps, alone)
+        assert not same(inner, alone)
+
+
+def test_many_of_nothing(renderer, mesh):
+    assert list(renderer.entry_exit_many(renderer.upload(mesh), [])) == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 3), (257, 3)])
+def test_small_and_narrow_images(renderer, size):
+    pose = np.eye(4)
+    pose[2, 3] = 9.0
+    maps = renderer.entry_exit(renderer.upload(box()), dd.Camera.orthographic((1.9, 1.9), pose, *size))
+    assert maps.entry.shape == size[::-1]
+    assert np.allclose(maps.entry, 8.0, rtol=1e-6)
+    assert np.allclose(maps.exit, 10.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_largest_size_of_the_device(renderer, tall):
+    limit = renderer.info.max_image_size
+    size = (3, limit) if tall else (limit, 3)
+    pose = np.eye(4)
+    pose[2, 3] = 5.0
+    maps = renderer.entry_exit(renderer.upload(box()), dd.Camera.orthographic((1.9, 1.9), pose, *size))
+    assert maps.mask.all()
+    assert (maps.entry == 4.0).all()
+    with pytest.raises(dd.CameraError, match=f"{limit}x{limit}"):
+        renderer.entry_exit(renderer.upload(box()), dd.Camera.orthographic(1.0, pose, limit + 1, 1))
+
+
+def test_an_image_that_does_not_fit_is_a_clear_error_and_the_renderer_lives_on(
+    renderer, mesh, camera, monkeypatch
+):
+    """What a driver does that runs out of memory: the framebuffer stays incomplete, an error is pending."""
+    scene = renderer.upload(mesh)
+    before = renderer.entry_exit(scene, camera)
+    with renderer._context as context:
+        census = gl_census()
+
+    def incomplete(*_):
+        egl.load().function("glEnable", None, ctypes.c_uint)(0xDEAD)
+        raise Exception("the framebuffer is not complete")
+
+    other_size = dd.Camera.orbit(mesh, views=1, width=65, height=48)[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(context.gl, "framebuffer", incomplete)
+        with pytest.raises(dd.DeviceMemoryError, match=r"65x48.*reduce the image size"):
+            renderer.entry_exit(scene, other_size)
+    assert same(renderer.entry_exit(scene, camera), before)
+    with renderer._context:
+        assert gl_census() == census
+
+
+# Lifetimes
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_close_is_idempotent_and_final(engine, mesh, camera):
+    renderer = dd.DepthRenderer(engine=engine)
+    scene = renderer.upload(mesh)
+    images = renderer.entry_exit_many(scene, [camera] * 5)
+    next(images)
+    renderer.close()
+    renderer.close()
+    for call in (
+        lambda: renderer.entry_exit(scene, camera),
+        lambda: renderer.upload(mesh),
+        lambda: renderer.info,
+        lambda: next(images),
+        lambda: renderer.__enter__(),
+    ):
+        with pytest.raises(dd.ContextClosedError, match=r"closed|released"):
+            call()
+    scene.release()
+    assert "closed" in repr(renderer)
+
+
+def test_release_of_a_scene(renderer, mesh, camera):
+    scene, other = renderer.upload(mesh), renderer.upload(box())
+    before = renderer.entry_exit(other, camera)
+    scene.release()
+    scene.release()
+    assert scene.is_released
+    with pytest.raises(dd.ContextClosedError, match="upload the mesh again"):
+        renderer.entry_exit(scene, camera)
+    assert same(renderer.entry_exit(other, camera), before)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_is_left_behind(engine, mesh, camera):
+    with dd.DepthRenderer(engine=engine) as renderer:
+        first = renderer.upload(mesh)
+        renderer.entry_exit(first, camera, attributes=("face",))
+        renderer.entry_exit(first, camera)
+        with renderer._context:
+            before = gl_census()
+        for _ in range(5):
+            scene = renderer.upload(box())
+            list(renderer.entry_exit_many(scene, [camera] * 3))
+            abandoned = renderer.entry_exit_many(scene, [camera] * 3)
+            next(abandoned)
+            del abandoned
+            renderer.entry_exit(scene, camera)
+            scene.release()
+        for _ in range(5):
+            renderer.entry_exit(renderer.upload(box()), camera)  # let go without release
+        gc.collect()
+        with renderer._context:
+            assert gl_census() == before
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_renderers_interleaved(engine, mesh, camera):
+    with dd.DepthRenderer(engine=engine) as one, dd.DepthRenderer(engine=engine) as two:
+        scene_one, scene_two = one.upload(mesh), two.upload(box())
+        expected = one.entry_exit(scene_one, camera), two.entry_exit(scene_two, camera)
+        many_one = one.entry_exit_many(scene_one, [camera] * 4)
+        many_two = two.entry_exit_many(scene_two, [camera] * 4)
+        for maps_one, maps_two in zip(many_one, many_two, strict=True):
+            assert same(maps_one, expected[0])
+            assert same(maps_two, expected[1])
+        with pytest.raises(dd.ContextError, match="another renderer"):
+            one.entry_exit(scene_two, camera)
+        one.close()
+        assert same(two.entry_exit(scene_two, camera), expected[1])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_fifty_renderers_one_after_the_other(engine, camera):
+    mesh, images = box(), []
+    for _ in range(50):
+        with dd.DepthRenderer(engine=engine) as renderer:
+            images.append(renderer.entry_exit(renderer.upload(mesh), camera))
+    assert all(same(images[0], image) for image in images)
+
+
+def test_a_renderer_that_was_not_closed_warns():
+    renderers = [dd.DepthRenderer()]
+    with pytest.warns(ResourceWarning, match="not closed"):
+        renderers.clear()
+
+
+def test_another_context_that_was_current_stays_current(renderer, mesh, camera):
+    """Somebody else's EGL context in the same thread is put back after every call."""
+    library = egl.load()
+    display = library.display(library.devices()[renderer.info.device_index])
+    theirs = library.create_context(display, ((4, 1),))
+    library.make_current(display, None, None, theirs)
+    scene = renderer.upload(mesh)
+    renderer.entry_exit(scene, camera)
+    for _ in renderer.entry_exit_many(scene, [camera] * 3):
+        assert library.current_context() == theirs
+    assert library.current_context() == theirs
+    library.destroy_context(display, theirs)
+
+
+# Threads and processes
+
+
+def in_thread(call) -> BaseException | None:
+    caught: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return caught[0] if caught else None
+
+
+def test_another_thread_gets_a_clear_error(renderer, mesh, camera):
+    scene = renderer.upload(mesh)
+    for call in (
+        lambda: renderer.entry_exit(scene, camera),
+        lambda: renderer.upload(mesh),
+        lambda: next(renderer.entry_exit_many(scene, [camera])),
+        scene.release,
+        renderer.close,
+    ):
+        error = in_thread(call)
+        assert isinstance(error, dd.ContextError)
+        assert "thread" in str(error)
+    assert renderer.entry_exit(scene, camera).mask.any()
+
+
+def test_a_renderer_in_each_thread(mesh, camera):
+    results = {}
+
+    def render(number: int) -> None:
+        with dd.DepthRenderer() as renderer:
+            scene = renderer.upload(mesh)
+            results[number] = [renderer.entry_exit(scene, camera) for _ in range(5)]
+
+    threads = [threading.Thread(target=render, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(same(maps, results[0][0]) for number in range(3) for maps in results[number])
+
+
+def test_a_forked_child_gets_a_clear_error():
+    code = """
+import os
+import ddepth_gl as dd
+renderer = dd.DepthRenderer()
+child = os.fork()
+if child == 0:
+    try:
+        renderer.info
+    except dd.ContextError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+renderer.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "spawn" in done.stdout
+    assert done.returncode == 0, done.stderr
+
+
+def test_exit_without_close_does_not_crash_the_interpreter():
+    code = """
+import ddepth_gl as dd
+renderer = dd.DepthRenderer()
+scene = renderer.upload(dd.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+# Bad arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"surfaces": "both"}, dd.RequestError, "'oriented' or 'any'"),
+        ({"attributes": ("colour",)}, dd.RequestError, "'colour'"),
+        ({"near": -1.0}, dd.RequestError, "near"),
+        ({"near": 2.0, "far": 1.0}, dd.RequestError, "near"),
+        ({"near": float("nan")}, dd.RequestError, "near"),
+        ({"near": "x"}, dd.RequestError, "near"),
+    ],
+)
+def test_bad_requests(renderer, mesh, camera, arguments, error, match):
+    scene = renderer.upload(mesh)
+    with pytest.raises(error, match=match) as caught:
+        renderer.entry_exit(scene, camera, **arguments)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(error, match=match):
+        renderer.entry_exit_many(scene, [camera], **arguments)
+
+
+def test_wrong_kinds_of_objects(renderer, mesh, camera):
+    scene = renderer.upload(mesh)
+    with pytest.raises(dd.MeshError, match="load_mesh"):
+        renderer.upload("part.obj")
+    with pytest.raises(dd.MeshError, match="upload"):
+        renderer.entry_exit(mesh, camera)
+    with pytest.raises(dd.CameraError, match="Camera"):
+        renderer.entry_exit(scene, [camera])
+    with pytest.raises(dd.CameraError, match="Camera"):
+        next(renderer.entry_exit_many(scene, [None]))
+    with pytest.raises(dd.RequestError, match="raster"):
+        dd.DepthRenderer(engine="vulkan")
+
+
+def test_error_tree():
+    pairs = {
+        dd.MeshError: ValueError,
+        dd.CameraError: ValueError,
+        dd.RequestError: ValueError,
+        dd.OutputError: ValueError,
+        dd.DatasetError: ValueError,
+        dd.ContextError: RuntimeError,
+        dd.ContextClosedError: dd.ContextError,
+        dd.ShaderError: RuntimeError,
+        dd.DeviceMemoryError: MemoryError,
+    }
+    for error, builtin in pairs.items():
+        assert issubclass(error, dd.DDepthError)
+        assert issubclass(error, builtin)
+
+
+# The one-liner
+
+
+def test_double_depth(mesh, camera):
+    maps = dd.double_depth(mesh, camera, attributes=("face",))
+    assert maps.has_faces
+    assert maps.mask.mean() > 0.1
+    assert dd.double_depth(mesh).entry.shape == (512, 512)
+
+
+def test_the_driver_is_believed_about_errors(renderer):
+    """An error that GL reports is raised, once, and does not stick."""
+    with renderer._context as context:
+        egl.load().function("glEnable", None, ctypes.c_uint)(0xDEAD)
+        with pytest.raises(dd.ContextError, match="GL_INVALID_ENUM while testing"):
+            context.check_error("testing", "nothing")
+        context.check_error("testing", "nothing")
+
+
+def test_no_warnings_escape(mesh, camera):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        maps = dd.double_depth(mesh, camera)
+        assert maps.thickness.shape == maps.mask.shape
+        maps.points()
+        maps.filled(0.0)
