@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from ddepth_gl.errors import MeshError
+from .errors import MeshError
 
 __all__ = ["Mesh"]
 
@@ -199,10 +199,11 @@ class Mesh:
         }
 
     def _edges_summary(self) -> tuple[bool, bool]:
-        if self._topology is None:
-            object.__setattr__(self, "_topology", _edge_parity(self.vertices, self.faces))
-        assert self._topology is not None
-        return self._topology
+        topology = self._topology
+        if topology is None:
+            topology = _edge_parity(self.vertices, self.faces)
+            object.__setattr__(self, "_topology", topology)
+        return topology
 
 
 def _edge_parity(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> tuple[bool, bool]:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ddepth_gl.errors import MeshError
-from ddepth_gl.gltf_files import gltf_parts
-from ddepth_gl.mesh import Mesh
-from ddepth_gl.mesh_file_checks import checked_obj, checked_off, checked_ply, checked_stl
-from ddepth_gl.mesh_folder import MeshFolder
-from ddepth_gl.mesh_parts import MeshPart, merged
+from .errors import MeshError
+from .mesh_reading.gltf import gltf_parts
+from .mesh import Mesh
+from .mesh_reading.checks import checked_obj, checked_off, checked_ply, checked_stl
+from .mesh_reading.folder import MeshFolder
+from .mesh_reading.parts import MeshPart, merged
 
 __all__ = ["load_mesh"]
 

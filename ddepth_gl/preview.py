@@ -16,9 +16,12 @@ from .mesh import Mesh
 __all__ = ["photo", "preview"]
 
 Picture = npt.NDArray[np.uint8]
+Span = tuple[float, float] | None
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _PANEL = 384  # pixels of a panel's longer side
-_MARGIN, _TITLE, _BAR = 16, 34, 14
+_COLUMN = 176  # the least width of a panel's column: room for its name and the two ends of its colour bar
+_MARGIN, _TITLE, _BAR, _LABEL = 16, 34, 14, 18
 _PAPER, _INK, _MISS = (255, 255, 255), (40, 40, 40), (236, 236, 236)
 _PLAIN = (200, 200, 200)  # of a mesh without colours
 
@@ -26,7 +29,8 @@ _PLAIN = (200, 200, 200)  # of a mesh without colours
 def preview(maps: DepthMaps, mesh: Mesh, title: str = "") -> Picture:
     """One picture to look at: photo, entry, exit and thickness side by side.
 
-    Entry and exit share a colour bar, in mesh units; grey is a miss.
+    Entry and exit share one scale, from the least to the greatest depth of both; that of thickness starts
+    at 0. Mesh units; grey is a miss.
 
     Args:
         maps: rendered with ``attributes=("face",)``.
@@ -36,37 +40,37 @@ def preview(maps: DepthMaps, mesh: Mesh, title: str = "") -> Picture:
     Returns:
         (h, w, 3) uint8 sRGB.
     """
-    depths = np.concatenate([maps.entry[~np.isnan(maps.entry)], maps.exit[~np.isnan(maps.exit)]])
-    shared = (float(depths.min()), float(depths.max())) if len(depths) else (0.0, 1.0)
-    thickness = maps.thickness
-    panels = [
+    shared, thickness = _span(maps.entry, maps.exit), maps.thickness
+    panels: list[tuple[str, npt.NDArray[Any], tuple[str, Span] | None]] = [
         ("photo", photo(maps, mesh), None),
         ("entry depth", maps.entry, ("viridis_r", shared)),
         ("exit depth", maps.exit, ("viridis_r", shared)),
-        ("thickness", thickness, ("magma", (0.0, float(np.nanmax(thickness, initial=0.0)) or 1.0))),
+        ("thickness", thickness, ("magma", _span(thickness, np.zeros(int(maps.mask.any()))))),
     ]
     zoom = _PANEL / max(maps.entry.shape)
+    # Enlarged pixels stay pixels; a reduced image is averaged.
+    resampling = Image.Resampling.NEAREST if zoom >= 1.0 else Image.Resampling.BOX
     width, height = (max(1, round(size * zoom)) for size in maps.entry.shape[::-1])
+    step = max(width, _COLUMN) + _MARGIN
+    top = 2 * _MARGIN + _TITLE if title else _MARGIN
     sheet = Image.new(
-        "RGB",
-        (4 * width + 5 * _MARGIN, height + 2 * _TITLE + _BAR + 3 * _MARGIN + (_TITLE if title else 0)),
-        _PAPER,
+        "RGB", (len(panels) * step + _MARGIN, top + _TITLE + height + _BAR + _LABEL + 2 * _MARGIN), _PAPER
     )
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(15)
-    top = _MARGIN
     if title:
-        draw.text((_MARGIN, top), title, fill=_INK, font=ImageFont.load_default(18))
-        top += _TITLE
+        title_font = ImageFont.load_default(18)
+        draw.text(
+            (_MARGIN, _MARGIN), _fitting(title, title_font, sheet.width - 2 * _MARGIN), _INK, title_font
+        )
     for column, (name, values, scale) in enumerate(panels):
-        left = _MARGIN + column * (width + _MARGIN)
-        draw.text((left, top), name, fill=_INK, font=font)
+        left = _MARGIN + column * step
+        draw.text((left, top), name, _INK, font)
         colours = values if scale is None else _colours(values, *scale)
-        # Enlarged pixels stay pixels; a reduced image is averaged.
-        how = Image.Resampling.NEAREST if zoom >= 1.0 else Image.Resampling.BOX
-        sheet.paste(Image.fromarray(colours).resize((width, height), how), (left, top + _TITLE))
+        sheet.paste(Image.fromarray(colours).resize((width, height), resampling), (left, top + _TITLE))
         if scale is not None:
-            _colour_bar(sheet, draw, font, (left, top + _TITLE + height + _MARGIN // 2), width, *scale)
+            bar = (left, top + _TITLE + height + _MARGIN // 2)
+            _colour_bar(sheet, draw, font, bar, step - _MARGIN, *scale)
     return np.asarray(sheet)
 
 
@@ -96,11 +100,17 @@ def photo(maps: DepthMaps, mesh: Mesh) -> Picture:
     return picture
 
 
-def _colours(values: npt.NDArray[Any], name: str, span: tuple[float, float]) -> Picture:
-    low, high = span
-    level = (values - low) / max(high - low, 1e-30)
-    picture = np.asarray(Colormap(name)(np.nan_to_num(np.clip(level, 0.0, 1.0))))[..., :3]
-    picture = np.rint(255.0 * picture).astype(np.uint8)
+def _span(*arrays: npt.NDArray[Any]) -> Span:
+    """The least and the greatest number in the arrays, or None where there is none."""
+    values = np.concatenate([array[~np.isnan(array)] for array in arrays])
+    return (float(values.min()), float(values.max())) if len(values) else None
+
+
+def _colours(values: npt.NDArray[Any], name: str, span: Span) -> Picture:
+    low, high = span or (0.0, 1.0)
+    level = (values.astype(np.float64) - low) / ((high - low) or 1.0)
+    table = np.rint(255.0 * np.asarray(Colormap(name).lut(256))[:, :3]).astype(np.uint8)
+    picture = table[np.rint(255.0 * np.nan_to_num(level)).astype(np.uint8)]
     picture[np.isnan(values)] = _MISS
     return picture
 
@@ -108,15 +118,41 @@ def _colours(values: npt.NDArray[Any], name: str, span: tuple[float, float]) -> 
 def _colour_bar(
     sheet: Image.Image,
     draw: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    font: Font,
     corner: tuple[int, int],
     width: int,
     name: str,
-    span: tuple[float, float],
+    span: Span,
 ) -> None:
     left, top = corner
+    below = top + _BAR + 3
+    if span is None:
+        draw.text((left, top), "no value anywhere", _INK, font)
+        return
     ramp = np.linspace(*span, width)[None, :].repeat(_BAR, axis=0)
     sheet.paste(Image.fromarray(_colours(ramp, name, span)), corner)
-    below = top + _BAR + 3
-    for value, x, anchor in ((span[0], left, "la"), (sum(span) / 2, left + width / 2, "ma"), (span[1], left + width, "ra")):
-        draw.text((x, below), f"{value:.4g}", fill=_INK, font=font, anchor=anchor)
+    low, middle, high = _labels(span)
+    draw.text((left, below), low, _INK, font, anchor="la")
+    if high != low:
+        draw.text((left + width, below), high, _INK, font, anchor="ra")
+        if 4.0 * font.getlength(low + high + middle) < 3.0 * width:
+            draw.text((left + width / 2, below), middle, _INK, font, anchor="ma")
+
+
+def _labels(span: tuple[float, float]) -> list[str]:
+    """Lower end, middle and upper end, with as many digits as it takes to tell them apart."""
+    low, high = span
+    digits = 4
+    if high > low:
+        digits += int(min(5, max(0, np.log10(max(abs(low), abs(high)) / (high - low)))))
+    return [f"{value:.{digits}g}" for value in (low, low + (high - low) / 2.0, high)]
+
+
+def _fitting(text: str, font: Font, width: int) -> str:
+    """The text on one line, its middle left out where it is too long: both its ends tell files apart."""
+    line = flat = "".join(letter if letter.isprintable() else " " for letter in text)
+    kept = len(flat)
+    while font.getlength(line) > width and kept > 1:
+        kept -= 1
+        line = f"{flat[: kept // 2]}...{flat[len(flat) - (kept - kept // 2) :]}"
+    return line

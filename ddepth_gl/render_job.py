@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .camera import Camera
 from .depth_maps import DepthMaps
-from .errors import OutputError
+from .errors import MeshError, OutputError, RequestError
 from .mesh import Mesh
 from .renderer import DepthRenderer, Surfaces
 from .writers.npz import write_npz
@@ -22,7 +22,7 @@ from .writers.ply import sheet_normals, write_ply
 from .writers.png16 import common_scale, write_png16
 from .writers.whole_file import whole_file
 
-__all__ = ["FORMATS", "PREVIEW_VIEWS", "RenderJob", "RenderReport", "unique_names", "write_mesh", "write_picture"]
+__all__ = ["FORMATS", "PREVIEW_VIEWS", "RenderJob", "RenderReport", "make_folder", "unique_names", "write_mesh"]
 
 FORMATS = ("npz", "ply", "png16", "mould")
 PREVIEW_VIEWS = 4  # rows of the preview picture
@@ -33,7 +33,7 @@ class RenderJob:
     """What to write for every image, and where.
 
     Attributes:
-        folder: made if it is missing.
+        folder: an existing one.
         formats: of `FORMATS`.
         surfaces: see `DepthRenderer.entry_exit`.
         near, far: crop, mesh units.
@@ -50,6 +50,13 @@ class RenderJob:
     fill: float = float("nan")
     png_scale: float | None = None
     preview: bool = True
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.formats if name not in FORMATS]
+        if unknown:
+            raise RequestError(f"unknown format {unknown[0]!r}; give {', '.join(FORMATS)}")
+        if not self.formats and not self.preview:
+            raise RequestError(f"nothing to write: no format and no preview; give {', '.join(FORMATS)}")
 
     def run(
         self,
@@ -69,13 +76,9 @@ class RenderJob:
             progress: called after every image.
 
         Raises:
-            OutputError: an unknown format, or a file that cannot be written.
+            OutputError: a file cannot be written.
             DDepthError: whatever rendering raises.
         """
-        unknown = [name for name in self.formats if name not in FORMATS]
-        if unknown:
-            raise OutputError(f"unknown format {unknown[0]!r}; give {', '.join(FORMATS)}")
-        make_folder(self.folder)
         png_scale = self.png_scale
         if png_scale is None and "png16" in self.formats:
             png_scale = common_scale(mesh.bounds, cameras)
@@ -86,12 +89,17 @@ class RenderJob:
         attributes = ("face",) if self.preview or "ply" in self.formats else ()
         scene = renderer.upload(mesh)
         try:
-            images = renderer.entry_exit_many(
-                scene, cameras, surfaces=self.surfaces, near=self.near, far=self.far, attributes=attributes
-            )
-            for view in range(len(cameras)):
+            for view, camera in enumerate(cameras):
+                # One at a time: drawing ahead while files are written would hide what an image takes.
                 with report.timing():
-                    maps = next(images)
+                    maps = renderer.entry_exit(
+                        scene,
+                        camera,
+                        surfaces=self.surfaces,
+                        near=self.near,
+                        far=self.far,
+                        attributes=attributes,
+                    )
                 report.covered.append(float(maps.mask.mean()))
                 stem = f"{name}_{view:0{digits}d}"
                 for path in self._write(maps, mesh, stem, png_scale):
@@ -120,7 +128,10 @@ class RenderJob:
             yield from write_png16(target, maps, png_scale)
         if "mould" in self.formats:
             path = target.with_name(f"{stem}_mould.ply")
-            write_mesh(path, maps.to_mesh())
+            try:
+                write_mesh(path, maps.to_mesh())
+            except MeshError as error:
+                raise OutputError(f"{path}: {error}") from error
             yield path
 
 

@@ -16,14 +16,17 @@ settings.register_profile("ddepth", deadline=None, derandomize=True, print_blob=
 settings.load_profile("ddepth")
 
 
-def gl_census() -> dict[str, int]:
-    """How many GL objects of each kind are alive in the current context, asked of the driver itself."""
+def gl_census(names: int = 2000) -> dict[str, int]:
+    """How many GL objects of each kind are alive in the current context, asked of the driver itself.
+
+    `names` is how far to look; drivers count up and reuse names late.
+    """
     library = egl.load()
     kinds = ("Buffer", "Texture", "Framebuffer", "Program", "Shader", "VertexArray", "Renderbuffer", "Query")
     census = {}
     for kind in kinds:
         exists = library.function(f"glIs{kind}", ctypes.c_ubyte, ctypes.c_uint)
-        census[kind] = sum(bool(exists(name)) for name in range(1, 2000))
+        census[kind] = sum(bool(exists(name)) for name in range(1, names))
     return census
 
 

@@ -138,3 +138,63 @@ def random_camera(
         [0, 0, 1],
     ]
     return dd.Camera.from_intrinsics(K, pose, width, height)
+
+
+def pixel_rays(camera: dd.Camera, du: float = 0.0, dv: float = 0.0) -> tuple[np.ndarray, ...]:
+    """The rays through the pixel centres moved by (du, dv) pixels, from the conventions page alone.
+
+    Returns (H,W,3) origins and (H,W,3) unit directions in the world frame, and (H,W) depth per distance.
+    """
+    u, v = np.meshgrid(np.arange(camera.width) + 0.5 + du, np.arange(camera.height) + 0.5 + dv)
+    on_plane = np.stack([u, v, np.ones_like(u)], -1) @ np.linalg.inv(camera.K).T
+    if camera.is_orthographic:
+        start, along = on_plane * (1, 1, 0), np.broadcast_to((0.0, 0.0, 1.0), on_plane.shape)
+    else:
+        start, along = np.zeros_like(on_plane), on_plane / np.linalg.norm(on_plane, axis=-1, keepdims=True)
+    rotation, translation = camera.camera_from_world[:3, :3], camera.camera_from_world[:3, 3]
+    return (start - translation) @ rotation, along @ rotation, along[..., 2]
+
+
+def moved(mesh: dd.Mesh, matrix: np.ndarray) -> dd.Mesh:
+    """The mesh moved by a rigid motion (4,4)."""
+    return dd.Mesh(mesh.vertices @ matrix[:3, :3].T + matrix[:3, 3], mesh.faces)
+
+
+def moved_camera(camera: dd.Camera, matrix: np.ndarray) -> dd.Camera:
+    """The camera moved by a rigid motion (4,4): it sees a mesh moved alike as before."""
+    inverse = np.eye(4)
+    inverse[:3, :3] = matrix[:3, :3].T
+    inverse[:3, 3] = -matrix[:3, :3].T @ matrix[:3, 3]
+    pose = camera.camera_from_world @ inverse
+    return dd.Camera(camera.K, pose, camera.width, camera.height, camera.is_orthographic)
+
+
+def scaled(mesh: dd.Mesh, factor: float) -> dd.Mesh:
+    """The mesh scaled about the world's origin."""
+    return dd.Mesh(mesh.vertices * factor, mesh.faces)
+
+
+def scaled_camera(camera: dd.Camera, factor: float) -> dd.Camera:
+    """The camera that sees a mesh scaled about the world's origin as before."""
+    pose, K = camera.camera_from_world.copy(), camera.K.copy()
+    pose[:3, 3] *= factor
+    if camera.is_orthographic:
+        K[:2, :2] /= factor  # pixels per mesh unit
+    return dd.Camera(K, pose, camera.width, camera.height, camera.is_orthographic)
+
+
+def render(renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **arguments) -> dd.DepthMaps:
+    """One image of a mesh that is not kept."""
+    scene = renderer.upload(mesh)
+    try:
+        return renderer.entry_exit(scene, camera, **arguments)
+    finally:
+        scene.release()
+
+
+def grid_step(mesh: dd.Mesh) -> float:
+    """How far a vertex may be moved at most by the whole-number grid that it is stored on.
+
+    The step is at most 2**-29 of the half diagonal; rounding moves each coordinate by half a step.
+    """
+    return np.sqrt(3) * 2.0**-30 * float(np.linalg.norm(np.ptp(mesh.bounds, axis=0))) / 2

@@ -192,7 +192,7 @@ class RasterEngine:
             if (targets.size, targets.faces) == (size, faces):
                 self._idle.remove(targets)
                 return targets
-        self.trim(keep=0)
+        self.trim(keep=1)
         return _Targets(self._context, size, faces)
 
     def prepare(self, scene: Scene) -> None:

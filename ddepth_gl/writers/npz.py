@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from importlib.metadata import version
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..depth_maps import DepthMaps
+from ..errors import OutputError
 from .whole_file import whole_file
 
 __all__ = ["write_npz"]
@@ -37,8 +39,10 @@ def write_npz(path: str | os.PathLike[str], maps: DepthMaps, *, fill: float = fl
         fill: what the float arrays hold where there is no value.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or float32 cannot hold `fill`.
     """
+    if math.isfinite(fill) and abs(fill) > np.finfo(np.float32).max:
+        raise OutputError(f"fill must be a number that float32 holds, NaN or infinity, not {fill!r}")
     camera = maps.camera
     floats = {
         "entry": maps.entry,

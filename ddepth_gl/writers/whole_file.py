@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,29 +21,24 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     What was at `path` before stays until then, and stays for good if writing fails or is interrupted.
 
     Raises:
-        OutputError: the folder is missing or read-only, the disk is full, or `path` is a folder.
+        OutputError: the folder is missing or read-only, the disk is full, or `path` is a folder or a device.
     """
     target = Path(path)
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder; give a file name")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{target} is a {'folder' if target.is_dir() else 'device'}; give a file name")
+    # A short name of its own: the target's, made longer, could be too long for the file system.
+    part = target.with_name(f".ddepth-{secrets.token_hex(8)}.part")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        try:
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        raise OutputError(f"{target} cannot be written ({error.strerror}); check the folder") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files that only their owner can read; results are as public as the umask says.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(target)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OutputError(
-                f"{target} cannot be written ({error.strerror}); what was there before is untouched"
-            ) from error
-        raise
+        reason = error.strerror or error
+        raise OutputError(f"{target} cannot be written ({reason}); check the folder and the disk") from error

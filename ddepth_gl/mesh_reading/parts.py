@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ddepth_gl.errors import MeshError
-from ddepth_gl.mesh import Mesh
-from ddepth_gl.mesh_folder import MAX_PICTURE_PIXELS, PICTURE_FORMATS
+from ..errors import MeshError
+from ..mesh import Mesh
+from .folder import MAX_PICTURE_PIXELS, PICTURE_FORMATS
 
 __all__ = ["MeshPart", "merged"]
 

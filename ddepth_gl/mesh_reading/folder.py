@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from PIL import Image, UnidentifiedImageError
 
-from ddepth_gl.errors import MeshError
+from ..errors import MeshError
 
 __all__ = ["MAX_PICTURE_PIXELS", "PICTURE_FORMATS", "MeshFolder", "open_picture"]
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ddepth_gl.errors import MeshError
-from ddepth_gl.mesh_folder import MeshFolder, open_picture
-from ddepth_gl.mesh_parts import MeshPart
+from ..errors import MeshError
+from .folder import MeshFolder, open_picture
+from .parts import MeshPart
 
 __all__ = ["gltf_parts"]
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ddepth_gl.errors import MeshError
-from ddepth_gl.mesh_folder import as_utf8
+from ..errors import MeshError
+from .folder import as_utf8
 
 __all__ = ["checked_obj", "checked_off", "checked_ply", "checked_stl"]
 

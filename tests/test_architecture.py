@@ -1,0 +1,158 @@
+"""The house rules that a machine can check: import arrows, public names, lazy imports, plain words."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ddepth_gl as dd
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "ddepth_gl"
+
+# What each module may import of the package; docs/architecture.md draws the same arrows.
+ARROWS = {
+    "errors": set(),
+    "mesh": {"errors"},
+    "mesh_reading": set(),
+    "mesh_reading.folder": {"errors"},
+    "mesh_reading.parts": {"errors", "mesh", "mesh_reading.folder"},
+    "mesh_reading.checks": {"errors", "mesh_reading.folder"},
+    "mesh_reading.gltf": {"errors", "mesh_reading.folder", "mesh_reading.parts"},
+    "mesh_files": {
+        "errors", "mesh", "mesh_reading.parts", "mesh_reading.folder", "mesh_reading.checks", "mesh_reading.gltf"
+    },
+    "camera": {"errors"},
+    "camera_files": {"errors", "camera"},
+    "mould": {"errors", "camera"},
+    "depth_maps": {"errors", "mesh", "camera", "mould"},
+    "egl": {"errors"},
+    "context": {"errors", "egl"},
+    "shader_library": {"errors"},
+    "scene": {"errors", "mesh", "context"},
+    "engines": set(),
+    "engines.sheets": set(),
+    "engines.face_vertices": set(),
+    "engines.raster": {
+        "errors", "camera", "context", "scene", "shader_library", "engines.sheets", "engines.face_vertices"
+    },
+    "renderer": {
+        "errors", "mesh", "mesh_files", "camera", "depth_maps", "context", "scene", "engines.sheets",
+        "engines.raster"
+    },
+    "writers": set(),
+    "writers.whole_file": {"errors"},
+    "writers.npz": {"errors", "depth_maps", "writers.whole_file"},
+    "writers.ply": {"errors", "writers.whole_file"},
+    "writers.png16": {"errors", "camera", "depth_maps", "writers.whole_file"},
+    "demo_mesh": {"mesh"},
+    "preview": {"errors", "mesh", "depth_maps"},
+    "render_job": {
+        "errors", "mesh", "camera", "depth_maps", "renderer", "preview", "writers.npz", "writers.ply",
+        "writers.png16", "writers.whole_file"
+    },
+    "cli": {
+        "errors", "mesh", "mesh_files", "camera", "camera_files", "context", "renderer", "render_job",
+        "demo_mesh"
+    },
+}  # fmt: skip
+MODERNGL = {"context", "shader_library", "scene", "engines.raster", "renderer"}
+
+
+def modules() -> dict[str, Path]:
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+        if path != PACKAGE / "__init__.py"
+    }
+
+
+def imports(name: str, path: Path) -> tuple[set[str], set[str]]:
+    """What a module imports of the package, and the top-level packages it imports from elsewhere."""
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    inner, outer = set(), set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            outer |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            outer.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
+            for alias in node.names:
+                whole = ".".join([*base, alias.name])
+                inner.add(whole if whole in modules() else ".".join(base))
+    return inner, outer
+
+
+def test_every_module_has_its_arrows():
+    assert set(modules()) == set(ARROWS)
+
+
+@pytest.mark.parametrize("name", sorted(ARROWS))
+def test_imports_follow_the_arrows(name):
+    inner, outer = imports(name, modules()[name])
+    assert inner <= ARROWS[name]
+    assert "ddepth_gl" not in outer, "import from the package relatively"
+    assert "moderngl" not in outer or name in MODERNGL
+
+
+def test_arrows_have_no_circle():
+    done: set[str] = set()
+    while len(done) < len(ARROWS):
+        ready = {name for name, needed in ARROWS.items() if name not in done and needed <= done}
+        assert ready, f"a circle among {set(ARROWS) - done}"
+        done |= ready
+
+
+def test_public_names():
+    assert list(dd.__all__) == sorted(dd.__all__)
+    for name in dd.__all__:
+        public = getattr(dd, name)
+        assert public.__doc__, name
+        assert public.__module__.startswith("ddepth_gl."), name
+    for error in (value for value in vars(dd).values() if isinstance(value, type)):
+        if issubclass(error, dd.DDepthError):
+            assert error.__module__ == "ddepth_gl.errors"
+            assert error.__name__ in dd.__all__
+
+
+def test_heavy_imports_wait():
+    """Importing the package does not import what only some calls need."""
+    code = "import sys, ddepth_gl; print([m for m in ('trimesh', 'imageio', 'cmap', 'typer', 'rich', 'scipy') if m in sys.modules])"  # noqa: E501
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_asserts_and_no_swallowed_errors_in_the_package():
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not isinstance(node, ast.Assert), f"{name}:{node.lineno}: raise an error instead"
+            if isinstance(node, ast.ExceptHandler):
+                assert node.type is not None, f"{name}:{node.lineno}: name the exception"
+                silent = all(isinstance(statement, ast.Pass) for statement in node.body)
+                assert not silent, f"{name}:{node.lineno}: swallows an error"
+
+
+def test_shader_text_is_in_shader_files_only():
+    for name, path in modules().items():
+        assert "gl_Position" not in path.read_text(encoding="utf-8"), name
+
+
+def test_links_in_the_documentation_lead_somewhere():
+    pages = [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").rglob("*.md"),
+    ]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"

@@ -1,0 +1,46 @@
+"""The built wheel, installed elsewhere, renders: the shaders are inside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_the_wheel_renders_away_from_the_checkout(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    shaders = {path.relative_to(ROOT / "shaders").as_posix() for path in (ROOT / "shaders").rglob("*.*")}
+    assert {f"ddepth_gl/_shaders/{name}" for name in shaders} <= set(names)
+    assert "ddepth_gl/py.typed" in names
+    assert not [name for name in names if name.startswith(("tests", "shared", "benchmarks"))]
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    code = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import ddepth_gl as dd
+from ddepth_gl.shader_library import shader_folder
+assert dd.__file__.startswith(sys.argv[1]), dd.__file__
+assert str(shader_folder()).startswith(sys.argv[1]), shader_folder()
+from ddepth_gl.demo_mesh import demo_mesh
+print(dd.double_depth(demo_mesh()).mask.sum())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(site)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1000
