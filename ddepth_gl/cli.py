@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from .errors import CameraError, DDepthError, OutputError, RequestError
+from .errors import ContextError, DDepthError, RequestError
 
 if TYPE_CHECKING:
     from .camera import Camera
@@ -25,8 +26,7 @@ __all__ = ["main"]
 
 app = typer.Typer(
     name="ddepth",
-    help="Exact double depth maps of a mesh: where every pixel's ray first enters it and where it last exits.",
-    no_args_is_help=True,
+    help="Exact double depth maps of a mesh: where every pixel's ray first enters and where it last exits.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -49,19 +49,32 @@ Device = Annotated[
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
-Parsed = TypeVar("Parsed")
+Number = TypeVar("Number", int, float)
+
+# What typer raises for a wrong command line; only this subclass of it has a public name.
+_UsageError: Any = typer.BadParameter.__base__
 
 
 def main() -> None:
     """The entry point of the `ddepth` command."""
-    app()
+    try:
+        # Not standalone, which would print a wrong command line's error on four lines.
+        sys.exit(app(sys.argv[1:] or ["--help"], prog_name="ddepth", standalone_mode=False))
+    except _UsageError as error:
+        command = error.ctx.command_path if error.ctx else "ddepth"
+        _complain(f"{error.format_message().rstrip('.')}; see {command} --help")
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
 
 
 @app.command()
 def render(
     meshes: Annotated[list[Path], typer.Argument(metavar="MESH...", help="OBJ, STL, PLY, OFF, GLB or glTF.")],
     output: Output,
-    views: Annotated[int, typer.Option(help="Cameras evenly spread around each mesh.")] = 1,
+    views: Annotated[
+        int | None, typer.Option(help="Cameras evenly spread around each mesh; 1 if not given.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Turns the cameras of --views.")] = 0,
     cameras: Annotated[
         Path | None, typer.Option(help="Camera file: NeRF transforms.json, COLMAP text or BOP JSON.")
@@ -69,13 +82,17 @@ def render(
     eye: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")] = None,
     target: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="What the camera looks at.")] = None,
     up: Annotated[str, typer.Option(metavar="X,Y,Z", help="Upwards in the image, with --eye.")] = "0,0,1",
-    fov_deg: Annotated[float, typer.Option(help="Vertical field of view in degrees.")] = 40.0,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Image size, such as 640x480.")] = None,
+    fov_deg: Annotated[
+        float | None, typer.Option(help="Vertical field of view in degrees; 40 if not given.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Image size, such as 640x480; 512x512 if not given.")
+    ] = None,
     ortho: Annotated[
         float | None, typer.Option(metavar="EXTENT", help="Parallel rays; width of the image in mesh units.")
     ] = None,
     formats: Annotated[
-        str, typer.Option("--format", metavar="LIST", help="npz, ply, png16; several with commas.")
+        str, typer.Option("--format", metavar="LIST", help="npz, ply, png16, mould; several with commas.")
     ] = "npz",
     surfaces: Annotated[
         SurfacesOption, typer.Option(help="oriented: closed meshes; any: scans with holes, sheets.")
@@ -93,7 +110,7 @@ def render(
 ) -> None:
     """Render entry and exit depth of one or more meshes and write them to files."""
     from .mesh_files import load_mesh
-    from .render_job import RenderJob, unique_names
+    from .render_job import RenderJob, make_folder, unique_names
     from .renderer import DepthRenderer
 
     limits = {
@@ -106,27 +123,27 @@ def render(
     }
     failed = 0
     with _one_line_errors(debug):
-        width_height = _parse("--size", size, "WxH", _whole_numbers("x", 2)) if size else None
         wanted = tuple(part.strip() for part in formats.split(",") if part.strip())
-        job = RenderJob(output, wanted, surfaces.value, near, far, fill, png_scale, preview)  # type: ignore[arg-type]
+        job = RenderJob(output, wanted, surfaces.value, near, far, fill, png_scale, preview)
+        cameras_for = _cameras(cameras, eye, target, up, fov_deg, size, ortho, views, seed)
         with DepthRenderer(engine, device) as renderer:
+            make_folder(output)
             for path, name in zip(meshes, unique_names(meshes), strict=True):
                 try:
                     mesh = load_mesh(path, **limits)
                     _warn_if_open(mesh, path, surfaces)
-                    views_of_mesh = _cameras(
-                        mesh, cameras, eye, target, up, fov_deg, width_height, ortho, views, seed
-                    )
-                    _render_one(renderer, job, mesh, views_of_mesh, name)
-                except DDepthError as error:
-                    if debug or len(meshes) == 1:
-                        raise
+                    _render_one(renderer, job, mesh, cameras_for(mesh), name)
+                except (RequestError, ContextError):
+                    raise  # the next mesh would meet it as well
+                except (DDepthError, MemoryError) as error:
                     # The other meshes are still rendered; the exit status tells that one was not.
                     failed += 1
-                    _complain(str(error))
-            typer.echo(f"on {_where(renderer)}")
-        if failed:
-            raise OutputError(f"{failed} of {len(meshes)} meshes failed; the others were written")
+                    _report(error, debug)
+            _say(f"on {_where(renderer)}")
+    if failed:
+        if len(meshes) > 1:
+            _say(f"{failed} of {len(meshes)} meshes failed")
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -141,11 +158,11 @@ def demo(output: Output = Path("out/demo"), device: Device = None, debug: Debug 
         make_folder(output)
         mesh = demo_mesh()
         write_mesh(output / "demo.ply", mesh)
-        typer.echo(f"{output / 'demo.ply'}: the mesh, {len(mesh.faces):,} faces, closed, several bodies")
+        _say(f"{output / 'demo.ply'}: the mesh, {len(mesh.faces):,} faces, closed, several bodies")
         cameras = Camera.orbit(mesh, views=4, width=640, height=480)
         report = _render_one(renderer, RenderJob(output, FORMATS), mesh, cameras, "demo")
-        typer.echo(f"on {_where(renderer)}")
-        typer.echo(f"look at {report.preview}")
+        _say(f"on {_where(renderer)}")
+        _say(f"look at {report.preview}")
 
 
 @app.command()
@@ -181,16 +198,21 @@ def doctor(
                 for report in reports
             ]
             environment = os.environ.get(ENVIRONMENT_VARIABLE)
-            typer.echo(json.dumps({"devices": rows, ENVIRONMENT_VARIABLE: environment, "default": chosen}, indent=2))
+            _say(
+                json.dumps({"devices": rows, ENVIRONMENT_VARIABLE: environment, "default": chosen}, indent=2)
+            )
         else:
             _print_devices(reports)
         if chosen["error"]:
-            raise OutputError(chosen["error"])
+            _complain(chosen["error"])
+            raise typer.Exit(1)
         if not as_json:
             info = chosen["info"]
-            typer.echo(f"A renderer made without device= runs on device {info['device_index']}: {info['renderer']}.")
+            _say(
+                f"A renderer made without device= runs on device {info['device_index']}: {info['renderer']}."
+            )
             if info["is_software"]:
-                typer.echo("No GPU answers through EGL; Mesa's software rasterizer works, only slower.")
+                _say("No GPU answers through EGL; Mesa's software rasterizer works, only slower.")
 
 
 def _print_devices(reports: list[Any]) -> None:
@@ -228,14 +250,14 @@ def _render_one(
         # A line a file, or a line a kind where there are many.
         many = [f"{paths[0].parent / name}_*{ending}   {len(paths)} files"]
         for line in many if len(paths) > 2 else paths:
-            typer.echo(str(line))
+            _say(str(line))
     if report.preview:
-        typer.echo(str(report.preview))
+        _say(str(report.preview))
     empty = [str(view) for view, covered in enumerate(report.covered) if covered == 0.0]
     if empty:
-        _complain(f"{name}: nothing of the mesh is seen in view {', '.join(empty[:10])}", kind="warning")
+        _complain(f"{name}: no ray enters and leaves the mesh in view {', '.join(empty[:10])}", "warning")
     size = f"{cameras[0].width}x{cameras[0].height}"
-    typer.echo(
+    _say(
         f"{name}: {len(cameras)} image{'s' * (len(cameras) > 1)} of {size}, {len(mesh.faces):,} faces, "
         f"{median(report.milliseconds):.1f} ms per image"
     )
@@ -248,63 +270,62 @@ def _where(renderer: DepthRenderer) -> str:
 
 
 def _cameras(
-    mesh: Mesh,
     file: Path | None,
     eye: str | None,
     target: str | None,
     up: str,
-    fov_deg: float,
-    size: tuple[Any, ...] | None,
+    fov_deg: float | None,
+    size: str | None,
     ortho: float | None,
-    views: int,
+    views: int | None,
     seed: int,
-) -> list[Camera]:
-    """The cameras that the options ask for: from a file, one that is placed, or an orbit."""
+) -> Callable[[Mesh], list[Camera]]:
+    """The cameras that the options ask for, as a function of the mesh: of a file, placed, or in orbit."""
     from .camera import Camera
+    from .camera_files import load_cameras
 
-    if file is not None and (eye or target):
-        raise RequestError("--cameras and --eye/--target exclude each other; give one of them")
+    if sum(option is not None for option in (file, eye, views)) > 1:
+        raise RequestError("--cameras, --eye with --target, and --views exclude each other; give one of them")
     if (eye is None) != (target is None):
         raise RequestError("--eye and --target belong together; give both as X,Y,Z")
-    width, height = size or (512, 512)
-    if file is not None:
-        from .camera_files import load_cameras
+    if file is not None and fov_deg is not None:
+        raise RequestError("--cameras brings its own field of view; leave --fov-deg out")
+    if views is not None and views < 1:
+        raise RequestError(f"--views must be at least 1, not {views}")
+    width, height = _numbers("--size", size, "WxH", "x", int) if size else (512, 512)
+    fov_deg = 40.0 if fov_deg is None else fov_deg
 
-        cameras = load_cameras(file, **({"width": width, "height": height} if size else {}))
-    elif eye is not None:
-        points = [
-            _parse(name, text, "X,Y,Z", _numbers(",", 3))
-            for name, text in (("--eye", eye), ("--target", target or ""), ("--up", up))
+    def parallel(cameras: list[Camera]) -> list[Camera]:
+        if ortho is None:
+            return cameras
+        return [
+            Camera.orthographic(ortho, view.camera_from_world, view.width, view.height) for view in cameras
         ]
-        cameras = [Camera.look_at(*points, fov_deg, width, height)]
+
+    if file is not None:
+        placed = parallel(load_cameras(file, **({"width": width, "height": height} if size else {})))
+    elif eye is not None and target is not None:
+        points = [
+            _numbers(option, text, "X,Y,Z", ",", float)
+            for option, text in (("--eye", eye), ("--target", target), ("--up", up))
+        ]
+        placed = parallel([Camera.look_at(points[0], points[1], points[2], fov_deg, width, height)])
     else:
-        cameras = Camera.orbit(mesh, views, width, height, seed, fov_deg)
-    if ortho is None:
-        return cameras
-    return [
-        Camera.orthographic(ortho, camera.camera_from_world, camera.width, camera.height) for camera in cameras
-    ]
+        return lambda mesh: parallel(Camera.orbit(mesh, views or 1, width, height, seed, fov_deg))
+    return lambda mesh: placed
 
 
-def _parse(option: str, text: str, form: str, parse: Callable[[str], Parsed]) -> Parsed:
+def _numbers(
+    option: str, text: str, form: str, separator: str, kind: Callable[[str], Number]
+) -> list[Number]:
+    """The numbers of an option such as 640x480 or 1,0,2.5."""
     try:
-        return parse(text)
+        values = [kind(part) for part in text.lower().split(separator)]
     except ValueError:
-        raise CameraError(f"{option} must look like {form}, not {text!r}") from None
-
-
-def _numbers(separator: str, count: int, kind: type = float) -> Callable[[str], tuple[Any, ...]]:
-    def parse(text: str) -> tuple[Any, ...]:
-        values = tuple(kind(part) for part in text.lower().split(separator))
-        if len(values) != count:
-            raise ValueError(text)
-        return values
-
-    return parse
-
-
-def _whole_numbers(separator: str, count: int) -> Callable[[str], tuple[Any, ...]]:
-    return _numbers(separator, count, int)
+        values = []
+    if len(values) != form.lower().count(separator) + 1:
+        raise RequestError(f"{option} must look like {form}, not {text!r}")
+    return values
 
 
 def _warn_if_open(mesh: Mesh, path: Path, surfaces: SurfacesOption) -> None:
@@ -312,11 +333,34 @@ def _warn_if_open(mesh: Mesh, path: Path, surfaces: SurfacesOption) -> None:
     if surfaces is SurfacesOption.any or mesh.is_oriented:
         return
     fault = "its winding is not consistent" if mesh.is_closed else "it is not closed"
-    _complain(f"{path}: {fault}; entry and exit may be missing in places, --surfaces any takes every face", "warning")
+    _complain(
+        f"{path}: {fault}; entry and exit may be missing in places, --surfaces any takes every face",
+        "warning",
+    )
+
+
+def _say(text: str) -> None:
+    # As bytes: the name of a file may hold some that are no text.
+    typer.echo(os.fsencode(text))
 
 
 def _complain(message: str, kind: str = "error") -> None:
     typer.echo(f"ddepth: {kind}: {' '.join(message.split())}", err=True)
+
+
+def _report(error: Exception, debug: bool) -> None:
+    """Prints an error as one line, after its traceback if that is wanted."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, DDepthError):
+        _complain(str(error))
+    elif isinstance(error, MemoryError):
+        _complain("out of memory; reduce the image size or the mesh")
+    else:
+        what = f"{type(error).__name__}: {error}"
+        _complain(
+            f"unexpected {what}" if debug else f"unexpected {what}; please report it, with what --debug says"
+        )
 
 
 @contextmanager
@@ -327,8 +371,8 @@ def _one_line_errors(debug: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         _complain("interrupted; files written so far are whole")
         raise typer.Exit(130) from None
-    except (DDepthError, MemoryError) as error:
-        if debug:
-            raise
-        _complain(str(error) or "out of memory; reduce the image size or the mesh")
+    except (typer.Exit, BrokenPipeError):
+        raise
+    except Exception as error:
+        _report(error, debug)
         raise typer.Exit(1) from None

@@ -19,13 +19,13 @@ _KNOT, _RING, _SHELL, _BALL = (88, 138, 197), (229, 144, 66), (112, 173, 120), (
 def demo_mesh() -> Mesh:
     """A torus knot around a hollow sphere with a ball in its cavity, and two rings linked through the knot.
 
-    Closed and wound outwards; 73,376 faces in six shells; many rays cross it ten times or more. The z axis is up and
-    the whole fits into a sphere of radius 2 around the origin.
+    Closed and wound outwards; 73,376 faces in six shells; many rays cross it ten times or more. The z axis
+    is up and the whole fits into a sphere of radius 2 around the origin.
     """
     parts = [
         ("knot", _KNOT, _tube(_torus_knot(3, 8, 1.0, 0.42), 0.11, 900, 20)),
-        ("ring", _RING, _tube(_circle((1.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0), 0.72), 0.07, 160, 24)),
-        ("ring", _RING, _tube(_circle((-1.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0), 0.72), 0.07, 160, 24)),
+        ("ring", _RING, _tube(_upright_circle(1.0, 0.72), 0.07, 160, 24)),
+        ("ring", _RING, _tube(_upright_circle(-1.0, 0.72), 0.07, 160, 24)),
         ("shell", _SHELL, _sphere(0.40, 48, 96)),
         ("shell", _SHELL, _inside_out(_sphere(0.33, 48, 96))),
         ("ball", _BALL, _sphere(0.2, 32, 64)),
@@ -58,16 +58,12 @@ def _torus_knot(turns: int, winds: int, major: float, minor: float) -> Callable[
     return curve
 
 
-def _circle(
-    centre: tuple[float, float, float],
-    first: tuple[float, float, float],
-    second: tuple[float, float, float],
-    radius: float,
-) -> Callable[[Float64Array], Float64Array]:
+def _upright_circle(x: float, radius: float) -> Callable[[Float64Array], Float64Array]:
+    """A circle in the xz plane around (x, 0, 0)."""
+
     def curve(t: Float64Array) -> Float64Array:
-        angle = 2.0 * np.pi * t[:, None]
-        offset = np.cos(angle) * np.array(first) + np.sin(angle) * np.array(second)
-        return np.asarray(np.array(centre) + radius * offset)
+        angle = 2.0 * np.pi * t
+        return np.stack([x + radius * np.cos(angle), np.zeros_like(t), radius * np.sin(angle)], axis=-1)
 
     return curve
 
@@ -92,7 +88,9 @@ def _tube(
     angle = 2.0 * np.pi * np.arange(sides) / sides - turn * np.arange(steps)[:, None] / steps
     ring = np.cos(angle)[..., None] * normals[:, None] + np.sin(angle)[..., None] * binormals[:, None]
     # The grid's faces look inwards here, where rows go along the curve and columns around it.
-    return _inside_out(((centres[:, None] + radius * ring).reshape(-1, 3), _grid(steps, sides, wrap_rows=True)))
+    return _inside_out(
+        ((centres[:, None] + radius * ring).reshape(-1, 3), _grid(steps, sides, wrap_rows=True))
+    )
 
 
 def _sphere(radius: float, rings: int, sides: int) -> tuple[Float64Array, npt.NDArray[np.int64]]:

@@ -53,9 +53,7 @@ def stitch(
     back = corner.reshape(-1, 3)  # clockwise as seen from the camera: the outside of the far sheet
     offset = len(used)
     start, end = _border(back, offset)
-    walls = np.stack(
-        [start, end, end + offset, start, end + offset, start + offset], axis=1
-    ).reshape(-1, 3)
+    walls = np.stack([start, end, end + offset, start, end + offset, start + offset], axis=1).reshape(-1, 3)
     pixels = camera.pixel_centres().reshape(-1, 2)[used]
     vertices = [camera.unproject(pixels, sheet.reshape(-1)[used]) for sheet in (entry, exit_)]
     return np.concatenate(vertices), np.concatenate([back[:, ::-1], back + offset, walls])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,14 @@ def preview(maps: DepthMaps, mesh: Mesh, title: str = "") -> Picture:
     Returns:
         (h, w, 3) uint8 sRGB.
     """
-    shared, thickness = _span(maps.entry, maps.exit), maps.thickness
+    shared = _span(maps.entry, maps.exit)
+    of_thickness = _span(maps.thickness, np.zeros(int(maps.mask.any())))
+    maps = _thinned(maps, max(1, max(maps.entry.shape) // (2 * _PANEL)))
     panels: list[tuple[str, npt.NDArray[Any], tuple[str, Span] | None]] = [
         ("photo", photo(maps, mesh), None),
         ("entry depth", maps.entry, ("viridis_r", shared)),
         ("exit depth", maps.exit, ("viridis_r", shared)),
-        ("thickness", thickness, ("magma", _span(thickness, np.zeros(int(maps.mask.any()))))),
+        ("thickness", maps.thickness, ("magma", of_thickness)),
     ]
     zoom = _PANEL / max(maps.entry.shape)
     # Enlarged pixels stay pixels; a reduced image is averaged.
@@ -98,6 +101,18 @@ def photo(maps: DepthMaps, mesh: Mesh) -> Picture:
     picture = np.full((*hit.shape, 3), 255, dtype=np.uint8)
     picture[hit] = np.rint(255.0 * shaded)
     return picture
+
+
+def _thinned(maps: DepthMaps, step: int) -> DepthMaps:
+    """Every step-th pixel: a picture of hand size needs no more of an image that may fill the memory."""
+    entry, exit_ = maps.entry[::step, ::step], maps.exit[::step, ::step]
+    entry_face, exit_face = maps.entry_face[::step, ::step], maps.exit_face[::step, ::step]
+    K = maps.camera.K.copy()
+    K[:2] /= step
+    K[:2, 2] += 0.5 - 0.5 / step  # the centre of the first pixel stays where it was
+    height, width = entry.shape
+    camera = replace(maps.camera, K=K, width=width, height=height)
+    return DepthMaps(entry, exit_, camera, entry_face, exit_face)
 
 
 def _span(*arrays: npt.NDArray[Any]) -> Span:

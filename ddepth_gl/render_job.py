@@ -22,7 +22,15 @@ from .writers.ply import sheet_normals, write_ply
 from .writers.png16 import common_scale, write_png16
 from .writers.whole_file import whole_file
 
-__all__ = ["FORMATS", "PREVIEW_VIEWS", "RenderJob", "RenderReport", "make_folder", "unique_names", "write_mesh"]
+__all__ = [
+    "FORMATS",
+    "PREVIEW_VIEWS",
+    "RenderJob",
+    "RenderReport",
+    "make_folder",
+    "unique_names",
+    "write_mesh",
+]
 
 FORMATS = ("npz", "ply", "png16", "mould")
 PREVIEW_VIEWS = 4  # rows of the preview picture
@@ -208,9 +216,7 @@ def _write_clouds(target: Path, maps: DepthMaps, mesh: Mesh) -> Iterator[Path]:
     for name, points, faces, outward in sheets:
         path = target.with_name(f"{target.name}_{name}.ply")
         kind = _coordinate_type(points)
-        write_ply(
-            path, points.astype(kind), normals=sheet_normals(normals, faces[maps.mask], toward=outward)
-        )
+        write_ply(path, points.astype(kind), normals=sheet_normals(normals, faces[maps.mask], toward=outward))
         yield path
 
 

@@ -18,10 +18,11 @@ __all__ = ["write_npz"]
 LAYOUT = 1
 
 CONVENTIONS = (
-    "Camera frame: OpenCV, x right, y down, z forward. camera_from_world maps world points to it. Row 0 is the "
-    "top row; pixel (row r, column c) is sampled at image coordinates (c + 0.5, r + 0.5), which K is in. entry "
-    "and exit are depth: the camera-frame z of the first entry and last exit; entry_distance, exit_distance "
-    "and thickness are along the ray. Mesh units. Misses hold `fill`; mask is where both exist."
+    "Camera frame: OpenCV, x right, y down, z forward. camera_from_world maps world points to it. "
+    "Row 0 is the top row; pixel (row r, column c) is sampled at image coordinates (c + 0.5, r + 0.5), "
+    "which K is in. entry and exit are depth: the camera-frame z of the first entry and last exit; "
+    "entry_distance, exit_distance and thickness are along the ray. Mesh units. "
+    "Misses hold `fill`; mask is where both exist."
 )
 
 
@@ -30,8 +31,8 @@ def write_npz(path: str | os.PathLike[str], maps: DepthMaps, *, fill: float = fl
 
     Arrays: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W) float32;
     ``mask`` (H, W) bool; ``entry_face``, ``exit_face`` (H, W) int64, -1 where none, if the maps have
-    them; ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; ``width``, ``height``, ``is_orthographic``, ``fill``,
-    ``layout`` scalars; ``conventions``, ``version`` text.
+    them; ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``, ``height``, ``layout``
+    int64, ``is_orthographic`` bool, ``fill`` float32; ``conventions``, ``version`` text.
 
     Args:
         path: of the file; replaced as a whole.
@@ -41,7 +42,7 @@ def write_npz(path: str | os.PathLike[str], maps: DepthMaps, *, fill: float = fl
     Raises:
         OutputError: the file cannot be written, or float32 cannot hold `fill`.
     """
-    if math.isfinite(fill) and abs(fill) > np.finfo(np.float32).max:
+    if math.isfinite(fill) and abs(fill) > float(np.finfo(np.float32).max):
         raise OutputError(f"fill must be a number that float32 holds, NaN or infinity, not {fill!r}")
     camera = maps.camera
     floats = {

@@ -44,7 +44,9 @@ def write_ply(
         if values is None:
             continue
         if values.shape != (len(vertices), len(names)):
-            raise OutputError(f"{' '.join(names)} need shape ({len(vertices)}, {len(names)}), not {values.shape}")
+            raise OutputError(
+                f"{' '.join(names)} need shape ({len(vertices)}, {len(names)}), not {values.shape}"
+            )
         columns += [(name, column_kind, values[:, axis]) for axis, name in enumerate(names)]
     rows = np.empty(len(vertices), dtype=[(name, column_kind) for name, column_kind, _ in columns])
     for name, _, values in columns:

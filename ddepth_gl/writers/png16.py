@@ -47,14 +47,16 @@ def common_scale(bounds: npt.NDArray[np.float64], cameras: Iterable[Camera]) -> 
         bounds: (2, 3) of the mesh, world frame.
         cameras: of the images.
     """
-    corners = np.array([[bounds[i, 0], bounds[j, 1], bounds[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    corners = np.array(
+        [[bounds[i, 0], bounds[j, 1], bounds[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
+    )
     return scale_for(max(float(camera.project(corners)[1].max()) for camera in cameras))
 
 
 def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | None = None) -> list[Path]:
     """Writes ``NAME_entry.png``, ``NAME_exit.png`` and ``NAME_png16.json``.
 
-    Depth is pixel value times scale; 0 is a miss. The JSON file holds ``scale``, ``miss``, and the camera.
+    Depth is pixel value times scale; 0 is a miss. The JSON file holds ``scale``, ``miss`` and the camera.
 
     Args:
         path: ``NAME`` with its folder, without an ending.
@@ -72,20 +74,24 @@ def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | No
     target = Path(path)
     sheets = {"entry": maps.entry.astype(np.float64), "exit": maps.exit.astype(np.float64)}
     depths = np.concatenate([sheet[~np.isnan(sheet)] for sheet in sheets.values()])
-    largest = float(depths.max()) if len(depths) else 0.0
+    smallest, largest = (float(depths.min()), float(depths.max())) if len(depths) else (1.0, 1.0)
+    best = scale_for(largest)
     if scale is None:
-        scale = scale_for(largest)
+        scale = best
     if not (math.isfinite(scale) and scale > 0.0):
         raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {scale!r}")
+    advice = f"scale {best:g} fits this image"
+    if round(smallest / best) < 1:
+        advice = f"no scale holds both {smallest:g} and {largest:g}, use npz"
     if round(largest / scale) > LARGEST:
         raise OutputError(
             f"{target}: depth {largest:g} needs {largest / scale:.0f} steps of {scale:g}, more than the "
-            f"{LARGEST} of a 16-bit PNG; scale {scale_for(largest):g} fits"
+            f"{LARGEST} of a 16-bit PNG; {advice}"
         )
-    if len(depths) and round(float(depths.min()) / scale) < 1:
+    if round(smallest / scale) < 1:
         raise OutputError(
-            f"{target}: depth {depths.min():g} is less than one step of {scale:g} and would read as a miss; "
-            f"scale {scale_for(largest):g} fits best, or use npz"
+            f"{target}: depth {smallest:g} is less than half a step of {scale:g} and would read as a miss; "
+            f"{advice}"
         )
     camera = maps.camera
     about = {

@@ -24,11 +24,11 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         OutputError: the folder is missing or read-only, the disk is full, or `path` is a folder or a device.
     """
     target = Path(path)
-    if target.exists() and not target.is_file():
-        raise OutputError(f"{target} is a {'folder' if target.is_dir() else 'device'}; give a file name")
     # A short name of its own: the target's, made longer, could be too long for the file system.
     part = target.with_name(f".ddepth-{secrets.token_hex(8)}.part")
     try:
+        if target.exists() and not target.is_file():
+            raise OutputError(f"{target} is a {'folder' if target.is_dir() else 'device'}; give a file name")
         try:
             with part.open("xb") as file:
                 yield file

@@ -1,0 +1,44 @@
+"""Every example runs, and so does the README's Python."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ddepth_gl.demo_mesh import demo_mesh
+from ddepth_gl.writers.ply import write_ply
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def mesh_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("mesh") / "part.ply"
+    mesh = demo_mesh()
+    write_ply(path, mesh.vertices, colors=mesh.colors, faces=mesh.faces)
+    return path
+
+
+def run(arguments: list[str], folder: Path) -> str:
+    command = [sys.executable, "-W", "error", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_example(example, mesh_file, tmp_path):
+    assert run([str(example), str(mesh_file)], tmp_path)
+
+
+def test_the_python_of_the_readme(mesh_file, tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    assert len(blocks) >= 2
+    script = "\n".join(blocks).replace('"part.glb"', repr(str(mesh_file)))
+    assert len(run(["-c", script], tmp_path).split()) == 24

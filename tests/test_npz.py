@@ -1,0 +1,135 @@
+"""npz files: read by numpy alone, and equal to the maps they were written from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ddepth_gl as dd
+from ddepth_gl.writers.npz import write_npz
+from shapes import box, torus
+
+SHAPES = {
+    **dict.fromkeys(("entry", "exit", "entry_distance", "exit_distance", "thickness"), ("float32", "HW")),
+    "mask": ("bool", "HW"),
+    **dict.fromkeys(("entry_face", "exit_face"), ("int64", "HW")),
+    "K": ("float64", (3, 3)),
+    "camera_from_world": ("float64", (4, 4)),
+    **dict.fromkeys(("width", "height", "layout"), ("int64", ())),
+    "is_orthographic": ("bool", ()),
+    "fill": ("float32", ()),
+}
+FLOATS = ("entry", "exit", "entry_distance", "exit_distance", "thickness")
+
+
+@pytest.fixture
+def maps(renderer):
+    camera = dd.Camera.look_at((3, -2, 1.5), (0.1, 0, 0), fov_y_deg=50, width=37, height=23)
+    scene = renderer.upload(torus(steps=40, sides=20))
+    yield renderer.entry_exit(scene, camera, attributes=("face",))
+    scene.release()
+
+
+def test_numpy_alone_reads_it(maps, tmp_path):
+    write_npz(tmp_path / "maps.npz", maps)
+    # -S keeps site-packages away; only numpy's own folder is put back, ddepth_gl is refused outright.
+    script = f"""
+import sys
+sys.modules["ddepth_gl"] = None
+sys.path.append({str(np.__path__[0] + "/..")!r})
+import json
+import numpy as np
+with np.load({str(tmp_path / "maps.npz")!r}, allow_pickle=False) as file:
+    arrays = {{name: file[name] for name in file.files}}
+mask = arrays["mask"]
+assert 0 < mask.sum() < mask.size
+assert (mask == ~np.isnan(arrays["entry"])).all()
+text = {{name: str(arrays.pop(name)) for name in ("conventions", "version")}}
+about = {{name: (str(array.dtype), list(array.shape)) for name, array in arrays.items()}}
+print(json.dumps([about, text]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    about, text = json.loads(done.stdout)
+    wanted = {
+        name: [kind, [23, 37] if shape == "HW" else list(shape)] for name, (kind, shape) in SHAPES.items()
+    }
+    assert about == wanted
+    assert text["version"].startswith("ddepth_gl 0.")
+    for word in ("OpenCV", "c + 0.5, r + 0.5", "entry_distance", "mesh units", "fill"):
+        assert word.lower() in text["conventions"].lower()
+
+
+def test_every_array_is_that_of_the_maps(maps, tmp_path):
+    write_npz(tmp_path / "maps.npz", maps)
+    with np.load(tmp_path / "maps.npz", allow_pickle=False) as file:
+        for name in (*FLOATS, "mask", "entry_face", "exit_face"):
+            np.testing.assert_array_equal(file[name], getattr(maps, name), strict=True)
+        for name in ("K", "camera_from_world"):
+            np.testing.assert_array_equal(file[name], getattr(maps.camera, name), strict=True)
+        assert (int(file["width"]), int(file["height"])) == (37, 23)
+        assert not file["is_orthographic"]
+        assert np.isnan(file["fill"])
+
+
+def test_the_camera_is_whole(maps, tmp_path):
+    # A point that was projected by hand from what the file holds is the point of the API.
+    write_npz(tmp_path / "maps.npz", maps)
+    with np.load(tmp_path / "maps.npz") as file:
+        row, column = np.argwhere(file["mask"])[7]
+        ray = np.linalg.solve(file["K"], [column + 0.5, row + 0.5, 1.0])
+        pose = file["camera_from_world"]
+        point = pose[:3, :3].T @ (ray * file["entry"][row, column] - pose[:3, 3])
+        assert np.linalg.norm(ray) * file["entry"][row, column] == pytest.approx(
+            file["entry_distance"][row, column], rel=1e-6
+        )
+    np.testing.assert_allclose(point, maps.points(dtype=float).front[7], atol=1e-12)
+
+
+@pytest.mark.parametrize("fill", [0.0, -1.5, np.inf])
+def test_fill(maps, tmp_path, fill):
+    write_npz(tmp_path / "maps.npz", maps, fill=fill)
+    with np.load(tmp_path / "maps.npz") as file:
+        assert file["fill"] == np.float32(fill)
+        for name in FLOATS:
+            miss = np.isnan(getattr(maps, name))
+            assert miss.any()
+            assert (file[name][miss] == fill).all()
+            assert (file[name][~miss] == getattr(maps, name)[~miss]).all()
+            assert file[name].dtype == np.float32
+        np.testing.assert_array_equal(file["mask"], maps.mask)
+        assert (file["entry_face"][~maps.mask] == -1).all()
+
+
+def test_a_fill_that_float32_cannot_hold(maps, tmp_path):
+    with pytest.raises(dd.OutputError, match=r"fill must be .* not 1e\+39"):
+        write_npz(tmp_path / "maps.npz", maps, fill=1e39)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_faces_and_orthographic(renderer, tmp_path):
+    camera = dd.Camera.orthographic((3, 2), [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 5]], 9, 6)
+    scene = renderer.upload(box())
+    write_npz(tmp_path / "maps.npz", renderer.entry_exit(scene, camera))
+    scene.release()
+    with np.load(tmp_path / "maps.npz") as file:
+        assert set(file.files) == {*SHAPES, "conventions", "version"} - {"entry_face", "exit_face"}
+        assert file["is_orthographic"]
+        np.testing.assert_array_equal(file["entry"], file["entry_distance"])
+        assert (file["thickness"][file["mask"]] == 2.0).all()
+
+
+def test_the_same_maps_give_the_same_bytes(maps, tmp_path):
+    for name in ("one.npz", "two.npz"):
+        write_npz(tmp_path / name, maps)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+
+
+def test_unwritable(maps, tmp_path):
+    with pytest.raises(dd.OutputError, match=r"missing/maps\.npz cannot be written"):
+        write_npz(tmp_path / "missing" / "maps.npz", maps)

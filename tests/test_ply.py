@@ -1,0 +1,172 @@
+"""PLY files, read back by the parser below and by trimesh."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+
+import ddepth_gl as dd
+from ddepth_gl.render_job import RenderJob, write_mesh
+from ddepth_gl.writers.ply import sheet_normals, write_ply
+from shapes import box, sphere, sphere_sagitta
+
+NUMPY = {"float": "<f4", "double": "<f8", "uchar": "u1", "int": "<i4"}
+GEOREFERENCED = np.array([5e6, -3e6, 2e5])
+
+
+def read(path):
+    """(vertex columns, faces or None) of a little-endian binary PLY of triangles, as its paper has it."""
+    data = path.read_bytes()
+    header, body = data.split(b"end_header\n", 1)
+    lines = header.decode("ascii").splitlines()
+    assert lines[:2] == ["ply", "format binary_little_endian 1.0"]
+    elements: list[tuple[str, int, list[str]]] = []
+    for line in lines[2:]:
+        word, *rest = line.split()
+        if word == "element":
+            elements.append((rest[0], int(rest[1]), []))
+        else:
+            assert word == "property"
+            elements[-1][2].append(" ".join(rest))
+    name, count, properties = elements[0]
+    assert name == "vertex"
+    row = np.dtype([(column, NUMPY[kind]) for kind, column in (line.split() for line in properties)])
+    vertices = np.frombuffer(body, row, count)
+    rest = body[count * row.itemsize :]
+    if len(elements) == 1:
+        assert rest == b""
+        return vertices, None
+    name, count, properties = elements[1]
+    assert (name, properties) == ("face", ["list uchar int vertex_indices"])
+    faces = np.frombuffer(rest, np.dtype([("corners", "u1"), ("index", "<i4", 3)]))
+    assert len(faces) == count
+    assert (faces["corners"] == 3).all()
+    return vertices, faces["index"]
+
+
+def columns(rows, *names):
+    return np.stack([rows[name] for name in names], 1)
+
+
+def clouds(renderer, mesh, camera, folder, surfaces="oriented"):
+    """The front and the back cloud that a job writes: ((points, normals), (points, normals)), and kinds."""
+    RenderJob(folder, ("ply",), surfaces, preview=False).run(renderer, mesh, [camera], "m")
+    result = []
+    for sheet in ("front", "back"):
+        rows, faces = read(folder / f"m_000_{sheet}.ply")
+        assert faces is None
+        result.append((columns(rows, "x", "y", "z"), columns(rows, "nx", "ny", "nz")))
+    return result
+
+
+def test_the_clouds_of_a_sphere(renderer, tmp_path):
+    radius, rings, sides, centre = 0.8, 60, 90, np.array([0.3, -0.2, 0.1])
+    mesh = sphere(radius, rings, sides, centre)
+    camera = dd.Camera.look_at((2.5, 1, 1.2), (0.2, 0, 0), width=60, height=45)
+    sagitta = sphere_sagitta(radius, rings, sides)
+    maps = dd.double_depth(mesh, camera)
+    for sheet, (points, normals) in enumerate(clouds(renderer, mesh, camera, tmp_path)):
+        assert len(points) == maps.mask.sum() > 300
+        assert points.dtype == np.float32
+        np.testing.assert_array_equal(points, maps.points()[sheet])
+        radii = np.linalg.norm(points - centre, axis=1)
+        assert radii.max() <= radius + 1e-6
+        assert radii.min() >= radius - sagitta - 1e-6
+        np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0, atol=1e-6)
+        toward_camera = ((camera.centre - points) * normals).sum(1)
+        assert (toward_camera > 0 if sheet == 0 else toward_camera < 0).all()
+        # A face's normal is off by at most the angle that its corners subtend.
+        away = ((points - centre) / radii[:, None] * normals).sum(1)
+        assert away.min() > np.cos(2 * np.hypot(np.pi / rings, 2 * np.pi / sides))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_clouds_of_a_box_whichever_way_it_is_wound(renderer, tmp_path, turned):
+    mesh = box((-1, -2, -3), (1, 2, 3))
+    if turned:
+        # Half of the faces inside out: normals are still those of the mould.
+        mesh = dd.Mesh(mesh.vertices, [f[::-1] if i % 2 else f for i, f in enumerate(mesh.faces)])
+    camera = dd.Camera.look_at((9, 5, 7), (0, 0, 0), width=40, height=40)
+    size = np.array([1.0, 2, 3])
+    for side, (points, normals) in zip((1, -1), clouds(renderer, mesh, camera, tmp_path, "any"), strict=True):
+        # On the surface: some coordinate is that of a face, none is beyond it.
+        ratio = points * side / size
+        np.testing.assert_allclose(ratio.max(1), 1.0, atol=1e-6)
+        face = ratio.argmax(1)
+        assert set(face) == {0, 1, 2}
+        clear = np.sort(ratio, 1)[:, 1] < 0.999
+        np.testing.assert_allclose(normals[clear], side * np.eye(3)[face[clear]], atol=1e-6)
+
+
+def test_far_from_the_origin_nothing_is_lost(renderer, tmp_path):
+    mesh = dd.Mesh(box().vertices + GEOREFERENCED, box().faces)
+    eye = np.array([4.1, 2.9, 3.3])
+    camera = dd.Camera.look_at(eye + GEOREFERENCED, GEOREFERENCED, width=31, height=31)
+    (points, _), _ = clouds(renderer, mesh, camera, tmp_path)
+    assert points.dtype == np.float64
+    np.testing.assert_allclose(np.abs(points - GEOREFERENCED).max(1), 1.0, atol=2e-5)
+    # What float32 would have kept of it: a quarter of a unit.
+    assert np.abs(points.astype(np.float32) - points).max() > 0.1
+    assert read(tmp_path / "m_000_front.ply")[0].dtype["x"] == np.float64
+
+
+def test_near_the_origin_it_is_float32(renderer, tmp_path):
+    camera = dd.Camera.look_at((4, 3, 3), (0, 0, 0), width=9, height=9)
+    (points, _), _ = clouds(renderer, box(), camera, tmp_path)
+    assert points.dtype == np.float32
+
+
+def test_nothing_seen_gives_empty_clouds(renderer, tmp_path):
+    camera = dd.Camera.look_at((4, 3, 3), (8, 6, 6), width=9, height=9)
+    for points, normals in clouds(renderer, box(), camera, tmp_path):
+        assert points.shape == normals.shape == (0, 3)
+
+
+def test_trimesh_reads_the_clouds(renderer, tmp_path):
+    camera = dd.Camera.look_at((4, 3, 3), (0, 0, 0), width=32, height=24)
+    ((points, _), _) = clouds(renderer, box(), camera, tmp_path)
+    cloud = trimesh.load(tmp_path / "m_000_front.ply")
+    assert isinstance(cloud, trimesh.PointCloud)
+    np.testing.assert_array_equal(np.asarray(cloud.vertices, np.float32), points)
+
+
+@pytest.mark.parametrize("shift", [0.0, 5e6])
+def test_meshes(tmp_path, shift):
+    rng = np.random.default_rng(1)
+    shape = sphere(1.0, 6, 9)
+    mesh = dd.Mesh(
+        shape.vertices + shift, shape.faces, colors=rng.integers(0, 256, (len(shape.vertices), 4), np.uint8)
+    )
+    write_mesh(tmp_path / "mesh.ply", mesh)
+    rows, faces = read(tmp_path / "mesh.ply")
+    assert rows.dtype["x"] == (np.float64 if shift else np.float32)
+    np.testing.assert_array_equal(columns(rows, "x", "y", "z"), mesh.vertices.astype(rows.dtype["x"]))
+    np.testing.assert_array_equal(columns(rows, "red", "green", "blue", "alpha"), mesh.colors)
+    np.testing.assert_array_equal(faces, mesh.faces)
+
+    theirs = trimesh.load(tmp_path / "mesh.ply", process=False)
+    np.testing.assert_array_equal(theirs.faces, mesh.faces)
+    np.testing.assert_array_equal(theirs.visual.vertex_colors, mesh.colors)
+
+    ours = dd.load_mesh(tmp_path / "mesh.ply")
+    np.testing.assert_array_equal(ours.vertices, columns(rows, "x", "y", "z").astype(float))
+    np.testing.assert_array_equal(ours.colors, mesh.colors)
+    assert ours.is_oriented
+
+
+def test_columns_of_the_wrong_shape(tmp_path):
+    points = np.zeros((4, 3))
+    with pytest.raises(dd.OutputError, match=r"nx ny nz need shape \(4, 3\), not \(3, 3\)"):
+        write_ply(tmp_path / "a.ply", points, normals=np.zeros((3, 3)))
+    with pytest.raises(dd.OutputError, match="red green blue alpha need shape"):
+        write_ply(tmp_path / "a.ply", points, colors=np.zeros((4, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_sheet_normals_turn_to_the_side_asked_for():
+    face_normals = np.array([[0, 0, 1.0], [0, 1.0, 0]])
+    faces = np.array([0, 0, 1])
+    toward = np.array([[0.1, 0.2, 0.9], [0.1, 0.2, -0.9], [0, -1.0, 0]])
+    expected = [[0, 0, 1], [0, 0, -1], [0, -1, 0]]
+    np.testing.assert_array_equal(sheet_normals(face_normals, faces, toward=toward), expected)
