@@ -207,31 +207,35 @@ class Mesh:
 
 
 def _edge_parity(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> tuple[bool, bool]:
-    """(every edge is used an even number of times, every edge is used equally in both directions)."""
-    corner = _merged_positions(vertices)[faces]
-    start = corner.ravel()
-    end = np.roll(corner, -1, axis=1).ravel()
-    proper = (corner != np.roll(corner, -1, axis=1)).all(axis=1)
+    """(every edge is used an even number of times, every edge is used equally in both directions).
+
+    By hashing instead of sorting, several times faster: every edge has a 64-bit number that depends on the
+    positions of its ends only. Where all uses are even the numbers cancel under exclusive or; where the directions
+    balance they cancel in a sum that counts one direction negative. Wrong with a chance of 2**-64.
+    """
+    bits = (vertices + 0.0).view(np.uint64)  # adding makes 0.0 of -0.0
+    position = _mixed(_mixed(_mixed(bits[:, 0]) + bits[:, 1]) + bits[:, 2])
+    ends = [position[faces[:, corner]] for corner in range(3)]
+    proper = (ends[0] != ends[1]) & (ends[1] != ends[2]) & (ends[2] != ends[0])
     if not proper.any():
         return False, False
-    # One sortable number for each directed edge: both ends are below 2**31, so 63 bits are enough.
-    key = np.minimum(start, end) * (2 * len(vertices)) + np.maximum(start, end) * 2 + (start > end)
-    key = np.sort(key[np.repeat(proper, 3)])
-    edge = key >> 1
-    first = np.flatnonzero(np.concatenate(([True], edge[1:] != edge[:-1])))
-    uses = np.diff(np.concatenate((first, [len(edge)])))
-    backward = np.add.reduceat(key & 1, first)
-    return not bool((uses & 1).any()), bool((2 * backward == uses).all())
+    uses = balance = 0
+    for corner in range(3):
+        start, end = ends[corner][proper], ends[(corner + 1) % 3][proper]
+        forward = start < end
+        edge = _mixed(_mixed(np.minimum(start, end)) + np.maximum(start, end))
+        uses ^= int(np.bitwise_xor.reduce(edge))
+        balance += int(edge[forward].sum()) - int(edge[~forward].sum())
+    return uses == 0, balance % 2**64 == 0
 
 
-def _merged_positions(vertices: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """For every vertex, the number of its position among the distinct positions."""
-    points = vertices + 0.0  # -0.0 becomes 0.0
-    order = np.lexsort(points.T)
-    ordered = points[order]
-    number = np.zeros(len(points), np.int64)
-    number[order[1:]] = np.cumsum((ordered[1:] != ordered[:-1]).any(axis=1))
-    return number
+def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """A bijection of 64-bit numbers that scatters them (the finalizer of SplitMix64, Steele et al., 2014)."""
+    mixed: npt.NDArray[np.uint64] = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def _unit_normals(vertices: npt.NDArray[np.float64], faces: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

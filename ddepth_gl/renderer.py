@@ -156,7 +156,7 @@ class DepthRenderer:
         request = _request(surfaces, near, far, attributes)
         with self._context:
             pending = self._submit(scene, camera, request)
-            return self._collect(pending, camera)
+            return self._collect(pending, scene, camera, request)
 
     def entry_exit_many(
         self,
@@ -180,17 +180,22 @@ class DepthRenderer:
         self, scene: Scene, cameras: Iterable[Camera], request: SheetRequest
     ) -> Iterator[DepthMaps]:
         in_flight: deque[tuple[PendingSheets, Camera]] = deque()
+
+        def collect() -> DepthMaps:
+            pending, camera = in_flight.popleft()
+            return self._collect(pending, scene, camera, request)
+
         try:
             for camera in cameras:
                 with self._context:
                     in_flight.append((self._submit(scene, camera, request), camera))
                     if len(in_flight) <= _IMAGES_AHEAD:
                         continue
-                    maps = self._collect(*in_flight.popleft())
+                    maps = collect()
                 yield maps
             while in_flight:
                 with self._context:
-                    maps = self._collect(*in_flight.popleft())
+                    maps = collect()
                 yield maps
         finally:
             for pending, _ in in_flight:
@@ -216,8 +221,14 @@ class DepthRenderer:
             )
         return self._engine.submit(scene, camera, request)
 
-    def _collect(self, pending: PendingSheets, camera: Camera) -> DepthMaps:
-        return _depth_maps(self._engine.collect(pending), camera)
+    def _collect(
+        self, pending: PendingSheets, scene: Scene, camera: Camera, request: SheetRequest
+    ) -> DepthMaps:
+        buffers = self._engine.collect(pending)
+        # Cropped, the two may come from different bodies, in either order.
+        if request.oriented and request.crop is None:
+            buffers.uncross(lambda: scene.mesh.is_oriented)
+        return _depth_maps(buffers, camera)
 
     def close(self) -> None:
         """Frees everything on the GPU, scenes included, and the context. Idempotent.

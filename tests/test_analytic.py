@@ -138,6 +138,49 @@ def bracket(camera, *bodies):
     return ranges
 
 
+def run_on(ranges, camera, planes):
+    """The ranges widened by planes that run on past their faces by the margin.
+
+    A pixel centre within the margin of a face may get that face's depth, though its plane is not the one to be
+    met there. `planes` are (unit normal, offset). Only a plane that comes within a range can be meant.
+    """
+    values = []
+    for du, dv in ((0, 0), (-MARGIN, -MARGIN), (-MARGIN, MARGIN), (MARGIN, -MARGIN), (MARGIN, MARGIN)):
+        origins, directions, depth_per_distance = pixel_rays(camera, du, dv)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values.append(
+                [(offset - origins @ n) / (directions @ n) * depth_per_distance for n, offset in planes]
+            )
+    least, most = np.fmin.reduce(values), np.fmax.reduce(values)
+    widened = {}
+    for name, (low, high, always, never) in ranges.items():
+        meant = (least <= high) & (most >= low)
+        widened[name] = (
+            np.fmin(low, np.where(meant, least, np.inf).min(0)),
+            np.fmax(high, np.where(meant, most, -np.inf).max(0)),
+            always,
+            never,
+        )
+    return widened
+
+
+def planes_of(mesh):
+    """(unit normal, offset) of each face."""
+    normals = mesh.face_normals()
+    return [(n, n @ mesh.vertices[face[0]]) for n, face in zip(normals, mesh.faces, strict=True)][::2]
+
+
+def overrun(camera, mesh, bend):
+    """How far off a curved body the planes of its faces are, a margin past the faces.
+
+    A face is inclined to the body by `bend` radians at most at its corners, so its plane leaves the body by
+    that times the margin, whose size is that of a pixel at the farthest depth.
+    """
+    _, depth = camera.project(mesh.vertices)
+    pixel = (1 if camera.is_orthographic else depth.max()) / min(camera.K[0, 0], camera.K[1, 1])
+    return bend * MARGIN * pixel
+
+
 def face_size(mesh):
     """The longest edge: no two points of a face are farther apart."""
     corners = mesh.vertices[mesh.faces]
@@ -232,7 +275,8 @@ def test_sphere(renderer, view, record_property):
     sagitta = sphere_sagitta(0.7, 48, 96)
     camera = views(1.0)[view]
     maps = render(renderer, mesh, camera)
-    ranges = bracket(camera, [sphere_form(0.7, centre)], [sphere_form(0.7 - sagitta, centre)])
+    outer = 0.7 + overrun(camera, mesh, np.pi / 48)
+    ranges = bracket(camera, [sphere_form(outer, centre)], [sphere_form(0.7 - sagitta, centre)])
     assert_within(maps, ranges, face_size(mesh), record_property)
 
     # What follows from the two sheets, against the same closed form.
@@ -258,7 +302,9 @@ def test_sphere(renderer, view, record_property):
     across = MARGIN * maps.exit_distance[maps.mask].max(initial=0) / camera.K[0, 0]
     if camera.is_orthographic:
         across = MARGIN / min(camera.K[0, 0], camera.K[1, 1])
-    for points, distance in zip(maps.points(dtype=np.float64), (maps.entry_distance, maps.exit_distance), strict=True):
+    for points, distance in zip(
+        maps.points(dtype=np.float64), (maps.entry_distance, maps.exit_distance), strict=True
+    ):
         slack = ROUNDING * distance[maps.mask] + across
         radius = np.linalg.norm(points - centre, axis=1)
         assert (radius <= 0.7 + slack).all()
@@ -286,7 +332,8 @@ def test_the_largest_image(renderer, wide, orthographic, record_property):
     camera = look((2, 1, 1), 3.6, K, width, height, orthographic)
     mesh = sphere(1.0, 48, 96)
     maps = render(renderer, mesh, camera)
-    ranges = bracket(camera, [sphere_form(1.0)], [sphere_form(1.0 - sphere_sagitta(1.0, 48, 96))])
+    inner, outer = 1.0 - sphere_sagitta(1.0, 48, 96), 1.0 + overrun(camera, mesh, np.pi / 48)
+    ranges = bracket(camera, [sphere_form(outer)], [sphere_form(inner)])
     assert_within(maps, ranges, face_size(mesh), record_property, 0.3)
     # One more pixel is refused, by name.
     size = (longest + 1, 3) if wide else (3, longest + 1)
@@ -385,8 +432,11 @@ def test_interlocked_tori(renderer, view, record_property):
 
 def assert_box(maps, camera, low, high, turn=None, record_property=None):
     """Exact at every pixel that meets the same two faces anywhere within the margin; in range elsewhere."""
-    size = float(np.linalg.norm(np.subtract(high, low)))
-    assert_within(maps, bracket(camera, [box_form(low, high, turn)]), size)
+    mesh = box(low, high)
+    if turn is not None:
+        mesh = dd.Mesh(mesh.vertices @ turn.T, mesh.faces)
+    ranges = run_on(bracket(camera, [box_form(low, high, turn)]), camera, planes_of(mesh))
+    assert_within(maps, ranges, face_size(mesh))
     origins, directions, depth_per_distance = pixel_rays(camera)
     near, far = box_planes(low, high, origins, directions, turn)
     entry_face, exit_face, hit = near.argmax(-1), far.argmin(-1), near.max(-1) < far.min(-1)
@@ -448,14 +498,17 @@ def assert_box_from_inside(maps, camera, low, high):
     origins, directions, depth_per_distance = pixel_rays(camera)
     _, far = box_planes(low, high, origins, directions)
     depth = far.min(-1) * depth_per_distance
-    # Next to an edge the plane of the other face, run on by the margin, is met instead: nearer or farther by
-    # what the margin changes. Elsewhere the dyadic vertices are exact, and rounding is all there is.
-    low_depth, high_depth, _, _ = bracket(camera, [box_form(low, high)])["exit"]
+    mesh = box(low, high)
+    low_depth, high_depth, _, _ = run_on(bracket(camera, [box_form(low, high)]), camera, planes_of(mesh))[
+        "exit"
+    ]
     assert np.isnan(maps.entry).all()
     assert not maps.mask.any()
     assert not np.isnan(maps.exit).any()
     error = np.abs(maps.exit - depth)
-    assert (error <= ROUNDING * depth + (high_depth - low_depth)).all()
+    assert (maps.exit >= low_depth * (1 - ROUNDING)).all()
+    assert (maps.exit <= high_depth * (1 + ROUNDING)).all()
+    # Away from the edges the dyadic vertices are exact, and rounding is all there is.
     assert (error <= ROUNDING * depth).mean() > 0.99
 
 
@@ -465,7 +518,9 @@ def test_two_boxes_in_a_row(renderer, view):
     camera = views(2.0)[view]
     towards = camera.camera_from_world[2, :3]  # the view direction in the world frame
     first, last = box((-0.5,) * 3, (0.5,) * 3), box((-0.75,) * 3, (0.75,) * 3)
-    mesh = merged(dd.Mesh(first.vertices - towards, first.faces), dd.Mesh(last.vertices + towards, last.faces))
+    mesh = merged(
+        dd.Mesh(first.vertices - towards, first.faces), dd.Mesh(last.vertices + towards, last.faces)
+    )
 
     def shifted(form, by):
         return lambda origins, directions: form(origins - by, directions)
@@ -475,7 +530,7 @@ def test_two_boxes_in_a_row(renderer, view):
         shifted(box_form((-0.75,) * 3, (0.75,) * 3), towards),
     ]
     maps = render(renderer, mesh, camera, attributes=("face",))
-    assert_within(maps, bracket(camera, forms), face_size(mesh))
+    assert_within(maps, run_on(bracket(camera, forms), camera, planes_of(mesh)), face_size(mesh))
     both = (maps.entry_face >= 0) & (maps.entry_face < 12) & (maps.exit_face >= 12)
     assert both.mean() > 0.04
     assert (maps.thickness[both] > 1.5).all()
@@ -549,7 +604,9 @@ def plate(distance, gap, tilt_deg, half_width):
     along = np.array([np.cos(tilt), 0, np.sin(tilt)]) * half_width
     across = np.array([0, half_width, 0.0])
     middle = np.array([0, 0, distance])
-    quad = np.array([middle - along - across, middle + along - across, middle + along + across, middle - along + across])
+    quad = np.array(
+        [middle - along - across, middle + along - across, middle + along + across, middle - along + across]
+    )
     facing = np.array([[0, 2, 1], [0, 3, 2]])
     return quad, facing, 1 + gap / distance
 
@@ -561,10 +618,11 @@ def plate(distance, gap, tilt_deg, half_width):
 def test_sheets_a_millionth_apart(renderer, distance, tilt_deg, surfaces, orthographic, record_property):
     """Told apart at every pixel, in the right order.
 
-    The gap, 1e-6 of the depth, is between 8.4 and 16.8 ulps of a float32, as the depth's mantissa goes from
-    1 to 2. No float32 pair can be nearer to the truth than half an ulp each: 12 % at worst. This allows an
-    ulp each, 24 % at the start of a binade and 12 % at its end: one rounding of the plane's value and one of
-    its inverse. So 20 % holds wherever the mantissa is 1.2 or more, and everywhere in the mean.
+    Let the depth's mantissa be m, from 1 to 2. As a float32 the depth is off by 2**-24 / m at most, relatively,
+    and before that its inverse, of mantissa 2 / m, by 2**-24 m / 2. The sum is largest at m = 1 and m = 2: 1.5
+    2**-24 for each sheet, 1.8e-7 for both, 18 % of the gap. (An orthographic depth is rounded once; a depth of
+    1.3 times the distance at which the gap is 1e-6 is then off by 16 %.) Hence 20 %. No other pair of float32
+    could promise more than 12 %.
     """
     quad, faces, ratio = plate(distance, 1e-6 * distance, tilt_deg, 0.6 * distance)
     second = quad + (0, 0, 1e-6 * distance) if orthographic else quad * ratio
@@ -582,11 +640,10 @@ def test_sheets_a_millionth_apart(renderer, distance, tilt_deg, surfaces, orthog
     truth = 1e-6 * distance if orthographic else 1e-6 * maps.entry.astype(np.float64)
     error = np.abs(gap / truth - 1)
     record_property("largest_error_of_gap", error.max())
-    # Two more thousandths for the vertices' grid, 1e-9 of the mesh's radius.
-    ulp = np.spacing(maps.exit)
-    assert (np.abs(gap - truth) <= 2 * ulp + 2e-3 * truth).all()
-    assert (error[ulp <= 0.099 * truth] <= 0.2).all()
-    assert np.abs(gap.mean() / np.mean(truth) - 1) < 0.2
+    assert (error <= 0.2).all()
+    # The vertices' grid adds two thousandths: 1e-9 of the mesh's radius.
+    roundings = 2 if orthographic else 3
+    assert (np.abs(gap - truth) <= roundings * 2.0**-24 * maps.exit + 2e-3 * truth).all()
     np.testing.assert_allclose(maps.thickness * pixel_rays(camera)[2], gap, rtol=1e-6)
 
 
@@ -699,8 +756,9 @@ def test_crop_keeps_its_ends(renderer, orthographic, surfaces):
     K = [[20.0, 0, 8], [0, 20.0, 6], [0, 0, 1]]
     camera = dd.Camera(np.array(K), np.eye(4), 16, 12, orthographic)
     scene = renderer.upload(mesh)
-    above, below = (lambda z: float(np.nextafter(np.float32(z), np.float32(100)))), (
-        lambda z: float(np.nextafter(np.float32(z), np.float32(0)))
+    above, below = (
+        (lambda z: float(np.nextafter(np.float32(z), np.float32(100)))),
+        (lambda z: float(np.nextafter(np.float32(z), np.float32(0)))),
     )
     cases = [
         (None, None, 1, 8), (1.0, 8.0, 1, 8), (2.0, None, 2, 8), (None, 4.0, 1, 4), (2.0, 4.0, 2, 4),
@@ -737,7 +795,9 @@ def test_a_crop_that_makes_no_sense(renderer, near, far):
     scene.release()
 
 
-@pytest.mark.parametrize(("near", "far", "kept"), [(1e-60, None, True), (None, 1e300, True), (1e300, None, False)])
+@pytest.mark.parametrize(
+    ("near", "far", "kept"), [(1e-60, None, True), (None, 1e300, True), (1e300, None, False)]
+)
 def test_a_crop_beyond_float32(renderer, near, far, kept):
     """Numbers that float32 does not hold are numbers still."""
     maps = render(renderer, box(), views(1.8)["plain"], near=near, far=far)
@@ -781,7 +841,9 @@ def test_faces_without_area_cover_nothing(renderer, view):
     repeated[100:200, 2] = repeated[100:200, 1]
     repeated[200:] = repeated[200:, :1]
     # Three points of a line: exactly so on the grid of the vertices, along an axis and through a middle.
-    line = np.array([[-1.25, 0.5, 0.25], [0.25, 0.5, 0.25], [1.25, 0.5, 0.25], [-1, -1, 0.25], [0, 0, 0.25], [1, 1, 0.25]])
+    line = np.array(
+        [[-1.25, 0.5, 0.25], [0.25, 0.5, 0.25], [1.25, 0.5, 0.25], [-1, -1, 0.25], [0, 0, 0.25], [1, 1, 0.25]]
+    )
     collinear = np.array([[0, 1, 2], [2, 1, 0], [3, 4, 5], [4, 5, 3], [1, 0, 2]]) + count
     vertices = np.concatenate([mesh.vertices, line])
     bad = np.concatenate([repeated, np.tile(collinear, (20, 1))])
@@ -812,7 +874,9 @@ def face_on_camera(width, height, orthographic, depth=2.0):
 
 
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
-@pytest.mark.parametrize("around", [(20.5, 20.5), (20.0, 20.0), (20.5, 20.25)], ids=["centre", "corner", "off"])
+@pytest.mark.parametrize(
+    "around", [(20.5, 20.5), (20.0, 20.0), (20.5, 20.25)], ids=["centre", "corner", "off"]
+)
 def test_a_fan_of_2000_faces_has_no_hole(renderer, orthographic, around):
     """Around a vertex exactly on a pixel centre, where exactly one face has to own the pixel."""
     angle = 2 * np.pi * np.arange(2000) / 2000
@@ -856,7 +920,9 @@ def test_grids_have_no_hole(renderer, orthographic, offset, cell):
     faces = np.concatenate([np.stack(t, -1).reshape(-1, 3) for t in ((a, c, b), (a, d, c))])
     size = int(np.ceil(at[-1])) + 2
     camera = face_on_camera(size, size, orthographic)
-    maps = render(renderer, dd.Mesh(points.reshape(-1, 3), faces), camera, surfaces="any", attributes=("face",))
+    maps = render(
+        renderer, dd.Mesh(points.reshape(-1, 3), faces), camera, surfaces="any", attributes=("face",)
+    )
     u, v = np.moveaxis(camera.pixel_centres(), -1, 0)
     inside = (u > at[0]) & (u < at[-1]) & (v > at[0]) & (v < at[-1])
     outside = (u < at[0]) | (u > at[-1]) | (v < at[0]) | (v > at[-1])

@@ -8,10 +8,10 @@ import sys
 
 import numpy as np
 import pytest
+from shapes import box, torus
 
 import ddepth_gl as dd
 from ddepth_gl.writers.npz import write_npz
-from shapes import box, torus
 
 SHAPES = {
     **dict.fromkeys(("entry", "exit", "entry_distance", "exit_distance", "thickness"), ("float32", "HW")),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
+from shapes import box, sphere, sphere_sagitta
 
 import ddepth_gl as dd
 from ddepth_gl.render_job import RenderJob, write_mesh
 from ddepth_gl.writers.ply import sheet_normals, write_ply
-from shapes import box, sphere, sphere_sagitta
 
 NUMPY = {"float": "<f4", "double": "<f8", "uchar": "u1", "int": "<i4"}
 GEOREFERENCED = np.array([5e6, -3e6, 2e5])

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from shapes import box, rotation, sphere
 
 import ddepth_gl as dd
 from ddepth_gl.render_job import RenderJob
 from ddepth_gl.writers.png16 import common_scale, scale_for, write_png16
-from shapes import box, rotation, sphere
 
 LARGEST = 65535
 
@@ -113,7 +113,7 @@ def test_a_depth_that_would_read_as_a_miss(tmp_path):
 
 @pytest.mark.parametrize("scale", [None, 1.0, 1e-3])
 def test_depths_that_no_scale_holds(tmp_path, scale):
-    with pytest.raises(dd.OutputError, match="no scale holds both 0.001 and 1000, use npz"):
+    with pytest.raises(dd.OutputError, match=r"no scale holds both 0\.001 and 1000, use npz"):
         write_png16(tmp_path / "m", maps_of([[1e-3]], [[1000.0]]), scale)
     assert not list(tmp_path.iterdir())
 

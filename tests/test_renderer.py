@@ -132,7 +132,8 @@ def test_an_image_that_does_not_fit_is_a_clear_error_and_the_renderer_lives_on(
             renderer.entry_exit(scene, other_size)
     assert same(renderer.entry_exit(scene, camera), before)
     with renderer._context:
-        assert gl_census() == census
+        # Images that lay idle may have been freed to make room.
+        assert all(count <= census[kind] for kind, count in gl_census().items())
 
 
 # Lifetimes
@@ -171,26 +172,28 @@ def test_release_of_a_scene(renderer, mesh, camera):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_nothing_is_left_behind(engine, mesh, camera):
+def test_nothing_is_left_behind(engine, camera):
     with dd.DepthRenderer(engine=engine) as renderer:
-        first = renderer.upload(mesh)
-        renderer.entry_exit(first, camera, attributes=("face",))
-        renderer.entry_exit(first, camera)
-        with renderer._context:
-            before = gl_census()
-        for _ in range(5):
+
+        def everything() -> dict[str, int]:
             scene = renderer.upload(box())
+            renderer.entry_exit(scene, camera, attributes=("face",))
             list(renderer.entry_exit_many(scene, [camera] * 3))
             abandoned = renderer.entry_exit_many(scene, [camera] * 3)
             next(abandoned)
             del abandoned
             renderer.entry_exit(scene, camera)
             scene.release()
-        for _ in range(5):
             renderer.entry_exit(renderer.upload(box()), camera)  # let go without release
-        gc.collect()
-        with renderer._context:
-            assert gl_census() == before
+            gc.collect()
+            with renderer._context:
+                return gl_census()
+
+        everything()
+        before = everything()
+        for _ in range(5):
+            after = everything()
+        assert after == before
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -21,6 +21,12 @@ def old(tmp_path):
     return path
 
 
+def half_written(path: Path, error: BaseException) -> None:
+    with whole_file(path) as file:
+        file.write(b"half")
+        raise error
+
+
 def alone(path: Path) -> bool:
     """Whether nothing but `path` is in its folder, hidden files included."""
     return [entry.name for entry in path.parent.iterdir()] == [path.name]
@@ -47,9 +53,8 @@ def test_replaces_what_was_there(old):
 
 @pytest.mark.parametrize("error", [RuntimeError("mine"), KeyboardInterrupt(), SystemExit(3), MemoryError()])
 def test_interrupted(old, error):
-    with pytest.raises(type(error)) as caught, whole_file(old) as file:
-        file.write(b"half")
-        raise error
+    with pytest.raises(type(error)) as caught:
+        half_written(old, error)
     assert caught.value is error
     assert old.read_bytes() == b"old"
     assert alone(old)
@@ -57,17 +62,18 @@ def test_interrupted(old, error):
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
 def test_full_disk(old, monkeypatch, call):
-    def full(*_args, **_kwargs):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    if call == "fsync":
-        monkeypatch.setattr(os, "fsync", full)
-    elif call == "replace":
-        monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(dd.OutputError) as caught, whole_file(old) as file:
-        if call == "write":
-            full()
-        file.write(b"half")
+    def full(*_args, **_kwargs):
+        raise error
+
+    if call == "write":
+        with pytest.raises(dd.OutputError) as caught:
+            half_written(old, error)
+    else:
+        monkeypatch.setattr(os if call == "fsync" else Path, call, full)
+        with pytest.raises(dd.OutputError) as caught, whole_file(old) as file:
+            file.write(b"whole")
     message = str(caught.value)
     assert str(old) in message
     assert "No space left on device" in message
@@ -84,7 +90,7 @@ def test_a_disk_that_is_really_full(old, monkeypatch):
 
     def open_full(path, mode):
         opened.append((path, mode))
-        return open("/dev/full", "wb")  # noqa: PTH123, SIM115 - Path.open is what is replaced
+        return open("/dev/full", "wb")  # noqa: PTH123 - Path.open is what is replaced
 
     monkeypatch.setattr(Path, "open", open_full)
     with pytest.raises(dd.OutputError, match="No space left"), whole_file(old) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,3 +39,19 @@ class SheetBuffers:
     exit: npt.NDArray[np.float32]
     entry_face: npt.NDArray[np.int32] | None = None
     exit_face: npt.NDArray[np.int32] | None = None
+
+    def uncross(self, is_oriented: Callable[[], bool]) -> None:
+        """Sets entry and exit to their mean where the exit is nearer, on a mesh where that cannot be.
+
+        Where a front and a back face meet at a silhouette, the rasterizer covers pixels up to a fraction of
+        a pixel outside of both, where their planes have crossed. The truth, the depth of the edge that they share,
+        lies in between. On a closed mesh that is wound outwards every other entry is before its exit; on any other
+        mesh an exit may truly be nearer, and nothing is changed.
+
+        Args:
+            is_oriented: whether the mesh is closed and wound outwards; asked only if it matters.
+        """
+        crossed = self.entry > self.exit
+        if crossed.any() and is_oriented():
+            self.entry[crossed] = (self.entry[crossed] + self.exit[crossed]) / 2
+            self.exit[crossed] = self.entry[crossed]
