@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -15,7 +15,6 @@ __all__ = ["Mesh"]
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _MAX_COUNT = 2**31  # indices are int32 here and on the GPU
-_CHUNK = 1 << 18  # faces looked at together while searching for the first one with an area
 
 
 class Mesh:
@@ -155,16 +154,18 @@ class Mesh:
     def volume(self) -> float:
         """Signed volume of a closed mesh, in cubic mesh units; positive when outside is outside."""
         if self._volume is None:
-            corners = (self.vertices - self._bounds.mean(axis=0))[self.faces]
-            a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-            total = float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+            points = self.vertices - self._bounds.mean(axis=0)
+            total = 0.0
+            for faces in _in_parts(self.faces):
+                a, b, c = (points[faces[:, corner]] for corner in range(3))
+                total += float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
             object.__setattr__(self, "_volume", total)
             return total
         return self._volume
 
     def face_normals(self) -> npt.NDArray[np.float64]:
         """(F, 3) float64 unit normals on the counter-clockwise side; zeros for faces without area."""
-        return _unit_normals(self.vertices, self.faces)
+        return np.concatenate([_unit_normals(self.vertices, faces) for faces in _in_parts(self.faces)])
 
     def transformed(self, matrix: npt.ArrayLike) -> Mesh:
         """A new mesh with every vertex moved by an affine (4, 4) matrix that acts on column vectors.
@@ -209,23 +210,27 @@ class Mesh:
 def _edge_parity(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> tuple[bool, bool]:
     """(every edge is used an even number of times, every edge is used equally in both directions).
 
-    By hashing instead of sorting, several times faster: every edge has a 64-bit number that depends on the
-    positions of its ends only. Where all uses are even the numbers cancel under exclusive or; where the directions
-    balance they cancel in a sum that counts one direction negative. Wrong with a chance of 2**-64.
+    By hashing instead of sorting, several times faster: every edge has a 64-bit number that depends on
+    the positions of its ends only. Where all uses are even the numbers cancel under exclusive or; where
+    the directions balance they cancel in a sum that counts one direction negative. Wrong with a chance of
+    2**-64.
     """
     bits = (vertices + 0.0).view(np.uint64)  # adding makes 0.0 of -0.0
     position = _mixed(_mixed(_mixed(bits[:, 0]) + bits[:, 1]) + bits[:, 2])
-    ends = [position[faces[:, corner]] for corner in range(3)]
-    proper = (ends[0] != ends[1]) & (ends[1] != ends[2]) & (ends[2] != ends[0])
-    if not proper.any():
-        return False, False
     uses = balance = 0
-    for corner in range(3):
-        start, end = ends[corner][proper], ends[(corner + 1) % 3][proper]
-        forward = start < end
-        edge = _mixed(_mixed(np.minimum(start, end)) + np.maximum(start, end))
-        uses ^= int(np.bitwise_xor.reduce(edge))
-        balance += int(edge[forward].sum()) - int(edge[~forward].sum())
+    any_proper = False
+    for part in _in_parts(faces):
+        ends = [position[part[:, corner]] for corner in range(3)]
+        proper = (ends[0] != ends[1]) & (ends[1] != ends[2]) & (ends[2] != ends[0])
+        any_proper |= bool(proper.any())
+        for corner in range(3):
+            start, end = ends[corner][proper], ends[(corner + 1) % 3][proper]
+            forward = start < end
+            edge = _mixed(_mixed(np.minimum(start, end)) + np.maximum(start, end))
+            uses ^= int(np.bitwise_xor.reduce(edge))
+            balance += int(edge[forward].sum()) - int(edge[~forward].sum())
+    if not any_proper:
+        return False, False
     return uses == 0, balance % 2**64 == 0
 
 
@@ -236,6 +241,12 @@ def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed ^= mixed >> np.uint64(31)
     return mixed
+
+
+def _in_parts(faces: npt.NDArray[np.int32]) -> Iterator[npt.NDArray[np.int32]]:
+    """The faces in runs of 65536: what is computed for each then takes little memory."""
+    for start in range(0, len(faces), 1 << 16):
+        yield faces[start : start + (1 << 16)]
 
 
 def _unit_normals(vertices: npt.NDArray[np.float64], faces: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -314,8 +325,8 @@ def _check_area(
 ) -> None:
     """Refuse a mesh in which no face at all has an area; single faces without one are harmless."""
     if (bounds[1] > bounds[0]).any():
-        for start in range(0, len(faces), _CHUNK):
-            if _unit_normals(points, faces[start : start + _CHUNK]).any():
+        for part in _in_parts(faces):
+            if _unit_normals(points, part).any():
                 return
     raise MeshError(f"all {len(faces)} faces are degenerate (zero area); check the vertices and faces")
 

@@ -59,8 +59,12 @@ class Scene:
 
     def local_vertices(self) -> npt.NDArray[np.int32]:
         """(V, 3) int32: the mesh's vertices, rounded to the local frame's whole numbers."""
-        local = self.to_local(self.mesh.vertices)
-        return np.rint(local, out=local).astype(np.int32)
+        vertices = self.mesh.vertices
+        local = np.empty(vertices.shape, dtype=np.int32)
+        for start in range(0, len(vertices), 1 << 16):  # in parts, to need no second copy in float64
+            part = slice(start, start + (1 << 16))
+            local[part] = np.rint(self.to_local(vertices[part]))
+        return local
 
     def once(self, key: object, make: Callable[[], Made]) -> Made:
         """What `make` gives, made on the first call with this key."""

@@ -8,17 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapes import sphere
 
-from ddepth_gl.engines.face_vertices import face_vertices
+from ddepth_gl.engines.face_vertices import FaceVertices
 
 
 def check(faces: np.ndarray, vertex_count: int) -> int:
-    """Asserts what `face_vertices` promises; gives how many vertices are shaded."""
-    corners, extra, indices = face_vertices(faces, vertex_count)
+    """Asserts what `FaceVertices` promises; gives how many vertices are shaded."""
+    layout = FaceVertices(faces, vertex_count)
+    corners, indices = layout.corners(slice(None)), layout.indices(slice(None))
     for face, turned in zip(faces.tolist(), corners.tolist(), strict=True):
         assert turned in (face, face[1:] + face[:1], face[2:] + face[:2])
     assert (indices[:, 2] == np.arange(len(faces))).all()
-    mesh_vertex = np.concatenate([corners[:, 2], extra])
+    mesh_vertex = np.concatenate([corners[:, 2], layout.extra])
     assert (mesh_vertex[indices] == corners).all()
+    middle = slice(len(faces) // 3, 2 * len(faces) // 3)
+    assert (layout.indices(middle) == indices[middle]).all()
     return len(mesh_vertex)
 
 

@@ -101,15 +101,13 @@ def test_closed_and_outward(renderer, name, orthographic):
         assert (side * (normals * toward).sum(1) > 0).all()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(11), 12])  # the camera of 11 looks past the mesh
 def test_closed_for_random_meshes(renderer, seed):
     rng = np.random.default_rng(seed)
     mesh = random_closed_mesh(rng)
     # Cameras that cut the mesh or see a part of it put the silhouette on the image's border.
     camera = random_camera(rng, mesh, orthographic=bool(seed % 2), cutting=seed % 4 == 3)
     maps = rendered(renderer, mesh, camera)
-    if maps.mask.sum() < 10:
-        pytest.skip("this camera sees next to nothing")
     assert_closed(maps.to_mesh())
     assert_closed(maps.to_mesh(jump=1.5))
     assert maps.to_mesh(jump=np.inf).is_closed
@@ -228,7 +226,7 @@ def test_it_is_the_outer_volume(renderer):
 def test_its_vertices_are_the_two_clouds(renderer):
     shift = np.array([5e6, -3e6, 2e5])
     shape = torus()
-    camera = dd.Camera.look_at(shift + [2, 3, 2], shift, width=50, height=50)
+    camera = dd.Camera.look_at(np.add(shift, (2, 3, 2)), shift, width=50, height=50)
     maps = rendered(renderer, dd.Mesh(shape.vertices + shift, shape.faces), camera)
     mould = maps.to_mesh(jump=1e6)
     vertices = {tuple(point) for point in mould.vertices}

@@ -84,7 +84,7 @@ def allowed_change(mesh, camera, reference, name, vertex_error):
 
 
 def assert_same_where_stable(reference, one, other, allowed, factor=1.0):
-    """Same coverage and, times `factor`, the same depth at the oracle's stable pixels; both rendered alike."""
+    """Same coverage and, times `factor`, the same depth at the oracle's stable pixels."""
     for name in ("entry", "exit"):
         sheet = reference.sheets[name]
         before, after = (np.float64(getattr(maps, name)) for maps in (one, other))
@@ -456,7 +456,7 @@ def test_a_window_is_a_crop_of_the_larger_image(renderer, scene, surfaces, data)
 @given(scene=scenes(kinds=(True,)), surfaces=surfaces_of)
 def test_a_distant_narrow_camera_is_almost_orthographic(renderer, scene, surfaces):
     """From D away through a lens as narrow, every point is seen where the parallel camera sees it, but for
-    (u - cx) (z - D) / D pixels; its depth differs by the distance alone. The oracle takes that for its margin.
+    (u - cx) (z - D) / D pixels, which is the oracle's margin here; its depth differs by the distance alone.
     """
     mesh, parallel, _ = scene
     radius = float(np.linalg.norm(np.ptp(mesh.bounds, axis=0))) / 2

@@ -12,44 +12,49 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["face_vertices"]
-
-# Which corners a face begins with so that its corner 0, 1 or 2 comes last; all three keep the winding.
-_LAST = {0: (1, 2, 0), 1: (2, 0, 1), 2: (0, 1, 2)}
+__all__ = ["FaceVertices"]
 
 
-def face_vertices(
-    faces: npt.NDArray[np.int32], vertex_count: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Turns faces over a mesh's vertices into faces over one vertex a face.
+class FaceVertices:
+    """One vertex a face over a mesh's faces; vertex i is the provoking one of face i.
 
     Args:
         faces: (F, 3) indices of mesh vertices.
         vertex_count: of the mesh.
 
-    Returns:
-        corners: (F, 3), the faces turned (same winding) so that the last corner is the provoking one. The
-            new vertex i has the position of mesh vertex corners[i, 2].
-        extra: (E,) mesh vertices that are the last corner of no face; the new vertices F, F + 1, ...
-        indices: (F, 3) of the new vertices; indices[i, 2] is i.
+    Attributes:
+        extra: (E,) mesh vertices that provoke no face; they become the vertices F, F + 1, ...
     """
-    count = len(faces)
-    corners = faces.copy()
-    owner = np.full(vertex_count, -1, dtype=np.int32)
-    waiting = np.arange(count, dtype=np.int32)
-    # Give as many mesh vertices as possible a face of their own, or else they are shaded once more.
-    for corner, order in _LAST.items():
-        wanted = faces[waiting, corner]
-        free = owner[wanted] < 0
-        # Written backwards, so that of several faces that want a vertex the first one gets it.
-        owner[wanted[free][::-1]] = waiting[free][::-1]
-        served = owner[wanted] == waiting
-        corners[waiting[served]] = faces[waiting[served]][:, order]
-        waiting = waiting[~served]
-    used = np.zeros(vertex_count, dtype=bool)
-    used[faces.reshape(-1)] = True
-    extra = np.flatnonzero(used & (owner < 0)).astype(np.int32)
-    owner[extra] = count + np.arange(len(extra), dtype=np.int32)
-    indices = owner[corners]
-    indices[:, 2] = np.arange(count, dtype=np.int32)
-    return corners, extra, indices
+
+    def __init__(self, faces: npt.NDArray[np.int32], vertex_count: int) -> None:
+        self._faces = faces
+        count = len(faces)
+        # The corner, 0, 1 or 2, that each face is turned to end with.
+        self._last = np.full(count, 2, dtype=np.uint8)
+        # The vertex that stands for each mesh vertex where it is not the provoking one.
+        self._stand_in = np.full(vertex_count, -1, dtype=np.int32)
+        waiting = np.arange(count, dtype=np.int32)
+        # Let as many mesh vertices as possible provoke a face, or else they are shaded once more.
+        for corner in range(3):
+            wanted = faces[waiting, corner]
+            free = self._stand_in[wanted] < 0
+            # Written backwards, so that of several faces that want a vertex the first one gets it.
+            self._stand_in[wanted[free][::-1]] = waiting[free][::-1]
+            served = self._stand_in[wanted] == waiting
+            self._last[waiting[served]] = corner
+            waiting = waiting[~served]
+        used = np.zeros(vertex_count, dtype=bool)
+        used[faces.reshape(-1)] = True
+        self.extra = np.flatnonzero(used & (self._stand_in < 0)).astype(np.int32)
+        self._stand_in[self.extra] = count + np.arange(len(self.extra), dtype=np.int32)
+
+    def corners(self, part: slice) -> npt.NDArray[np.int32]:
+        """(n, 3) mesh vertices of some faces, turned (same winding) so that the provoking one comes last."""
+        order = (self._last[part, None] + np.array([1, 2, 0], dtype=np.uint8)) % 3
+        return np.take_along_axis(self._faces[part], order, axis=1)
+
+    def indices(self, part: slice) -> npt.NDArray[np.int32]:
+        """(n, 3) vertices of some faces, in the order of `corners`; the last of face i is i."""
+        indices = self._stand_in[self.corners(part)]
+        indices[:, 2] = np.arange(len(self._faces), dtype=np.int32)[part]
+        return indices

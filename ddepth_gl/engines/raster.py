@@ -20,7 +20,7 @@ from ..context import GLContext
 from ..errors import DeviceMemoryError
 from ..scene import Scene
 from ..shader_library import compile_program
-from .face_vertices import face_vertices
+from .face_vertices import FaceVertices
 from .sheets import SheetBuffers, SheetRequest
 
 __all__ = ["PendingSheets", "RasterEngine"]
@@ -30,7 +30,7 @@ __all__ = ["PendingSheets", "RasterEngine"]
 _NEAR_FRACTION = 2.0**-24
 
 # Faces whose vertices are put together at a time while uploading: bounds the memory needed for it.
-_FACES_AT_A_TIME = 1 << 18
+_FACES_AT_A_TIME = 1 << 16
 
 # Sheets in the order they are drawn: the faces culled, the depth test, what the depth buffer starts with.
 # Of equal depths the smallest face index counts as the entry and the largest as the exit.
@@ -205,21 +205,24 @@ class RasterEngine:
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
     def _upload(self, scene: Scene) -> tuple[Any, Any]:
-        """The vertex and the index buffer; see `face_vertices` for the order."""
+        """The vertex and the index buffer; see `FaceVertices` for the order."""
         mesh, gl = scene.mesh, self._context.gl
-        corners, extra, indices = face_vertices(mesh.faces, len(mesh.vertices))
+        layout = FaceVertices(mesh.faces, len(mesh.vertices))
+        count = len(mesh.faces)
         positions = scene.local_vertices()
-        vertices = scene.own(gl.buffer(reserve=36 * (len(corners) + len(extra))))
-        for start in range(0, len(corners), _FACES_AT_A_TIME):
-            part = corners[start : start + _FACES_AT_A_TIME]
-            vertices.write(positions[part[:, (2, 0, 1)]], offset=36 * start)
-            a, b, c = (positions[part[:, corner]].astype(np.float64) for corner in range(3))
+        vertices = scene.own(gl.buffer(reserve=36 * (count + len(layout.extra))))
+        indices = scene.own(gl.buffer(reserve=12 * count))
+        for start in range(0, count, _FACES_AT_A_TIME):
+            part = slice(start, min(start + _FACES_AT_A_TIME, count))
+            corners = positions[layout.corners(part)[:, (2, 0, 1)]]
+            vertices.write(corners, offset=36 * start)
+            a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
             # A face without area covers nothing; snapped to the rasterizer's grid it could.
-            has_area = np.cross(b - a, c - a).any(axis=1)
-            indices[start : start + _FACES_AT_A_TIME][~has_area] = 0
-        if len(extra):
-            vertices.write(positions[extra].repeat(3, axis=0), offset=36 * len(corners))
-        return vertices, scene.own(gl.buffer(indices))
+            has_area = np.cross(b - a, c - a).any(axis=1, keepdims=True)
+            indices.write(layout.indices(part) * has_area, offset=12 * start)
+        if len(layout.extra):
+            vertices.write(positions[layout.extra].repeat(3, axis=0), offset=36 * count)
+        return vertices, indices
 
     def _vertex_array(self, scene: Scene, program: Any) -> Any:
         def make() -> Any:

@@ -44,9 +44,9 @@ class SheetBuffers:
         """Sets entry and exit to their mean where the exit is nearer, on a mesh where that cannot be.
 
         Where a front and a back face meet at a silhouette, the rasterizer covers pixels up to a fraction of
-        a pixel outside of both, where their planes have crossed. The truth, the depth of the edge that they share,
-        lies in between. On a closed mesh that is wound outwards every other entry is before its exit; on any other
-        mesh an exit may truly be nearer, and nothing is changed.
+        a pixel outside of both, where their planes have crossed. The truth, the depth of the edge that they
+        share, lies in between. On a closed mesh that is wound outwards every other entry is before its exit;
+        on any other mesh an exit may truly be nearer, and nothing is changed.
 
         Args:
             is_oriented: whether the mesh is closed and wound outwards; asked only if it matters.

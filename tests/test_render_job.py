@@ -1,0 +1,164 @@
+"""One run over one mesh: which files, with what in them, and what is left when it goes wrong."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from shapes import box, sphere, torus
+
+import ddepth_gl as dd
+from ddepth_gl import render_job
+from ddepth_gl.render_job import FORMATS, RenderJob, make_folder, unique_names
+
+
+def cameras(mesh, views=3):
+    return dd.Camera.orbit(mesh, views, 24, 18)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_every_format_and_the_preview(renderer, tmp_path):
+    mesh = torus(steps=30, sides=20)
+    steps = []
+    job = RenderJob(tmp_path, FORMATS)
+    report = job.run(renderer, mesh, cameras(mesh), "ring", lambda: steps.append(1))
+    endings = ["_back.ply", "_entry.png", "_exit.png", "_front.ply", "_mould.ply", "_png16.json", ".npz"]
+    expected = [f"ring_{view:03d}{ending}" for view in range(3) for ending in endings]
+    assert names(tmp_path) == sorted([*expected, "ring_preview.png"])
+    # The report names the very same files, by kind and in the order of the views.
+    assert {ending: [path.name for path in paths] for ending, paths in report.files.items()} == {
+        ending: [f"ring_{view:03d}{ending}" for view in range(3)] for ending in endings
+    }
+    assert report.preview == tmp_path / "ring_preview.png"
+    assert len(steps) == len(report.milliseconds) == len(report.covered) == 3
+    assert min(report.milliseconds) > 0
+    assert dd.load_mesh(tmp_path / "ring_001_mould.ply").is_oriented
+
+
+def test_the_files_hold_what_the_renderer_gives(renderer, tmp_path):
+    mesh = torus(steps=30, sides=20)
+    views = cameras(mesh)
+    options = {"surfaces": "any", "near": 3.0, "far": 4.2}
+    report = RenderJob(tmp_path, preview=False, fill=-1.0, **options).run(renderer, mesh, views, "m")
+    scene = renderer.upload(mesh)
+    for view, camera in enumerate(views):
+        maps = renderer.entry_exit(scene, camera, **options)
+        assert report.covered[view] == pytest.approx(maps.mask.mean())
+        assert not np.array_equal(maps.entry, renderer.entry_exit(scene, camera).entry, equal_nan=True)
+        with np.load(tmp_path / f"m_{view:03d}.npz") as file:
+            np.testing.assert_array_equal(file["entry"], maps.filled(-1.0).entry)
+            np.testing.assert_array_equal(file["exit"], maps.filled(-1.0).exit)
+            np.testing.assert_array_equal(file["camera_from_world"], camera.camera_from_world)
+            assert "entry_face" not in file
+    scene.release()
+
+
+def test_no_preview(renderer, tmp_path):
+    report = RenderJob(tmp_path, preview=False).run(renderer, box(), cameras(box(), 1), "m")
+    assert report.preview is None
+    assert names(tmp_path) == ["m_000.npz"]
+
+
+def test_nothing_but_the_preview(renderer, tmp_path):
+    report = RenderJob(tmp_path, ()).run(renderer, box(), cameras(box(), 1), "m")
+    assert report.files == {}
+    assert names(tmp_path) == ["m_preview.png"]
+
+
+def test_the_preview_shows_four_views_of_whatever_sizes(renderer, tmp_path):
+    heights = []
+    for count in (1, 4, 9):
+        views = [
+            camera if view % 2 else dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=9, height=30)
+            for view, camera in enumerate(cameras(box(), count))
+        ]
+        RenderJob(tmp_path, ()).run(renderer, box(), views, f"m{count}")
+        with Image.open(tmp_path / f"m{count}_preview.png") as picture:
+            assert picture.mode == "RGB"
+            heights.append(picture.height)
+    assert heights[0] < heights[1] / 3
+    assert heights[1] == heights[2]
+
+
+def test_numbers_are_as_long_as_they_must_be(renderer, tmp_path):
+    tiny = dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=1, height=1)
+    RenderJob(tmp_path, preview=False).run(renderer, box(), [tiny] * 1001, "m")
+    assert names(tmp_path) == [f"m_{view:04d}.npz" for view in range(1001)]
+
+
+@pytest.mark.parametrize(("formats", "preview"), [(("npz", "exr"), True), (("NPZ",), True), ((), False)])
+def test_formats_are_checked_before_anything_is_done(tmp_path, formats, preview):
+    with pytest.raises(dd.RequestError, match="give npz, ply, png16, mould"):
+        RenderJob(tmp_path, formats, preview=preview)
+
+
+def test_a_view_that_has_no_mould_is_named(renderer, tmp_path):
+    away = dd.Camera.look_at((4, 3, 2), (8, 6, 4), width=8, height=8)
+    with pytest.raises(dd.OutputError, match=r"m_001_mould\.ply: no mould"):
+        RenderJob(tmp_path, ("mould",)).run(renderer, box(), [*cameras(box(), 1), away], "m")
+    assert names(tmp_path) == ["m_000_mould.ply"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
+def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypatch, error):
+    mesh = sphere(1.0, 12, 16)
+    for folder in ("whole", "cut"):
+        (tmp_path / folder).mkdir()
+    RenderJob(tmp_path / "whole", ("npz", "ply"), preview=False).run(renderer, mesh, cameras(mesh), "m")
+
+    old = tmp_path / "cut" / "m_001_front.ply"
+    old.write_bytes(b"old")
+    scenes, upload = [], renderer.upload
+    monkeypatch.setattr(renderer, "upload", lambda mesh: scenes.append(upload(mesh)) or scenes[-1])
+    written, replace = [], Path.replace
+
+    def stop_at_the_fifth(self, target):
+        if len(written) == 4:
+            raise error
+        written.append(target)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", stop_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else dd.OutputError):
+        RenderJob(tmp_path / "cut", ("npz", "ply"), preview=False).run(renderer, mesh, cameras(mesh), "m")
+    assert [scene.is_released for scene in scenes] == [True]
+    assert old.read_bytes() == b"old"
+    finished = ["m_000.npz", "m_000_back.ply", "m_000_front.ply", "m_001.npz"]
+    assert names(tmp_path / "cut") == [*finished, "m_001_front.ply"]
+    for name in finished:
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_coordinates_are_float64_where_float32_would_lose_a_millionth_of_the_extent():
+    unit = np.array([[0.0, 0, 0], [1, 1, 1]])
+    assert render_job._coordinate_type(unit) is np.float32
+    assert render_job._coordinate_type(unit + 5.0) is np.float32
+    assert render_job._coordinate_type(unit + 5e6) is np.float64
+    assert render_job._coordinate_type(unit * 1e-3 + 5.0) is np.float64
+    assert render_job._coordinate_type(unit * 1e6 + 5e6) is np.float32
+    assert render_job._coordinate_type(np.zeros((0, 3))) is np.float32
+
+
+def test_unique_names():
+    paths = [Path(p) for p in ("a/x.obj", "b/x.ply", "x-2.obj", "c/x.stl", "y.tar.obj", "a b ü.obj", "x.obj")]
+    given = unique_names(paths)
+    assert given[0] == "x"
+    assert given[4:6] == ["y.tar", "a b ü"]
+    assert len(set(given)) == len(paths)
+    assert all(name.startswith(path.stem) for name, path in zip(given, paths, strict=True))
+
+
+def test_make_folder(tmp_path):
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_bytes(b"")
+    for place in ("file", "file/below"):
+        with pytest.raises(dd.OutputError, match=r"cannot be made a folder \(.*\); give another -o"):
+            make_folder(tmp_path / place)
