@@ -388,6 +388,18 @@ class Camera:
         pose = self.world_from_camera
         return origins @ pose[:3, :3].T + pose[:3, 3], directions @ pose[:3, :3].T
 
+    def pixel_footprint(self, depth: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Width of a pixel (its height, if that is larger) at a depth.
+
+        Args:
+            depth: (...) z-depth in mesh units.
+
+        Returns:
+            (...) mesh units.
+        """
+        focal = min(self.K[0, 0], self.K[1, 1])
+        return np.full_like(depth, 1.0 / focal) if self.is_orthographic else depth / focal
+
     def distance_per_depth(self) -> Float64Array:
         """(H, W) float64: what depth is multiplied by to give the distance along the pixel's ray."""
         if self.is_orthographic:

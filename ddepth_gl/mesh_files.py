@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import MeshError
-from .mesh_reading.gltf import gltf_parts
 from .mesh import Mesh
 from .mesh_reading.checks import checked_obj, checked_off, checked_ply, checked_stl
 from .mesh_reading.folder import MeshFolder
+from .mesh_reading.gltf import gltf_parts
 from .mesh_reading.parts import MeshPart, merged
 
 __all__ = ["load_mesh"]

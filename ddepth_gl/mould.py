@@ -63,13 +63,12 @@ def _joined_pairs(
     camera: Camera, entry: npt.NDArray[Any], exit_: npt.NDArray[Any], mask: BoolArray, jump: float
 ) -> dict[str, BoolArray]:
     """For each 2x2 block (H-1, W-1), which pairs of its corners a b / c d may be joined."""
-    focal = min(camera.K[0, 0], camera.K[1, 1])
 
     def joined(first: tuple[slice, slice], second: tuple[slice, slice]) -> BoolArray:
         result = mask[first] & mask[second]
         for sheet in (entry, exit_):
             one, other = sheet[first].astype(np.float64), sheet[second].astype(np.float64)
-            footprint = (1.0 if camera.is_orthographic else np.fmin(one, other)) / focal
+            footprint = camera.pixel_footprint(np.fmin(one, other))
             with np.errstate(invalid="ignore"):
                 result &= np.abs(one - other) <= jump * footprint
         return result

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import Any, Literal
 
@@ -61,6 +61,15 @@ class RendererInfo:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Submitted:
+    """An image in flight, and what was asked for."""
+
+    pending: PendingSheets
+    camera: Camera
+    request: SheetRequest
+
+
 class DepthRenderer:
     """Renders double depth maps on one device; the only owner of GL state. A context manager.
 
@@ -112,7 +121,8 @@ class DepthRenderer:
         """
         if not isinstance(mesh, Mesh):
             raise MeshError(
-                f"upload takes a Mesh, not {type(mesh).__name__}; use load_mesh(path) or Mesh(vertices, faces)"
+                f"upload takes a Mesh, not a {type(mesh).__name__}; "
+                "use load_mesh(path) or Mesh(vertices, faces)"
             )
         with self._context:
             scene = Scene(self._context, mesh)
@@ -155,8 +165,7 @@ class DepthRenderer:
         """
         request = _request(surfaces, near, far, attributes)
         with self._context:
-            pending = self._submit(scene, camera, request)
-            return self._collect(pending, scene, camera, request)
+            return self._collect(self._submit(scene, camera, request), scene)
 
     def entry_exit_many(
         self,
@@ -179,33 +188,28 @@ class DepthRenderer:
     def _pipeline(
         self, scene: Scene, cameras: Iterable[Camera], request: SheetRequest
     ) -> Iterator[DepthMaps]:
-        in_flight: deque[tuple[PendingSheets, Camera]] = deque()
-
-        def collect() -> DepthMaps:
-            pending, camera = in_flight.popleft()
-            return self._collect(pending, scene, camera, request)
-
+        in_flight: deque[_Submitted] = deque()
         try:
             for camera in cameras:
                 with self._context:
-                    in_flight.append((self._submit(scene, camera, request), camera))
+                    in_flight.append(self._submit(scene, camera, request))
                     if len(in_flight) <= _IMAGES_AHEAD:
                         continue
-                    maps = collect()
+                    maps = self._collect(in_flight.popleft(), scene)
                 yield maps
             while in_flight:
                 with self._context:
-                    maps = collect()
+                    maps = self._collect(in_flight.popleft(), scene)
                 yield maps
         finally:
-            for pending, _ in in_flight:
-                self._engine.discard(pending)
+            for submitted in in_flight:
+                self._engine.discard(submitted.pending)
             # A generator may be finalized anywhere, also after close: then there is nothing left to trim.
             if not self._context.is_closed and self._context.in_owner_thread:
                 with self._context:
                     self._engine.trim()
 
-    def _submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> PendingSheets:
+    def _submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> _Submitted:
         if not isinstance(scene, Scene):
             raise MeshError(f"scene must come from upload(mesh), not be a {type(scene).__name__}")
         if not isinstance(camera, Camera):
@@ -219,16 +223,16 @@ class DepthRenderer:
                 f"an image of {camera.width}x{camera.height} pixels is larger than the {limit}x{limit} that "
                 f"{self._context.renderer} allows; render it in parts, by moving the principal point"
             )
-        return self._engine.submit(scene, camera, request)
+        nearest, farthest = scene.depth_range(camera)
+        if request.crop is not None and request.crop[0] <= max(nearest, 0.0) and farthest <= request.crop[1]:
+            request = replace(request, crop=None)  # it cuts nothing
+        return _Submitted(self._engine.submit(scene, camera, request), camera, request)
 
-    def _collect(
-        self, pending: PendingSheets, scene: Scene, camera: Camera, request: SheetRequest
-    ) -> DepthMaps:
-        buffers = self._engine.collect(pending)
-        # Cropped, the two may come from different bodies, in either order.
-        if request.oriented and request.crop is None:
-            buffers.uncross(lambda: scene.mesh.is_oriented)
-        return _depth_maps(buffers, camera)
+    def _collect(self, submitted: _Submitted, scene: Scene) -> DepthMaps:
+        buffers = self._engine.collect(submitted.pending)
+        if submitted.request.oriented and submitted.request.crop is None:
+            buffers.uncross(submitted.camera, lambda: scene.mesh.is_oriented)
+        return _depth_maps(buffers, submitted.camera)
 
     def close(self) -> None:
         """Frees everything on the GPU, scenes included, and the context. Idempotent.
@@ -294,7 +298,7 @@ def _depth_maps(buffers: SheetBuffers, camera: Camera) -> DepthMaps:
     if buffers.entry_face is None or buffers.exit_face is None:
         return DepthMaps(buffers.entry, buffers.exit, camera)
     faces = [
-        np.where(np.isnan(depth), np.int64(-1), face)
+        np.where(np.isnan(depth), np.int64(-1), face.astype(np.int64))
         for depth, face in ((buffers.entry, buffers.entry_face), (buffers.exit, buffers.exit_face))
     ]
     return DepthMaps(buffers.entry, buffers.exit, camera, *faces)

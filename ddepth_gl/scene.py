@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .camera import Camera
 from .context import GLContext
 from .errors import ContextClosedError
 from .mesh import Mesh
@@ -56,6 +57,12 @@ class Scene:
         local = np.asarray(points, dtype=np.float64) - self.origin
         local /= self.step
         return local
+
+    def depth_range(self, camera: Camera) -> tuple[float, float]:
+        """Depths, mesh units, that no point of the mesh is outside of."""
+        centre = float(camera.camera_from_world[2, :3] @ self.origin + camera.camera_from_world[2, 3])
+        radius = 1.01 * self.radius * self.step
+        return centre - radius, centre + radius
 
     def local_vertices(self) -> npt.NDArray[np.int32]:
         """(V, 3) int32: the mesh's vertices, rounded to the local frame's whole numbers."""

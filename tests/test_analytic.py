@@ -593,10 +593,10 @@ def test_a_box_inside_out_and_one_of_mixed_winding(renderer, view):
 
 @pytest.mark.parametrize("view", ["plain", "orthographic"])
 def test_a_body_inside_out_beside_another(renderer, view):
-    """Seen past the larger one, its far wall is the nearest front face and its near wall the farthest back face.
+    """Its far wall is the nearest front face and its near wall the farthest back face.
 
-    The mesh as a whole passes for outward-oriented (`Mesh.is_oriented` says that it may); the values are still
-    those of faces.
+    The mesh as a whole passes for outward-oriented (`Mesh.is_oriented` says that it may); the values are
+    still those of faces.
     """
     camera = views(1.5)[view]
     across = camera.camera_from_world[0, :3] * 0.9
@@ -647,7 +647,7 @@ def test_sheets_a_millionth_apart(renderer, distance, tilt_deg, surfaces, orthog
 
     Let the depth's mantissa be m, from 1 to 2. As a float32 the depth is off by 2**-24 / m at most,
     relatively, and before that its inverse, of mantissa 2 / m, by 2**-24 m / 2. The sum is largest at m = 1
-    and m = 2: 1.5 * 2**-24 for each sheet, 1.8e-7 for both, 18 % of the gap. (An orthographic depth is rounded
+    and m = 2: 1.5 * 2**-24 for each sheet, 1.8e-7 for both, 18 % of the gap. (Orthographic depth is rounded
     once; one of 1.3 times the distance at which the gap is 1e-6 is then off by 16 %.) Hence 20 %. No pair of
     float32 could promise more than 12 %.
     """
@@ -1009,3 +1009,15 @@ def test_entry_is_never_beyond_exit(renderer):
                 f"by {((maps.entry - maps.exit) / maps.exit)[wrong].max():.3g} relatively"
             )
             assert (maps.thickness[maps.mask] >= 0).all()
+
+
+def test_a_crop_that_cuts_nothing_changes_nothing(renderer):
+    """To the last bit, at silhouettes too: all crossings are kept."""
+    for name, mesh, camera in closed_scenes():
+        scene = renderer.upload(mesh)
+        for surfaces in ("oriented", "any"):
+            whole = renderer.entry_exit(scene, camera, surfaces=surfaces)
+            kept = renderer.entry_exit(scene, camera, surfaces=surfaces, near=0.0, far=1e4)
+            np.testing.assert_array_equal(kept.entry, whole.entry, err_msg=name)
+            np.testing.assert_array_equal(kept.exit, whole.exit, err_msg=name)
+        scene.release()

@@ -34,9 +34,9 @@ ARROWS = {
     "egl": {"errors"},
     "context": {"errors", "egl"},
     "shader_library": {"errors"},
-    "scene": {"errors", "mesh", "context"},
+    "scene": {"errors", "mesh", "camera", "context"},
     "engines": set(),
-    "engines.sheets": set(),
+    "engines.sheets": {"camera"},
     "engines.face_vertices": set(),
     "engines.raster": {
         "errors", "camera", "context", "scene", "shader_library", "engines.sheets", "engines.face_vertices"

@@ -250,8 +250,7 @@ class RasterEngine:
 def _uniforms(scene: Scene, camera: Camera, request: SheetRequest) -> dict[str, npt.NDArray[Any]]:
     """The camera in the scene's local frame; float64 for what the planes are made from."""
     rotation = camera.camera_from_world[:3, :3]
-    centre_depth = rotation[2] @ scene.origin + camera.camera_from_world[2, 3]
-    farthest = max(float(centre_depth) / scene.step + 1.01 * scene.radius, 1e-6)
+    farthest = max(scene.depth_range(camera)[1] / scene.step, 1e-6)
     window_range = 2.0 ** math.ceil(math.log2(farthest))
     # Clip z does nothing but cut faces off in front of the camera: at a depth of `near`, or of 0.
     near = farthest * _NEAR_FRACTION
@@ -280,7 +279,8 @@ def _uniforms(scene: Scene, camera: Camera, request: SheetRequest) -> dict[str, 
         "ray_down": local_rays[:, 1],
         "ray_origin": local_rays[:, 2],
     }
-    return {
-        **{name: np.ascontiguousarray(value, dtype=np.float32) for name, value in single.items()},
-        **{name: np.ascontiguousarray(value, dtype=np.float64) for name, value in double.items()},
-    }
+    with np.errstate(over="ignore"):  # a crop beyond float32 becomes infinite, which is what it means
+        return {
+            **{name: np.ascontiguousarray(value, dtype=np.float32) for name, value in single.items()},
+            **{name: np.ascontiguousarray(value, dtype=np.float64) for name, value in double.items()},
+        }

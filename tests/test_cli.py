@@ -1,0 +1,632 @@
+"""The command line, end to end: what it writes, what it says, and one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from meshes import bad_files
+from PIL import Image
+from shapes import box, sphere, torus
+
+import ddepth_gl as dd
+from ddepth_gl import cli, render_job
+from ddepth_gl.context import ENVIRONMENT_VARIABLE
+from ddepth_gl.render_job import write_mesh
+
+COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli import main; main()"]
+
+
+@pytest.fixture(autouse=True)
+def meshes(tmp_path, monkeypatch):
+    """A working folder with a few meshes."""
+    monkeypatch.chdir(tmp_path)
+    write_mesh(Path("box.ply"), box())
+    write_mesh(Path("ring.ply"), torus(steps=24, sides=12))
+    write_mesh(Path("open.ply"), dd.Mesh(box().vertices, box().faces[:-1]))
+    return tmp_path
+
+
+@pytest.fixture
+def ddepth(monkeypatch, capsys):
+    """Runs `ddepth` in this process: (exit status, stdout, lines of stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ddepth", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err.splitlines()
+
+    return run
+
+
+def shell(*arguments, **environment):
+    """Runs `ddepth` in a process of its own."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+
+
+def fails(result, *words, status=1):
+    """Asserts that a run failed with exactly one line, which holds all the words."""
+    code, _, err = result
+    assert code == status
+    assert len(err) == 1, err
+    assert err[0].startswith("ddepth: error: ")
+    for word in words:
+        assert word in err[0]
+
+
+def files(folder="out"):
+    return sorted(path.name for path in Path(folder).iterdir()) if Path(folder).exists() else []
+
+
+def loaded(name):
+    with np.load(Path("out") / f"{name}.npz") as file:
+        return dict(file)
+
+
+# Whole runs, each in a process of its own
+
+
+def test_the_main_job():
+    done = shell("render", "box.ply", "ring.ply", "-o", "out", "--views", "3", "--size", "32x24")
+    assert (done.returncode, done.stderr) == (0, "")
+    npz = [f"{name}_{view:03d}.npz" for name in ("box", "ring") for view in range(3)]
+    assert files() == sorted([*npz, "box_preview.png", "ring_preview.png"])
+    lines = done.stdout.splitlines()
+    assert "out/box_*.npz   3 files" in lines
+    assert "out/box_preview.png" in lines
+    assert any(
+        "box: 3 images of 32x24, 12 faces," in line and line.endswith(" ms per image") for line in lines
+    )
+    with dd.DepthRenderer() as renderer:
+        info = renderer.info
+        assert f"on {info.renderer}, OpenGL {info.gl_version.split()[0]}, engine {info.engine}" in lines
+        mesh = dd.load_mesh("ring.ply")
+        maps = renderer.entry_exit(renderer.upload(mesh), dd.Camera.orbit(mesh, 3, 32, 24)[2])
+    np.testing.assert_array_equal(loaded("ring_002")["entry"], maps.entry)
+
+
+def test_one_bad_mesh_among_good_ones():
+    Path("text.glb").write_text("this is no mesh\n" * 10)
+    done = shell("render", "missing.obj", "box.ply", "text.glb", "ring.ply", "-o", "out", "--size", "8x8")
+    assert done.returncode == 1
+    assert files() == ["box_000.npz", "box_preview.png", "ring_000.npz", "ring_preview.png"]
+    first, second = done.stderr.splitlines()
+    assert first.startswith("ddepth: error: missing.obj: ")
+    assert second.startswith("ddepth: error: text.glb: ")
+    assert done.stdout.splitlines()[-1] == "2 of 4 meshes failed"
+
+
+def test_debug_adds_the_traceback_and_changes_nothing_else():
+    done = shell("render", "missing.obj", "box.ply", "-o", "out", "--size", "8x8", "--debug")
+    assert done.returncode == 1
+    assert files() == ["box_000.npz", "box_preview.png"]
+    lines = done.stderr.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1].startswith("ddepth: error: missing.obj: ")
+
+
+def test_names_with_spaces_umlauts_dashes_and_bytes_that_are_no_text():
+    strange = os.fsdecode(b"no\xfftext.ply")
+    for name in ("-x y.ply", "käse 日本.ply", strange):
+        write_mesh(Path(name), box())
+    done = shell(
+        "render",
+        "-o",
+        "out",
+        "--size",
+        "8x8",
+        "--format",
+        "npz,ply",
+        "--",
+        "-x y.ply",
+        "käse 日本.ply",
+        strange,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    stems = ["-x y", "käse 日本", strange.removesuffix(".ply")]
+    endings = ["_000.npz", "_000_front.ply", "_000_back.ply", "_preview.png"]
+    assert set(files()) == {stem + ending for stem in stems for ending in endings}
+    said = set(done.stdout.splitlines())
+    assert {f"out/{stem}{ending}" for stem in stems for ending in endings} <= said
+
+
+def test_demo_writes_everything_it_says():
+    done = shell("demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = set()
+    for line in done.stdout.splitlines():
+        path = line.split(":")[0].split("   ")[0]
+        if not path.startswith("out/demo/"):
+            continue
+        found = [path.name for path in Path().glob(path)]
+        assert found, line
+        assert line.endswith(f"   {len(found)} files") == ("*" in path)
+        said |= set(found)
+    assert said == set(files("out/demo"))
+    assert len(said) == 1 + 4 * 7 + 1
+    look = done.stdout.splitlines()[-1]
+    assert look == "look at out/demo/demo_preview.png"
+    with Image.open("out/demo/demo_preview.png") as picture:
+        assert picture.width > 1000
+    # The mesh it leaves can be rendered like any other.
+    assert shell("render", "out/demo/demo.ply", "-o", "again", "--size", "8x8").stderr == ""
+
+
+@pytest.mark.parametrize("when", ["importing", "rendering"])
+def test_ctrl_c(when):
+    process = subprocess.Popen(
+        [*COMMAND, "render", "ring.ply", "-o", "out", "--views", "5000", "--size", "300x300"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if when == "importing":
+        time.sleep(0.3)
+    else:
+        for _ in range(600):
+            if len(files()) > 2:
+                break
+            time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    if when == "importing":
+        # Wherever it strikes, also where Python itself is not ready yet: never a half file.
+        assert process.returncode != 0
+    else:
+        assert process.returncode == 130
+        assert err == "ddepth: error: interrupted; files written so far are whole\n"
+        assert files()
+    for name in files():
+        assert not name.endswith(".part")
+        np.load(Path("out") / name).close()
+
+
+def test_help_is_fast_and_imports_little():
+    script = """
+import sys, time
+start = time.perf_counter()
+sys.argv = ["ddepth", "--help"]
+from ddepth_gl.cli import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+print(time.perf_counter() - start)
+heavy = {"trimesh", "imageio", "imageio.v3", "rich", "cmap", "PIL.ImageFont"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+    seconds = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        seconds.append(float(done.stdout.splitlines()[-1]))
+        assert {"render", "demo", "doctor"} <= set(done.stdout.split())
+    assert min(seconds) < 1.0
+
+
+# Options of render, each with its effect
+
+
+def test_no_arguments_give_help(ddepth):
+    code, out, err = ddepth()
+    assert (code, err) == (0, [])
+    assert "Usage: ddepth" in out
+
+
+def test_every_option_has_help(ddepth):
+    for command in ("render", "demo", "doctor"):
+        code, out, _ = ddepth(command, "--help")
+        assert code == 0
+        for line in out.splitlines():
+            if line.lstrip().startswith("--") and line.startswith("  "):
+                assert len(line.split("  ")) > 2 or len(line) > 40, line
+
+
+def test_size_is_width_times_height(ddepth):
+    assert ddepth("render", "box.ply", "-o", "out", "--size", "31X7")[0] == 0
+    assert loaded("box_000")["entry"].shape == (7, 31)
+    assert ddepth("render", "box.ply", "-o", "out", "--no-preview")[0] == 0
+    assert loaded("box_000")["entry"].shape == (512, 512)
+
+
+def test_views_and_seed(ddepth):
+    poses = []
+    for seed in (0, 0, 1):
+        ddepth("render", "box.ply", "-o", "out", "--size", "4x4", "--views", 5, "--seed", seed)
+        poses.append([loaded(f"box_{view:03d}")["camera_from_world"] for view in range(5)])
+    assert files() == [*(f"box_{view:03d}.npz" for view in range(5)), "box_preview.png"]
+    np.testing.assert_array_equal(poses[0], poses[1])
+    assert not np.allclose(poses[0], poses[2])
+    assert len(np.unique(np.round(poses[0], 6), axis=0)) == 5
+
+
+def test_eye_target_up_and_fov(ddepth):
+    options = ("--eye", "-1,-5,0.5", "--target", "0,0.25,1e-1", "--up", "1,0,1", "--fov-deg", "33")
+    code, _, err = ddepth("render", "box.ply", "-o", "out", "--size", "20x10", *options)
+    assert (code, err) == (0, [])
+    camera = dd.Camera.look_at((-1, -5, 0.5), (0, 0.25, 0.1), (1, 0, 1), 33.0, 20, 10)
+    np.testing.assert_array_equal(loaded("box_000")["K"], camera.K)
+    np.testing.assert_array_equal(loaded("box_000")["camera_from_world"], camera.camera_from_world)
+
+
+def test_ortho(ddepth):
+    options = ("--eye", "0,-5,0", "--target", "0,0,0", "--ortho", "4")
+    ddepth("render", "box.ply", "-o", "out", "--size", "20x10", *options)
+    arrays = loaded("box_000")
+    assert arrays["is_orthographic"]
+    assert arrays["mask"].sum() == 10 * 10  # pixels of 0.2: the box is 10 wide, and the image 10 high
+    np.testing.assert_allclose(arrays["entry"][arrays["mask"]], 4.0, rtol=1e-6)
+    ddepth("render", "box.ply", "-o", "out", "--size", "20x10", "--ortho", "4", "--views", "2")
+    assert loaded("box_001")["is_orthographic"]
+
+
+def test_cameras_of_a_file(ddepth):
+    cameras = dd.Camera.orbit(box(), 3, 16, 12)
+    frames = [
+        {
+            "file_path": f"{k}.png",
+            "transform_matrix": (c.world_from_camera @ np.diag([1, -1, -1, 1])).tolist(),
+        }
+        for k, c in enumerate(cameras)
+    ]
+    K = cameras[0].K
+    about = {
+        "fl_x": K[0, 0],
+        "fl_y": K[1, 1],
+        "cx": K[0, 2],
+        "cy": K[1, 2],
+        "w": 16,
+        "h": 12,
+        "frames": frames,
+    }
+    Path("transforms.json").write_text(json.dumps(about))
+    code, out, err = ddepth("render", "box.ply", "ring.ply", "-o", "out", "--cameras", "transforms.json")
+    assert (code, err) == (0, [])
+    assert "3 images of 16x12" in out
+    for name in ("box", "ring"):
+        np.testing.assert_allclose(
+            loaded(f"{name}_002")["camera_from_world"], cameras[2].camera_from_world, atol=1e-9
+        )
+    fails(
+        ddepth("render", "box.ply", "-o", "out", "--cameras", "transforms.json", "--fov-deg", "30"),
+        "--fov-deg",
+    )
+    fails(ddepth("render", "box.ply", "-o", "no", "--cameras", "missing.json"), "missing.json")
+    fails(ddepth("render", "box.ply", "-o", "no", "--cameras", "box.ply"), "box.ply")
+    assert not Path("no").exists()
+
+
+def test_formats(ddepth):
+    code, out, _ = ddepth("render", "box.ply", "-o", "out", "--size", "16x16", "--format", " png16, mould,")
+    assert code == 0
+    written = {
+        "box_000_entry.png",
+        "box_000_exit.png",
+        "box_000_png16.json",
+        "box_000_mould.ply",
+        "box_preview.png",
+    }
+    assert (
+        set(files()) == written == {Path(line).name for line in out.splitlines() if line.startswith("out/")}
+    )
+
+
+def test_png_scale(ddepth):
+    options = ("--size", "16x16", "--format", "png16", "--png-scale")
+    ddepth("render", "box.ply", "-o", "out", *options, "0.25")
+    assert json.loads(Path("out/box_000_png16.json").read_text())["scale"] == 0.25
+    before = {name: Path("out", name).read_bytes() for name in files()}
+    fails(
+        ddepth("render", "box.ply", "-o", "out", *options, "1e-5"), "box_000", "scale 0.0002 fits this image"
+    )
+    assert {name: Path("out", name).read_bytes() for name in files()} == before
+    fails(ddepth("render", "box.ply", "-o", "out", *options, "-1"), "must be positive")
+
+
+def test_surfaces_any_takes_every_face(ddepth):
+    options = ("-o", "out", "--size", "64x64", "--views", "8", "--no-preview")
+    code, _, err = ddepth("render", "open.ply", *options)
+    assert code == 0
+    assert err == [
+        "ddepth: warning: open.ply: it is not closed; entry and exit may be missing in places, "
+        "--surfaces any takes every face"
+    ]
+    oriented = [loaded(f"open_{view:03d}")["mask"].sum() for view in range(8)]
+    code, _, err = ddepth("render", "open.ply", *options, "--surfaces", "any")
+    assert (code, err) == (0, [])
+    every = [loaded(f"open_{view:03d}")["mask"].sum() for view in range(8)]
+    assert sum(every) > sum(oriented) > 0
+
+
+def test_a_mesh_that_is_inside_out_is_told_apart_from_an_open_one(ddepth):
+    write_mesh(Path("turned.ply"), dd.Mesh(box().vertices, box().faces[:, ::-1]))
+    _, _, err = ddepth("render", "turned.ply", "-o", "out", "--size", "8x8")
+    assert "turned.ply: its winding is not consistent" in err[0]
+
+
+def test_near_and_far(ddepth):
+    options = ("-o", "out", "--size", "9x9", "--eye", "0,-5,0", "--target", "0,0,0")
+    for crop, entry, exit_ in (((), 4, 6), (("--near", "4.5"), np.nan, 6), (("--far", "5"), 4, np.nan)):
+        assert ddepth("render", "box.ply", *options, *crop)[0] == 0
+        centre = [float(loaded("box_000")[name][4, 4]) for name in ("entry", "exit")]
+        np.testing.assert_allclose(centre, [entry, exit_], rtol=1e-6)
+
+
+def test_fill(ddepth):
+    ddepth("render", "box.ply", "-o", "out", "--size", "16x16", "--fill", "-7")
+    arrays = loaded("box_000")
+    assert arrays["fill"] == -7
+    assert (arrays["entry"][~arrays["mask"]] == -7).all()
+    assert not arrays["mask"].all()
+    fails(ddepth("render", "box.ply", "-o", "no", "--fill", "1e39"), "fill must be")
+
+
+def test_engine_and_device(ddepth):
+    for options in (("--engine", "raster"), ("--device", "auto"), ("--device", "0")):
+        code, out, err = ddepth("render", "box.ply", "-o", "out", "--size", "4x4", *options)
+        assert (code, err) == (0, [])
+        assert out.splitlines()[-1].startswith("on ")
+
+
+def test_limits(ddepth):
+    fails(ddepth("render", "ring.ply", "-o", "out", "--max-faces", "12"), "ring.ply", "12")
+    assert ddepth("render", "box.ply", "-o", "out", "--max-faces", "12", "--size", "4x4")[0] == 0
+    fails(ddepth("render", "ring.ply", "-o", "out", "--max-file-mb", "0"), "ring.ply")
+
+
+def test_the_same_stem_twice(ddepth):
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        write_mesh(Path(folder, "m.ply"), box() if folder == "a" else sphere())
+    code, out, _ = ddepth("render", "a/m.ply", "b/m.ply", "-o", "out", "--size", "8x8")
+    assert code == 0
+    assert files() == ["m-2_000.npz", "m-2_preview.png", "m_000.npz", "m_preview.png"]
+    assert "m: 1 image of 8x8, 12 faces" in out
+    assert "m-2: 1 image of 8x8" in out
+
+
+# Warnings
+
+
+def test_a_camera_that_looks_past_the_mesh(ddepth):
+    options = ("--eye", "5,5,5", "--target", "9,9,9", "--format", "npz,ply,png16")
+    code, _, err = ddepth("render", "box.ply", "-o", "out", "--size", "16x16", *options)
+    assert code == 0
+    assert err == ["ddepth: warning: box: no ray enters and leaves the mesh in view 0"]
+    assert np.isnan(loaded("box_000")["entry"]).all()
+
+
+def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
+    options = ("--eye", "1e6,0,0", "--target", "0,0,0", "--fov-deg", "1e-4")
+    code, _, err = ddepth("render", "box.ply", "-o", "out", "--size", "64x64", *options)
+    assert (code, err) == (0, [])
+    np.testing.assert_allclose(np.nanmin(loaded("box_000")["entry"]), 1e6 - 1, rtol=1e-6)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--size", "3"), ("--size must look like WxH, not '3'",)),
+        (("--size", "axb"), ("--size",)),
+        (("--size", "3x4x5"), ("--size",)),
+        (("--size", "3.5x4"), ("--size",)),
+        (("--size", "0x4", "--views", "2"), ("width", "0")),
+        (("--size", "-3x4"), ("width", "-3")),
+        (("--size", "9999999x4"), ("9999999",)),
+        (("--eye", "1,2", "--target", "0,0,0"), ("--eye must look like X,Y,Z, not '1,2'",)),
+        (("--eye", "1,2,x", "--target", "0,0,0"), ("--eye",)),
+        (("--eye", "1,2,nan", "--target", "0,0,0"), ("eye", "NaN")),
+        (("--eye", "1,2,3", "--target", "1,2,3"), ("eye and target coincide",)),
+        (("--eye", "1,2,3", "--target", "0,0,0", "--up", "1,2,3"), ("up",)),
+        (("--eye", "1,2,3", "--target", "0,0,0", "--up", "1;2;3"), ("--up must look like",)),
+        (("--eye", "1,2,3"), ("--eye and --target belong together",)),
+        (("--target", "1,2,3"), ("--eye and --target belong together",)),
+        (("--eye", "1,2,3", "--target", "0,0,0", "--views", "2"), ("exclude each other",)),
+        (("--cameras", "c.json", "--eye", "1,2,3", "--target", "0,0,0"), ("exclude each other",)),
+        (("--cameras", "c.json", "--views", "2"), ("exclude each other",)),
+        (("--views", "0"), ("--views must be at least 1, not 0",)),
+        (("--views", "-4"), ("--views",)),
+        (("--seed", "-1"), ("seed",)),
+        (("--fov-deg", "180"), ("fov_y_deg",)),
+        (("--fov-deg", "nan"), ("fov_y_deg",)),
+        (("--ortho", "0"), ("extent must be positive",)),
+        (("--ortho", "-2", "--eye", "1,2,3", "--target", "0,0,0"), ("extent must be positive",)),
+        (("--format", "npz,exr"), ("unknown format 'exr'; give npz, ply, png16, mould",)),
+        (("--format", "", "--no-preview"), ("nothing to write",)),
+        (("--engine", "warp"), ("engine must be one of", "'warp'")),
+        (("--device", "banana"), ("banana",)),
+        (("--device", "99"), ("99",)),
+        (("--near", "5", "--far", "2"), ("near",)),
+        (("--near", "nan"), ("near",)),
+        (("--far", "-1"), ("far",)),
+    ],
+)
+def test_bad_options_are_one_line(ddepth, options, words):
+    fails(ddepth("render", "box.ply", "-o", "out", *options), *words)
+    assert files() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("render", "box.ply", "-o", "out", "--surfaces", "both"), ("--surfaces", "both", "render --help")),
+        (("render", "box.ply", "-o", "out", "--views", "many"), ("--views",)),
+        (("render", "box.ply", "-o", "out", "--nonsense"), ("--nonsense",)),
+        (("render", "box.ply"), ("-o",)),
+        (("render", "-o", "out"), ("MESH",)),
+        (("render", "box.ply", "-o"), ("-o",)),
+        (("paint",), ("paint", "ddepth --help")),
+        (("demo", "too", "much"), ("too",)),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(ddepth, arguments, words):
+    fails(ddepth(*arguments), *words, status=2)
+    assert not Path("out").exists()
+
+
+def test_a_bad_option_is_told_once_whatever_the_number_of_meshes(ddepth):
+    for options in (
+        ("--near", "5", "--far", "2"),
+        ("--size", "x"),
+        ("--device", "banana"),
+        ("--format", "exr"),
+    ):
+        fails(ddepth("render", "box.ply", "ring.ply", "open.ply", "--surfaces", "any", "-o", "out", *options))
+
+
+def test_missing_meshes(ddepth):
+    fails(ddepth("render", "missing.obj", "-o", "out"), "missing.obj: there is no such file")
+    fails(ddepth("render", ".", "-o", "out"), "directory")
+    Path("empty.stl").write_bytes(b"")
+    fails(ddepth("render", "empty.stl", "-o", "out"), "empty.stl: it is empty")
+
+
+@pytest.mark.parametrize("path", bad_files(), ids=lambda path: path.name)
+def test_bad_meshes(ddepth, path):
+    # Either it can be used, or one line names the file: never a traceback.
+    code, _, err = ddepth("render", path, "-o", "out", "--size", "16x16", "--format", "npz,ply")
+    errors = [line for line in err if line.startswith("ddepth: error: ")]
+    assert len(err) == len(
+        [line for line in err if line.startswith(("ddepth: error: ", "ddepth: warning: "))]
+    )
+    assert code == len(errors) <= 1
+    if errors:
+        assert str(path) in errors[0]
+        assert files() == []
+    else:
+        assert len(files()) == 4
+
+
+def test_output_is_a_file(ddepth):
+    before = Path("box.ply").read_bytes()
+    fails(ddepth("render", "ring.ply", "box.ply", "-o", "box.ply"), "box.ply cannot be made a folder")
+    fails(ddepth("render", "ring.ply", "-o", "box.ply/below"), "box.ply/below cannot be made a folder")
+    fails(ddepth("demo", "-o", "box.ply"), "box.ply cannot be made a folder")
+    assert Path("box.ply").read_bytes() == before
+
+
+def test_output_that_cannot_be_written(ddepth):
+    Path("out/box_000.npz").mkdir(parents=True)
+    fails(ddepth("render", "box.ply", "-o", "out", "--size", "4x4"), "out/box_000.npz is a folder")
+    code, _, err = ddepth("render", "box.ply", "ring.ply", "-o", "out", "--size", "4x4")
+    assert code == 1
+    assert len(err) == 1
+    assert files() == ["box_000.npz", "ring_000.npz", "ring_preview.png"]
+
+
+def test_an_image_larger_than_the_device_allows(ddepth):
+    fails(ddepth("render", "box.ply", "-o", "out", "--size", "70000x1"), "70000x1", "larger than")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyboardInterrupt(), "interrupted; files written so far are whole"),
+        (MemoryError(), "out of memory; reduce the image size or the mesh"),
+        (dd.DeviceMemoryError("the device is full"), "the device is full"),
+        (dd.ContextError("the device\nwent away"), "the device went away"),
+        (
+            ZeroDivisionError("oh"),
+            "unexpected ZeroDivisionError: oh; please report it, with what --debug says",
+        ),
+    ],
+)
+def test_errors_from_the_depths(ddepth, monkeypatch, error, line):
+    def run(*_):
+        raise error
+
+    monkeypatch.setattr(render_job.RenderJob, "run", run)
+    status = 130 if isinstance(error, KeyboardInterrupt) else 1
+    result = ddepth("render", "box.ply", "-o", "out")
+    fails(result, status=status)
+    assert result[2] == [f"ddepth: error: {line}"]
+    result = ddepth("render", "box.ply", "-o", "out", "--debug")
+    assert result[0] == status
+    if status == 1:
+        assert result[2][0].startswith("Traceback")
+
+
+@pytest.mark.parametrize("error", [dd.ContextError("lost"), dd.DeviceMemoryError("full")])
+def test_after_a_lost_context_no_other_mesh_is_tried(ddepth, monkeypatch, error):
+    tried = []
+
+    def run(_job, _renderer, mesh, *_):
+        tried.append(mesh.name)
+        raise error
+
+    monkeypatch.setattr(render_job.RenderJob, "run", run)
+    ddepth("render", "box.ply", "ring.ply", "-o", "out")
+    assert tried == (["box"] if isinstance(error, dd.ContextError) else ["box", "ring"])
+
+
+def test_a_closed_pipe_is_no_error():
+    done = subprocess.run(
+        ["bash", "-c", '"$@" | true', "bash", *COMMAND, "render", "box.ply", "-o", "out", "--size", "4x4"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+
+
+# doctor
+
+
+def test_doctor(ddepth, monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    code, out, err = ddepth("doctor")
+    assert (code, err) == (0, [])
+    with dd.DepthRenderer() as renderer:
+        info = renderer.info
+    assert f"A renderer made without device= runs on device {info.device_index}: {info.renderer}." in out
+    assert ("No GPU answers" in out) == info.is_software
+    assert "raster" in out
+
+
+def test_doctor_for_machines(ddepth, monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    code, out, err = ddepth("doctor", "--json")
+    assert (code, err) == (0, [])
+    report = json.loads(out)
+    with dd.DepthRenderer() as renderer:
+        assert report["default"] == {"error": None, "info": renderer.info.as_dict()}
+    assert report[ENVIRONMENT_VARIABLE] is None
+    device = report["devices"][report["default"]["info"]["device_index"]]
+    assert device["renderer"] == report["default"]["info"]["renderer"]
+    assert "raster" in device["engines"]
+    assert all(set(row) == set(device) for row in report["devices"])
+
+
+@pytest.mark.parametrize("device", ["banana", "99"])
+def test_doctor_with_a_broken_environment(ddepth, monkeypatch, device):
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, device)
+    fails(ddepth("doctor"), device)
+    result = ddepth("doctor", "--json")
+    fails(result, device)
+    report = json.loads(result[1])
+    assert report[ENVIRONMENT_VARIABLE] == device
+    assert report["default"]["info"] is None
+    assert device in report["default"]["error"]
+    assert report["devices"]  # what there is to choose from is shown all the same
+    fails(ddepth("demo", "-o", "out"), device)
+    fails(ddepth("render", "box.ply", "-o", "out"), device)
+    assert ddepth("render", "box.ply", "-o", "out", "--size", "4x4", "--device", "auto")[0] == 0
