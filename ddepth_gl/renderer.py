@@ -29,9 +29,6 @@ Surfaces = Literal["oriented", "any"]
 ENGINES = ("auto", "raster")
 ATTRIBUTES = ("face",)
 
-# Images drawn ahead of the one being read: enough to keep the device busy, and no more memory than needed.
-_IMAGES_AHEAD = 1
-
 
 @dataclass(frozen=True)
 class RendererInfo:
@@ -193,10 +190,10 @@ class DepthRenderer:
             for camera in cameras:
                 with self._context:
                     in_flight.append(self._submit(scene, camera, request))
-                    if len(in_flight) <= _IMAGES_AHEAD:
-                        continue
-                    maps = self._collect(in_flight.popleft(), scene)
-                yield maps
+                    # One image ahead keeps the device busy; more would only take memory.
+                    ahead = 1 if self._engine.overlaps(scene, camera) else 0
+                    done = [self._collect(in_flight.popleft(), scene) for _ in range(len(in_flight) - ahead)]
+                yield from done
             while in_flight:
                 with self._context:
                     maps = self._collect(in_flight.popleft(), scene)

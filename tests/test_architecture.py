@@ -25,7 +25,8 @@ ARROWS = {
     "mesh_reading.checks": {"errors", "mesh_reading.folder"},
     "mesh_reading.gltf": {"errors", "mesh_reading.folder", "mesh_reading.parts"},
     "mesh_files": {
-        "errors", "mesh", "mesh_reading.parts", "mesh_reading.folder", "mesh_reading.checks", "mesh_reading.gltf"
+        "errors", "mesh", "mesh_reading.parts", "mesh_reading.folder", "mesh_reading.checks",
+        "mesh_reading.gltf"
     },
     "camera": {"errors"},
     "camera_files": {"errors", "camera"},

@@ -155,6 +155,15 @@ class RasterEngine:
             return SheetBuffers(entry, exit_, entry_face, exit_face)
         return SheetBuffers(*planes)
 
+    def overlaps(self, scene: Scene, camera: Camera) -> bool:
+        """Whether it pays to submit the next image before this one is collected.
+
+        On a GPU always: the transfer runs beside the drawing. On Mesa's software rasterizer only the vertices
+        of the next image can run beside the pixels of this one; where there are few vertices, the second
+        set of images just takes cache from the first (measured: docs/performance.md).
+        """
+        return not self._context.is_software or 8 * len(scene.mesh.faces) >= camera.width * camera.height
+
     def discard(self, pending: PendingSheets) -> None:
         """Gives up an image that was submitted."""
         self._idle.append(pending.targets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,35 +53,37 @@ class SheetBuffers:
         Where a front and a back face meet at a silhouette, the rasterizer covers pixels up to a fraction of
         a pixel outside of both, where their planes have crossed. The truth, the depth of the edge that they
         share, lies in between. On a closed mesh that is wound outwards every other entry is before its exit;
-        on any other mesh nothing is changed. Nor is it where a body of its own is wound inwards: there the two
-        are far apart, or crossed over two pixels and more. For images that are not cropped.
+        on any other mesh nothing is changed. Nor is it where a body of its own is wound inwards: there the
+        two are far apart, or crossed over two pixels and more. For images that are not cropped.
 
         Args:
             camera: of the image.
             is_oriented: whether the mesh is closed and wound outwards; asked only if it matters.
         """
         crossed = self.entry > self.exit
-        if not crossed.any() or not is_oriented():
+        pixels = np.flatnonzero(crossed)
+        if not len(pixels) or not is_oriented():
             return
-        entry, exit_ = self.entry[crossed], self.exit[crossed]
+        entry, exit_ = self.entry.ravel()[pixels], self.exit.ravel()[pixels]
         meet = entry - exit_ <= _CROSSING_FOOTPRINTS * camera.pixel_footprint(exit_)
-        meet &= ~_in_a_block(crossed)
-        middle = (entry + exit_) / 2
-        self.entry[crossed] = np.where(meet, middle, entry)
-        self.exit[crossed] = np.where(meet, middle, exit_)
+        meet &= ~_in_a_block(crossed, pixels)
+        pixels, middle = pixels[meet], ((entry + exit_) / 2)[meet]
+        self.entry.ravel()[pixels] = middle
+        self.exit.ravel()[pixels] = middle
 
 
-def _in_a_block(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """For each pixel of `mask` (row-major), whether some 2x2 block that it is in is all of `mask`."""
-    padded = np.pad(mask, 1)
-    rows, columns = np.nonzero(padded)
-    # Whether the block whose upper left pixel is that far off is full.
-    full = {
-        (up, left): np.logical_and.reduce(
-            [padded[rows - up + down, columns - left + right] for down in (0, 1) for right in (0, 1)]
-        )
-        for up in (0, 1)
-        for left in (0, 1)
-    }
-    in_a_block: npt.NDArray[np.bool_] = np.logical_or.reduce(list(full.values()))
-    return in_a_block
+def _in_a_block(mask: npt.NDArray[np.bool_], pixels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
+    """For each of `pixels` (row-major indices), whether some 2x2 block that it is in is all of `mask`."""
+    height, width = mask.shape
+    rows, columns = np.divmod(pixels, width)
+
+    def neighbour(down: int, right: int) -> npt.NDArray[np.bool_]:
+        row, column = rows + down, columns + right
+        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        at: npt.NDArray[np.bool_] = mask[row.clip(0, height - 1), column.clip(0, width - 1)]
+        at &= inside
+        return at
+
+    beside = {(d, r): neighbour(d, r) for d in (-1, 0, 1) for r in (-1, 0, 1)}
+    blocks = [beside[d, 0] & beside[0, r] & beside[d, r] for d in (-1, 1) for r in (-1, 1)]
+    return blocks[0] | blocks[1] | blocks[2] | blocks[3]
