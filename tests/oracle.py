@@ -581,7 +581,8 @@ def check(
       * a depth is explained by a candidate whose [low, high] holds it within the tolerance, if it is not
         beyond the bound by more than the tolerance. The candidate is of the right side, certain or not; or
         of the wrong side and uncertain, if it is so thin that it may turn over, or if one of the right
-        side is uncertain as well: where a front and a back face meet at a silhouette, entry and exit are one depth;
+        side is uncertain as well: where a front and a back face meet at a silhouette, entry and exit are
+        one depth;
       * NaN is explained if there is no bound. So an interior edge never excuses a hole, nor a look through
         to what is behind it; a silhouette, the rim of an open mesh, a crack or a T-junction does.
     """
