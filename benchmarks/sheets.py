@@ -33,7 +33,8 @@ from rich.progress import track
 
 import ddepth_gl as dd
 from ddepth_gl.engines.raster import _ENTRY, _EXIT
-from ddepth_gl.engines.sheets import SheetBuffers, SheetRequest
+from ddepth_gl.engines.sheets import SheetRequest
+from ddepth_gl.silhouettes import uncross
 
 SIZES = (256, 512, 1024)
 REAL = ("spot/spot.obj", "rocker-arm.obj", "stanford-bunny.obj", "ogre.obj")
@@ -204,7 +205,7 @@ def main(
 
                 # The API also mends the pixels at silhouettes where the two sheets have crossed.
                 expected = bare()
-                SheetBuffers(*expected).uncross(camera, lambda mesh=mesh: mesh.is_oriented)
+                uncross(*expected, camera, lambda mesh=mesh: mesh.is_oriented)
                 plain()
                 if not same(expected, api()) or not all(same(expected, image) for image in many()):
                     raise SystemExit(f"{name} at {size}: the ways disagree; no time counts")

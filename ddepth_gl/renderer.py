@@ -22,6 +22,7 @@ from .errors import CameraError, ContextError, MeshError, RequestError
 from .mesh import Mesh
 from .mesh_files import load_mesh
 from .scene import Scene
+from .silhouettes import uncross
 
 __all__ = ["DepthRenderer", "RendererInfo", "Surfaces", "double_depth"]
 
@@ -228,7 +229,7 @@ class DepthRenderer:
     def _collect(self, submitted: _Submitted, scene: Scene) -> DepthMaps:
         buffers = self._engine.collect(submitted.pending)
         if submitted.request.oriented and submitted.request.crop is None:
-            buffers.uncross(submitted.camera, lambda: scene.mesh.is_oriented)
+            uncross(buffers.entry, buffers.exit, submitted.camera, lambda: scene.mesh.is_oriented)
         return _depth_maps(buffers, submitted.camera)
 
     def close(self) -> None:

@@ -35,16 +35,17 @@ ARROWS = {
     "egl": {"errors"},
     "context": {"errors", "egl"},
     "shader_library": {"errors"},
+    "silhouettes": {"camera"},
     "scene": {"errors", "mesh", "camera", "context"},
     "engines": set(),
-    "engines.sheets": {"camera"},
+    "engines.sheets": set(),
     "engines.face_vertices": set(),
     "engines.raster": {
         "errors", "camera", "context", "scene", "shader_library", "engines.sheets", "engines.face_vertices"
     },
     "renderer": {
-        "errors", "mesh", "mesh_files", "camera", "depth_maps", "context", "scene", "engines.sheets",
-        "engines.raster"
+        "errors", "mesh", "mesh_files", "camera", "depth_maps", "context", "scene", "silhouettes",
+        "engines.sheets", "engines.raster"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},
