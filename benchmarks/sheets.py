@@ -79,7 +79,7 @@ class Bare:
         self.context, engine = renderer._context, renderer._engine
         with self.context:
             gl = self.gl = self.context.gl
-            program = engine._program(scene, camera, SheetRequest())
+            program = engine._program("sheet", scene, camera, SheetRequest())
             self.vertex_array = engine._vertex_array(scene, program)
             self.size = (camera.width, camera.height)
             self.depth = self.context.depth_texture(self.size)

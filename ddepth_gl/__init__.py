@@ -2,6 +2,7 @@
 
 from .camera import Camera
 from .camera_files import load_cameras
+from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps
 from .errors import (
     CameraError,
@@ -27,6 +28,7 @@ __all__ = [
     "ContextError",
     "DDepthError",
     "DatasetError",
+    "DepthLayers",
     "DepthMaps",
     "DepthRenderer",
     "DeviceMemoryError",

@@ -15,6 +15,7 @@ import numpy as np
 
 from .camera import Camera
 from .context import GLContext
+from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps
 from .engines.raster import PendingSheets, RasterEngine
 from .engines.sheets import SheetBuffers, SheetRequest
@@ -183,6 +184,57 @@ class DepthRenderer:
         request = _request(surfaces, near, far, attributes)
         return self._pipeline(scene, cameras, request)
 
+    def peel(
+        self,
+        scene: Scene,
+        camera: Camera,
+        *,
+        max_layers: int | None = None,
+        near: float | None = None,
+        far: float | None = None,
+        memory_limit: int | None = None,
+    ) -> DepthLayers:
+        """Every crossing of every pixel's ray, of faces of either side.
+
+        Each face that covers a pixel is one crossing, exactly once, coincident faces included.
+
+        Args:
+            scene: from this renderer's `upload`.
+            camera: a Camera.
+            max_layers: keep the first that many crossings of a pixel; None keeps all.
+            near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
+            memory_limit: bytes that the crossings may take; None allows half of the machine's memory.
+
+        Returns:
+            DepthLayers, whose arrays belong to the caller.
+
+        Raises:
+            CameraError, ContextClosedError: as `entry_exit` does.
+            DeviceMemoryError: the crossings do not fit; the message says how many there are.
+        """
+        if max_layers is not None and (
+            isinstance(max_layers, bool) or not isinstance(max_layers, (int, np.integer)) or max_layers < 1
+        ):
+            raise RequestError(f"max_layers must be a whole number, at least 1, or None, not {max_layers!r}")
+        if memory_limit is None:
+            memory_limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        request = _request("any", near, far, ())
+        with self._context:
+            request = self._checked(scene, camera, request)
+            buffers = self._engine.peel(scene, camera, request, max_layers, memory_limit)
+        front_facing = buffers.crossing >= 0
+        face = np.where(front_facing, buffers.crossing, ~buffers.crossing).astype(np.int64)
+        return DepthLayers(
+            buffers.offsets,
+            buffers.depth,
+            face,
+            front_facing,
+            buffers.truncated,
+            camera,
+            lambda: scene.mesh.is_oriented,
+            request.crop is not None,
+        )
+
     def _pipeline(
         self, scene: Scene, cameras: Iterable[Camera], request: SheetRequest
     ) -> Iterator[DepthMaps]:
@@ -207,7 +259,8 @@ class DepthRenderer:
                 with self._context:
                     self._engine.trim()
 
-    def _submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> _Submitted:
+    def _checked(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:
+        """Raises unless the three fit together; gives the request without what has no effect."""
         if not isinstance(scene, Scene):
             raise MeshError(f"scene must come from upload(mesh), not be a {type(scene).__name__}")
         if not isinstance(camera, Camera):
@@ -223,7 +276,11 @@ class DepthRenderer:
             )
         nearest, farthest = scene.depth_range(camera)
         if request.crop is not None and request.crop[0] <= max(nearest, 0.0) and farthest <= request.crop[1]:
-            request = replace(request, crop=None)  # it cuts nothing
+            return replace(request, crop=None)  # it cuts nothing
+        return request
+
+    def _submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> _Submitted:
+        request = self._checked(scene, camera, request)
         return _Submitted(self._engine.submit(scene, camera, request), camera, request)
 
     def _collect(self, submitted: _Submitted, scene: Scene) -> DepthMaps:

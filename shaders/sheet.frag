@@ -2,6 +2,7 @@
 #define VERTEX 0
 // One sheet of the double depth map: the exact depth of the face, for the depth test and for the result.
 #include "face_plane.glsl"
+#include "face_depth.glsl"
 
 layout(location = 0) out float depth;  // z-depth, mesh units
 #if WRITE_FACE
@@ -16,11 +17,8 @@ uniform vec2 crop;                     // keep crop.x <= depth <= crop.y
 #endif
 
 void main() {
-    float value = clamp(float(dot(plane, dvec3(gl_FragCoord.xy, 1.0))), plane_limits.x, plane_limits.y);
-#if PERSPECTIVE
-    float local_depth = 1.0 / value;
-#else
-    float local_depth = value;
+    float local_depth = local_depth_at(gl_FragCoord.xy);
+#if !PERSPECTIVE
     if (local_depth <= 0.0) discard;   // clipping is exact to a fraction of a pixel only
 #endif
     depth = mesh_units * local_depth;

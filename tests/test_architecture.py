@@ -32,6 +32,7 @@ ARROWS = {
     "camera_files": {"errors", "camera"},
     "mould": {"errors", "camera"},
     "depth_maps": {"errors", "mesh", "camera", "mould"},
+    "depth_layers": {"errors", "camera", "depth_maps", "silhouettes"},
     "egl": {"errors"},
     "context": {"errors", "egl"},
     "shader_library": {"errors"},
@@ -40,12 +41,14 @@ ARROWS = {
     "engines": set(),
     "engines.sheets": set(),
     "engines.face_vertices": set(),
+    "engines.peeling": {"errors", "context", "engines.sheets"},
     "engines.raster": {
-        "errors", "camera", "context", "scene", "shader_library", "engines.sheets", "engines.face_vertices"
+        "errors", "camera", "context", "scene", "shader_library", "engines.sheets", "engines.face_vertices",
+        "engines.peeling"
     },
     "renderer": {
-        "errors", "mesh", "mesh_files", "camera", "depth_maps", "context", "scene", "silhouettes",
-        "engines.sheets", "engines.raster"
+        "errors", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context", "scene",
+        "silhouettes", "engines.sheets", "engines.raster"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},

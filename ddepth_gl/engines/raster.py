@@ -9,7 +9,7 @@ nearer, and no near or far plane has to be chosen. See docs/decisions/0003.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ from ..errors import DeviceMemoryError
 from ..scene import Scene
 from ..shader_library import compile_program
 from .face_vertices import FaceVertices
-from .sheets import SheetBuffers, SheetRequest
+from .peeling import peel_layers
+from .sheets import LayerBuffers, SheetBuffers, SheetRequest
 
 __all__ = ["PendingSheets", "RasterEngine"]
 
@@ -103,7 +104,7 @@ class RasterEngine:
 
     def __init__(self, context: GLContext) -> None:
         self._context = context
-        self._programs: dict[tuple[bool, bool, bool], Any] = {}
+        self._programs: dict[tuple[Any, ...], Any] = {}
         self._idle: list[_Targets] = []
 
     def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> PendingSheets:
@@ -112,7 +113,7 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: the images do not fit.
         """
-        program = self._program(scene, camera, request)
+        program = self._program("sheet", scene, camera, request)
         vertex_array = self._vertex_array(scene, program)
         targets = self._take_targets((camera.width, camera.height), request.faces)
         gl = self._context.gl
@@ -154,6 +155,22 @@ class RasterEngine:
             entry, entry_face, exit_, exit_face = planes
             return SheetBuffers(entry, exit_, entry_face, exit_face)
         return SheetBuffers(*planes)
+
+    def peel(
+        self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
+    ) -> LayerBuffers:
+        """Every crossing of one image; see `peel_layers`.
+
+        Raises:
+            DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, or the images not at all.
+        """
+        size = (camera.width, camera.height)
+        without_face = replace(request, faces=False)
+        count = self._program("layer", scene, camera, without_face, COUNT=1)
+        layer = self._program("layer", scene, camera, replace(request, faces=True), COUNT=0)
+        layer["last_depth"], layer["last_crossing"] = 0, 1
+        draw_count, draw_layer = (self._vertex_array(scene, program).render for program in (count, layer))
+        return peel_layers(self._context, size, draw_count, draw_layer, max_layers, memory_limit)
 
     def overlaps(self, scene: Scene, camera: Camera) -> bool:
         """Whether it pays to submit the next image before this one is collected.
@@ -237,22 +254,29 @@ class RasterEngine:
         def make() -> Any:
             vertices, indices = scene.once("raster", lambda: self._upload(scene))
             content = [(vertices, "3i 3i 3i", "corner", "corner_after", "corner_before")]
-            return scene.own(self._context.gl.vertex_array(program, content, indices, index_element_size=4))
+            # The compiler drops what a program does not use; skip_errors passes over the buffer's part of it.
+            return scene.own(self._context.gl.vertex_array(program, content, indices, skip_errors=True))
 
         return scene.once(("raster", program.glo), make)
 
-    def _program(self, scene: Scene, camera: Camera, request: SheetRequest) -> Any:
-        """The program for this request, its uniforms set."""
-        key = (not camera.is_orthographic, request.faces, request.crop is not None)
+    def _program(self, shader: str, scene: Scene, camera: Camera, request: SheetRequest, **more: int) -> Any:
+        """The program of sheet.vert with a fragment shader, for this request, its uniforms set."""
+        defines = {
+            "PERSPECTIVE": int(not camera.is_orthographic),
+            "WRITE_FACE": int(request.faces),
+            "CROP": int(request.crop is not None),
+            **more,
+        }
+        key = (shader, *defines.items())
         program = self._programs.get(key)
         if program is None:
-            defines = dict(zip(("PERSPECTIVE", "WRITE_FACE", "CROP"), map(int, key), strict=True))
             program = compile_program(
-                self._context.gl, defines, vertex_shader="sheet.vert", fragment_shader="sheet.frag"
+                self._context.gl, defines, vertex_shader="sheet.vert", fragment_shader=f"{shader}.frag"
             )
             self._programs[key] = program
         for name, value in _uniforms(scene, camera, request).items():
-            program[name].write(value)
+            if name in program:  # the compiler drops what a variant does not use
+                program[name].write(value)
         return program
 
 

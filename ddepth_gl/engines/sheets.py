@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SheetBuffers", "SheetRequest"]
+__all__ = ["LayerBuffers", "SheetBuffers", "SheetRequest"]
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,20 @@ class SheetBuffers:
     exit: npt.NDArray[np.float32]
     entry_face: npt.NDArray[np.int32] | None = None
     exit_face: npt.NDArray[np.int32] | None = None
+
+
+@dataclass(frozen=True)
+class LayerBuffers:
+    """Crossings of every pixel, compressed by rows: those of pixel i are [offsets[i], offsets[i + 1]).
+
+    Attributes:
+        offsets: (H * W + 1,) int64.
+        depth: (M,) float32, mesh units; within a pixel sorted by (depth, face).
+        crossing: (M,) int32, the face index, or its complement for a back face.
+        truncated: (H, W) bool, pixels that have more crossings than were asked for.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    depth: npt.NDArray[np.float32]
+    crossing: npt.NDArray[np.int32]
+    truncated: npt.NDArray[np.bool_]

@@ -1,0 +1,229 @@
+"""DepthLayers: every crossing of every pixel's ray with the mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .camera import Camera, Frame
+from .depth_maps import DepthMaps
+from .errors import RequestError
+from .silhouettes import uncross
+
+__all__ = ["DepthLayers"]
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+# What `dense` can lay out, and what stands where there is no crossing.
+_DENSE_FILL: dict[str, Any] = {"depth": np.nan, "distance": np.nan, "face": -1, "front_facing": False}
+
+
+@dataclass(frozen=True, eq=False)
+class DepthLayers:
+    """All crossings of one image, compressed by rows.
+
+    Row 0 is the top row; pixel i = row * width + column is sampled at its centre. The crossings of pixel i
+    are [offsets[i], offsets[i + 1]), sorted by (depth, face). Coincident faces are all there. Depths are in
+    mesh units.
+
+    Attributes:
+        offsets: (H * W + 1,) int64.
+        depth: (M,) float32 z-depth of each crossing.
+        face: (M,) int64 index of the face crossed.
+        front_facing: (M,) bool, whether the ray comes from the counter-clockwise side: it enters.
+        truncated: (H, W) bool, pixels that `max_layers` cut short.
+        camera: the Camera of the image.
+    """
+
+    offsets: IntArray
+    depth: npt.NDArray[np.float32]
+    face: IntArray
+    front_facing: BoolArray
+    truncated: BoolArray
+    camera: Camera
+    _is_oriented: Callable[[], bool] = field(default=lambda: False, repr=False)
+    _is_cropped: bool = field(default=False, repr=False)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.camera.height, self.camera.width
+
+    @cached_property
+    def count(self) -> npt.NDArray[np.int32]:
+        """(H, W) int32: crossings of each pixel, at most `max_layers`."""
+        return np.diff(self.offsets).astype(np.int32).reshape(self._shape)
+
+    @cached_property
+    def pixel(self) -> IntArray:
+        """(M,) int64: row * width + column of each crossing."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    @cached_property
+    def layer(self) -> IntArray:
+        """(M,) int64: how many crossings of its pixel come before each crossing."""
+        return np.arange(len(self.depth)) - self.offsets[self.pixel]
+
+    @property
+    def distance(self) -> npt.NDArray[np.float32]:
+        """(M,) float32: along the ray from the camera centre; for an orthographic camera equal to depth."""
+        return (self.depth * self._distance_per_depth).astype(np.float32)
+
+    @property
+    def _distance_per_depth(self) -> npt.NDArray[np.float64]:
+        return self.camera.distance_per_depth().reshape(-1)[self.pixel]
+
+    @property
+    def odd(self) -> BoolArray:
+        """(H, W) bool: crossings do not pair up, so the mesh is open here (or the pixel was cut short)."""
+        odd: BoolArray = self.count % 2 == 1
+        return odd
+
+    def dense(
+        self, name: Literal["depth", "distance", "face", "front_facing"], max_layers: int | None = None
+    ) -> npt.NDArray[Any]:
+        """One quantity as a stack of images, first crossings first.
+
+        Args:
+            name: "depth", "distance", "face" or "front_facing".
+            max_layers: height of the stack; None takes as many as the pixel with the most crossings has.
+
+        Returns:
+            (L, H, W) of the quantity's dtype; NaN, -1 or False where there is no such crossing.
+
+        Raises:
+            RequestError: there is no quantity of that name, or `max_layers` is negative.
+        """
+        if name not in _DENSE_FILL:
+            raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {name!r}")
+        layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
+        if layers < 0:
+            raise RequestError(f"max_layers must not be negative, not {max_layers!r}")
+        values = getattr(self, name)
+        stack = np.full((layers, *self._shape), _DENSE_FILL[name], dtype=values.dtype)
+        kept = self.layer < layers
+        stack.reshape(layers, -1)[self.layer[kept], self.pixel[kept]] = values[kept]
+        return stack
+
+    def entry_exit(self, surfaces: Literal["oriented", "any"] = "oriented") -> DepthMaps:
+        """The DepthMaps that follow: the same bits as `DepthRenderer.entry_exit` gives, with face indices.
+
+        Args:
+            surfaces: "oriented": first front and last back crossing; "any": first and last of either side.
+
+        Raises:
+            RequestError: `max_layers` cut a pixel short, so that its exit is not known.
+        """
+        if self.truncated.any():
+            raise RequestError(
+                f"{int(self.truncated.sum())} pixels were cut short by max_layers, their exits are unknown; "
+                "peel with max_layers=None"
+            )
+        if surfaces not in ("oriented", "any"):
+            raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
+        oriented = surfaces == "oriented"
+        entering = np.flatnonzero(self.front_facing) if oriented else np.arange(len(self.depth))
+        leaving = np.flatnonzero(~self.front_facing) if oriented else entering
+        # Of several crossings of a pixel the last one written stays: backwards for the first.
+        entry, entry_face = self._scattered(entering[::-1])
+        exit_, exit_face = self._scattered(leaving)
+        if oriented and not self._is_cropped:
+            uncross(entry, exit_, self.camera, self._is_oriented)
+        return DepthMaps(entry, exit_, self.camera, entry_face, exit_face)
+
+    def _scattered(self, crossings: IntArray) -> tuple[npt.NDArray[np.float32], IntArray]:
+        depth = np.full(self._shape, np.nan, dtype=np.float32)
+        face = np.full(self._shape, -1, dtype=np.int64)
+        depth.reshape(-1)[self.pixel[crossings]] = self.depth[crossings]
+        face.reshape(-1)[self.pixel[crossings]] = self.face[crossings]
+        return depth, face
+
+    @property
+    def _nesting(self) -> tuple[IntArray, IntArray]:
+        """How many bodies the ray is in after each crossing (M,), and at its start for each pixel (H * W,).
+
+        A ray ends outside of every closed body, so where entries and exits do not balance it began inside.
+        """
+        step = np.where(self.front_facing, 1, -1)
+        total = np.concatenate([[0], np.cumsum(step)])
+        at_start = -(total[self.offsets[1:]] - total[self.offsets[:-1]])
+        return total[1:] - total[self.offsets[self.pixel]] + at_start[self.pixel], at_start
+
+    @property
+    def solid_length(self) -> npt.NDArray[np.float32]:
+        """(H, W) float32: length of the ray inside the solid, 0 where it misses.
+
+        By facing and nesting: bodies that overlap or contain each other count once, a cavity (a surface
+        wound inwards) does not count. Meant for closed meshes; see `odd`.
+        """
+        inside, inside_at_start = self._nesting
+        distance = self.depth * self._distance_per_depth
+        following = np.append(distance[1:], 0.0)
+        last = np.append(self.pixel[1:] != self.pixel[:-1], True) if len(distance) else np.zeros(0, bool)
+        piece = np.where((inside > 0) & ~last, following - distance, 0.0)
+        length: npt.NDArray[np.float64] = np.bincount(self.pixel, piece, minlength=len(self.offsets) - 1)
+        begins_inside = np.flatnonzero((inside_at_start > 0) & (np.diff(self.offsets) > 0))
+        length[begins_inside] += distance[self.offsets[begins_inside]]
+        return length.reshape(self._shape).astype(np.float32)
+
+    def intervals(self, row: int, column: int) -> list[tuple[float, float]]:
+        """The pieces of one pixel's ray inside the solid, for a person to look at.
+
+        Returns:
+            (entry, exit) depths, nearest first; an entry of 0 is a camera inside the solid.
+        """
+        height, width = self._shape
+        if not (0 <= row < height and 0 <= column < width):
+            raise RequestError(
+                f"there is no pixel ({row}, {column}) in an image of {height} rows, {width} columns"
+            )
+        inside, inside_at_start = self._nesting
+        pixel = row * width + column
+        was_inside, start, pieces = bool(inside_at_start[pixel] > 0), 0.0, []
+        for crossing in range(self.offsets[pixel], self.offsets[pixel + 1]):
+            is_inside = bool(inside[crossing] > 0)
+            if is_inside and not was_inside:
+                start = float(self.depth[crossing])
+            elif was_inside and not is_inside:
+                pieces.append((start, float(self.depth[crossing])))
+            was_inside = is_inside
+        return pieces
+
+    def points(self, frame: Frame = "world", dtype: npt.DTypeLike = np.float32) -> list[npt.NDArray[Any]]:
+        """One cloud a layer: the points of all first crossings, of all second ones, ...
+
+        Args:
+            frame: "world" or "camera".
+            dtype: of the result; a mesh far from the world's origin needs float64 in the world frame.
+
+        Returns:
+            A list of (N, 3) arrays of `dtype`, pixels in row-major order.
+        """
+        centres = self.camera.pixel_centres().reshape(-1, 2)[self.pixel]
+        points = self.camera.unproject(centres, self.depth, frame).astype(dtype)
+        order = np.argsort(self.layer, kind="stable")
+        ends = np.cumsum(np.bincount(self.layer)) if len(order) else np.zeros(0, np.int64)
+        return np.split(points[order], ends[:-1]) if len(ends) else []
+
+    def rows(self, start: int, stop: int) -> DepthLayers:
+        """The layers of the rows from `start` up to, not including, `stop`, with the camera of just them."""
+        height, width = self._shape
+        if not 0 <= start < stop <= height:
+            raise RequestError(f"rows must satisfy 0 <= start < stop <= {height}, not {start!r}, {stop!r}")
+        first, last = int(self.offsets[start * width]), int(self.offsets[stop * width])
+        K = self.camera.K.copy()
+        K[1, 2] -= start
+        return replace(
+            self,
+            offsets=self.offsets[start * width : stop * width + 1] - first,
+            depth=self.depth[first:last].copy(),
+            face=self.face[first:last].copy(),
+            front_facing=self.front_facing[first:last].copy(),
+            truncated=self.truncated[start:stop].copy(),
+            camera=replace(self.camera, K=K, height=stop - start),
+        )
