@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-fast test-oldest check format bench setup system-gl clean
 
-demo: setup
+demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
 
 test: setup check
@@ -32,10 +32,14 @@ test-oldest: system-gl
 bench: setup
 	$(BIN)/python benchmarks/sheets.py
 
-setup: $(VENV)/installed system-gl
+setup: $(VENV)/installed-dev system-gl
 
 $(VENV)/installed: pyproject.toml
 	PYTHON="$(PYTHON)" scripts/make-venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 

@@ -20,6 +20,10 @@ from .mesh import Mesh
 from .mesh_files import load_mesh
 from .renderer import DepthRenderer, double_depth
 from .scene import Scene
+from .version import __version__
+from .writers.npz import write_npz
+from .writers.ply import write_ply
+from .writers.png16 import write_png16
 
 __all__ = [
     "Camera",
@@ -38,7 +42,11 @@ __all__ = [
     "RequestError",
     "Scene",
     "ShaderError",
+    "__version__",
     "double_depth",
     "load_cameras",
     "load_mesh",
+    "write_npz",
+    "write_ply",
+    "write_png16",
 ]

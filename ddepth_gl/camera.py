@@ -241,10 +241,11 @@ class Camera:
         height: int = 512,
         seed: int = 0,
         fov_y_deg: float = 40.0,
+        up: npt.ArrayLike = (0.0, 0.0, 1.0),
     ) -> list[Camera]:
         """Perspective cameras evenly spread over a sphere around the mesh, each with all of it in view.
 
-        The directions are a Fibonacci lattice turned about the z axis by an angle drawn from `seed`
+        The directions are a Fibonacci lattice turned about `up` by an angle drawn from `seed`
         (Swinbank and Purser, "Fibonacci grids", 2006). The same arguments give the same cameras.
 
         Args:
@@ -253,6 +254,7 @@ class Camera:
             width, height: image size in pixels.
             seed: of the turn.
             fov_y_deg: vertical field of view in degrees, between 0 and 180.
+            up: (3,) what is up in the mesh; (0, 1, 0) for many OBJ and all glTF files.
 
         Raises:
             CameraError: an argument is not one of those above, or the mesh is a single point.
@@ -264,7 +266,7 @@ class Camera:
             generator = np.random.default_rng(seed)
         except (TypeError, ValueError):
             raise CameraError(f"seed must be a whole number, at least 0, not {seed!r}") from None
-        low, high = _numbers("mesh.bounds", mesh.bounds, (2, 3))
+        low, high = _numbers("mesh.bounds", getattr(mesh, "bounds", None), (2, 3))
         centre = (low + high) / 2.0
         # A box around a round mesh reaches a good deal farther than the mesh.
         reach = getattr(mesh, "vertices", high) - centre
@@ -273,6 +275,7 @@ class Camera:
             raise CameraError(
                 f"mesh is a single point at {low.tolist()}, of which there is no view; give a larger one"
             )
+        axes = _axes(up)
         width, height = _image_size(width, height)
         half_angle = math.radians(_field_of_view(fov_y_deg)) / 2.0
         narrower = min(half_angle, math.atan(math.tan(half_angle) * width / height))
@@ -284,8 +287,9 @@ class Camera:
             z = 1.0 - 2.0 * (view + 0.33) / views
             ring, angle = math.sqrt(1.0 - z * z), turn + view * GOLDEN_ANGLE
             direction = np.array([ring * math.cos(angle), ring * math.sin(angle), z])
-            up = (0.0, 0.0, 1.0) if abs(z) < 0.999 else (0.0, 1.0, 0.0)
-            cameras.append(cls.look_at(centre + distance * direction, centre, up, fov_y_deg, width, height))
+            upwards = axes[2] if abs(z) < 0.999 else axes[1]
+            eye = centre + distance * direction @ axes
+            cameras.append(cls.look_at(eye, centre, upwards, fov_y_deg, width, height))
         return cameras
 
     # Geometry
@@ -404,8 +408,13 @@ class Camera:
         """(H, W) float64: what depth is multiplied by to give the distance along the pixel's ray."""
         if self.is_orthographic:
             return np.ones((self.height, self.width))
-        points = self.unproject(self.pixel_centres(), np.ones((self.height, self.width)), "camera")
-        return np.asarray(np.sqrt((points * points).sum(axis=-1)))
+        y = (np.arange(self.height)[:, None] + 0.5 - self.K[1, 2]) / self.K[1, 1]
+        x = (np.arange(self.width) + 0.5 - self.K[0, 2] - self.K[0, 1] * y) / self.K[0, 0]
+        # In place: this array is as large as any of the results.
+        squares: Float64Array = np.multiply(x, x, out=x)
+        squares += y * y + 1.0
+        np.sqrt(squares, out=squares)
+        return squares
 
 
 def _inverse(pose: Float64Array) -> Float64Array:
@@ -419,6 +428,20 @@ def _frame(frame: str) -> str:
     if frame not in ("world", "camera"):
         raise CameraError(f"frame must be 'world' or 'camera', not {frame!r}")
     return frame
+
+
+def _axes(up: npt.ArrayLike) -> Float64Array:
+    """(3, 3) rows of a right-handed frame whose third axis is `up`; the identity for z."""
+    z = _numbers("up", up, (3,))
+    length = float(np.linalg.norm(z))
+    if not length > 0.0:
+        raise CameraError(f"up {z.tolist()} has no direction; choose another up")
+    z = z / length
+    # The world axis least along `up`, of equal ones the first.
+    x = np.eye(3)[int(np.argmin(np.abs(z).round(6)))]
+    x = x - z * float(z @ x)
+    x /= np.linalg.norm(x)
+    return np.array([x, np.cross(z, x), z])
 
 
 def _look_at_pose(eye: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike) -> Float64Array:

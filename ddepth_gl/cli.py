@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from .errors import ContextError, DDepthError, RequestError
+from .errors import ContextError, DDepthError, OutputError, RequestError
 
 if TYPE_CHECKING:
     from .camera import Camera
@@ -68,6 +68,23 @@ def main() -> None:
         sys.exit(130)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from .version import __version__
+
+        _say(f"ddepth_gl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Exact double depth maps of a mesh: where every pixel's ray first enters it and where it last exits."""
+
+
 @app.command()
 def render(
     meshes: Annotated[list[Path], typer.Argument(metavar="MESH...", help="OBJ, STL, PLY, OFF, GLB or glTF.")],
@@ -81,7 +98,9 @@ def render(
     ] = None,
     eye: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")] = None,
     target: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="What the camera looks at.")] = None,
-    up: Annotated[str, typer.Option(metavar="X,Y,Z", help="Upwards in the image, with --eye.")] = "0,0,1",
+    up: Annotated[
+        str, typer.Option(metavar="X,Y,Z", help="Upwards in the image; 0,1,0 for many OBJ files.")
+    ] = "0,0,1",
     fov_deg: Annotated[
         float | None, typer.Option(help="Vertical field of view in degrees; 40 if not given.")
     ] = None,
@@ -261,6 +280,9 @@ def _render_one(
         f"{name}: {len(cameras)} image{'s' * (len(cameras) > 1)} of {size}, {len(mesh.faces):,} faces, "
         f"{median(report.milliseconds):.1f} ms per image"
     )
+    if report.failures:
+        more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
+        raise OutputError(report.failures[0] + more)
     return report
 
 
@@ -311,7 +333,8 @@ def _cameras(
         ]
         placed = parallel([Camera.look_at(points[0], points[1], points[2], fov_deg, width, height)])
     else:
-        return lambda mesh: parallel(Camera.orbit(mesh, views or 1, width, height, seed, fov_deg))
+        axis = _numbers("--up", up, "X,Y,Z", ",", float)
+        return lambda mesh: parallel(Camera.orbit(mesh, views or 1, width, height, seed, fov_deg, axis))
     return lambda mesh: placed
 
 
@@ -354,6 +377,8 @@ def _report(error: Exception, debug: bool) -> None:
         traceback.print_exception(error)
     if isinstance(error, DDepthError):
         _complain(str(error))
+    elif isinstance(error, OSError):
+        _complain(f"{error.filename or 'the output'} cannot be written or read ({error.strerror or error})")
     elif isinstance(error, MemoryError):
         _complain("out of memory; reduce the image size or the mesh")
     else:

@@ -24,6 +24,10 @@ BoolArray = npt.NDArray[np.bool_]
 _DENSE_FILL: dict[str, Any] = {"depth": np.nan, "distance": np.nan, "face": -1, "front_facing": False}
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, eq=False)
 class DepthLayers:
     """All crossings of one image, compressed by rows.
@@ -97,17 +101,17 @@ class DepthLayers:
             (L, H, W) of the quantity's dtype; NaN, -1 or False where there is no such crossing.
 
         Raises:
-            RequestError: there is no quantity of that name, or `max_layers` is negative.
+            RequestError: there is no quantity of that name, or `max_layers` is no whole number >= 0.
         """
         if name not in _DENSE_FILL:
             raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {name!r}")
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
-        if layers < 0:
-            raise RequestError(f"max_layers must not be negative, not {max_layers!r}")
+        if not _is_whole(layers) or layers < 0:
+            raise RequestError(f"max_layers must be a whole number, at least 0, or None, not {max_layers!r}")
         values = getattr(self, name)
         stack = np.full((layers, *self._shape), _DENSE_FILL[name], dtype=values.dtype)
         kept = self.layer < layers
-        stack.reshape(layers, -1)[self.layer[kept], self.pixel[kept]] = values[kept]
+        stack.reshape(layers, len(self.offsets) - 1)[self.layer[kept], self.pixel[kept]] = values[kept]
         return stack
 
     def entry_exit(self, surfaces: Literal["oriented", "any"] = "oriented") -> DepthMaps:
@@ -119,11 +123,7 @@ class DepthLayers:
         Raises:
             RequestError: `max_layers` cut a pixel short, so that its exit is not known.
         """
-        if self.truncated.any():
-            raise RequestError(
-                f"{int(self.truncated.sum())} pixels were cut short by max_layers, their exits are unknown; "
-                "peel with max_layers=None"
-            )
+        self._check_complete("their exits are")
         if surfaces not in ("oriented", "any"):
             raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
         oriented = surfaces == "oriented"
@@ -143,12 +143,25 @@ class DepthLayers:
         face.reshape(-1)[self.pixel[crossings]] = self.face[crossings]
         return depth, face
 
+    def _check_complete(self, unknown: str) -> None:
+        if self.truncated.any():
+            raise RequestError(
+                f"{int(self.truncated.sum())} pixels were cut short by max_layers, {unknown} unknown; "
+                "peel with max_layers=None"
+            )
+
     @property
     def _nesting(self) -> tuple[IntArray, IntArray]:
         """How many bodies the ray is in after each crossing (M,), and at its start for each pixel (H * W,).
 
         A ray ends outside of every closed body, so where entries and exits do not balance it began inside.
+        That takes all of its crossings.
         """
+        self._check_complete("what is inside is")
+        if self._is_cropped:
+            raise RequestError(
+                "near and far cut crossings away, so what is inside is unknown; peel without them"
+            )
         step = np.where(self.front_facing, 1, -1)
         total = np.concatenate([[0], np.cumsum(step)])
         at_start = -(total[self.offsets[1:]] - total[self.offsets[:-1]])
@@ -160,13 +173,16 @@ class DepthLayers:
 
         By facing and nesting: bodies that overlap or contain each other count once, a cavity (a surface
         wound inwards) does not count. Meant for closed meshes; see `odd`.
+
+        Raises:
+            RequestError: `max_layers`, `near` or `far` cut crossings away, which the nesting needs.
         """
         inside, inside_at_start = self._nesting
         distance = self.depth * self._distance_per_depth
         following = np.append(distance[1:], 0.0)
         last = np.append(self.pixel[1:] != self.pixel[:-1], True) if len(distance) else np.zeros(0, bool)
         piece = np.where((inside > 0) & ~last, following - distance, 0.0)
-        length: npt.NDArray[np.float64] = np.bincount(self.pixel, piece, minlength=len(self.offsets) - 1)
+        length = np.bincount(self.pixel, piece, minlength=len(self.offsets) - 1).astype(np.float64)
         begins_inside = np.flatnonzero((inside_at_start > 0) & (np.diff(self.offsets) > 0))
         length[begins_inside] += distance[self.offsets[begins_inside]]
         return length.reshape(self._shape).astype(np.float32)
@@ -176,11 +192,15 @@ class DepthLayers:
 
         Returns:
             (entry, exit) depths, nearest first; an entry of 0 is a camera inside the solid.
+
+        Raises:
+            RequestError: there is no such pixel, or crossings were cut away as for `solid_length`.
         """
         height, width = self._shape
-        if not (0 <= row < height and 0 <= column < width):
+        is_whole = _is_whole(row) and _is_whole(column)
+        if not (is_whole and 0 <= row < height and 0 <= column < width):
             raise RequestError(
-                f"there is no pixel ({row}, {column}) in an image of {height} rows, {width} columns"
+                f"there is no pixel ({row!r}, {column!r}) in an image of {height} rows, {width} columns"
             )
         inside, inside_at_start = self._nesting
         pixel = row * width + column
@@ -213,7 +233,7 @@ class DepthLayers:
     def rows(self, start: int, stop: int) -> DepthLayers:
         """The layers of the rows from `start` up to, not including, `stop`, with the camera of just them."""
         height, width = self._shape
-        if not 0 <= start < stop <= height:
+        if not (_is_whole(start) and _is_whole(stop) and 0 <= start < stop <= height):
             raise RequestError(f"rows must satisfy 0 <= start < stop <= {height}, not {start!r}, {stop!r}")
         first, last = int(self.offsets[start * width]), int(self.offsets[stop * width])
         K = self.camera.K.copy()

@@ -14,6 +14,8 @@ from .errors import MeshError
 __all__ = ["Mesh"]
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+# Depths of a mesh as small as this still have all the bits of a float32.
+_SMALLEST_EXTENT = 2.0**-100
 _MAX_COUNT = 2**31  # indices are int32 here and on the GPU
 
 
@@ -82,13 +84,18 @@ class Mesh:
         object_names: Sequence[str] = (),
         name: str = "mesh",
     ) -> None:
-        points, bounds = _checked_vertices(vertices)
+        points = _checked_vertices(vertices)
         triangles = _checked_faces(faces, len(points))
+        bounds = _checked_bounds(points, triangles)
         _check_area(points, triangles, bounds)
         textures = _checked_textures(texture)
         if textures and uv is None:
             raise MeshError("a texture was given without uv; pass uv of shape (V, 2) as well")
-        if isinstance(object_names, str) or not all(isinstance(n, str) for n in object_names):
+        if (
+            not isinstance(object_names, Sequence)
+            or isinstance(object_names, str)
+            or not all(isinstance(n, str) for n in object_names)
+        ):
             raise MeshError("object_names must be a sequence of strings; pass a tuple of str")
         values: dict[str, Any] = {
             "vertices": _frozen(points),
@@ -128,7 +135,7 @@ class Mesh:
 
     @property
     def bounds(self) -> npt.NDArray[np.float64]:
-        """(2, 3) float64: the least and the greatest coordinates of all vertices, in mesh units."""
+        """(2, 3) float64: least and greatest coordinates of the vertices that faces use, in mesh units."""
         return self._bounds
 
     @property
@@ -279,7 +286,7 @@ def _as_array(value: object, what: str, kinds: str) -> npt.NDArray[Any]:
     return array
 
 
-def _checked_vertices(value: object) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _checked_vertices(value: object) -> npt.NDArray[np.float64]:
     given = _as_array(value, "vertices", "iuf")
     if given.size == 0:
         raise MeshError("there are no vertices; pass vertices of shape (V, 3)")
@@ -289,18 +296,29 @@ def _checked_vertices(value: object) -> tuple[npt.NDArray[np.float64], npt.NDArr
         raise MeshError(f"{len(given)} vertices are too many, the limit is 2**31 - 1; split the mesh")
     with np.errstate(all="ignore"):
         points = np.array(given, dtype=np.float64, order="C")
-        bounds = np.stack((points.min(axis=0), points.max(axis=0)))  # NaN if any coordinate is
-        if not (np.abs(bounds) <= _FLOAT32_MAX).all():
+        if not (np.abs(points) <= _FLOAT32_MAX).all():  # nor is it for NaN
             bad = np.flatnonzero(~(np.abs(points) <= _FLOAT32_MAX).all(axis=1))
             x, y, z = points[bad[0]].tolist()
             raise MeshError(
                 f"{len(bad)} of {len(points)} vertices are not finite in float32, first vertex {bad[0]} = "
                 f"({x:g}, {y:g}, {z:g}); remove or repair them"
             )
-        extent = bounds[1] - bounds[0]
-    if (extent > _FLOAT32_MAX).any():
-        raise MeshError(f"the mesh is {extent.max():g} wide, more than float32 can hold; scale it down")
-    return points, bounds
+    return points
+
+
+def _checked_bounds(points: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    """(2, 3): least and greatest coordinates of the vertices that faces use; strays must not count."""
+    used = np.zeros(len(points), dtype=bool)
+    used[faces.reshape(-1)] = True
+    seen = points if used.all() else points[used]
+    bounds = np.stack((seen.min(axis=0), seen.max(axis=0)))
+    with np.errstate(over="ignore"):
+        extent = float((bounds[1] - bounds[0]).max())
+    if extent > _FLOAT32_MAX:
+        raise MeshError(f"the mesh is {extent:g} wide, more than float32 can hold; scale it down")
+    if 0.0 < extent < _SMALLEST_EXTENT:
+        raise MeshError(f"the mesh is {extent:g} wide, too small for float32 depths; scale it up")
+    return bounds
 
 
 def _checked_faces(value: object, vertex_count: int) -> npt.NDArray[np.int32]:

@@ -110,7 +110,7 @@ class RenderJob:
                     )
                 report.covered.append(float(maps.mask.mean()))
                 stem = f"{name}_{view:0{digits}d}"
-                for path in self._write(maps, mesh, stem, png_scale):
+                for path in self._write(maps, mesh, stem, png_scale, report.failures):
                     report.files.setdefault(path.name.removeprefix(stem), []).append(path)
                 if self.preview and len(rows) < PREVIEW_VIEWS:
                     from .preview import preview
@@ -124,7 +124,9 @@ class RenderJob:
             write_picture(report.preview, _stack(rows))
         return report
 
-    def _write(self, maps: DepthMaps, mesh: Mesh, stem: str, png_scale: float | None) -> Iterator[Path]:
+    def _write(
+        self, maps: DepthMaps, mesh: Mesh, stem: str, png_scale: float | None, failures: list[str]
+    ) -> Iterator[Path]:
         target = self.folder / stem
         if "npz" in self.formats:
             path = target.with_name(f"{stem}.npz")
@@ -139,8 +141,10 @@ class RenderJob:
             try:
                 write_mesh(path, maps.to_mesh())
             except MeshError as error:
-                raise OutputError(f"{path}: {error}") from error
-            yield path
+                # The view shows nothing to cast: the other views are still worth having.
+                failures.append(f"{path}: {error}")
+            else:
+                yield path
 
 
 @dataclass
@@ -152,12 +156,14 @@ class RenderReport:
         preview: the picture to look at.
         milliseconds: to render each image, read-back included.
         covered: fraction of each image's pixels with both an entry and an exit.
+        failures: what could not be written of single views, a line each.
     """
 
     files: dict[str, list[Path]] = field(default_factory=dict)
     preview: Path | None = None
     milliseconds: list[float] = field(default_factory=list)
     covered: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     @contextmanager
     def timing(self) -> Iterator[None]:

@@ -182,6 +182,8 @@ class DepthRenderer:
         other calls may be made between images. Arguments and errors are those of `entry_exit`.
         """
         request = _request(surfaces, near, far, attributes)
+        if not isinstance(cameras, Iterable):
+            raise CameraError(f"cameras must be several Cameras, not a {type(cameras).__name__}; pass a list")
         return self._pipeline(scene, cameras, request)
 
     def peel(
@@ -332,6 +334,8 @@ class DepthRenderer:
 def _request(surfaces: str, near: float | None, far: float | None, attributes: Iterable[str]) -> SheetRequest:
     if surfaces not in ("oriented", "any"):
         raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
+    if not isinstance(attributes, Iterable):
+        raise RequestError(f"attributes must be a tuple of names, not {attributes!r}")
     wanted = (attributes,) if isinstance(attributes, str) else tuple(attributes)
     unknown = [name for name in wanted if name not in ATTRIBUTES]
     if unknown:

@@ -3,7 +3,6 @@
 import sys
 
 import ddepth_gl as dd
-from ddepth_gl.writers.ply import write_ply
 
 mesh = dd.load_mesh(sys.argv[1])
 output = sys.argv[2] if len(sys.argv) > 2 else "mould.ply"
@@ -18,5 +17,5 @@ camera = dd.Camera.orthographic(
     height=round(400 * (back - front) / (right - left)),
 )
 mould = dd.double_depth(mesh, camera).to_mesh()
-write_ply(output, mould.vertices, faces=mould.faces)
+dd.write_ply(output, mould.vertices, faces=mould.faces)
 print(f"{output}: {mould!r}, volume {mould.volume:.4g} (the mesh: {mesh.volume:.4g})")

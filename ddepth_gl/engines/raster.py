@@ -26,9 +26,9 @@ from .sheets import LayerBuffers, SheetBuffers, SheetRequest
 
 __all__ = ["PendingSheets", "RasterEngine"]
 
-# Where faces are cut that reach behind the camera, as a fraction of the farthest depth of the mesh: where
-# float32, which clips, cannot tell a depth from 0 any more.
-_NEAR_FRACTION = 2.0**-24
+# Where faces are cut that reach behind the camera, as a fraction of the farthest depth of the mesh: at no
+# depth that matters, yet not at 0, where clipped corners would have no place in the image.
+_NEAR_FRACTION = 2.0**-60
 
 # Faces whose vertices are put together at a time while uploading: bounds the memory needed for it.
 _FACES_AT_A_TIME = 1 << 16
@@ -98,7 +98,7 @@ class PendingSheets:
 
 
 class RasterEngine:
-    """Renders both sheets through the fixed-function depth test; needs OpenGL 4.1 and clip control."""
+    """Renders both sheets through the fixed-function depth test; needs OpenGL 4.1."""
 
     name = "raster"
 
@@ -227,8 +227,11 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: it does not fit.
         """
-        scene.once("raster", lambda: self._upload(scene))
+        self._buffers(scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
+
+    def _buffers(self, scene: Scene) -> tuple[Any, Any]:
+        return scene.once("raster", lambda: self._upload(scene))
 
     def _upload(self, scene: Scene) -> tuple[Any, Any]:
         """The vertex and the index buffer; see `FaceVertices` for the order."""
@@ -252,7 +255,7 @@ class RasterEngine:
 
     def _vertex_array(self, scene: Scene, program: Any) -> Any:
         def make() -> Any:
-            vertices, indices = scene.once("raster", lambda: self._upload(scene))
+            vertices, indices = self._buffers(scene)
             content = [(vertices, "3i 3i 3i", "corner", "corner_after", "corner_before")]
             # The compiler drops what a program does not use; skip_errors passes over the buffer's part of it.
             return scene.own(self._context.gl.vertex_array(program, content, indices, skip_errors=True))

@@ -27,6 +27,26 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 
 
+# Extensions that a file may require: those that are read, and those that change only how light is reflected.
+_EXTENSIONS_READ = {
+    "KHR_mesh_quantization",
+    "KHR_texture_transform",
+    "EXT_texture_webp",
+    "KHR_lights_punctual",
+    "KHR_materials_anisotropy",
+    "KHR_materials_clearcoat",
+    "KHR_materials_dispersion",
+    "KHR_materials_emissive_strength",
+    "KHR_materials_ior",
+    "KHR_materials_iridescence",
+    "KHR_materials_sheen",
+    "KHR_materials_specular",
+    "KHR_materials_transmission",
+    "KHR_materials_unlit",
+    "KHR_materials_volume",
+}
+
+
 def gltf_parts(data: bytes, folder: MeshFolder, max_faces: int) -> list[MeshPart]:
     """The triangles of the default scene, one part for each primitive of each node that has a mesh.
 
@@ -83,6 +103,9 @@ class _Reader:
         version = str(tree.get("asset", {}).get("version", "2.0"))
         if version.split(".")[0] != "2":
             raise MeshError(f"it is glTF version {version}, only version 2 is read; export it as glTF 2.0")
+        needed = [name for name in tree.get("extensionsRequired", []) if name not in _EXTENSIONS_READ]
+        if needed:
+            raise MeshError(f"it needs the extension {needed[0]!s:.60}, which is not read; export it without")
         self.buffers = [self._buffer(i, b, chunk) for i, b in enumerate(tree.get("buffers", []))]
         self.budget = 16 * sum(len(b) for b in self.buffers)  # overlapping accessors must not multiply it
         self.arrays: dict[int, npt.NDArray[Any]] = {}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from ..depth_maps import DepthMaps
 from ..errors import OutputError
+from ..version import __version__
 from .whole_file import whole_file
 
 __all__ = ["write_npz"]
@@ -65,7 +65,7 @@ def write_npz(path: str | os.PathLike[str], maps: DepthMaps, *, fill: float = fl
         "fill": np.float32(fill),
         "layout": LAYOUT,
         "conventions": CONVENTIONS,
-        "version": f"ddepth_gl {version('ddepth-gl')}",
+        "version": f"ddepth_gl {__version__}",
     }
     if maps.has_faces:
         arrays |= {"entry_face": maps.entry_face, "exit_face": maps.exit_face}

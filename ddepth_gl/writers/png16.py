@@ -6,16 +6,15 @@ import json
 import math
 import os
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 
 from ..camera import Camera
 from ..depth_maps import DepthMaps
 from ..errors import OutputError
+from ..version import __version__
 from .whole_file import whole_file
 
 __all__ = ["LARGEST", "common_scale", "scale_for", "write_png16"]
@@ -93,6 +92,8 @@ def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | No
             f"{target}: depth {smallest:g} is less than half a step of {scale:g} and would read as a miss; "
             f"{advice}"
         )
+    import imageio.v3 as iio  # slow to import, and only needed here
+
     camera = maps.camera
     about = {
         "scale": scale,
@@ -103,7 +104,7 @@ def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | No
         "width": camera.width,
         "height": camera.height,
         "is_orthographic": camera.is_orthographic,
-        "version": f"ddepth_gl {version('ddepth-gl')}",
+        "version": f"ddepth_gl {__version__}",
     }
     # The scale first: a picture without it would be worthless, it without a picture harms nobody.
     about_path = target.with_name(f"{target.name}_png16.json")
