@@ -269,7 +269,9 @@ class Camera:
         low, high = _numbers("mesh.bounds", getattr(mesh, "bounds", None), (2, 3))
         centre = (low + high) / 2.0
         # A box around a round mesh reaches a good deal farther than the mesh.
-        reach = getattr(mesh, "vertices", high) - centre
+        vertices = getattr(mesh, "vertices", high[None])
+        # Vertices that no face uses may be anywhere.
+        reach = vertices[((vertices >= low) & (vertices <= high)).all(axis=1)] - centre
         radius = math.sqrt(float((reach * reach).sum(axis=-1).max()))
         if radius == 0.0:
             raise CameraError(

@@ -70,7 +70,8 @@ class Scene:
         local = np.empty(vertices.shape, dtype=np.int32)
         for start in range(0, len(vertices), 1 << 16):  # in parts, to need no second copy in float64
             part = slice(start, start + (1 << 16))
-            local[part] = np.rint(self.to_local(vertices[part]))
+            # Vertices that no face uses may be anywhere.
+            local[part] = np.rint(self.to_local(vertices[part]).clip(-(2.0**_BITS), 2.0**_BITS))
         return local
 
     def once(self, key: object, make: Callable[[], Made]) -> Made:

@@ -614,3 +614,18 @@ def test_message_keeps_the_reason_of_the_array():
 
     with refused(r"K must be numbers.*call \.cpu\(\) first"):
         Camera(OnDevice(), IDENTITY, 4, 4)
+
+
+def test_orbit_around_another_up():
+    """The middle of the mesh is in the middle of the image, and `up` points to smaller rows."""
+    box = BOXES[0]
+    for up in ((0, 0, 1), (0, 1, 0), (-1, 2, 0.5)):
+        unit = np.array(up) / np.linalg.norm(up)
+        for camera in Camera.orbit(box, 9, 32, 24, up=up):
+            middle = np.mean(box.bounds, axis=0)
+            (u, v), _ = camera.project(middle)
+            assert (u, v) == (pytest.approx(16), pytest.approx(12))
+            _, above = camera.project(middle + 1e-3 * unit)[0]
+            assert above < v
+    with pytest.raises(CameraError, match="up"):
+        Camera.orbit(box, 2, up=(0, 0, 0))

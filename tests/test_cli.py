@@ -632,3 +632,10 @@ def test_doctor_with_a_broken_environment(ddepth, monkeypatch, device):
     fails(ddepth("demo", "-o", "out"), device)
     fails(ddepth("render", "box.ply", "-o", "out"), device)
     assert ddepth("render", "box.ply", "-o", "out", "--size", "4x4", "--device", "auto")[0] == 0
+
+
+def test_version_and_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "ddepth_gl", "--version"], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"ddepth_gl {dd.__version__}\n", "")

@@ -365,3 +365,16 @@ def test_closedness_of_a_large_mesh_is_quick():
     assert len(mesh.faces) == 320_000
     assert mesh.is_oriented
     assert mesh.volume == pytest.approx(2 * np.pi**2 * 3, rel=1e-3)
+
+
+def test_vertices_that_no_face_uses_do_not_count():
+    corners = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1e9, 0, 0]]
+    mesh = Mesh(corners, [[0, 1, 2]])
+    assert mesh.bounds.tolist() == [[0, 0, 0], [1, 1, 0]]
+    assert len(mesh.vertices) == 4
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-42])
+def test_a_mesh_too_small_for_float32_is_refused(size):
+    with pytest.raises(MeshError, match="scale it up"):
+        Mesh(np.eye(3) * size, [[0, 1, 2]])

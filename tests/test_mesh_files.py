@@ -903,3 +903,12 @@ def test_spot_has_its_texture():
     assert mesh.uv.shape == (len(mesh.vertices), 2)
     expected = iio.imread(io.BytesIO(good("spot/spot_texture.png").read_bytes()))
     np.testing.assert_array_equal(mesh.texture[..., :3], expected[..., :3])
+
+
+def test_a_required_extension_that_is_not_read_is_refused(tmp_path):
+    path = tmp_path / "part.glb"
+    path.write_bytes(glb(*gltf_tree(TETRA, extensionsRequired=["KHR_materials_unlit"])))
+    assert len(load_mesh(path).faces) == 4
+    path.write_bytes(glb(*gltf_tree(TETRA, extensionsRequired=["VENDOR_secret"])))
+    with pytest.raises(MeshError, match=r"part\.glb: it needs the extension VENDOR_secret"):
+        load_mesh(path)

@@ -328,6 +328,7 @@ scene = renderer.upload(dd.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]))
     [
         ({"surfaces": "both"}, dd.RequestError, "'oriented' or 'any'"),
         ({"attributes": ("colour",)}, dd.RequestError, "'colour'"),
+        ({"attributes": None}, dd.RequestError, "tuple of names"),
         ({"near": -1.0}, dd.RequestError, "near"),
         ({"near": 2.0, "far": 1.0}, dd.RequestError, "near"),
         ({"near": float("nan")}, dd.RequestError, "near"),
@@ -372,6 +373,32 @@ def test_error_tree():
     for error, builtin in pairs.items():
         assert issubclass(error, dd.DDepthError)
         assert issubclass(error, builtin)
+
+
+def test_many_takes_several_cameras(renderer, mesh, camera):
+    with pytest.raises(dd.CameraError, match="pass a list"):
+        renderer.entry_exit_many(renderer.upload(mesh), camera)
+
+
+def test_a_stray_vertex_changes_nothing(renderer, mesh, camera):
+    stray = dd.Mesh(np.concatenate([mesh.vertices, [[1e9, 0, 0]]]), mesh.faces)
+    assert dd.Camera.orbit(stray, views=1)[0].centre.tolist() == pytest.approx(
+        dd.Camera.orbit(mesh, views=1)[0].centre.tolist()
+    )
+    first, second = (renderer.entry_exit(renderer.upload(m), camera) for m in (mesh, stray))
+    assert same(first, second)
+
+
+@pytest.mark.parametrize("height", [1e-3, 1e-6, 1e-9])
+def test_there_is_no_near_plane(renderer, height):
+    """The floor of a room, closer than any near plane that one would choose."""
+    room = box()
+    camera = dd.Camera.look_at((0, 0, height - 1), (1, 0, height - 1), fov_y_deg=60, width=64, height=48)
+    maps = renderer.entry_exit(renderer.upload(room), camera)
+    assert not np.isnan(maps.exit).any()
+    # The lowest ray meets the floor at height / tan of its angle below the horizon.
+    below = (camera.height / 2 - 0.5) / camera.K[1, 1]
+    assert maps.exit[-1] == pytest.approx(height / below, rel=2e-6, abs=2**-29)
 
 
 # The one-liner
