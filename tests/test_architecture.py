@@ -44,8 +44,8 @@ ARROWS = {
     "engines.face_vertices": set(),
     "engines.peeling": {"errors", "context", "engines.sheets"},
     "engines.raster": {
-        "errors", "camera", "context", "scene", "shader_library", "engines.sheets", "engines.face_vertices",
-        "engines.peeling"
+        "errors", "mesh", "camera", "context", "scene", "shader_library", "engines.sheets",
+        "engines.face_vertices", "engines.peeling"
     },
     "renderer": {
         "errors", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context", "scene",

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..camera import Camera
 from ..context import GLContext
 from ..errors import DeviceMemoryError
+from ..mesh import Mesh
 from ..scene import Scene
 from ..shader_library import compile_program
 from .face_vertices import FaceVertices
@@ -245,10 +246,8 @@ class RasterEngine:
             part = slice(start, min(start + _FACES_AT_A_TIME, count))
             corners = positions[layout.corners(part)[:, (2, 0, 1)]]
             vertices.write(corners, offset=36 * start)
-            a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
-            # A face without area covers nothing; snapped to the rasterizer's grid it could.
-            has_area = np.cross(b - a, c - a).any(axis=1, keepdims=True)
-            indices.write(layout.indices(part) * has_area, offset=12 * start)
+            drawn = _drawn(corners, scene.mesh)
+            indices.write(layout.indices(part) * drawn[:, None], offset=12 * start)
         if len(layout.extra):
             vertices.write(positions[layout.extra].repeat(3, axis=0), offset=36 * count)
         return vertices, indices
@@ -281,6 +280,20 @@ class RasterEngine:
             if name in program:  # the compiler drops what a variant does not use
                 program[name].write(value)
         return program
+
+
+def _drawn(corners: npt.NDArray[np.int32], mesh: Mesh) -> npt.NDArray[np.bool_]:
+    """Which faces, given by the (n, 3, 3) positions of their corners, are drawn.
+
+    A face without area covers nothing; snapped to the rasterizer's grid it could. But in a closed mesh such
+    a face seals the T-junction in its middle, which the same snapping may open.
+    """
+    a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
+    has_area = np.asarray(np.cross(b - a, c - a).any(axis=1))
+    if has_area.all():
+        return has_area
+    seals = (a != b).any(axis=1) & (b != c).any(axis=1) & (c != a).any(axis=1) & ~has_area
+    return has_area | (seals & mesh.is_closed) if seals.any() else has_area
 
 
 def _uniforms(scene: Scene, camera: Camera, request: SheetRequest) -> dict[str, npt.NDArray[Any]]:

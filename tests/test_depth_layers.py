@@ -1,0 +1,470 @@
+"""DepthLayers: what follows from the crossings, by arithmetic, by closed forms and by volume."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from meshes import good
+from shapes import (
+    box,
+    grid_step,
+    inside_out,
+    merged,
+    pixel_rays,
+    random_camera,
+    random_closed_mesh,
+    rotation,
+    sphere,
+    sphere_sagitta,
+    view_of,
+)
+
+import ddepth_gl as dd
+
+# What a depth may be off by, relatively: the contract of every crossing.
+RELATIVE = 2e-6
+
+
+def peel(renderer, mesh, camera, **arguments) -> dd.DepthLayers:
+    """All layers of a mesh that is not kept."""
+    scene = renderer.upload(mesh)
+    try:
+        return renderer.peel(scene, camera, **arguments)
+    finally:
+        scene.release()
+
+
+def by_hand(pixels: list[list[tuple[float, bool]]], width: int = 1) -> dd.DepthLayers:
+    """Layers of (depth, whether front) lists, one a pixel; orthographic, so that distance is depth."""
+    height = len(pixels) // width
+    camera = dd.Camera.orthographic((1.0, 1.0), np.eye(4), width, height)
+    crossings = [crossing for pixel in pixels for crossing in pixel]
+    return dd.DepthLayers(
+        np.cumsum([0, *map(len, pixels)]),
+        np.array([depth for depth, _ in crossings], np.float32),
+        np.arange(len(crossings)),
+        np.array([front for _, front in crossings], bool),
+        np.zeros((height, width), bool),
+        camera,
+    )
+
+
+# By arithmetic
+
+
+@pytest.mark.parametrize(
+    ("facing", "pieces"),
+    [
+        ("", []),
+        ("FB", [(1, 2)]),
+        ("FBFB", [(1, 2), (3, 4)]),  # two bodies, or one with a cavity
+        ("FFBB", [(1, 4)]),  # overlapping or nested: once
+        ("FFBFBB", [(1, 6)]),
+        ("FBFFBB", [(1, 2), (3, 6)]),
+        ("B", [(0, 1)]),  # the ray starts in the solid
+        ("BB", [(0, 2)]),
+        ("BFB", [(0, 1), (2, 3)]),
+        ("FBB", [(0, 3)]),
+        ("BF", []),  # a body that is inside out encloses nothing
+        ("BFFB", [(3, 4)]),
+        ("F", []),  # open: never left, so never entered as far as one can tell
+    ],
+)
+def test_intervals_and_length_follow_from_facing_and_nesting(facing, pieces):
+    layers = by_hand([[(k + 1.0, side == "F") for k, side in enumerate(facing)], [(1.0, True), (7.0, False)]])
+    assert layers.intervals(0, 0) == pieces
+    assert layers.intervals(1, 0) == [(1, 7)]
+    # Whole numbers: exact.
+    assert layers.solid_length.tolist() == [[sum(b - a for a, b in pieces)], [6]]
+    assert layers.solid_length.dtype == np.float32
+
+
+@settings(max_examples=100)
+@given(
+    bodies=st.lists(
+        st.lists(st.tuples(st.integers(-20, 60), st.integers(1, 40)), max_size=6), min_size=1, max_size=6
+    )
+)
+def test_length_is_that_of_the_union(bodies):
+    """Bodies as whole-number intervals, with rays from 0: cells of length 1 count the union exactly."""
+    pixels, expected = [], []
+    for intervals in bodies:
+        ends = [(start, True) for start, _ in intervals] + [(start + n, False) for start, n in intervals]
+        pixels.append([(float(depth), front) for depth, front in sorted(ends) if depth > 0])
+        cells = {cell for start, n in intervals for cell in range(max(start, 0), max(start + n, 0))}
+        expected.append(len(cells))
+    layers = by_hand(pixels)
+    assert layers.solid_length.ravel().tolist() == expected
+    for row, length in enumerate(expected):
+        assert sum(b - a for a, b in layers.intervals(row, 0)) == length
+
+
+# By closed forms
+
+
+def chords(rays, centre, radius) -> tuple[np.ndarray, np.ndarray]:
+    """Distances (H,W) at which rays enter and leave a ball, from 0 on; equal where they miss it."""
+    origins, directions, _ = rays
+    towards = np.asarray(centre, float) - origins
+    middle = (towards * directions).sum(-1)
+    half_squared = radius**2 - ((towards * towards).sum(-1) - middle**2)
+    half = np.sqrt(half_squared.clip(0))
+    return (middle - half).clip(0), (middle + half).clip(0)
+
+
+def union_length(one, other) -> np.ndarray:
+    """Of two intervals."""
+    overlap = (np.minimum(one[1], other[1]) - np.maximum(one[0], other[0])).clip(0)
+    return one[1] - one[0] + other[1] - other[0] - overlap
+
+
+CAMERAS = [
+    dd.Camera.look_at((3.5, 1.0, 2.0), (0.1, 0, 0), fov_y_deg=50.0, width=90, height=70),
+    dd.Camera.orthographic(
+        (3.2, 2.6), dd.Camera.look_at((3, -2, 1), (0, 0, 0), width=8, height=8).camera_from_world, 90, 70
+    ),
+]
+INSIDE = dd.Camera.look_at((0.2, 0.1, -0.3), (1, 0.2, 0), fov_y_deg=100.0, width=60, height=50)
+
+
+def check_length(renderer, mesh, camera, low, high, crossings=4) -> None:
+    """`low` <= solid length <= `high` where the coverage is beyond doubt.
+
+    Each of the crossings is off by RELATIVE of its distance at most, itself at most that of the farthest; the
+    grid of the vertices (1e-9 here) and the steepness at the rim stay far below that.
+    """
+    layers = peel(renderer, mesh, camera)
+    stable = oracle.all_crossings(mesh.vertices, mesh.faces, view_of(camera)).stable
+    assert stable.mean() > 0.5
+    assert layers.count.max() <= crossings
+    length = layers.solid_length.astype(np.float64)
+    slack = crossings * RELATIVE * layers.distance.max()
+    assert (length >= low - slack)[stable].all()
+    assert (length <= high + slack)[stable].all()
+    assert (length > 0).sum() > 500
+    assert not layers.odd.any() or camera is INSIDE
+
+
+# The faces lie between the true sphere and one that is smaller by the sagitta, so the solid does too.
+@pytest.mark.parametrize("camera", [*CAMERAS, INSIDE], ids=["perspective", "orthographic", "inside"])
+class TestSpheres:
+    S = sphere_sagitta(1.0, 48, 96)
+
+    def test_one(self, renderer, camera):
+        rays = pixel_rays(camera)
+        low, high = (np.subtract(*chords(rays, (0, 0, 0), r)[::-1]) for r in (1 - self.S, 1.0))
+        check_length(renderer, sphere(), camera, low, high, 2)
+
+    def test_two_that_overlap_count_once(self, renderer, camera):
+        rays = pixel_rays(camera)
+        centre = np.array([0.5, 0.3, -0.2])
+        low, high = (
+            union_length(chords(rays, (0, 0, 0), 1 - s), chords(rays, centre, 0.8 * (1 - s)))
+            for s in (self.S, 0.0)
+        )
+        check_length(renderer, merged(sphere(), sphere(0.8, centre=centre)), camera, low, high)
+
+    def test_two_apart_add_up(self, renderer, camera):
+        rays = pixel_rays(camera)
+        centre = np.array([0.2, -1.2, 0.3])
+        low, high = (
+            union_length(chords(rays, (0, 0, 0), 0.6 * (1 - s)), chords(rays, centre, 0.5 * (1 - s)))
+            for s in (self.S, 0.0)
+        )
+        check_length(renderer, merged(sphere(0.6), sphere(0.5, centre=centre)), camera, low, high)
+
+    def test_a_nested_body_counts_once(self, renderer, camera):
+        rays = pixel_rays(camera)
+        low, high = (np.subtract(*chords(rays, (0, 0, 0), r)[::-1]) for r in (1 - self.S, 1.0))
+        mesh = merged(sphere(0.3, centre=(0.5, 0, 0)), sphere())
+        check_length(renderer, mesh, camera, low, high)
+
+    def test_a_cavity_does_not_count(self, renderer, camera):
+        """For the camera inside, it is the cavity that it is in."""
+        rays = pixel_rays(camera)
+        solid = {r: np.subtract(*chords(rays, (0, 0, 0), r)[::-1]) for r in (1 - self.S, 1.0)}
+        hollow = {r: np.subtract(*chords(rays, (0, 0, 0), r)[::-1]) for r in (0.6 * (1 - self.S), 0.6)}
+        (low, high), (small, large) = solid.values(), hollow.values()
+        check_length(renderer, merged(sphere(), inside_out(sphere(0.6))), camera, low - large, high - small)
+
+
+@pytest.mark.parametrize("camera", CAMERAS, ids=["perspective", "orthographic"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rotated_box(renderer, seed, camera):
+    turn = rotation(np.random.default_rng(seed))
+    half = np.array([0.9, 0.6, 0.4])
+    straight = box(-half, half)
+    mesh = dd.Mesh(straight.vertices @ turn.T, straight.faces)
+    origins, directions, _ = pixel_rays(camera)
+    with np.errstate(divide="ignore"):
+        planes = (np.array([[-half], [half]])[:, None] - origins @ turn) / (directions @ turn)
+    length = (planes.max(0).min(-1) - planes.min(0).max(-1)).clip(0).reshape(camera.height, camera.width)
+    check_length(renderer, mesh, camera, length, length, 2)
+
+
+def test_intervals_are_depths_not_distances(renderer):
+    """A wide view of the slab 2 < z < 3: depths are 2 and 3 at the corner pixel, the length is longer."""
+    camera = dd.Camera.from_intrinsics([[10.0, 0, 15], [0, 10.0, 10], [0, 0, 1]], np.eye(4), 30, 20)
+    layers = peel(renderer, box((-50, -50, 2), (50, 50, 3)), camera)
+    ((entry, exit_),) = layers.intervals(0, 0)
+    assert (entry, exit_) == pytest.approx((2, 3), rel=RELATIVE)
+    # The ray through (0.5, 0.5): x = -1.45 z, y = -0.95 z.
+    stretch = np.sqrt(1.45**2 + 0.95**2 + 1)
+    # A length of 1 between distances of up to 3, each off by RELATIVE of itself.
+    assert layers.solid_length[0, 0] == pytest.approx(stretch, rel=(2 + 3) * RELATIVE)
+    np.testing.assert_allclose(layers.distance[:2], [2 * stretch, 3 * stretch], rtol=RELATIVE)
+
+
+# By volume
+
+
+def volume_of(renderer, mesh, seed, size) -> float:
+    """Sum of the lengths times the area of a pixel, seen from a random side."""
+    diagonal = np.linalg.norm(np.ptp(mesh.bounds, axis=0))
+    pose = np.eye(4)
+    pose[:3, :3] = rotation(np.random.default_rng(seed))
+    pose[:3, 3] = -pose[:3, :3] @ mesh.bounds.mean(axis=0) + (0, 0, diagonal)
+    camera = dd.Camera.orthographic((1.02 * diagonal,) * 2, pose, size, size)
+    length = peel(renderer, mesh, camera).solid_length
+    return length.sum(dtype=np.float64) * (1.02 * diagonal / size) ** 2
+
+
+@pytest.mark.parametrize("cavity", [False, True])
+def test_volume_of_a_sphere(renderer, cavity):
+    """A radius of 85 pixels. The rim is a ring of 530; the chord there, up to 2 sqrt(2 * 85) = 26 pixels,
+    is met at random, give or take 8: altogether 8 sqrt(530) = 180 of 4/3 pi 85**3, or 0.007 %.
+    """
+    mesh = merged(sphere(), inside_out(sphere(0.7))) if cavity else sphere()
+    assert volume_of(renderer, mesh, 0, 300) == pytest.approx(mesh.volume, rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["rocker-arm.obj", "homer.obj", "cavity"])
+def test_volume_converges(renderer, name):
+    """A tenth of a percent at 1024x1024 is what the project promises."""
+    mesh = merged(sphere(), inside_out(sphere(0.7))) if name == "cavity" else dd.load_mesh(good(name))
+    assert mesh.is_oriented
+    for seed in range(3):
+        assert volume_of(renderer, mesh, seed, 1024) == pytest.approx(mesh.volume, rel=1e-3)
+
+
+# Views of the same crossings
+
+
+@pytest.fixture
+def some(renderer):
+    """A mesh of several bodies, a camera, and the layers."""
+    rng = np.random.default_rng(31)
+    mesh = random_closed_mesh(rng, bodies=4)
+    camera = random_camera(rng, mesh, False)
+    return mesh, camera, peel(renderer, mesh, camera)
+
+
+def test_count_offsets_pixel_and_layer_agree(some):
+    _, camera, layers = some
+    assert layers.count.shape == layers.odd.shape == (camera.height, camera.width)
+    assert layers.count.dtype == np.int32
+    assert layers.count.max() >= 4
+    assert not layers.odd.any()
+    for index in np.random.default_rng(0).integers(0, layers.count.size, 200):
+        first, last = layers.offsets[index], layers.offsets[index + 1]
+        assert layers.count.flat[index] == last - first
+        assert (layers.pixel[first:last] == index).all()
+        assert layers.layer[first:last].tolist() == list(range(last - first))
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "missing"),
+    [
+        ("depth", np.float32, np.nan),
+        ("distance", np.float32, np.nan),
+        ("face", np.int64, -1),
+        ("front_facing", np.bool_, False),
+    ],
+)
+def test_dense(some, name, dtype, missing):
+    _, camera, layers = some
+    whole = layers.dense(name)
+    assert whole.shape == (layers.count.max(), camera.height, camera.width)
+    assert whole.dtype == dtype
+    assert whole.flags.c_contiguous
+    values = getattr(layers, name)
+    np.testing.assert_array_equal(whole.reshape(len(whole), -1)[layers.layer, layers.pixel], values)
+    beyond = np.arange(len(whole))[:, None, None] >= layers.count
+    np.testing.assert_array_equal(whole[beyond], np.full(beyond.sum(), missing, dtype))
+    for height in (0, 1, 3, len(whole), np.int64(len(whole) + 2)):
+        stack = layers.dense(name, max_layers=height)
+        assert stack.shape == (height, *whole.shape[1:])
+        np.testing.assert_array_equal(stack[: len(whole)], whole[:height])
+        np.testing.assert_array_equal(stack[len(whole) :], np.full_like(stack[len(whole) :], missing))
+
+
+def test_distance_is_along_the_ray(some):
+    _, camera, layers = some
+    _, _, depth_per_distance = pixel_rays(camera)
+    expected = layers.depth / depth_per_distance.ravel()[layers.pixel]
+    # Rounded to float32 once: half an ulp, 2**-24; the rest is float64.
+    np.testing.assert_allclose(layers.distance.astype(np.float64), expected, rtol=1.01 * 2.0**-24)
+    assert layers.distance.dtype == np.float32
+
+
+@pytest.mark.parametrize("frame", ["world", "camera"])
+def test_points_of_each_layer_lie_on_the_surface(some, frame):
+    mesh, camera, layers = some
+    clouds = layers.points(frame, dtype=np.float64)
+    assert [len(cloud) for cloud in clouds] == np.bincount(layers.layer).tolist()
+    for k, cloud in enumerate(clouds):
+        here = layers.layer == k
+        pixels, depth = camera.project(cloud, frame)
+        # In row-major order, at the pixel centres, at the depths: float64 throughout.
+        rows, columns = np.divmod(layers.pixel[here], camera.width)
+        np.testing.assert_allclose(pixels, np.stack([columns, rows], 1) + 0.5, atol=1e-9)
+        np.testing.assert_allclose(depth, layers.depth[here], rtol=1e-12)
+        if frame == "world":
+            corner = mesh.vertices[mesh.faces[layers.face[here], 0]]
+            off = np.abs(((cloud - corner) * mesh.face_normals()[layers.face[here]]).sum(1))
+            # The error of the distance; the grid of the corners; and where a face covers a pixel centre
+            # that is outside of it by up to 1/128 pixel, its depth is held to those that the face has,
+            # which is off the plane by as much.
+            footprint = camera.pixel_footprint(layers.depth[here].astype(np.float64))
+            stretch = layers.distance[here] / layers.depth[here]
+            allowed = RELATIVE * layers.distance[here] + grid_step(mesh) + footprint * stretch * 2**0.5 / 128
+            assert (off <= allowed).all()
+            assert np.mean(off <= RELATIVE * layers.distance[here] + grid_step(mesh)) > 0.999
+    assert all(cloud.dtype == np.float32 for cloud in layers.points())
+
+
+def test_rows_are_those_of_the_whole(some):
+    _, camera, layers = some
+    height = camera.height
+    cuts = [0, 1, height // 3, height // 2, height]
+    parts = [layers.rows(a, b) for a, b in pairwise(cuts)]
+    for name in ("depth", "face", "front_facing", "distance"):
+        np.testing.assert_array_equal(
+            np.concatenate([getattr(part, name) for part in parts]), getattr(layers, name)
+        )
+    for name in ("count", "truncated", "odd", "solid_length"):
+        np.testing.assert_array_equal(
+            np.concatenate([getattr(part, name) for part in parts]), getattr(layers, name)
+        )
+    assert all(part.offsets[0] == 0 for part in parts)
+    # The points stay where they are in the world: float64, a principal point moved by whole rows.
+    together = np.concatenate([part.points(dtype=np.float64)[0] for part in parts if len(part.depth)])
+    np.testing.assert_allclose(together, layers.points(dtype=np.float64)[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
+def test_rows_are_what_their_camera_sees(renderer, orthographic):
+    rng = np.random.default_rng([37, orthographic])
+    mesh = random_closed_mesh(rng, bodies=3)
+    camera = random_camera(rng, mesh, orthographic)
+    whole = peel(renderer, mesh, camera)
+    middle = int(np.median(whole.pixel)) // camera.width
+    part = whole.rows(middle - 10, middle + 13)
+    assert part.camera.height == 23
+    direct = peel(renderer, mesh, part.camera)
+    # The image is snapped to the rasterizer's grid in another place: the same where the coverage is certain.
+    stable = oracle.all_crossings(mesh.vertices, mesh.faces, view_of(part.camera)).stable
+    np.testing.assert_array_equal(part.count[stable], direct.count[stable])
+    kept, kept_direct = (stable.ravel()[layers.pixel] for layers in (part, direct))
+    assert kept.sum() > 500
+    np.testing.assert_array_equal(part.face[kept], direct.face[kept_direct])
+    np.testing.assert_array_equal(part.front_facing[kept], direct.front_facing[kept_direct])
+    # The same plane in double precision, rounded to float32 three times at most, in either image.
+    np.testing.assert_allclose(part.depth[kept], direct.depth[kept_direct], rtol=6 * 2.0**-23)
+
+
+def test_odd_where_a_mesh_is_open(renderer):
+    """A box without its lid, from above: one crossing within the rim, none beside."""
+    open_box = dd.Mesh(
+        box().vertices, [face for face in box().faces if (box().vertices[face][:, 2] < 1).any()]
+    )
+    assert not open_box.is_closed
+    camera = dd.Camera.orthographic(
+        (4, 4),
+        dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), width=8, height=8).camera_from_world,
+        20,
+        20,
+    )
+    layers = peel(renderer, open_box, camera)
+    # The box takes the middle half of the image each way: rows and columns 5 to 14.
+    expected = np.zeros((20, 20), bool)
+    expected[5:15, 5:15] = True
+    np.testing.assert_array_equal(layers.odd, expected)
+    np.testing.assert_array_equal(layers.count, expected)
+
+
+# Nothing, and nonsense
+
+
+def test_a_mesh_out_of_view(renderer):
+    away = dd.Camera.look_at((0, 0, 5), (0, 0, 9), (0, 1, 0), width=6, height=4)
+    layers = peel(renderer, box(), away)
+    assert len(layers.depth) == 0
+    assert layers.count.tolist() == [[0] * 6] * 4
+    for name in ("odd", "truncated", "solid_length"):
+        assert not getattr(layers, name).any()
+    assert layers.solid_length.shape == (4, 6)
+    for name in ("depth", "distance", "face", "front_facing"):
+        assert layers.dense(name).shape == (0, 4, 6)
+        assert layers.dense(name, max_layers=2).shape == (2, 4, 6)
+    assert layers.points() == []
+    assert layers.intervals(3, 5) == []
+    assert len(layers.distance) == len(layers.pixel) == len(layers.layer) == 0
+    for surfaces in ("oriented", "any"):
+        maps = layers.entry_exit(surfaces)
+        assert np.isnan(maps.entry).all()
+        assert (maps.exit_face == -1).all()
+    assert layers.rows(1, 3).count.shape == (2, 6)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 2), (2, 2), (3, 2), (0, 5), (4, 5), (0.0, 2), (0, True)])
+def test_rows_out_of_range(start, stop):
+    layers = by_hand([[(1.0, True), (2.0, False)]] * 4)
+    with pytest.raises(dd.RequestError, match=r"rows must.*4"):
+        layers.rows(start, stop)
+
+
+@pytest.mark.parametrize(("row", "column"), [(-1, 0), (4, 0), (0, -1), (0, 1), (0.5, 0)])
+def test_no_such_pixel(row, column):
+    layers = by_hand([[(1.0, True), (2.0, False)]] * 4)
+    with pytest.raises(dd.RequestError, match="no pixel"):
+        layers.intervals(row, column)
+
+
+def test_bad_arguments():
+    layers = by_hand([[(1.0, True), (2.0, False)]])
+    for name in ("normals", "offsets", "", None):
+        with pytest.raises(dd.RequestError, match="dense takes depth"):
+            layers.dense(name)
+    for bad in (-1, 1.5, True, "2"):
+        with pytest.raises(dd.RequestError, match="max_layers"):
+            layers.dense("depth", max_layers=bad)
+    with pytest.raises(dd.RequestError, match="surfaces"):
+        layers.entry_exit("both")
+    with pytest.raises(dd.CameraError):
+        layers.points("image")
+
+
+def test_what_is_inside_is_not_guessed_from_some_of_the_crossings(renderer):
+    """Of a ball cut at its middle, the back face alone would look like a camera inside of it."""
+    camera = CAMERAS[0]
+    for arguments, match in (
+        ({"max_layers": 1}, "max_layers"),
+        ({"near": 4.0}, "near"),
+        ({"far": 4.0}, "far"),
+    ):
+        layers = peel(renderer, sphere(), camera, **arguments)
+        with pytest.raises(dd.RequestError, match=match):
+            layers.solid_length  # noqa: B018
+        with pytest.raises(dd.RequestError, match=match):
+            layers.intervals(35, 45)
+    # Planes that cut nothing away change nothing.
+    whole = peel(renderer, sphere(), camera)
+    kept = peel(renderer, sphere(), camera, near=0.1, far=100.0, max_layers=2)
+    np.testing.assert_array_equal(kept.solid_length, whole.solid_length)
