@@ -247,12 +247,8 @@ class DepthRenderer:
                     in_flight.append(self._submit(scene, camera, request))
                     # One image ahead keeps the device busy; more would only take memory.
                     ahead = 1 if self._engine.overlaps(scene, camera) else 0
-                    done = [self._collect(in_flight.popleft(), scene) for _ in range(len(in_flight) - ahead)]
-                yield from done
-            while in_flight:
-                with self._context:
-                    maps = self._collect(in_flight.popleft(), scene)
-                yield maps
+                yield from self._collected(in_flight, scene, ahead)
+            yield from self._collected(in_flight, scene, 0)
         finally:
             for submitted in in_flight:
                 self._engine.discard(submitted.pending)
@@ -260,6 +256,14 @@ class DepthRenderer:
             if not self._context.is_closed and self._context.in_owner_thread:
                 with self._context:
                     self._engine.trim()
+
+    def _collected(self, in_flight: deque[_Submitted], scene: Scene, keep: int) -> Iterator[DepthMaps]:
+        """The images in flight, oldest first, but for the last `keep`."""
+        while len(in_flight) > keep:
+            with self._context:
+                maps = self._collect(in_flight.popleft(), scene)
+            yield maps
+            del maps  # or it would take memory while the next image is made
 
     def _checked(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:
         """Raises unless the three fit together; gives the request without what has no effect."""
