@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from typing import Any
@@ -69,5 +70,9 @@ def write_npz(path: str | os.PathLike[str], maps: DepthMaps, *, fill: float = fl
     }
     if maps.has_faces:
         arrays |= {"entry_face": maps.entry_face, "exit_face": maps.exit_face}
+    # Into memory first: an archive that is interrupted while it is written writes once more when it is
+    # collected, and would complain that the file is closed.
+    archive = io.BytesIO()
+    np.savez_compressed(archive, **arrays)
     with whole_file(path) as file:
-        np.savez_compressed(file, **arrays)
+        file.write(archive.getbuffer())
