@@ -4,7 +4,7 @@ Only what `context.py` needs. moderngl's own EGL loader cannot say which device 
 ``eglMakeCurrent`` and lets an environment variable override its arguments; see docs/decisions/0002.
 
 Sources: EGL 1.5, EGL_EXT_device_enumeration, EGL_EXT_device_query, EGL_EXT_platform_device,
-EGL_KHR_surfaceless_context, EGL_NV_device_cuda (registry.khronos.org/EGL).
+EGL_KHR_surfaceless_context, EGL_NV_device_cuda.
 """
 
 from __future__ import annotations
