@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +122,8 @@ def _read(path: Path, max_file_bytes: int) -> bytes:
 
 
 def _trimesh_parts(data: bytes, suffix: str, folder: MeshFolder) -> list[MeshPart]:
-    import trimesh  # slow to import, and only needed here
+    with _interrupts_held_back():
+        import trimesh  # slow to import, and only needed here
 
     options: dict[str, Any] = {}
     if suffix == ".obj" and data.count(b"\no ") <= _MAX_OBJECTS:
@@ -151,6 +155,26 @@ def _trimesh_parts(data: bytes, suffix: str, folder: MeshFolder) -> list[MeshPar
             )
         )
     return parts
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C within the block takes effect after it: trimesh's imports swallow every exception."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    pressed: list[int] = []
+    try:
+        signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    except ValueError:  # not the main thread, which alone is interrupted
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _rows(value: Any, count: int) -> npt.NDArray[Any] | None:

@@ -186,8 +186,12 @@ def test_ctrl_c(when):
             if len(files()) > 2:
                 break
             time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    try:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
     if when == "importing":
         # Wherever it strikes, also where Python itself is not ready yet: never a half file.
         assert process.returncode != 0

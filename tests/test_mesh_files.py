@@ -3,7 +3,10 @@ import io
 import json
 import logging
 import os
+import signal
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -912,3 +915,30 @@ def test_a_required_extension_that_is_not_read_is_refused(tmp_path):
     path.write_bytes(glb(*gltf_tree(TETRA, extensionsRequired=["VENDOR_secret"])))
     with pytest.raises(MeshError, match=r"part\.glb: it needs the extension VENDOR_secret"):
         load_mesh(path)
+
+
+def test_an_interrupt_while_trimesh_is_imported_is_not_lost():
+    """trimesh wraps its own imports in `except BaseException`; the interrupt comes when they are done."""
+    code = """
+import os, signal
+from ddepth_gl.mesh_files import _interrupts_held_back
+try:
+    with _interrupts_held_back():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except BaseException:
+            print("swallowed")
+        print("imported")
+    print("not reached")
+except KeyboardInterrupt:
+    print("interrupted")
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert done.stdout.split() == ["imported", "interrupted"], done.stderr
