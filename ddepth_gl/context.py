@@ -235,6 +235,18 @@ class GLContext:
         """
         weakref.finalize(owner, self._orphans.extend, objects).atexit = False
 
+    def no_room(self, what: str, size: tuple[int, int], error: Exception) -> DeviceMemoryError:
+        """The error to raise where textures of `size` could not be made.
+
+        moderngl reports a texture that the driver did not allocate as an incomplete framebuffer, or as it
+        likes. What the failed allocation left behind is cleared.
+        """
+        self.gl.error  # noqa: B018  reading it clears it
+        return DeviceMemoryError(
+            f"{self.renderer} cannot make {what} of {size[0]}x{size[1]} pixels ({error}); "
+            "reduce the image size"
+        )
+
     def check_error(self, doing: str, reduce: str) -> None:
         """Raises what the driver has to say about the calls since the last check.
 

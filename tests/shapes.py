@@ -198,3 +198,12 @@ def grid_step(mesh: dd.Mesh) -> float:
     The step is at most 2**-29 of the half diagonal; rounding moves each coordinate by half a step.
     """
     return np.sqrt(3) * 2.0**-30 * float(np.linalg.norm(np.ptp(mesh.bounds, axis=0))) / 2
+
+
+def peel(renderer, mesh, camera, **arguments) -> dd.DepthLayers:
+    """All layers of a mesh that is not kept."""
+    scene = renderer.upload(mesh)
+    try:
+        return renderer.peel(scene, camera, **arguments)
+    finally:
+        scene.release()

@@ -15,6 +15,7 @@ from shapes import (
     grid_step,
     inside_out,
     merged,
+    peel,
     pixel_rays,
     random_camera,
     random_closed_mesh,
@@ -28,15 +29,6 @@ import ddepth_gl as dd
 
 # What a depth may be off by, relatively: the contract of every crossing.
 RELATIVE = 2e-6
-
-
-def peel(renderer, mesh, camera, **arguments) -> dd.DepthLayers:
-    """All layers of a mesh that is not kept."""
-    scene = renderer.upload(mesh)
-    try:
-        return renderer.peel(scene, camera, **arguments)
-    finally:
-        scene.release()
 
 
 def by_hand(pixels: list[list[tuple[float, bool]]], width: int = 1) -> dd.DepthLayers:

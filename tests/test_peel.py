@@ -14,6 +14,7 @@ from shapes import (
     grid_step,
     inside_out,
     merged,
+    peel,
     random_camera,
     random_closed_mesh,
     rotation,
@@ -32,15 +33,6 @@ REAL = (
 # What a depth may be off by, relatively. A float32 value, its rounding and a division are 3 * 2**-23, or
 # 3.6e-7; the contract is this.
 RELATIVE = 2e-6
-
-
-def peel(renderer, mesh, camera, **arguments) -> dd.DepthLayers:
-    """All layers of a mesh that is not kept."""
-    scene = renderer.upload(mesh)
-    try:
-        return renderer.peel(scene, camera, **arguments)
-    finally:
-        scene.release()
 
 
 def same_bits(one: dd.DepthLayers, other: dd.DepthLayers) -> None:

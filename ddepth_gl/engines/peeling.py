@@ -102,12 +102,8 @@ class _LayerTarget:
             self.crossing = keep(gl.texture(size, 1, dtype="i4"))
             self.framebuffer = keep(gl.framebuffer([self.depth, self.crossing], self.depth_buffer))
             self.depth_only = keep(gl.framebuffer([self.depth]))
-        except Exception as error:  # moderngl reports a texture that was not allocated as it likes
-            gl.error  # noqa: B018  reading it clears what the failed allocation left behind
-            raise DeviceMemoryError(
-                f"{context.renderer} cannot make layers of {size[0]}x{size[1]} pixels ({error}); "
-                "reduce the image size"
-            ) from error
+        except Exception as error:
+            raise context.no_room("layers", size, error) from error
 
     def draw(
         self, last: _LayerTarget, window: tuple[int, int, int, int], draw: Callable[[], None], *, first: bool

@@ -57,14 +57,9 @@ class _Targets:
             context.check_error("making the images", "the image size")
         except BaseException as error:
             self.release()
-            # moderngl reports a texture the driver could not allocate as an incomplete framebuffer.
             if isinstance(error, DeviceMemoryError) or not isinstance(error, Exception):
                 raise
-            gl.error  # noqa: B018  reading it clears what the failed allocation left behind
-            raise DeviceMemoryError(
-                f"{context.renderer} cannot make images of {size[0]}x{size[1]} pixels ({error}); "
-                "reduce the image size"
-            ) from error
+            raise context.no_room("images", size, error) from error
 
     def _keep(self, made: Any) -> Any:
         self.objects.append(made)
