@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .attributes import ATTRIBUTES
 from .camera import Camera, Frame
-from .depth_maps import DepthMaps
+from .depth_maps import DepthMaps, SheetPair
 from .errors import RequestError
 from .silhouettes import uncross
 
@@ -20,8 +21,8 @@ __all__ = ["DepthLayers"]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-# What `dense` can lay out, and what stands where there is no crossing.
-_DENSE_FILL: dict[str, Any] = {"depth": np.nan, "distance": np.nan, "face": -1, "front_facing": False}
+# What `dense` can lay out besides attributes, and what stands where there is no crossing.
+_DENSE_FILL: dict[str, Any] = {"depth": np.nan, "distance": np.nan, "front_facing": False}
 
 
 def _is_whole(value: object) -> bool:
@@ -36,6 +37,9 @@ class DepthLayers:
     are [offsets[i], offsets[i + 1]), sorted by (depth, face). Coincident faces are all there. Depths are in
     mesh units.
 
+    Each attribute that was asked for is there by its name: with ``attributes=("normal",)`` the layers have
+    ``normal``, (M, 3). `DepthRenderer.entry_exit` lists them.
+
     Attributes:
         offsets: (H * W + 1,) int64.
         depth: (M,) float32 z-depth of each crossing.
@@ -43,6 +47,7 @@ class DepthLayers:
         front_facing: (M,) bool, whether the ray comes from the counter-clockwise side: it enters.
         truncated: (H, W) bool, pixels that `max_layers` cut short.
         camera: the Camera of the image.
+        attributes: name to (M,) or (M, channels).
     """
 
     offsets: IntArray
@@ -51,8 +56,21 @@ class DepthLayers:
     front_facing: BoolArray
     truncated: BoolArray
     camera: Camera
+    attributes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     _is_oriented: Callable[[], bool] = field(default=lambda: False, repr=False)
     _is_cropped: bool = field(default=False, repr=False)
+
+    def __getattr__(self, name: str) -> npt.NDArray[Any]:
+        """The attributes, by their names."""
+        if name not in ATTRIBUTES:
+            raise AttributeError(f"DepthLayers has no attribute {name!r}")
+        array: npt.NDArray[Any] | None = self.__dict__.get("attributes", {}).get(name)
+        if array is None:
+            raise RequestError(f'{name} was not asked for; peel with attributes=("{name}",)')
+        return array
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.attributes]
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -88,31 +106,31 @@ class DepthLayers:
         odd: BoolArray = self.count % 2 == 1
         return odd
 
-    def dense(
-        self, name: Literal["depth", "distance", "face", "front_facing"], max_layers: int | None = None
-    ) -> npt.NDArray[Any]:
+    def dense(self, name: str, max_layers: int | None = None) -> npt.NDArray[Any]:
         """One quantity as a stack of images, first crossings first.
 
         Args:
-            name: "depth", "distance", "face" or "front_facing".
+            name: "depth", "distance", "face", "front_facing", or an attribute that was asked for.
             max_layers: height of the stack; None takes as many as the pixel with the most crossings has.
 
         Returns:
-            (L, H, W) of the quantity's dtype; NaN, -1 or False where there is no such crossing.
+            (L, H, W) or (L, H, W, channels) of the quantity's dtype; NaN, -1 or False where there is no such
+            crossing.
 
         Raises:
             RequestError: there is no quantity of that name, or `max_layers` is no whole number >= 0.
         """
-        if name not in _DENSE_FILL:
-            raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {name!r}")
+        if name not in _DENSE_FILL and name not in ATTRIBUTES:
+            raise RequestError(f"dense takes {', '.join((*_DENSE_FILL, *ATTRIBUTES))}, not {name!r}")
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
         if not _is_whole(layers) or layers < 0:
             raise RequestError(f"max_layers must be a whole number, at least 0, or None, not {max_layers!r}")
         values = getattr(self, name)
-        stack = np.full((layers, *self._shape), _DENSE_FILL[name], dtype=values.dtype)
+        fill = _DENSE_FILL[name] if name in _DENSE_FILL else ATTRIBUTES[name].fill
+        stack = np.full((layers, len(self.offsets) - 1, *values.shape[1:]), fill, dtype=values.dtype)
         kept = self.layer < layers
-        stack.reshape(layers, len(self.offsets) - 1)[self.layer[kept], self.pixel[kept]] = values[kept]
-        return stack
+        stack[self.layer[kept], self.pixel[kept]] = values[kept]
+        return stack.reshape(layers, *self._shape, *values.shape[1:])
 
     def entry_exit(self, surfaces: Literal["oriented", "any"] = "oriented") -> DepthMaps:
         """The DepthMaps that follow: the same bits as `DepthRenderer.entry_exit` gives, with face indices.
@@ -130,18 +148,26 @@ class DepthLayers:
         entering = np.flatnonzero(self.front_facing) if oriented else np.arange(len(self.depth))
         leaving = np.flatnonzero(~self.front_facing) if oriented else entering
         # Of several crossings of a pixel the last one written stays: backwards for the first.
-        entry, entry_face = self._scattered(entering[::-1])
-        exit_, exit_face = self._scattered(leaving)
+        first, last = self._last_of_each_pixel(entering[::-1]), self._last_of_each_pixel(leaving)
+        entry, exit_ = (self._image(crossings, self.depth, np.nan) for crossings in (first, last))
         if oriented and not self._is_cropped:
             uncross(entry, exit_, self.camera, self._is_oriented)
-        return DepthMaps(entry, exit_, self.camera, entry_face, exit_face)
+        attributes = {
+            name: SheetPair(*(self._image(c, values, ATTRIBUTES[name].fill) for c in (first, last)))
+            for name, values in {"face": self.face, **self.attributes}.items()
+        }
+        return DepthMaps(entry, exit_, self.camera, attributes)
 
-    def _scattered(self, crossings: IntArray) -> tuple[npt.NDArray[np.float32], IntArray]:
-        depth = np.full(self._shape, np.nan, dtype=np.float32)
-        face = np.full(self._shape, -1, dtype=np.int64)
-        depth.reshape(-1)[self.pixel[crossings]] = self.depth[crossings]
-        face.reshape(-1)[self.pixel[crossings]] = self.face[crossings]
-        return depth, face
+    def _last_of_each_pixel(self, crossings: IntArray) -> IntArray:
+        last = np.full(len(self.offsets) - 1, -1)
+        last[self.pixel[crossings]] = crossings
+        return last[last >= 0]
+
+    def _image(self, crossings: IntArray, values: npt.NDArray[Any], fill: float) -> npt.NDArray[Any]:
+        """(H, W) or (H, W, channels): the values of some crossings, one a pixel, at their pixels."""
+        image = np.full((len(self.offsets) - 1, *values.shape[1:]), fill, dtype=values.dtype)
+        image[self.pixel[crossings]] = values[crossings]
+        return image.reshape(*self._shape, *values.shape[1:])
 
     def _check_complete(self, unknown: str) -> None:
         if self.truncated.any():
@@ -245,5 +271,6 @@ class DepthLayers:
             face=self.face[first:last].copy(),
             front_facing=self.front_facing[first:last].copy(),
             truncated=self.truncated[start:stop].copy(),
+            attributes={name: values[first:last].copy() for name, values in self.attributes.items()},
             camera=replace(self.camera, K=K, height=stop - start),
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from .attributes import ATTRIBUTES
 from .camera import Camera, Frame
 from .errors import RequestError
 from .mesh import Mesh
@@ -20,10 +22,10 @@ Float32Array = npt.NDArray[np.float32]
 
 
 class SheetPair(NamedTuple):
-    """Two (H, W) float32 arrays, one a sheet."""
+    """Two arrays of one shape and dtype, one a sheet."""
 
-    entry: Float32Array
-    exit: Float32Array
+    entry: npt.NDArray[Any]
+    exit: npt.NDArray[Any]
 
 
 class SheetPoints(NamedTuple):
@@ -40,38 +42,43 @@ class DepthMaps:
     Row 0 is the top row; a pixel is sampled at its centre; NaN is a miss. *Depth* is the z of the camera
     frame, *distance* is along the ray from the camera centre; both are in mesh units.
 
+    Each attribute that was asked for is there twice, as ``entry_NAME`` and ``exit_NAME``: with
+    ``attributes=("face", "normal")`` the maps have ``entry_face``, ``exit_face``, ``entry_normal`` and
+    ``exit_normal``. `DepthRenderer.entry_exit` lists them.
+
     Attributes:
         entry: (H, W) float32, depth where the ray first enters.
         exit: (H, W) float32, depth where the ray last exits.
         camera: the Camera of the image.
+        attributes: name to (entry, exit), each (H, W) or (H, W, channels).
     """
 
     entry: Float32Array
     exit: Float32Array
     camera: Camera
-    _entry_face: npt.NDArray[np.int64] | None = None
-    _exit_face: npt.NDArray[np.int64] | None = None
+    attributes: Mapping[str, SheetPair] = field(default_factory=dict)
 
-    @property
-    def entry_face(self) -> npt.NDArray[np.int64]:
-        """(H, W) int64 index of the face entered, -1 where none; needs ``attributes=("face",)``."""
-        return self._face(self._entry_face, "entry_face")
+    def __getattr__(self, name: str) -> npt.NDArray[Any]:
+        """``entry_NAME`` and ``exit_NAME`` of every attribute."""
+        sheet, _, attribute = name.partition("_")
+        if sheet not in ("entry", "exit") or attribute not in ATTRIBUTES:
+            raise AttributeError(f"DepthMaps has no attribute {name!r}")
+        pair = self.__dict__.get("attributes", {}).get(attribute)
+        if pair is None:
+            raise RequestError(f'{name} was not asked for; render with attributes=("{attribute}",)')
+        array: npt.NDArray[Any] = getattr(pair, sheet)
+        return array
 
-    @property
-    def exit_face(self) -> npt.NDArray[np.int64]:
-        """(H, W) int64 index of the face left, -1 where none; needs ``attributes=("face",)``."""
-        return self._face(self._exit_face, "exit_face")
+    def __dir__(self) -> list[str]:
+        return [
+            *super().__dir__(),
+            *(f"{sheet}_{name}" for sheet in SheetPair._fields for name in self.attributes),
+        ]
 
     @property
     def has_faces(self) -> bool:
         """Whether `entry_face` and `exit_face` are there."""
-        return self._entry_face is not None
-
-    @staticmethod
-    def _face(faces: npt.NDArray[np.int64] | None, name: str) -> npt.NDArray[np.int64]:
-        if faces is None:
-            raise RequestError(f'{name} was not asked for; render with attributes=("face",)')
-        return faces
+        return "face" in self.attributes
 
     @cached_property
     def mask(self) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cmap import Colormap
 from PIL import Image, ImageDraw, ImageFont
 
-from .depth_maps import DepthMaps
+from .depth_maps import DepthMaps, SheetPair
 from .errors import RequestError
 from .mesh import Mesh
 
@@ -112,7 +112,7 @@ def _thinned(maps: DepthMaps, step: int) -> DepthMaps:
     K[:2, 2] += 0.5 - 0.5 / step  # the centre of the first pixel stays where it was
     height, width = entry.shape
     camera = replace(maps.camera, K=K, width=width, height=height)
-    return DepthMaps(entry, exit_, camera, entry_face, exit_face)
+    return DepthMaps(entry, exit_, camera, {"face": SheetPair(entry_face, exit_face)})
 
 
 def _span(*arrays: npt.NDArray[Any]) -> Span:

@@ -16,7 +16,7 @@ import numpy as np
 from .camera import Camera
 from .context import GLContext
 from .depth_layers import DepthLayers
-from .depth_maps import DepthMaps
+from .depth_maps import DepthMaps, SheetPair
 from .engines.raster import PendingSheets, RasterEngine
 from .engines.sheets import SheetBuffers, SheetRequest
 from .errors import CameraError, ContextError, MeshError, RequestError
@@ -233,6 +233,7 @@ class DepthRenderer:
             front_facing,
             buffers.truncated,
             camera,
+            {},
             lambda: scene.mesh.is_oriented,
             request.crop is not None,
         )
@@ -358,13 +359,13 @@ def _request(surfaces: str, near: float | None, far: float | None, attributes: I
 
 
 def _depth_maps(buffers: SheetBuffers, camera: Camera) -> DepthMaps:
-    if buffers.entry_face is None or buffers.exit_face is None:
-        return DepthMaps(buffers.entry, buffers.exit, camera)
-    faces = [
-        np.where(np.isnan(depth), np.int64(-1), face.astype(np.int64))
-        for depth, face in ((buffers.entry, buffers.entry_face), (buffers.exit, buffers.exit_face))
-    ]
-    return DepthMaps(buffers.entry, buffers.exit, camera, *faces)
+    attributes = {}
+    if buffers.entry_face is not None and buffers.exit_face is not None:
+        sheets = ((buffers.entry, buffers.entry_face), (buffers.exit, buffers.exit_face))
+        attributes["face"] = SheetPair(
+            *(np.where(np.isnan(depth), np.int64(-1), face.astype(np.int64)) for depth, face in sheets)
+        )
+    return DepthMaps(buffers.entry, buffers.exit, camera, attributes)
 
 
 def double_depth(

@@ -9,6 +9,7 @@ from shapes import box, sphere
 
 import ddepth_gl as dd
 from ddepth_gl import preview as module
+from ddepth_gl.depth_maps import SheetPair
 from ddepth_gl.preview import photo, preview
 
 NEAR, FAR = (253, 231, 37), (68, 1, 84)  # the ends of viridis, turned round: near is bright
@@ -22,7 +23,7 @@ def maps_of(entry, exit_):
     entry, exit_ = (np.asarray(sheet, np.float32) for sheet in (entry, exit_))
     camera = dd.Camera.orthographic(2.0, np.eye(4), entry.shape[1], entry.shape[0])
     faces = np.where(np.isnan(entry), -1, 0).astype(np.int64)
-    return dd.DepthMaps(entry, exit_, camera, faces, faces)
+    return dd.DepthMaps(entry, exit_, camera, {"face": SheetPair(faces, faces)})
 
 
 def triangle(colors=None):
