@@ -224,13 +224,11 @@ class DepthRenderer:
         with self._context:
             request = self._checked(scene, camera, request)
             buffers = self._engine.peel(scene, camera, request, max_layers, memory_limit)
-        front_facing = buffers.crossing >= 0
-        face = np.where(front_facing, buffers.crossing, ~buffers.crossing).astype(np.int64)
         return DepthLayers(
             buffers.offsets,
             buffers.depth,
-            face,
-            front_facing,
+            buffers.face,
+            buffers.front_facing,
             buffers.truncated,
             camera,
             {},

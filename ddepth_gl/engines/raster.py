@@ -160,12 +160,17 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, or the images not at all.
         """
-        size = (camera.width, camera.height)
         without_face = replace(request, faces=False)
         count = self._program("layer", scene, camera, without_face, COUNT=1)
         layer = self._program("layer", scene, camera, replace(request, faces=True), COUNT=0)
-        layer["last_depth"], layer["last_crossing"] = 0, 1
-        draw_count, draw_layer = (self._vertex_array(scene, program).render for program in (count, layer))
+        layer["last_layer"] = 0
+        draw_count, draw = (self._vertex_array(scene, program).render for program in (count, layer))
+
+        def draw_layer(is_first: bool) -> None:
+            layer["is_first_layer"] = is_first
+            draw()
+
+        size = (camera.width, camera.height)
         return peel_layers(self._context, size, draw_count, draw_layer, max_layers, memory_limit)
 
     def overlaps(self, scene: Scene, camera: Camera) -> bool:

@@ -47,11 +47,13 @@ class LayerBuffers:
     Attributes:
         offsets: (H * W + 1,) int64.
         depth: (M,) float32, mesh units; within a pixel sorted by (depth, face).
-        crossing: (M,) int32, the face index, or its complement for a back face.
+        face: (M,) int64.
+        front_facing: (M,) bool.
         truncated: (H, W) bool, pixels that have more crossings than were asked for.
     """
 
     offsets: npt.NDArray[np.int64]
     depth: npt.NDArray[np.float32]
-    crossing: npt.NDArray[np.int32]
+    face: npt.NDArray[np.int64]
+    front_facing: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
