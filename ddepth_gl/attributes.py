@@ -48,6 +48,7 @@ ATTRIBUTES = {
         Attribute("barycentric", 3, np.float32, np.nan, "weights of the face's corners, in their order"),
         Attribute("uv", 2, np.float32, np.nan, "texture coordinates, v up; NaN on a mesh without"),
         Attribute("color", 4, np.float32, np.nan, "linear red, green, blue and alpha, 0..1; unlit"),
+        Attribute("shaded_color", 4, np.float32, np.nan, "linear, under the light of `shade`"),
         Attribute("object_id", 0, np.int32, -1, "of the face"),
         Attribute("position", 3, np.float32, np.nan, "the point, world frame, mesh units"),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import reprlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -293,6 +293,18 @@ class Camera:
             eye = centre + distance * direction @ axes
             cameras.append(cls.look_at(eye, centre, upwards, fov_y_deg, width, height))
         return cameras
+
+    def rows(self, start: int, stop: int, samples: int = 1) -> Camera:
+        """The camera of the rows from `start` up to, not including, `stop`.
+
+        Args:
+            start, stop: rows.
+            samples: pixels along each side of one of this camera's pixels.
+        """
+        K = self.K.copy()
+        K[1, 2] -= start
+        K[:2] *= samples
+        return replace(self, K=K, width=self.width * samples, height=(stop - start) * samples)
 
     # Geometry
 

@@ -177,11 +177,14 @@ class DepthLayers:
             )
 
     @property
-    def _nesting(self) -> tuple[IntArray, IntArray]:
+    def nesting(self) -> tuple[IntArray, IntArray]:
         """How many bodies the ray is in after each crossing (M,), and at its start for each pixel (H * W,).
 
         A ray ends outside of every closed body, so where entries and exits do not balance it began inside.
         That takes all of its crossings.
+
+        Raises:
+            RequestError: `max_layers`, `near` or `far` cut crossings away.
         """
         self._check_complete("what is inside is")
         if self._is_cropped:
@@ -203,7 +206,7 @@ class DepthLayers:
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings away, which the nesting needs.
         """
-        inside, inside_at_start = self._nesting
+        inside, inside_at_start = self.nesting
         distance = self.depth * self._distance_per_depth
         following = np.append(distance[1:], 0.0)
         last = np.append(self.pixel[1:] != self.pixel[:-1], True) if len(distance) else np.zeros(0, bool)
@@ -228,7 +231,7 @@ class DepthLayers:
             raise RequestError(
                 f"there is no pixel ({row!r}, {column!r}) in an image of {height} rows, {width} columns"
             )
-        inside, inside_at_start = self._nesting
+        inside, inside_at_start = self.nesting
         pixel = row * width + column
         was_inside, start, pieces = bool(inside_at_start[pixel] > 0), 0.0, []
         for crossing in range(self.offsets[pixel], self.offsets[pixel + 1]):
@@ -262,8 +265,6 @@ class DepthLayers:
         if not (_is_whole(start) and _is_whole(stop) and 0 <= start < stop <= height):
             raise RequestError(f"rows must satisfy 0 <= start < stop <= {height}, not {start!r}, {stop!r}")
         first, last = int(self.offsets[start * width]), int(self.offsets[stop * width])
-        K = self.camera.K.copy()
-        K[1, 2] -= start
         return replace(
             self,
             offsets=self.offsets[start * width : stop * width + 1] - first,
@@ -272,5 +273,5 @@ class DepthLayers:
             front_facing=self.front_facing[first:last].copy(),
             truncated=self.truncated[start:stop].copy(),
             attributes={name: values[first:last].copy() for name, values in self.attributes.items()},
-            camera=replace(self.camera, K=K, height=stop - start),
+            camera=self.camera.rows(start, stop),
         )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .errors import MeshError
 
-__all__ = ["Mesh"]
+__all__ = ["Mesh", "position_keys"]
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 # Depths of a mesh as small as this still have all the bits of a float32.
@@ -222,8 +222,7 @@ def _edge_parity(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]
     the directions balance they cancel in a sum that counts one direction negative. Wrong with a chance of
     2**-64.
     """
-    bits = (vertices + 0.0).view(np.uint64)  # adding makes 0.0 of -0.0
-    position = _mixed(_mixed(_mixed(bits[:, 0]) + bits[:, 1]) + bits[:, 2])
+    position = position_keys(vertices)
     uses = balance = 0
     any_proper = False
     for part in _in_parts(faces):
@@ -239,6 +238,12 @@ def _edge_parity(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]
     if not any_proper:
         return False, False
     return uses == 0, balance % 2**64 == 0
+
+
+def position_keys(vertices: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
+    """(V,) a 64-bit number for each vertex: the same at the same position, else another (but for 2**-64)."""
+    bits = (vertices + 0.0).view(np.uint64)  # adding makes 0.0 of -0.0
+    return _mixed(_mixed(_mixed(bits[:, 0]) + bits[:, 1]) + bits[:, 2])
 
 
 def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

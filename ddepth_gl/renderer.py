@@ -12,13 +12,15 @@ from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from .attributes import checked_names
 from .camera import Camera
 from .context import GLContext
 from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps, SheetPair
 from .engines.raster import PendingSheets, RasterEngine
-from .engines.sheets import SheetBuffers, SheetRequest
+from .engines.sheets import SheetRequest
 from .errors import CameraError, ContextError, MeshError, RequestError
 from .mesh import Mesh
 from .mesh_files import load_mesh
@@ -29,7 +31,6 @@ __all__ = ["DepthRenderer", "RendererInfo", "Surfaces", "double_depth"]
 
 Surfaces = Literal["oriented", "any"]
 ENGINES = ("auto", "raster")
-ATTRIBUTES = ("face",)
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,22 @@ class DepthRenderer:
                 closed meshes that are wound outwards. "any": nearest and farthest face of either side, for
                 scans with holes, sheets and mixed winding.
             near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
-            attributes: "face" adds the face indices of both sheets.
+            attributes: what else is wanted of both sheets, see below; each NAME becomes ``maps.entry_NAME``
+                and ``maps.exit_NAME``.
+
+        Attributes, of the point where a pixel's ray meets the face; NaN or -1 where there is none:
+
+        - "face": (H, W) int64 index of the face.
+        - "normal": (H, W, 3) float32, the face's unit normal on its counter-clockwise side, world frame.
+        - "smooth_normal": (H, W, 3) float32, interpolated between the corners' mean normals, where faces meet
+          at no more than 45 degrees.
+        - "barycentric": (H, W, 3) float32, weights of the face's corners, in their order.
+        - "uv": (H, W, 2) float32 texture coordinates, v up; NaN on a mesh without.
+        - "color": (H, W, 4) float32, linear red, green, blue and alpha in 0..1: vertex colour times texture,
+          white on a mesh without either; unlit.
+        - "shaded_color": (H, W, 4) float32, linear, under the light of `shade`.
+        - "object_id": (H, W) int32, of the face.
+        - "position": (H, W, 3) float32 point, world frame, mesh units.
 
         Returns:
             DepthMaps, whose arrays belong to the caller.
@@ -194,6 +210,7 @@ class DepthRenderer:
         max_layers: int | None = None,
         near: float | None = None,
         far: float | None = None,
+        attributes: Iterable[str] = (),
         memory_limit: int | None = None,
     ) -> DepthLayers:
         """Every crossing of every pixel's ray, of faces of either side.
@@ -205,6 +222,8 @@ class DepthRenderer:
             camera: a Camera.
             max_layers: keep the first that many crossings of a pixel; None keeps all.
             near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
+            attributes: what else is wanted of each crossing, as for `entry_exit`; each NAME becomes
+                ``layers.NAME``, (M,) or (M, channels). "face" is always there.
             memory_limit: bytes that the crossings may take; None allows half of the machine's memory.
 
         Returns:
@@ -220,7 +239,7 @@ class DepthRenderer:
             raise RequestError(f"max_layers must be a whole number, at least 1, or None, not {max_layers!r}")
         if memory_limit is None:
             memory_limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-        request = _request("any", near, far, ())
+        request = _request("any", near, far, attributes)
         with self._context:
             request = self._checked(scene, camera, request)
             buffers = self._engine.peel(scene, camera, request, max_layers, memory_limit)
@@ -231,10 +250,51 @@ class DepthRenderer:
             buffers.front_facing,
             buffers.truncated,
             camera,
-            {},
+            buffers.attributes,
             lambda: scene.mesh.is_oriented,
             request.crop is not None,
         )
+
+    def shade(
+        self,
+        scene: Scene,
+        camera: Camera,
+        *,
+        samples: int = 1,
+        surfaces: Surfaces = "oriented",
+        near: float | None = None,
+        far: float | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """The ordinary picture of the object: its colour under a simple light, what a photo would show.
+
+        A head light at the camera and a sky above a ground half as bright, up being the image's up; smooth
+        normals; no shadows, no highlights, and nothing brighter than its own colour. A mesh without colours
+        is light grey.
+
+        Args:
+            scene, camera, surfaces, near, far: as for `entry_exit`.
+            samples: along each side of a pixel: 1 samples its centre, 4 takes the mean of 4 x 4.
+
+        Returns:
+            (H, W, 4) uint8 sRGB and alpha, not multiplied by it. With ``samples=1`` alpha is 255 where
+            `DepthMaps.mask` is set and 0 elsewhere; with more it is the part of the pixel that is covered.
+
+        Raises:
+            RequestError: `samples` is no whole number >= 1, or makes the image wider than the device allows.
+            CameraError, ContextClosedError, DeviceMemoryError: as `entry_exit` does.
+        """
+        if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 1:
+            raise RequestError(f"samples must be a whole number, at least 1, not {samples!r}")
+        request = _request(surfaces, near, far, ())
+        with self._context:
+            request = self._checked(scene, camera, request)
+            most = self._context.max_image_size // max(camera.width, camera.height)
+            if samples > most:
+                raise RequestError(
+                    f"samples={samples} makes {camera.width}x{camera.height} pixels larger than "
+                    f"{self._context.renderer} allows; {most} is the most for this image"
+                )
+            return self._engine.shade(scene, camera, request, int(samples))
 
     def _pipeline(
         self, scene: Scene, cameras: Iterable[Camera], request: SheetRequest
@@ -292,7 +352,8 @@ class DepthRenderer:
         buffers = self._engine.collect(submitted.pending)
         if submitted.request.oriented and submitted.request.crop is None:
             uncross(buffers.entry, buffers.exit, submitted.camera, lambda: scene.mesh.is_oriented)
-        return _depth_maps(buffers, submitted.camera)
+        attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
+        return DepthMaps(buffers.entry, buffers.exit, submitted.camera, attributes)
 
     def close(self) -> None:
         """Frees everything on the GPU, scenes included, and the context. Idempotent.
@@ -337,14 +398,7 @@ class DepthRenderer:
 def _request(surfaces: str, near: float | None, far: float | None, attributes: Iterable[str]) -> SheetRequest:
     if surfaces not in ("oriented", "any"):
         raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
-    if not isinstance(attributes, Iterable):
-        raise RequestError(f"attributes must be a tuple of names, not {attributes!r}")
-    wanted = (attributes,) if isinstance(attributes, str) else tuple(attributes)
-    unknown = [name for name in wanted if name not in ATTRIBUTES]
-    if unknown:
-        raise RequestError(
-            f"attributes may hold {', '.join(ATTRIBUTES)}, not {', '.join(map(repr, unknown))}"
-        )
+    names = checked_names(attributes)
     crop = None
     if near is not None or far is not None:
         try:
@@ -353,17 +407,7 @@ def _request(surfaces: str, near: float | None, far: float | None, attributes: I
             crop = (np.nan, np.nan)
         if not 0.0 <= crop[0] < crop[1]:
             raise RequestError(f"near and far must satisfy 0 <= near < far, not near={near!r}, far={far!r}")
-    return SheetRequest(surfaces == "oriented", "face" in wanted, crop)
-
-
-def _depth_maps(buffers: SheetBuffers, camera: Camera) -> DepthMaps:
-    attributes = {}
-    if buffers.entry_face is not None and buffers.exit_face is not None:
-        sheets = ((buffers.entry, buffers.entry_face), (buffers.exit, buffers.exit_face))
-        attributes["face"] = SheetPair(
-            *(np.where(np.isnan(depth), np.int64(-1), face.astype(np.int64)) for depth, face in sheets)
-        )
-    return DepthMaps(buffers.entry, buffers.exit, camera, attributes)
+    return SheetRequest(surfaces == "oriented", names, crop)
 
 
 def double_depth(

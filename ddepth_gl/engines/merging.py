@@ -38,8 +38,8 @@ class FacingLayer:
 class FacingLayers:
     """Crossings that arrive layer by layer, of one facing at a time, as keys.
 
-    A key is a 64-bit number: the bits of the float32 depth, then those of face * 2 + facing. Depths are positive,
-    so the order of keys is that of (depth, face).
+    A key is a 64-bit number: the bits of the float32 depth, then those of face * 2 + facing. Depths are
+    positive, so the order of keys is that of (depth, face).
 
     Along most rays fronts and backs take turns, so that is how they are laid out as they arrive: front, back,
     front, back, as long as there are both. Only pixels where that turns out not to be the order, as where
@@ -59,7 +59,7 @@ class FacingLayers:
         """The layers that will arrive, first those of fronts."""
         for facing in (0, 1):
             own, other = (self._counts[side].reshape(-1) for side in (facing, 1 - facing))
-            height, width = self._counts[facing].shape
+            width = self._counts[facing].shape[1]
             pixels = np.flatnonzero(own > 0)  # of truth values: several times faster than of numbers
             if not len(pixels):
                 continue

@@ -62,13 +62,14 @@ def peel_layers(
         if max_layers is not None:
             truncated = fronts + backs > max_layers
             fronts, backs = np.minimum(fronts, max_layers), np.minimum(backs, max_layers)
+        most = int((fronts + backs).max())
         crossings = int(fronts.sum(dtype=np.int64) + backs.sum(dtype=np.int64))
         needed = crossings * (_BYTES_PER_CROSSING + more_bytes_per_crossing)
         if needed > memory_limit:
             raise DeviceMemoryError(
-                f"{crossings:,} crossings ({int((fronts + backs).max())} layers) take {needed / 2**20:.0f} MiB, more "
-                f"than the limit of {memory_limit / 2**20:.0f} MiB; reduce the image size, pass max_layers=, "
-                "or raise memory_limit="
+                f"{crossings:,} crossings ({most} layers) take {needed / 2**20:.0f} MiB, more than the limit "
+                f"of {memory_limit / 2**20:.0f} MiB; reduce the image size, pass max_layers=, or raise "
+                "memory_limit="
             )
         layers = FacingLayers(fronts, backs)
         last: tuple[_LayerTarget, FacingLayer] | None = None

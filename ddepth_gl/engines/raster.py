@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..attributes import ATTRIBUTES
 from ..camera import Camera
 from ..context import GLContext
-from ..errors import DeviceMemoryError
 from ..mesh import Mesh
 from ..scene import Scene
 from ..shader_library import compile_program
+from .attributes import AttributeShader, drawn_names
 from .face_vertices import FaceVertices
 from .peeling import peel_layers
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
+from .targets import SheetTargets
 
 __all__ = ["PendingSheets", "RasterEngine"]
 
@@ -39,58 +41,16 @@ _FACES_AT_A_TIME = 1 << 16
 _ENTRY = ("back", "<", 1.0)
 _EXIT = ("front", ">=", 0.0)
 
-
-class _Targets:
-    """The textures and framebuffers of one image in flight."""
-
-    def __init__(self, context: GLContext, size: tuple[int, int], faces: bool) -> None:
-        self.size, self.faces = size, faces
-        self._context = context
-        self.objects: list[Any] = []
-        gl = context.gl
-        try:
-            self.depth = self._keep(context.depth_texture(size))
-            self.framebuffers = [self._framebuffer(gl) for _ in range(2)]
-            self.pixel_buffer = None
-            if not context.is_software:
-                self.pixel_buffer = self._keep(gl.buffer(reserve=self.bytes_per_plane * self.planes))
-            context.check_error("making the images", "the image size")
-        except BaseException as error:
-            self.release()
-            if isinstance(error, DeviceMemoryError) or not isinstance(error, Exception):
-                raise
-            raise context.no_room("images", size, error) from error
-
-    def _keep(self, made: Any) -> Any:
-        self.objects.append(made)
-        return made
-
-    def _framebuffer(self, gl: Any) -> Any:
-        attachments = [self._keep(gl.texture(self.size, 1, dtype="f4"))]
-        if self.faces:
-            attachments.append(self._keep(gl.texture(self.size, 1, dtype="i4")))
-        return self._keep(gl.framebuffer(attachments, self.depth))
-
-    @property
-    def planes(self) -> int:
-        return 4 if self.faces else 2
-
-    @property
-    def bytes_per_plane(self) -> int:
-        return 4 * self.size[0] * self.size[1]
-
-    def release(self) -> None:
-        self._context.unbind_framebuffer()
-        for made in reversed(self.objects):
-            made.release()
-        self.objects.clear()
+# Samples of a picture drawn at a time: bounds the memory needed for it.
+_SAMPLES_AT_A_TIME = 1 << 22
 
 
 @dataclass
 class PendingSheets:
     """An image that was drawn and not yet read; give it to `RasterEngine.collect`."""
 
-    targets: _Targets
+    targets: SheetTargets
+    names: tuple[str, ...]
 
 
 class RasterEngine:
@@ -100,8 +60,9 @@ class RasterEngine:
 
     def __init__(self, context: GLContext) -> None:
         self._context = context
+        self._attributes = AttributeShader(context)
         self._programs: dict[tuple[Any, ...], Any] = {}
-        self._idle: list[_Targets] = []
+        self._idle: list[SheetTargets] = []
 
     def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> PendingSheets:
         """Draws both sheets without waiting for the device.
@@ -109,26 +70,53 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: the images do not fit.
         """
+        drawn = drawn_names(scene, request.attributes)
+        targets = self._take_targets((camera.width, camera.height), request.faces, drawn)
+        self._draw_sheets(scene, camera, request, targets, drawn)
+        targets.start_reading()
+        return PendingSheets(targets, request.attributes)
+
+    def _draw_sheets(
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        targets: SheetTargets,
+        drawn: tuple[str, ...] = (),
+    ) -> None:
         program = self._program("sheet", scene, camera, request)
         vertex_array = self._vertex_array(scene, program)
-        targets = self._take_targets((camera.width, camera.height), request.faces)
         gl = self._context.gl
-        gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if request.oriented else gl.NOTHING))
-        gl.front_face = "cw"  # counter-clockwise, in an image that is turned over; see Camera.projection
-        for framebuffer, (culled, comparison, cleared) in zip(
-            targets.framebuffers, (_ENTRY, _EXIT), strict=True
-        ):
+        for sheet, (culled, comparison, cleared) in enumerate((_ENTRY, _EXIT)):
+            gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if request.oriented else gl.NOTHING))
+            gl.front_face = "cw"  # counter-clockwise, in an image that is turned over; see Camera.projection
             gl.cull_face, gl.depth_func = culled, comparison
-            framebuffer.use()
-            framebuffer.viewport = (0, 0, *targets.size)
-            framebuffer.scissor = None
+            framebuffer = targets.sheets[sheet]
             framebuffer.color_mask = (True,) * 4 if not request.faces else ((True,) * 4,) * 2
             framebuffer.depth_mask = True
+            framebuffer.use()  # only now do masks take effect
+            framebuffer.viewport = (0, 0, *targets.size)
+            framebuffer.scissor = None
             framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=cleared)
             vertex_array.render()
-        if targets.pixel_buffer is not None:
-            self._read(targets, targets.pixel_buffer)
-        return PendingSheets(targets)
+            if drawn:
+                self._use_where_drawn(targets.attributes[sheet], targets.size, len(drawn), cleared)
+                face = targets.faces[sheet]
+                self._attributes.draw_sheet(scene, camera, drawn, face, 2.0 * cleared - 1.0)
+
+    def _use_where_drawn(
+        self, framebuffer: Any, size: tuple[int, int], attachments: int, cleared: float
+    ) -> None:
+        """With the depth that was `cleared`, what is drawn next touches just pixels of the last sheet."""
+        gl = self._context.gl
+        gl.enable_only(gl.DEPTH_TEST)
+        gl.depth_func = ">" if cleared else "<"
+        framebuffer.color_mask = ((True,) * 4,) * attachments if attachments > 1 else (True,) * 4
+        framebuffer.depth_mask = False
+        framebuffer.use()
+        framebuffer.viewport = (0, 0, *size)
+        framebuffer.scissor = None
+        framebuffer.clear(*(float("nan"),) * 4)
 
     def collect(self, pending: PendingSheets) -> SheetBuffers:
         """Waits for an image and gives its buffers, which belong to the caller.
@@ -136,21 +124,78 @@ class RasterEngine:
         Raises:
             DeviceMemoryError, ContextError: what the driver reports of this image's calls.
         """
-        targets = pending.targets
-        width, height = targets.size
-        kinds = ("float32", "int32") if targets.faces else ("float32",)
-        planes: list[npt.NDArray[Any]] = [np.empty((height, width), kind) for _ in range(2) for kind in kinds]
-        if targets.pixel_buffer is None:
-            self._read(targets, planes)
-        else:
-            for index, plane in enumerate(planes):
-                targets.pixel_buffer.read_into(plane, plane.nbytes, index * plane.nbytes)
-        self._idle.append(targets)
+        buffers = pending.targets.read()
+        self._idle.append(pending.targets)
         self._context.check_error("rendering", "the image size or the number of faces")
-        if targets.faces:
-            entry, entry_face, exit_, exit_face = planes
-            return SheetBuffers(entry, exit_, entry_face, exit_face)
-        return SheetBuffers(*planes)
+        for name in pending.names:
+            if name not in buffers.attributes:
+                empty = ATTRIBUTES[name].empty(*buffers.entry.shape)
+                buffers.attributes[name] = (empty, empty.copy())
+        return replace(buffers, attributes={name: buffers.attributes[name] for name in pending.names})
+
+    def shade(self, scene: Scene, camera: Camera, request: SheetRequest, samples: int) -> npt.NDArray[Any]:
+        """(H, W, 4) uint8: the picture, sRGB, alpha where there are both entry and exit.
+
+        Args:
+            scene, camera, request: what to draw; attributes have no effect.
+            samples: along each side of a pixel.
+
+        Raises:
+            DeviceMemoryError: the images do not fit.
+        """
+        request = replace(request, attributes=("face",))
+        picture = np.empty((camera.height, camera.width, 4), np.uint8)
+        rows = max(1, min(_SAMPLES_AT_A_TIME // (samples**2 * camera.width), camera.height))
+        for top in range(0, camera.height, rows):
+            band = camera.rows(top, min(top + rows, camera.height), samples)
+            targets = self._take_targets((band.width, band.height), True, ())
+            self._draw_sheets(scene, band, request, targets)
+            picture[top : top + rows] = self._resolved(scene, band, targets, samples)
+            self._idle.append(targets)
+        self._context.check_error("shading", "the image size")
+        return picture
+
+    def _resolved(
+        self, scene: Scene, camera: Camera, targets: SheetTargets, samples: int
+    ) -> npt.NDArray[np.uint8]:
+        gl, made = self._context.gl, []
+        size = (camera.width // samples, camera.height // samples)
+        try:
+            try:
+                made += [gl.texture(targets.size, 4, dtype="f2"), gl.texture(size, 4)]
+                linear, srgb = made
+                shading = gl.framebuffer([linear], targets.depth_buffer)
+                made.append(shading)
+                resolving = gl.framebuffer([srgb])
+                made.append(resolving)
+            except Exception as error:
+                raise self._context.no_room("a picture", targets.size, error) from error
+            # The depth buffer holds the exits; where there is an entry as well, its image tells.
+            cleared = _EXIT[2]
+            self._use_where_drawn(shading, targets.size, 1, cleared)
+            entry_face, entry_depth = targets.faces[0], targets.depths[0]
+            clip_z = 2.0 * cleared - 1.0
+            self._attributes.draw_sheet(scene, camera, ("shaded_color",), entry_face, clip_z, entry_depth)
+            key = ("resolve", samples)
+            if key not in self._programs:
+                self._programs[key] = compile_program(
+                    gl, {"SAMPLES": samples}, vertex_shader="fullscreen.vert", fragment_shader="resolve.frag"
+                )
+            program = self._programs[key]
+            vertex_array = gl.vertex_array(program, [])
+            made.append(vertex_array)
+            gl.enable_only(gl.NOTHING)
+            resolving.use()
+            linear.use(0)
+            program["samples"] = 0
+            vertex_array.render(vertices=3)
+            picture = np.empty((size[1], size[0], 4), np.uint8)
+            resolving.read_into(picture, components=4)
+            return picture
+        finally:
+            self._context.unbind_framebuffer()
+            for each in reversed(made):
+                each.release()
 
     def peel(
         self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
@@ -160,9 +205,8 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, or the images not at all.
         """
-        without_face = replace(request, faces=False)
-        count = self._program("layer", scene, camera, without_face, COUNT=1)
-        layer = self._program("layer", scene, camera, replace(request, faces=True), COUNT=0)
+        count = self._program("layer", scene, camera, replace(request, attributes=()), COUNT=1)
+        layer = self._program("layer", scene, camera, replace(request, attributes=("face",)), COUNT=0)
         layer["last_layer"] = 0
         draw_count, draw = (self._vertex_array(scene, program).render for program in (count, layer))
 
@@ -170,8 +214,18 @@ class RasterEngine:
             layer["is_first_layer"] = is_first
             draw()
 
+        names = tuple(name for name in request.attributes if name != "face")
         size = (camera.width, camera.height)
-        return peel_layers(self._context, size, draw_count, draw_layer, max_layers, memory_limit)
+        bytes_of_attributes = sum(ATTRIBUTES[name].empty(1).nbytes for name in names)
+        layers = peel_layers(
+            self._context, size, draw_count, draw_layer, max_layers, memory_limit, bytes_of_attributes
+        )
+        if not names:
+            return layers
+        pixel = np.repeat(np.arange(size[0] * size[1]), np.diff(layers.offsets))
+        return replace(
+            layers, attributes=self._attributes.of_crossings(scene, camera, names, pixel, layers.face)
+        )
 
     def overlaps(self, scene: Scene, camera: Camera) -> bool:
         """Whether it pays to submit the next image before this one is collected.
@@ -194,33 +248,18 @@ class RasterEngine:
     def release(self) -> None:
         """Frees every GL object of the engine."""
         self.trim(keep=0)
+        self._attributes.release()
         for program in self._programs.values():
             program.release()
         self._programs.clear()
 
-    @staticmethod
-    def _read(targets: _Targets, into: Any) -> None:
-        """Reads the planes (entry, its face, exit, its face) into arrays, or one pixel buffer."""
-        index = 0
-        for framebuffer in targets.framebuffers:
-            for attachment, kind in enumerate(("f4", "i4")[: targets.planes // 2]):
-                is_buffer = not isinstance(into, list)
-                framebuffer.read_into(
-                    into if is_buffer else into[index],
-                    components=1,
-                    attachment=attachment,
-                    dtype=kind,
-                    write_offset=index * targets.bytes_per_plane if is_buffer else 0,
-                )
-                index += 1
-
-    def _take_targets(self, size: tuple[int, int], faces: bool) -> _Targets:
+    def _take_targets(self, size: tuple[int, int], faces: bool, drawn: tuple[str, ...]) -> SheetTargets:
         for targets in self._idle:
-            if (targets.size, targets.faces) == (size, faces):
+            if targets.key == (size, faces, drawn):
                 self._idle.remove(targets)
                 return targets
         self.trim(keep=1)
-        return _Targets(self._context, size, faces)
+        return SheetTargets(self._context, size, faces, drawn)
 
     def prepare(self, scene: Scene) -> None:
         """Uploads what the engine needs of a scene's mesh.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +17,18 @@ class SheetRequest:
 
     Attributes:
         oriented: entry from front faces and exit from back faces; else both from faces of either side.
-        faces: whether the face indices of both sheets are wanted.
+        attributes: names of what is wanted besides depth.
         crop: keep crossings with crop[0] <= depth <= crop[1], mesh units; None keeps all.
     """
 
     oriented: bool = True
-    faces: bool = False
+    attributes: tuple[str, ...] = ()
     crop: tuple[float, float] | None = None
+
+    @property
+    def faces(self) -> bool:
+        """Whether the face of each crossing is needed; every attribute follows from it."""
+        return bool(self.attributes)
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,12 @@ class SheetBuffers:
 
     Attributes:
         entry, exit: (H, W) float32 depth, mesh units, NaN where there is none.
-        entry_face, exit_face: (H, W) int32, undefined where the depth is NaN; None unless asked for.
+        attributes: name to (entry, exit), each (H, W) or (H, W, channels).
     """
 
     entry: npt.NDArray[np.float32]
     exit: npt.NDArray[np.float32]
-    entry_face: npt.NDArray[np.int32] | None = None
-    exit_face: npt.NDArray[np.int32] | None = None
+    attributes: dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class LayerBuffers:
         face: (M,) int64.
         front_facing: (M,) bool.
         truncated: (H, W) bool, pixels that have more crossings than were asked for.
+        attributes: name to (M,) or (M, channels), other than face.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -57,3 +63,4 @@ class LayerBuffers:
     face: npt.NDArray[np.int64]
     front_facing: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
+    attributes: dict[str, npt.NDArray[Any]] = field(default_factory=dict)

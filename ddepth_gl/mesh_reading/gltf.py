@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import MeshError
+from ..srgb import srgb_from_linear
 from .folder import MeshFolder, open_picture
 from .parts import MeshPart
 
@@ -260,7 +261,7 @@ class _Reader:
         for what, values in ((uv_name, uv), ("COLOR_0", linear if len(linear) > 1 else None)):
             if values is not None and len(values) != len(vertices):
                 raise MeshError(f"it has {len(values)} {what} for {len(vertices)} vertices; export it again")
-        colors = _srgb(linear)
+        colors = srgb_from_linear(linear)
         return MeshPart(
             vertices,
             _triangles(corners, mode),
@@ -347,11 +348,3 @@ def _triangles(corners: npt.NDArray[Any], mode: int) -> npt.NDArray[np.int64]:
     faces[1::2] = faces[1::2][:, [0, 2, 1]]  # every second triangle of a strip is wound the other way
     proper = (faces != np.roll(faces, 1, axis=1)).all(axis=1)  # repeated corners only join strips
     return np.asarray(faces[proper])
-
-
-def _srgb(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """(N, 4) linear colours and alpha as sRGB uint8; values outside 0..1 are clipped, NaN becomes 0."""
-    value = np.clip(np.nan_to_num(linear), 0.0, 1.0)
-    rgb = value[:, :3]
-    value[:, :3] = np.where(rgb <= 0.0031308, rgb * 12.92, 1.055 * rgb ** (1 / 2.4) - 0.055)
-    return np.rint(value * 255.0).astype(np.uint8)

@@ -1,0 +1,284 @@
+"""Attributes of crossings, for either engine: each pixel's ray met with the face's plane, once a crossing.
+
+A crossing is a pixel and a face; who found it does not matter. The mesh lies in tables, textures that the
+shader reads by index, since what a crossing needs is known only once it is known which face it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..attributes import ATTRIBUTES, Attribute
+from ..camera import Camera
+from ..context import GLContext
+from ..errors import DeviceMemoryError
+from ..scene import Scene
+from ..shader_library import compile_program
+from ..smooth_normals import smooth_normals
+from ..srgb import linear_from_srgb
+
+__all__ = ["AttributeShader", "compacted", "components_of", "drawn_names"]
+
+# Of the tables' textures, and of the textures that lists of crossings go through.
+_TABLE_WIDTH = 8192
+_LIST_WIDTH = 1024
+_CROSSINGS_AT_A_TIME = 1 << 18
+
+_LINEAR_OF_SRGB = linear_from_srgb(np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1))[:, 0].copy()
+
+
+def components_of(name: str) -> tuple[int, str]:
+    """Components and moderngl's dtype of the image that an attribute is drawn to.
+
+    Three components are drawn as four: OpenGL does not promise that images of three can be drawn to.
+    """
+    attribute = ATTRIBUTES[name]
+    return {0: 1, 2: 2, 3: 4, 4: 4}[attribute.channels], "i4" if attribute.dtype is np.int32 else "f4"
+
+
+def compacted(attribute: Attribute, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(..., channels) of what was drawn, (..., components): without the fourth component of three."""
+    if attribute.channels == 0:
+        return image.reshape(image.shape[:-1])
+    return image if image.shape[-1] == attribute.channels else image[..., : attribute.channels].copy()
+
+
+def drawn_names(scene: Scene, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of `names` that a shader has to work out: faces are there already, and a mesh may have no uv."""
+    return tuple(name for name in names if name != "face" and (name != "uv" or scene.mesh.uv is not None))
+
+
+class AttributeShader:
+    """The programs of attributes.frag and the tables they read."""
+
+    def __init__(self, context: GLContext) -> None:
+        self._context = context
+        self._programs: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+
+    def draw_sheet(
+        self,
+        scene: Scene,
+        camera: Camera,
+        names: tuple[str, ...],
+        face: Any,
+        clip_z: float,
+        depth: Any = None,
+    ) -> None:
+        """Draws the attributes of one sheet into the framebuffer in use, one attachment for each name.
+
+        Args:
+            scene, camera: as for the sheet.
+            names: from `drawn_names`.
+            face: the texture with the face of each pixel.
+            clip_z: where the depth test passes just where a face was drawn.
+            depth: the sheet's depth; the first name's alpha is then 1 where it is a number, a picture's mask.
+        """
+        program, vertex_array = self._ready(scene, camera, names, LIST=0, PICTURE=int(depth is not None))
+        program["clip_z"] = clip_z
+        _bind(program, "sheet_face", face, 0)
+        if depth is not None:
+            _bind(program, "sheet_depth", depth, 1)
+        vertex_array.render(vertices=3)
+
+    def of_crossings(
+        self,
+        scene: Scene,
+        camera: Camera,
+        names: tuple[str, ...],
+        pixel: npt.NDArray[np.int64],
+        face: npt.NDArray[np.int64],
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Attributes of a list of crossings.
+
+        Args:
+            scene, camera: whose crossings they are.
+            names: which attributes, other than "face".
+            pixel: (M,) row * width + column.
+            face: (M,)
+
+        Returns:
+            (M,) or (M, channels) for each name.
+
+        Raises:
+            DeviceMemoryError: the tables or the images do not fit.
+        """
+        result = {name: ATTRIBUTES[name].empty(len(face)) for name in names}
+        drawn = drawn_names(scene, names)
+        if not (len(face) and drawn):
+            return result
+        program, vertex_array = self._ready(scene, camera, drawn, LIST=1, PICTURE=0)
+        program["clip_z"] = 0.0
+        at_a_time = min(_CROSSINGS_AT_A_TIME, -(-len(face) // _LIST_WIDTH) * _LIST_WIDTH)
+        size = (_LIST_WIDTH, at_a_time // _LIST_WIDTH)
+        gl, made = self._context.gl, []
+        try:
+            try:
+                crossings = gl.texture(size, 3, dtype="i4")
+                made.append(crossings)
+                for name in drawn:
+                    components, dtype = components_of(name)
+                    made.append(gl.texture(size, components, dtype=dtype))
+                framebuffer = gl.framebuffer(made[1:])
+                made.append(framebuffer)
+            except Exception as error:
+                raise self._context.no_room("attributes", size, error) from error
+            rows = np.zeros((at_a_time, 3), np.int32)
+            for start in range(0, len(face), at_a_time):
+                part = slice(start, min(start + at_a_time, len(face)))
+                count = part.stop - part.start
+                row = pixel[part] // camera.width
+                rows[:count, 0] = pixel[part] - row * camera.width
+                rows[:count, 1] = row
+                rows[:count, 2] = face[part]
+                crossings.write(rows)
+                gl.enable_only(gl.NOTHING)
+                framebuffer.color_mask = ((True,) * 4,) * len(drawn) if len(drawn) > 1 else (True,) * 4
+                framebuffer.use()
+                framebuffer.viewport = (0, 0, *size)
+                framebuffer.scissor = (0, 0, _LIST_WIDTH, -(-count // _LIST_WIDTH))
+                _bind(program, "crossings", crossings, 0)
+                vertex_array.render(vertices=3)
+                for attachment, name in enumerate(drawn):
+                    components, dtype = components_of(name)
+                    image = np.empty((-(-count // _LIST_WIDTH) * _LIST_WIDTH, components), dtype)
+                    framebuffer.read_into(
+                        image,
+                        viewport=(0, 0, _LIST_WIDTH, len(image) // _LIST_WIDTH),
+                        components=components,
+                        attachment=attachment,
+                        dtype=dtype,
+                    )
+                    result[name][part] = compacted(ATTRIBUTES[name], image)[:count]
+            self._context.check_error("finding attributes", "the number of attributes")
+        finally:
+            self._context.unbind_framebuffer()
+            for each in reversed(made):
+                each.release()
+        return result
+
+    def release(self) -> None:
+        """Frees the programs; tables belong to their scenes."""
+        for program, vertex_array in self._programs.values():
+            vertex_array.release()
+            program.release()
+        self._programs.clear()
+
+    def _ready(self, scene: Scene, camera: Camera, names: tuple[str, ...], **more: int) -> tuple[Any, Any]:
+        """The program for these attributes, its uniforms and tables set, and its vertex array."""
+        mesh = scene.mesh
+        defines = {
+            **{name.upper(): -1 for name in ATTRIBUTES},
+            **{name.upper(): location for location, name in enumerate(names)},
+            "PERSPECTIVE": int(not camera.is_orthographic),
+            "HAS_COLORS": int(mesh.colors is not None),
+            "HAS_TEXTURES": int(bool(mesh.textures)),
+            "TABLE_WIDTH": _TABLE_WIDTH,
+            **more,
+        }
+        key = tuple(defines.items())
+        if key not in self._programs:
+            gl = self._context.gl
+            program = compile_program(
+                gl, defines, vertex_shader="fullscreen.vert", fragment_shader="attributes.frag"
+            )
+            self._programs[key] = program, gl.vertex_array(program, [])
+        program, vertex_array = self._programs[key]
+        for name, value in _uniforms(scene, camera).items():
+            if name in program:
+                program[name].write(value)
+        for unit, (name, make) in enumerate(_TABLES.items(), start=2):
+            if name in program:
+                _bind(
+                    program, name, scene.once(("table", name), partial(self._table, scene, name, make)), unit
+                )
+        return program, vertex_array
+
+    def _table(self, scene: Scene, name: str, make: Callable[[Scene], npt.NDArray[Any]]) -> Any:
+        """A texture of the (n, components) numbers that `make` gives, _TABLE_WIDTH entries a row."""
+        rows = make(scene)
+        count, components = rows.shape
+        full, rest = divmod(count, _TABLE_WIDTH)
+        size = (_TABLE_WIDTH, full + (rest > 0))
+        if size[1] > self._context.max_image_size:
+            raise DeviceMemoryError(
+                f"{scene.mesh!r}: {count} {name.replace('_', ' ')} are more than the "
+                f"{_TABLE_WIDTH * self._context.max_image_size} that {self._context.renderer} holds in a "
+                "table; split the mesh, or ask for fewer attributes"
+            )
+        dtype = {"f": "f4", "i": "i4", "u": f"u{rows.itemsize}"}[rows.dtype.kind]
+        try:
+            table = scene.own(self._context.gl.texture(size, components, dtype=dtype))
+            if full:
+                table.write(rows[: full * _TABLE_WIDTH], viewport=(0, 0, _TABLE_WIDTH, full))
+            if rest:
+                table.write(rows[full * _TABLE_WIDTH :], viewport=(0, full, rest, 1))
+        except Exception as error:
+            raise self._context.no_room(f"a table of {name}", size, error) from error
+        self._context.check_error(f"uploading {name} of {scene.mesh!r}", "the mesh")
+        return table
+
+
+def _bind(program: Any, name: str, texture: Any, unit: int) -> None:
+    texture.use(unit)
+    program[name] = unit
+
+
+def _vertex_table(scene: Scene) -> npt.NDArray[np.uint32]:
+    """(2 V, 3): lower and upper words of the vertices, doubles in the local frame."""
+    words = scene.to_local(scene.mesh.vertices).view(np.uint32).reshape(-1, 3, 2)
+    return np.ascontiguousarray(words.transpose(0, 2, 1)).reshape(-1, 3)
+
+
+def _picture_table(scene: Scene) -> npt.NDArray[np.int32]:
+    """(P, 3): first texel, width and height of every picture."""
+    sizes = np.array([picture.shape[1::-1] for picture in scene.mesh.textures])
+    starts = np.cumsum(sizes.prod(axis=1)) - sizes.prod(axis=1)
+    return np.column_stack((starts, sizes)).astype(np.int32)
+
+
+def _texel_table(scene: Scene) -> npt.NDArray[np.uint8]:
+    return np.concatenate([picture.reshape(-1, 4) for picture in scene.mesh.textures])
+
+
+# What each table of attributes.frag holds, made and uploaded when a program first needs it.
+_TABLES: dict[str, Callable[[Scene], npt.NDArray[Any]]] = {
+    "faces": lambda scene: scene.mesh.faces,
+    "vertices": _vertex_table,
+    "face_ids": lambda scene: np.column_stack((scene.mesh.texture_id, scene.mesh.object_id)),
+    "uvs": lambda scene: scene.mesh.uv if scene.mesh.uv is not None else np.zeros((1, 2), np.float32),
+    "corner_normals": lambda scene: smooth_normals(scene.mesh).reshape(-1, 3),
+    "colors": lambda scene: (
+        scene.mesh.colors if scene.mesh.colors is not None else np.zeros((1, 4), np.uint8)
+    ),
+    "texels": _texel_table,
+    "picture_table": _picture_table,
+}
+
+
+def _uniforms(scene: Scene, camera: Camera) -> dict[str, npt.NDArray[Any]]:
+    """The camera in the scene's local frame."""
+    rotation = camera.camera_from_world[:3, :3]
+    image_from_local = camera.image_from_camera[:2, :3] @ rotation
+    if camera.is_orthographic:
+        image_from_local = (
+            image_from_local * scene.step
+        )  # K is per mesh unit; in perspective the unit cancels
+    double = {
+        "camera_centre": scene.to_local(camera.centre),
+        "image_right": image_from_local[0],
+        "image_down": image_from_local[1],
+        "view_direction": rotation[2],
+        "image_origin": camera.image_from_camera[:2, 3],
+        "world_centre": camera.centre,
+        "mesh_units": scene.step,
+    }
+    return {
+        **{name: np.ascontiguousarray(value, dtype=np.float64) for name, value in double.items()},
+        "image_up": np.ascontiguousarray(-rotation[1], dtype=np.float32),
+        "linear_of_srgb": _LINEAR_OF_SRGB,
+    }

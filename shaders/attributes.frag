@@ -1,0 +1,142 @@
+#version 410 core
+// Attributes of crossings (pixel, face), each an output of its own. With LIST the crossings come from a list, one a
+// fragment; else they are the faces of a sheet, one a pixel, and the depth test has left out the pixels without.
+#include "ray_face.glsl"
+#include "surface_color.glsl"
+
+#if LIST
+uniform isampler2D crossings;      // column, row, face
+#else
+uniform isampler2D sheet_face;
+#if PICTURE
+uniform sampler2D sheet_depth;     // NaN where there is no face
+#endif
+#endif
+uniform isampler2D face_ids;       // picture (-1 for none), object
+uniform sampler2D uvs;             // of vertices
+uniform sampler2D corner_normals;  // three a face
+uniform dvec3 world_centre;        // of the camera
+uniform double mesh_units;         // per local unit
+uniform vec3 image_up;             // unit, world frame
+
+#if NORMAL >= 0
+layout(location = NORMAL) out vec3 normal_out;
+#endif
+#if SMOOTH_NORMAL >= 0
+layout(location = SMOOTH_NORMAL) out vec3 smooth_normal_out;
+#endif
+#if BARYCENTRIC >= 0
+layout(location = BARYCENTRIC) out vec3 barycentric_out;
+#endif
+#if UV >= 0
+layout(location = UV) out vec2 uv_out;
+#endif
+#if COLOR >= 0
+layout(location = COLOR) out vec4 color_out;
+#endif
+#if SHADED_COLOR >= 0
+layout(location = SHADED_COLOR) out vec4 shaded_color_out;
+#endif
+#if OBJECT_ID >= 0
+layout(location = OBJECT_ID) out int object_id_out;
+#endif
+#if POSITION >= 0
+layout(location = POSITION) out vec3 position_out;
+#endif
+
+vec3 face_normal(RayFace meets) {
+    dvec3 normal = cross(meets.b - meets.a, meets.c - meets.a);
+    double size = dot(normal, normal);
+    return size > 0.0lf ? vec3(normal / sqrt(size)) : vec3(0.0);
+}
+
+vec3 smooth_normal(RayFace meets, int face, vec3 flat_normal) {
+    vec3 weights = vec3(meets.barycentric);
+    vec3 sum = weights.x * texelFetch(corner_normals, table_place(3 * face), 0).xyz +
+               weights.y * texelFetch(corner_normals, table_place(3 * face + 1), 0).xyz +
+               weights.z * texelFetch(corner_normals, table_place(3 * face + 2), 0).xyz;
+    float size = length(sum);
+    return size > 0.0 ? sum / size : flat_normal;
+}
+
+// A head light, and a sky above a ground half as bright. Of either side, and never brighter than the colour itself.
+vec3 lit(vec3 color, vec3 normal, vec3 flat_normal, vec3 towards_camera) {
+    vec3 seen = dot(flat_normal, towards_camera) < 0.0 ? -normal : normal;
+    float head = max(dot(seen, towards_camera), 0.0);
+    float sky = 0.75 + 0.25 * dot(seen, image_up);
+    return color * (0.7 * head + 0.3 * sky);
+}
+
+void main() {
+#if LIST
+    ivec3 crossing = texelFetch(crossings, ivec2(gl_FragCoord.xy), 0).xyz;
+    vec2 pixel = vec2(crossing.xy) + 0.5;
+    int face = crossing.z;
+#else
+    vec2 pixel = gl_FragCoord.xy;
+#if PICTURE
+    // Here the depth test tells of the exit; a pixel of the picture has an entry as well.
+    if (isnan(texelFetch(sheet_depth, ivec2(pixel), 0).x)) discard;
+#endif
+    int face = texelFetch(sheet_face, ivec2(pixel), 0).x;
+#endif
+    RayFace meets = ray_face(pixel, face);
+
+#if NORMAL >= 0 || SMOOTH_NORMAL >= 0 || SHADED_COLOR >= 0
+    vec3 normal = face_normal(meets);
+#endif
+#if SMOOTH_NORMAL >= 0 || SHADED_COLOR >= 0
+    vec3 smoothed = smooth_normal(meets, face, normal);
+#endif
+#if UV >= 0 || (HAS_TEXTURES && (COLOR >= 0 || SHADED_COLOR >= 0))
+    dvec2 uv = meets.barycentric.x * dvec2(texelFetch(uvs, table_place(meets.corners.x), 0).xy) +
+               meets.barycentric.y * dvec2(texelFetch(uvs, table_place(meets.corners.y), 0).xy) +
+               meets.barycentric.z * dvec2(texelFetch(uvs, table_place(meets.corners.z), 0).xy);
+#else
+    const dvec2 uv = dvec2(0.0lf);
+#endif
+#if POSITION >= 0 || SHADED_COLOR >= 0
+    dvec3 offset = meets.barycentric.x * meets.a + meets.barycentric.y * meets.b + meets.barycentric.z * meets.c;
+#endif
+#if COLOR >= 0 || SHADED_COLOR >= 0
+#if HAS_TEXTURES
+    int picture = texelFetch(face_ids, table_place(face), 0).x;
+#else
+    const int picture = -1;
+#endif
+    vec4 color = surface_color(meets, uv, picture);
+#endif
+
+#if NORMAL >= 0
+    normal_out = normal;
+#endif
+#if SMOOTH_NORMAL >= 0
+    smooth_normal_out = smoothed;
+#endif
+#if BARYCENTRIC >= 0
+    barycentric_out = vec3(meets.barycentric);
+#endif
+#if UV >= 0
+    uv_out = vec2(uv);
+#endif
+#if COLOR >= 0
+    color_out = color;
+#endif
+#if SHADED_COLOR >= 0
+#if PERSPECTIVE
+    vec3 towards_camera = vec3(-normalize(offset));
+#else
+    vec3 towards_camera = vec3(-view_direction);
+#endif
+#if !(HAS_COLORS || HAS_TEXTURES)
+    color.rgb *= 0.6;  // of a white object on white paper not much would be seen
+#endif
+    shaded_color_out = vec4(lit(color.rgb, smoothed, normal, towards_camera), PICTURE == 1 ? 1.0 : color.a);
+#endif
+#if OBJECT_ID >= 0
+    object_id_out = texelFetch(face_ids, table_place(face), 0).y;
+#endif
+#if POSITION >= 0
+    position_out = vec3(world_centre + mesh_units * offset);
+#endif
+}

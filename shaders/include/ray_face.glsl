@@ -1,0 +1,61 @@
+// Where a pixel's ray meets the plane of a face: its corners, and the barycentric weights of the meeting point.
+// Exact, in double precision, from the mesh's own vertices; the rasterizer has no part in it.
+#include "tables.glsl"
+
+uniform isampler2D faces;     // three vertices each
+uniform usampler2D vertices;  // two texels each: lower, then upper words of doubles; local frame
+
+uniform dvec3 camera_centre;  // local frame
+// Rows that take an offset from the camera centre to homogeneous image coordinates (u w, v w, w).
+uniform dvec3 image_right;
+uniform dvec3 image_down;
+uniform dvec3 view_direction;
+uniform dvec2 image_origin;   // of the camera centre; orthographic cameras only, whose w is 1
+
+struct RayFace {
+    ivec3 corners;      // vertices of the mesh
+    dvec3 a, b, c;      // offsets from the camera centre, local frame
+    dvec3 barycentric;  // weights of a, b, c; none negative, their sum is 1
+};
+
+dvec3 offset_of(int vertex) {
+    uvec3 low = texelFetch(vertices, table_place(2 * vertex), 0).xyz;
+    uvec3 high = texelFetch(vertices, table_place(2 * vertex + 1), 0).xyz;
+    return dvec3(packDouble2x32(uvec2(low.x, high.x)), packDouble2x32(uvec2(low.y, high.y)),
+                 packDouble2x32(uvec2(low.z, high.z))) - camera_centre;
+}
+
+double cross2(dvec2 a, dvec2 b) {
+    precise double area = a.x * b.y - a.y * b.x;
+    return area;
+}
+
+RayFace ray_face(vec2 pixel, int face) {
+    RayFace meets;
+    meets.corners = texelFetch(faces, table_place(face), 0).xyz;
+    meets.a = offset_of(meets.corners.x);
+    meets.b = offset_of(meets.corners.y);
+    meets.c = offset_of(meets.corners.z);
+    // Homogeneous image coordinates with the pixel as their origin: the point of the plane that is seen there
+    // is the sum of the corners with weights for which these add up to (0, 0).
+    dvec2 centre = dvec2(pixel);
+#if PERSPECTIVE
+    dvec3 right = image_right - centre.x * view_direction;
+    dvec3 down = image_down - centre.y * view_direction;
+    dvec2 origin = dvec2(0.0lf);
+#else
+    dvec3 right = image_right;
+    dvec3 down = image_down;
+    dvec2 origin = image_origin - centre;
+#endif
+    dvec2 a = dvec2(dot(meets.a, right), dot(meets.a, down)) + origin;
+    dvec2 b = dvec2(dot(meets.b, right), dot(meets.b, down)) + origin;
+    dvec2 c = dvec2(dot(meets.c, right), dot(meets.c, down)) + origin;
+    dvec3 weights = dvec3(cross2(b, c), cross2(c, a), cross2(a, b));
+    if (weights.x + weights.y + weights.z < 0.0lf) weights = -weights;
+    // The rasterizer also covers pixels a fraction of a pixel outside: they get the rim of the face.
+    weights = max(weights, dvec3(0.0lf));
+    double sum = weights.x + weights.y + weights.z;
+    meets.barycentric = sum > 0.0lf ? weights / sum : dvec3(1.0lf / 3.0lf);
+    return meets;
+}

@@ -1,0 +1,21 @@
+#version 410 core
+// A picture from its samples, SAMPLES x SAMPLES a pixel: the mean of linear colours under alpha, as sRGB.
+layout(location = 0) out vec4 srgb;
+
+uniform sampler2D samples;  // linear, alpha 0 or 1
+
+vec3 srgb_from_linear(vec3 linear) {
+    return mix(1.055 * pow(linear, vec3(1.0 / 2.4)) - 0.055, 12.92 * linear, lessThanEqual(linear, vec3(0.0031308)));
+}
+
+void main() {
+    ivec2 first = ivec2(gl_FragCoord.xy) * SAMPLES;
+    vec4 sum = vec4(0.0);
+    for (int row = 0; row < SAMPLES; ++row)
+        for (int column = 0; column < SAMPLES; ++column) {
+            vec4 one = texelFetch(samples, first + ivec2(column, row), 0);
+            if (one.a > 0.0) sum += one;  // elsewhere the colour is no number
+        }
+    srgb = vec4(0.0);
+    if (sum.a > 0.0) srgb = vec4(srgb_from_linear(min(sum.rgb / sum.a, vec3(1.0))), sum.a / float(SAMPLES * SAMPLES));
+}
