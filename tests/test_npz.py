@@ -1,4 +1,4 @@
-"""npz files: read by numpy alone, and equal to the maps they were written from."""
+"""npz files: read by numpy alone, and equal to the maps or layers they were written from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from crossings import ATTRIBUTES, layers_of, random_layers, real_layers
 from shapes import box, torus
 
 import ddepth_gl as dd
@@ -133,3 +134,97 @@ def test_the_same_maps_give_the_same_bytes(maps, tmp_path):
 def test_unwritable(maps, tmp_path):
     with pytest.raises(dd.OutputError, match=r"missing/maps\.npz cannot be written"):
         write_npz(tmp_path / "missing" / "maps.npz", maps)
+
+
+# Attributes of maps
+
+
+@pytest.mark.parametrize("fill", [np.nan, -1.0])
+def test_every_attribute_of_maps(tmp_path, fill):
+    layers = random_layers(1)
+    layers.truncated[:] = False
+    maps = layers.entry_exit()
+    assert set(maps.attributes) == {"face", *ATTRIBUTES}
+    write_npz(tmp_path / "maps.npz", maps, fill=fill)
+    with np.load(tmp_path / "maps.npz", allow_pickle=False) as file:
+        for name in maps.attributes:
+            for sheet in ("entry", "exit"):
+                values, written = getattr(maps, f"{sheet}_{name}"), file[f"{sheet}_{name}"]
+                miss = np.isnan(getattr(maps, sheet))
+                assert 0 < miss.sum() < miss.size
+                np.testing.assert_array_equal(written[~miss], values[~miss], strict=True)
+                np.testing.assert_array_equal(written[miss], -1 if values.dtype.kind == "i" else fill)
+
+
+# Layers
+
+
+def arrays_of(path):
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+@pytest.mark.parametrize("orthographic", [False, True])
+@pytest.mark.parametrize("attributes", [ATTRIBUTES, ("uv",), ()])
+def test_every_array_of_layers(tmp_path, attributes, orthographic):
+    layers = random_layers(2, orthographic, attributes)
+    write_npz(tmp_path / "layers.npz", layers)
+    arrays = arrays_of(tmp_path / "layers.npz")
+    named = ("offsets", "depth", "distance", "face", "front_facing", "count", "truncated", *attributes)
+    camera = ("K", "camera_from_world")
+    about = {"width": 7, "height": 5, "layout": 1, "is_orthographic": orthographic}
+    assert set(arrays) == {*named, *camera, *about, "conventions", "version"}
+    for name in named:
+        np.testing.assert_array_equal(arrays[name], getattr(layers, name), strict=True)
+    for name in camera:
+        np.testing.assert_array_equal(arrays[name], getattr(layers.camera, name), strict=True)
+    assert {name: arrays[name].item() for name in about} == about
+    assert arrays["truncated"].any()
+    assert str(arrays["version"]).startswith("ddepth_gl 0.")
+    for word in ("OpenCV", "c + 0.5, r + 0.5", "offsets", "front_facing", "mesh units"):
+        assert word.lower() in str(arrays["conventions"]).lower()
+    if orthographic:
+        np.testing.assert_array_equal(arrays["distance"], arrays["depth"])
+
+
+def test_layers_have_nothing_to_fill(tmp_path):
+    for name, fill in (("one.npz", np.nan), ("two.npz", -1.0)):
+        write_npz(tmp_path / name, random_layers(3), fill=fill)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    with pytest.raises(dd.OutputError, match="fill must be"):
+        write_npz(tmp_path / "three.npz", random_layers(3), fill=1e39)
+
+
+@pytest.mark.parametrize("count", [np.zeros((4, 3), int), [[0]], [[1]], [[0, 40]]])
+def test_layers_empty_and_small(tmp_path, count):
+    layers = layers_of(count, np.random.default_rng(4))
+    write_npz(tmp_path / "layers.npz", layers)
+    arrays = arrays_of(tmp_path / "layers.npz")
+    np.testing.assert_array_equal(arrays["count"], count)
+    assert arrays["offsets"][-1] == np.sum(count)
+    assert arrays["color"].shape == (np.sum(count), 4)
+    np.testing.assert_array_equal(arrays["depth"], layers.depth, strict=True)
+
+
+def test_unwritable_layers(tmp_path):
+    with pytest.raises(dd.OutputError, match=r"missing/layers\.npz cannot be written"):
+        write_npz(tmp_path / "missing" / "layers.npz", random_layers(5))
+
+
+def test_a_real_peel_read_by_hand(renderer, tmp_path):
+    layers = real_layers(renderer)
+    write_npz(tmp_path / "layers.npz", layers)
+    arrays = arrays_of(tmp_path / "layers.npz")
+    height, width = int(arrays["height"]), int(arrays["width"])
+    stack = np.full((arrays["count"].max(), height, width), np.nan, np.float32)
+    for pixel in range(height * width):
+        crossings = arrays["depth"][arrays["offsets"][pixel] : arrays["offsets"][pixel + 1]]
+        stack[: len(crossings), pixel // width, pixel % width] = crossings
+    assert len(stack) >= 6
+    np.testing.assert_array_equal(stack, layers.dense("depth"), strict=True)
+    # A point made by hand from the file is the point of the API.
+    pixel = int(np.flatnonzero(arrays["count"])[11])
+    ray = np.linalg.solve(arrays["K"], [pixel % width + 0.5, pixel // width + 0.5, 1.0])
+    pose, depth = arrays["camera_from_world"], arrays["depth"][arrays["offsets"][pixel]]
+    point = pose[:3, :3].T @ (ray * depth - pose[:3, 3])
+    np.testing.assert_allclose(point, layers.points(dtype=float)[0][11], atol=1e-12)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
-from shapes import box, sphere, sphere_sagitta
+from crossings import ATTRIBUTES, crossings_of, layers_of, random_layers, real_layers
+from shapes import box, peel, sphere, sphere_sagitta
+from test_srgb import encoded
 
 import ddepth_gl as dd
 from ddepth_gl.render_job import RenderJob, write_mesh
-from ddepth_gl.writers.ply import sheet_normals, write_ply
+from ddepth_gl.writers.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
 
 NUMPY = {"float": "<f4", "double": "<f8", "uchar": "u1", "int": "<i4"}
 GEOREFERENCED = np.array([5e6, -3e6, 2e5])
@@ -170,3 +172,100 @@ def test_sheet_normals_turn_to_the_side_asked_for():
     toward = np.array([[0.1, 0.2, 0.9], [0.1, 0.2, -0.9], [0, -1.0, 0]])
     expected = [[0, 0, 1], [0, 0, -1], [0, -1, 0]]
     np.testing.assert_array_equal(sheet_normals(face_normals, faces, toward=toward), expected)
+
+
+# Layers
+
+
+@pytest.mark.parametrize("orthographic", [False, True])
+@pytest.mark.parametrize("attributes", [ATTRIBUTES, ("normal",), ("color",), ("uv",), ()])
+def test_the_clouds_of_layers(tmp_path, attributes, orthographic):
+    layers = random_layers(1, orthographic, attributes)
+    written = write_layer_clouds(tmp_path / "m", layers)
+    assert [path.name for path in written] == [f"m_layer{number:02d}.ply" for number in range(5)]
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written}
+    camera, clouds = layers.camera, [read(path)[0] for path in written]
+    names = ["x", "y", "z"]
+    names += ["nx", "ny", "nz"] * ("normal" in attributes)
+    names += ["red", "green", "blue", "alpha"] * ("color" in attributes)
+    seen = [0] * len(clouds)
+    for row, column, layer, crossing in crossings_of(layers):
+        point = clouds[layer][seen[layer]]
+        seen[layer] += 1
+        ray = np.array([(column + 0.5 - camera.K[0, 2]) / camera.K[0, 0],
+                        (row + 0.5 - camera.K[1, 2]) / camera.K[1, 1], 1.0])  # fmt: skip
+        depth = float(layers.depth[crossing])
+        in_camera = [ray[0], ray[1], depth] if orthographic else ray * depth
+        pose = camera.camera_from_world
+        # Coordinates below 8 are rounded by at most half of 2**-21.
+        np.testing.assert_allclose(
+            [point["x"], point["y"], point["z"]], pose[:3, :3].T @ (in_camera - pose[:3, 3]), atol=2.0**-21
+        )
+        if "normal" in attributes:
+            assert [point["nx"], point["ny"], point["nz"]] == layers.normal[crossing].tolist()
+        if "color" in attributes:
+            *rgb, alpha = (float(value) for value in layers.color[crossing])
+            found = [int(point[name]) for name in names[-4:]]
+            assert found == [*(round(255 * encoded(value)) for value in rgb), round(255 * alpha)]
+    assert seen == [len(cloud) for cloud in clouds] == [(layers.count > n).sum() for n in range(5)]
+    for cloud in clouds:
+        assert list(cloud.dtype.names) == names
+        assert cloud.dtype["x"] == np.float32
+
+
+@pytest.mark.parametrize("count", [np.zeros((4, 3), int), [[0]]])
+def test_no_crossing_gives_one_empty_cloud(tmp_path, count):
+    (path,) = write_layer_clouds(tmp_path / "m", layers_of(count, np.random.default_rng(2)))
+    assert path.name == "m_layer00.ply"
+    rows, faces = read(path)
+    assert (len(rows), faces) == (0, None)
+    assert rows.dtype.names == ("x", "y", "z", "nx", "ny", "nz", "red", "green", "blue", "alpha")
+
+
+def test_a_single_pixel_of_many_layers(tmp_path):
+    layers = layers_of([[102]], np.random.default_rng(3))
+    written = write_layer_clouds(tmp_path / "m", layers)
+    assert (written[0].name, written[-1].name, len(written)) == ("m_layer00.ply", "m_layer101.ply", 102)
+    assert all(len(read(path)[0]) == 1 for path in written)
+    assert len({read(path)[0].dtype for path in written}) == 1
+
+
+def test_layers_far_from_the_origin(renderer, tmp_path):
+    mesh = dd.Mesh(box().vertices + GEOREFERENCED, box().faces)
+    camera = dd.Camera.look_at(GEOREFERENCED + np.array([4.1, 2.9, 3.3]), GEOREFERENCED, width=31, height=31)
+    layers = peel(renderer, mesh, camera)
+    written = write_layer_clouds(tmp_path / "m", layers)
+    assert len(written) == 2
+    for path in written:
+        rows, _ = read(path)
+        assert rows.dtype["x"] == np.float64
+        points = columns(rows, "x", "y", "z") - GEOREFERENCED
+        np.testing.assert_allclose(np.abs(points).max(1), 1.0, atol=2e-5)
+
+
+def test_layers_that_cannot_be_written(tmp_path):
+    with pytest.raises(dd.OutputError, match=r"missing/m_layer00\.ply cannot be written"):
+        write_layer_clouds(tmp_path / "missing" / "m", random_layers(4))
+
+
+def test_trimesh_reads_the_layers_of_a_real_peel(renderer, tmp_path):
+    layers = real_layers(renderer)
+    written = write_layer_clouds(tmp_path / "m", layers)
+    assert len(written) == layers.count.max() >= 6
+    for path, points in zip(written, layers.points(), strict=True):
+        cloud = trimesh.load(path)
+        np.testing.assert_array_equal(np.asarray(cloud.vertices, np.float32).reshape(-1, 3), points)
+
+
+@pytest.mark.parametrize(
+    ("points", "kind"),
+    [
+        (np.zeros((0, 3)), np.float32),
+        (np.array([[0, 0, 0], [1.0, 0, 0]]), np.float32),
+        (np.array([[7.9, 0, 0], [8.9, 0, 0]]), np.float32),  # steps of 2**-20 = 0.95e-6 at 8.9
+        (np.array([[16.5, 0, 0], [17.5, 0, 0]]), np.float64),  # 1.9e-6
+        (np.array([[3.0, 0, 0]]), np.float64),  # no extent at all
+    ],
+)
+def test_when_float32_is_not_enough(points, kind):
+    assert coordinate_type(points) is kind

@@ -1,75 +1,115 @@
-"""NumPy archive of one double depth map: every array, the camera, the conventions; loads with numpy alone."""
+"""NumPy archive of one image: every array, the camera, the conventions; loads with numpy alone."""
 
 from __future__ import annotations
 
 import io
-import math
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ..depth_layers import DepthLayers
 from ..depth_maps import DepthMaps
-from ..errors import OutputError
-from ..version import __version__
+from .contents import FRAMES, VERSION, checked_fill, filled
 from .whole_file import whole_file
 
-__all__ = ["write_npz"]
+__all__ = ["write_archive", "write_npz"]
 
 LAYOUT = 1
 
-CONVENTIONS = (
-    "Camera frame: OpenCV, x right, y down, z forward. camera_from_world maps world points to it. "
-    "Row 0 is the top row; pixel (row r, column c) is sampled at image coordinates (c + 0.5, r + 0.5), "
-    "which K is in. entry and exit are depth: the camera-frame z of the first entry and last exit; "
-    "entry_distance, exit_distance and thickness are along the ray. Mesh units. "
-    "Misses hold `fill`; mask is where both exist."
+_MAPS = (
+    "entry and exit are depth, of the first entry and the last exit; entry_distance, exit_distance and "
+    "thickness are along the ray. Misses hold `fill`, those of whole numbers -1; mask is where both exist."
+)
+_LAYERS = (
+    "All crossings of each ray with the mesh, compressed by rows: those of pixel i = row * width + column "
+    "are [offsets[i], offsets[i + 1]), sorted by (depth, face). front_facing is where the ray comes from the "
+    "counter-clockwise side. truncated marks pixels that have more crossings than were asked for."
 )
 
 
-def write_npz(path: str | os.PathLike[str], maps: DepthMaps, *, fill: float = float("nan")) -> None:
-    """Writes one double depth map as a compressed ``.npz`` that ``numpy.load`` reads without pickle.
+def write_npz(
+    path: str | os.PathLike[str], result: DepthMaps | DepthLayers, *, fill: float = float("nan")
+) -> None:
+    """Writes one image as a compressed ``.npz`` that ``numpy.load`` reads without pickle.
 
-    Arrays: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W) float32;
-    ``mask`` (H, W) bool; ``entry_face``, ``exit_face`` (H, W) int64, -1 where none, if the maps have
-    them; ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``, ``height``, ``layout``
-    int64, ``is_orthographic`` bool, ``fill`` float32; ``conventions``, ``version`` text.
+    In both kinds: ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``, ``height``,
+    ``layout`` int64, ``is_orthographic`` bool; ``conventions``, ``version`` text.
+
+    Of DepthMaps: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W) float32;
+    ``mask`` (H, W) bool; ``entry_NAME``, ``exit_NAME`` for each attribute that the maps have, (H, W) or
+    (H, W, channels), such as ``entry_face``; the scalar ``fill`` float32.
+
+    Of DepthLayers, which an array ``offsets`` tells apart: ``offsets`` (H * W + 1,) int64; ``depth``,
+    ``distance`` (M,) float32; ``face`` (M,) int64; ``front_facing`` (M,) bool; ``NAME`` (M,) or
+    (M, channels) for each attribute that the layers have; ``count`` (H, W) int32; ``truncated`` (H, W) bool.
 
     Args:
         path: of the file; replaced as a whole.
-        maps: what to write.
-        fill: what the float arrays hold where there is no value.
+        result: what to write.
+        fill: what the float arrays of DepthMaps hold where there is no value. Layers hold crossings only,
+            so there is nothing to fill.
 
     Raises:
         OutputError: the file cannot be written, or float32 cannot hold `fill`.
     """
-    if math.isfinite(fill) and abs(fill) > float(np.finfo(np.float32).max):
-        raise OutputError(f"fill must be a number that float32 holds, NaN or infinity, not {fill!r}")
-    camera = maps.camera
-    floats = {
+    miss = checked_fill(fill)
+    arrays = _of_layers(result) if isinstance(result, DepthLayers) else _of_maps(result, miss)
+    camera = result.camera
+    write_archive(
+        path,
+        {
+            **arrays,
+            "K": camera.K,
+            "camera_from_world": camera.camera_from_world,
+            "width": camera.width,
+            "height": camera.height,
+            "is_orthographic": camera.is_orthographic,
+            "layout": LAYOUT,
+            "version": VERSION,
+        },
+    )
+
+
+def _of_maps(maps: DepthMaps, fill: np.float32) -> dict[str, Any]:
+    arrays = {
         "entry": maps.entry,
         "exit": maps.exit,
         "entry_distance": maps.entry_distance,
         "exit_distance": maps.exit_distance,
         "thickness": maps.thickness,
     }
-    if not np.isnan(fill):
-        floats = {name: np.where(np.isnan(array), np.float32(fill), array) for name, array in floats.items()}
-    arrays: dict[str, Any] = {
-        **floats,
+    for name, pair in maps.attributes.items():
+        arrays |= {f"entry_{name}": pair.entry, f"exit_{name}": pair.exit}
+    return {
+        **{name: filled(array, fill) for name, array in arrays.items()},
         "mask": maps.mask,
-        "K": camera.K,
-        "camera_from_world": camera.camera_from_world,
-        "width": camera.width,
-        "height": camera.height,
-        "is_orthographic": camera.is_orthographic,
-        "fill": np.float32(fill),
-        "layout": LAYOUT,
-        "conventions": CONVENTIONS,
-        "version": f"ddepth_gl {__version__}",
+        "fill": fill,
+        "conventions": FRAMES + _MAPS,
     }
-    if maps.has_faces:
-        arrays |= {"entry_face": maps.entry_face, "exit_face": maps.exit_face}
+
+
+def _of_layers(layers: DepthLayers) -> dict[str, Any]:
+    return {
+        **layers.attributes,
+        "offsets": layers.offsets,
+        "depth": layers.depth,
+        "distance": layers.distance,
+        "face": layers.face,
+        "front_facing": layers.front_facing,
+        "count": layers.count,
+        "truncated": layers.truncated,
+        "conventions": FRAMES + _LAYERS,
+    }
+
+
+def write_archive(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
+    """Writes arrays as a compressed ``.npz``, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     # Into memory first: an archive that is interrupted while it is written writes once more when it is
     # collected, and would complain that the file is closed.
     archive = io.BytesIO()

@@ -1,17 +1,20 @@
-"""Binary PLY: the point cloud of one sheet with normals, or a mesh."""
+"""Binary PLY: the point cloud of one sheet or one layer with normals and colours, or a mesh."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..depth_layers import DepthLayers
 from ..errors import OutputError
+from ..srgb import srgb_from_linear
 from .whole_file import whole_file
 
-__all__ = ["sheet_normals", "write_ply"]
+__all__ = ["coordinate_type", "sheet_normals", "write_layer_clouds", "write_ply"]
 
 _PLY_TYPES = {"<f4": "float", "<f8": "double", "|u1": "uchar"}
 
@@ -62,6 +65,53 @@ def write_ply(
             corners = np.empty(len(faces), dtype=[("count", "u1"), ("index", "<i4", 3)])
             corners["count"], corners["index"] = 3, faces
             file.write(corners.tobytes())
+
+
+def coordinate_type(points: npt.NDArray[np.float64]) -> type[np.floating]:
+    """float32 unless, far from the origin, it would lose more than a millionth of the points' extent.
+
+    Args:
+        points: (N, 3).
+    """
+    if not len(points):
+        return np.float32
+    size = float(np.ptp(points, axis=0).max())
+    return np.float64 if np.spacing(np.float32(np.abs(points).max())) > 1e-6 * size else np.float32
+
+
+def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> list[Path]:
+    """Writes ``NAME_layer00.ply`` with the points of all first crossings, ``NAME_layer01.ply``, ...
+
+    World frame, mesh units, pixels in row-major order; float32, or float64 in all files where
+    `coordinate_type` asks for it. If the layers have them, with the attribute ``normal`` (unit,
+    counter-clockwise side) and with ``color``, turned into sRGB. An image without any crossing gives one
+    file without points.
+
+    Args:
+        path: ``NAME`` with its folder, without an ending.
+        layers: what to write.
+
+    Returns:
+        The files written, nearest layer first.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    target = Path(path)
+    clouds = layers.points(frame="world", dtype=np.float64) or [np.zeros((0, 3))]
+    kind = coordinate_type(np.concatenate(clouds))
+    normals, colors = layers.attributes.get("normal"), layers.attributes.get("color")
+    written = []
+    for number, points in enumerate(clouds):
+        chosen = layers.layer == number  # in the order of `points`: by pixel
+        written.append(target.with_name(f"{target.name}_layer{number:02d}.ply"))
+        write_ply(
+            written[-1],
+            points.astype(kind),
+            normals=None if normals is None else normals[chosen],
+            colors=None if colors is None else srgb_from_linear(colors[chosen]),
+        )
+    return written
 
 
 def sheet_normals(

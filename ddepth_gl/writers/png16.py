@@ -14,10 +14,18 @@ import numpy.typing as npt
 from ..camera import Camera
 from ..depth_maps import DepthMaps
 from ..errors import OutputError
-from ..version import __version__
+from .contents import VERSION
 from .whole_file import whole_file
 
-__all__ = ["LARGEST", "common_scale", "scale_for", "write_png16"]
+__all__ = [
+    "LARGEST",
+    "checked_scale",
+    "common_scale",
+    "scale_for",
+    "write_about",
+    "write_png16",
+    "write_steps",
+]
 
 LARGEST = 2**16 - 1
 
@@ -72,13 +80,38 @@ def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | No
     """
     target = Path(path)
     sheets = {"entry": maps.entry.astype(np.float64), "exit": maps.exit.astype(np.float64)}
-    depths = np.concatenate([sheet[~np.isnan(sheet)] for sheet in sheets.values()])
+    scale = checked_scale(
+        target, np.concatenate([sheet[~np.isnan(sheet)] for sheet in sheets.values()]), scale
+    )
+    # The scale first: a picture without it would be worthless, it without a picture harms nobody.
+    written = [target.with_name(f"{target.name}_png16.json")]
+    write_about(written[0], maps.camera, scale)
+    for name, sheet in sheets.items():
+        written.append(target.with_name(f"{target.name}_{name}.png"))
+        write_steps(written[-1], sheet, scale)
+    return written
+
+
+def checked_scale(target: Path, depths: npt.NDArray[np.float64], scale: float | None) -> float:
+    """The scale to write `depths` with: `scale`, or for None the smallest round one that holds them.
+
+    Args:
+        target: named in messages.
+        depths: (N,) all of one image, no misses.
+        scale: mesh units per step, or None.
+
+    Raises:
+        OutputError: a depth does not fit into 16 bits at this scale, or is rounded to 0, which means a
+            miss; the message names the scale that fits.
+    """
     smallest, largest = (float(depths.min()), float(depths.max())) if len(depths) else (1.0, 1.0)
     best = scale_for(largest)
     if scale is None:
         scale = best
     if not (math.isfinite(scale) and scale > 0.0):
         raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {scale!r}")
+    if not len(depths):
+        return scale
     advice = f"scale {best:g} fits this image"
     if round(smallest / best) < 1:
         advice = f"no scale holds both {smallest:g} and {largest:g}, use npz"
@@ -92,28 +125,39 @@ def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | No
             f"{target}: depth {smallest:g} is less than half a step of {scale:g} and would read as a miss; "
             f"{advice}"
         )
-    import imageio.v3 as iio  # slow to import, and only needed here
+    return scale
 
-    camera = maps.camera
+
+def write_about(path: Path, camera: Camera, scale: float, **more: int) -> None:
+    """Writes the JSON file that stands beside the pictures.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     about = {
         "scale": scale,
         "miss": 0,
         "depth": "pixel value * scale, z-depth in mesh units",
+        **more,
         "K": camera.K.tolist(),
         "camera_from_world": camera.camera_from_world.tolist(),
         "width": camera.width,
         "height": camera.height,
         "is_orthographic": camera.is_orthographic,
-        "version": f"ddepth_gl {__version__}",
+        "version": VERSION,
     }
-    # The scale first: a picture without it would be worthless, it without a picture harms nobody.
-    about_path = target.with_name(f"{target.name}_png16.json")
-    with whole_file(about_path) as file:
+    with whole_file(path) as file:
         file.write((json.dumps(about, indent=2) + "\n").encode())
-    written = [about_path]
-    for name, sheet in sheets.items():
-        steps = np.nan_to_num(np.rint(sheet / scale), nan=0.0).astype(np.uint16)
-        written.append(target.with_name(f"{target.name}_{name}.png"))
-        with whole_file(written[-1]) as file:
-            file.write(iio.imwrite("<bytes>", steps, extension=".png"))
-    return written
+
+
+def write_steps(path: Path, sheet: npt.NDArray[np.float64], scale: float) -> None:
+    """Writes one 16-bit picture of (H, W) depths, NaN where none, that `checked_scale` has passed.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    import imageio.v3 as iio  # slow to import, and only needed here
+
+    steps = np.nan_to_num(np.rint(sheet / scale), nan=0.0).astype(np.uint16)
+    with whole_file(path) as file:
+        file.write(iio.imwrite("<bytes>", steps, extension=".png"))

@@ -1,0 +1,246 @@
+"""OpenEXR: both sheets in one picture, one part a layer, or deep with one sample a crossing."""
+
+from __future__ import annotations
+
+import io
+import os
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..attributes import ATTRIBUTES
+from ..camera import Camera
+from ..depth_layers import DepthLayers
+from ..depth_maps import DepthMaps
+from ..errors import OutputError, RequestError
+from .contents import FRAMES, VERSION, checked_fill, filled
+from .whole_file import whole_file
+
+__all__ = ["NOTHING", "write_deep_exr", "write_exr"]
+
+NOTHING = 2**32 - 1  # what a channel of whole numbers holds where there is none: -1 in 32 bits
+
+# The base names of a quantity's channels, by their number. V ("value") is what Blender calls a lone one.
+_CHANNELS = {1: "V", 2: "UV", 3: "XYZ", 4: "RGBA"}
+
+# OpenEXR's worldToCamera is left-handed with y up; ours is right-handed with y down.
+_FLIP_Y = np.diag([1.0, -1.0, 1.0, 1.0])
+
+_FLAT = (
+    "Channels are SHEET.QUANTITY.CHANNEL, or QUANTITY.CHANNEL in a part per layer, nearest crossings first. "
+    "Misses hold fill, or 4294967295 in channels of whole numbers. Colours are multiplied by alpha."
+)
+_DEEP = (
+    "One sample a crossing, nearest first. Z is its depth, ZBack the depth to which the solid behind it "
+    "reaches, equal to Z where there is none. id is object_id. Colours are multiplied by alpha."
+)
+
+
+def write_exr(
+    path: str | os.PathLike[str], result: DepthMaps | DepthLayers, *, fill: float = float("nan")
+) -> None:
+    """Writes one image as a flat EXR, lossless: float32 channels, and uint32 for whole numbers.
+
+    Of DepthMaps one part, with channels named ``SHEET.QUANTITY.CHANNEL``. Sheets are ``entry`` and ``exit``;
+    quantities are ``depth`` (channel Z), ``distance`` (V) and the attributes that the maps have: normal,
+    smooth_normal, barycentric, position (X, Y, Z), uv (U, V), color (R, G, B, A), face, object_id (V); and
+    ``thickness.V``. So Blender finds a layer for each sheet with a pass for each quantity, whoever follows
+    OpenEXR's own rule a layer for each quantity, and ``entry.depth.Z`` is what its name says.
+
+    Of DepthLayers one part for each layer, nearest first, at least one: parts are named ``layer00``,
+    ``layer01``, ...; their channels are ``QUANTITY.CHANNEL`` with the same quantities, ``face.V`` always, and
+    ``front_facing.V``, 0 or 1. Blender puts the name of the part before those of its channels.
+
+    Colours are linear and, as is EXR's rule, multiplied by alpha. Each part's header holds ``K`` (m33d) and
+    ``camera_from_world`` (m44d), both as they are printed in mathematics; ``is_orthographic`` (int), ``fill``
+    (float), ``conventions`` and ``software`` (string); of layers ``truncated_pixels`` (int), how many pixels
+    `max_layers` cut short; and OpenEXR's own ``worldToCamera`` (m44f: left-handed, y up, for row vectors).
+
+    Args:
+        path: of the file; replaced as a whole.
+        result: what to write.
+        fill: what float channels hold where there is no value. Whole numbers hold 4294967295, -1 in 32 bits.
+
+    Raises:
+        OutputError: the package OpenEXR is not installed, a face index does not fit into 32 bits, float32
+            cannot hold `fill`, or the file cannot be written.
+    """
+    exr = _openexr()
+    miss = checked_fill(fill)
+    header = {
+        "compression": exr.ZIP_COMPRESSION,
+        "type": exr.scanlineimage,
+        "fill": float(miss),
+        **_about(result.camera, _FLAT),
+    }
+    if isinstance(result, DepthLayers):
+        header["truncated_pixels"] = int(result.truncated.sum())
+        parts = [
+            exr.Part(dict(header), channels, name=f"layer{number:02d}")
+            for number, channels in enumerate(_layer_channels(result, miss))
+        ]
+        _write(path, exr.File(parts))
+    else:
+        _write(path, exr.File(header, _sheet_channels(result, miss)))
+
+
+def write_deep_exr(path: str | os.PathLike[str], layers: DepthLayers, *, volumes: bool = True) -> None:
+    """Writes all crossings as a deep scan line EXR: one sample a crossing, nearest first.
+
+    After "Interpreting OpenEXR Deep Pixels" and the reserved names of OpenEXR's "Technical Introduction":
+
+    - ``Z`` is the crossing's z-depth. ``ZBack`` is how far the solid behind it reaches: for an entry the
+      depth of its exit, or of the next crossing if bodies overlap or are nested; for an exit that leaves
+      the solid it equals ``Z``. So an entry is a volume sample of the solid up to its exit, an exit is a
+      point sample, volumes of a pixel do not overlap, and together they cover what `solid_length` measures
+      from the first crossing on.
+    - ``A`` is 1, or the alpha of the attribute color; ``R``, ``G``, ``B`` are its colour, linear, multiplied
+      by alpha. ``id`` (uint32) is the attribute object_id.
+    - ``distance.V``, ``face.V`` (uint32), ``front_facing.V`` (uint32, 0 or 1) and the other attributes are
+      named as in `write_exr`, and so is the header. Everything but whole numbers is float32.
+
+    Args:
+        path: of the file; replaced as a whole.
+        layers: what to write; meant for closed meshes, see `DepthLayers.odd`.
+        volumes: False leaves ``ZBack`` out: surfaces only, every sample a point sample.
+
+    Raises:
+        OutputError: the package OpenEXR is not installed; crossings were cut away by `max_layers`, `near` or
+            `far`, so that what is solid is unknown; a face index does not fit into 32 bits; or the file
+            cannot be written.
+    """
+    exr = _openexr()
+    columns: dict[str, npt.NDArray[Any]] = {"Z": layers.depth}
+    if volumes:
+        try:
+            columns["ZBack"] = _solid_back(layers)
+        except RequestError as error:
+            raise OutputError(f"{os.fspath(path)}: {error}, or write without volumes") from error
+    columns["A"] = np.ones_like(layers.depth)
+    named: dict[str, npt.NDArray[Any]] = {
+        "distance": layers.distance,
+        "face": layers.face,
+        "front_facing": layers.front_facing,
+        **layers.attributes,
+    }
+    for name, values in named.items():
+        planes = _planes(name, values)
+        if name == "color":
+            columns |= {channel.rpartition(".")[2]: plane for channel, plane in planes.items()}
+            columns["A"] = np.clip(columns["A"], 0.0, 1.0)  # interpolation may overshoot by a rounding
+        elif name == "object_id":
+            columns["id"] = planes["object_id.V"]
+        else:
+            columns |= planes
+    header = {
+        "compression": exr.ZIPS_COMPRESSION,  # of the lossless ones, deep files take this or run lengths
+        "type": exr.deepscanline,
+        "truncated_pixels": int(layers.truncated.sum()),
+        **_about(layers.camera, _DEEP),
+    }
+    channels = {name: _deep(values, layers) for name, values in columns.items()}
+    _write(path, exr.File(header, channels))
+
+
+def _openexr() -> ModuleType:
+    try:
+        import OpenEXR  # an extra
+    except ImportError as error:
+        raise OutputError(
+            f'writing EXR needs the package OpenEXR ({error}); install it with: pip install "ddepth-gl[exr]"'
+        ) from error
+    module: ModuleType = OpenEXR
+    if tuple(map(int, module.__version__.split(".")[:2])) < (3, 5):
+        raise OutputError(
+            f"writing EXR needs OpenEXR 3.5 or later, not {module.__version__}; "
+            'upgrade it with: pip install --upgrade "ddepth-gl[exr]"'
+        )
+    return module
+
+
+def _write(path: str | os.PathLike[str], exr: Any) -> None:
+    # Into memory: OpenEXR opens files by their names, which whole_file keeps to itself.
+    stream = io.BytesIO()
+    exr.write(stream)
+    with whole_file(path) as file:
+        file.write(stream.getbuffer())
+
+
+def _about(camera: Camera, channels: str) -> dict[str, Any]:
+    return {
+        "K": np.array(camera.K),
+        "camera_from_world": np.array(camera.camera_from_world),
+        "is_orthographic": int(camera.is_orthographic),
+        "worldToCamera": np.ascontiguousarray((_FLIP_Y @ camera.camera_from_world).T, dtype=np.float32),
+        "conventions": FRAMES + channels,
+        "software": VERSION,  # `version` is that of the file format
+    }
+
+
+def _sheet_channels(maps: DepthMaps, fill: np.float32) -> dict[str, npt.NDArray[Any]]:
+    sheets: dict[str, dict[str, npt.NDArray[Any]]] = {
+        "entry": {"depth": maps.entry, "distance": maps.entry_distance},
+        "exit": {"depth": maps.exit, "distance": maps.exit_distance},
+    }
+    for name, pair in maps.attributes.items():
+        sheets["entry"][name], sheets["exit"][name] = pair
+    channels = _planes("thickness", filled(maps.thickness, fill))
+    for sheet, quantities in sheets.items():
+        for name, values in quantities.items():
+            planes = _planes(name, values)
+            channels |= {f"{sheet}.{channel}": filled(plane, fill) for channel, plane in planes.items()}
+    return channels
+
+
+def _layer_channels(layers: DepthLayers, fill: np.float32) -> list[dict[str, npt.NDArray[Any]]]:
+    """The channels of each part."""
+    count = max(1, int(layers.count.max(initial=0)))
+    parts: list[dict[str, npt.NDArray[Any]]] = [{} for _ in range(count)]
+    for name in ("depth", "distance", "face", "front_facing", *layers.attributes):
+        for part, values in zip(parts, layers.dense(name, count), strict=True):
+            part |= {channel: filled(plane, fill) for channel, plane in _planes(name, values).items()}
+    for part, face in zip(parts, layers.dense("face", count), strict=True):
+        part["front_facing.V"][face < 0] = NOTHING  # which has no value of its own for none
+    return parts
+
+
+def _planes(name: str, values: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    """The channels ``NAME.CHANNEL`` of one quantity, each contiguous, float32 or uint32.
+
+    Args:
+        name: of the quantity.
+        values: (...) of a lone number, or (..., channels) of an attribute that has some.
+    """
+    several = name in ATTRIBUTES and ATTRIBUTES[name].channels > 0
+    planes = np.moveaxis(values, -1, 0) if several else values[None]
+    if name == "color":
+        planes = np.concatenate([planes[:3] * planes[3], planes[3:]])
+    if values.dtype.kind == "f":
+        planes = planes.astype(np.float32)
+    else:
+        if values.max(initial=0) >= NOTHING:
+            raise OutputError(f"{name} {values.max()} does not fit into the 32 bits of EXR; write npz")
+        planes = planes.astype(np.int64).astype(np.uint32)
+    bases = "Z" if name == "depth" else _CHANNELS[len(planes)]
+    return {f"{name}.{base}": np.ascontiguousarray(plane) for base, plane in zip(bases, planes, strict=True)}
+
+
+def _solid_back(layers: DepthLayers) -> npt.NDArray[np.float32]:
+    """(M,) float32: the depth of the next crossing where the solid is behind this one, else its own."""
+    inside, _ = layers.nesting
+    # A ray ends outside of every body, so where it is inside there is a next crossing of the same pixel.
+    following = np.append(layers.depth[1:], np.float32(0.0))
+    return np.where(inside > 0, following, layers.depth)
+
+
+def _deep(values: npt.NDArray[Any], layers: DepthLayers) -> npt.NDArray[np.object_]:
+    """(H, W) arrays of the samples of each pixel, None where there are none, as OpenEXR takes them."""
+    samples = np.empty(len(layers.offsets) - 1, dtype=object)
+    # OpenEXR learns the type from the first array: an image without any crossing needs one, if empty.
+    samples[0] = values[:0]
+    ends = layers.offsets.tolist()
+    for pixel in np.flatnonzero(np.diff(layers.offsets)).tolist():
+        samples[pixel] = values[ends[pixel] : ends[pixel + 1]]
+    return samples.reshape(layers.camera.height, layers.camera.width)

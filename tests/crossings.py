@@ -1,0 +1,70 @@
+"""DepthLayers for the tests of writers: crossings made from random numbers, and those of real meshes."""
+
+from __future__ import annotations
+
+import numpy as np
+from shapes import box, merged, peel, torus
+
+import ddepth_gl as dd
+
+ATTRIBUTES = ("normal", "smooth_normal", "barycentric", "uv", "color", "object_id", "position")
+
+
+def camera_of(width: int, height: int, orthographic: bool = False) -> dd.Camera:
+    """A camera from aside, so that no axis of it is one of the world's."""
+    view = dd.Camera.look_at((3, -2, 1.5), (0.1, 0, 0), fov_y_deg=50, width=width, height=height)
+    if not orthographic:
+        return view
+    return dd.Camera.orthographic((2.5, 2.0), view.camera_from_world, width, height)
+
+
+def layers_of(
+    count, rng: np.random.Generator, attributes: tuple[str, ...] = ATTRIBUTES, orthographic: bool = False
+) -> dd.DepthLayers:
+    """Layers with `count` (H, W) crossings; everything else is random, depths lie between 1 and 9."""
+    count = np.asarray(count)
+    total = int(count.sum())
+    offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    pixel = np.repeat(np.arange(count.size), count.ravel())
+    depth = rng.uniform(1, 9, total).astype(np.float32)
+    depth = depth[np.lexsort((depth, pixel))]
+    units = [(unit := rng.normal(size=(total, 3))) / np.linalg.norm(unit, axis=1)[:, None] for _ in range(2)]
+    made = {
+        "normal": units[0].astype(np.float32),
+        "smooth_normal": units[1].astype(np.float32),
+        "barycentric": rng.dirichlet((1, 1, 1), total).astype(np.float32),
+        "uv": rng.uniform(-2, 2, (total, 2)).astype(np.float32),
+        "color": rng.uniform(0, 1, (total, 4)).astype(np.float32),
+        "object_id": rng.integers(0, 9, total).astype(np.int32),
+        "position": rng.normal(size=(total, 3)).astype(np.float32),
+    }
+    return dd.DepthLayers(
+        offsets,
+        depth,
+        rng.integers(0, 2**31, total),  # beyond the whole numbers that float32 holds
+        rng.random(total) < 0.5,
+        rng.random(count.shape) < 0.2,
+        camera_of(count.shape[1], count.shape[0], orthographic),
+        {name: made[name] for name in attributes},
+    )
+
+
+def random_layers(seed: int, orthographic: bool = False, attributes=ATTRIBUTES) -> dd.DepthLayers:
+    """5 x 7 pixels of 0 to 5 crossings."""
+    rng = np.random.default_rng(seed)
+    return layers_of(rng.integers(0, 6, (5, 7)), rng, attributes, orthographic)
+
+
+def crossings_of(layers: dd.DepthLayers):
+    """(row, column, layer, crossing) of every crossing, one by one."""
+    width = layers.camera.width
+    for pixel in range(len(layers.offsets) - 1):
+        for layer, crossing in enumerate(range(layers.offsets[pixel], layers.offsets[pixel + 1])):
+            yield pixel // width, pixel % width, layer, crossing
+
+
+def real_layers(renderer, **arguments) -> dd.DepthLayers:
+    """A ring, a box that it passes through, and a box inside that box, seen from outside."""
+    boxes = box((0.4, -0.5, -0.5), (1.6, 0.5, 0.5)), box((1, -0.1, -0.1), (1.2, 0.1, 0.1))
+    mesh = merged(torus(steps=40, sides=20), *boxes)
+    return peel(renderer, mesh, camera_of(40, 30), **arguments)

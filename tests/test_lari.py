@@ -1,0 +1,121 @@
+"""LaRI files, read as its data sets do: the array `ldi`, layers on the last axis, greater than 0 is a hit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from crossings import crossings_of, layers_of, random_layers, real_layers
+
+import ddepth_gl as dd
+from ddepth_gl.writers.lari import write_lari
+
+
+def read(path):
+    """(H, W, L) as stored."""
+    with np.load(path, allow_pickle=False) as file:
+        assert file.files == ["ldi"]
+        return file["ldi"]
+
+
+def expected(layers, count):
+    stack = np.full((layers.camera.height, layers.camera.width, count), -1.0, np.float32)
+    for row, column, layer, crossing in crossings_of(layers):
+        if layer < count:
+            stack[row, column, layer] = layers.depth[crossing]
+    return stack
+
+
+@pytest.mark.parametrize("orthographic", [False, True])
+def test_every_value(tmp_path, orthographic):
+    layers = random_layers(1, orthographic)
+    write_lari(tmp_path / "000_ldi.npz", layers)
+    np.testing.assert_array_equal(read(tmp_path / "000_ldi.npz"), expected(layers, 5), strict=True)
+    if orthographic:
+        first = layers.offsets[:-1][layers.count.ravel() > 0]
+        np.testing.assert_array_equal(
+            read(tmp_path / "000_ldi.npz")[..., 0][layers.count > 0], layers.distance[first]
+        )
+
+
+def test_half_precision(tmp_path):
+    layers = random_layers(2)
+    write_lari(tmp_path / "a.npz", layers, dtype="float16")
+    stack = read(tmp_path / "a.npz")
+    np.testing.assert_array_equal(stack, expected(layers, 5).astype(np.float16), strict=True)
+    assert ((stack > 0).sum(-1) == layers.count).all()
+    assert (stack[stack <= 0] == -1).all()
+    # float16 has 11 bits.
+    np.testing.assert_allclose(stack.astype(np.float32), expected(layers, 5), rtol=2.0**-11)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 5, 9])
+def test_a_number_of_layers(tmp_path, count):
+    layers = random_layers(3)
+    assert layers.count.max() == 5
+    write_lari(tmp_path / "a.npz", layers, max_layers=count)
+    np.testing.assert_array_equal(read(tmp_path / "a.npz"), expected(layers, count), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("count", "shape"),
+    [(np.zeros((4, 3), int), (4, 3, 0)), ([[0]], (1, 1, 0)), ([[1]], (1, 1, 1)), ([[2], [0]], (2, 1, 2))],
+)
+def test_empty_and_small(tmp_path, count, shape):
+    layers = layers_of(count, np.random.default_rng(4))
+    write_lari(tmp_path / "a.npz", layers)
+    stack = read(tmp_path / "a.npz")
+    assert stack.shape == shape  # no axis of length 1 is dropped
+    np.testing.assert_array_equal(stack, expected(layers, shape[2]), strict=True)
+
+
+def with_depths(*depths):
+    layers = layers_of([[len(depths)]], np.random.default_rng(5), ())
+    layers.depth[:] = depths
+    return layers
+
+
+@pytest.mark.parametrize("depths", [(1.0, 65520.0), (2.9e-8, 1.0)])
+def test_depths_that_half_precision_does_not_hold(tmp_path, depths):
+    lost = np.float32(next(depth for depth in depths if depth != 1))
+    with pytest.raises(dd.OutputError, match=rf"a\.npz: float16 cannot hold depth {lost:g}; write float32"):
+        write_lari(tmp_path / "a.npz", with_depths(*depths), dtype="float16")
+    assert not list(tmp_path.iterdir())
+    write_lari(tmp_path / "a.npz", with_depths(*depths))
+    np.testing.assert_array_equal(read(tmp_path / "a.npz").ravel(), np.float32(depths))
+
+
+def test_the_last_depths_that_half_precision_holds(tmp_path):
+    write_lari(tmp_path / "a.npz", with_depths(3.1e-8, 65519.0), dtype="float16")
+    stack = read(tmp_path / "a.npz")
+    assert (stack > 0).all()
+    assert np.isfinite(stack).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int32", None])
+def test_another_type(tmp_path, dtype):
+    with pytest.raises(dd.OutputError, match="dtype must be float32 or float16"):
+        write_lari(tmp_path / "a.npz", random_layers(6), dtype=dtype)
+
+
+def test_a_count_that_is_none(tmp_path):
+    with pytest.raises(dd.RequestError, match="max_layers must be a whole number"):
+        write_lari(tmp_path / "a.npz", random_layers(6), max_layers=1.5)
+
+
+def test_unwritable(tmp_path):
+    with pytest.raises(dd.OutputError, match=r"missing/a\.npz cannot be written"):
+        write_lari(tmp_path / "missing" / "a.npz", random_layers(7))
+
+
+def test_a_real_peel(renderer, tmp_path):
+    layers = real_layers(renderer)
+    write_lari(tmp_path / "a.npz", layers, max_layers=15)
+    stack = read(tmp_path / "a.npz")
+    assert stack.shape == (30, 40, 15)
+    np.testing.assert_array_equal((stack > 0).sum(-1), layers.count)
+    # Unprojected by hand, the first layer is the cloud of the API. float32 numbers below 8.
+    row, column = np.nonzero(stack[..., 0] > 0)
+    pose = layers.camera.camera_from_world
+    rays = np.linalg.solve(layers.camera.K, [column + 0.5, row + 0.5, np.ones(len(row))]).T
+    points = (rays * stack[row, column, :1] - pose[:3, 3]) @ pose[:3, :3]
+    np.testing.assert_allclose(points, layers.points()[0], atol=8 * 2.0**-23)
