@@ -1,80 +1,174 @@
-"""The preview picture: photo, entry, exit and thickness side by side, each with its colour bar."""
+"""The preview picture: photo, entry, exit and thickness side by side; below them, if wanted, all layers."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cmap import Colormap
-from PIL import Image, ImageDraw, ImageFont
 
+from .cross_section import Section, busiest_row, draw_section, section_height
+from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps, SheetPair
 from .errors import RequestError
+from .layer_panels import CountMap, draw_counts, draw_layers
 from .mesh import Mesh
+from .panels import BAR, INK, LABEL, MARGIN, PANEL, TITLE, Picture, Sheet, Span, colours, span_of
 
 __all__ = ["photo", "preview"]
 
-Picture = npt.NDArray[np.uint8]
-Span = tuple[float, float] | None
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-
-_PANEL = 384  # pixels of a panel's longer side
 _COLUMN = 176  # the least width of a panel's column: room for its name and the two ends of its colour bar
-_MARGIN, _TITLE, _BAR, _LABEL = 16, 34, 14, 18
-_PAPER, _INK, _MISS = (255, 255, 255), (40, 40, 40), (236, 236, 236)
+_UNDER = BAR + LABEL + 2 * MARGIN  # below a panel: its colour bar with numbers, and room
+_LINED = 24  # the least height of a panel with a line across; a lower one would be hardly more than the line
+_SECTION = 240  # the least height of the cross-section
 _PLAIN = (200, 200, 200)  # of a mesh without colours
 
 
-def preview(maps: DepthMaps, mesh: Mesh, title: str = "") -> Picture:
+def preview(
+    maps: DepthMaps,
+    mesh: Mesh,
+    title: str = "",
+    layers: DepthLayers | None = None,
+    *,
+    photo: npt.NDArray[np.uint8] | None = None,
+    row: int | None = None,
+) -> Picture:
     """One picture to look at: photo, entry, exit and thickness side by side.
 
     Entry and exit share one scale, from the least to the greatest depth of both; that of thickness starts
     at 0. Mesh units; grey is a miss.
 
+    With `layers` there is more below: the first layers one by one, on one scale; how many crossings each
+    pixel has, where odd numbers are red and pixels that `max_layers` cut short are yellow; and one row of
+    the image cut open, with what is solid filled. A line in the photo and in the count map shows that row.
+
     Args:
-        maps: rendered with ``attributes=("face",)``.
+        maps: rendered with ``attributes=("face",)``, unless `photo` is given.
         mesh: the Mesh that was rendered.
         title: a line above the panels.
+        layers: all crossings of the same image.
+        photo: (H, W, 4) uint8 sRGB with straight alpha, shown over white instead of the photo made here.
+        row: which row of the image is cut open; None takes the one with the most crossings.
 
     Returns:
         (h, w, 3) uint8 sRGB.
+
+    Raises:
+        RequestError: there are neither face indices nor a photo, the photo or the layers have another
+            size than the maps, or there is no such row.
     """
-    shared = _span(maps.entry, maps.exit)
-    of_thickness = _span(maps.thickness, np.zeros(int(maps.mask.any())))
-    maps = _thinned(maps, max(1, max(maps.entry.shape) // (2 * _PANEL)))
+    shape = maps.entry.shape
+    if photo is not None and (photo.shape != (*shape, 4) or photo.dtype != np.uint8):
+        wanted = f"{(*shape, 4)} uint8, like the maps"
+        raise RequestError(f"the photo must be {wanted}, not {photo.shape} {photo.dtype}")
+    shared = span_of(maps.entry, maps.exit)
+    of_thickness = span_of(maps.thickness, np.zeros(int(maps.mask.any())))
+    maps = _thinned(maps, max(1, max(shape) // (2 * PANEL)))
+    zoom = PANEL / max(maps.entry.shape)
+    width, height = (max(1, round(size * zoom)) for size in maps.entry.shape[::-1])
+    step = max(width, _COLUMN) + MARGIN
     panels: list[tuple[str, npt.NDArray[Any], tuple[str, Span] | None]] = [
-        ("photo", photo(maps, mesh), None),
+        ("photo", _photo(maps, mesh) if photo is None else photo, None),
         ("entry depth", maps.entry, ("viridis_r", shared)),
         ("exit depth", maps.exit, ("viridis_r", shared)),
         ("thickness", maps.thickness, ("magma", of_thickness)),
     ]
-    zoom = _PANEL / max(maps.entry.shape)
-    # Enlarged pixels stay pixels; a reduced image is averaged.
-    resampling = Image.Resampling.NEAREST if zoom >= 1.0 else Image.Resampling.BOX
-    width, height = (max(1, round(size * zoom)) for size in maps.entry.shape[::-1])
-    step = max(width, _COLUMN) + _MARGIN
-    top = 2 * _MARGIN + _TITLE if title else _MARGIN
-    sheet = Image.new(
-        "RGB", (len(panels) * step + _MARGIN, top + _TITLE + height + _BAR + _LABEL + 2 * _MARGIN), _PAPER
-    )
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(15)
+    top = 2 * MARGIN + TITLE if title else MARGIN
+    bottom = top + TITLE + height + _UNDER
+    strips = None if layers is None else _LayerStrips.of(layers, shape, mesh, row, (width, height), step)
+    sheet = Sheet.blank(len(panels) * step + MARGIN, bottom + (strips.height if strips else 0))
     if title:
-        title_font = ImageFont.load_default(18)
-        draw.text(
-            (_MARGIN, _MARGIN), _fitting(title, title_font, sheet.width - 2 * _MARGIN), _INK, title_font
-        )
+        sheet.headline(MARGIN, MARGIN, title, sheet.image.width - 2 * MARGIN)
     for column, (name, values, scale) in enumerate(panels):
-        left = _MARGIN + column * step
-        draw.text((left, top), name, _INK, font)
-        colours = values if scale is None else _colours(values, *scale)
-        sheet.paste(Image.fromarray(colours).resize((width, height), resampling), (left, top + _TITLE))
+        left = MARGIN + column * step
+        sheet.text(left, top, name)
+        picture = values if scale is None else colours(values, *scale)
+        sheet.panel(picture, left, top + TITLE, width, height)
         if scale is not None:
-            bar = (left, top + _TITLE + height + _MARGIN // 2)
-            _colour_bar(sheet, draw, font, bar, step - _MARGIN, *scale)
-    return np.asarray(sheet)
+            sheet.colour_bar(left, top + TITLE + height + MARGIN // 2, step - MARGIN, *scale)
+    if strips:
+        strips.draw(sheet, bottom)
+        strips.draw_cut(sheet, top + TITLE)
+    return np.asarray(sheet.image)
+
+
+@dataclass(frozen=True, eq=False)
+class _LayerStrips:
+    """What is below the first strip when all layers are there: the layers, the count map, the section.
+
+    Attributes:
+        layers: what is shown.
+        counts: of the layers, at the size of a panel.
+        section: along the row that is cut.
+        size: (width, height) of a panel.
+        step: from the left end of one panel to that of the next.
+    """
+
+    layers: DepthLayers
+    counts: CountMap
+    section: Section
+    size: tuple[int, int]
+    step: int
+
+    @classmethod
+    def of(
+        cls,
+        layers: DepthLayers,
+        shape: tuple[int, ...],
+        mesh: Mesh,
+        row: int | None,
+        size: tuple[int, int],
+        step: int,
+    ) -> _LayerStrips:
+        if (layers.camera.height, layers.camera.width) != shape:
+            of_layers = f"{layers.camera.width}x{layers.camera.height}"
+            raise RequestError(
+                f"the layers are of an image of {of_layers}, the maps of {shape[1]}x{shape[0]}; "
+                "give those of one camera"
+            )
+        is_closed = mesh.is_oriented
+        section = Section.of(layers, busiest_row(layers) if row is None else row, is_closed)
+        return cls(layers, CountMap.of(layers, *size, is_closed), section, size, step)
+
+    @property
+    def _small(self) -> tuple[int, int]:
+        """(width, height) of a layer's panel: two and the margin between them are as wide as a panel."""
+        width, height = self.size
+        zoom = (self.step // 2 - MARGIN) / (self.step - MARGIN)
+        return max(1, round(zoom * width)), max(1, round(zoom * height))
+
+    @property
+    def _section_height(self) -> int:
+        return max(self.size[1], _SECTION)
+
+    @property
+    def _layers_height(self) -> int:
+        return TITLE + self._small[1] + _UNDER
+
+    @property
+    def height(self) -> int:
+        """Pixels of the sheet that are taken."""
+        counts = TITLE + self.size[1] + _UNDER + self.counts.legend_height
+        return self._layers_height + max(counts, section_height(self._section_height) + MARGIN)
+
+    def draw(self, sheet: Sheet, top: int) -> None:
+        draw_layers(sheet, self.layers, MARGIN, top, self._small, self.step // 2, slots=8)
+        top += self._layers_height
+        draw_counts(sheet, self.counts, MARGIN, top, self.step - MARGIN)
+        section_width = 3 * self.step - MARGIN
+        draw_section(sheet, self.section, MARGIN + self.step, top, section_width, self._section_height)
+        self.draw_cut(sheet, top + TITLE)
+
+    def draw_cut(self, sheet: Sheet, top: int) -> None:
+        """Arrows at the row that is cut, and a line along it, in the leftmost panel that begins at `top`."""
+        width, height = self.size
+        y = top + int((self.section.row + 0.5) * height / self.layers.camera.height)
+        left, right = MARGIN, MARGIN + width - 1
+        if height >= _LINED:
+            sheet.draw.line((left, y, right, y), INK)
+        sheet.draw.polygon([(left - 3, y), (left - 9, y - 4), (left - 9, y + 4)], INK)
+        sheet.draw.polygon([(right + 3, y), (right + 9, y - 4), (right + 9, y + 4)], INK)
 
 
 def photo(maps: DepthMaps, mesh: Mesh) -> Picture:
@@ -103,71 +197,18 @@ def photo(maps: DepthMaps, mesh: Mesh) -> Picture:
     return picture
 
 
+_photo = photo  # which has an argument's name in `preview`
+
+
 def _thinned(maps: DepthMaps, step: int) -> DepthMaps:
     """Every step-th pixel: a picture of hand size needs no more of an image that may fill the memory."""
     entry, exit_ = maps.entry[::step, ::step], maps.exit[::step, ::step]
-    entry_face, exit_face = maps.entry_face[::step, ::step], maps.exit_face[::step, ::step]
     K = maps.camera.K.copy()
     K[:2] /= step
     K[:2, 2] += 0.5 - 0.5 / step  # the centre of the first pixel stays where it was
     height, width = entry.shape
     camera = replace(maps.camera, K=K, width=width, height=height)
-    return DepthMaps(entry, exit_, camera, {"face": SheetPair(entry_face, exit_face)})
-
-
-def _span(*arrays: npt.NDArray[Any]) -> Span:
-    """The least and the greatest number in the arrays, or None where there is none."""
-    values = np.concatenate([array[~np.isnan(array)] for array in arrays])
-    return (float(values.min()), float(values.max())) if len(values) else None
-
-
-def _colours(values: npt.NDArray[Any], name: str, span: Span) -> Picture:
-    low, high = span or (0.0, 1.0)
-    level = (values.astype(np.float64) - low) / ((high - low) or 1.0)
-    table = np.rint(255.0 * np.asarray(Colormap(name).lut(256))[:, :3]).astype(np.uint8)
-    picture = table[np.rint(255.0 * np.nan_to_num(level)).astype(np.uint8)]
-    picture[np.isnan(values)] = _MISS
-    return picture
-
-
-def _colour_bar(
-    sheet: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    font: Font,
-    corner: tuple[int, int],
-    width: int,
-    name: str,
-    span: Span,
-) -> None:
-    left, top = corner
-    below = top + _BAR + 3
-    if span is None:
-        draw.text((left, top), "no value anywhere", _INK, font)
-        return
-    ramp = np.linspace(*span, width)[None, :].repeat(_BAR, axis=0)
-    sheet.paste(Image.fromarray(_colours(ramp, name, span)), corner)
-    low, middle, high = _labels(span)
-    draw.text((left, below), low, _INK, font, anchor="la")
-    if high != low:
-        draw.text((left + width, below), high, _INK, font, anchor="ra")
-        if 4.0 * font.getlength(low + high + middle) < 3.0 * width:
-            draw.text((left + width / 2, below), middle, _INK, font, anchor="ma")
-
-
-def _labels(span: tuple[float, float]) -> list[str]:
-    """Lower end, middle and upper end, with as many digits as it takes to tell them apart."""
-    low, high = span
-    digits = 4
-    if high > low:
-        digits += int(min(5, max(0, np.log10(max(abs(low), abs(high)) / (high - low)))))
-    return [f"{value:.{digits}g}" for value in (low, low + (high - low) / 2.0, high)]
-
-
-def _fitting(text: str, font: Font, width: int) -> str:
-    """The text on one line, its middle left out where it is too long: both its ends tell files apart."""
-    line = flat = "".join(letter if letter.isprintable() else " " for letter in text)
-    kept = len(flat)
-    while font.getlength(line) > width and kept > 1:
-        kept -= 1
-        line = f"{flat[: kept // 2]}...{flat[len(flat) - (kept - kept // 2) :]}"
-    return line
+    faces = {}
+    if maps.has_faces:
+        faces["face"] = SheetPair(maps.entry_face[::step, ::step], maps.exit_face[::step, ::step])
+    return DepthMaps(entry, exit_, camera, faces)

@@ -18,12 +18,13 @@ PACKAGE = ROOT / "ddepth_gl"
 # What each module may import of the package; docs/architecture.md draws the same arrows.
 ARROWS = {
     "errors": set(),
+    "srgb": set(),
     "mesh": {"errors"},
     "mesh_reading": set(),
     "mesh_reading.folder": {"errors"},
     "mesh_reading.parts": {"errors", "mesh", "mesh_reading.folder"},
     "mesh_reading.checks": {"errors", "mesh_reading.folder"},
-    "mesh_reading.gltf": {"errors", "mesh_reading.folder", "mesh_reading.parts"},
+    "mesh_reading.gltf": {"errors", "srgb", "mesh_reading.folder", "mesh_reading.parts"},
     "mesh_files": {
         "errors", "mesh", "mesh_reading.parts", "mesh_reading.folder", "mesh_reading.checks",
         "mesh_reading.gltf"
@@ -43,22 +44,41 @@ ARROWS = {
     "engines": set(),
     "engines.sheets": set(),
     "engines.face_vertices": set(),
-    "engines.peeling": {"errors", "context", "engines.sheets"},
+    "engines.merging": {"engines.sheets"},
+    "engines.peeling": {"errors", "context", "engines.sheets", "engines.merging"},
+    "smooth_normals": {"mesh"},
+    "engines.attributes": {
+        "errors", "attributes", "camera", "context", "scene", "shader_library", "smooth_normals", "srgb"
+    },
+    "engines.targets": {"errors", "attributes", "context", "engines.attributes", "engines.sheets"},
     "engines.raster": {
-        "errors", "mesh", "camera", "context", "scene", "shader_library", "engines.sheets",
-        "engines.face_vertices", "engines.peeling"
+        "attributes", "mesh", "camera", "context", "scene", "shader_library", "engines.sheets",
+        "engines.face_vertices", "engines.peeling", "engines.attributes", "engines.targets"
     },
     "renderer": {
-        "errors", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context", "scene",
-        "silhouettes", "engines.sheets", "engines.raster"
+        "errors", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context",
+        "scene", "silhouettes", "engines.sheets", "engines.raster"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},
-    "writers.npz": {"errors", "depth_maps", "version", "writers.whole_file"},
-    "writers.ply": {"errors", "writers.whole_file"},
-    "writers.png16": {"errors", "camera", "depth_maps", "version", "writers.whole_file"},
+    "writers.contents": {"errors", "version"},
+    "writers.npz": {"depth_maps", "depth_layers", "writers.contents", "writers.whole_file"},
+    "writers.ply": {"errors", "depth_layers", "srgb", "writers.whole_file"},
+    "writers.png16": {"errors", "camera", "depth_maps", "writers.contents", "writers.whole_file"},
+    "writers.layereddepth": {"depth_layers", "writers.png16"},
+    "writers.exr": {
+        "errors", "attributes", "camera", "depth_maps", "depth_layers", "writers.contents",
+        "writers.whole_file"
+    },
+    "writers.xray": {"errors", "depth_layers", "srgb", "writers.npz"},
+    "writers.lari": {"errors", "depth_layers", "writers.npz"},
     "demo_mesh": {"mesh"},
-    "preview": {"errors", "mesh", "depth_maps"},
+    "panels": set(),
+    "layer_panels": {"depth_layers", "panels"},
+    "cross_section": {"errors", "depth_layers", "panels"},
+    "preview": {
+        "errors", "mesh", "depth_maps", "depth_layers", "panels", "layer_panels", "cross_section"
+    },
     "render_job": {
         "errors", "mesh", "camera", "depth_maps", "renderer", "preview", "writers.npz", "writers.ply",
         "writers.png16", "writers.whole_file"
@@ -131,7 +151,7 @@ def test_public_names():
 
 def test_heavy_imports_wait():
     """Importing the package does not import what only some calls need."""
-    code = "import sys, ddepth_gl; print([m for m in ('trimesh', 'imageio', 'cmap', 'typer', 'rich', 'scipy') if m in sys.modules])"  # noqa: E501
+    code = "import sys, ddepth_gl; print([m for m in ('trimesh', 'imageio', 'cmap', 'typer', 'rich', 'scipy', 'OpenEXR') if m in sys.modules])"  # noqa: E501
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from shapes import box, sphere
+from shapes import box, merged, peel, sphere
+from test_cross_section import by_hand
 
 import ddepth_gl as dd
 from ddepth_gl import preview as module
+from ddepth_gl.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
 from ddepth_gl.depth_maps import SheetPair
+from ddepth_gl.layer_panels import CUT_SHORT, count_colours
+from ddepth_gl.panels import Sheet
 from ddepth_gl.preview import photo, preview
 
 NEAR, FAR = (253, 231, 37), (68, 1, 84)  # the ends of viridis, turned round: near is bright
@@ -230,3 +236,331 @@ def test_a_title_that_is_no_text(texts):
     preview(empty(3, 3), triangle(), "two\nlines \udcff \t of ünïcode 日本")
     assert "\n" not in texts[0][0]
     assert texts[0][0].startswith("two lines")
+
+
+# All layers
+
+
+INK = (40, 40, 40)
+
+
+def layers_of(width, height, most, holes=True, cut=False):
+    """Random layers of `width` x `height`, up to `most` crossings a pixel."""
+    rng = np.random.default_rng(width)
+    count = rng.integers(0, most + 1, (height, width))
+    count[-1, -1] = most
+    if not holes:
+        count -= count % 2
+    pixel = np.repeat(np.arange(count.size), count.ravel())
+    order = np.arange(len(pixel)) - np.repeat(np.cumsum(count) - count.ravel(), count.ravel())
+    return dd.DepthLayers(
+        np.concatenate([[0], np.cumsum(count)]),
+        (5 + order + rng.random(len(pixel))).astype(np.float32),
+        np.zeros(len(pixel), np.int64),
+        order % 2 == 0,
+        rng.random(count.shape) < (0.1 if cut else 0.0),
+        dd.Camera.orthographic(2.0, np.eye(4), width, height),
+    )
+
+
+def maps_like(layers):
+    """Maps of the same size, with nothing on them."""
+    return empty(layers.camera.width, layers.camera.height)
+
+
+def blocks(mask):
+    """The rows of a picture that a mask touches, as slices of consecutive ones."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.any(1).astype(int), [0]])))
+    return [slice(*pair) for pair in edges.reshape(-1, 2)]
+
+
+class Places:
+    """Where the parts of the picture of layers are, measured on one without text and without a value."""
+
+    def __init__(self, width, height, title=""):
+        with pytest.MonkeyPatch.context() as patch:
+            for drawing in ("text", "line", "polygon"):
+                patch.setattr(ImageDraw.ImageDraw, drawing, lambda *_, **__: None)
+            nothing = by_hand([[""] * width] * height)
+            picture = preview(empty(width, height), triangle(), title, nothing)
+        entry = panels(width, height, title)[0]
+        step = entry[1].start - 16  # the photo is at the margin
+        grey = (picture == MISS).all(-1)
+        rows = blocks(grey[:, 16 : 16 + entry[1].stop - entry[1].start])
+        self.size = (entry[1].stop - entry[1].start, entry[0].stop - entry[0].start)
+        self.photo = (entry[0], slice(16, 16 + self.size[0]))
+        # In the leftmost column: the first layer, the count map, the bar of numbers.
+        layer, counts, self.number_bar = rows
+        small = np.flatnonzero(grey[layer.start])
+        assert (np.diff(small) == 1).all()
+        self.layers = [(layer, slice(16 + k * step // 2, 16 + k * step // 2 + len(small))) for k in range(8)]
+        self.counts = (counts, slice(16, 16 + self.size[0]))
+        frame = (picture == INK).all(-1)
+        down, across = np.flatnonzero(frame.sum(1) > 100), np.flatnonzero(frame.sum(0) > 100)
+        self.section = (slice(down[0] + 1, down[-1]), slice(across[0] + 1, across[-1]))
+
+
+def cells(panel, rows, columns):
+    """The colours in the middle of the enlarged pixels of a panel, (rows, columns, 3)."""
+    down, right = (
+        (np.arange(n) + 0.5) * size / n for n, size in zip((rows, columns), panel.shape[:2], strict=True)
+    )
+    return panel[down.astype(int)][:, right.astype(int)]
+
+
+@pytest.mark.parametrize("kind", ["random", "odd", "cut", "empty"])
+@pytest.mark.parametrize(("width", "height"), [*SIZES, (10001, 2)])
+def test_every_size_with_layers_can_be_read(texts, width, height, kind):
+    most = {"random": 4, "odd": 23, "cut": 9, "empty": 0}[kind]
+    layers = layers_of(width, height, most, kind != "random", kind == "cut")
+    picture = preview(maps_like(layers), triangle(), "a title", layers)
+    assert picture.dtype == np.uint8
+    assert max(picture.shape) <= 1700
+    boxes = np.array([box for _, box in texts])
+    assert (boxes[:, :2] >= 4).all()
+    assert (boxes[:, 2:] <= np.array(picture.shape[1::-1]) - 4).all()
+    for one in range(len(boxes)):
+        for other in range(one):
+            apart = (boxes[one, :2] >= boxes[other, 2:] + 3) | (boxes[other, :2] >= boxes[one, 2:] + 3)
+            assert apart.any(), (texts[one], texts[other])
+    words = [text for text, _ in texts]
+    assert {"photo", "thickness", "layer 1", "crossings per pixel"} <= set(words)
+    assert any(text.startswith("cut along row ") for text in words)
+    assert any("cut short" in text for text in words) == bool(layers.truncated.any())
+
+
+def test_the_first_strip_stays_as_it_is_without_layers():
+    maps, layers = random_maps(40, 30), layers_of(40, 30, 4)
+    alone, picture = preview(maps, triangle(), "title"), preview(maps, triangle(), "title", layers)
+    assert picture.shape[1] == alone.shape[1]
+    assert picture.shape[0] > alone.shape[0] + 200
+    # The line along the row that is cut, and its arrows, are the only difference.
+    differ = (picture[: len(alone)] != alone).any(-1)
+    rows, columns = np.nonzero(differ)
+    assert columns.max() < 16 + 384 + 12
+    assert 0 < np.ptp(rows) <= 8
+
+
+def test_layers_stand_in_their_order_on_one_scale(texts):
+    layers = by_hand([["F1 B2 F3", "F2", ""], ["F1 B9", "", "F1 B3"]])
+    picture = preview(maps_like(layers), triangle(), "", layers)
+    titles = [text for text, _ in texts if text.startswith("layer ")]
+    assert titles == ["layer 1", "layer 2", "layer 3"]
+    assert [text for text, _ in texts if text.endswith(" px")] == ["4 px", "3 px", "1 px"]
+    first, second, third, nothing = (cells(picture[place], 2, 3) for place in Places(3, 2).layers[:4])
+    near, two, three, far = NEAR, second[0, 0], third[0, 0], FAR
+    np.testing.assert_array_equal(first, [[near, two, MISS], [near, MISS, near]])
+    np.testing.assert_array_equal(second, [[two, MISS, MISS], [far, MISS, three]])
+    np.testing.assert_array_equal(third, [[three, MISS, MISS], [MISS, MISS, MISS]])
+    np.testing.assert_array_equal(nothing, np.broadcast_to(PAPER, (2, 3, 3)))
+    assert len({tuple(colour) for colour in (near, two, three, far, MISS)}) == 5
+    # The names are above their panels, and the bar tells the ends of the scale.
+    for place, title in zip(Places(3, 2).layers[:3], titles, strict=True):
+        left, _, _, bottom = next(box for text, box in texts if text == title)
+        assert abs(left - place[1].start) <= 2
+        assert place[0].start - 30 < bottom < place[0].start
+    numbers = [float(text) for text, box in texts if text.isdigit() and box[1] > place[0].stop][:3]
+    assert numbers == [1, 9, 5]
+
+
+@pytest.mark.parametrize(
+    ("most", "width", "last", "more"),
+    [
+        (8, 60, "layer 8", []),
+        (9, 60, "layer 7", ["2 more layers"]),
+        (27, 60, "layer 7", ["20 more layers"]),
+        (27, 2, "layer 7", ["20 more"]),  # where panels are narrow
+    ],
+)
+def test_layers_that_do_not_fit_are_counted(texts, most, width, last, more):
+    layers = layers_of(width, 60, most)
+    preview(maps_like(layers), triangle(), "", layers)
+    words = [text for text, _ in texts]
+    assert [text for text in words if text.startswith("layer ")][-1] == last
+    assert [text for text in words if " more" in text] == more
+
+
+def test_count_map_with_its_numbers_and_words(texts):
+    rows = [["", "F1 B2", "F1 B2 F3"], ["F1 B2 F3 B4", "F1 B2", "F1"]]
+    layers = by_hand(rows, truncated=np.array([[False, False, False], [False, True, False]]))
+    picture = preview(maps_like(layers), triangle(), "", layers, row=0)
+    places, table = Places(3, 2), count_colours(4)
+    shown = picture[places.counts].copy()
+    shown = cells(np.delete(shown, slice(60, 70), axis=0), 2, 3)  # without the line
+    np.testing.assert_array_equal(shown, [[MISS, table[2], table[3]], [table[4], CUT_SHORT, table[1]]])
+    bar = cells(picture[places.number_bar, 16 : 16 + 384], 1, 5)[0]
+    np.testing.assert_array_equal(bar, table)
+    below = [text for text, box in texts if box[1] > places.number_bar.start and box[2] < 16 + 384]
+    assert below == ["0", "1", "2", "3", "4", "unpaired: 2 pixels", "cut short: 1 pixel"]
+    # The colour that is meant stands before the words.
+    for words, is_right in (
+        ("unpaired: 2 pixels", lambda colour: colour[0] > 150 and colour[1:].max() < 80),
+        ("cut short: 1 pixel", lambda colour: tuple(colour) == CUT_SHORT),
+    ):
+        left, top, _, bottom = next(box for text, box in texts if text == words)
+        assert is_right(picture[(top + bottom) // 2, left - 12])
+
+
+def test_a_legend_keeps_to_its_width(texts):
+    words = "far too many words to stand beside a square of colour in so little room"
+    Sheet.blank(400, 40).legend(10, 5, 200, [(SOLID, "solid"), (ENTRY, words)])
+    assert texts[0][0] == "solid"
+    assert texts[1][0].startswith("far")
+    assert texts[0][1][2] < texts[1][1][0]
+    assert 180 < texts[1][1][2] <= 210
+
+
+def test_no_words_where_there_is_nothing_to_mind(texts):
+    layers = by_hand([["F1 B2", "F1 B2 F3 B4"]])
+    preview(maps_like(layers), triangle(), "", layers)
+    assert not any("unpaired" in text or "cut short" in text for text, _ in texts)
+
+
+def test_in_a_closed_mesh_an_odd_number_is_a_camera_inside(texts):
+    layers = by_hand([["B2", "B2"]])
+    picture = preview(maps_like(layers), box(), "", layers)
+    words = [text for text, _ in texts]
+    assert "odd: 2 pixels" in words
+    assert not any("unpaired" in text for text in words)
+    assert (picture[Places(2, 1).section] == SOLID).all(-1).mean() > 0.8
+    texts.clear()
+    picture = preview(maps_like(layers), triangle(), "", layers)
+    words = [text for text, _ in texts]
+    assert {"unpaired: 2 pixels", "unpaired, not filled"} <= set(words)
+    section = picture[Places(2, 1).section]
+    assert not (section == SOLID).all(-1).any()
+    assert (section == UNPAIRED).all(-1).mean() > 0.8
+
+
+def test_the_section_of_a_box_is_a_rectangle_on_its_axes(renderer, texts):
+    mesh = box((-1, -1, -1), (1, 1, 1))
+    pose = dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world
+    camera = dd.Camera.orthographic(4.0, pose, 40, 40)
+    picture = preview(empty(40, 40), mesh, "", peel(renderer, mesh, camera))
+    rows, columns = Places(40, 40).section
+    # On that empty picture there are no numbers at the depth axis: here the frame begins farther right.
+    left = np.flatnonzero((picture[rows] == INK).all((0, 2)))[0] + 1
+    assert columns.start < left < columns.start + 60
+    section = picture[rows, left : columns.stop]
+    height, width = section.shape[:2]
+    # Columns 10 to 29 of 40; depths 4 to 6, and before and after them 6 % of that.
+    low, extent = 3.88, 2.24
+    top, bottom = (round((depth - low) / extent * height) for depth in (4, 6))
+    start, stop = width // 4, width * 3 // 4
+    is_solid, is_entry, is_exit = ((section == colour).all(-1) for colour in (SOLID, ENTRY, EXIT))
+    drawn = is_solid | is_entry | is_exit
+    assert drawn[top + 1 : bottom - 1, start + 1 : stop - 1].all()
+    drawn[top - 1 : bottom + 1, start - 1 : stop + 1] = False
+    assert not drawn.any()
+    assert is_entry[top, start + 1 : stop - 1].all()
+    assert is_exit[bottom - 1, start + 1 : stop - 1].all()
+    assert is_solid[top + 3 : bottom - 3, start + 1 : stop - 1].all()
+    # A number at an axis is as high as its depth, or as far to the right as its column.
+    for depth in (4.0, 5.0, 6.0):
+        _, above, right, below = next(box for text, box in texts if text == f"{depth:.1f}")
+        assert abs((above + below) / 2 - (rows.start + (depth - low) / extent * height)) <= 3
+        assert right < left - 4
+    for column in (15, 25, 35):
+        begin, above, end, _ = next(box for text, box in texts if text == str(column))
+        assert abs((begin + end) / 2 - (left + (column + 0.5) * width / 40)) <= 2
+        assert above > rows.stop
+    words = [text for text, _ in texts]
+    assert words[-3:] == ["solid", "entry", "exit"]
+    assert "cut along row 19: columns across, depth down" in words
+
+
+@pytest.mark.parametrize("row", [None, 0, 4])
+def test_the_cut_is_shown_where_it_is(texts, row):
+    layers = by_hand([[""], ["F1 B2"], ["F1 B2"], ["F1 B2 F3 B4"], [""], ["F1 B2"]])
+    picture = preview(maps_like(layers), triangle(), "", layers, row=row)
+    row = 3 if row is None else row
+    assert f"cut along row {row}: columns across, depth down" in [text for text, _ in texts]
+    assert ("no crossing in this row" in [text for text, _ in texts]) == (row in (0, 4))
+    places = Places(1, 6)
+    for panel in (places.photo, places.counts):
+        lines = np.flatnonzero((picture[panel] == INK).all((1, 2)))
+        np.testing.assert_array_equal(lines, [int((row + 0.5) * 64)])
+
+
+def test_a_low_panel_is_not_hidden_by_the_line():
+    layers = by_hand([["F1 B2"] * 700] * 9)
+    picture = preview(maps_like(layers), triangle(), "", layers)
+    places = Places(700, 9)
+    assert (picture[places.counts] == count_colours(2)[2]).all()
+    middle = places.counts[0].start + 2
+    assert (picture[middle, 10] == INK).all()  # there are arrows all the same
+
+
+def test_what_does_not_belong_together():
+    maps, layers = empty(4, 3), by_hand([["F1 B2"] * 3] * 4)
+    with pytest.raises(dd.RequestError, match="layers are of an image of 3x4, the maps of 4x3"):
+        preview(maps, triangle(), "", layers)
+    with pytest.raises(dd.RequestError, match="no row 4 in an image of 4 rows"):
+        preview(maps_like(layers), triangle(), "", layers, row=4)
+    for wrong in (np.zeros((3, 4, 3), np.uint8), np.zeros((4, 3, 4), np.uint8), np.zeros((3, 4, 4))):
+        with pytest.raises(dd.RequestError, match=r"photo must be \(3, 4, 4\) uint8"):
+            preview(maps, triangle(), photo=wrong)
+
+
+def test_layers_of_a_large_image_take_little_memory():
+    size, most = 1024, 20
+    layers = dd.DepthLayers(
+        np.arange(size * size + 1) * most,
+        np.tile(np.arange(1, most + 1, dtype=np.float32), size * size),
+        np.zeros(0, np.int64),
+        np.tile(np.array([True, False]), size * size * most // 2),
+        np.zeros((size, size), bool),
+        dd.Camera.orthographic(2.0, np.eye(4), size, size),
+    )
+    maps = maps_like(layers)
+    peaks = []
+    for wanted in (None, layers):
+        tracemalloc.start()
+        preview(maps, triangle(), "", wanted)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # A few numbers for each pixel (counts, what is odd), and no number for each crossing.
+    assert peaks[1] < peaks[0] + 24 * size * size
+    assert 24 * size * size < layers.depth.nbytes / 3
+
+
+# A photo that is given
+
+
+def test_a_given_photo_is_laid_over_white():
+    given = np.zeros((2, 2, 4), np.uint8)
+    given[0, 0], given[0, 1], given[1, 0], given[1, 1] = (
+        (200, 100, 0, 255),
+        (200, 100, 0, 0),
+        (200, 100, 0, 128),
+        (0, 0, 0, 255),
+    )
+    bare = dd.DepthMaps(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), empty(2, 2).camera)
+    picture = preview(bare, triangle(), photo=given)  # face indices are not asked for
+    shown = cells(picture[Places(2, 2).photo], 2, 2).astype(int)
+    half = 255 + (np.array([200, 100, 0]) - 255) * 128 / 255
+    expected = [[(200, 100, 0), PAPER], [half, (0, 0, 0)]]
+    np.testing.assert_allclose(shown, np.array(expected, float), atol=1)
+
+
+def test_a_given_photo_is_averaged_when_it_is_larger():
+    given = np.zeros((768, 768, 4), np.uint8)
+    given[::2, :, :] = (255, 0, 0, 255)  # every other line; between them all is transparent black
+    picture = preview(empty(768, 768), triangle(), photo=given)
+    shown = picture[Places(768, 768).photo].astype(int)
+    np.testing.assert_allclose(shown, np.broadcast_to([255, 127.5, 127.5], shown.shape), atol=1)
+
+
+def test_real_bodies_are_filled_and_counted(renderer):
+    """Two spheres, one behind the other and a little to the side: four layers, two discs in the section."""
+    mesh = merged(sphere(1.0), sphere(0.5, centre=(0.3, 3.0, 0.0)))
+    camera = dd.Camera.orthographic(3.0, dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world, 150, 150)
+    layers = peel(renderer, mesh, camera)
+    picture = preview(empty(150, 150), mesh, "", layers)
+    section = picture[Places(150, 150).section]
+    # Areas, in columns times depth: of a disc pi r^2. The picture shows 3 units by 4.5 * 1.12.
+    solid = np.isin(section, [SOLID, ENTRY, EXIT]).all(-1).mean() * 3.0 * 4.5 * 1.12
+    assert solid == pytest.approx(np.pi * (1 + 0.25), rel=0.03)
+    counts = picture[Places(150, 150).counts]
+    of_four = (counts == count_colours(4)[4]).all(-1).mean() * 9.0
+    assert of_four == pytest.approx(np.pi * 0.25, rel=0.05)  # the smaller one is all behind the larger one

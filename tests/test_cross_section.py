@@ -1,0 +1,251 @@
+"""The cross-section: what is solid, by `intervals`; which pixels have which colour; round numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shapes import box, inside_out, merged, peel
+
+import ddepth_gl as dd
+from ddepth_gl.cross_section import ENTRY, EXIT, SOLID, UNPAIRED, Section, busiest_row, ticks
+
+PAPER = (255, 255, 255)
+
+
+def by_hand(rows, **changes):
+    """Layers of rows of pixels; a pixel is a text like "F1 B2": fronts and backs with their depths."""
+    pixels = [pixel.split() for row in rows for pixel in row]
+    words = [word for pixel in pixels for word in pixel]
+    shape = (len(rows), len(rows[0]))
+    return dd.DepthLayers(
+        np.cumsum([0, *map(len, pixels)]),
+        np.array([float(word[1:]) for word in words], np.float32),
+        np.arange(len(words)),
+        np.array([word[0] == "F" for word in words], bool),
+        changes.pop("truncated", np.zeros(shape, bool)),
+        dd.Camera.orthographic(2.0, np.eye(4), shape[1], shape[0]),
+        **changes,
+    )
+
+
+def pieces(section):
+    """The section's solid as {column: [(from, to), ...]}."""
+    found = {}
+    for column, (start, end) in zip(section.solid_column, section.solid, strict=True):
+        found.setdefault(int(column), []).append((float(start), float(end)))
+    return found
+
+
+def is_colour(picture, colour):
+    return (picture == colour).all(-1)
+
+
+# What is solid
+
+
+@given(st.data())
+def test_pieces_are_the_intervals_of_every_pixel(data):
+    width = data.draw(st.integers(1, 6))
+    facings = data.draw(
+        st.lists(st.text("FB", max_size=7), min_size=3 * width, max_size=3 * width), "facings"
+    )
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    flat = [
+        " ".join(f"{side}{z}" for side, z in zip(sides, np.sort(rng.integers(1, 9, len(sides))), strict=True))
+        for sides in facings
+    ]
+    layers = by_hand([flat[start : start + width] for start in range(0, 3 * width, width)])
+    for row in range(3):
+        expected = {column: layers.intervals(row, column) for column in range(width)}
+        assert pieces(Section.of(layers, row, True)) == {c: some for c, some in expected.items() if some}
+        # Of a mesh that may be open, only columns whose entries and exits balance.
+        section = Section.of(layers, row, False)
+        sides = facings[row * width : (row + 1) * width]
+        unpaired = [side.count("F") != side.count("B") for side in sides]
+        np.testing.assert_array_equal(section.unpaired, unpaired)
+        assert pieces(section) == {c: some for c, some in expected.items() if some and not unpaired[c]}
+
+
+def test_a_cavity_is_not_filled(renderer):
+    mesh = merged(box((-2, -2, -2), (2, 2, 2)), inside_out(box()), box((-0.5,) * 3, (0.5,) * 3))
+    camera = dd.Camera.orthographic(6.0, dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world, 12, 12)
+    section = Section.of(peel(renderer, mesh, camera), 6, mesh.is_oriented)
+    outer, hollow, core = [(3.0, 7.0)], [(3.0, 4.0), (6.0, 7.0)], [(3.0, 4.0), (4.5, 5.5), (6.0, 7.0)]
+    expected = dict(
+        zip(range(2, 10), [outer] * 2 + [hollow] + [core] * 2 + [hollow] + [outer] * 2, strict=True)
+    )
+    assert {c: np.round(some, 5).tolist() for c, some in pieces(section).items()} == {
+        c: [list(piece) for piece in some] for c, some in expected.items()
+    }
+
+
+def test_crossings_that_were_cut_away_leave_marks_only():
+    rows = [["F1 B2", "F1"], ["F1 B2", "F1 B2"]]
+    for changes in ({"truncated": np.array([[False, True], [False, False]])}, {"_is_cropped": True}):
+        section = Section.of(by_hand(rows, **changes), 0, True)
+        assert section.is_cut
+        assert not len(section.solid)
+        assert not section.unpaired.any()
+        np.testing.assert_array_equal(section.column, [0, 0, 1])
+        np.testing.assert_array_equal(section.depth, [1, 2, 1])
+        picture = section.picture(20, 60, section.depth_range())
+        assert not is_colour(picture, SOLID).any()
+        assert is_colour(picture, ENTRY).any(0).all()
+        np.testing.assert_array_equal(is_colour(picture, EXIT).any(0), np.arange(20) < 10)
+    # Another row that was cut short does not matter.
+    truncated = np.array([[False, True], [False, False]])
+    assert pieces(Section.of(by_hand(rows, truncated=truncated), 1, True)) == {0: [(1, 2)], 1: [(1, 2)]}
+
+
+@pytest.mark.parametrize("row", [-1, 2])
+def test_a_row_that_is_not_there(row):
+    with pytest.raises(dd.RequestError, match=rf"no row {row} in an image of 2 rows"):
+        Section.of(by_hand([[""], [""]]), row, True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (["", "F1", "F1 B2", ""], 2),
+        (["F1 B2", "", "", "", "F1 B2"], 0),  # as near to the middle: the upper one
+        (["F1 B2", "", "", "F1 B2", ""], 3),
+        (["F1 B2", "F1 B2", "F1 B2", "F1 B2 F3"], 3),
+        (["", "", ""], 1),
+        ([""], 0),
+    ],
+)
+def test_the_busiest_row(rows, expected):
+    assert busiest_row(by_hand([[row] for row in rows])) == expected
+    # Crossings count, not pixels: all of a row together.
+    assert busiest_row(by_hand([["", row, "", ""] for row in rows])) == expected
+
+
+# What is drawn
+
+
+def test_a_box_fills_its_rectangle_and_nothing_else():
+    section = Section.of(by_hand([["", "F2 B6", "F2 B6", "", ""]]), 0, True)
+    picture = section.picture(50, 80, (0.0, 8.0))
+    filled = np.zeros((80, 50), bool)
+    filled[20:60, 10:30] = True
+    np.testing.assert_array_equal(~is_colour(picture, PAPER), filled)
+    assert is_colour(picture[20:22, 10:30], ENTRY).all()
+    assert is_colour(picture[22:58, 10:30], SOLID).all()
+    assert is_colour(picture[58:60, 10:30], EXIT).all()
+
+
+def test_a_part_of_a_pixel_is_filled_in_part():
+    section = Section.of(by_hand([["F2.25 B6.5"]]), 0, True)
+    # Without its marks, which would lie on the pixels that this is about.
+    nothing = np.zeros(0)
+    hidden = replace(section, column=nothing.astype(int), depth=nothing, entering=nothing.astype(bool))
+    column = hidden.picture(1, 8, (0.0, 8.0))[:, 0].astype(float)
+    share = (255 - column) / (255 - np.array(SOLID))
+    np.testing.assert_allclose(share.mean(1), [0, 0, 0.75, 1, 1, 1, 0.5, 0], atol=0.01)
+    # Both ends in one pixel.
+    thin = replace(hidden, solid=np.array([[3.25, 3.75]])).picture(1, 8, (0.0, 8.0))[:, 0]
+    np.testing.assert_allclose(
+        ((255 - thin.astype(float)) / (255 - np.array(SOLID))).mean(1), [0, 0, 0, 0.5, 0, 0, 0, 0], atol=0.01
+    )
+    assert is_colour(hidden.picture(1, 8, (3.0, 5.0)), SOLID).all()  # it reaches beyond both ends
+
+
+def test_a_camera_inside_fills_from_the_camera_on():
+    section = Section.of(by_hand([["B6"]]), 0, True)
+    assert pieces(section) == {0: [(0, 6)]}
+    picture = section.picture(1, 80, (0.0, 8.0))[:, 0]
+    assert is_colour(picture[:58], SOLID).all()
+    assert is_colour(picture[58:60], EXIT).all()
+    assert is_colour(picture[60:], PAPER).all()
+
+
+def test_unpaired_columns_are_tinted_and_not_filled():
+    section = Section.of(by_hand([["F2 B6", "F2 B4 F6", "F2 F6", ""]]), 0, False)
+    picture = section.picture(40, 80, (0.0, 8.0))
+    tinted = is_colour(picture, UNPAIRED).any(0)
+    np.testing.assert_array_equal(tinted, np.repeat([False, True, True, False], 10))
+    np.testing.assert_array_equal(
+        is_colour(picture, SOLID).any(0), np.repeat([True, False, False, False], 10)
+    )
+    assert is_colour(picture[60:62, 10:30], ENTRY).all()  # the crossings are marked all the same
+    assert is_colour(picture[38:40, 10:20], EXIT).all()
+
+
+def test_bodies_that_touch_show_both_marks():
+    picture = Section.of(by_hand([["F2 B4 F4 B6"]]), 0, True).picture(1, 80, (0.0, 8.0))[:, 0]
+    assert is_colour(picture[38:40], EXIT).all()
+    assert is_colour(picture[40:42], ENTRY).all()
+
+
+def test_columns_that_share_a_pixel_are_mixed_and_marks_stay():
+    row = ["F2 B6", "", "", "", "F2 B6", "F2 B6", "F2 B6", "F2 B6"]
+    picture = Section.of(by_hand([row]), 0, True).picture(2, 80, (0.0, 8.0))
+    quarter = np.rint(255 - 0.25 * (255 - np.array(SOLID)))
+    assert (np.abs(picture[30:50, 0] - quarter) <= 1).all()
+    assert is_colour(picture[30:50, 1], SOLID).all()
+    assert is_colour(picture[20:22], ENTRY).all()
+    assert is_colour(picture[58:60], EXIT).all()
+
+
+@pytest.mark.parametrize("width", [7, 640, 641, 1000, 1301])
+def test_every_width_of_image_keeps_its_columns_in_place(width):
+    rows = [["F2 B6" if width // 3 <= column < 2 * width // 3 else "" for column in range(width)]]
+    picture = Section.of(by_hand(rows), 0, True).picture(640, 80, (0.0, 8.0))
+    left, right = (third * 640 / width for third in (width // 3, 2 * width // 3))
+    across = np.arange(640)
+    solid = is_colour(picture[40], SOLID)
+    assert solid[(across >= left + 1) & (across + 1 <= right - 1)].all()
+    assert is_colour(picture[40], PAPER)[(across + 1 <= left - 1) | (across >= right + 1)].all()
+
+
+def test_the_range_holds_everything():
+    low, high = Section.of(by_hand([["F2 B6", "F3 B7"]]), 0, True).depth_range()
+    assert 1 < low < 2
+    assert 7 < high < 8
+    for rows in ([["F5"]], [[""]], [["F1e-30"]], [["F3e38"]], [["F5000000 B5000000.5"]]):
+        section = Section.of(by_hand(rows), 0, False)
+        low, high = section.depth_range()
+        assert low < high
+        assert all(low < depth < high for depth in section.depth)
+        assert is_colour(section.picture(3, 80, (low, high)), ENTRY).any() == bool(rows[0][0])
+    assert Section.of(by_hand([["B6"]]), 0, True).depth_range()[0] < 0  # the camera is on the picture
+
+
+def test_grid_lines_are_behind_the_solid():
+    picture = Section.of(by_hand([["", "F2 B6"]]), 0, True).picture(2, 80, (0.0, 8.0), np.array([4.0, 7.0]))
+    np.testing.assert_array_equal(np.flatnonzero(~is_colour(picture[:, 0], PAPER)), [40, 70])
+    assert is_colour(picture[40, 1], SOLID)
+
+
+# Numbers at the axes
+
+
+@given(st.floats(-1e6, 1e7), st.floats(1e-6, 1e7), st.integers(2, 12))
+def test_ticks_are_round_and_told_apart(low, extent, most):
+    # As for float32 depths: the range is at least about an ulp of its numbers.
+    extent = max(extent, 1e-6 * abs(low))
+    high = low + extent
+    numbers, labels = ticks(low, high, most)
+    assert 1 <= len(numbers) <= most + 1
+    assert len(labels) == len(numbers)
+    slack = 1e-5 * extent
+    assert (numbers >= low - slack).all()
+    assert (numbers <= high + slack).all()
+    assert len(set(labels)) == len(labels)
+    apart = {float(f"{b - a:.3g}") for a, b in pairwise(numbers)}
+    assert all(f"{step:e}"[0] in "125" and step >= 0.98 * extent / most for step in apart)
+    np.testing.assert_allclose([float(label) for label in labels], numbers, atol=1e-3 * extent)
+
+
+def test_some_ticks():
+    assert ticks(0, 639, 7)[1] == ["0", "100", "200", "300", "400", "500", "600"]
+    assert ticks(6.3, 9.6, 6)[1] == ["7", "8", "9"]
+    assert ticks(5.2, 6.9, 5)[1] == ["5.5", "6.0", "6.5"]
+    assert ticks(0, 1, 1)[1] == ["0", "1"]
+    assert ticks(-0.1, 0.3, 4)[1] == ["-0.1", "0.0", "0.1", "0.2", "0.3"]
+    assert ticks(1e-9, 3e-9, 4)[1] == ["1e-09", "1.5e-09", "2e-09", "2.5e-09", "3e-09"]
