@@ -110,16 +110,37 @@ def render(
     ortho: Annotated[
         float | None, typer.Option(metavar="EXTENT", help="Parallel rays; width of the image in mesh units.")
     ] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Render every crossing, not just two.")] = False,
+    max_layers: Annotated[
+        int | None, typer.Option(help="With --layers, keep the first that many; all if not given.")
+    ] = None,
+    attributes: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="What else to store: face, normal, smooth_normal, barycentric, uv, color, shaded_color, "
+            "object_id, position; several with commas.",
+        ),
+    ] = "",
     formats: Annotated[
-        str, typer.Option("--format", metavar="LIST", help="npz, ply, png16, mould; several with commas.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="LIST",
+            help="npz, ply, png16, mould, photo, exr; with --layers also deepexr, xray, lari, layereddepth; "
+            "several with commas.",
+        ),
     ] = "npz",
+    samples: Annotated[int, typer.Option(help="Of photos, along each side of a pixel.")] = 1,
     surfaces: Annotated[
         SurfacesOption, typer.Option(help="oriented: closed meshes; any: scans with holes, sheets.")
     ] = SurfacesOption.oriented,
     near: Annotated[float | None, typer.Option(help="Drop crossings nearer than this depth.")] = None,
     far: Annotated[float | None, typer.Option(help="Drop crossings farther than this depth.")] = None,
     fill: Annotated[float, typer.Option(help="Value of misses in npz files.")] = float("nan"),
-    png_scale: Annotated[float | None, typer.Option(help="Mesh units per step of 16-bit PNG.")] = None,
+    png_scale: Annotated[
+        float | None, typer.Option(help="Mesh units per step of 16-bit PNG (png16, layereddepth).")
+    ] = None,
     preview: Annotated[bool, typer.Option(help="Write one picture per mesh to look at.")] = True,
     engine: Annotated[str, typer.Option(help="raster or auto.")] = "auto",
     device: Device = None,
@@ -142,8 +163,20 @@ def render(
     }
     failed = 0
     with _one_line_errors(debug):
-        wanted = tuple(part.strip() for part in formats.split(",") if part.strip())
-        job = RenderJob(output, wanted, surfaces.value, near, far, fill, png_scale, preview)
+        job = RenderJob(
+            output,
+            _names(formats),
+            surfaces.value,
+            near,
+            far,
+            fill,
+            png_scale,
+            preview,
+            layers,
+            max_layers,
+            _names(attributes),
+            samples,
+        )
         cameras_for = _cameras(cameras, eye, target, up, fov_deg, size, ortho, views, seed)
         with DepthRenderer(engine, device) as renderer:
             make_folder(output)
@@ -170,7 +203,8 @@ def demo(output: Output = Path("out/demo"), device: Device = None, debug: Debug 
     """Make a strongly non-convex mesh and run the main job on it."""
     from .camera import Camera
     from .demo_mesh import demo_mesh
-    from .render_job import FORMATS, RenderJob, make_folder, write_mesh
+    from .render_formats import write_mesh
+    from .render_job import RenderJob, make_folder
     from .renderer import DepthRenderer
 
     with _one_line_errors(debug), DepthRenderer(device=device) as renderer:
@@ -179,7 +213,9 @@ def demo(output: Output = Path("out/demo"), device: Device = None, debug: Debug 
         write_mesh(output / "demo.ply", mesh)
         _say(f"{output / 'demo.ply'}: the mesh, {len(mesh.faces):,} faces, closed, several bodies")
         cameras = Camera.orbit(mesh, views=4, width=640, height=480)
-        report = _render_one(renderer, RenderJob(output, FORMATS), mesh, cameras, "demo")
+        sheets = RenderJob(output, ("npz", "ply", "png16", "mould", "photo"), preview=False, samples=2)
+        _render_one(renderer, sheets, mesh, cameras, "demo")
+        report = _render_one(renderer, RenderJob(output, layers=True), mesh, cameras, "demo")
         _say(f"on {_where(renderer)}")
         _say(f"look at {report.preview}")
 
@@ -278,7 +314,7 @@ def _render_one(
     size = f"{cameras[0].width}x{cameras[0].height}"
     _say(
         f"{name}: {len(cameras)} image{'s' * (len(cameras) > 1)} of {size}, {len(mesh.faces):,} faces, "
-        f"{median(report.milliseconds):.1f} ms per image"
+        f"{median(report.milliseconds):.1f} ms per image{' with all layers' * job.layers}"
     )
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
@@ -336,6 +372,11 @@ def _cameras(
         axis = _numbers("--up", up, "X,Y,Z", ",", float)
         return lambda mesh: parallel(Camera.orbit(mesh, views or 1, width, height, seed, fov_deg, axis))
     return lambda mesh: placed
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """The names of an option such as npz,ply."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _numbers(

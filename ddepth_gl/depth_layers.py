@@ -101,6 +101,11 @@ class DepthLayers:
         return self.camera.distance_per_depth().reshape(-1)[self.pixel]
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all crossings are there: nothing was cut away by `max_layers`, `near` or `far`."""
+        return not (self._is_cropped or self.truncated.any())
+
+    @property
     def odd(self) -> BoolArray:
         """(H, W) bool: crossings do not pair up, so the mesh is open here (or the pixel was cut short)."""
         odd: BoolArray = self.count % 2 == 1

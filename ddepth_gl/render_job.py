@@ -7,32 +7,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 
+from .attributes import checked_names
 from .camera import Camera
-from .depth_maps import DepthMaps
 from .errors import MeshError, OutputError, RequestError
 from .mesh import Mesh
+from .render_formats import FORMATS, View, checked_formats, write_picture
 from .renderer import DepthRenderer, Surfaces
-from .writers.npz import write_npz
-from .writers.ply import sheet_normals, write_ply
-from .writers.png16 import common_scale, write_png16
-from .writers.whole_file import whole_file
+from .scene import Scene
+from .writers.png16 import common_scale
 
 __all__ = [
-    "FORMATS",
     "PREVIEW_VIEWS",
     "RenderJob",
     "RenderReport",
     "make_folder",
     "unique_names",
-    "write_mesh",
 ]
 
-FORMATS = ("npz", "ply", "png16", "mould")
 PREVIEW_VIEWS = 4  # rows of the preview picture
 
 
@@ -42,12 +38,16 @@ class RenderJob:
 
     Attributes:
         folder: an existing one.
-        formats: of `FORMATS`.
+        formats: names of `FORMATS`.
         surfaces: see `DepthRenderer.entry_exit`.
         near, far: crop, mesh units.
         fill: what npz files hold where there is no value.
         png_scale: mesh units per step of 16-bit PNG; None takes one that fits all images of a mesh.
         preview: whether to write one picture per mesh to look at.
+        layers: whether to render all layers besides the two sheets.
+        max_layers: keep the first that many crossings of a pixel; None keeps all.
+        attributes: what to store of each crossing; see `DepthRenderer.entry_exit`.
+        samples: of the photo, along each side of a pixel.
     """
 
     folder: Path
@@ -58,11 +58,16 @@ class RenderJob:
     fill: float = float("nan")
     png_scale: float | None = None
     preview: bool = True
+    layers: bool = False
+    max_layers: int | None = None
+    attributes: tuple[str, ...] = ()
+    samples: int = 1
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.formats if name not in FORMATS]
-        if unknown:
-            raise RequestError(f"unknown format {unknown[0]!r}; give {', '.join(FORMATS)}")
+        checked_formats(self.formats, self.layers)
+        checked_names(self.attributes)
+        if self.max_layers is not None and not self.layers:
+            raise RequestError("--max-layers belongs to --layers; give both")
         if not self.formats and not self.preview:
             raise RequestError(f"nothing to write: no format and no preview; give {', '.join(FORMATS)}")
 
@@ -87,35 +92,24 @@ class RenderJob:
             OutputError: a file cannot be written.
             DDepthError: whatever rendering raises.
         """
-        png_scale = self.png_scale
-        if png_scale is None and "png16" in self.formats:
-            png_scale = common_scale(mesh.bounds, cameras)
+        scale = common_scale(mesh.bounds, cameras) if "png16" in self.formats else None
         report = RenderReport()
         rows: list[npt.NDArray[np.uint8]] = []
         digits = max(3, len(str(len(cameras) - 1)))
-        # Normals and the photo come from the faces; whoever wants only numbers does not pay for them.
-        attributes = ("face",) if self.preview or "ply" in self.formats else ()
         scene = renderer.upload(mesh)
         try:
-            for view, camera in enumerate(cameras):
-                # One at a time: drawing ahead while files are written would hide what an image takes.
-                with report.timing():
-                    maps = renderer.entry_exit(
-                        scene,
-                        camera,
-                        surfaces=self.surfaces,
-                        near=self.near,
-                        far=self.far,
-                        attributes=attributes,
-                    )
-                report.covered.append(float(maps.mask.mean()))
-                stem = f"{name}_{view:0{digits}d}"
-                for path in self._write(maps, mesh, stem, png_scale, report.failures):
+            for number, camera in enumerate(cameras):
+                stem = f"{name}_{number:0{digits}d}"
+                with_preview = self.preview and len(rows) < PREVIEW_VIEWS
+                view = self._rendered(renderer, scene, camera, stem, scale, with_preview, report)
+                report.covered.append(float(view.maps.mask.mean()))
+                for path in self._write(view, report.failures):
                     report.files.setdefault(path.name.removeprefix(stem), []).append(path)
-                if self.preview and len(rows) < PREVIEW_VIEWS:
+                if with_preview:
                     from .preview import preview
 
-                    rows.append(preview(maps, mesh, f"{stem}   {maps.camera.width}x{maps.camera.height}"))
+                    title = f"{stem}   {camera.width}x{camera.height}"
+                    rows.append(preview(view.maps, mesh, title, view.layers, photo=view.photo))
                 progress()
         finally:
             scene.release()
@@ -124,27 +118,55 @@ class RenderJob:
             write_picture(report.preview, _stack(rows))
         return report
 
-    def _write(
-        self, maps: DepthMaps, mesh: Mesh, stem: str, png_scale: float | None, failures: list[str]
-    ) -> Iterator[Path]:
-        target = self.folder / stem
-        if "npz" in self.formats:
-            path = target.with_name(f"{stem}.npz")
-            write_npz(path, maps, fill=self.fill)
-            yield path
-        if "ply" in self.formats:
-            yield from _write_clouds(target, maps, mesh)
-        if "png16" in self.formats:
-            yield from write_png16(target, maps, png_scale)
-        if "mould" in self.formats:
-            path = target.with_name(f"{stem}_mould.ply")
+    def _rendered(
+        self,
+        renderer: DepthRenderer,
+        scene: Scene,
+        camera: Camera,
+        stem: str,
+        scale: float | None,
+        with_preview: bool,
+        report: RenderReport,
+    ) -> View:
+        """One view, rendered as far as the formats and the preview need it."""
+        formats = checked_formats(self.formats, self.layers)
+        of_maps = {name for each in formats for name in each.of_maps} | set(self.attributes)
+        of_layers = {name for each in formats for name in each.of_layers} | set(self.attributes)
+        crop: dict[str, Any] = {"near": self.near, "far": self.far}
+        # One at a time: drawing ahead while files are written would hide what an image takes.
+        with report.timing():
+            maps = renderer.entry_exit(
+                scene, camera, surfaces=self.surfaces, attributes=() if self.layers else of_maps, **crop
+            )
+            layers = None
+            if self.layers:
+                layers = renderer.peel(
+                    scene, camera, max_layers=self.max_layers, attributes=of_layers, **crop
+                )
+        photo = None
+        if with_preview or "photo" in self.formats:
+            # The preview is made of pixels as they were sampled; only a photo of its own is smoothed.
+            samples = self.samples if "photo" in self.formats else 1
+            photo = renderer.shade(scene, camera, samples=samples, surfaces=self.surfaces, **crop)
+        return View(
+            self.folder / stem,
+            scene.mesh,
+            maps,
+            layers,
+            photo,
+            self.fill,
+            self.png_scale,
+            scale,
+            self.max_layers,
+        )
+
+    def _write(self, view: View, failures: list[str]) -> Iterator[Path]:
+        for each in checked_formats(self.formats, self.layers):
             try:
-                write_mesh(path, maps.to_mesh())
+                yield from each.write(view)
             except MeshError as error:
-                # The view shows nothing to cast: the other views are still worth having.
-                failures.append(f"{path}: {error}")
-            else:
-                yield path
+                # The view shows nothing to cast a mould of: the other views are still worth having.
+                failures.append(f"{view.file('_mould.ply')}: {error}")
 
 
 @dataclass
@@ -195,43 +217,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made a folder ({error.strerror}); give another -o") from error
-
-
-def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Writes a PNG of (h, w, 3) uint8 sRGB, whole or not at all."""
-    with whole_file(path) as file:
-        file.write(iio.imwrite("<bytes>", picture, extension=".png"))
-
-
-def write_mesh(path: Path, mesh: Mesh) -> None:
-    """Writes a Mesh with its vertex colours as binary PLY."""
-    vertices = mesh.vertices.astype(_coordinate_type(mesh.vertices))
-    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces)
-
-
-def _write_clouds(target: Path, maps: DepthMaps, mesh: Mesh) -> Iterator[Path]:
-    """``NAME_front.ply`` and ``NAME_back.ply``: the mould's points with outward normals, world frame."""
-    clouds = maps.points(frame="world", dtype=np.float64)
-    _, directions = maps.camera.rays()
-    along_ray = directions[maps.mask]
-    normals = mesh.face_normals()
-    sheets = (
-        ("front", clouds.front, maps.entry_face, -along_ray),
-        ("back", clouds.back, maps.exit_face, along_ray),
-    )
-    for name, points, faces, outward in sheets:
-        path = target.with_name(f"{target.name}_{name}.ply")
-        kind = _coordinate_type(points)
-        write_ply(path, points.astype(kind), normals=sheet_normals(normals, faces[maps.mask], toward=outward))
-        yield path
-
-
-def _coordinate_type(points: npt.NDArray[np.float64]) -> type[np.floating]:
-    """float32 unless, far from the origin, it would lose more than a millionth of the points' extent."""
-    if not len(points):
-        return np.float32
-    size = float(np.ptp(points, axis=0).max())
-    return np.float64 if np.spacing(np.float32(np.abs(points).max())) > 1e-6 * size else np.float32
 
 
 def _stack(rows: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:

@@ -79,14 +79,18 @@ ARROWS = {
     "preview": {
         "errors", "mesh", "depth_maps", "depth_layers", "panels", "layer_panels", "cross_section"
     },
+    "render_formats": {
+        "errors", "mesh", "depth_maps", "depth_layers", "writers.npz", "writers.exr", "writers.ply",
+        "writers.png16", "writers.xray", "writers.lari", "writers.layereddepth", "writers.whole_file"
+    },
     "render_job": {
-        "errors", "mesh", "camera", "depth_maps", "renderer", "preview", "writers.npz", "writers.ply",
-        "writers.png16", "writers.whole_file"
+        "errors", "attributes", "mesh", "camera", "renderer", "scene", "render_formats", "preview",
+        "writers.png16"
     },
     "__main__": {"cli"},
     "cli": {
         "errors", "mesh", "mesh_files", "camera", "camera_files", "context", "renderer", "render_job",
-        "demo_mesh", "version"
+        "render_formats", "demo_mesh", "version"
     },
 }  # fmt: skip
 MODERNGL = {"context", "shader_library", "scene", "engines.raster", "renderer"}

@@ -19,7 +19,7 @@ from shapes import box, sphere, torus
 import ddepth_gl as dd
 from ddepth_gl import cli, render_job
 from ddepth_gl.context import ENVIRONMENT_VARIABLE
-from ddepth_gl.render_job import write_mesh
+from ddepth_gl.render_formats import write_mesh
 
 COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli import main; main()"]
 
@@ -160,7 +160,7 @@ def test_demo_writes_everything_it_says():
         assert line.endswith(f"   {len(found)} files") == ("*" in path)
         said |= set(found)
     assert said == set(files("out/demo"))
-    assert len(said) == 1 + 4 * 7 + 1
+    assert len(said) == 1 + 4 * 9 + 1
     look = done.stdout.splitlines()[-1]
     assert look == "look at out/demo/demo_preview.png"
     with Image.open("out/demo/demo_preview.png") as picture:
@@ -456,7 +456,7 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--fov-deg", "nan"), ("fov_y_deg",)),
         (("--ortho", "0"), ("extent must be positive",)),
         (("--ortho", "-2", "--eye", "1,2,3", "--target", "0,0,0"), ("extent must be positive",)),
-        (("--format", "npz,exr"), ("unknown format 'exr'; give npz, ply, png16, mould",)),
+        (("--format", "npz,tiff"), ("unknown format 'tiff'; give npz, ply, png16, mould",)),
         (("--format", "", "--no-preview"), ("nothing to write",)),
         (("--engine", "warp"), ("engine must be one of", "'warp'")),
         (("--device", "banana"), ("banana",)),
@@ -494,7 +494,7 @@ def test_a_bad_option_is_told_once_whatever_the_number_of_meshes(ddepth):
         ("--near", "5", "--far", "2"),
         ("--size", "x"),
         ("--device", "banana"),
-        ("--format", "exr"),
+        ("--format", "tiff"),
     ):
         fails(ddepth("render", "box.ply", "ring.ply", "open.ply", "--surfaces", "any", "-o", "out", *options))
 

@@ -11,8 +11,8 @@ from PIL import Image
 from shapes import box, sphere, torus
 
 import ddepth_gl as dd
-from ddepth_gl import render_job
-from ddepth_gl.render_job import FORMATS, RenderJob, make_folder, unique_names
+from ddepth_gl.render_formats import FORMATS
+from ddepth_gl.render_job import RenderJob, make_folder, unique_names
 
 
 def cameras(mesh, views=3):
@@ -26,9 +26,11 @@ def names(folder):
 def test_every_format_and_the_preview(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     steps = []
-    job = RenderJob(tmp_path, FORMATS)
+    formats = tuple(name for name, each in FORMATS.items() if not each.needs_layers)
+    job = RenderJob(tmp_path, formats)
     report = job.run(renderer, mesh, cameras(mesh), "ring", lambda: steps.append(1))
-    endings = ["_back.ply", "_entry.png", "_exit.png", "_front.ply", "_mould.ply", "_png16.json", ".npz"]
+    endings = ["_back.ply", "_entry.png", "_exit.png", "_front.ply", "_mould.ply", "_photo.png"]
+    endings += ["_png16.json", ".npz", ".exr"]
     expected = [f"ring_{view:03d}{ending}" for view in range(3) for ending in endings]
     assert names(tmp_path) == sorted([*expected, "ring_preview.png"])
     # The report names the very same files, by kind and in the order of the views.
@@ -39,6 +41,58 @@ def test_every_format_and_the_preview(renderer, tmp_path):
     assert len(steps) == len(report.milliseconds) == len(report.covered) == 3
     assert min(report.milliseconds) > 0
     assert dd.load_mesh(tmp_path / "ring_001_mould.ply").is_oriented
+
+
+def test_every_format_with_all_layers(renderer, tmp_path):
+    mesh = torus(steps=30, sides=20)
+    options = {"layers": True, "attributes": ("object_id",), "png_scale": 1e-3, "samples": 2}
+    report = RenderJob(tmp_path, tuple(FORMATS), **options).run(renderer, mesh, cameras(mesh, 1), "ring")
+    scene = renderer.upload(mesh)
+    layers = renderer.peel(scene, *cameras(mesh, 1), attributes=("object_id", "normal", "color"))
+    photo = renderer.shade(scene, *cameras(mesh, 1), samples=2)
+    scene.release()
+    most = int(layers.count.max())
+    assert most == 4
+    endings = ["_deep.exr", "_layers.exr", "_layers.npz", "_ldi.npz", "_xray.npz", "_photo.png", "_mould.ply"]
+    endings += ["_entry.png", "_exit.png", "_png16.json", ".layereddepth.json"]
+    endings += [f".depth_{layer}.png" for layer in range(1, 9)]
+    endings += [f"_layer{layer:02d}.ply" for layer in range(most)]
+    assert names(tmp_path) == sorted([f"ring_000{ending}" for ending in endings] + ["ring_preview.png"])
+    assert sum(map(len, report.files.values())) == len(endings)
+    with np.load(tmp_path / "ring_000_layers.npz") as file:
+        for name in ("offsets", "depth", "face", "object_id"):
+            np.testing.assert_array_equal(file[name], getattr(layers, name))
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "ring_000_photo.png")), photo)
+    with np.load(tmp_path / "ring_000_ldi.npz") as file:
+        expected = np.moveaxis(np.nan_to_num(layers.dense("depth"), nan=-1.0), 0, -1)
+        np.testing.assert_array_equal(file["ldi"], expected)
+    # Three strips instead of one.
+    with Image.open(tmp_path / "ring_preview.png") as with_layers:
+        RenderJob(tmp_path, ()).run(renderer, mesh, cameras(mesh, 1), "sheets")
+        with Image.open(tmp_path / "sheets_preview.png") as without:
+            assert with_layers.height > 2 * without.height
+
+
+def test_stacks_are_as_high_as_asked_for(renderer, tmp_path):
+    mesh = torus(steps=30, sides=20)
+    formats = ("lari", "layereddepth", "xray", "deepexr", "npz")
+    options = {"layers": True, "max_layers": 3, "preview": False}
+    RenderJob(tmp_path, formats, **options).run(renderer, mesh, cameras(mesh, 1), "m")
+    with np.load(tmp_path / "m_000_ldi.npz") as file:
+        assert file["ldi"].shape[2] == 3
+    with np.load(tmp_path / "m_000_xray.npz") as file:
+        assert file["shape"][0] == 3
+    with np.load(tmp_path / "m_000_layers.npz") as file:
+        assert file["count"].max() == 3
+        assert file["truncated"].any()
+    assert not (tmp_path / "m_000.depth_4.png").exists()
+    assert (tmp_path / "m_000.depth_3.png").exists()
+
+
+@pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.needs_layers])
+def test_formats_of_layers_ask_for_layers(tmp_path, name):
+    with pytest.raises(dd.RequestError, match=f"{name} stores all layers; give --layers"):
+        RenderJob(tmp_path, (name,))
 
 
 def test_the_files_hold_what_the_renderer_gives(renderer, tmp_path):
@@ -92,7 +146,7 @@ def test_numbers_are_as_long_as_they_must_be(renderer, tmp_path):
     assert names(tmp_path) == [f"m_{view:04d}.npz" for view in range(1001)]
 
 
-@pytest.mark.parametrize(("formats", "preview"), [(("npz", "exr"), True), (("NPZ",), True), ((), False)])
+@pytest.mark.parametrize(("formats", "preview"), [(("npz", "tiff"), True), (("NPZ",), True), ((), False)])
 def test_formats_are_checked_before_anything_is_done(tmp_path, formats, preview):
     with pytest.raises(dd.RequestError, match="give npz, ply, png16, mould"):
         RenderJob(tmp_path, formats, preview=preview)
@@ -137,16 +191,6 @@ def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypa
     assert names(tmp_path / "cut") == [*finished, "m_001_front.ply"]
     for name in finished:
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-def test_coordinates_are_float64_where_float32_would_lose_a_millionth_of_the_extent():
-    unit = np.array([[0.0, 0, 0], [1, 1, 1]])
-    assert render_job._coordinate_type(unit) is np.float32
-    assert render_job._coordinate_type(unit + 5.0) is np.float32
-    assert render_job._coordinate_type(unit + 5e6) is np.float64
-    assert render_job._coordinate_type(unit * 1e-3 + 5.0) is np.float64
-    assert render_job._coordinate_type(unit * 1e6 + 5e6) is np.float32
-    assert render_job._coordinate_type(np.zeros((0, 3))) is np.float32
 
 
 def test_unique_names():

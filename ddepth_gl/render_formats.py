@@ -1,0 +1,198 @@
+"""The file formats of `ddepth render`: what each needs to be rendered, and how one view becomes its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+
+from .depth_layers import DepthLayers
+from .depth_maps import DepthMaps
+from .errors import RequestError
+from .mesh import Mesh
+from .writers.exr import write_deep_exr, write_exr
+from .writers.lari import write_lari
+from .writers.layereddepth import write_layereddepth
+from .writers.npz import write_npz
+from .writers.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
+from .writers.png16 import write_png16
+from .writers.whole_file import whole_file
+from .writers.xray import write_xray
+
+__all__ = ["FORMATS", "Format", "View", "checked_formats", "write_mesh", "write_picture"]
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of a mesh, rendered.
+
+    Attributes:
+        target: the files' folder and the beginning of their names.
+        mesh: what was rendered.
+        maps: its two sheets.
+        layers: all crossings, or None if they were not asked for.
+        photo: (H, W, 4) uint8 sRGB, or None if no format needs it.
+        fill: what float arrays hold where there is no value.
+        png_scale: mesh units per step of 16-bit pictures; None takes the format's own choice.
+        common_scale: one that fits all views of the mesh.
+        max_layers: heights of stacks; None takes the format's own choice.
+    """
+
+    target: Path
+    mesh: Mesh
+    maps: DepthMaps
+    layers: DepthLayers | None = None
+    photo: npt.NDArray[np.uint8] | None = None
+    fill: float = float("nan")
+    png_scale: float | None = None
+    common_scale: float | None = None
+    max_layers: int | None = None
+
+    def file(self, ending: str) -> Path:
+        """The file with this ending."""
+        return self.target.with_name(self.target.name + ending)
+
+    @property
+    def all_layers(self) -> DepthLayers:
+        """The layers, for formats that need them."""
+        if self.layers is None:
+            raise RequestError("this format needs all layers; render with --layers")
+        return self.layers
+
+    @property
+    def stack_height(self) -> dict[str, Any]:
+        """`max_layers` as an argument, if it was given."""
+        return {} if self.max_layers is None else {"max_layers": self.max_layers}
+
+
+def _npz(view: View) -> Iterator[Path]:
+    path = view.file("_layers.npz" if view.layers else ".npz")
+    write_npz(path, view.layers or view.maps, fill=view.fill)
+    yield path
+
+
+def _exr(view: View) -> Iterator[Path]:
+    path = view.file("_layers.exr" if view.layers else ".exr")
+    write_exr(path, view.layers or view.maps, fill=view.fill)
+    yield path
+
+
+def _deep_exr(view: View) -> Iterator[Path]:
+    layers, path = view.all_layers, view.file("_deep.exr")
+    # What is solid is known only of all crossings.
+    write_deep_exr(path, layers, volumes=layers.is_complete)
+    yield path
+
+
+def _ply(view: View) -> Iterator[Path]:
+    if view.layers is not None:
+        yield from write_layer_clouds(view.target, view.layers)
+        return
+    maps = view.maps
+    clouds = maps.points(frame="world", dtype=np.float64)
+    along_ray = maps.camera.rays()[1][maps.mask]
+    normals = view.mesh.face_normals()
+    sheets = (
+        ("_front.ply", clouds.front, maps.entry_face, -along_ray),
+        ("_back.ply", clouds.back, maps.exit_face, along_ray),
+    )
+    for ending, points, faces, outward in sheets:
+        path, kind = view.file(ending), coordinate_type(points)
+        outwards = sheet_normals(normals, faces[maps.mask], toward=outward)
+        write_ply(path, points.astype(kind), normals=outwards)
+        yield path
+
+
+def _png16(view: View) -> Iterator[Path]:
+    scale = view.common_scale if view.png_scale is None else view.png_scale
+    yield from write_png16(view.target, view.maps, scale)
+
+
+def _photo(view: View) -> Iterator[Path]:
+    path = view.file("_photo.png")
+    if view.photo is not None:
+        write_picture(path, view.photo)
+        yield path
+
+
+def _mould(view: View) -> Iterator[Path]:
+    path = view.file("_mould.ply")
+    write_mesh(path, view.maps.to_mesh())
+    yield path
+
+
+def _xray(view: View) -> Iterator[Path]:
+    path = view.file("_xray.npz")
+    write_xray(path, view.all_layers, **view.stack_height)
+    yield path
+
+
+def _lari(view: View) -> Iterator[Path]:
+    path = view.file("_ldi.npz")
+    write_lari(path, view.all_layers, **view.stack_height)
+    yield path
+
+
+def _layereddepth(view: View) -> Iterator[Path]:
+    yield from write_layereddepth(view.target, view.all_layers, view.png_scale, **view.stack_height)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        write: writes a view's files and gives their paths.
+        needs_layers: whether it stores all crossings and nothing else.
+        of_maps, of_layers: attributes that it stores of the two sheets, or of all crossings.
+    """
+
+    write: Callable[[View], Iterator[Path]] = field(repr=False)
+    needs_layers: bool = False
+    of_maps: tuple[str, ...] = ()
+    of_layers: tuple[str, ...] = ()
+
+
+FORMATS = {
+    "npz": Format(_npz),
+    "ply": Format(_ply, of_maps=("face",), of_layers=("normal", "color")),
+    "png16": Format(_png16),
+    "mould": Format(_mould),
+    "photo": Format(_photo),
+    "exr": Format(_exr),
+    "deepexr": Format(_deep_exr, needs_layers=True),
+    "xray": Format(_xray, needs_layers=True, of_layers=("normal", "color")),
+    "lari": Format(_lari, needs_layers=True),
+    "layereddepth": Format(_layereddepth, needs_layers=True),
+}
+
+
+def checked_formats(names: tuple[str, ...], layers: bool) -> list[Format]:
+    """The formats of these names.
+
+    Raises:
+        RequestError: there is no such format, or it needs all layers and they are not asked for.
+    """
+    for name in names:
+        if name not in FORMATS:
+            raise RequestError(f"unknown format {name!r}; give {', '.join(FORMATS)}")
+        if FORMATS[name].needs_layers and not layers:
+            raise RequestError(f"format {name} stores all layers; give --layers as well")
+    return [FORMATS[name] for name in names]
+
+
+def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Writes a PNG of (h, w, 3) or (h, w, 4) uint8 sRGB, whole or not at all."""
+    with whole_file(path) as file:
+        file.write(iio.imwrite("<bytes>", picture, extension=".png"))
+
+
+def write_mesh(path: Path, mesh: Mesh) -> None:
+    """Writes a Mesh with its vertex colours as binary PLY."""
+    vertices = mesh.vertices.astype(coordinate_type(mesh.vertices))
+    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces)
