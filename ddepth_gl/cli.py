@@ -303,7 +303,8 @@ def _render_one(
         report = job.run(renderer, mesh, cameras, name, lambda: progress.advance(task))
     for ending, paths in report.files.items():
         # A line a file, or a line a kind where there are many.
-        many = [f"{paths[0].parent / name}_*{ending}   {len(paths)} files"]
+        digits = len(paths[0].name) - len(f"{name}_{ending}")
+        many = [f"{paths[0].parent / name}_{'?' * digits}{ending}   {len(paths)} files"]
         for line in many if len(paths) > 2 else paths:
             _say(str(line))
     if report.preview:
