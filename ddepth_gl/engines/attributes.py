@@ -22,7 +22,7 @@ from ..shader_library import compile_program
 from ..smooth_normals import smooth_normals
 from ..srgb import linear_from_srgb
 
-__all__ = ["AttributeShader", "compacted", "components_of", "drawn_names"]
+__all__ = ["AttributeShader", "compacted", "components_of", "drawn_names", "empty_image"]
 
 # Of the tables' textures, and of the textures that lists of crossings go through.
 _TABLE_WIDTH = 8192
@@ -42,10 +42,13 @@ def components_of(name: str) -> tuple[int, str]:
 
 
 def compacted(attribute: Attribute, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(..., channels) of what was drawn, (..., components): without the fourth component of three."""
-    if attribute.channels == 0:
-        return image.reshape(image.shape[:-1])
-    return image if image.shape[-1] == attribute.channels else image[..., : attribute.channels].copy()
+    """What was drawn, without the fourth component of three: an array that owns its memory."""
+    return image[..., :3].copy() if attribute.channels == 3 else image
+
+
+def empty_image(components: int, dtype: str, *shape: int) -> npt.NDArray[Any]:
+    """An array to read an image into: without a last axis if there is but one component."""
+    return np.empty((*shape, components) if components > 1 else shape, dtype)
 
 
 def drawn_names(scene: Scene, names: Iterable[str]) -> tuple[str, ...]:
@@ -136,19 +139,20 @@ class AttributeShader:
                 rows[:count, 1] = row
                 rows[:count, 2] = face[part]
                 crossings.write(rows)
+                drawn_rows = -(-count // _LIST_WIDTH)
                 gl.enable_only(gl.NOTHING)
                 framebuffer.color_mask = ((True,) * 4,) * len(drawn) if len(drawn) > 1 else (True,) * 4
                 framebuffer.use()
                 framebuffer.viewport = (0, 0, *size)
-                framebuffer.scissor = (0, 0, _LIST_WIDTH, -(-count // _LIST_WIDTH))
+                framebuffer.scissor = (0, 0, _LIST_WIDTH, drawn_rows)
                 _bind(program, "crossings", crossings, 0)
                 vertex_array.render(vertices=3)
                 for attachment, name in enumerate(drawn):
                     components, dtype = components_of(name)
-                    image = np.empty((-(-count // _LIST_WIDTH) * _LIST_WIDTH, components), dtype)
+                    image = empty_image(components, dtype, drawn_rows * _LIST_WIDTH)
                     framebuffer.read_into(
                         image,
-                        viewport=(0, 0, _LIST_WIDTH, len(image) // _LIST_WIDTH),
+                        viewport=(0, 0, _LIST_WIDTH, drawn_rows),
                         components=components,
                         attachment=attachment,
                         dtype=dtype,
@@ -224,8 +228,9 @@ class AttributeShader:
 
 
 def _bind(program: Any, name: str, texture: Any, unit: int) -> None:
-    texture.use(unit)
-    program[name] = unit
+    if name in program:  # the compiler drops what a variant does not use
+        texture.use(unit)
+        program[name] = unit
 
 
 def _vertex_table(scene: Scene) -> npt.NDArray[np.uint32]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..attributes import ATTRIBUTES
 from ..context import GLContext
 from ..errors import DeviceMemoryError
-from .attributes import compacted, components_of
+from .attributes import compacted, components_of, empty_image
 from .sheets import SheetBuffers
 
 __all__ = ["SheetTargets"]
@@ -114,14 +114,14 @@ class SheetTargets:
         images: dict[str, list[npt.NDArray[Any]]] = {}
         offset = 0
         for plane in self._planes:
-            image = np.empty((height, width, plane.components), plane.dtype)
+            image = empty_image(plane.components, plane.dtype, height, width)
             if self._pixel_buffer is None:
                 self._read(plane, image, 0)
             else:
                 self._pixel_buffer.read_into(image, image.nbytes, offset)
             offset += image.nbytes
             images.setdefault(plane.name, []).append(image)
-        entry, exit_ = (image.reshape(height, width) for image in images.pop("depth"))
+        entry, exit_ = images.pop("depth")
         missing = (np.isnan(entry), np.isnan(exit_)) if images else ()
         attributes = {}
         for name, pair in images.items():
