@@ -32,6 +32,11 @@ class Attribute:
     fill: float | int
     meaning: str
 
+    @property
+    def bytes(self) -> int:
+        """Of one crossing."""
+        return max(1, self.channels) * np.dtype(self.dtype).itemsize
+
     def empty(self, *shape: int) -> npt.NDArray[Any]:
         """An array of `shape` crossings, all fill."""
         return np.full((*shape, self.channels) if self.channels else shape, self.fill, dtype=self.dtype)

@@ -1,27 +1,22 @@
 #version 410 core
-// Attributes of crossings (pixel, face), each an output of its own. With LIST the crossings come from a list, one a
-// fragment; else they are the faces of a sheet, one a pixel, and the depth test has left out the pixels without.
+// What depends on the point where a pixel's ray meets a face, each attribute an output of its own. With LIST of
+// crossings in a list, one a fragment; else the picture of a sheet.
 #include "ray_face.glsl"
 #include "surface_color.glsl"
 
 #if LIST
-uniform isampler2D crossings;      // column, row, face
+uniform isampler2D crossings;        // column, row, face
 #else
 uniform isampler2D sheet_face;
-#if PICTURE
-uniform sampler2D sheet_depth;     // NaN where there is no face
+uniform sampler2D sheet_depth;       // NaN where there is no face
 #endif
-#endif
-uniform isampler2D face_ids;       // picture (-1 for none), object
-uniform sampler2D uvs;             // of vertices
-uniform sampler2D corner_normals;  // three a face
-uniform dvec3 world_centre;        // of the camera
-uniform double mesh_units;         // per local unit
-uniform vec3 image_up;             // unit, world frame
+uniform isampler2D picture_of_face;  // -1 for none
+uniform sampler2D uvs;               // of vertices
+uniform sampler2D corner_normals;    // three a face
+uniform dvec3 world_centre;          // of the camera
+uniform double mesh_units;           // per local unit
+uniform vec3 image_up;               // unit, world frame
 
-#if NORMAL >= 0
-layout(location = NORMAL) out vec3 normal_out;
-#endif
 #if SMOOTH_NORMAL >= 0
 layout(location = SMOOTH_NORMAL) out vec3 smooth_normal_out;
 #endif
@@ -36,9 +31,6 @@ layout(location = COLOR) out vec4 color_out;
 #endif
 #if SHADED_COLOR >= 0
 layout(location = SHADED_COLOR) out vec4 shaded_color_out;
-#endif
-#if OBJECT_ID >= 0
-layout(location = OBJECT_ID) out int object_id_out;
 #endif
 #if POSITION >= 0
 layout(location = POSITION) out vec3 position_out;
@@ -74,18 +66,13 @@ void main() {
     int face = crossing.z;
 #else
     vec2 pixel = gl_FragCoord.xy;
-#if PICTURE
-    // Here the depth test tells of the exit; a pixel of the picture has an entry as well.
     if (isnan(texelFetch(sheet_depth, ivec2(pixel), 0).x)) discard;
-#endif
     int face = texelFetch(sheet_face, ivec2(pixel), 0).x;
 #endif
     RayFace meets = ray_face(pixel, face);
 
-#if NORMAL >= 0 || SMOOTH_NORMAL >= 0 || SHADED_COLOR >= 0
-    vec3 normal = face_normal(meets);
-#endif
 #if SMOOTH_NORMAL >= 0 || SHADED_COLOR >= 0
+    vec3 normal = face_normal(meets);
     vec3 smoothed = smooth_normal(meets, face, normal);
 #endif
 #if UV >= 0 || (HAS_TEXTURES && (COLOR >= 0 || SHADED_COLOR >= 0))
@@ -100,16 +87,13 @@ void main() {
 #endif
 #if COLOR >= 0 || SHADED_COLOR >= 0
 #if HAS_TEXTURES
-    int picture = texelFetch(face_ids, table_place(face), 0).x;
+    int picture = texelFetch(picture_of_face, table_place(face), 0).x;
 #else
     const int picture = -1;
 #endif
     vec4 color = surface_color(meets, uv, picture);
 #endif
 
-#if NORMAL >= 0
-    normal_out = normal;
-#endif
 #if SMOOTH_NORMAL >= 0
     smooth_normal_out = smoothed;
 #endif
@@ -131,10 +115,7 @@ void main() {
 #if !(HAS_COLORS || HAS_TEXTURES)
     color.rgb *= 0.6;  // of a white object on white paper not much would be seen
 #endif
-    shaded_color_out = vec4(lit(color.rgb, smoothed, normal, towards_camera), PICTURE == 1 ? 1.0 : color.a);
-#endif
-#if OBJECT_ID >= 0
-    object_id_out = texelFetch(face_ids, table_place(face), 0).y;
+    shaded_color_out = vec4(lit(color.rgb, smoothed, normal, towards_camera), LIST == 1 ? color.a : 1.0);
 #endif
 #if POSITION >= 0
     position_out = vec3(world_centre + mesh_units * offset);

@@ -6,23 +6,24 @@ shader reads by index, since what a crossing needs is known only once it is know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..attributes import ATTRIBUTES, Attribute
+from ..attributes import ATTRIBUTES
 from ..camera import Camera
 from ..context import GLContext
 from ..errors import DeviceMemoryError
+from ..mesh import Mesh
 from ..scene import Scene
 from ..shader_library import compile_program
 from ..smooth_normals import smooth_normals
 from ..srgb import linear_from_srgb
 
-__all__ = ["AttributeShader", "compacted", "components_of", "drawn_names", "empty_image"]
+__all__ = ["AttributeShader"]
 
 # Of the tables' textures, and of the textures that lists of crossings go through.
 _TABLE_WIDTH = 8192
@@ -32,28 +33,12 @@ _CROSSINGS_AT_A_TIME = 1 << 18
 _LINEAR_OF_SRGB = linear_from_srgb(np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1))[:, 0].copy()
 
 
-def components_of(name: str) -> tuple[int, str]:
-    """Components and moderngl's dtype of the image that an attribute is drawn to.
-
-    Three components are drawn as four: OpenGL does not promise that images of three can be drawn to.
-    """
-    attribute = ATTRIBUTES[name]
-    return {0: 1, 2: 2, 3: 4, 4: 4}[attribute.channels], "i4" if attribute.dtype is np.int32 else "f4"
-
-
-def compacted(attribute: Attribute, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """What was drawn, without the fourth component of three: an array that owns its memory."""
-    return image[..., :3].copy() if attribute.channels == 3 else image
-
-
-def empty_image(components: int, dtype: str, *shape: int) -> npt.NDArray[Any]:
-    """An array to read an image into: without a last axis if there is but one component."""
-    return np.empty((*shape, components) if components > 1 else shape, dtype)
-
-
-def drawn_names(scene: Scene, names: Iterable[str]) -> tuple[str, ...]:
-    """Those of `names` that a shader has to work out: faces are there already, and a mesh may have no uv."""
-    return tuple(name for name in names if name != "face" and (name != "uv" or scene.mesh.uv is not None))
+# What belongs to a face as a whole is looked up, not worked out.
+_OF_FACES: dict[str, Callable[[Mesh], npt.NDArray[Any]]] = {
+    "face": lambda mesh: np.arange(len(mesh.faces)),
+    "normal": lambda mesh: mesh.face_normals().astype(np.float32),
+    "object_id": lambda mesh: mesh.object_id,
+}
 
 
 class AttributeShader:
@@ -63,30 +48,39 @@ class AttributeShader:
         self._context = context
         self._programs: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
-    def draw_sheet(
+    def of_sheets(
         self,
         scene: Scene,
         camera: Camera,
         names: tuple[str, ...],
-        face: Any,
-        clip_z: float,
-        depth: Any = None,
-    ) -> None:
-        """Draws the attributes of one sheet into the framebuffer in use, one attachment for each name.
+        faces: Sequence[npt.NDArray[np.int32]],
+    ) -> dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+        """Attributes of two sheets.
 
         Args:
-            scene, camera: as for the sheet.
-            names: from `drawn_names`.
-            face: the texture with the face of each pixel.
-            clip_z: where the depth test passes just where a face was drawn.
-            depth: the sheet's depth; the first name's alpha is then 1 where it is a number, a picture's mask.
+            scene, camera: whose sheets they are.
+            names: which attributes.
+            faces: (H, W) each, -1 where there is none.
+
+        Returns:
+            (entry, exit) for each name, (H, W) or (H, W, channels).
+
+        Raises:
+            DeviceMemoryError: the tables or the images do not fit.
         """
-        program, vertex_array = self._ready(scene, camera, names, LIST=0, PICTURE=int(depth is not None))
-        program["clip_z"] = clip_z
-        _bind(program, "sheet_face", face, 0)
-        if depth is not None:
-            _bind(program, "sheet_depth", depth, 1)
-        vertex_array.render(vertices=3)
+        entry, exit_ = (face.reshape(-1) for face in faces)
+        pixels = [np.flatnonzero(face >= 0) for face in (entry, exit_)]
+        listed = np.concatenate([face[pixel] for face, pixel in zip((entry, exit_), pixels, strict=True)])
+        values = self.of_crossings(scene, camera, names, np.concatenate(pixels), listed)
+        result = {}
+        for name, both in values.items():
+            images = []
+            for pixel, part in zip(pixels, np.split(both, [len(pixels[0])]), strict=True):
+                image = ATTRIBUTES[name].empty(camera.height, camera.width)
+                image.reshape(len(entry), *image.shape[2:])[pixel] = part
+                images.append(image)
+            result[name] = (images[0], images[1])
+        return result
 
     def of_crossings(
         self,
@@ -94,13 +88,13 @@ class AttributeShader:
         camera: Camera,
         names: tuple[str, ...],
         pixel: npt.NDArray[np.int64],
-        face: npt.NDArray[np.int64],
+        face: npt.NDArray[np.integer[Any]],
     ) -> dict[str, npt.NDArray[Any]]:
         """Attributes of a list of crossings.
 
         Args:
             scene, camera: whose crossings they are.
-            names: which attributes, other than "face".
+            names: which attributes.
             pixel: (M,) row * width + column.
             face: (M,)
 
@@ -110,60 +104,84 @@ class AttributeShader:
         Raises:
             DeviceMemoryError: the tables or the images do not fit.
         """
-        result = {name: ATTRIBUTES[name].empty(len(face)) for name in names}
-        drawn = drawn_names(scene, names)
-        if not (len(face) and drawn):
-            return result
-        program, vertex_array = self._ready(scene, camera, drawn, LIST=1, PICTURE=0)
+        result = {}
+        for name in names:
+            if name in _OF_FACES:
+                of_faces = scene.once(("faces", name), partial(_OF_FACES[name], scene.mesh))
+                result[name] = of_faces.take(face, axis=0, mode="clip")
+            else:
+                result[name] = ATTRIBUTES[name].empty(len(face))
+        has_uv = scene.mesh.uv is not None
+        drawn = tuple(name for name in names if name not in _OF_FACES and (name != "uv" or has_uv))
+        if len(face) and drawn:
+            self._draw_list(scene, camera, {name: result[name] for name in drawn}, pixel, face)
+        return result
+
+    def _draw_list(
+        self,
+        scene: Scene,
+        camera: Camera,
+        into: dict[str, npt.NDArray[Any]],
+        pixel: npt.NDArray[np.int64],
+        face: npt.NDArray[np.integer[Any]],
+    ) -> None:
+        program, vertex_array = self._ready(scene, camera, tuple(into), LIST=1)
         program["clip_z"] = 0.0
-        at_a_time = min(_CROSSINGS_AT_A_TIME, -(-len(face) // _LIST_WIDTH) * _LIST_WIDTH)
-        size = (_LIST_WIDTH, at_a_time // _LIST_WIDTH)
+        rows_at_a_time = min(_CROSSINGS_AT_A_TIME, len(face) + _LIST_WIDTH - 1) // _LIST_WIDTH
+        size = (_LIST_WIDTH, rows_at_a_time)
+        # Three components are drawn as four: OpenGL does not promise that images of three can be drawn to.
+        components = [values.shape[1] + values.shape[1] % 2 for values in into.values()]
         gl, made = self._context.gl, []
         try:
             try:
-                crossings = gl.texture(size, 3, dtype="i4")
-                made.append(crossings)
-                for name in drawn:
-                    components, dtype = components_of(name)
-                    made.append(gl.texture(size, components, dtype=dtype))
-                framebuffer = gl.framebuffer(made[1:])
+                made.append(gl.texture(size, 3, dtype="i4"))
+                made += [gl.texture(size, each, dtype="f4") for each in components]
+                crossings, *images = made
+                framebuffer = gl.framebuffer(images)
                 made.append(framebuffer)
             except Exception as error:
                 raise self._context.no_room("attributes", size, error) from error
-            rows = np.zeros((at_a_time, 3), np.int32)
-            for start in range(0, len(face), at_a_time):
-                part = slice(start, min(start + at_a_time, len(face)))
+            rows = np.zeros((size[0] * size[1], 3), np.int32)
+            for start in range(0, len(face), len(rows)):
+                part = slice(start, min(start + len(rows), len(face)))
                 count = part.stop - part.start
-                row = pixel[part] // camera.width
-                rows[:count, 0] = pixel[part] - row * camera.width
+                row = (pixel[part].astype(np.uint32) // np.uint32(camera.width)).astype(np.int32)
+                rows[:count, 0] = pixel[part] - row.astype(np.int64) * camera.width
                 rows[:count, 1] = row
                 rows[:count, 2] = face[part]
-                crossings.write(rows)
-                drawn_rows = -(-count // _LIST_WIDTH)
+                window = (0, 0, _LIST_WIDTH, -(-count // _LIST_WIDTH))
+                crossings.write(rows[: window[2] * window[3]], viewport=window)
                 gl.enable_only(gl.NOTHING)
-                framebuffer.color_mask = ((True,) * 4,) * len(drawn) if len(drawn) > 1 else (True,) * 4
                 framebuffer.use()
                 framebuffer.viewport = (0, 0, *size)
-                framebuffer.scissor = (0, 0, _LIST_WIDTH, drawn_rows)
+                framebuffer.scissor = window
                 _bind(program, "crossings", crossings, 0)
                 vertex_array.render(vertices=3)
-                for attachment, name in enumerate(drawn):
-                    components, dtype = components_of(name)
-                    image = empty_image(components, dtype, drawn_rows * _LIST_WIDTH)
+                for attachment, (values, each) in enumerate(zip(into.values(), components, strict=True)):
+                    image = np.empty((window[2] * window[3], each), np.float32)
                     framebuffer.read_into(
-                        image,
-                        viewport=(0, 0, _LIST_WIDTH, drawn_rows),
-                        components=components,
-                        attachment=attachment,
-                        dtype=dtype,
+                        image, viewport=window, components=each, attachment=attachment, dtype="f4"
                     )
-                    result[name][part] = compacted(ATTRIBUTES[name], image)[:count]
+                    values[part] = image[:count, : values.shape[1]]
             self._context.check_error("finding attributes", "the number of attributes")
         finally:
             self._context.unbind_framebuffer()
             for each in reversed(made):
                 each.release()
-        return result
+
+    def draw_picture(self, scene: Scene, camera: Camera, face: Any, depth: Any, window_z: float) -> None:
+        """Draws the shaded colours of one sheet into the framebuffer in use, with alpha 1.
+
+        Args:
+            scene, camera: as for the sheet.
+            face, depth: the sheet's textures; nothing is drawn where its depth is NaN.
+            window_z: what the depth test sees.
+        """
+        program, vertex_array = self._ready(scene, camera, ("shaded_color",), LIST=0)
+        program["clip_z"] = 2.0 * window_z - 1.0
+        _bind(program, "sheet_face", face, 0)
+        _bind(program, "sheet_depth", depth, 1)
+        vertex_array.render(vertices=3)
 
     def release(self) -> None:
         """Frees the programs; tables belong to their scenes."""
@@ -176,7 +194,7 @@ class AttributeShader:
         """The program for these attributes, its uniforms and tables set, and its vertex array."""
         mesh = scene.mesh
         defines = {
-            **{name.upper(): -1 for name in ATTRIBUTES},
+            **{name.upper(): -1 for name in ATTRIBUTES if name not in _OF_FACES},
             **{name.upper(): location for location, name in enumerate(names)},
             "PERSPECTIVE": int(not camera.is_orthographic),
             "HAS_COLORS": int(mesh.colors is not None),
@@ -254,7 +272,7 @@ def _texel_table(scene: Scene) -> npt.NDArray[np.uint8]:
 _TABLES: dict[str, Callable[[Scene], npt.NDArray[Any]]] = {
     "faces": lambda scene: scene.mesh.faces,
     "vertices": _vertex_table,
-    "face_ids": lambda scene: np.column_stack((scene.mesh.texture_id, scene.mesh.object_id)),
+    "picture_of_face": lambda scene: scene.mesh.texture_id[:, None],
     "uvs": lambda scene: scene.mesh.uv if scene.mesh.uv is not None else np.zeros((1, 2), np.float32),
     "corner_normals": lambda scene: smooth_normals(scene.mesh).reshape(-1, 3),
     "colors": lambda scene: (

@@ -21,7 +21,7 @@ from ..context import GLContext
 from ..mesh import Mesh
 from ..scene import Scene
 from ..shader_library import compile_program
-from .attributes import AttributeShader, drawn_names
+from .attributes import AttributeShader
 from .face_vertices import FaceVertices
 from .peeling import peel_layers
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
@@ -50,7 +50,9 @@ class PendingSheets:
     """An image that was drawn and not yet read; give it to `RasterEngine.collect`."""
 
     targets: SheetTargets
-    names: tuple[str, ...]
+    scene: Scene
+    camera: Camera
+    request: SheetRequest
 
 
 class RasterEngine:
@@ -70,28 +72,21 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: the images do not fit.
         """
-        drawn = drawn_names(scene, request.attributes)
-        targets = self._take_targets((camera.width, camera.height), request.faces, drawn)
-        self._draw_sheets(scene, camera, request, targets, drawn)
+        targets = self._take_targets((camera.width, camera.height), request.faces)
+        self._draw_sheets(scene, camera, request, targets)
         targets.start_reading()
-        return PendingSheets(targets, request.attributes)
+        return PendingSheets(targets, scene, camera, request)
 
     def _draw_sheets(
-        self,
-        scene: Scene,
-        camera: Camera,
-        request: SheetRequest,
-        targets: SheetTargets,
-        drawn: tuple[str, ...] = (),
+        self, scene: Scene, camera: Camera, request: SheetRequest, targets: SheetTargets
     ) -> None:
         program = self._program("sheet", scene, camera, request)
         vertex_array = self._vertex_array(scene, program)
         gl = self._context.gl
-        for sheet, (culled, comparison, cleared) in enumerate((_ENTRY, _EXIT)):
-            gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if request.oriented else gl.NOTHING))
-            gl.front_face = "cw"  # counter-clockwise, in an image that is turned over; see Camera.projection
+        gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if request.oriented else gl.NOTHING))
+        gl.front_face = "cw"  # counter-clockwise, in an image that is turned over; see Camera.projection
+        for framebuffer, (culled, comparison, cleared) in zip(targets.sheets, (_ENTRY, _EXIT), strict=True):
             gl.cull_face, gl.depth_func = culled, comparison
-            framebuffer = targets.sheets[sheet]
             framebuffer.color_mask = (True,) * 4 if not request.faces else ((True,) * 4,) * 2
             framebuffer.depth_mask = True
             framebuffer.use()  # only now do masks take effect
@@ -99,24 +94,6 @@ class RasterEngine:
             framebuffer.scissor = None
             framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=cleared)
             vertex_array.render()
-            if drawn:
-                self._use_where_drawn(targets.attributes[sheet], targets.size, len(drawn), cleared)
-                face = targets.faces[sheet]
-                self._attributes.draw_sheet(scene, camera, drawn, face, 2.0 * cleared - 1.0)
-
-    def _use_where_drawn(
-        self, framebuffer: Any, size: tuple[int, int], attachments: int, cleared: float
-    ) -> None:
-        """With the depth that was `cleared`, what is drawn next touches just pixels of the last sheet."""
-        gl = self._context.gl
-        gl.enable_only(gl.DEPTH_TEST)
-        gl.depth_func = ">" if cleared else "<"
-        framebuffer.color_mask = ((True,) * 4,) * attachments if attachments > 1 else (True,) * 4
-        framebuffer.depth_mask = False
-        framebuffer.use()
-        framebuffer.viewport = (0, 0, *size)
-        framebuffer.scissor = None
-        framebuffer.clear(*(float("nan"),) * 4)
 
     def collect(self, pending: PendingSheets) -> SheetBuffers:
         """Waits for an image and gives its buffers, which belong to the caller.
@@ -124,14 +101,17 @@ class RasterEngine:
         Raises:
             DeviceMemoryError, ContextError: what the driver reports of this image's calls.
         """
-        buffers = pending.targets.read()
+        entry, exit_, *faces = pending.targets.read()
         self._idle.append(pending.targets)
         self._context.check_error("rendering", "the image size or the number of faces")
-        for name in pending.names:
-            if name not in buffers.attributes:
-                empty = ATTRIBUTES[name].empty(*buffers.entry.shape)
-                buffers.attributes[name] = (empty, empty.copy())
-        return replace(buffers, attributes={name: buffers.attributes[name] for name in pending.names})
+        attributes = {}
+        if faces:
+            for depth, face in zip((entry, exit_), faces, strict=True):
+                face[np.isnan(depth)] = -1
+            attributes = self._attributes.of_sheets(
+                pending.scene, pending.camera, pending.request.attributes, faces
+            )
+        return SheetBuffers(entry, exit_, attributes)
 
     def shade(self, scene: Scene, camera: Camera, request: SheetRequest, samples: int) -> npt.NDArray[Any]:
         """(H, W, 4) uint8: the picture, sRGB, alpha where there are both entry and exit.
@@ -148,7 +128,7 @@ class RasterEngine:
         rows = max(1, min(_SAMPLES_AT_A_TIME // (samples**2 * camera.width), camera.height))
         for top in range(0, camera.height, rows):
             band = camera.rows(top, min(top + rows, camera.height), samples)
-            targets = self._take_targets((band.width, band.height), True, ())
+            targets = self._take_targets((band.width, band.height), True)
             self._draw_sheets(scene, band, request, targets)
             picture[top : top + rows] = self._resolved(scene, band, targets, samples)
             self._idle.append(targets)
@@ -170,12 +150,13 @@ class RasterEngine:
                 made.append(resolving)
             except Exception as error:
                 raise self._context.no_room("a picture", targets.size, error) from error
-            # The depth buffer holds the exits; where there is an entry as well, its image tells.
-            cleared = _EXIT[2]
-            self._use_where_drawn(shading, targets.size, 1, cleared)
-            entry_face, entry_depth = targets.faces[0], targets.depths[0]
-            clip_z = 2.0 * cleared - 1.0
-            self._attributes.draw_sheet(scene, camera, ("shaded_color",), entry_face, clip_z, entry_depth)
+            # The depth buffer holds the exits: the test passes just where there is one.
+            gl.enable_only(gl.DEPTH_TEST)
+            gl.depth_func = "<"
+            shading.depth_mask = False
+            shading.use()
+            shading.clear()
+            self._attributes.draw_picture(scene, camera, targets.faces[0], targets.depths[0], _EXIT[2])
             key = ("resolve", samples)
             if key not in self._programs:
                 self._programs[key] = compile_program(
@@ -216,7 +197,7 @@ class RasterEngine:
 
         names = tuple(name for name in request.attributes if name != "face")
         size = (camera.width, camera.height)
-        bytes_of_attributes = sum(ATTRIBUTES[name].empty(1).nbytes for name in names)
+        bytes_of_attributes = sum(ATTRIBUTES[name].bytes for name in names)
         layers = peel_layers(
             self._context, size, draw_count, draw_layer, max_layers, memory_limit, bytes_of_attributes
         )
@@ -253,13 +234,13 @@ class RasterEngine:
             program.release()
         self._programs.clear()
 
-    def _take_targets(self, size: tuple[int, int], faces: bool, drawn: tuple[str, ...]) -> SheetTargets:
+    def _take_targets(self, size: tuple[int, int], faces: bool) -> SheetTargets:
         for targets in self._idle:
-            if targets.key == (size, faces, drawn):
+            if (targets.size, targets.has_faces) == (size, faces):
                 self._idle.remove(targets)
                 return targets
         self.trim(keep=1)
-        return SheetTargets(self._context, size, faces, drawn)
+        return SheetTargets(self._context, size, faces)
 
     def prepare(self, scene: Scene) -> None:
         """Uploads what the engine needs of a scene's mesh.
