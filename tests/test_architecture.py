@@ -48,9 +48,10 @@ ARROWS = {
     "engines.peeling": {"errors", "context", "engines.sheets", "engines.merging"},
     "smooth_normals": {"mesh"},
     "engines.attributes": {
-        "errors", "attributes", "camera", "context", "scene", "shader_library", "smooth_normals", "srgb"
+        "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
+        "srgb"
     },
-    "engines.targets": {"errors", "attributes", "context", "engines.attributes", "engines.sheets"},
+    "engines.targets": {"errors", "context"},
     "engines.raster": {
         "attributes", "mesh", "camera", "context", "scene", "shader_library", "engines.sheets",
         "engines.face_vertices", "engines.peeling", "engines.attributes", "engines.targets"

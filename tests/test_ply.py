@@ -10,7 +10,8 @@ from shapes import box, peel, sphere, sphere_sagitta
 from test_srgb import encoded
 
 import ddepth_gl as dd
-from ddepth_gl.render_job import RenderJob, write_mesh
+from ddepth_gl.render_formats import write_mesh
+from ddepth_gl.render_job import RenderJob
 from ddepth_gl.writers.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
 
 NUMPY = {"float": "<f4", "double": "<f8", "uchar": "u1", "int": "<i4"}
