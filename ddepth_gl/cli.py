@@ -142,7 +142,7 @@ def render(
         float | None, typer.Option(help="Mesh units per step of 16-bit PNG (png16, layereddepth).")
     ] = None,
     preview: Annotated[bool, typer.Option(help="Write one picture per mesh to look at.")] = True,
-    engine: Annotated[str, typer.Option(help="raster or auto.")] = "auto",
+    engine: Annotated[str, typer.Option(help="compute, raster or auto.")] = "auto",
     device: Device = None,
     max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
     max_file_mb: Annotated[int | None, typer.Option(help="Refuse larger mesh files, in MiB.")] = None,

@@ -149,6 +149,8 @@ class GLContext:
         vendor, renderer, gl_version: what the driver says of itself.
         is_software: whether a processor does the rendering.
         max_image_size: the largest width and height of an image.
+        has_compute: whether there are compute shaders, OpenGL 4.3.
+        max_storage_block: bytes of the largest buffer that a compute shader can address.
 
     Raises:
         ContextError: no device serves; the message says what was tried and what mends it.
@@ -203,6 +205,9 @@ class GLContext:
         self.max_image_size = min(
             info["GL_MAX_TEXTURE_SIZE"], info["GL_MAX_RENDERBUFFER_SIZE"], *info["GL_MAX_VIEWPORT_DIMS"]
         )
+        # What a shader can address of one buffer; 0 without compute shaders.
+        self.max_storage_block: int = info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0)
+        self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
         uint, integer = ctypes.c_uint, ctypes.c_int
         self._bind_texture: Callable[..., None] = self._egl.function("glBindTexture", None, uint, uint)
         self._tex_image_2d: Callable[..., None] = self._egl.function(
@@ -363,7 +368,7 @@ def inspect_devices() -> list[DeviceReport]:
                 context.gl_version,
                 context.is_software,
                 context.max_image_size,
-                engines=("raster",),
+                engines=("raster", "compute") if context.has_compute else ("raster",),
             )
         )
         context.release()

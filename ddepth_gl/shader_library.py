@@ -88,13 +88,15 @@ def compile_program(gl: Any, defines: Mapping[str, int] | None = None, **stages:
     Args:
         gl: the moderngl context, current.
         defines: macros for every stage.
-        stages: file per stage, such as ``vertex_shader="sheet.vert"``.
+        stages: file per stage, such as ``vertex_shader="sheet.vert"``; or ``compute_shader=`` alone.
 
     Raises:
         ShaderError: naming file and line of the compiler's first complaint.
     """
     sources = {stage: compose(name, defines) for stage, name in stages.items()}
     try:
+        if "compute_shader" in sources:
+            return gl.compute_shader(sources["compute_shader"][0])
         return gl.program(**{stage: text for stage, (text, _) in sources.items()})
     except Exception as error:  # moderngl raises its own class of bare errors
         log = str(error)

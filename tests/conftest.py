@@ -10,7 +10,7 @@ from hypothesis import settings
 import ddepth_gl as dd
 from ddepth_gl import egl
 
-ENGINES = ("raster",)
+ENGINES = ("raster", "compute")
 
 settings.register_profile("ddepth", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ddepth")

@@ -42,23 +42,40 @@ ARROWS = {
     "silhouettes": {"camera"},
     "scene": {"errors", "mesh", "camera", "context"},
     "engines": set(),
-    "engines.sheets": set(),
+    "engines.sheets": {"camera", "scene"},
     "engines.face_vertices": set(),
+    "engines.drawn_faces": {"mesh"},
+    "engines.crossing_memory": {"errors"},
     "engines.merging": {"engines.sheets"},
-    "engines.peeling": {"errors", "context", "engines.sheets", "engines.merging"},
+    "engines.peeling": {"context", "engines.sheets", "engines.merging", "engines.crossing_memory"},
     "smooth_normals": {"mesh"},
     "engines.attributes": {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
         "srgb"
     },
     "engines.targets": {"errors", "context"},
+    "engines.pictures": {"camera", "context", "scene", "shader_library", "engines.attributes"},
     "engines.raster": {
-        "attributes", "mesh", "camera", "context", "scene", "shader_library", "engines.sheets",
-        "engines.face_vertices", "engines.peeling", "engines.attributes", "engines.targets"
+        "attributes", "camera", "context", "scene", "shader_library", "engines.sheets",
+        "engines.face_vertices", "engines.drawn_faces", "engines.peeling", "engines.attributes",
+        "engines.pictures", "engines.targets"
+    },
+    "engines.face_parts": {"context", "scene", "engines.drawn_faces"},
+    "engines.face_passes": {
+        "camera", "context", "scene", "shader_library", "engines.face_parts", "engines.sheets"
+    },
+    "engines.layer_lists": {
+        "errors", "camera", "context", "scene", "engines.crossing_memory", "engines.face_passes",
+        "engines.sheets"
+    },
+    "engines.sheet_buffers": {"context"},
+    "engines.compute": {
+        "attributes", "camera", "context", "scene", "engines.sheets", "engines.attributes",
+        "engines.pictures", "engines.face_passes", "engines.layer_lists", "engines.sheet_buffers"
     },
     "renderer": {
         "errors", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context",
-        "scene", "silhouettes", "engines.sheets", "engines.raster"
+        "scene", "silhouettes", "engines.sheets", "engines.raster", "engines.compute"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},

@@ -17,14 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..context import GLContext
-from ..errors import DeviceMemoryError
+from .crossing_memory import check_crossings_fit
 from .merging import FacingLayer, FacingLayers, Window
 from .sheets import LayerBuffers
 
 __all__ = ["peel_layers"]
-
-# What a crossing takes while it is peeled and handed over: depth, crossing, face, facing.
-_BYTES_PER_CROSSING = 4 + 4 + 8 + 1
 
 _CULLED = ("back", "front")  # while fronts and while backs are peeled
 
@@ -64,13 +61,7 @@ def peel_layers(
             fronts, backs = np.minimum(fronts, max_layers), np.minimum(backs, max_layers)
         most = int((fronts + backs).max())
         crossings = int(fronts.sum(dtype=np.int64) + backs.sum(dtype=np.int64))
-        needed = crossings * (_BYTES_PER_CROSSING + more_bytes_per_crossing)
-        if needed > memory_limit:
-            raise DeviceMemoryError(
-                f"{crossings:,} crossings ({most} layers) take {needed / 2**20:.0f} MiB, more than the limit "
-                f"of {memory_limit / 2**20:.0f} MiB; reduce the image size, pass max_layers=, or raise "
-                "memory_limit="
-            )
+        check_crossings_fit(crossings, most, more_bytes_per_crossing, memory_limit)
         layers = FacingLayers(fronts, backs)
         last: tuple[_LayerTarget, FacingLayer] | None = None
         for number, layer in enumerate(layers.expected()):

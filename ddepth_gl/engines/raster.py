@@ -18,12 +18,13 @@ import numpy.typing as npt
 from ..attributes import ATTRIBUTES
 from ..camera import Camera
 from ..context import GLContext
-from ..mesh import Mesh
 from ..scene import Scene
 from ..shader_library import compile_program
 from .attributes import AttributeShader
+from .drawn_faces import drawn_faces
 from .face_vertices import FaceVertices
 from .peeling import peel_layers
+from .pictures import PictureShader, bands_of_samples
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
 from .targets import SheetTargets
 
@@ -40,9 +41,6 @@ _FACES_AT_A_TIME = 1 << 16
 # Of equal depths the smallest face index counts as the entry and the largest as the exit.
 _ENTRY = ("back", "<", 1.0)
 _EXIT = ("front", ">=", 0.0)
-
-# Samples of a picture drawn at a time: bounds the memory needed for it.
-_SAMPLES_AT_A_TIME = 1 << 22
 
 
 @dataclass
@@ -63,6 +61,7 @@ class RasterEngine:
     def __init__(self, context: GLContext) -> None:
         self._context = context
         self._attributes = AttributeShader(context)
+        self._pictures = PictureShader(context, self._attributes)
         self._programs: dict[tuple[Any, ...], Any] = {}
         self._idle: list[SheetTargets] = []
 
@@ -125,58 +124,16 @@ class RasterEngine:
         """
         request = replace(request, attributes=("face",))
         picture = np.empty((camera.height, camera.width, 4), np.uint8)
-        rows = max(1, min(_SAMPLES_AT_A_TIME // (samples**2 * camera.width), camera.height))
-        for top in range(0, camera.height, rows):
-            band = camera.rows(top, min(top + rows, camera.height), samples)
+        for rows, band in bands_of_samples(camera, samples):
             targets = self._take_targets((band.width, band.height), True)
             self._draw_sheets(scene, band, request, targets)
-            picture[top : top + rows] = self._resolved(scene, band, targets, samples)
+            # The depth buffer holds the exits: the test passes just where there is one.
+            picture[rows] = self._pictures.draw(
+                scene, band, targets.faces[0], targets.depths[0], samples, targets.depth_buffer, _EXIT[2]
+            )
             self._idle.append(targets)
         self._context.check_error("shading", "the image size")
         return picture
-
-    def _resolved(
-        self, scene: Scene, camera: Camera, targets: SheetTargets, samples: int
-    ) -> npt.NDArray[np.uint8]:
-        gl, made = self._context.gl, []
-        size = (camera.width // samples, camera.height // samples)
-        try:
-            try:
-                made += [gl.texture(targets.size, 4, dtype="f2"), gl.texture(size, 4)]
-                linear, srgb = made
-                shading = gl.framebuffer([linear], targets.depth_buffer)
-                made.append(shading)
-                resolving = gl.framebuffer([srgb])
-                made.append(resolving)
-            except Exception as error:
-                raise self._context.no_room("a picture", targets.size, error) from error
-            # The depth buffer holds the exits: the test passes just where there is one.
-            gl.enable_only(gl.DEPTH_TEST)
-            gl.depth_func = "<"
-            shading.depth_mask = False
-            shading.use()
-            shading.clear()
-            self._attributes.draw_picture(scene, camera, targets.faces[0], targets.depths[0], _EXIT[2])
-            key = ("resolve", samples)
-            if key not in self._programs:
-                self._programs[key] = compile_program(
-                    gl, {"SAMPLES": samples}, vertex_shader="fullscreen.vert", fragment_shader="resolve.frag"
-                )
-            program = self._programs[key]
-            vertex_array = gl.vertex_array(program, [])
-            made.append(vertex_array)
-            gl.enable_only(gl.NOTHING)
-            resolving.use()
-            linear.use(0)
-            program["samples"] = 0
-            vertex_array.render(vertices=3)
-            picture = np.empty((size[1], size[0], 4), np.uint8)
-            resolving.read_into(picture, components=4)
-            return picture
-        finally:
-            self._context.unbind_framebuffer()
-            for each in reversed(made):
-                each.release()
 
     def peel(
         self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
@@ -229,6 +186,7 @@ class RasterEngine:
     def release(self) -> None:
         """Frees every GL object of the engine."""
         self.trim(keep=0)
+        self._pictures.release()
         self._attributes.release()
         for program in self._programs.values():
             program.release()
@@ -266,7 +224,7 @@ class RasterEngine:
             part = slice(start, min(start + _FACES_AT_A_TIME, count))
             corners = positions[layout.corners(part)[:, (2, 0, 1)]]
             vertices.write(corners, offset=36 * start)
-            drawn = _drawn(corners, scene.mesh)
+            drawn = drawn_faces(corners, scene.mesh)
             indices.write(layout.indices(part) * drawn[:, None], offset=12 * start)
         if len(layout.extra):
             vertices.write(positions[layout.extra].repeat(3, axis=0), offset=36 * count)
@@ -300,20 +258,6 @@ class RasterEngine:
             if name in program:  # the compiler drops what a variant does not use
                 program[name].write(value)
         return program
-
-
-def _drawn(corners: npt.NDArray[np.int32], mesh: Mesh) -> npt.NDArray[np.bool_]:
-    """Which faces, given by the (n, 3, 3) positions of their corners, are drawn.
-
-    A face without area covers nothing; snapped to the rasterizer's grid it could. But in a closed mesh such
-    a face seals the T-junction in its middle, which the same snapping may open.
-    """
-    a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
-    has_area = np.asarray(np.cross(b - a, c - a).any(axis=1))
-    if has_area.all():
-        return has_area
-    seals = (a != b).any(axis=1) & (b != c).any(axis=1) & (c != a).any(axis=1) & ~has_area
-    return has_area | (seals & mesh.is_closed) if seals.any() else has_area
 
 
 def _uniforms(scene: Scene, camera: Camera, request: SheetRequest) -> dict[str, npt.NDArray[Any]]:

@@ -1,0 +1,195 @@
+"""Engine `compute`: a rasterizer in compute shaders, one pass over the mesh for both sheets.
+
+Fixed-function hardware is at its worst where triangles are no larger than pixels, which is what dense meshes
+are made of, and software rasterizers are no better. Here every vertex is transformed once, and every face is
+looked at once: most are found to miss all pixel centres and are gone. Which pixels the others cover is
+decided in whole numbers, exactly and the same on every device; the depth is that of the face's plane, as on
+`raster`. It goes into the sheets by atomic minimum and maximum. See docs/decisions/0005.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..attributes import ATTRIBUTES
+from ..camera import Camera
+from ..context import GLContext
+from ..scene import Scene
+from .attributes import AttributeShader
+from .face_passes import FACES, SHEETS, FacePasses
+from .layer_lists import list_layers
+from .pictures import PictureShader, bands_of_samples
+from .sheet_buffers import SheetBands
+from .sheets import LayerBuffers, SheetBuffers, SheetRequest
+
+__all__ = ["ComputeEngine"]
+
+
+@dataclass
+class _Pending:
+    """An image whose first band was rendered; give it to `ComputeEngine.collect`."""
+
+    bands: SheetBands
+    scene: Scene
+    camera: Camera
+    request: SheetRequest
+
+
+class ComputeEngine:
+    """Renders sheets and layers in compute shaders; needs OpenGL 4.3."""
+
+    name = "compute"
+
+    def __init__(self, context: GLContext) -> None:
+        self._context = context
+        self._attributes = AttributeShader(context)
+        self._pictures = PictureShader(context, self._attributes)
+        with context:
+            self._passes = FacePasses(context)
+        self._idle: list[SheetBands] = []
+
+    def prepare(self, scene: Scene) -> None:
+        """Uploads what the engine needs of a scene's mesh.
+
+        Raises:
+            DeviceMemoryError: it does not fit.
+        """
+        self._passes.prepare(scene)
+        self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
+
+    def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> _Pending:
+        """Renders both sheets without waiting for the device: all of them, or the first of several bands.
+
+        Raises:
+            DeviceMemoryError: the images do not fit.
+        """
+        bands = self._take_bands((camera.width, camera.height), request.faces)
+        self._render(scene, camera, request, bands, bands.first)
+        return _Pending(bands, scene, camera, request)
+
+    def _render(
+        self, scene: Scene, camera: Camera, request: SheetRequest, bands: SheetBands, band: tuple[int, int]
+    ) -> None:
+        bands.clear(band)
+        self._passes.transform(scene, camera, request, band)
+        self._passes.run(SHEETS, scene, camera, request, bands.depths)
+        if request.faces:
+            self._passes.run(FACES, scene, camera, request, bands.depths, bands.faces)
+
+    def collect(self, pending: _Pending) -> SheetBuffers:
+        """Waits for an image and gives its buffers, which belong to the caller.
+
+        Raises:
+            DeviceMemoryError, ContextError: what the driver reports of this image's calls.
+        """
+        scene, camera, request = pending.scene, pending.camera, pending.request
+        sheets = self._read(pending)
+        attributes = {}
+        if request.faces:
+            attributes = self._attributes.of_sheets(scene, camera, request.attributes, sheets[2:])
+        return SheetBuffers(sheets[0], sheets[1], attributes)
+
+    def _read(self, pending: _Pending) -> list[npt.NDArray[Any]]:
+        """Entry and exit depth, (H, W) float32, then if wanted their faces, (H, W) int32."""
+        bands = pending.bands
+        sheets = bands.new_arrays()
+        for band in bands:
+            if band != bands.first:
+                self._render(pending.scene, pending.camera, pending.request, bands, band)
+            bands.read(sheets, band)
+        self._idle.append(bands)
+        self._context.check_error("rendering", "the image size or the number of faces")
+        return sheets
+
+    def shade(self, scene: Scene, camera: Camera, request: SheetRequest, samples: int) -> npt.NDArray[Any]:
+        """(H, W, 4) uint8: the picture, sRGB, alpha where there are both entry and exit.
+
+        Args:
+            scene, camera, request: what to draw; attributes have no effect.
+            samples: along each side of a pixel.
+
+        Raises:
+            DeviceMemoryError: the images do not fit.
+        """
+        request = replace(request, attributes=("face",))
+        picture = np.empty((camera.height, camera.width, 4), np.uint8)
+        gl = self._context.gl
+        for rows, band in bands_of_samples(camera, samples):
+            entry, exit_, face, _ = self._read(self.submit(scene, band, request))
+            entry[np.isnan(exit_)] = np.nan
+            size = (band.width, band.height)
+            made: list[Any] = []
+            try:
+                try:
+                    made.append(gl.texture(size, 1, face, dtype="i4"))
+                    made.append(gl.texture(size, 1, entry, dtype="f4"))
+                except Exception as error:
+                    raise self._context.no_room("a picture", size, error) from error
+                picture[rows] = self._pictures.draw(scene, band, made[0], made[1], samples)
+            finally:
+                for each in reversed(made):
+                    each.release()
+        self._context.check_error("shading", "the image size")
+        return picture
+
+    def peel(
+        self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
+    ) -> LayerBuffers:
+        """Every crossing of one image; see `list_layers`.
+
+        Raises:
+            DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, or the images not at all.
+        """
+        names = tuple(name for name in request.attributes if name != "face")
+        bytes_of_attributes = sum(ATTRIBUTES[name].bytes for name in names)
+        layers = list_layers(
+            self._context,
+            self._passes,
+            scene,
+            camera,
+            replace(request, attributes=()),
+            max_layers,
+            memory_limit,
+            bytes_of_attributes,
+        )
+        if not names:
+            return layers
+        pixel = np.repeat(np.arange(camera.width * camera.height), np.diff(layers.offsets))
+        return replace(
+            layers, attributes=self._attributes.of_crossings(scene, camera, names, pixel, layers.face)
+        )
+
+    def overlaps(self, scene: Scene, camera: Camera) -> bool:
+        """Whether it pays to submit the next image before this one is collected.
+
+        On a GPU always. Mesa's software rasterizer finishes a dispatch before the call returns.
+        """
+        return not self._context.is_software
+
+    def discard(self, pending: _Pending) -> None:
+        """Gives up an image that was submitted."""
+        self._idle.append(pending.bands)
+
+    def trim(self, keep: int = 1) -> None:
+        """Frees idle images beyond the last `keep`."""
+        while len(self._idle) > keep:
+            self._idle.pop(0).release()
+
+    def release(self) -> None:
+        """Frees every GL object of the engine."""
+        self.trim(keep=0)
+        self._pictures.release()
+        self._attributes.release()
+        self._passes.release()
+
+    def _take_bands(self, size: tuple[int, int], faces: bool) -> SheetBands:
+        for bands in self._idle:
+            if (bands.size, bands.has_faces) == (size, faces):
+                self._idle.remove(bands)
+                return bands
+        self.trim(keep=1)
+        return SheetBands(self._context, size, faces)

@@ -1,0 +1,120 @@
+"""A mesh as the engine `compute` reads it: its vertices once, its faces in parts that fit into one buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..context import GLContext
+from ..scene import Scene
+from .drawn_faces import drawn_faces
+
+__all__ = ["FacePart", "FaceParts", "VertexBlock"]
+
+# Faces of a part at most, if the device allows: what two queues of its faces take is taken once, for all parts.
+_FACES_PER_PART = 1 << 20
+
+# Faces looked at together while uploading: bounds the memory needed for it.
+_FACES_AT_A_TIME = 1 << 16
+
+_BYTES_PER_VERTEX = 12
+_BYTES_PER_FACE = 12
+
+
+@dataclass(frozen=True)
+class FacePart:
+    """Some consecutive faces.
+
+    Attributes:
+        indices: buffer of (n, 3) uint32, into the vertices of the block that the part belongs to.
+        first, count: which faces of the mesh.
+    """
+
+    indices: Any
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class VertexBlock:
+    """Vertices, and all faces that use them.
+
+    Attributes:
+        positions: buffer of (n, 3) int32, local frame.
+        places: buffer of (n, 2) int32, rewritten for every image.
+        count: n.
+        parts: the faces.
+    """
+
+    positions: Any
+    places: Any
+    count: int
+    parts: list[FacePart]
+
+
+class FaceParts:
+    """The buffers of one scene; uploads them.
+
+    All faces share one block of vertices. Only where that would not fit into one buffer has every part its
+    own, with the vertices at its border in several of them.
+
+    Args:
+        context: current.
+        scene: which will own the buffers.
+        block_limit: bytes of the largest buffer that a shader can address.
+
+    Attributes:
+        blocks: in the order of their faces.
+        queues: buffer of uint32, two queues of the faces of any part.
+        part_count: of all blocks.
+    """
+
+    def __init__(self, context: GLContext, scene: Scene, block_limit: int) -> None:
+        self._gl, self._scene = context.gl, scene
+        faces, vertices = scene.mesh.faces, scene.local_vertices()
+        size = min(_FACES_PER_PART, block_limit // _BYTES_PER_FACE, len(faces))
+        parts = [slice(start, min(start + size, len(faces))) for start in range(0, len(faces), size)]
+        if len(vertices) * _BYTES_PER_VERTEX <= block_limit:
+            block = self._block(vertices)
+            block.parts.extend(self._part(part, faces[part], vertices) for part in parts)
+            self.blocks = [block]
+        else:
+            self.blocks = []
+            for part in parts:
+                used, corners = np.unique(faces[part], return_inverse=True)
+                own = vertices[used]
+                block = self._block(own)
+                block.parts.append(self._part(part, corners.reshape(-1, 3).astype(np.int32), own))
+                self.blocks.append(block)
+        self.part_count = len(parts)
+        self.queues = self._new(2 * 4 * size)
+
+    def __iter__(self) -> Iterator[tuple[int, VertexBlock, FacePart]]:
+        """Number, block and part of every part."""
+        number = 0
+        for block in self.blocks:
+            for part in block.parts:
+                yield number, block, part
+                number += 1
+
+    def _new(self, content: int | npt.NDArray[Any]) -> Any:
+        buffer = self._gl.buffer(reserve=content) if isinstance(content, int) else self._gl.buffer(content)
+        return self._scene.own(buffer)
+
+    def _block(self, vertices: npt.NDArray[np.int32]) -> VertexBlock:
+        return VertexBlock(self._new(vertices), self._new(8 * len(vertices)), len(vertices), [])
+
+    def _part(self, part: slice, faces: npt.NDArray[np.int32], vertices: npt.NDArray[np.int32]) -> FacePart:
+        drawn = np.concatenate(
+            [
+                drawn_faces(vertices[faces[start : start + _FACES_AT_A_TIME]], self._scene.mesh)
+                for start in range(0, len(faces), _FACES_AT_A_TIME)
+            ]
+        )
+        # A face whose corners are one vertex covers nothing.
+        indices = faces if drawn.all() else faces * drawn[:, None]
+        return FacePart(self._new(np.ascontiguousarray(indices)), part.start, len(faces))

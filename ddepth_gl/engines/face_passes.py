@@ -1,0 +1,207 @@
+"""Passes over all faces of a mesh in compute shaders: vertices once, small faces, then queues of larger ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..camera import Camera
+from ..context import GLContext
+from ..scene import Scene
+from ..shader_library import compile_program
+from .face_parts import FaceParts
+from .sheets import SheetRequest
+
+__all__ = ["COUNT", "FACES", "SHEETS", "STORE", "FacePasses"]
+
+# What a pass does where a face covers a pixel; see shaders/include/compute_pass.glsl.
+SHEETS, FACES, COUNT, STORE = range(4)
+
+_SUBPIXELS = 256  # of a pixel, along each side
+
+# The longest side of a face's box, pixels, up to which one invocation walks it; and up to which it is split over
+# _CHUNKS[0] invocations, beyond that over _CHUNKS[1]. At most 64: the walk counts in 32 bits.
+_SMALL_FACE, _MEDIUM_FACE = 32, 256
+_CHUNKS = (8, 256)
+
+# Invocations in a group, and groups along the first axis of a dispatch; more go along the second.
+_GROUP = 64
+_MAX_GROUPS = 32768
+
+# The uniform block View of shaders/include/compute_view.glsl, in the layout std140.
+_DOUBLES = (
+    "camera_centre", "image_right", "image_down", "view_direction", "image_origin",
+    "ray_right", "ray_down", "ray_origin",
+)  # fmt: skip
+_VIEW = np.dtype(
+    {
+        "names": [*_DOUBLES, "image_size", "band", "crop", "mesh_units", "small_face", "medium_face"],
+        "formats": [*["3f8"] * len(_DOUBLES), "2i4", "2i4", "2f4", "f4", "i4", "i4"],
+        "offsets": [*range(0, 32 * len(_DOUBLES), 32), 248, 256, 264, 272, 276, 280],
+        "itemsize": 288,
+    }
+)
+
+# A dispatch that no face has asked for yet: groups along each axis, faces.
+_NOTHING_QUEUED = (0, 1, 1, 0)
+
+
+class FacePasses:
+    """The programs of the passes, and what they need of each scene.
+
+    Args:
+        context: current, OpenGL 4.3.
+    """
+
+    def __init__(self, context: GLContext) -> None:
+        self._context = context
+        self._programs: dict[tuple[Any, ...], Any] = {}
+        self._view = context.gl.buffer(reserve=_VIEW.itemsize)
+
+    def prepare(self, scene: Scene) -> FaceParts:
+        """The mesh in the device's buffers, uploaded at the first call.
+
+        Raises:
+            DeviceMemoryError: it does not fit.
+        """
+        made: FaceParts = scene.once(
+            "compute", lambda: FaceParts(self._context, scene, self._context.max_storage_block)
+        )
+        return made
+
+    def transform(self, scene: Scene, camera: Camera, request: SheetRequest, band: tuple[int, int]) -> None:
+        """Sets the camera and finds the place of every vertex in the image; passes may follow.
+
+        Args:
+            scene, camera, request: of the image.
+            band: the rows that passes are to render, from the first up to, not including, the second.
+        """
+        self._view.write(_view(scene, camera, request, band))
+        program = self._program("compute_vertices", PERSPECTIVE=_perspective(camera))
+        self._view.bind_to_uniform_block(0)
+        for block in self.prepare(scene).blocks:
+            block.positions.bind_to_storage_buffer(0)
+            block.places.bind_to_storage_buffer(1)
+            program["vertex_count"] = block.count
+            self._run(program, block.count)
+        self._context.gl.memory_barrier()
+
+    def run(self, which: int, scene: Scene, camera: Camera, request: SheetRequest, *buffers: Any) -> None:
+        """One pass over all faces, after `transform` with the same arguments.
+
+        Args:
+            which: SHEETS, FACES, COUNT or STORE.
+            scene, camera, request: of the image.
+            buffers: what the pass reads and writes, in the order of their bindings.
+        """
+        options = {
+            "PASS": which,
+            "PERSPECTIVE": _perspective(camera),
+            "CROP": int(request.crop is not None),
+            "ANY": int(not request.oriented),
+        }
+        small = self._program("compute_small", **options)
+        large = [self._program("compute_large", CHUNKS=chunks, **options) for chunks in _CHUNKS]
+        parts = self.prepare(scene)
+        gl = self._context.gl
+        dispatches = scene.once("dispatches", lambda: scene.own(gl.buffer(reserve=32 * parts.part_count)))
+        dispatches.write(np.tile(np.array(_NOTHING_QUEUED, np.uint32), 2 * parts.part_count))
+        self._view.bind_to_uniform_block(0)
+        for binding, buffer in enumerate(buffers, start=3):
+            buffer.bind_to_storage_buffer(binding)
+        parts.queues.bind_to_storage_buffer(5)
+        dispatches.bind_to_storage_buffer(6)
+        for number, block, part in parts:
+            block.positions.bind_to_storage_buffer(0)
+            block.places.bind_to_storage_buffer(1)
+            part.indices.bind_to_storage_buffer(2)
+            _set(small, first_face=part.first, face_count=part.count, dispatch_of_part=2 * number)
+            self._run(small, part.count)
+            gl.memory_barrier()
+            for queue, program in enumerate(large):
+                of_queue = 2 * number + queue
+                _set(
+                    program,
+                    first_face=part.first,
+                    first_in_queue=queue * part.count,
+                    dispatch_of_queue=of_queue,
+                )
+                program.run_indirect(dispatches, 16 * of_queue)
+            gl.memory_barrier()
+
+    def sort(self, pixel_count: int, ends: Any, stored: Any) -> None:
+        """Sorts each pixel's crossings by (depth, face).
+
+        Args:
+            pixel_count: n.
+            ends: buffer of (n,) uint32, where each pixel's stretch of the list ends.
+            stored: buffer of the crossings, see shaders/include/compute_pass.glsl.
+        """
+        program = self._program("compute_sort")
+        ends.bind_to_storage_buffer(0)
+        stored.bind_to_storage_buffer(1)
+        program["pixel_count"] = pixel_count
+        self._run(program, pixel_count)
+        self._context.gl.memory_barrier()
+
+    def release(self) -> None:
+        """Frees the programs; buffers of meshes belong to their scenes."""
+        for program in self._programs.values():
+            program.release()
+        self._programs.clear()
+        self._view.release()
+
+    def _run(self, program: Any, invocations: int) -> None:
+        groups = -(-invocations // _GROUP)
+        program.run(min(groups, _MAX_GROUPS), -(-groups // _MAX_GROUPS))
+
+    def _program(self, shader: str, **options: int) -> Any:
+        key = (shader, *options.items())
+        if key not in self._programs:
+            defines = {
+                "GROUP": _GROUP,
+                "MAX_GROUPS": _MAX_GROUPS,
+                "MEDIUM_CHUNKS": _CHUNKS[0],
+                "LARGE_CHUNKS": _CHUNKS[1],
+                **options,
+            }
+            self._programs[key] = compile_program(self._context.gl, defines, compute_shader=f"{shader}.comp")
+        return self._programs[key]
+
+
+def _set(program: Any, **uniforms: int) -> None:
+    for name, value in uniforms.items():
+        if name in program:  # the compiler drops what a variant does not use
+            program[name] = value
+
+
+def _perspective(camera: Camera) -> int:
+    return int(not camera.is_orthographic)
+
+
+def _view(scene: Scene, camera: Camera, request: SheetRequest, band: tuple[int, int]) -> Any:
+    """The uniform block: the camera in the scene's local frame."""
+    rotation = camera.camera_from_world[:3, :3]
+    image_from_local = _SUBPIXELS * camera.image_from_camera[:2, :3] @ rotation
+    rays = np.linalg.inv(camera.K)
+    if camera.is_orthographic:
+        # K is per mesh unit; in perspective the unit cancels. The rays start on the plane of depth 0.
+        image_from_local *= scene.step
+        rays[:2] /= scene.step
+        rays[2] = 0.0
+    local_rays = rotation.T @ rays
+    view = np.zeros((), _VIEW)
+    view["camera_centre"] = scene.to_local(camera.centre)
+    view["image_right"], view["image_down"] = image_from_local
+    view["view_direction"] = rotation[2]
+    view["image_origin"][:2] = _SUBPIXELS * camera.image_from_camera[:2, 3]
+    view["ray_right"], view["ray_down"], view["ray_origin"] = local_rays.T
+    view["image_size"] = camera.width, camera.height
+    view["band"] = band
+    with np.errstate(over="ignore"):  # a crop beyond float32 becomes infinite, which is what it means
+        view["crop"] = np.array(request.crop or (0.0, np.inf))
+    view["mesh_units"] = scene.step
+    view["small_face"] = _SUBPIXELS * _SMALL_FACE
+    view["medium_face"] = _SUBPIXELS * _MEDIUM_FACE
+    return view

@@ -1,0 +1,176 @@
+"""All layers on the engine `compute`: crossings counted, their places summed up, stored, and sorted by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..camera import Camera
+from ..context import GLContext
+from ..errors import DeviceMemoryError
+from ..scene import Scene
+from .crossing_memory import check_crossings_fit
+from .face_passes import COUNT, STORE, FacePasses
+from .sheets import LayerBuffers, SheetRequest
+
+__all__ = ["list_layers"]
+
+_BYTES_PER_STORED = 8
+
+Band = tuple[int, int]
+
+
+def list_layers(
+    context: GLContext,
+    passes: FacePasses,
+    scene: Scene,
+    camera: Camera,
+    request: SheetRequest,
+    max_layers: int | None,
+    memory_limit: int,
+    more_bytes_per_crossing: int = 0,
+) -> LayerBuffers:
+    """Every crossing of one image.
+
+    The list on the device is exactly as long as there are crossings. Where it would be longer than one buffer
+    or than `memory_limit`, the image is rendered in bands of rows.
+
+    Args:
+        context: current.
+        passes: over the scene's faces.
+        scene, camera, request: of the image.
+        max_layers: keep the first that many of each pixel; None keeps all.
+        memory_limit: bytes that the crossings may take.
+        more_bytes_per_crossing: what the caller will add to each.
+
+    Raises:
+        DeviceMemoryError: the crossings would take more than `memory_limit`, or one row of them more than the
+            device's largest buffer.
+    """
+    width, height = camera.width, camera.height
+    objects: list[Any] = []
+    try:
+        counts = _counts(context, passes, scene, camera, request, objects)
+        truncated = np.zeros((height, width), dtype=np.bool_)
+        kept = counts
+        if max_layers is not None:
+            truncated = counts > max_layers
+            kept = np.minimum(counts, max_layers)
+        offsets = np.zeros(width * height + 1, dtype=np.int64)
+        np.cumsum(kept.reshape(-1), out=offsets[1:])
+        check_crossings_fit(int(offsets[-1]), int(kept.max()), more_bytes_per_crossing, memory_limit)
+        stored = np.empty((int(offsets[-1]), 2), np.uint32)
+        most = min(context.max_storage_block, max(memory_limit, 1)) // _BYTES_PER_STORED
+        for band in _bands(counts.sum(axis=1, dtype=np.int64), most, width, context.max_storage_block):
+            listed = _listed(context, passes, scene, camera, request, counts[slice(*band)], band)
+            if max_layers is not None:
+                listed = _first(listed, counts[slice(*band)].reshape(-1), max_layers)
+            stored[offsets[band[0] * width] : offsets[band[1] * width]] = listed
+        context.check_error("listing layers", "the image size or the number of faces")
+    finally:
+        for made in reversed(objects):
+            made.release()
+    return LayerBuffers(
+        offsets,
+        stored.view(np.float32)[:, 1].copy(),
+        (stored[:, 0] >> np.uint32(1)).astype(np.int64),
+        (stored[:, 0] & np.uint32(1)) == 0,
+        truncated,
+    )
+
+
+def _bands(crossings: npt.NDArray[np.int64], most: int, width: int, block_limit: int) -> Iterator[Band]:
+    """Consecutive rows, as many at a time as have no more than `most` crossings; at least one.
+
+    Args:
+        crossings: (H,) of each row.
+        most: crossings of a band.
+        width: of a row, pixels.
+        block_limit: bytes that one number for each pixel of a band may take.
+    """
+    total = np.concatenate(([0], np.cumsum(crossings)))
+    rows = block_limit // (4 * width)
+    start = 0
+    while start < len(crossings):
+        stop = int(np.searchsorted(total, total[start] + most, side="right")) - 1
+        stop = min(max(stop, start + 1), start + rows, len(crossings))
+        yield start, stop
+        start = stop
+
+
+def _counts(
+    context: GLContext,
+    passes: FacePasses,
+    scene: Scene,
+    camera: Camera,
+    request: SheetRequest,
+    objects: list[Any],
+) -> npt.NDArray[np.uint32]:
+    """(H, W) how many faces cover each pixel."""
+    counts = np.empty((camera.height, camera.width), np.uint32)
+    rows = min(camera.height, context.max_storage_block // (4 * camera.width))
+    counter = _buffer(context, camera, objects, counts[:rows].nbytes)
+    for start in range(0, camera.height, rows):
+        band = start, min(start + rows, camera.height)
+        part = counts[slice(*band)]
+        part.fill(0)
+        counter.write(part)
+        passes.transform(scene, camera, request, band)
+        passes.run(COUNT, scene, camera, request, counter)
+        counter.read_into(part, part.nbytes)
+    return counts
+
+
+def _listed(
+    context: GLContext,
+    passes: FacePasses,
+    scene: Scene,
+    camera: Camera,
+    request: SheetRequest,
+    counts: npt.NDArray[np.uint32],
+    band: Band,
+) -> npt.NDArray[np.uint32]:
+    """(n, 2) the crossings of some rows, sorted; see shaders/include/compute_pass.glsl."""
+    ends = np.cumsum(counts.reshape(-1), dtype=np.uint32)
+    listed = np.empty((int(ends[-1]), 2), np.uint32)
+    if not len(listed):
+        return listed
+    objects: list[Any] = []
+    try:
+        cursors = _buffer(context, camera, objects, ends.nbytes)
+        stored = _buffer(context, camera, objects, listed.nbytes)
+        cursors.write(ends - counts.reshape(-1))
+        passes.transform(scene, camera, request, band)
+        passes.run(STORE, scene, camera, request, cursors, stored)
+        # Each cursor has moved to the end of its pixel's stretch.
+        passes.sort(len(ends), cursors, stored)
+        stored.read_into(listed, listed.nbytes)
+    finally:
+        for made in reversed(objects):
+            made.release()
+    return listed
+
+
+def _buffer(context: GLContext, camera: Camera, objects: list[Any], size: int) -> Any:
+    if size > context.max_storage_block:
+        raise DeviceMemoryError(
+            f"a row of {camera.width} pixels has {size // _BYTES_PER_STORED:,} crossings, more than the "
+            f"{context.max_storage_block // _BYTES_PER_STORED:,} that {context.renderer} holds in a buffer; "
+            "reduce the image size"
+        )
+    try:
+        objects.append(context.gl.buffer(reserve=size))
+    except Exception as error:
+        raise context.no_room("layers", (camera.width, camera.height), error) from error
+    return objects[-1]
+
+
+def _first(
+    listed: npt.NDArray[np.uint32], counts: npt.NDArray[np.uint32], max_layers: int
+) -> npt.NDArray[np.uint32]:
+    """The first `max_layers` crossings of each pixel."""
+    starts = np.cumsum(counts, dtype=np.int64) - counts
+    return listed[np.arange(len(listed)) - np.repeat(starts, counts) < max_layers]

@@ -1,0 +1,90 @@
+"""The buffers that one image in flight is rendered to by compute shaders, and how they are read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..context import GLContext
+
+__all__ = ["SheetBands"]
+
+# What a pixel holds that no face covers: of the entry the bits of NaN, which as an integer are more than those of
+# every depth; of the exit those of -NaN, which are less. Of faces the largest index for the entry, -1 for the exit.
+_NO_DEPTH = (0x7FC00000, 0xFFC00000)
+_NO_FACE = (0x7FFFFFFF, 0xFFFFFFFF)
+
+Band = tuple[int, int]
+
+
+class SheetBands:
+    """Buffers of both sheets, depth and faces if wanted, of as many rows as fit into them.
+
+    Iterating gives the bands of rows that make up the image, each as its first row and the row after its last.
+
+    Args:
+        context: current.
+        size: (width, height) in pixels.
+        faces: whether there are faces.
+
+    Attributes:
+        depths, faces: the buffers of one band, entries and then exits.
+        first: the first band.
+
+    Raises:
+        DeviceMemoryError: they do not fit.
+    """
+
+    def __init__(self, context: GLContext, size: tuple[int, int], faces: bool) -> None:
+        self.size, self.has_faces = size, faces
+        width, height = size
+        self._rows = min(height, max(1, context.max_storage_block // (8 * width)))
+        self.first: Band = (0, self._rows)
+        self._kinds = [(np.dtype(np.float32), _NO_DEPTH)] + faces * [(np.dtype(np.int32), _NO_FACE)]
+        self._buffers: list[Any] = []
+        try:
+            for _ in self._kinds:
+                self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows))
+            context.check_error("making the images", "the image size")
+        except Exception as error:
+            self.release()
+            raise context.no_room("images", size, error) from error
+        self.depths = self._buffers[0]
+        self.faces = self._buffers[-1]
+
+    def __iter__(self) -> Iterator[Band]:
+        height = self.size[1]
+        for start in range(0, height, self._rows):
+            yield start, min(start + self._rows, height)
+
+    def clear(self, band: Band) -> None:
+        """No face covers any pixel of a band."""
+        pixels = self.size[0] * (band[1] - band[0])
+        for buffer, (_, empty) in zip(self._buffers, self._kinds, strict=True):
+            buffer.write(np.repeat(np.array(empty, np.uint32), pixels))
+
+    def new_arrays(self) -> list[npt.NDArray[Any]]:
+        """Arrays of the whole image: entry and exit, (H, W), of depth, then if there are any of faces."""
+        return [np.empty(self.size[::-1], kind) for kind, _ in self._kinds for _ in range(2)]
+
+    def read(self, into: list[npt.NDArray[Any]], band: Band) -> None:
+        """Copies the band that was rendered to its rows of `new_arrays`."""
+        for index, array in enumerate(into):
+            rows = array[slice(*band)]
+            kind, sheet = divmod(index, 2)
+            self._buffers[kind].read_into(rows, rows.nbytes, sheet * rows.nbytes)
+        # One NaN for both sheets: without the sign bit, which no depth has.
+        exits = into[1][slice(*band)].view(np.uint32)
+        exits &= np.uint32(0x7FFFFFFF)
+        if self.has_faces:
+            entry, _, entry_face, _ = (array[slice(*band)] for array in into)
+            entry_face[np.isnan(entry)] = -1
+
+    def release(self) -> None:
+        """Frees everything."""
+        for buffer in self._buffers:
+            buffer.release()
+        self._buffers.clear()

@@ -1,0 +1,140 @@
+#version 430 core
+// Faces of one queue, each split over CHUNKS invocations: invocation k takes every CHUNKS-th row from the k-th.
+//
+// Faces may be of any size here, reach out of the guard band and behind the camera. An edge is a line, (x, y, z) with
+// the pixel (u, v) on its inner side where x u + y v + z > 0. Its numbers are whole, and small enough that double
+// precision adds and multiplies them exactly, so it is decided exactly on which side a pixel lies. The line depends on
+// the edge alone, not on the face: both faces at the edge have the same one. Nothing needs to be clipped: a triangle
+// that reaches behind the camera is seen where a pixel is on the inner side of all three lines through the
+// homogeneous corners (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997).
+#include "compute_face.glsl"
+#include "compute_pass.glsl"
+
+layout(std430, binding = 5) readonly buffer Queue { uint queue[]; };
+struct Dispatch {
+    uint groups_x, groups_y, groups_z;
+    uint faces;
+};
+layout(std430, binding = 6) readonly buffer Dispatches { Dispatch dispatches[]; };
+uniform uint first_in_queue;
+uniform uint dispatch_of_queue;
+
+const double LINE_SIZE = 67108864.0lf;  // 2^26: with subpixels of 2^22 and less, sums stay below 2^53
+
+struct Corner {
+    ivec3 position;  // local frame: tells the ends of an edge apart, whichever face asks
+    bool has_place;
+    dvec3 image;     // homogeneous, subpixels; snapped, with w = 1, where the vertex has a place
+};
+
+Corner corner_of(uint vertex) {
+    Corner corner;
+    corner.position = position_of(vertex);
+    ivec2 place = places[vertex];
+    corner.has_place = place.x != NO_PLACE;
+    corner.image = corner.has_place ? dvec3(place, 1.0lf) : homogeneous(corner.position);
+    return corner;
+}
+
+bool comes_before(ivec3 a, ivec3 b) {
+    return a.x != b.x ? a.x < b.x : a.y != b.y ? a.y < b.y : a.z < b.z;
+}
+
+dvec2 to_line_size(dvec2 direction) {
+    double size = max(abs(direction.x), abs(direction.y));
+    return size > 0.0lf ? floor(direction * (LINE_SIZE / size) + 0.5lf) : dvec2(0.0lf);
+}
+
+// From a to b, where a comes before b.
+dvec3 ordered_line(Corner a, Corner b) {
+    precise dvec2 along;
+    if (a.has_place && b.has_place) {
+        along = b.image.xy - a.image.xy;
+    } else if (a.has_place) {
+        along = b.image.xy - b.image.z * a.image.xy;
+        along = to_line_size(along);
+    } else if (b.has_place) {
+        along = a.image.z * b.image.xy - a.image.xy;
+        along = to_line_size(along);
+    } else {
+        precise dvec3 line = dvec3(a.image.y * b.image.z - a.image.z * b.image.y,
+                                   a.image.z * b.image.x - a.image.x * b.image.z,
+                                   a.image.x * b.image.y - a.image.y * b.image.x);
+        double size = max(abs(line.x), abs(line.y));
+        if (size == 0.0lf) return dvec3(0.0lf, 0.0lf, sign(line.z));
+        line = floor(line * (LINE_SIZE / size) + 0.5lf);
+        const double far = 1125899906842624.0lf;  // 2^50: no pixel is near such a line
+        return dvec3(line.xy, clamp(line.z, -far, far));
+    }
+    // Exactly through the corner that has a place, so that all edges there meet in one point.
+    dvec2 through = a.has_place ? a.image.xy : b.image.xy;
+    return dvec3(-along.y, along.x, along.y * through.x - along.x * through.y);
+}
+
+dvec3 line_of(Corner a, Corner b) {
+    return comes_before(b.position, a.position) ? -ordered_line(b, a) : ordered_line(a, b);
+}
+
+// The sine, so to speak, of the turn from one edge into the next at the corner between them.
+double turn(dvec3 line, dvec3 next) {
+    return line.x * next.y - line.y * next.x;
+}
+
+// Half a unit to the side that owns the edge, see compute_small.comp: then no pixel lies on a line.
+dvec3 owned(dvec3 line) {
+    bool owns = line.x > 0.0lf || (line.x == 0.0lf && line.y > 0.0lf);
+    return dvec3(line.xy, line.z + (owns ? 0.5lf : -0.5lf));
+}
+
+// Narrows the columns, from x to y, to those on the inner side of a line. No quotient comes near a whole number, for
+// no pixel lies on the line, so the rounding of the division does not matter.
+void narrow(inout ivec2 columns, dvec3 line, double v) {
+    double at_zero = line.y * v + line.z + 128.0lf * line.x;
+    double step = 256.0lf * line.x;
+    if (step == 0.0lf) {
+        if (at_zero < 0.0lf) columns.y = -1;
+        return;
+    }
+    double zero = clamp(-at_zero / step, -1.0lf, double(image_size.x));
+    if (step > 0.0lf) columns.x = max(columns.x, int(ceil(zero)));
+    else columns.y = min(columns.y, int(floor(zero)));
+}
+
+void main() {
+    uint number = invocation() / uint(CHUNKS), chunk = invocation() % uint(CHUNKS);
+    if (number >= dispatches[dispatch_of_queue].faces) return;
+    uint face = queue[first_in_queue + number];
+    uvec3 corners = uvec3(indices[3u * face], indices[3u * face + 1u], indices[3u * face + 2u]);
+    Corner a = corner_of(corners.x), b = corner_of(corners.y), c = corner_of(corners.z);
+    dvec3 ab = line_of(a, b), bc = line_of(b, c), ca = line_of(c, a);
+    precise double area = a.has_place ? turn(ca, ab) : b.has_place ? turn(ab, bc) : c.has_place ? turn(bc, ca)
+                        : dot(a.image, cross(b.image, c.image));
+    if (area == 0.0lf) return;
+    bool is_front = area < 0.0lf;
+    if (is_front) {
+        ab = -ab;
+        bc = -bc;
+        ca = -ca;
+    }
+    ab = owned(ab);
+    bc = owned(bc);
+    ca = owned(ca);
+
+    ivec2 first = ivec2(0, band.x), last = ivec2(image_size.x, band.y) - 1;
+    if (a.has_place && b.has_place && c.has_place) {
+        ivec2 low = ivec2(min(a.image.xy, min(b.image.xy, c.image.xy)));
+        ivec2 high = ivec2(max(a.image.xy, max(b.image.xy, c.image.xy)));
+        first = max(first, (low + 127) >> 8);
+        last = min(last, (high - 128) >> 8);
+    }
+    FacePlane plane = face_plane(corners);
+    for (int row = first.y + int(chunk); row <= last.y; row += CHUNKS) {
+        double v = 256.0lf * double(row) + 128.0lf;
+        ivec2 columns = ivec2(first.x, last.x);
+        narrow(columns, ab, v);
+        narrow(columns, bc, v);
+        narrow(columns, ca, v);
+        for (int column = columns.x; column <= columns.y; ++column)
+            meet(ivec2(column, row), first_face + face, plane, is_front);
+    }
+}

@@ -1,0 +1,49 @@
+// A face of the mesh in a compute shader: its corners, and the plane that its depth comes from.
+#include "compute_view.glsl"
+
+layout(std430, binding = 1) readonly buffer Places { ivec2 places[]; };    // of vertices, see compute_view.glsl
+layout(std430, binding = 2) readonly buffer Indices { uint indices[]; };   // three a face of this part of the mesh
+uniform uint first_face;  // of this part
+
+// 1 / depth (perspective) or depth (orthographic), local units, is plane . (u, v, 1) with (u, v) in pixels; within
+// the face's own corners lie the limits. Set up as in sheet.vert, for the same reasons.
+struct FacePlane {
+    dvec3 plane;
+    vec2 limits;
+};
+
+FacePlane face_plane(uvec3 corners) {
+    precise dvec3 a = dvec3(position_of(corners.x)) - camera_centre;
+    precise dvec3 b = dvec3(position_of(corners.y)) - camera_centre;
+    precise dvec3 c = dvec3(position_of(corners.z)) - camera_centre;
+    precise dvec3 normal = cross(b - a, c - a);
+    precise dvec3 slopes = dvec3(dot(normal, ray_right), dot(normal, ray_down), dot(normal, ray_origin));
+    precise vec3 depths = vec3(dot(a, view_direction), dot(b, view_direction), dot(c, view_direction));
+    float nearest = min(depths.x, min(depths.y, depths.z));
+    float farthest = max(depths.x, max(depths.y, depths.z));
+    FacePlane face;
+#if PERSPECTIVE
+    precise double scale = dot(normal, a);
+    face.limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30, nearest > 0.0 ? 1.0 / nearest : 1.0e30);
+#else
+    precise double scale = dot(normal, view_direction);
+    slopes = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
+    face.limits = vec2(nearest, farthest);
+#endif
+    // Edge-on, any depth of the face will do.
+    precise dvec3 plane = scale == 0.0lf ? dvec3(0.0lf) : slopes / scale;
+    face.plane = plane;
+    return face;
+}
+
+// Depth of the face at the centre of a pixel, mesh units. `precise`: passes compare the results bit for bit.
+float depth_at(FacePlane face, ivec2 pixel) {
+    vec2 centre = vec2(pixel) + 0.5;
+    precise double raw = face.plane.x * double(centre.x) + face.plane.y * double(centre.y) + face.plane.z;
+    precise float value = clamp(float(raw), face.limits.x, face.limits.y);
+#if PERSPECTIVE
+    value = 1.0 / value;
+#endif
+    precise float depth = mesh_units * value;
+    return depth;
+}

@@ -1,0 +1,56 @@
+// What a pass does with a pixel that a face covers: meet(pixel, face, corners' plane, whether its front is seen).
+//   SHEETS: the nearest front and the farthest back, as bits of float32: of positive numbers they sort like integers
+//   FACES:  the smallest face at the depth of the entry, the largest at that of the exit
+//   COUNT:  how many faces cover the pixel
+//   STORE:  all of them, in any order, each in its pixel's own stretch of the list
+// With ANY, fronts and backs count as both.
+const int SHEETS = 0, FACES = 1, COUNT = 2, STORE = 3;
+
+#if PASS == 0 || PASS == 1
+// Of the pixels of the band: entries, then exits. Empty: numbers that lose against every depth, both NaN.
+layout(std430, binding = 3) buffer Depths { int depths[]; };
+#endif
+#if PASS == 1
+layout(std430, binding = 4) buffer SheetFaces { int sheet_faces[]; };
+#endif
+#if PASS == 2 || PASS == 3
+// Of the pixels of the band: how many crossings; or where the next one goes.
+layout(std430, binding = 3) buffer Cursors { uint cursors[]; };
+#endif
+#if PASS == 3
+// face * 2 + (0 for a front, 1 for a back), and the bits of the depth.
+layout(std430, binding = 4) writeonly buffer Stored { uvec2 stored[]; };
+#endif
+
+void meet(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
+    int place = (pixel.y - band.x) * image_size.x + pixel.x;
+#if PASS != 2 || CROP || !PERSPECTIVE
+    float depth = depth_at(plane, pixel);
+#if !PERSPECTIVE
+    if (depth <= 0.0) return;  // rays start on the plane of depth 0
+#endif
+#if CROP
+    if (depth < crop.x || depth > crop.y) return;
+#endif
+    int bits = floatBitsToInt(depth);
+#endif
+#if PASS == 0 || PASS == 1
+    int exit_place = place + (band.y - band.x) * image_size.x;
+#endif
+#if PASS == 0
+#if ANY
+    atomicMin(depths[place], bits);
+    atomicMax(depths[exit_place], bits);
+#else
+    if (is_front) atomicMin(depths[place], bits);
+    else atomicMax(depths[exit_place], bits);
+#endif
+#elif PASS == 1
+    if ((ANY == 1 || is_front) && depths[place] == bits) atomicMin(sheet_faces[place], int(face));
+    if ((ANY == 1 || !is_front) && depths[exit_place] == bits) atomicMax(sheet_faces[exit_place], int(face));
+#elif PASS == 2
+    atomicAdd(cursors[place], 1u);
+#else
+    stored[atomicAdd(cursors[place], 1u)] = uvec2(face << 1 | uint(!is_front), uint(bits));
+#endif
+}

@@ -1,0 +1,51 @@
+// The camera in the scene's local frame, and the rows that are being rendered; one block for every compute shader.
+// Units of the image are subpixels, 1/256 pixel: the centre of pixel i lies at 256 i + 128.
+layout(std140, binding = 0) uniform View {
+    dvec3 camera_centre;
+    // Rows that take an offset from the camera centre to homogeneous image coordinates (u w, v w, w), subpixels.
+    dvec3 image_right;
+    dvec3 image_down;
+    dvec3 view_direction;  // unit: depth of an offset is its dot product with this
+    dvec3 image_origin;    // of the camera centre, subpixels; orthographic cameras only, whose w is 1
+    // Perspective: direction of depth 1 of the ray through pixel (u, v) = u * right + v * down + origin.
+    // Orthographic: offset of the start of the ray through pixel (u, v). In pixels, not subpixels.
+    dvec3 ray_right;
+    dvec3 ray_down;
+    dvec3 ray_origin;
+    ivec2 image_size;      // pixels
+    ivec2 band;            // first row, and the row after the last
+    vec2 crop;             // keep crop.x <= depth <= crop.y, mesh units
+    float mesh_units;      // per local unit, a power of two
+    int small_face;        // subpixels: the longest side of the box of a face that one invocation walks
+    int medium_face;       // and of one that goes to the first of the two queues
+};
+
+// Dispatches are two-dimensional, since the number of groups along one axis is limited.
+layout(local_size_x = GROUP) in;
+
+uint invocation() {
+    return gl_GlobalInvocationID.x + gl_NumWorkGroups.x * uint(GROUP) * gl_GlobalInvocationID.y;
+}
+
+// Faces of one part of the mesh, and the vertices that they use.
+layout(std430, binding = 0) readonly buffer Positions { int positions[]; };  // local frame, three a vertex
+
+ivec3 position_of(uint vertex) {
+    return ivec3(positions[3u * vertex], positions[3u * vertex + 1u], positions[3u * vertex + 2u]);
+}
+
+// (u w, v w, w) in subpixels; w is the depth in perspective and 1 otherwise. The same position gives the same bits.
+dvec3 homogeneous(ivec3 position) {
+    precise dvec3 offset = dvec3(position) - camera_centre;
+    precise dvec3 image = dvec3(dot(offset, image_right), dot(offset, image_down), dot(offset, view_direction));
+#if !PERSPECTIVE
+    image = dvec3(image.xy + image_origin.xy, 1.0lf);
+#endif
+    return image;
+}
+
+// What the vertex shader leaves for each vertex: its place in the image, snapped to whole subpixels; or, where it
+// has none within the guard band, NO_PLACE and the bits of OUT_ that say where it lies.
+const int NO_PLACE = -0x7fffffff - 1;
+const double GUARD_BAND = 8388608.0lf;  // 2^23 subpixels: beyond the largest image, and exact in what follows
+const int OUT_BEHIND = 1, OUT_LEFT = 2, OUT_RIGHT = 4, OUT_ABOVE = 8, OUT_BELOW = 16;
