@@ -167,5 +167,5 @@ def test_info_and_inspection_agree():
             info.gl_version,
         )
         assert "raster" in report.engines
-        assert info.engine == "raster"
+        assert info.engine in report.engines
         assert info.max_image_size >= 4096

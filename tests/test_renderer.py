@@ -115,7 +115,7 @@ def test_largest_size_of_the_device(renderer, tall):
 def test_an_image_that_does_not_fit_is_a_clear_error_and_the_renderer_lives_on(
     renderer, mesh, camera, monkeypatch
 ):
-    """What a driver does that runs out of memory: the framebuffer stays incomplete, an error is pending."""
+    """What a driver does that runs out of memory: an image or a buffer is not made, an error is pending."""
     scene = renderer.upload(mesh)
     before = renderer.entry_exit(scene, camera)
     with renderer._context as context:
@@ -128,6 +128,7 @@ def test_an_image_that_does_not_fit_is_a_clear_error_and_the_renderer_lives_on(
     other_size = dd.Camera.orbit(mesh, views=1, width=65, height=48)[0]
     with monkeypatch.context() as patch:
         patch.setattr(context.gl, "framebuffer", incomplete)
+        patch.setattr(context.gl, "buffer", incomplete)
         with pytest.raises(dd.DeviceMemoryError, match=r"65x48.*reduce the image size"):
             renderer.entry_exit(scene, other_size)
     assert same(renderer.entry_exit(scene, camera), before)

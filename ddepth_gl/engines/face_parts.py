@@ -15,7 +15,7 @@ from .drawn_faces import drawn_faces
 
 __all__ = ["FacePart", "FaceParts", "VertexBlock"]
 
-# Faces of a part at most, if the device allows: what two queues of its faces take is taken once, for all parts.
+# Faces of a part at most, if the device allows; the two queues are as long as the largest part.
 _FACES_PER_PART = 1 << 20
 
 # Faces looked at together while uploading: bounds the memory needed for it.

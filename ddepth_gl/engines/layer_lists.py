@@ -1,4 +1,4 @@
-"""All layers on the engine `compute`: crossings counted, their places summed up, stored, and sorted by pixel."""
+"""All layers on the engine `compute`: crossings counted, given their places, stored, and sorted by pixel."""
 
 from __future__ import annotations
 

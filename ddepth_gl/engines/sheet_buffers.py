@@ -12,8 +12,8 @@ from ..context import GLContext
 
 __all__ = ["SheetBands"]
 
-# What a pixel holds that no face covers: of the entry the bits of NaN, which as an integer are more than those of
-# every depth; of the exit those of -NaN, which are less. Of faces the largest index for the entry, -1 for the exit.
+# What a pixel holds that no face covers. Of the entry the bits of NaN, as an integer more than those of every
+# depth; of the exit the bits of -NaN, which are less. Of faces the largest index, and -1.
 _NO_DEPTH = (0x7FC00000, 0xFFC00000)
 _NO_FACE = (0x7FFFFFFF, 0xFFFFFFFF)
 
@@ -23,7 +23,7 @@ Band = tuple[int, int]
 class SheetBands:
     """Buffers of both sheets, depth and faces if wanted, of as many rows as fit into them.
 
-    Iterating gives the bands of rows that make up the image, each as its first row and the row after its last.
+    Iterating gives the bands of rows that make up the image: first row, and the row after the last.
 
     Args:
         context: current.
