@@ -1,4 +1,4 @@
-"""Each pixel covered exactly once where faces meet, also where vertices and edges lie exactly on pixel centres."""
+"""Each pixel covered once where faces meet, also where vertices and edges lie exactly on pixel centres."""
 
 from __future__ import annotations
 
