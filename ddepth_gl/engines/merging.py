@@ -70,18 +70,19 @@ class FacingLayers:
             in_columns = pixels
             if wide < width:
                 in_columns = pixels - pixels // width * (width - np.int32(wide)) - np.int32(left)
+            most = int(own.max())
             own, other, starts = own[pixels], other[pixels], self.offsets[pixels]
-            number = 0
-            while len(own):
+            for number in range(most):
                 top, bottom = int(in_columns[0]) // wide, int(in_columns[-1]) // wide + 1
+                window = (left, top, wide, bottom - top)
                 # So many of the other facing come before: as many as of this one, and a front comes first.
                 before = np.minimum(other, np.int32(number + facing))
-                before += np.int32(number)
-                window = (left, top, wide, bottom - top)
-                yield FacingLayer(facing, number, window, in_columns - np.int32(top * wide), starts + before)
-                number += 1
-                more = np.flatnonzero(own > number)
-                own, other, starts, in_columns = own[more], other[more], starts[more], in_columns[more]
+                places = starts + number
+                places += before
+                yield FacingLayer(facing, number, window, in_columns - np.int32(top * wide), places)
+                if number + 1 < most:
+                    more = np.flatnonzero(own > number + 1)
+                    own, other, starts, in_columns = own[more], other[more], starts[more], in_columns[more]
 
     def put(self, layer: FacingLayer, keys: npt.NDArray[np.uint64]) -> None:
         """One layer's crossings, in the order of its places."""
