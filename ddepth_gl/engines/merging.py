@@ -31,7 +31,7 @@ class FacingLayer:
     facing: int
     number: int
     window: Window
-    in_window: npt.NDArray[np.int32]
+    in_window: IntArray
     places: IntArray
 
 
@@ -59,17 +59,16 @@ class FacingLayers:
         """The layers that will arrive, first those of fronts."""
         for facing in (0, 1):
             own, other = (self._counts[side].reshape(-1) for side in (facing, 1 - facing))
-            # Of truth values: several times faster than of numbers. 32 bits are enough for pixels.
-            pixels = np.flatnonzero(own > 0).astype(np.int32)
+            pixels = np.flatnonzero(own > 0)  # of truth values: several times faster than of numbers
             if not len(pixels):
                 continue
-            width = np.int32(self._counts[facing].shape[1])
+            width = self._counts[facing].shape[1]
             columns = np.flatnonzero(self._counts[facing].any(axis=0))
             left, wide = int(columns[0]), int(columns[-1]) + 1 - int(columns[0])
-            # Of a pixel in a window of these columns and all rows.
+            # Of a pixel in a window of these columns and all rows. Dividing is faster in 32 bits.
             in_columns = pixels
             if wide < width:
-                in_columns = pixels - pixels // width * (width - np.int32(wide)) - np.int32(left)
+                in_columns = pixels - pixels.astype(np.int32) // np.int32(width) * (width - wide) - left
             most = int(own.max())
             own, other, starts = own[pixels], other[pixels], self.offsets[pixels]
             for number in range(most):
@@ -79,7 +78,7 @@ class FacingLayers:
                 before = np.minimum(other, np.int32(number + facing))
                 places = starts + number
                 places += before
-                yield FacingLayer(facing, number, window, in_columns - np.int32(top * wide), places)
+                yield FacingLayer(facing, number, window, in_columns - top * wide, places)
                 if number + 1 < most:
                     more = np.flatnonzero(own > number + 1)
                     own, other, starts, in_columns = own[more], other[more], starts[more], in_columns[more]
