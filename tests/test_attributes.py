@@ -11,8 +11,9 @@ What follows from it, and from float32 as the type of the results:
   coordinates to float32, half an ulp, with as much again of the mesh's radius for the sum.
 * uv, vertex colours: the same sum over corner values: 2e-5 of the largest of them.
 * texture: what the picture changes by when uv moves by its tolerance.
-* outside of the face, where the rasterizer covers a pixel that it should not, weights are clamped. Clamping
-  moves each weight by no more than the negative ones sum to, twice that however it is done.
+* outside of the face, where the rasterizer covers a pixel that it should not, the point is moved into it.
+  Where negative weights become 0 and the others share, each moves by no more than the negative ones sum to;
+  where it is the nearest point, its image moves by MARGIN at most, and weights by that over the altitude.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ ALL = tuple(SPECIFIED)
 
 CONTRACT = 1e-5
 MIN_ALTITUDE = 1 / 16  # pixels
+MARGIN = 1 / 128  # pixels that the rasterizer may move a face's border by
 NORMAL = np.radians(0.01)
 UNIT = 2.0**-24  # half an ulp of float32, relatively
 
@@ -184,10 +186,10 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
     # The grid: both ends of the altitude move, by so many pixels at the nearest corner (half as much again
     # for a skewed K, and for the slant of the rays). Image weights become the weights by a division by z.
     moves = 1.5 * grid_step(mesh) / camera.pixel_footprint(truth.nearest)
-    by_grid = (
-        2 * moves / truth.altitude * (truth.farthest / truth.nearest if not camera.is_orthographic else 1)
-    )
-    weight_error = np.maximum(CONTRACT, by_grid) + 2 * truth.outside
+    ratio = 1 if camera.is_orthographic else truth.farthest / truth.nearest
+    by_grid = 2 * moves / truth.altitude * ratio
+    by_clamping = np.maximum(2 * truth.outside, MARGIN / truth.altitude * ratio) * (truth.outside > 0)
+    weight_error = np.maximum(CONTRACT, by_grid) + by_clamping
     within("barycentric", got["barycentric"], truth.barycentric, weight_error, where)
     within(
         "position",
@@ -1209,3 +1211,19 @@ def test_attributes_leave_no_gl_objects_behind(renderer):
         everything()
     with renderer._context:
         assert gl_census() == census
+
+
+def test_points_are_within_the_rasterizers_reach_of_their_pixels(renderer):
+    """Also on needles, and where a pixel is just outside of a face or on one without area."""
+    rng = np.random.default_rng(0)
+    ends = rng.normal(size=(1000, 2, 3))
+    across = rng.normal(size=(1000, 3)) * 1e-3
+    needles = np.concatenate([ends, (ends[:, 0] + across)[:, None]], 1).reshape(-1, 3)
+    mesh = dd.Mesh(needles, np.arange(3000).reshape(-1, 3))
+    cases = [(mesh, dd.Camera.orbit(mesh, views=1, width=512, height=512)[0])]
+    cases.append((sealed_t_junction(), turned_view(4.3818, -0.0745, -0.1515)))
+    for mesh, camera in cases:
+        layers = peel(renderer, mesh, camera, attributes="position")
+        image, _ = camera.project(layers.position.astype(np.float64))
+        off = np.linalg.norm(image - camera.pixel_centres().reshape(-1, 2)[layers.pixel], axis=1)
+        assert off.max() <= MARGIN + 1e-3  # and the rounding of positions to float32
