@@ -31,6 +31,7 @@ test-oldest: system-gl
 
 bench: setup
 	$(BIN)/python benchmarks/sheets.py
+	$(BIN)/python benchmarks/layers.py
 
 setup: $(VENV)/installed-dev system-gl
 

@@ -172,25 +172,30 @@ def same(first: list[Any], second: list[Any]) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
 
 
-def main(
-    meshes: Annotated[Path, typer.Option(help="Folder of the real meshes.")] = MESHES,
-    device: Annotated[str | None, typer.Option(help="See ddepth doctor.")] = None,
-    rounds: Annotated[int, typer.Option(help="Times each way is timed.")] = 15,
-) -> None:
-    """Prints the table."""
-    cases: dict[str, Callable[[], dd.Mesh]] = {
+def cases(meshes: Path) -> dict[str, Callable[[], dd.Mesh]]:
+    """The meshes to measure, by their names, made when they are wanted."""
+    made: dict[str, Callable[[], dd.Mesh]] = {
         f"sphere {name}": lambda faces=faces: sphere(faces)
         for name, faces in (("5k", 5_000), ("82k", 82_000), ("1.3M", 1_300_000))
     }
     for name in REAL:
         path = meshes / "good" / name
         if path.exists():
-            cases[path.stem] = lambda path=path: dd.load_mesh(path)
+            made[path.stem] = lambda path=path: dd.load_mesh(path)
         else:
             typer.echo(f"left out: {path} is absent; --meshes names their folder", err=True)
+    return made
+
+
+def main(
+    meshes: Annotated[Path, typer.Option(help="Folder of the real meshes.")] = MESHES,
+    device: Annotated[str | None, typer.Option(help="See ddepth doctor.")] = None,
+    rounds: Annotated[int, typer.Option(help="Times each way is timed.")] = 15,
+) -> None:
+    """Prints the table."""
     lines = []
     with dd.DepthRenderer("raster", device) as renderer:
-        for name, make in track(cases.items(), "measuring", console=Console(stderr=True)):
+        for name, make in track(cases(meshes).items(), "measuring", console=Console(stderr=True)):
             mesh = make()
             scene = renderer.upload(mesh)
             for size in SIZES:

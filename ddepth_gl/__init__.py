@@ -21,9 +21,13 @@ from .mesh_files import load_mesh
 from .renderer import DepthRenderer, double_depth
 from .scene import Scene
 from .version import __version__
+from .writers.exr import write_deep_exr, write_exr
+from .writers.lari import write_lari
+from .writers.layereddepth import write_layereddepth
 from .writers.npz import write_npz
-from .writers.ply import write_ply
+from .writers.ply import write_layer_clouds, write_ply
 from .writers.png16 import write_png16
+from .writers.xray import write_xray
 
 __all__ = [
     "Camera",
@@ -46,7 +50,13 @@ __all__ = [
     "double_depth",
     "load_cameras",
     "load_mesh",
+    "write_deep_exr",
+    "write_exr",
+    "write_lari",
+    "write_layer_clouds",
+    "write_layereddepth",
     "write_npz",
     "write_ply",
     "write_png16",
+    "write_xray",
 ]

@@ -15,6 +15,7 @@ from .camera import Camera, Frame
 from .depth_maps import DepthMaps, SheetPair
 from .errors import RequestError
 from .silhouettes import uncross
+from .srgb import srgb_from_linear
 
 __all__ = ["DepthLayers"]
 
@@ -136,6 +137,28 @@ class DepthLayers:
         kept = self.layer < layers
         stack[self.layer[kept], self.pixel[kept]] = values[kept]
         return stack.reshape(layers, *self._shape, *values.shape[1:])
+
+    def pictures(
+        self, name: Literal["color", "shaded_color"] = "color", max_layers: int | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """The peeled colour of every layer, as PeeledHuman and its successors store it.
+
+        Args:
+            name: the attribute to show, which must have been asked for: unlit or under the light of `shade`.
+            max_layers: as for `dense`.
+
+        Returns:
+            (L, H, W, 4) uint8 sRGB; alpha is 255 where there is a crossing and 0, with black, elsewhere.
+
+        Raises:
+            RequestError: the attribute was not asked for, or is no colour.
+        """
+        if name not in ("color", "shaded_color"):
+            raise RequestError(f"pictures are made of color or shaded_color, not {name!r}")
+        colours = self.dense(name, max_layers)
+        pictures = srgb_from_linear(colours)
+        pictures[..., 3] = np.where(np.isnan(colours[..., 3]), 0, 255)
+        return pictures
 
     def entry_exit(self, surfaces: Literal["oriented", "any"] = "oriented") -> DepthMaps:
         """The DepthMaps that follow: the same bits as `DepthRenderer.entry_exit` gives, with face indices.

@@ -14,8 +14,9 @@ layout(location = 0) out vec2 one;
 layout(location = 0) out uvec2 crossing;
 flat in int provoking_face;
 
+#if !FIRST
 uniform usampler2D last_layer;          // the layer before
-uniform bool is_first_layer;
+#endif
 uniform float window_scale;             // window depth per local unit, a power of two: loses nothing
 #endif
 
@@ -38,12 +39,12 @@ void main() {
 #if COUNT
     one = gl_FrontFacing ? vec2(1.0, 0.0) : vec2(0.0, 1.0);
 #else
-    if (!is_first_layer) {
-        uvec2 last = texelFetch(last_layer, ivec2(gl_FragCoord.xy), 0).xy;
-        float last_depth = uintBitsToFloat(last.y);
-        if (mesh_depth < last_depth) discard;
-        if (mesh_depth == last_depth && uint(provoking_face) <= last.x >> 1) discard;
-    }
+#if !FIRST
+    uvec2 last = texelFetch(last_layer, ivec2(gl_FragCoord.xy), 0).xy;
+    float last_depth = uintBitsToFloat(last.y);
+    if (mesh_depth < last_depth) discard;
+    if (mesh_depth == last_depth && uint(provoking_face) <= last.x >> 1) discard;
+#endif
     crossing = uvec2(uint(provoking_face) << 1 | uint(!gl_FrontFacing), floatBitsToUint(mesh_depth));
     gl_FragDepth = window_scale * local_depth;
 #endif

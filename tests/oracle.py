@@ -764,3 +764,191 @@ def all_crossings(vertices, faces, view: View, margin: float = 1 / 128) -> AllCr
     return AllCrossings(
         offsets, c.face[met], c.depth[met], c.front[met], c.certain[met], stable.reshape(view.shape)
     )
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Attributes of crossings
+# ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What a ray finds where it meets a face's plane, for N pairs of (pixel, face).
+
+    The ray is the one through the exact pixel centre, so the point may lie just outside of the face: then a
+    weight is negative. All is NaN where ray and plane do not meet.
+    """
+
+    barycentric: np.ndarray  # (N,3) weights of the corners in the order of faces[face]; they sum to 1
+    position: np.ndarray  # (N,3) world frame
+    normal: np.ndarray  # (N,3) unit, world frame, on the counter-clockwise side
+    depth: np.ndarray  # (N,) camera z
+    altitude: np.ndarray  # (N,) pixels: smallest altitude of the face's image; 0 if a corner has z <= 0
+    nearest: np.ndarray  # (N,) least camera z of the corners
+    farthest: np.ndarray  # (N,) greatest
+
+    @property
+    def outside(self) -> np.ndarray:
+        """(N,) how far outside of the face the point is: what the negative weights sum to, as a positive."""
+        return np.maximum(-self.barycentric, 0).sum(axis=1)
+
+
+def attributes(vertices, faces, view: View, pixel, face) -> Attributes:
+    """The attributes of pixels (row * width + column) and the faces that cover them, pair by pair."""
+    vertices, faces = _inputs(vertices, faces)
+    pixel, face = np.asarray(pixel, np.int64), np.asarray(face, np.int64)
+    world = vertices[faces[face]]  # (N, corner, axis)
+    rotation, translation = view.camera_from_world[:3, :3], view.camera_from_world[:3, 3]
+    corner = np.einsum("ij,nkj->nki", rotation, world) + translation
+
+    # The ray: origin + t * along, in the camera frame.
+    row, column = np.divmod(pixel, view.width)
+    image = np.stack([column + 0.5, row + 0.5, np.ones(len(pixel))], axis=1)
+    on_plane_1 = image @ np.linalg.inv(np.asarray(view.K, np.float64)).T
+    if view.orthographic:
+        origin, along = on_plane_1 * (1, 1, 0), np.broadcast_to((0.0, 0.0, 1.0), on_plane_1.shape)
+    else:
+        origin, along = np.zeros_like(on_plane_1), on_plane_1
+
+    # corner 0 + b1 e1 + b2 e2 = origin + t along, solved by Cramer's rule.
+    def dot(a, b):
+        return (a * b).sum(axis=-1)
+
+    e1, e2, back = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0], origin - corner[:, 0]
+    with np.errstate(all="ignore"):
+        determinant = dot(e1, np.cross(along, e2))
+        b1 = dot(back, np.cross(along, e2)) / determinant
+        b2 = dot(along, np.cross(back, e1)) / determinant
+        b1, b2 = (np.where(np.isfinite(b1) & np.isfinite(b2), b, np.nan) for b in (b1, b2))
+
+        edge1, edge2 = world[:, 1] - world[:, 0], world[:, 2] - world[:, 0]
+        # Edges of about one, or their products leave float64's range on tiny and on huge meshes.
+        size = np.abs(np.stack([edge1, edge2])).max(axis=(0, 2))[:, None]
+        normal = np.cross(edge1 / size, edge2 / size)
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+
+        z = corner[..., 2]
+        w = np.ones_like(z) if view.orthographic else z
+        flat = np.stack([*np.moveaxis(corner[..., :2], -1, 0), w], axis=-1) @ np.asarray(view.K, np.float64).T
+        flat = flat[..., :2] / flat[..., 2:]
+        sides = flat - np.roll(flat, 1, axis=1)
+        area = np.abs(sides[:, 1, 0] * sides[:, 2, 1] - sides[:, 1, 1] * sides[:, 2, 0])
+        longest = np.linalg.norm(sides, axis=2).max(axis=1)
+        altitude = np.where((z > 0).all(axis=1) & (longest > 0), area / longest, 0.0)
+
+    return Attributes(
+        barycentric=np.stack([1 - b1 - b2, b1, b2], axis=1),
+        position=world[:, 0] + b1[:, None] * edge1 + b2[:, None] * edge2,
+        normal=normal,
+        depth=z[:, 0] + b1 * (z[:, 1] - z[:, 0]) + b2 * (z[:, 2] - z[:, 0]),
+        altitude=altitude,
+        nearest=z.min(axis=1),
+        farthest=z.max(axis=1),
+    )
+
+
+# Between these, relative to the product of two edges, nobody can say whether a face has area.
+NO_AREA, SOME_AREA = 1e-13, 1e-9
+
+# Angles nearer to the limit of smooth edges than this, in radians, may count as either.
+ANGLE_DOUBT = 1e-5
+
+
+def corner_normals(vertices, faces, wanted, smooth_deg: float = 45.0) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normals (N,3,3) at the three corners of each `wanted` face, and (N,) whether they are certain.
+
+    At a corner: the mean of the normals of the faces around that position, each weighted with its angle
+    there, over those whose normal is within `smooth_deg` of the wanted face's; scaled to unit length. Faces
+    without area do not count. Uncertain where a neighbour's area, or its angle against the limit, hangs on
+    rounding. A loop on purpose.
+    """
+    vertices, faces = _inputs(vertices, faces)
+    points = [tuple(point) for point in (vertices + 0.0).tolist()]  # 0.0, not -0.0
+    around: dict[tuple, list[tuple[int, int]]] = {}
+    for f, face in enumerate(faces.tolist()):
+        for k, vertex in enumerate(face):
+            around.setdefault(points[vertex], []).append((f, k))
+
+    def shape(f):
+        """The unit normal, None without area; the three angles; whether it is certain that there is area."""
+        p = vertices[faces[f]]
+        edges = [p[(k + 1) % 3] - p[k] for k in range(3)]
+        size = max(float(np.abs(edge).max()) for edge in edges)
+        if size == 0:
+            return None, None, True
+        edges = [edge / size for edge in edges]
+        cross = np.cross(edges[0], edges[1])
+        length = float(np.linalg.norm(cross))
+        lengths = sorted(float(np.linalg.norm(edge)) for edge in edges)
+        if length <= NO_AREA * lengths[1] * lengths[2]:
+            return None, None, length == 0
+        angles = []
+        for k in range(3):
+            a, b = edges[k], -edges[k - 1]
+            angles.append(float(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
+        return cross / length, angles, length >= SOME_AREA * lengths[1] * lengths[2]
+
+    shapes: dict[int, tuple] = {}
+    normals = np.full((len(wanted), 3, 3), np.nan)
+    certain = np.ones(len(wanted), bool)
+    for i, f in enumerate(np.asarray(wanted).tolist()):
+        own = shapes.setdefault(f, shape(f))
+        if own[0] is None or not own[2]:
+            certain[i] = False
+            continue
+        for k in range(3):
+            total = np.zeros(3)
+            for other, corner in around[points[faces[f, k]]]:
+                if other not in shapes:
+                    shapes[other] = shape(other)
+                normal, angles, is_certain = shapes[other]
+                certain[i] &= is_certain
+                if normal is None:
+                    continue
+                between = np.arctan2(np.linalg.norm(np.cross(own[0], normal)), own[0] @ normal)
+                certain[i] &= abs(between - np.radians(smooth_deg)) > ANGLE_DOUBT
+                if between <= np.radians(smooth_deg):
+                    total += angles[corner] * normal
+            normals[i, k] = total / np.linalg.norm(total)
+    return normals, certain
+
+
+def linear_from_srgb(level):
+    """Linear light, 0..1, of sRGB levels 0..255 (IEC 61966-2-1)."""
+    encoded = np.asarray(level, np.float64) / 255
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def linear_rgba(levels) -> np.ndarray:
+    """(..., 4) linear colour of (..., 4) sRGB levels; alpha is linear already."""
+    levels = np.asarray(levels)
+    return np.concatenate([linear_from_srgb(levels[..., :3]), levels[..., 3:] / 255.0], axis=-1)
+
+
+def texture_at(picture, uv, doubt_texels=0.0) -> tuple[np.ndarray, np.ndarray]:
+    """(N,4) bilinear linear colour of a picture (h,w,4) sRGB at uv (N,2), and (N,4) how steep it is there.
+
+    v points up, the picture's top row comes first, texel centres are at halves, and it repeats. Steepness is
+    a bound on the change of colour for each texel of movement in each of the two directions, good for
+    movements of up to `doubt_texels`.
+    """
+    picture = np.asarray(picture)
+    height, width, _ = picture.shape
+    uv = np.asarray(uv, np.float64)
+    x, y = uv[:, 0] * width - 0.5, (1 - uv[:, 1]) * height - 0.5
+    column, row = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    right, down = (x - column)[:, None], (y - row)[:, None]
+
+    def texel(r, c):
+        return linear_rgba(picture[(row + r) % height, (column + c) % width])
+
+    top = texel(0, 0) * (1 - right) + texel(0, 1) * right
+    bottom = texel(1, 0) * (1 - right) + texel(1, 1) * right
+
+    # The texels that a point can get between. Where it may go farther than to the next ones, all of them.
+    block = [texel(r, c) for r in range(-1, 3) for c in range(-1, 3)]
+    steepness = np.max(block, axis=0) - np.min(block, axis=0)
+    far = np.broadcast_to(np.asarray(doubt_texels) > 1, len(uv))
+    levels = picture.reshape(-1, 4)
+    steepness[far] = linear_rgba(levels.max(axis=0)) - linear_rgba(levels.min(axis=0))
+    return top * (1 - down) + bottom * down, steepness

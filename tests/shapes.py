@@ -207,3 +207,21 @@ def peel(renderer, mesh, camera, **arguments) -> dd.DepthLayers:
         return renderer.peel(scene, camera, **arguments)
     finally:
         scene.release()
+
+
+def painted(rng: np.random.Generator, mesh: dd.Mesh, colors: bool = True, textures: int = 3) -> dd.Mesh:
+    """The mesh with random uv beyond the unit square, vertex colours with alpha, pictures and object ids.
+
+    The pictures are small and not square, the first is a single texel; a fifth of the faces has none.
+    """
+    count, faces = len(mesh.vertices), len(mesh.faces)
+    sizes = [(1, 1), (5, 3), (2, 7), (16, 4)][:textures]
+    return dd.Mesh(
+        mesh.vertices,
+        mesh.faces,
+        uv=rng.uniform(-1.5, 2.5, (count, 2)),
+        colors=rng.integers(0, 256, (count, 4)).astype(np.uint8) if colors else None,
+        texture=[rng.integers(0, 256, (*size, 4)).astype(np.uint8) for size in sizes] or None,
+        texture_id=rng.choice([-1, *range(len(sizes))], faces) if sizes else None,
+        object_id=rng.integers(0, 9, faces),
+    )

@@ -34,7 +34,7 @@ ARROWS = {
     "camera_files": {"errors", "camera"},
     "mould": {"errors", "camera"},
     "depth_maps": {"errors", "attributes", "mesh", "camera", "mould"},
-    "depth_layers": {"errors", "attributes", "camera", "depth_maps", "silhouettes"},
+    "depth_layers": {"errors", "attributes", "camera", "depth_maps", "silhouettes", "srgb"},
     "egl": {"errors"},
     "context": {"errors", "egl"},
     "shader_library": {"errors"},

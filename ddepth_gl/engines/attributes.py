@@ -68,18 +68,23 @@ class AttributeShader:
         Raises:
             DeviceMemoryError: the tables or the images do not fit.
         """
-        entry, exit_ = (face.reshape(-1) for face in faces)
-        pixels = [np.flatnonzero(face >= 0) for face in (entry, exit_)]
-        listed = np.concatenate([face[pixel] for face, pixel in zip((entry, exit_), pixels, strict=True)])
-        values = self.of_crossings(scene, camera, names, np.concatenate(pixels), listed)
         result = {}
-        for name, both in values.items():
-            images = []
-            for pixel, part in zip(pixels, np.split(both, [len(pixels[0])]), strict=True):
-                image = ATTRIBUTES[name].empty(camera.height, camera.width)
-                image.reshape(len(entry), *image.shape[2:])[pixel] = part
-                images.append(image)
-            result[name] = (images[0], images[1])
+        for name in names:
+            if name in _OF_FACES:
+                entry, exit_ = (self._of_faces(scene, name, face) for face in faces)
+            else:
+                entry, exit_ = (ATTRIBUTES[name].empty(*face.shape) for face in faces)
+            result[name] = (entry, exit_)
+        worked_out = tuple(name for name in names if name not in _OF_FACES)
+        if worked_out:
+            flat = [face.reshape(-1) for face in faces]
+            pixels = [np.flatnonzero(face >= 0) for face in flat]
+            listed = np.concatenate([face[pixel] for face, pixel in zip(flat, pixels, strict=True)])
+            values = self.of_crossings(scene, camera, worked_out, np.concatenate(pixels), listed)
+            for name, both in values.items():
+                parts = np.split(both, [len(pixels[0])])
+                for image, pixel, part in zip(result[name], pixels, parts, strict=True):
+                    image.reshape(-1, *image.shape[2:])[pixel] = part
         return result
 
     def of_crossings(
@@ -107,8 +112,7 @@ class AttributeShader:
         result = {}
         for name in names:
             if name in _OF_FACES:
-                of_faces = scene.once(("faces", name), partial(_OF_FACES[name], scene.mesh))
-                result[name] = of_faces.take(face, axis=0, mode="clip")
+                result[name] = self._of_faces(scene, name, face)
             else:
                 result[name] = ATTRIBUTES[name].empty(len(face))
         has_uv = scene.mesh.uv is not None
@@ -116,6 +120,17 @@ class AttributeShader:
         if len(face) and drawn:
             self._draw_list(scene, camera, {name: result[name] for name in drawn}, pixel, face)
         return result
+
+    @staticmethod
+    def _of_faces(scene: Scene, name: str, face: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
+        """(..., channels) an attribute of whole faces, for faces of any shape, -1 where there is none."""
+
+        def table() -> npt.NDArray[Any]:
+            # The last row is what -1 finds.
+            return np.concatenate([_OF_FACES[name](scene.mesh), ATTRIBUTES[name].empty(1)])
+
+        of_faces: npt.NDArray[Any] = scene.once(("faces", name), table)
+        return of_faces.take(face, axis=0, mode="wrap")
 
     def _draw_list(
         self,

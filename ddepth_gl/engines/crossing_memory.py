@@ -6,8 +6,8 @@ from ..errors import DeviceMemoryError
 
 __all__ = ["check_crossings_fit"]
 
-# What a crossing takes while it is found and handed over: depth, crossing, face, facing.
-_BYTES_PER_CROSSING = 4 + 4 + 8 + 1
+# What a crossing takes while it is found and handed over: its key, depth, face, facing.
+_BYTES_PER_CROSSING = 8 + 4 + 8 + 1
 
 
 def check_crossings_fit(crossings: int, layers: int, more_bytes_per_crossing: int, memory_limit: int) -> None:

@@ -20,8 +20,8 @@ SHEETS, FACES, COUNT, STORE = range(4)
 
 _SUBPIXELS = 256  # of a pixel, along each side
 
-# The longest side of a face's box, pixels, up to which one invocation walks it (at most 64: the walk counts in
-# 32 bits); and up to which it is split over _CHUNKS[0] invocations. Larger faces are split over _CHUNKS[1].
+# The longest side of a face's box, pixels, up to which one invocation walks it (at most 64: the walk counts
+# in 32 bits); and up to which it is split over _CHUNKS[0] invocations. Larger faces are split over _CHUNKS[1].
 _SMALL_FACE, _MEDIUM_FACE = 32, 256
 _CHUNKS = (8, 256)
 

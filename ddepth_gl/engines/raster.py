@@ -23,7 +23,7 @@ from ..shader_library import compile_program
 from .attributes import AttributeShader
 from .drawn_faces import drawn_faces
 from .face_vertices import FaceVertices
-from .peeling import peel_layers
+from .peeling import PeelTargets, peel_layers
 from .pictures import PictureShader, bands_of_samples
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
 from .targets import SheetTargets
@@ -64,6 +64,7 @@ class RasterEngine:
         self._pictures = PictureShader(context, self._attributes)
         self._programs: dict[tuple[Any, ...], Any] = {}
         self._idle: list[SheetTargets] = []
+        self._idle_peel: PeelTargets | None = None
 
     def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> PendingSheets:
         """Draws both sheets without waiting for the device.
@@ -143,21 +144,34 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, or the images not at all.
         """
-        count = self._program("layer", scene, camera, replace(request, attributes=()), COUNT=1)
-        layer = self._program("layer", scene, camera, replace(request, attributes=("face",)), COUNT=0)
-        layer["last_layer"] = 0
-        draw_count, draw = (self._vertex_array(scene, program).render for program in (count, layer))
+        count, first, later = (
+            self._program(
+                "layer", scene, camera, replace(request, attributes=wanted), COUNT=count, FIRST=first
+            )
+            for wanted, count, first in (((), 1, 0), (("face",), 0, 1), (("face",), 0, 0))
+        )
+        later["last_layer"] = 0
+        draw_count, draw_first, draw_later = (
+            self._vertex_array(scene, program).render for program in (count, first, later)
+        )
 
         def draw_layer(is_first: bool) -> None:
-            layer["is_first_layer"] = is_first
-            draw()
+            (draw_first if is_first else draw_later)()
 
         names = tuple(name for name in request.attributes if name != "face")
         size = (camera.width, camera.height)
         bytes_of_attributes = sum(ATTRIBUTES[name].bytes for name in names)
-        layers = peel_layers(
-            self._context, size, draw_count, draw_layer, max_layers, memory_limit, bytes_of_attributes
-        )
+        targets, self._idle_peel = self._idle_peel, None
+        if targets is None or targets.size != size:
+            if targets is not None:
+                targets.release()
+            targets = PeelTargets(self._context, size)
+        try:
+            layers = peel_layers(
+                self._context, targets, draw_count, draw_layer, max_layers, memory_limit, bytes_of_attributes
+            )
+        finally:
+            self._idle_peel = targets
         if not names:
             return layers
         pixel = np.repeat(np.arange(size[0] * size[1]), np.diff(layers.offsets))
@@ -186,6 +200,8 @@ class RasterEngine:
     def release(self) -> None:
         """Frees every GL object of the engine."""
         self.trim(keep=0)
+        if self._idle_peel is not None:
+            self._idle_peel.release()
         self._pictures.release()
         self._attributes.release()
         for program in self._programs.values():

@@ -30,6 +30,42 @@ double cross2(dvec2 a, dvec2 b) {
     return area;
 }
 
+// The rasterizer also covers pixels a fraction of a pixel outside of a face, and those of faces without area: they get
+// the point of the rim that is nearest in the image. Given are the weights so far and the corners' image coordinates,
+// homogeneous, with the pixel as their origin.
+dvec3 on_rim(RayFace meets, dvec3 weights, dvec2 a, dvec2 b, dvec2 c) {
+#if PERSPECTIVE
+    dvec3 w = dvec3(dot(meets.a, view_direction), dot(meets.b, view_direction), dot(meets.c, view_direction));
+#else
+    dvec3 w = dvec3(1.0lf);
+#endif
+    if (min(w.x, min(w.y, w.z)) <= 0.0lf) {
+        // A corner behind the camera has no place in the image; its face is large there, and the pixel close to it.
+        dvec3 kept = max(weights, dvec3(0.0lf));
+        double sum = kept.x + kept.y + kept.z;
+        return sum > 0.0lf ? kept / sum : dvec3(1.0lf / 3.0lf);
+    }
+    dvec2 corners[3] = dvec2[3](a / w.x, b / w.y, c / w.z);
+    dvec3 nearest = dvec3(0.0lf);
+    double least = -1.0lf;
+    for (int i = 0; i < 3; ++i) {
+        int j = (i + 1) % 3;
+        dvec2 along = corners[j] - corners[i];
+        double size = dot(along, along);
+        double part = size > 0.0lf ? clamp(-dot(corners[i], along) / size, 0.0lf, 1.0lf) : 0.0lf;
+        dvec2 rim = corners[i] + part * along;
+        double distance = dot(rim, rim);
+        if (least >= 0.0lf && distance >= least) continue;
+        least = distance;
+        // Straight in the image is not evenly spaced in depth.
+        double of_i = (1.0lf - part) / w[i], of_j = part / w[j];
+        nearest = dvec3(0.0lf);
+        nearest[i] = of_i / (of_i + of_j);
+        nearest[j] = of_j / (of_i + of_j);
+    }
+    return nearest;
+}
+
 RayFace ray_face(vec2 pixel, int face) {
     RayFace meets;
     meets.corners = texelFetch(faces, table_place(face), 0).xyz;
@@ -52,10 +88,12 @@ RayFace ray_face(vec2 pixel, int face) {
     dvec2 b = dvec2(dot(meets.b, right), dot(meets.b, down)) + origin;
     dvec2 c = dvec2(dot(meets.c, right), dot(meets.c, down)) + origin;
     dvec3 weights = dvec3(cross2(b, c), cross2(c, a), cross2(a, b));
-    if (weights.x + weights.y + weights.z < 0.0lf) weights = -weights;
-    // The rasterizer also covers pixels a fraction of a pixel outside: they get the rim of the face.
-    weights = max(weights, dvec3(0.0lf));
     double sum = weights.x + weights.y + weights.z;
-    meets.barycentric = sum > 0.0lf ? weights / sum : dvec3(1.0lf / 3.0lf);
+    if (sum < 0.0lf) {
+        weights = -weights;
+        sum = -sum;
+    }
+    bool is_inside = min(weights.x, min(weights.y, weights.z)) >= 0.0lf && sum > 0.0lf;
+    meets.barycentric = is_inside ? weights / sum : on_rim(meets, weights, a, b, c);
     return meets;
 }

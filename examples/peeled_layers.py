@@ -1,0 +1,26 @@
+"""All layers of one view: four peeled RGB-D layers, as PeeledHuman stores them, and the photo to go with."""
+
+import sys
+
+import imageio.v3 as iio
+import numpy as np
+
+import ddepth_gl as dd
+
+mesh = dd.load_mesh(sys.argv[1])
+camera = dd.Camera.orbit(mesh, views=1, width=512, height=512)[0]
+
+with dd.DepthRenderer() as renderer:
+    scene = renderer.upload(mesh)
+    layers = renderer.peel(scene, camera, attributes=("color", "normal"))
+    photo = renderer.shade(scene, camera, samples=4)
+
+depth = np.nan_to_num(layers.dense("depth", max_layers=4))  # (4, 512, 512), 0 for a miss
+pictures = layers.pictures(max_layers=4)  # (4, 512, 512, 4) sRGB
+iio.imwrite("photo.png", photo)
+iio.imwrite("peeled.png", np.concatenate(list(pictures), axis=1))
+
+print(
+    f"up to {layers.count.max()} crossings a ray, {len(layers.depth):,} in all; the first four: {depth.shape}"
+)
+print(f"at most {layers.solid_length.max():.4g} of a ray is inside the solid")

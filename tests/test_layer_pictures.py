@@ -1,0 +1,71 @@
+"""Peeled colour as pictures, one a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from shapes import box, merged, peel
+
+import ddepth_gl as dd
+
+# Along -z, at boxes one behind the other: layers 1 and 2 belong to the first, 3 and 4 to the second.
+CAMERA = dd.Camera.look_at((0, 0, 6), (0, 0, 0), (0, 1, 0), fov_y_deg=20.0, width=24, height=20)
+RED, GREEN = (200, 10, 30, 255), (3, 90, 250, 128)
+
+
+@pytest.fixture
+def two_boxes():
+    """A red box before a green one, each of one colour; the second has alpha."""
+    both = merged(box((-1, -1, 0.5), (1, 1, 1)), box((-0.4, -0.4, -1), (0.4, 0.4, -0.5)))
+    colors = np.repeat(np.array([RED, GREEN], np.uint8), 8, axis=0)
+    return dd.Mesh(both.vertices, both.faces, colors=colors)
+
+
+def test_each_layer_has_its_colour(renderer, two_boxes):
+    layers = peel(renderer, two_boxes, CAMERA, attributes=("color", "shaded_color"))
+    assert layers.count.max() == 4
+    pictures = layers.pictures()
+    assert pictures.shape == (4, 20, 24, 4)
+    assert pictures.dtype == np.uint8
+    for layer, color in enumerate((RED, RED, GREEN, GREEN)):
+        hit = layers.count > layer
+        assert 0 < hit.sum() < hit.size
+        # The very numbers that the vertices have: made linear and back they are the same.
+        assert (pictures[layer][hit] == (*color[:3], 255)).all()
+        assert not pictures[layer][~hit].any()
+
+
+def test_under_the_light(renderer, two_boxes):
+    layers = peel(renderer, two_boxes, CAMERA, attributes=("shaded_color",))
+    scene = renderer.upload(two_boxes)
+    photo = renderer.shade(scene, CAMERA)
+    scene.release()
+    first = layers.pictures("shaded_color", max_layers=1)[0]
+    # The photo is rounded to 8 bits on the device, from half floats; a step more or less is allowed for that.
+    assert np.abs(first.astype(int) - photo).max() <= 1
+    assert (first[..., 3] == photo[..., 3]).all()
+    assert photo[..., 0].max() > 150
+
+
+def test_more_layers_than_there_are(renderer, two_boxes):
+    layers = peel(renderer, two_boxes, CAMERA, attributes=("color",))
+    assert not layers.pictures(max_layers=6)[4:].any()
+    assert layers.pictures(max_layers=0).shape == (0, 20, 24, 4)
+
+
+def test_what_was_not_asked_for(renderer, two_boxes):
+    layers = peel(renderer, two_boxes, CAMERA, attributes=("color",))
+    with pytest.raises(
+        dd.RequestError, match=r'shaded_color was not asked for; peel with attributes=\("shaded'
+    ):
+        layers.pictures("shaded_color")
+    with pytest.raises(dd.RequestError, match="color or shaded_color, not 'normal'"):
+        layers.pictures("normal")
+
+
+def test_complete(renderer, two_boxes):
+    assert peel(renderer, two_boxes, CAMERA).is_complete
+    assert peel(renderer, two_boxes, CAMERA, max_layers=4).is_complete
+    assert not peel(renderer, two_boxes, CAMERA, max_layers=3).is_complete
+    assert not peel(renderer, two_boxes, CAMERA, near=5.2).is_complete
+    assert peel(renderer, two_boxes, CAMERA, near=0.1).is_complete  # it cuts nothing
