@@ -25,10 +25,8 @@ def smooth_normals(mesh: Mesh) -> npt.NDArray[np.float32]:
     Returns:
         (F, 3, 3) float32 unit vectors, world frame, by face and corner; zeros for faces without area.
     """
-    normals = mesh.face_normals()
-    corners = mesh.vertices[mesh.faces]
-    weights = _angles(corners)
-    weights[~normals.any(axis=1)] = 0.0
+    normals = mesh.face_normals()  # zeros for faces without area, which are within no angle of any other
+    weights = _angles(mesh.vertices[mesh.faces])
     # Corners sorted by position: those around a vertex form a run, its star.
     _, vertex = np.unique(position_keys(mesh.vertices), return_inverse=True)
     star_of_corner = vertex[mesh.faces].reshape(-1)

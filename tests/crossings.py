@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from shapes import box, merged, peel, torus
+from shapes import box, merged, painted, peel, torus
 
 import ddepth_gl as dd
 
-ATTRIBUTES = ("normal", "smooth_normal", "barycentric", "uv", "color", "object_id", "position")
+ATTRIBUTES = (
+    "normal",
+    "smooth_normal",
+    "barycentric",
+    "uv",
+    "color",
+    "shaded_color",
+    "object_id",
+    "position",
+)
 
 
 def camera_of(width: int, height: int, orthographic: bool = False) -> dd.Camera:
@@ -35,6 +44,7 @@ def layers_of(
         "barycentric": rng.dirichlet((1, 1, 1), total).astype(np.float32),
         "uv": rng.uniform(-2, 2, (total, 2)).astype(np.float32),
         "color": rng.uniform(0, 1, (total, 4)).astype(np.float32),
+        "shaded_color": rng.uniform(0, 1, (total, 4)).astype(np.float32),
         "object_id": rng.integers(0, 9, total).astype(np.int32),
         "position": rng.normal(size=(total, 3)).astype(np.float32),
     }
@@ -63,8 +73,14 @@ def crossings_of(layers: dd.DepthLayers):
             yield pixel // width, pixel % width, layer, crossing
 
 
-def real_layers(renderer, **arguments) -> dd.DepthLayers:
-    """A ring, a box that it passes through, and a box inside that box, seen from outside."""
+def real_mesh() -> dd.Mesh:
+    """A ring, a box that it passes through, and a box inside that box: painted, each face of some object."""
     boxes = box((0.4, -0.5, -0.5), (1.6, 0.5, 0.5)), box((1, -0.1, -0.1), (1.2, 0.1, 0.1))
-    mesh = merged(torus(steps=40, sides=20), *boxes)
-    return peel(renderer, mesh, camera_of(40, 30), **arguments)
+    return painted(np.random.default_rng(53), merged(torus(steps=40, sides=20), *boxes))
+
+
+def real_layers(renderer, attributes: tuple[str, ...] = ATTRIBUTES, **arguments) -> dd.DepthLayers:
+    """`real_mesh` peeled from outside, with all attributes, none of which is the same all over."""
+    layers = peel(renderer, real_mesh(), camera_of(40, 30), attributes=attributes, **arguments)
+    assert all(len(np.unique(layers.attributes[name], axis=0)) > 5 for name in attributes)
+    return layers

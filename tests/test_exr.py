@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import OpenEXR
 import pytest
-from crossings import ATTRIBUTES, camera_of, crossings_of, layers_of, random_layers, real_layers
+from crossings import ATTRIBUTES, camera_of, crossings_of, layers_of, random_layers, real_layers, real_mesh
 from shapes import inside_out, merged, peel, render, sphere, torus
 
 import ddepth_gl as dd
@@ -19,8 +19,11 @@ from ddepth_gl.writers.exr import write_deep_exr, write_exr
 NONE = 2**32 - 1
 BASES = {
     "depth": "Z", "distance": "V", "face": "V", "front_facing": "V", "object_id": "V", "uv": "UV",
-    "color": "RGBA", **dict.fromkeys(("normal", "smooth_normal", "barycentric", "position"), "XYZ"),
+    "color": "RGBA", "shaded_color": "RGBA",
+    **dict.fromkeys(("normal", "smooth_normal", "barycentric", "position"), "XYZ"),
 }  # fmt: skip
+
+COLOURS = ("color", "shaded_color")
 
 
 def parts_of(path):
@@ -82,7 +85,7 @@ def test_every_channel_of_maps(tmp_path, orthographic, fill):
     for sheet in ("entry", "exit"):
         for name in ("depth", "distance", "face", *ATTRIBUTES):
             values = getattr(maps, sheet if name == "depth" else f"{sheet}_{name}")
-            if name == "color":
+            if name in COLOURS:
                 values = premultiplied(values)
             wanted |= {f"{sheet}.{channel}": plane for channel, plane in columns(name, values).items()}
     assert set(channels) == set(wanted)
@@ -167,7 +170,7 @@ def test_every_channel_of_layers(tmp_path, fill):
         rest[layer].discard((row, column))
         for name in names:
             values = getattr(layers, name)
-            if name == "color":
+            if name in COLOURS:
                 values = premultiplied(values)
             for channel, plane in columns(name, values[crossing]).items():
                 assert channels[channel][row, column] == plane
@@ -221,7 +224,8 @@ def test_every_sample(tmp_path, orthographic):
     wanted = {"Z": layers.depth, "id": layers.object_id, **dict(zip("RGBA", colour.T, strict=True))}
     for name in ("distance", "face", "front_facing", *ATTRIBUTES):
         if name not in ("color", "object_id"):
-            wanted |= columns(name, getattr(layers, name))
+            values = getattr(layers, name)
+            wanted |= columns(name, premultiplied(values) if name in COLOURS else values)
     assert set(samples) == set(wanted)
     for name, values in wanted.items():
         np.testing.assert_array_equal(samples[name], values, err_msg=name)
@@ -319,11 +323,29 @@ def test_a_real_peel(renderer, tmp_path):
     write_exr(tmp_path / "flat.exr", layers)
     parts = parts_of(tmp_path / "flat.exr")
     assert len(parts) == layers.count.max() >= 6
-    stack = np.stack([channels["depth.Z"] for _, _, channels in parts])
-    np.testing.assert_array_equal(stack, layers.dense("depth"), strict=True)
+    for name in ("depth", "distance", "face", *ATTRIBUTES):
+        values = layers.dense(name)
+        values = premultiplied(values) if name in COLOURS else values
+        for channel, plane in columns(name, values).items():
+            stack = np.stack([channels[channel] for _, _, channels in parts])
+            np.testing.assert_array_equal(stack, stored(plane), strict=True, err_msg=channel)
+    # Straight from the mesh, by the face that each file names.
+    mesh = real_mesh()
+    for _, _, channels in parts:
+        hit = channels["face.V"] != NONE
+        face = channels["face.V"][hit]
+        np.testing.assert_array_equal(channels["object_id.V"][hit], mesh.object_id[face])
+        assert set(channels["object_id.V"][~hit]) <= {NONE}
+        normals = np.stack([channels[f"normal.{axis}"][hit] for axis in "XYZ"], 1)
+        # A unit vector's coordinates are rounded by 2**-25 at most; ten times that for single precision.
+        np.testing.assert_allclose(normals, mesh.face_normals()[face], atol=10 * 2.0**-25)
     write_deep_exr(tmp_path / "deep.exr", layers)
     _, samples, counts, _ = samples_of(tmp_path / "deep.exr")
     np.testing.assert_array_equal(counts, layers.count)
+    for channel, values in zip("RGBA", premultiplied(layers.color).T, strict=True):
+        np.testing.assert_array_equal(samples[channel], values)
+    assert 0 < samples["A"].min() < 0.5 < samples["A"].max() <= 1
+    np.testing.assert_array_equal(samples["id"], mesh.object_id[layers.face])
     front, back = samples["Z"], samples["ZBack"]
     assert (back >= front).all()
     assert (back > front).mean() > 0.4
@@ -364,13 +386,19 @@ def test_the_volume_of_a_hollow_sphere(renderer, tmp_path):
 
 
 def test_real_maps(renderer, tmp_path):
-    maps = render(renderer, torus(steps=40, sides=20), camera_of(37, 23), attributes=("face",))
+    maps = render(renderer, real_mesh(), camera_of(37, 23), attributes=("face", *ATTRIBUTES))
     write_exr(tmp_path / "a.exr", maps)
     ((_, _, channels),) = parts_of(tmp_path / "a.exr")
     assert 0 < maps.mask.sum() < maps.mask.size
     np.testing.assert_array_equal(channels["entry.depth.Z"], maps.entry, strict=True)
     np.testing.assert_array_equal(channels["exit.distance.V"], maps.exit_distance, strict=True)
     np.testing.assert_array_equal(channels["exit.face.V"].astype(np.int32), maps.exit_face)  # none is -1
+    for name in ATTRIBUTES:
+        for sheet in ("entry", "exit"):
+            values = getattr(maps, f"{sheet}_{name}")
+            values = premultiplied(values) if name in COLOURS else values
+            for channel, plane in columns(name, values).items():
+                np.testing.assert_array_equal(channels[f"{sheet}.{channel}"], stored(plane), strict=True)
 
 
 # What goes wrong

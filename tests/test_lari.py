@@ -110,6 +110,9 @@ def test_unwritable(tmp_path):
 def test_a_real_peel(renderer, tmp_path):
     layers = real_layers(renderer)
     write_lari(tmp_path / "a.npz", layers, max_layers=15)
+    # The layout has depths only: attributes that are there change nothing.
+    write_lari(tmp_path / "b.npz", real_layers(renderer, ()), max_layers=15)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     stack = read(tmp_path / "a.npz")
     assert stack.shape == (30, 40, 15)
     np.testing.assert_array_equal((stack > 0).sum(-1), layers.count)
@@ -119,3 +122,9 @@ def test_a_real_peel(renderer, tmp_path):
     rays = np.linalg.solve(layers.camera.K, [column + 0.5, row + 0.5, np.ones(len(row))]).T
     points = (rays * stack[row, column, :1] - pose[:3, 3]) @ pose[:3, :3]
     np.testing.assert_allclose(points, layers.points()[0], atol=8 * 2.0**-23)
+    # So is the attribute position, but for a point's own error: see test_ply.
+    first = layers.layer == 0
+    footprint = layers.camera.pixel_footprint(layers.depth[first].astype(float))
+    off = np.linalg.norm(points - layers.position[first], axis=1)
+    assert (off < 2e-6 * 5 + footprint).all()
+    assert np.median(off) < 2e-6 * 5

@@ -141,6 +141,10 @@ def test_a_real_peel(renderer, tmp_path):
     layers = real_layers(renderer)
     write_layereddepth(tmp_path / "m", layers)
     check(tmp_path, "m", layers, 8)
+    # The layout has depths only: attributes that are there change nothing.
+    (tmp_path / "bare").mkdir()
+    for path in write_layereddepth(tmp_path / "bare" / "m", real_layers(renderer, ())):
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes()
     # A ray that is not cut short leaves every body: pictures come in pairs.
     there = [decoded(tmp_path / f"m.depth_{number}.png") > 0 for number in range(1, 9)]
     assert there[0].any()

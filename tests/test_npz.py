@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from crossings import ATTRIBUTES, layers_of, random_layers, real_layers
+from crossings import ATTRIBUTES, layers_of, random_layers, real_layers, real_mesh
 from shapes import box, torus
 
 import ddepth_gl as dd
@@ -215,6 +215,14 @@ def test_a_real_peel_read_by_hand(renderer, tmp_path):
     layers = real_layers(renderer)
     write_npz(tmp_path / "layers.npz", layers)
     arrays = arrays_of(tmp_path / "layers.npz")
+    mesh = real_mesh()
+    for name in ATTRIBUTES:
+        np.testing.assert_array_equal(arrays[name], layers.attributes[name], strict=True)
+    # Straight from the mesh, by face and weights: a file is enough to look anything up. Weights are rounded
+    # to float32 and off by the contract's 1e-5, uv of up to 2.5 are mixed of three.
+    np.testing.assert_array_equal(arrays["object_id"], mesh.object_id[arrays["face"]])
+    uv = np.einsum("mk,mkc->mc", arrays["barycentric"].astype(float), mesh.uv[mesh.faces[arrays["face"]]])
+    np.testing.assert_allclose(arrays["uv"], uv, atol=3 * 2.5 * 1e-5)
     height, width = int(arrays["height"]), int(arrays["width"])
     stack = np.full((arrays["count"].max(), height, width), np.nan, np.float32)
     for pixel in range(height * width):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
-from crossings import ATTRIBUTES, crossings_of, layers_of, random_layers, real_layers
+from crossings import ATTRIBUTES, crossings_of, layers_of, random_layers, real_layers, real_mesh
 from shapes import box, peel, sphere, sphere_sagitta
 from test_srgb import encoded
 
@@ -253,9 +253,29 @@ def test_trimesh_reads_the_layers_of_a_real_peel(renderer, tmp_path):
     layers = real_layers(renderer)
     written = write_layer_clouds(tmp_path / "m", layers)
     assert len(written) == layers.count.max() >= 6
-    for path, points in zip(written, layers.points(), strict=True):
+    mesh = real_mesh()
+    for number, (path, points) in enumerate(zip(written, layers.points(), strict=True)):
         cloud = trimesh.load(path)
         np.testing.assert_array_equal(np.asarray(cloud.vertices, np.float32).reshape(-1, 3), points)
+        # The pictures' levels are those of the colours, whoever reads them; the normals are the mesh's.
+        here = layers.layer == number
+        levels = np.array(
+            [
+                [*(round(255 * encoded(v)) for v in rgb), round(255 * a)]
+                for *rgb, a in layers.color[here].tolist()
+            ]
+        )
+        np.testing.assert_array_equal(np.asarray(cloud.colors).reshape(-1, 4), levels)
+        rows, _ = read(path)
+        np.testing.assert_allclose(
+            columns(rows, "nx", "ny", "nz"), mesh.face_normals()[layers.face[here]], atol=10 * 2.0**-25
+        )
+        # The attribute position is that point as well, found once more in double precision: a depth of up to
+        # 5 and the point are each off by the contract's 2e-6 of it at most, across by 1/128 pixel at a rim.
+        footprint = layers.camera.pixel_footprint(layers.depth[here].astype(float))
+        off = np.linalg.norm(points - layers.position[here], axis=1)
+        assert np.median(off) < 2e-6 * 5
+        assert (off < 2e-6 * 5 + footprint).all()
 
 
 @pytest.mark.parametrize(

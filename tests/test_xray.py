@@ -128,13 +128,18 @@ def test_unwritable(tmp_path):
 
 
 def test_a_real_peel(renderer, tmp_path):
-    layers = real_layers(renderer)
+    layers = real_layers(renderer, ("normal", "color"))
     assert layers.count.max() >= 6
-    painted = layers_of(layers.count, np.random.default_rng(8), ("normal", "color"))
-    layers = replace(layers, attributes=painted.attributes)
     write_xray(tmp_path / "a.npz", layers)
     dense = read(tmp_path / "a.npz", 30, 40)
     np.testing.assert_allclose(dense, expected(layers), **TOLERANCE)
+    # Seen from outside a front's normal looks at the camera: against the ray, which in OpenGL's frame is -z.
+    camera = layers.camera
+    row, column = np.nonzero(dense[0, 0] > 0)
+    rays = np.linalg.solve(camera.K, [column + 0.5, row + 0.5, np.ones(len(row))]) * [[1], [-1], [-1]]
+    assert ((dense[0, 1:4, row, column] * rays.T).sum(1) < 0).all()
+    last = (dense[:, 0] > 0).sum(0)[row, column] - 1
+    assert ((dense[last, 1:4, row, column] * rays.T).sum(1) > 0).all()
     # A hit's distance along the pixel's ray is its point, whatever the file knows of cameras.
     origins, directions = layers.camera.rays()
     row, column = np.argwhere(dense[0, 0] > 0)[50]

@@ -25,6 +25,9 @@ NOTHING = 2**32 - 1  # what a channel of whole numbers holds where there is none
 # The base names of a quantity's channels, by their number. V ("value") is what Blender calls a lone one.
 _CHANNELS = {1: "V", 2: "UV", 3: "XYZ", 4: "RGBA"}
 
+# Multiplied by their alpha.
+_COLOURS = ("color", "shaded_color")
+
 # OpenEXR's worldToCamera is left-handed with y up; ours is right-handed with y down.
 _FLIP_Y = np.diag([1.0, -1.0, 1.0, 1.0])
 
@@ -215,7 +218,7 @@ def _planes(name: str, values: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
     """
     several = name in ATTRIBUTES and ATTRIBUTES[name].channels > 0
     planes = np.moveaxis(values, -1, 0) if several else values[None]
-    if name == "color":
+    if name in _COLOURS:
         planes = np.concatenate([planes[:3] * planes[3], planes[3:]])
     if values.dtype.kind == "f":
         planes = planes.astype(np.float32)

@@ -1,0 +1,232 @@
+"""Fronts and backs merged into one list: against Python's own sort, pixel by pixel."""
+
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ddepth_gl.engines.merging import FacingLayers
+
+# A crossing here is (depth, face, facing); facing is 0 for a front, 1 for a back.
+Crossing = tuple[float, int, int]
+FRONT, BACK = 0, 1
+
+
+def key_of(crossing: Crossing) -> int:
+    """The bits of the float32 depth above those of face * 2 + facing, as `FacingLayers` describes it."""
+    depth, face, facing = crossing
+    (bits,) = struct.unpack("<I", struct.pack("<f", depth))
+    return bits << 32 | (face * 2 + facing)
+
+
+def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None = None):
+    """The image through `FacingLayers`, as peeling feeds it; checks on the way what is expected of it.
+
+    Peeling counts fronts and backs, cuts each to `max_layers`, and hands over the k-th of each facing.
+    """
+    own = [
+        [[sorted(c for c in pixel if c[2] == facing)[:max_layers] for pixel in row] for row in image]
+        for facing in (FRONT, BACK)
+    ]
+    fronts, backs = (np.array([[len(pixel) for pixel in row] for row in side], np.int32) for side in own)
+    layers = FacingLayers(fronts, backs)
+    height, width = fronts.shape
+    np.testing.assert_array_equal(layers.offsets, np.cumsum([0, *(fronts + backs).ravel()]))
+    assert layers.offsets.dtype == np.int64
+
+    arrivals, places, arrived, everything = [], [], [], []
+    for layer in layers.expected():
+        arrivals.append((layer.facing, layer.number))
+        left, top, wide, high = layer.window
+        assert left >= 0
+        assert top >= 0
+        assert left + wide <= width
+        assert top + high <= height
+        assert ((layer.in_window >= 0) & (layer.in_window < wide * high)).all()
+        rows, columns = layer.in_window // wide + top, layer.in_window % wide + left
+        # The pixels of this layer are those that have so many, in order, each once.
+        having = np.flatnonzero((fronts, backs)[layer.facing].ravel() > layer.number)
+        np.testing.assert_array_equal(rows * width + columns, having)
+        keys = [
+            key_of(own[layer.facing][r][c][layer.number])
+            for r, c in zip(rows.tolist(), columns.tolist(), strict=True)
+        ]
+        # Peeling reads a layer only once the next is drawn, so one is held back here as well.
+        arrived.append((layer, np.array(keys, np.uint64)))
+        everything.append(arrived[-1])
+        if len(arrived) == 2:
+            layers.put(*arrived.pop(0))
+        # Each place is one of its own pixel's.
+        pixels = np.searchsorted(layers.offsets, layer.places, side="right") - 1
+        np.testing.assert_array_equal(pixels, having)
+        places.append(layer.places)
+    for each in arrived:
+        layers.put(*each)
+    # Fronts come first, each facing once through, and no layer is empty or left out.
+    wanted = [(f, k) for f, side in enumerate((fronts, backs)) for k in range(int(side.max(initial=0)))]
+    assert arrivals == wanted
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([np.zeros(0, np.int64), *places])), np.arange(layers.offsets[-1])
+    )
+    # Only pixels where they did not arrive in order are sorted.
+    laid_out = np.zeros(layers.offsets[-1], np.uint64)
+    for (_, keys), each in zip(everything, places, strict=True):
+        laid_out[each] = keys
+    runs = [laid_out[start:stop].tolist() for start, stop in pairwise(layers.offsets.tolist())]
+    assert layers._unsorted_pixels().tolist() == [p for p, run in enumerate(runs) if run != sorted(run)]
+    counts = np.array([[len(pixel) for pixel in row] for row in image])
+    truncated = counts > max_layers if max_layers is not None else np.zeros(counts.shape, bool)
+    return layers.merged(truncated, max_layers), truncated
+
+
+def check(image: list[list[list[Crossing]]], max_layers: int | None = None) -> None:
+    """What comes out is each pixel sorted by (depth, face), cut to the first `max_layers`."""
+    merged, truncated = shuffled_together(image, max_layers)
+    wanted = [sorted(pixel)[:max_layers] for row in image for pixel in row]
+    np.testing.assert_array_equal(merged.offsets, np.cumsum([0, *map(len, wanted)]))
+    flat = [crossing for pixel in wanted for crossing in pixel]
+    np.testing.assert_array_equal(merged.depth, np.array([c[0] for c in flat], np.float32))
+    np.testing.assert_array_equal(merged.face, np.array([c[1] for c in flat], np.int64))
+    np.testing.assert_array_equal(merged.front_facing, np.array([c[2] == FRONT for c in flat], bool))
+    assert merged.truncated is truncated
+    kinds = (merged.offsets, merged.depth, merged.face, merged.front_facing)
+    assert [array.dtype.name for array in kinds] == ["int64", "float32", "int64", "bool"]
+    assert merged.attributes == {}
+    # They outlive the keys, which take twice as much.
+    assert all(array.flags.owndata and array.flags.c_contiguous for array in kinds)
+
+
+def some_depths(rng: np.random.Generator, count: int, few: bool) -> list[float]:
+    """As float32 holds them: of a few values, so that ties abound, or of any size at all."""
+    if few:
+        return rng.choice(
+            np.float32([0.5, 1.0, np.nextafter(np.float32(1), np.float32(2)), 3.0]), count
+        ).tolist()
+    return rng.lognormal(0, 30, count).clip(1e-45, 3e38).astype(np.float32).tolist()
+
+
+def random_image(rng, height, width, most=6, empty=0.3, few_depths=True) -> list[list[list[Crossing]]]:
+    """Any number of fronts and of backs in any order; a face covers a pixel once, so no index comes twice."""
+    image = []
+    for _ in range(height):
+        row = []
+        for _ in range(width):
+            count = 0 if rng.random() < empty else int(rng.integers(0, most + 1))
+            # As large as a mesh may have, and small ones, where face and facing share few bits.
+            limit = 2**31 - 1 if rng.random() < 0.2 else 4 * most
+            faces = rng.choice(np.arange(limit - 3 * most, limit), count, replace=False).tolist()
+            facings = rng.integers(0, 2, count).tolist()
+            row.append(list(zip(some_depths(rng, count, few_depths), faces, facings, strict=True)))
+        image.append(row)
+    return image
+
+
+@pytest.mark.parametrize("max_layers", [None, 1, 2, 3, 5, 6, 7])
+@pytest.mark.parametrize("few_depths", [True, False], ids=["ties", "any depths"])
+def test_random_images(max_layers, few_depths):
+    rng = np.random.default_rng([max_layers or 0, few_depths])
+    for _ in range(8):
+        check(random_image(rng, 7, 9, few_depths=few_depths), max_layers)
+
+
+@pytest.mark.parametrize("facing", [FRONT, BACK])
+@pytest.mark.parametrize("max_layers", [None, 1, 3])
+def test_one_side_only(facing, max_layers):
+    rng = np.random.default_rng(facing)
+    image = [[[(d, f, facing) for d, f, _ in pixel] for pixel in row] for row in random_image(rng, 5, 6)]
+    check(image, max_layers)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (4, 5)])
+def test_nothing(shape):
+    check([[[] for _ in range(shape[1])] for _ in range(shape[0])])
+    check([[[] for _ in range(shape[1])] for _ in range(shape[0])], 1)
+
+
+@pytest.mark.parametrize("where", [(0, 0), (0, 4), (3, 0), (3, 4), (2, 1)])
+@pytest.mark.parametrize("facings", [(0,), (1,), (0, 1), (1, 0), (1, 1, 0), (0, 0, 1, 1)])
+def test_a_single_pixel_with_any_crossing(where, facings):
+    """The window is that pixel, wherever it is, and the order is that of depth, whoever comes first."""
+    image: list[list[list[Crossing]]] = [[[] for _ in range(5)] for _ in range(4)]
+    image[where[0]][where[1]] = [(1.0 + k, 9 - k, facing) for k, facing in enumerate(facings)]
+    check(image)
+    check(image, 1)
+
+
+def test_the_window_holds_the_layer_and_shrinks_with_it():
+    """Columns are those of all layers of one facing, rows those of the layer."""
+    fronts, backs = np.zeros((2, 10, 20), np.int32)
+    fronts[2, 3], fronts[7, 11], fronts[4, 5] = 1, 2, 3
+    backs[9, 19] = 1
+    found = [(layer.facing, layer.number, layer.window) for layer in FacingLayers(fronts, backs).expected()]
+    assert found == [(0, 0, (3, 2, 9, 6)), (0, 1, (3, 4, 9, 4)), (0, 2, (3, 4, 9, 1)), (1, 0, (19, 9, 1, 1))]
+
+
+def test_ties_are_ordered_by_face_whatever_the_facing():
+    """Front and back at one depth: the smaller index first, which need not be the front."""
+    check([[[(2.0, 5, BACK), (2.0, 4, FRONT), (2.0, 6, FRONT), (2.0, 3, BACK)], [(2.0, 7, FRONT)]]])
+
+
+def test_pixels_that_follow_each_other_do_not_mix():
+    """Every pixel's keys are below those of the one before, with empty pixels at either end and between."""
+    pixels: list[list[Crossing]] = [
+        [],
+        [(9.0, 1, FRONT), (9.5, 2, BACK)],
+        [],
+        [],
+        [(5.0, 1, BACK)],
+        [(4.0, 2, FRONT), (3.0, 0, BACK)],
+        [(2.0, 3, FRONT), (2.5, 4, BACK), (2.7, 9, BACK)],
+        [(1.0, 0, FRONT)],
+        [],
+    ]
+    check([pixels])
+    check([[pixel] for pixel in pixels])
+
+
+@pytest.mark.parametrize("max_layers", [None, 4])
+def test_a_large_image_in_which_few_pixels_are_out_of_order(max_layers):
+    """Fronts and backs take turns, as on most meshes, but for the first, the last and one more pixel."""
+    rng = np.random.default_rng(5)
+    image: list[list[list[Crossing]]] = [
+        [[(k + 1.0 + rng.random(), k, k % 2) for k in range(2 * int(rng.integers(0, 4)))] for _ in range(60)]
+        for _ in range(40)
+    ]
+    for row, column in ((0, 0), (39, 59), (17, 23)):
+        image[row][column] = [
+            (1.0, 0, FRONT),
+            (2.0, 1, FRONT),
+            (3.0, 2, BACK),
+            (3.0, 4, FRONT),
+            (4.0, 3, BACK),
+        ]
+    check(_as_float32(image), max_layers)
+
+
+def _as_float32(image):
+    return [[[(float(np.float32(d)), f, s) for d, f, s in pixel] for pixel in row] for row in image]
+
+
+pixels = st.lists(
+    st.tuples(
+        st.floats(2.0**-149, 2.0**127, width=32), st.integers(0, 2**31 - 1), st.sampled_from([FRONT, BACK])
+    ),
+    max_size=7,
+    unique_by=lambda crossing: crossing[1],
+)
+
+
+@settings(max_examples=100)
+@given(
+    columns=st.integers(1, 4),
+    flat=st.lists(pixels, min_size=1, max_size=12),
+    max_layers=st.one_of(st.none(), st.integers(1, 8)),
+)
+def test_any_image(columns, flat, max_layers):
+    flat = flat[: max(1, len(flat) // columns) * columns] if len(flat) >= columns else flat[:1] * columns
+    check([flat[start : start + columns] for start in range(0, len(flat), columns)], max_layers)
