@@ -28,6 +28,8 @@ DEVICE_FORMS = (
 _VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
 
 _GL_TEXTURE_2D = 0x0DE1
+_GL_TEXTURE0, _GL_TEXTURE_BUFFER = 0x84C0, 0x8C2A
+_GL_INTEGER_TEXELS = (0x8235, 0x823B, 0x8D83, 0x8D82)  # GL_R32I, GL_RG32I, GL_RGB32I, GL_RGBA32I
 _GL_DEPTH_COMPONENT, _GL_DEPTH_COMPONENT32F, _GL_FLOAT = 0x1902, 0x8CAC, 0x1406
 
 # Contexts of this module; when one of them is current at entry it need not be put back at exit.
@@ -132,6 +134,22 @@ class _Loader:
     def release(self) -> None: ...
 
 
+class BufferTexture:
+    """A view of a buffer that shaders read by texelFetch; made by `GLContext.buffer_texture`."""
+
+    def __init__(self, context: GLContext, name: int) -> None:
+        self._context, self._name = context, name
+
+    def use(self, unit: int) -> None:
+        """Binds it to a texture unit."""
+        self._context._active_texture(_GL_TEXTURE0 + unit)
+        self._context._bind_texture(_GL_TEXTURE_BUFFER, self._name)
+
+    def release(self) -> None:
+        """Frees the view, not the buffer."""
+        self._context._delete_textures(1, ctypes.byref(ctypes.c_uint(self._name)))
+
+
 class GLContext:
     """A headless OpenGL context on one device; ``with context:`` makes it current.
 
@@ -151,6 +169,7 @@ class GLContext:
         max_image_size: the largest width and height of an image.
         has_compute: whether there are compute shaders, OpenGL 4.3.
         max_storage_block: bytes of the largest buffer that a compute shader can address.
+        max_texels: of the largest buffer that is read as a texture.
 
     Raises:
         ContextError: no device serves; the message says what was tried and what mends it.
@@ -207,12 +226,21 @@ class GLContext:
         )
         # What a shader can address of one buffer; 0 without compute shaders.
         self.max_storage_block: int = info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0)
+        self.max_texels: int = info.get("GL_MAX_TEXTURE_BUFFER_SIZE", 0)
         self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
         uint, integer = ctypes.c_uint, ctypes.c_int
         self._bind_texture: Callable[..., None] = self._egl.function("glBindTexture", None, uint, uint)
         self._tex_image_2d: Callable[..., None] = self._egl.function(
             "glTexImage2D", None, uint, *[integer] * 5, uint, uint, ctypes.c_void_p
         )
+        self._gen_textures: Callable[..., None] = self._egl.function(
+            "glGenTextures", None, integer, ctypes.c_void_p
+        )
+        self._delete_textures: Callable[..., None] = self._egl.function(
+            "glDeleteTextures", None, integer, ctypes.c_void_p
+        )
+        self._active_texture: Callable[..., None] = self._egl.function("glActiveTexture", None, uint)
+        self._tex_buffer: Callable[..., None] = self._egl.function("glTexBuffer", None, uint, uint, uint)
         self._resting_framebuffer = self.gl.framebuffer([self.gl.renderbuffer((1, 1))])
 
     def depth_texture(self, size: tuple[int, int]) -> Any:
@@ -226,6 +254,20 @@ class GLContext:
         self._tex_image_2d(
             _GL_TEXTURE_2D, 0, _GL_DEPTH_COMPONENT32F, *size, 0, _GL_DEPTH_COMPONENT, _GL_FLOAT, None
         )
+        return texture
+
+    def buffer_texture(self, buffer: Any, components: int) -> BufferTexture:
+        """A view of a buffer as texels of signed 32-bit whole numbers; moderngl has none.
+
+        Args:
+            buffer: moderngl's; it must outlive the texture.
+            components: of a texel, 1 to 4.
+        """
+        name = ctypes.c_uint()
+        self._gen_textures(1, ctypes.byref(name))
+        texture = BufferTexture(self, name.value)
+        texture.use(0)
+        self._tex_buffer(_GL_TEXTURE_BUFFER, _GL_INTEGER_TEXELS[components - 1], buffer.glo)
         return texture
 
     def unbind_framebuffer(self) -> None:

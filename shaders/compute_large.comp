@@ -1,5 +1,5 @@
 #version 430 core
-// Faces of one queue, each split over CHUNKS invocations: invocation k takes every CHUNKS-th row from the k-th.
+// Medium faces, or with LARGE the large ones, each split over CHUNKS invocations: invocation k takes every CHUNKS-th row from the k-th.
 //
 // Faces may be of any size here, reach out of the guard band and behind the camera. An edge is a line, (x, y, z) with
 // the pixel (u, v) on its inner side where x u + y v + z > 0. Its numbers are whole, and small enough that double
@@ -9,15 +9,9 @@
 // homogeneous corners (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997).
 #include "compute_face.glsl"
 #include "compute_pass.glsl"
+#include "compute_queue.glsl"
 
-layout(std430, binding = 5) readonly buffer Queue { uint queue[]; };
-struct Dispatch {
-    uint groups_x, groups_y, groups_z;
-    uint faces;
-};
-layout(std430, binding = 6) readonly buffer Dispatches { Dispatch dispatches[]; };
-uniform uint first_in_queue;
-uniform uint dispatch_of_queue;
+uniform uint face_count;
 
 const double LINE_SIZE = 67108864.0lf;  // 2^26: with subpixels of 2^22 and less, sums stay below 2^53
 
@@ -27,10 +21,10 @@ struct Corner {
     dvec3 image;     // homogeneous, subpixels; snapped, with w = 1, where the vertex has a place
 };
 
-Corner corner_of(uint vertex) {
+Corner corner_of(int vertex) {
     Corner corner;
     corner.position = position_of(vertex);
-    ivec2 place = places[vertex];
+    ivec2 place = place_of(vertex);
     corner.has_place = place.x != NO_PLACE;
     corner.image = corner.has_place ? dvec3(place, 1.0lf) : homogeneous(corner.position);
     return corner;
@@ -103,8 +97,8 @@ void narrow(inout ivec2 columns, dvec3 line, double v) {
 void main() {
     uint number = invocation() / uint(CHUNKS), chunk = invocation() % uint(CHUNKS);
     if (number >= dispatches[dispatch_of_queue].faces) return;
-    uint face = queue[first_in_queue + number];
-    uvec3 corners = uvec3(indices[3u * face], indices[3u * face + 1u], indices[3u * face + 2u]);
+    uint face = queues[LARGE == 1 ? face_count - 1u - number : face_count + number];
+    ivec3 corners = corners_of(face);
     Corner a = corner_of(corners.x), b = corner_of(corners.y), c = corner_of(corners.z);
     dvec3 ab = line_of(a, b), bc = line_of(b, c), ca = line_of(c, a);
     precise double area = a.has_place ? turn(ca, ab) : b.has_place ? turn(ab, bc) : c.has_place ? turn(bc, ca)

@@ -8,8 +8,8 @@ uniform uint vertex_count;
 void main() {
     uint vertex = invocation();
     if (vertex >= vertex_count) return;
-    dvec3 image = homogeneous(position_of(vertex));
-    dvec2 place = floor(image.xy / image.z + 0.5lf);
+    dvec3 image = homogeneous(position_of(int(vertex)));
+    dvec2 place = floor(image.xy * (1.0lf / image.z) + 0.5lf);
     // Also false where the quotient is infinite or no number.
     bool inside = image.z > 0.0lf && abs(place.x) <= GUARD_BAND && abs(place.y) <= GUARD_BAND;
     if (inside) {

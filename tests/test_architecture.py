@@ -47,7 +47,7 @@ ARROWS = {
     "engines.drawn_faces": {"mesh"},
     "engines.crossing_memory": {"errors"},
     "engines.merging": {"engines.sheets"},
-    "engines.peeling": {"context", "engines.sheets", "engines.merging", "engines.crossing_memory"},
+    "engines.peeling": {"errors", "context", "engines.sheets", "engines.merging", "engines.crossing_memory"},
     "smooth_normals": {"mesh"},
     "engines.attributes": {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",

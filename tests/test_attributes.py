@@ -918,16 +918,24 @@ def test_rays_exactly_through_a_face_without_area(renderer):
     pose = np.diag([1.0, -1, -1, 1])
     pose[:3, 3] = 0, 32, 16
     camera = dd.Camera(np.eye(3), pose, 32, 32, True)  # a pixel to the mesh unit
-    # From pixel centre to pixel centre; the middle vertex is off the grid that corners are snapped to.
-    start, end = np.array((0.5, 31.5, 0)), np.array((30.5, 21.5, 0))
-    vertices = [start, end, (5, 5, 0), (9, 21, -8), start + (end - start) / 1024]
-    mesh = dd.Mesh(vertices, np.array([(0, 2, 4), (4, 2, 1), (0, 1, 3), (0, 4, 1), (0, 3, 2), (1, 2, 3)]))
-    assert mesh.is_oriented
-    mesh = painted(np.random.default_rng(1), mesh)
-    layers = peel(renderer, mesh, camera, attributes=ALL)
-    assert (layers.face == 3).sum() > 3
-    judge_layers(mesh, camera, layers)
-    judge_maps(mesh, camera, render(renderer, mesh, camera, surfaces="any", attributes=ALL))
+    # From pixel centre to pixel centre, either way round; the middle vertex is off the grid that corners are
+    # snapped to. That takes it off the edge, some to either side; only on one of them the edge is covered.
+    met = 0
+    for middle in (1, 3, 5, 7, 1021, 1023):
+        for ends in (((0.5, 31.5, 0), (30.5, 21.5, 0)), ((30.5, 21.5, 0), (0.5, 31.5, 0))):
+            start, end = np.array(ends)
+            vertices = [start, end, (5, 5, 0), (9, 21, -8), start + (end - start) / 10 * middle / 1024]
+            faces = np.array([(0, 2, 4), (4, 2, 1), (0, 1, 3), (0, 4, 1), (0, 3, 2), (1, 2, 3)])
+            if ends[0][0] > ends[1][0]:
+                faces = faces[:, ::-1]
+            mesh = dd.Mesh(vertices, faces)
+            assert mesh.is_oriented
+            mesh = painted(np.random.default_rng(1), mesh)
+            layers = peel(renderer, mesh, camera, attributes=ALL)
+            met += int((layers.face == 3).sum())
+            judge_layers(mesh, camera, layers)
+            judge_maps(mesh, camera, render(renderer, mesh, camera, surfaces="any", attributes=ALL))
+    assert met > 3
 
 
 # ---------------------------------------------------------------------------------------------------------

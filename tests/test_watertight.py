@@ -29,7 +29,7 @@ def covered(renderer, vertices, faces, camera=None) -> np.ndarray:
 def test_a_fan_around_a_pixel_centre(renderer, blades, flip):
     angle = 2 * np.pi * np.arange(blades) / blades
     rim = np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1) * 200
-    vertices = np.concatenate([[[0, 0, 0]], rim]) + np.array([32.5, 20.5, 0])
+    vertices = np.vstack([np.zeros(3), rim]) + np.array((32.5, 20.5, 0))
     index = np.arange(blades)
     faces = np.stack([0 * index, 1 + index, 1 + (index + 1) % blades], 1)
     count = covered(renderer, vertices, faces[:, ::-1] if flip else faces)
@@ -69,8 +69,8 @@ def test_a_large_face_and_small_ones_share_an_edge(renderer):
     """Small and large faces go different ways on `compute`; the edge between them must not show it."""
     split = np.linspace(-20, 90, 400)
     upper = np.stack([split, 0.37 * split + 11.3, 0 * split], 1)
-    # No T-junction: every face has one piece of the edge; those above go to a far apex, those below are slim.
-    lower = upper + np.array([0.3, 0.9, 0])
+    # Every face has one piece of the edge: those above go to a far apex, those below are slim.
+    lower = upper + np.array((0.3, 0.9, 0))
     apex = [[30.0, -900.0, 0]]
     vertices = np.concatenate([upper, lower, apex])
     i = np.arange(399)

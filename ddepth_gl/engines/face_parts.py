@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..context import GLContext
+from ..context import BufferTexture, GLContext
 from ..scene import Scene
 from .drawn_faces import drawn_faces
 
 __all__ = ["FacePart", "FaceParts", "VertexBlock"]
-
-# Faces of a part at most, if the device allows; the two queues are as long as the largest part.
-_FACES_PER_PART = 1 << 20
 
 # Faces looked at together while uploading: bounds the memory needed for it.
 _FACES_AT_A_TIME = 1 << 16
@@ -30,11 +27,13 @@ class FacePart:
     """Some consecutive faces.
 
     Attributes:
-        indices: buffer of (n, 3) uint32, into the vertices of the block that the part belongs to.
+        indices: texels of (n, 3) int32, into the vertices of the block that the part belongs to.
+        queues: buffer of (2, n) uint32, rewritten for every image.
         first, count: which faces of the mesh.
     """
 
-    indices: Any
+    indices: BufferTexture
+    queues: Any
     first: int
     count: int
 
@@ -44,14 +43,16 @@ class VertexBlock:
     """Vertices, and all faces that use them.
 
     Attributes:
-        positions: buffer of (n, 3) int32, local frame.
+        positions: texels of (n, 3) int32, local frame.
         places: buffer of (n, 2) int32, rewritten for every image.
+        placed: its texels.
         count: n.
         parts: the faces.
     """
 
-    positions: Any
+    positions: BufferTexture
     places: Any
+    placed: BufferTexture
     count: int
     parts: list[FacePart]
 
@@ -69,14 +70,14 @@ class FaceParts:
 
     Attributes:
         blocks: in the order of their faces.
-        queues: buffer of uint32, two queues of the faces of any part.
         part_count: of all blocks.
+        dispatches: buffer of (part_count, 3, 4) uint32: of each queue its groups along three axes, its faces.
     """
 
     def __init__(self, context: GLContext, scene: Scene, block_limit: int) -> None:
-        self._gl, self._scene = context.gl, scene
+        self._context, self._scene = context, scene
         faces, vertices = scene.mesh.faces, scene.local_vertices()
-        size = min(_FACES_PER_PART, block_limit // _BYTES_PER_FACE, len(faces))
+        size = min(block_limit // _BYTES_PER_FACE, len(faces))
         parts = [slice(start, min(start + size, len(faces))) for start in range(0, len(faces), size)]
         if len(vertices) * _BYTES_PER_VERTEX <= block_limit:
             block = self._block(vertices)
@@ -91,7 +92,7 @@ class FaceParts:
                 block.parts.append(self._part(part, corners.reshape(-1, 3).astype(np.int32), own))
                 self.blocks.append(block)
         self.part_count = len(parts)
-        self.queues = self._new(2 * 4 * size)
+        self.dispatches = self._new(3 * 16 * len(parts))
 
     def __iter__(self) -> Iterator[tuple[int, VertexBlock, FacePart]]:
         """Number, block and part of every part."""
@@ -102,11 +103,22 @@ class FaceParts:
                 number += 1
 
     def _new(self, content: int | npt.NDArray[Any]) -> Any:
-        buffer = self._gl.buffer(reserve=content) if isinstance(content, int) else self._gl.buffer(content)
+        buffer = (
+            self._context.gl.buffer(reserve=content)
+            if isinstance(content, int)
+            else self._context.gl.buffer(content)
+        )
         return self._scene.own(buffer)
 
+    def _texels(self, buffer: Any, components: int) -> BufferTexture:
+        texels: BufferTexture = self._scene.own(self._context.buffer_texture(buffer, components))
+        return texels
+
     def _block(self, vertices: npt.NDArray[np.int32]) -> VertexBlock:
-        return VertexBlock(self._new(vertices), self._new(8 * len(vertices)), len(vertices), [])
+        places = self._new(8 * len(vertices))
+        return VertexBlock(
+            self._texels(self._new(vertices), 3), places, self._texels(places, 2), len(vertices), []
+        )
 
     def _part(self, part: slice, faces: npt.NDArray[np.int32], vertices: npt.NDArray[np.int32]) -> FacePart:
         drawn = np.concatenate(
@@ -117,4 +129,9 @@ class FaceParts:
         )
         # A face whose corners are one vertex covers nothing.
         indices = faces if drawn.all() else faces * drawn[:, None]
-        return FacePart(self._new(np.ascontiguousarray(indices)), part.start, len(faces))
+        return FacePart(
+            self._texels(self._new(np.ascontiguousarray(indices)), 3),
+            self._new(2 * 4 * len(faces)),
+            part.start,
+            len(faces),
+        )

@@ -1,4 +1,4 @@
-"""Passes over all faces of a mesh in compute shaders: vertices, small faces, then queues of larger ones."""
+"""Passes over the faces of a mesh in compute shaders: vertices first, then queues of small and large ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..camera import Camera
 from ..context import GLContext
 from ..scene import Scene
 from ..shader_library import compile_program
-from .face_parts import FaceParts
+from .face_parts import FacePart, FaceParts, VertexBlock
 from .sheets import SheetRequest
 
 __all__ = ["COUNT", "FACES", "SHEETS", "STORE", "FacePasses"]
@@ -20,14 +20,17 @@ SHEETS, FACES, COUNT, STORE = range(4)
 
 _SUBPIXELS = 256  # of a pixel, along each side
 
-# The longest side of a face's box, pixels, up to which one invocation walks it (at most 64: the walk counts
-# in 32 bits); and up to which it is split over _CHUNKS[0] invocations. Larger faces are split over _CHUNKS[1].
-_SMALL_FACE, _MEDIUM_FACE = 32, 256
+# The longest side of a face's box, pixels, up to which one invocation walks it (64 at most, for it counts in
+# 32 bits), and up to which it is split over _CHUNKS[0] invocations. Larger faces are split over _CHUNKS[1].
+_SMALL_FACE, _MEDIUM_FACE = 16, 256
 _CHUNKS = (8, 256)
 
 # Invocations in a group, and groups along the first axis of a dispatch; more go along the second.
 _GROUP = 64
 _MAX_GROUPS = 32768
+
+_BYTES_PER_TEXEL = 12  # of a vertex, and of a face
+_FACES_EACH = 8  # that one invocation of compute_queues.comp looks at
 
 # The uniform block View of shaders/include/compute_view.glsl, in the layout std140.
 _DOUBLES = (
@@ -65,13 +68,12 @@ class FacePasses:
         Raises:
             DeviceMemoryError: it does not fit.
         """
-        made: FaceParts = scene.once(
-            "compute", lambda: FaceParts(self._context, scene, self._context.max_storage_block)
-        )
+        limit = min(self._context.max_storage_block, _BYTES_PER_TEXEL * self._context.max_texels)
+        made: FaceParts = scene.once("compute", lambda: FaceParts(self._context, scene, limit))
         return made
 
     def transform(self, scene: Scene, camera: Camera, request: SheetRequest, band: tuple[int, int]) -> None:
-        """Sets the camera and finds the place of every vertex in the image; passes may follow.
+        """Sets the camera, finds every vertex's place, queues the faces that may be seen; passes may follow.
 
         Args:
             scene, camera, request: of the image.
@@ -81,10 +83,21 @@ class FacePasses:
         program = self._program("compute_vertices", PERSPECTIVE=_perspective(camera))
         self._view.bind_to_uniform_block(0)
         for block in self.prepare(scene).blocks:
-            block.positions.bind_to_storage_buffer(0)
+            block.positions.use(0)
             block.places.bind_to_storage_buffer(1)
             program["vertex_count"] = block.count
             self._run(program, block.count)
+        self._context.gl.memory_barrier()
+        self._fill_queues(self.prepare(scene), camera)
+
+    def _fill_queues(self, parts: FaceParts, camera: Camera) -> None:
+        program = self._program("compute_queues", PERSPECTIVE=_perspective(camera))
+        parts.dispatches.write(np.tile(np.array(_NOTHING_QUEUED, np.uint32), 3 * parts.part_count))
+        parts.dispatches.bind_to_storage_buffer(6)
+        for number, block, part in parts:
+            _bind(block, part)
+            _set(program, face_count=part.count, first_dispatch=3 * number)
+            self._run(program, -(-part.count // _FACES_EACH))
         self._context.gl.memory_barrier()
 
     def run(self, which: int, scene: Scene, camera: Camera, request: SheetRequest, *buffers: Any) -> None:
@@ -101,34 +114,22 @@ class FacePasses:
             "CROP": int(request.crop is not None),
             "ANY": int(not request.oriented),
         }
-        small = self._program("compute_small", **options)
-        large = [self._program("compute_large", CHUNKS=chunks, **options) for chunks in _CHUNKS]
+        programs = [
+            self._program("compute_small", **options),
+            self._program("compute_large", CHUNKS=_CHUNKS[0], LARGE=0, **options),
+            self._program("compute_large", CHUNKS=_CHUNKS[1], LARGE=1, **options),
+        ]
         parts = self.prepare(scene)
-        gl = self._context.gl
-        dispatches = scene.once("dispatches", lambda: scene.own(gl.buffer(reserve=32 * parts.part_count)))
-        dispatches.write(np.tile(np.array(_NOTHING_QUEUED, np.uint32), 2 * parts.part_count))
         self._view.bind_to_uniform_block(0)
         for binding, buffer in enumerate(buffers, start=3):
             buffer.bind_to_storage_buffer(binding)
-        parts.queues.bind_to_storage_buffer(5)
-        dispatches.bind_to_storage_buffer(6)
+        parts.dispatches.bind_to_storage_buffer(6)
         for number, block, part in parts:
-            block.positions.bind_to_storage_buffer(0)
-            block.places.bind_to_storage_buffer(1)
-            part.indices.bind_to_storage_buffer(2)
-            _set(small, first_face=part.first, face_count=part.count, dispatch_of_part=2 * number)
-            self._run(small, part.count)
-            gl.memory_barrier()
-            for queue, program in enumerate(large):
-                of_queue = 2 * number + queue
-                _set(
-                    program,
-                    first_face=part.first,
-                    first_in_queue=queue * part.count,
-                    dispatch_of_queue=of_queue,
-                )
-                program.run_indirect(dispatches, 16 * of_queue)
-            gl.memory_barrier()
+            _bind(block, part)
+            for queue, program in enumerate(programs, start=3 * number):
+                _set(program, first_face=part.first, face_count=part.count, dispatch_of_queue=queue)
+                program.run_indirect(parts.dispatches, 16 * queue)
+        self._context.gl.memory_barrier()
 
     def sort(self, pixel_count: int, ends: Any, stored: Any) -> None:
         """Sorts each pixel's crossings by (depth, face).
@@ -168,6 +169,13 @@ class FacePasses:
             }
             self._programs[key] = compile_program(self._context.gl, defines, compute_shader=f"{shader}.comp")
         return self._programs[key]
+
+
+def _bind(block: VertexBlock, part: FacePart) -> None:
+    block.positions.use(0)
+    block.placed.use(1)
+    part.indices.use(2)
+    part.queues.bind_to_storage_buffer(5)
 
 
 def _set(program: Any, **uniforms: int) -> None:

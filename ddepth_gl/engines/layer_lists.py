@@ -53,7 +53,7 @@ def list_layers(
     width, height = camera.width, camera.height
     objects: list[Any] = []
     try:
-        counts = _counts(context, passes, scene, camera, request, objects)
+        counts, transformed = _counts(context, passes, scene, camera, request, objects)
         truncated = np.zeros((height, width), dtype=np.bool_)
         kept = counts
         if max_layers is not None:
@@ -65,7 +65,10 @@ def list_layers(
         stored = np.empty((int(offsets[-1]), 2), np.uint32)
         most = min(context.max_storage_block, max(memory_limit, 1)) // _BYTES_PER_STORED
         for band in _bands(counts.sum(axis=1, dtype=np.int64), most, width, context.max_storage_block):
-            listed = _listed(context, passes, scene, camera, request, counts[slice(*band)], band)
+            if band != transformed:
+                passes.transform(scene, camera, request, band)
+                transformed = band
+            listed = _listed(context, passes, scene, camera, request, counts[slice(*band)])
             if max_layers is not None:
                 listed = _first(listed, counts[slice(*band)].reshape(-1), max_layers)
             stored[offsets[band[0] * width] : offsets[band[1] * width]] = listed
@@ -108,10 +111,11 @@ def _counts(
     camera: Camera,
     request: SheetRequest,
     objects: list[Any],
-) -> npt.NDArray[np.uint32]:
-    """(H, W) how many faces cover each pixel."""
+) -> tuple[npt.NDArray[np.uint32], Band]:
+    """(H, W) how many faces cover each pixel, and the last band that was counted."""
     counts = np.empty((camera.height, camera.width), np.uint32)
     rows = min(camera.height, context.max_storage_block // (4 * camera.width))
+    band = 0, 0
     counter = _buffer(context, camera, objects, counts[:rows].nbytes)
     for start in range(0, camera.height, rows):
         band = start, min(start + rows, camera.height)
@@ -121,7 +125,7 @@ def _counts(
         passes.transform(scene, camera, request, band)
         passes.run(COUNT, scene, camera, request, counter)
         counter.read_into(part, part.nbytes)
-    return counts
+    return counts, band
 
 
 def _listed(
@@ -131,9 +135,8 @@ def _listed(
     camera: Camera,
     request: SheetRequest,
     counts: npt.NDArray[np.uint32],
-    band: Band,
 ) -> npt.NDArray[np.uint32]:
-    """(n, 2) the crossings of some rows, sorted; see shaders/include/compute_pass.glsl."""
+    """(n, 2) the crossings of a band, sorted, after `transform`; see shaders/include/compute_pass.glsl."""
     ends = np.cumsum(counts.reshape(-1), dtype=np.uint32)
     listed = np.empty((int(ends[-1]), 2), np.uint32)
     if not len(listed):
@@ -143,7 +146,6 @@ def _listed(
         cursors = _buffer(context, camera, objects, ends.nbytes)
         stored = _buffer(context, camera, objects, listed.nbytes)
         cursors.write(ends - counts.reshape(-1))
-        passes.transform(scene, camera, request, band)
         passes.run(STORE, scene, camera, request, cursors, stored)
         # Each cursor has moved to the end of its pixel's stretch.
         passes.sort(len(ends), cursors, stored)

@@ -1,8 +1,17 @@
 // A face of the mesh in a compute shader: its corners, and the plane that its depth comes from.
 #include "compute_view.glsl"
 
-layout(std430, binding = 1) readonly buffer Places { ivec2 places[]; };    // of vertices, see compute_view.glsl
-layout(std430, binding = 2) readonly buffer Indices { uint indices[]; };   // three a face of this part of the mesh
+layout(binding = 1) uniform isamplerBuffer places;   // of vertices, see compute_view.glsl
+layout(binding = 2) uniform isamplerBuffer indices;  // vertices of each face of this part of the mesh
+
+ivec2 place_of(int vertex) {
+    return texelFetch(places, vertex).xy;
+}
+
+ivec3 corners_of(uint face) {
+    return texelFetch(indices, int(face)).xyz;
+}
+
 uniform uint first_face;  // of this part
 
 // 1 / depth (perspective) or depth (orthographic), local units, is plane . (u, v, 1) with (u, v) in pixels; within
@@ -12,7 +21,7 @@ struct FacePlane {
     vec2 limits;
 };
 
-FacePlane face_plane(uvec3 corners) {
+FacePlane face_plane(ivec3 corners) {
     precise dvec3 a = dvec3(position_of(corners.x)) - camera_centre;
     precise dvec3 b = dvec3(position_of(corners.y)) - camera_centre;
     precise dvec3 c = dvec3(position_of(corners.z)) - camera_centre;

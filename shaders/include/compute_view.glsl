@@ -27,11 +27,11 @@ uint invocation() {
     return gl_GlobalInvocationID.x + gl_NumWorkGroups.x * uint(GROUP) * gl_GlobalInvocationID.y;
 }
 
-// Faces of one part of the mesh, and the vertices that they use.
-layout(std430, binding = 0) readonly buffer Positions { int positions[]; };  // local frame, three a vertex
+// Vertices, read as texels: software rasterizers gather texels several times faster than the contents of buffers.
+layout(binding = 0) uniform isamplerBuffer positions;  // local frame
 
-ivec3 position_of(uint vertex) {
-    return ivec3(positions[3u * vertex], positions[3u * vertex + 1u], positions[3u * vertex + 2u]);
+ivec3 position_of(int vertex) {
+    return texelFetch(positions, vertex).xyz;
 }
 
 // (u w, v w, w) in subpixels; w is the depth in perspective and 1 otherwise. The same position gives the same bits.

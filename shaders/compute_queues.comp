@@ -1,0 +1,72 @@
+#version 430 core
+// Every face once: most faces of a dense mesh miss every pixel centre and are gone before anything but their places
+// was read. The others go to one of three queues: small in the image, medium, large. Every pass over the image's
+// faces then takes them from there, so that neighbouring invocations all have something to do.
+#include "compute_face.glsl"
+
+struct Dispatch {
+    uint groups_x, groups_y, groups_z;  // as glDispatchComputeIndirect wants them
+    uint faces;
+};
+// Of this part of the mesh: small faces from the start on, large ones from face_count on backwards, medium ones
+// from there on.
+layout(std430, binding = 5) writeonly buffer Queues { uint queues[]; };
+layout(std430, binding = 6) buffer Dispatches { Dispatch dispatches[]; };
+uniform uint face_count;
+uniform uint first_dispatch;
+
+const uint SMALL = 0u, MEDIUM = 1u, LARGE = 2u, NONE = 3u;
+const uint CHUNKS_OF[3] = uint[3](1u, uint(MEDIUM_CHUNKS), uint(LARGE_CHUNKS));  // invocations a face
+const uint FACES_EACH = 8u;
+
+// Makes room for some faces at the end of a queue, and sees to it that enough groups will come for them.
+uint reserve(uint queue, uint count) {
+    uint number = atomicAdd(dispatches[first_dispatch + queue].faces, count);
+    uint before = (number * CHUNKS_OF[queue] + uint(GROUP) - 1u) / uint(GROUP);
+    uint groups = ((number + count) * CHUNKS_OF[queue] + uint(GROUP) - 1u) / uint(GROUP);
+    if (groups != before) {
+        atomicMax(dispatches[first_dispatch + queue].groups_x, min(groups, uint(MAX_GROUPS)));
+        atomicMax(dispatches[first_dispatch + queue].groups_y, (groups - 1u) / uint(MAX_GROUPS) + 1u);
+    }
+    return number;
+}
+
+uint queue_of(uint face) {
+    ivec3 corners = corners_of(face);
+    ivec2 a = place_of(corners.x), b = place_of(corners.y), c = place_of(corners.z);
+    if (a.x == NO_PLACE || b.x == NO_PLACE || c.x == NO_PLACE) {
+        ivec2 end = image_size * 256;
+        int out_of = OUT_BEHIND | OUT_LEFT | OUT_RIGHT | OUT_ABOVE | OUT_BELOW;
+        ivec2 all[3] = ivec2[3](a, b, c);
+        for (int i = 0; i < 3; ++i) {
+            ivec2 at = all[i];
+            out_of &= at.x == NO_PLACE ? at.y
+                : (at.x < 0 ? OUT_LEFT : 0) | (at.x > end.x ? OUT_RIGHT : 0) |
+                  (at.y < 0 ? OUT_ABOVE : 0) | (at.y > end.y ? OUT_BELOW : 0);
+        }
+        return out_of == 0 ? LARGE : NONE;
+    }
+    ivec2 low = min(a, min(b, c)), high = max(a, max(b, c));
+    ivec2 first = max((low + 127) >> 8, ivec2(0, band.x));
+    ivec2 last = min((high - 128) >> 8, ivec2(image_size.x, band.y) - 1);
+    if (first.x > last.x || first.y > last.y) return NONE;
+    int side = max(high.x - low.x, high.y - low.y);
+    return side <= small_face ? SMALL : side <= medium_face ? MEDIUM : LARGE;
+}
+
+void main() {
+    uint group = gl_WorkGroupID.x + gl_NumWorkGroups.x * gl_WorkGroupID.y;
+    uint first = (group * uint(GROUP) + gl_LocalInvocationID.x) * FACES_EACH;
+    uint small = 0u;  // which of this invocation's faces, as bits: they get their places at once
+    for (uint i = 0u; i < FACES_EACH; ++i) {
+        uint face = first + i;
+        if (face >= face_count) break;
+        uint queue = queue_of(face);
+        if (queue == SMALL) small |= 1u << i;
+        else if (queue == MEDIUM) queues[face_count + reserve(MEDIUM, 1u)] = face;
+        else if (queue == LARGE) queues[face_count - 1u - reserve(LARGE, 1u)] = face;
+    }
+    if (small == 0u) return;
+    for (uint place = reserve(SMALL, uint(bitCount(small))); small != 0u; small &= small - 1u)
+        queues[place++] = first + uint(findLSB(small));
+}

@@ -1,0 +1,103 @@
+"""What only the engine `compute` has: parts of meshes, bands of rows, queues by size; and its limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from shapes import box, merged, random_camera, random_closed_mesh, rotation
+
+import ddepth_gl as dd
+from ddepth_gl.context import GLContext
+from ddepth_gl.engines import face_passes
+
+ALL = ("entry", "exit", "entry_face", "exit_face")
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    """Bodies of many small faces inside a room of twelve large ones."""
+    rng = np.random.default_rng(2)
+    return merged(random_closed_mesh(rng, bodies=3), box((-9, -8, -7), (7, 9, 8)))
+
+
+@pytest.fixture(scope="module")
+def cameras(mesh):
+    rng = np.random.default_rng(4)
+    pose = np.eye(4)
+    pose[:3, :3] = rotation(rng)
+    inside = dd.Camera.from_intrinsics([[50.0, 3, 61.5], [0, 55, 43], [0, 0, 1]], pose, 120, 90)
+    return [inside, random_camera(rng, mesh, False), random_camera(rng, mesh, True)]
+
+
+def everything(renderer, mesh, cameras, **arguments) -> list[bytes]:
+    scene = renderer.upload(mesh)
+    found = []
+    for camera in cameras:
+        maps = renderer.entry_exit(scene, camera, attributes=("face",))
+        found += [getattr(maps, name).tobytes() for name in ALL]
+        layers = renderer.peel(scene, camera, **arguments)
+        found += [layers.offsets.tobytes(), layers.depth.tobytes(), layers.face.tobytes()]
+    scene.release()
+    return found
+
+
+@pytest.mark.parametrize("limit", [2000, 6000, 20_000])
+def test_meshes_and_images_beyond_the_largest_buffer(mesh, cameras, limit, monkeypatch):
+    """The same bits in parts of the mesh, with vertices of their own, and in bands of the image."""
+    with dd.DepthRenderer("compute") as renderer:
+        whole = everything(renderer, mesh, cameras)
+        with monkeypatch.context() as patch:
+            patch.setattr(renderer._context, "max_storage_block", limit)
+            assert everything(renderer, mesh, cameras) == whole
+        assert everything(renderer, mesh, cameras) == whole
+
+
+def test_layers_in_bands_where_the_memory_limit_asks_for_it(mesh, cameras):
+    with dd.DepthRenderer("compute") as renderer:
+        scene = renderer.upload(merged(*[mesh] * 4))
+        whole = renderer.peel(scene, cameras[0], max_layers=1)
+        limit = 17 * len(whole.depth)
+        assert 8 * len(renderer.peel(scene, cameras[0]).depth) > limit
+        banded = renderer.peel(scene, cameras[0], max_layers=1, memory_limit=limit)
+        assert banded.depth.tobytes() == whole.depth.tobytes()
+        assert banded.face.tobytes() == whole.face.tobytes()
+
+
+def test_a_row_of_crossings_beyond_the_largest_buffer_is_a_clear_error(mesh, cameras, monkeypatch):
+    with dd.DepthRenderer("compute") as renderer:
+        monkeypatch.setattr(renderer._context, "max_storage_block", 900)
+        scene = renderer.upload(mesh)
+        with pytest.raises(dd.DeviceMemoryError, match="a row of 120 pixels"):
+            renderer.peel(scene, cameras[0])
+
+
+def test_the_way_a_face_goes_does_not_show(mesh, cameras, monkeypatch):
+    """Walked by one invocation in 32 bits, or split over many in double precision: the same pixels."""
+    results = []
+    for small, medium in ((1, 2), (1, 256), (16, 16), (63, 256)):
+        monkeypatch.setattr(face_passes, "_SMALL_FACE", small)
+        monkeypatch.setattr(face_passes, "_MEDIUM_FACE", medium)
+        with dd.DepthRenderer("compute") as renderer:
+            results.append(everything(renderer, mesh, cameras))
+    assert all(result == results[0] for result in results)
+
+
+def test_the_same_bits_every_time(mesh, cameras):
+    with dd.DepthRenderer("compute") as renderer:
+        first = everything(renderer, mesh, cameras)
+        for _ in range(5):
+            assert everything(renderer, mesh, cameras) == first
+
+
+def test_a_device_without_compute_shaders(mesh, cameras, monkeypatch):
+    inspect = GLContext._inspect
+
+    def old(self, *arguments):
+        inspect(self, *arguments)
+        self.has_compute = False
+
+    monkeypatch.setattr(GLContext, "_inspect", old)
+    with pytest.raises(dd.ContextError, match=r"OpenGL 4\.3.*raster"):
+        dd.DepthRenderer("compute")
+    with dd.DepthRenderer() as renderer:
+        assert renderer.info.engine == "raster"
