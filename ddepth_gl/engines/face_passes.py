@@ -20,7 +20,7 @@ SHEETS, FACES, COUNT, STORE = range(4)
 
 _SUBPIXELS = 256  # of a pixel, along each side
 
-# The longest side of a face's box, pixels, up to which one invocation walks it (64 at most, for it counts in 32
+# The longest side of a face's box, pixels, up to which one invocation walks it (64 at most: it counts in 32
 # bits), and up to which it is split over _CHUNKS[0] invocations. Larger faces are split over _CHUNKS[1].
 _SMALL_FACE, _MEDIUM_FACE = 16, 256
 _CHUNKS = (8, 256)
