@@ -1,16 +1,16 @@
 #version 430 core
-// Sorts the crossings of each pixel by (depth, face): by insertion where they are few, as a heap where they are many.
+// Sorts the crossings of each pixel by (depth, face): by insertion where they are FEW, or with MANY the others, as a
+// heap. Two programs, since invocations run in step: loops that one of them enters cost all of them.
 layout(local_size_x = GROUP) in;
 layout(std430, binding = 0) readonly buffer Ends { uint ends[]; };      // of the pixels' stretches, in order
 layout(std430, binding = 1) buffer Stored { uvec2 stored[]; };          // see compute_pass.glsl
 uniform uint pixel_count;
 
-const uint FEW = 24u;
-
 bool comes_before(uvec2 a, uvec2 b) {
     return a.y < b.y || (a.y == b.y && a.x < b.x);
 }
 
+#if !MANY
 void insertion_sort(uint start, uint end) {
     for (uint next = start + 1u; next < end; ++next) {
         uvec2 crossing = stored[next];
@@ -24,7 +24,7 @@ void insertion_sort(uint start, uint end) {
         if (place < next) stored[place] = crossing;
     }
 }
-
+#else
 // Lets a crossing sink to its place in the heap of `size` at `start`, from `hole` on.
 void sink(uint start, uint hole, uint size, uvec2 crossing) {
     for (uint child = 2u * hole + 1u; child < size; child = 2u * hole + 1u) {
@@ -52,12 +52,15 @@ void heap_sort(uint start, uint end) {
         sink(start, 0u, last, crossing);
     }
 }
+#endif
 
 void main() {
     uint pixel = gl_GlobalInvocationID.x + gl_NumWorkGroups.x * gl_WorkGroupSize.x * gl_GlobalInvocationID.y;
     if (pixel >= pixel_count) return;
     uint start = pixel > 0u ? ends[pixel - 1u] : 0u, end = ends[pixel];
-    if (end - start < 2u) return;
-    if (end - start <= FEW) insertion_sort(start, end);
-    else heap_sort(start, end);
+#if MANY
+    if (end - start > uint(FEW)) heap_sort(start, end);
+#else
+    if (end - start > 1u && end - start <= uint(FEW)) insertion_sort(start, end);
+#endif
 }

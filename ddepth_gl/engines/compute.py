@@ -4,7 +4,7 @@ Fixed-function hardware is at its worst where triangles are no larger than pixel
 are made of, and software rasterizers are no better. Here every vertex is transformed once, and every face is
 looked at once: most are found to miss all pixel centres and are gone. Which pixels the others cover is
 decided in whole numbers, exactly and the same on every device; the depth is that of the face's plane, as on
-`raster`. It goes into the sheets by atomic minimum and maximum. See docs/decisions/0005.
+`raster`. It goes into the sheets by atomic minimum and maximum. See docs/decisions/0007.
 """
 
 from __future__ import annotations

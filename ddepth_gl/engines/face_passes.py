@@ -20,14 +20,16 @@ SHEETS, FACES, COUNT, STORE = range(4)
 
 _SUBPIXELS = 256  # of a pixel, along each side
 
-# The longest side of a face's box, pixels, up to which one invocation walks it (64 at most, for it counts in
-# 32 bits), and up to which it is split over _CHUNKS[0] invocations. Larger faces are split over _CHUNKS[1].
+# The longest side of a face's box, pixels, up to which one invocation walks it (64 at most: it counts in 32
+# bits), and up to which it is split over _CHUNKS[0] invocations. Larger faces are split over _CHUNKS[1].
 _SMALL_FACE, _MEDIUM_FACE = 16, 256
 _CHUNKS = (8, 256)
 
 # Invocations in a group, and groups along the first axis of a dispatch; more go along the second.
 _GROUP = 64
 _MAX_GROUPS = 32768
+
+_FEW = 24  # crossings of a pixel, up to which they are sorted by insertion
 
 _BYTES_PER_TEXEL = 12  # of a vertex, and of a face
 _FACES_EACH = 8  # that one invocation of compute_queues.comp looks at
@@ -131,19 +133,21 @@ class FacePasses:
                 program.run_indirect(parts.dispatches, 16 * queue)
         self._context.gl.memory_barrier()
 
-    def sort(self, pixel_count: int, ends: Any, stored: Any) -> None:
+    def sort(self, pixel_count: int, most: int, ends: Any, stored: Any) -> None:
         """Sorts each pixel's crossings by (depth, face).
 
         Args:
             pixel_count: n.
+            most: crossings that any pixel has.
             ends: buffer of (n,) uint32, where each pixel's stretch of the list ends.
             stored: buffer of the crossings, see shaders/include/compute_pass.glsl.
         """
-        program = self._program("compute_sort")
         ends.bind_to_storage_buffer(0)
         stored.bind_to_storage_buffer(1)
-        program["pixel_count"] = pixel_count
-        self._run(program, pixel_count)
+        for many in range((most > 1) + (most > _FEW)):
+            program = self._program("compute_sort", FEW=_FEW, MANY=many)
+            program["pixel_count"] = pixel_count
+            self._run(program, pixel_count)
         self._context.gl.memory_barrier()
 
     def release(self) -> None:

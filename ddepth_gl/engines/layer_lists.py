@@ -68,10 +68,14 @@ def list_layers(
             if band != transformed:
                 passes.transform(scene, camera, request, band)
                 transformed = band
-            listed = _listed(context, passes, scene, camera, request, counts[slice(*band)])
-            if max_layers is not None:
-                listed = _first(listed, counts[slice(*band)].reshape(-1), max_layers)
-            stored[offsets[band[0] * width] : offsets[band[1] * width]] = listed
+            here = counts[slice(*band)].reshape(-1)
+            place = stored[offsets[band[0] * width] : offsets[band[1] * width]]
+            if max_layers is None:
+                _list(context, passes, scene, camera, request, here, place)
+            else:
+                listed = np.empty((int(here.sum(dtype=np.int64)), 2), np.uint32)
+                _list(context, passes, scene, camera, request, here, listed)
+                place[:] = _first(listed, here, max_layers)
         context.check_error("listing layers", "the image size or the number of faces")
     finally:
         for made in reversed(objects):
@@ -128,32 +132,37 @@ def _counts(
     return counts, band
 
 
-def _listed(
+def _list(
     context: GLContext,
     passes: FacePasses,
     scene: Scene,
     camera: Camera,
     request: SheetRequest,
     counts: npt.NDArray[np.uint32],
-) -> npt.NDArray[np.uint32]:
-    """(n, 2) the crossings of a band, sorted, after `transform`; see shaders/include/compute_pass.glsl."""
-    ends = np.cumsum(counts.reshape(-1), dtype=np.uint32)
-    listed = np.empty((int(ends[-1]), 2), np.uint32)
-    if not len(listed):
-        return listed
+    into: npt.NDArray[np.uint32],
+) -> None:
+    """The crossings of a band, sorted; after `transform`.
+
+    Args:
+        context, passes, scene, camera, request: as for `list_layers`.
+        counts: (N,) of the band's pixels.
+        into: (M, 2) is filled with them; see shaders/include/compute_pass.glsl.
+    """
+    if not len(into):
+        return
+    ends = np.cumsum(counts, dtype=np.uint32)
     objects: list[Any] = []
     try:
         cursors = _buffer(context, camera, objects, ends.nbytes)
-        stored = _buffer(context, camera, objects, listed.nbytes)
-        cursors.write(ends - counts.reshape(-1))
+        stored = _buffer(context, camera, objects, into.nbytes)
+        cursors.write(ends - counts)
         passes.run(STORE, scene, camera, request, cursors, stored)
         # Each cursor has moved to the end of its pixel's stretch.
-        passes.sort(len(ends), cursors, stored)
-        stored.read_into(listed, listed.nbytes)
+        passes.sort(len(ends), int(counts.max()), cursors, stored)
+        stored.read_into(into, into.nbytes)
     finally:
         for made in reversed(objects):
             made.release()
-    return listed
 
 
 def _buffer(context: GLContext, camera: Camera, objects: list[Any], size: int) -> Any:
