@@ -239,7 +239,8 @@ class DepthRenderer:
             near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
             attributes: what else is wanted of each crossing, as for `entry_exit`; each NAME becomes
                 ``layers.NAME``, (M,) or (M, channels). "face" is always there.
-            memory_limit: bytes that the crossings may take; None allows half of the machine's memory.
+            memory_limit: bytes that the crossings may take; None allows half of the machine's memory. The
+                engine "compute" works in bands of rows where its list of them would be longer.
 
         Returns:
             DepthLayers, whose arrays belong to the caller.

@@ -54,19 +54,29 @@ uint queue_of(uint face) {
     return side <= small_face ? SMALL : side <= medium_face ? MEDIUM : LARGE;
 }
 
+// Queues those of the faces from `first` on whose bits are set.
+void enqueue(uint queue, uint first, uint set) {
+    if (set == 0u) return;
+    uint number = reserve(queue, uint(bitCount(set)));
+    for (; set != 0u; set &= set - 1u, ++number) {
+        uint place = queue == SMALL ? number : queue == MEDIUM ? face_count + number : face_count - 1u - number;
+        queues[place] = first + uint(findLSB(set));
+    }
+}
+
 void main() {
     uint group = gl_WorkGroupID.x + gl_NumWorkGroups.x * gl_WorkGroupID.y;
     uint first = (group * uint(GROUP) + gl_LocalInvocationID.x) * FACES_EACH;
-    uint small = 0u;  // which of this invocation's faces, as bits: they get their places at once
+    // Which of this invocation's faces, as bits: all get their places at once.
+    uint small = 0u, medium = 0u, large = 0u;
     for (uint i = 0u; i < FACES_EACH; ++i) {
-        uint face = first + i;
-        if (face >= face_count) break;
-        uint queue = queue_of(face);
-        if (queue == SMALL) small |= 1u << i;
-        else if (queue == MEDIUM) queues[face_count + reserve(MEDIUM, 1u)] = face;
-        else if (queue == LARGE) queues[face_count - 1u - reserve(LARGE, 1u)] = face;
+        if (first + i >= face_count) break;
+        uint queue = queue_of(first + i);
+        small |= uint(queue == SMALL) << i;
+        medium |= uint(queue == MEDIUM) << i;
+        large |= uint(queue == LARGE) << i;
     }
-    if (small == 0u) return;
-    for (uint place = reserve(SMALL, uint(bitCount(small))); small != 0u; small &= small - 1u)
-        queues[place++] = first + uint(findLSB(small));
+    enqueue(SMALL, first, small);
+    enqueue(MEDIUM, first, medium);
+    enqueue(LARGE, first, large);
 }
