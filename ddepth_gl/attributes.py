@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .errors import RequestError
 
-__all__ = ["ATTRIBUTES", "Attribute", "checked_names"]
+__all__ = ["ATTRIBUTES", "Attribute", "NotAskedForError", "checked_names"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,10 @@ ATTRIBUTES = {
         Attribute("position", 3, np.float32, np.nan, "the point, world frame, mesh units"),
     )
 }
+
+
+class NotAskedForError(RequestError, AttributeError):
+    """An attribute that the results do not have; also what `hasattr` and `getattr` expect."""
 
 
 def checked_names(names: Iterable[str]) -> tuple[str, ...]:

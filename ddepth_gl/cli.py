@@ -312,6 +312,10 @@ def _render_one(
     empty = [str(view) for view, covered in enumerate(report.covered) if covered == 0.0]
     if empty:
         _complain(f"{name}: no ray enters and leaves the mesh in view {', '.join(empty[:10])}", "warning")
+    for name_of, crossings in report.left_out.items():
+        if crossings:
+            what = f"{crossings:,} crossings are beyond the layers that {name_of} stores and were left out"
+            _complain(f"{name}: {what}; --max-layers stores more", "warning")
     size = f"{cameras[0].width}x{cameras[0].height}"
     _say(
         f"{name}: {len(cameras)} image{'s' * (len(cameras) > 1)} of {size}, {len(mesh.faces):,} faces, "

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .attributes import ATTRIBUTES
+from .attributes import ATTRIBUTES, NotAskedForError
 from .camera import Camera, Frame
 from .depth_maps import DepthMaps, SheetPair
 from .errors import RequestError
@@ -67,7 +67,7 @@ class DepthLayers:
             raise AttributeError(f"DepthLayers has no attribute {name!r}")
         array: npt.NDArray[Any] | None = self.__dict__.get("attributes", {}).get(name)
         if array is None:
-            raise RequestError(f'{name} was not asked for; peel with attributes=("{name}",)')
+            raise NotAskedForError(f'{name} was not asked for; peel with attributes=("{name}",)')
         return array
 
     def __dir__(self) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .attributes import ATTRIBUTES
+from .attributes import ATTRIBUTES, NotAskedForError
 from .camera import Camera, Frame
 from .errors import RequestError
 from .mesh import Mesh
@@ -65,7 +65,7 @@ class DepthMaps:
             raise AttributeError(f"DepthMaps has no attribute {name!r}")
         pair = self.__dict__.get("attributes", {}).get(attribute)
         if pair is None:
-            raise RequestError(f'{name} was not asked for; render with attributes=("{attribute}",)')
+            raise NotAskedForError(f'{name} was not asked for; render with attributes=("{attribute}",)')
         array: npt.NDArray[Any] = getattr(pair, sheet)
         return array
 

@@ -150,12 +150,20 @@ class Format:
         write: writes a view's files and gives their paths.
         needs_layers: whether it stores all crossings and nothing else.
         of_maps, of_layers: attributes that it stores of the two sheets, or of all crossings.
+        height: how many layers it stores unless told otherwise; None for all.
     """
 
     write: Callable[[View], Iterator[Path]] = field(repr=False)
     needs_layers: bool = False
     of_maps: tuple[str, ...] = ()
     of_layers: tuple[str, ...] = ()
+    height: int | None = None
+
+    def left_out(self, view: View) -> int:
+        """How many crossings of a view the format has no room for."""
+        if view.layers is None or self.height is None:
+            return 0
+        return int((view.layers.layer >= (view.max_layers or self.height)).sum())
 
 
 FORMATS = {
@@ -166,9 +174,9 @@ FORMATS = {
     "photo": Format(_photo),
     "exr": Format(_exr),
     "deepexr": Format(_deep_exr, needs_layers=True),
-    "xray": Format(_xray, needs_layers=True, of_layers=("normal", "color")),
+    "xray": Format(_xray, needs_layers=True, of_layers=("normal", "color"), height=16),
     "lari": Format(_lari, needs_layers=True),
-    "layereddepth": Format(_layereddepth, needs_layers=True),
+    "layereddepth": Format(_layereddepth, needs_layers=True, height=8),
 }
 
 

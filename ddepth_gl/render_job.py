@@ -103,6 +103,10 @@ class RenderJob:
                 with_preview = self.preview and len(rows) < PREVIEW_VIEWS
                 view = self._rendered(renderer, scene, camera, stem, scale, with_preview, report)
                 report.covered.append(float(view.maps.mask.mean()))
+                for name_of, each in zip(
+                    self.formats, checked_formats(self.formats, self.layers), strict=True
+                ):
+                    report.left_out[name_of] = report.left_out.get(name_of, 0) + each.left_out(view)
                 for path in self._write(view, report.failures):
                     report.files.setdefault(path.name.removeprefix(stem), []).append(path)
                 if with_preview:
@@ -179,6 +183,7 @@ class RenderReport:
         milliseconds: to render each image, read-back included.
         covered: fraction of each image's pixels with both an entry and an exit.
         failures: what could not be written of single views, a line each.
+        left_out: by format, how many crossings it had no room for.
     """
 
     files: dict[str, list[Path]] = field(default_factory=dict)
@@ -186,6 +191,7 @@ class RenderReport:
     milliseconds: list[float] = field(default_factory=list)
     covered: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
     def timing(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from .depth_maps import DepthMaps, SheetPair
 from .engines.compute import ComputeEngine
 from .engines.raster import RasterEngine
 from .engines.sheets import Engine, SheetRequest
-from .errors import CameraError, ContextError, MeshError, RequestError
+from .errors import CameraError, ContextError, DeviceMemoryError, MeshError, RequestError
 from .mesh import Mesh
 from .mesh_files import load_mesh
 from .scene import Scene
@@ -258,7 +259,15 @@ class DepthRenderer:
         request = _request("any", near, far, attributes)
         with self._context:
             request = self._checked(scene, camera, request)
-            buffers = self._engine.peel(scene, camera, request, max_layers, memory_limit)
+            try:
+                buffers = self._engine.peel(scene, camera, request, max_layers, memory_limit)
+            except DeviceMemoryError:
+                raise
+            except MemoryError as error:
+                raise DeviceMemoryError(
+                    f"there is no memory left for the crossings ({error}); reduce the image size, pass "
+                    "max_layers= or ask for fewer attributes"
+                ) from error
         return DepthLayers(
             buffers.offsets,
             buffers.depth,
@@ -267,7 +276,7 @@ class DepthRenderer:
             buffers.truncated,
             camera,
             buffers.attributes,
-            lambda: scene.mesh.is_oriented,
+            partial(getattr, scene.mesh, "is_oriented"),  # of the mesh alone, so that layers can be pickled
             request.crop is not None,
         )
 

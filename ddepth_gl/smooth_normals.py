@@ -14,6 +14,11 @@ CREASE_DEG = 45.0
 
 _PAIRS_AT_A_TIME = 1 << 21
 
+# In stars of more faces than this, normals that fall into one cell of a grid count as one: comparing each with
+# each would take seconds.
+_LARGE_STAR = 8192
+_CELLS = 64  # of the grid, from -1 to 1 along each axis
+
 
 def smooth_normals(mesh: Mesh) -> npt.NDArray[np.float32]:
     """The normal of every face at each of its corners.
@@ -36,7 +41,10 @@ def smooth_normals(mesh: Mesh) -> npt.NDArray[np.float32]:
     face, weight = order // 3, weights.reshape(-1)[order]
     smooth = np.zeros((len(order), 3), dtype=np.float32)
     cosine = np.cos(np.radians(CREASE_DEG)) - 1e-9  # at exactly that angle, rounding must not choose
-    for size in np.unique(sizes):  # stars of one size make one array
+    for start in starts[sizes > _LARGE_STAR]:
+        star = slice(start, start + int(sizes[starts == start][0]))
+        smooth[order[star]] = _by_cells(normals[face[star]], weight[star], cosine)
+    for size in np.unique(sizes[sizes <= _LARGE_STAR]):  # stars of one size make one array
         of_size = starts[sizes == size]
         step = max(1, _PAIRS_AT_A_TIME // int(size) ** 2)
         for first in range(0, len(of_size), step):
@@ -49,6 +57,22 @@ def smooth_normals(mesh: Mesh) -> npt.NDArray[np.float32]:
     length = np.linalg.norm(smooth, axis=1, keepdims=True)
     np.divide(smooth, length, out=smooth, where=length > 0.0)
     return smooth.reshape(-1, 3, 3)
+
+
+def _by_cells(
+    normals: npt.NDArray[np.float64], weight: npt.NDArray[np.float64], cosine: float
+) -> npt.NDArray[np.float64]:
+    """(n, 3) sums of weighted normals around a vertex, cells of similar normals compared as wholes."""
+    cell = np.floor((normals + 1.0) * (_CELLS / 2.0)).astype(np.int64) @ (1, 2 * _CELLS, 4 * _CELLS**2)
+    _, cell = np.unique(cell, return_inverse=True)
+    weighted = normals * weight[:, None]
+    sums = np.stack([np.bincount(cell, weighted[:, axis]) for axis in range(3)], axis=1)
+    means = np.stack([np.bincount(cell, normals[:, axis]) for axis in range(3)], axis=1)
+    length = np.linalg.norm(means, axis=1, keepdims=True)
+    np.divide(means, length, out=means, where=length > 0.0)
+    near = means @ means.T >= cosine
+    of_cells: npt.NDArray[np.float64] = near @ sums
+    return of_cells[cell]
 
 
 def _angles(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

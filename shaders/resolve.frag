@@ -14,7 +14,7 @@ void main() {
     for (int row = 0; row < SAMPLES; ++row)
         for (int column = 0; column < SAMPLES; ++column) {
             vec4 one = texelFetch(samples, first + ivec2(column, row), 0);
-            if (one.a > 0.0) sum += one;  // elsewhere the colour is no number
+            if (one.a > 0.0) sum += one;  // elsewhere there is no colour
         }
     srgb = vec4(0.0);
     if (sum.a > 0.0) srgb = vec4(srgb_from_linear(min(sum.rgb / sum.a, vec3(1.0))), sum.a / float(SAMPLES * SAMPLES));

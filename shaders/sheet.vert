@@ -32,17 +32,18 @@ void main() {
     dvec3 c = dvec3(corner_before) - camera_centre;
     gl_Position = clip_from_local * vec3(a) + clip_offset;
 
-    dvec3 normal = cross(b - a, c - a);
-    dvec3 slopes = dvec3(dot(normal, ray_right), dot(normal, ray_down), dot(normal, ray_origin));
+    // Precise: layers are told apart by comparing what different programs make of the same face.
+    precise dvec3 normal = cross(b - a, c - a);
+    precise dvec3 slopes = dvec3(dot(normal, ray_right), dot(normal, ray_down), dot(normal, ray_origin));
     vec3 depths = vec3(dot(a, view_direction), dot(b, view_direction), dot(c, view_direction));
     float nearest = min(depths.x, min(depths.y, depths.z));
     float farthest = max(depths.x, max(depths.y, depths.z));
 #if PERSPECTIVE
-    double scale = dot(normal, a);
+    precise double scale = dot(normal, a);
     plane = slopes;
     plane_limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30, nearest > 0.0 ? 1.0 / nearest : 1.0e30);
 #else
-    double scale = dot(normal, view_direction);
+    precise double scale = dot(normal, view_direction);
     plane = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
     plane_limits = vec2(nearest, farthest);
 #endif

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
-from shapes import box, merged, peel
+from shapes import box, merged, peel, random_closed_mesh
 
 import ddepth_gl as dd
+from ddepth_gl.engines import pictures
 
 # Along -z, at boxes one behind the other: layers 1 and 2 belong to the first, 3 and 4 to the second.
 CAMERA = dd.Camera.look_at((0, 0, 6), (0, 0, 0), (0, 1, 0), fov_y_deg=20.0, width=24, height=20)
@@ -69,3 +72,43 @@ def test_complete(renderer, two_boxes):
     assert not peel(renderer, two_boxes, CAMERA, max_layers=3).is_complete
     assert not peel(renderer, two_boxes, CAMERA, near=5.2).is_complete
     assert peel(renderer, two_boxes, CAMERA, near=0.1).is_complete  # it cuts nothing
+
+
+def test_layers_can_be_pickled_and_do_not_keep_the_scene(renderer, two_boxes):
+    layers = peel(renderer, two_boxes, CAMERA, attributes=("color",))
+    copy = pickle.loads(pickle.dumps(layers))
+    assert copy.depth.tobytes() == layers.depth.tobytes()
+    assert copy.color.tobytes() == layers.color.tobytes()
+    assert copy.entry_exit().entry.tobytes() == layers.entry_exit().entry.tobytes()
+
+
+def test_what_was_not_asked_for_is_not_there_to_python(renderer, two_boxes):
+    layers = peel(renderer, two_boxes, CAMERA, attributes=("color",))
+    assert hasattr(layers, "color")
+    assert not hasattr(layers, "normal")
+    assert not hasattr(layers.entry_exit(), "exit_normal")
+
+
+def test_the_alpha_of_a_large_picture_is_the_mask(renderer, monkeypatch):
+    """Not drawn in bands, which would round vertices their own way: many a silhouette to see it at."""
+    monkeypatch.setattr(pictures, "_SAMPLES_AT_A_TIME", 512 * 5)
+    mesh = random_closed_mesh(np.random.default_rng(3), bodies=5)
+    scene = renderer.upload(mesh)
+    for camera in dd.Camera.orbit(mesh, views=4, width=512, height=400):
+        mask = renderer.entry_exit(scene, camera).mask
+        assert ((renderer.shade(scene, camera)[..., 3] == 255) == mask).all()
+        assert (renderer.shade(scene, camera, samples=2)[..., 3][mask] > 0).mean() > 0.99
+    scene.release()
+
+
+def test_no_memory_left_is_a_clear_error(renderer, two_boxes, monkeypatch):
+    def no_room(*_):
+        raise MemoryError("Unable to allocate 13 MiB")
+
+    scene = renderer.upload(two_boxes)
+    monkeypatch.setattr(renderer._engine, "peel", no_room)
+    with pytest.raises(dd.DeviceMemoryError, match=r"Unable to allocate 13 MiB.*max_layers="):
+        renderer.peel(scene, CAMERA)
+    monkeypatch.undo()
+    assert len(renderer.peel(scene, CAMERA).depth)
+    scene.release()

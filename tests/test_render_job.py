@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from shapes import box, sphere, torus
+from shapes import box, merged, sphere, torus
 
 import ddepth_gl as dd
 from ddepth_gl.render_formats import FORMATS
@@ -66,11 +66,25 @@ def test_every_format_with_all_layers(renderer, tmp_path):
     with np.load(tmp_path / "ring_000_ldi.npz") as file:
         expected = np.moveaxis(np.nan_to_num(layers.dense("depth"), nan=-1.0), 0, -1)
         np.testing.assert_array_equal(file["ldi"], expected)
+    assert not any(report.left_out.values())
     # Three strips instead of one.
     with Image.open(tmp_path / "ring_preview.png") as with_layers:
         RenderJob(tmp_path, ()).run(renderer, mesh, cameras(mesh, 1), "sheets")
         with Image.open(tmp_path / "sheets_preview.png") as without:
             assert with_layers.height > 2 * without.height
+
+
+def test_what_a_format_has_no_room_for_is_counted(renderer, tmp_path):
+    sheets = merged(*[box((-1, -1, 0.1 * k), (1, 1, 0.1 * k + 0.05)) for k in range(5)])
+    views = [dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), width=20, height=20)]
+    job = RenderJob(tmp_path, ("layereddepth", "xray", "npz"), layers=True, preview=False)
+    report = job.run(renderer, sheets, views, "m")
+    scene = renderer.upload(sheets)
+    counts = renderer.peel(scene, views[0]).count
+    scene.release()
+    assert counts.max() == 10
+    assert report.left_out == {"layereddepth": int((counts - 8).clip(0).sum()), "xray": 0, "npz": 0}
+    assert report.left_out["layereddepth"] > 20
 
 
 def test_stacks_are_as_high_as_asked_for(renderer, tmp_path):

@@ -238,3 +238,15 @@ def test_against_a_plain_loop(seed):
     np.testing.assert_allclose(normals[picked][certain], expected[certain], atol=ROUNDING)
     flat = every_corner(mesh.face_normals())[picked][certain]
     assert np.abs(flat - expected[certain]).max() > 0.1  # it is not all the same
+
+
+def test_a_cone_of_very_many_faces_is_as_smooth_as_one_of_fewer():
+    """Stars beyond a size are taken by cells; the apex of a blunt cone looks along its axis all the same."""
+    for sides in (8000, 9000, 40_000):
+        angle = 2 * np.pi * np.arange(sides) / sides
+        rim = np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1)
+        vertices = np.concatenate([[[0, 0, 0.2]], rim])
+        index = np.arange(sides)
+        faces = np.stack([0 * index, 1 + index, 1 + (index + 1) % sides], 1)
+        apex = smooth_normals(dd.Mesh(vertices, faces))[:, 0]
+        np.testing.assert_allclose(apex, np.broadcast_to((0, 0, 1), apex.shape), atol=1e-5)

@@ -115,8 +115,13 @@ class AttributeShader:
                 result[name] = self._of_faces(scene, name, face)
             else:
                 result[name] = ATTRIBUTES[name].empty(len(face))
-        has_uv = scene.mesh.uv is not None
-        drawn = tuple(name for name in names if name not in _OF_FACES and (name != "uv" or has_uv))
+        mesh = scene.mesh
+        drawn = [name for name in names if name not in _OF_FACES]
+        if "uv" in drawn and mesh.uv is None:
+            drawn.remove("uv")
+        if "color" in drawn and mesh.colors is None and not mesh.textures:
+            drawn.remove("color")
+            result["color"][:] = 1.0  # white
         if len(face) and drawn:
             self._draw_list(scene, camera, {name: result[name] for name in drawn}, pixel, face)
         return result

@@ -28,6 +28,8 @@ def bands_of_samples(camera: Camera, samples: int) -> Iterator[tuple[slice, Came
         samples: along each side of a pixel.
     """
     rows = max(1, min(_SAMPLES_AT_A_TIME // (samples**2 * camera.width), camera.height))
+    if samples == 1:
+        rows = camera.height  # bands round their own way, and here alpha is the mask to the last pixel
     for top in range(0, camera.height, rows):
         stop = min(top + rows, camera.height)
         yield slice(top, stop), camera.rows(top, stop, samples)

@@ -32,7 +32,8 @@ def write_layereddepth(
     unless another is given.
 
     Beside them ``NAME.layereddepth.json`` holds ``scale``, ``miss``, ``layers``, ``left_out`` (how many
-    crossings lie beyond the last layer) and the camera.
+    of these crossings lie beyond the last layer), ``truncated_pixels`` (how many pixels had more before
+    `DepthRenderer.peel` cut them short) and the camera.
 
     Args:
         path: ``NAME`` with its folder, without an ending.
@@ -53,7 +54,10 @@ def write_layereddepth(
     step = checked_scale(target, stack[~np.isnan(stack)], PUBLISHED_SCALE if scale is None else scale)
     written = [target.with_name(f"{target.name}.layereddepth.json")]
     left_out = int((layers.layer >= max_layers).sum())
-    write_about(written[0], layers.camera, step, layers=len(stack), left_out=left_out)
+    cut_short = int(layers.truncated.sum())
+    write_about(
+        written[0], layers.camera, step, layers=len(stack), left_out=left_out, truncated_pixels=cut_short
+    )
     for number, depth in enumerate(stack, start=1):
         written.append(target.with_name(f"{target.name}.depth_{number}.png"))
         write_steps(written[-1], depth, step)

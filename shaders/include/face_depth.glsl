@@ -4,7 +4,8 @@ float local_depth_at(vec2 pixel) {
     precise double raw = plane.x * double(pixel.x) + plane.y * double(pixel.y) + plane.z;
     float value = clamp(float(raw), plane_limits.x, plane_limits.y);
 #if PERSPECTIVE
-    return 1.0 / value;
+    precise float depth = 1.0 / value;
+    return depth;
 #else
     return value;
 #endif
