@@ -14,7 +14,7 @@ CREASE_DEG = 45.0
 
 _PAIRS_AT_A_TIME = 1 << 21
 
-# In stars of more faces than this, normals that fall into one cell of a grid count as one: comparing each with
+# In stars of more faces than this, normals in one cell of a grid count as one: comparing each with
 # each would take seconds.
 _LARGE_STAR = 8192
 _CELLS = 64  # of the grid, from -1 to 1 along each axis
