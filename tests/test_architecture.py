@@ -51,7 +51,7 @@ ARROWS = {
     "smooth_normals": {"mesh"},
     "engines.attributes": {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
-        "srgb"
+        "srgb", "engines.sheets"
     },
     "engines.targets": {"errors", "context"},
     "engines.pictures": {"camera", "context", "scene", "shader_library", "engines.attributes"},

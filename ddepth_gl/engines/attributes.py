@@ -7,6 +7,7 @@ shader reads by index, since what a crossing needs is known only once it is know
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..scene import Scene
 from ..shader_library import compile_program
 from ..smooth_normals import smooth_normals
 from ..srgb import linear_from_srgb
+from .sheets import LayerBuffers
 
 __all__ = ["AttributeShader"]
 
@@ -125,6 +127,15 @@ class AttributeShader:
         if len(face) and drawn:
             self._draw_list(scene, camera, {name: result[name] for name in drawn}, pixel, face)
         return result
+
+    def added_to(
+        self, layers: LayerBuffers, scene: Scene, camera: Camera, names: tuple[str, ...]
+    ) -> LayerBuffers:
+        """The layers with these attributes of every crossing; see `of_crossings`."""
+        if not names:
+            return layers
+        pixel = np.repeat(np.arange(len(layers.offsets) - 1), np.diff(layers.offsets))
+        return replace(layers, attributes=self.of_crossings(scene, camera, names, pixel, layers.face))
 
     @staticmethod
     def _of_faces(scene: Scene, name: str, face: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:

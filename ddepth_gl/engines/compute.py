@@ -156,12 +156,7 @@ class ComputeEngine:
             memory_limit,
             bytes_of_attributes,
         )
-        if not names:
-            return layers
-        pixel = np.repeat(np.arange(camera.width * camera.height), np.diff(layers.offsets))
-        return replace(
-            layers, attributes=self._attributes.of_crossings(scene, camera, names, pixel, layers.face)
-        )
+        return self._attributes.added_to(layers, scene, camera, names)
 
     def overlaps(self, scene: Scene, camera: Camera) -> bool:
         """Whether it pays to submit the next image before this one is collected.

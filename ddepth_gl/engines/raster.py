@@ -172,12 +172,7 @@ class RasterEngine:
             )
         finally:
             self._idle_peel = targets
-        if not names:
-            return layers
-        pixel = np.repeat(np.arange(size[0] * size[1]), np.diff(layers.offsets))
-        return replace(
-            layers, attributes=self._attributes.of_crossings(scene, camera, names, pixel, layers.face)
-        )
+        return self._attributes.added_to(layers, scene, camera, names)
 
     def overlaps(self, scene: Scene, camera: Camera) -> bool:
         """Whether it pays to submit the next image before this one is collected.
