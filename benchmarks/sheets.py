@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.progress import track
 
 import ddepth_gl as dd
-from ddepth_gl.engines.raster import _ENTRY, _EXIT
+from ddepth_gl.engines.raster import _ENTRY, _EXIT, _uniforms
 from ddepth_gl.engines.sheets import SheetRequest
 from ddepth_gl.silhouettes import uncross
 
@@ -80,10 +80,12 @@ class Bare:
         self.context, engine = renderer._context, renderer._engine
         with self.context:
             gl = self.gl = self.context.gl
-            program = engine._program("sheet", scene, camera, SheetRequest())
+            program = engine._program(
+                "sheet", camera, SheetRequest(), _uniforms(scene, camera, SheetRequest())
+            )
             self.vertex_array = engine._vertex_array(scene, program)
             self.size = (camera.width, camera.height)
-            self.depth = self.context.depth_texture(self.size)
+            self.depth = self.context.calls.depth_texture(self.size)
             self.colors = [gl.texture(self.size, 1, dtype="f4") for _ in range(2)]
             self.framebuffers = [gl.framebuffer([color], self.depth) for color in self.colors]
 

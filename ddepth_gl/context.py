@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -16,6 +16,8 @@ import moderngl
 
 from . import egl
 from .errors import ContextClosedError, ContextError, DeviceMemoryError
+from .gl_calls import GLCalls
+from .host_memory import host_memory
 
 __all__ = ["ENVIRONMENT_VARIABLE", "Device", "DeviceReport", "GLContext", "devices", "inspect_devices"]
 
@@ -26,11 +28,6 @@ DEVICE_FORMS = (
 
 # Newest first: a driver may answer a request for 4.1 with just 4.1. 4.3 brings compute shaders.
 _VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
-
-_GL_TEXTURE_2D = 0x0DE1
-_GL_TEXTURE0, _GL_TEXTURE_BUFFER = 0x84C0, 0x8C2A
-_GL_INTEGER_TEXELS = (0x8235, 0x823B, 0x8D83, 0x8D82)  # GL_R32I, GL_RG32I, GL_RGB32I, GL_RGBA32I
-_GL_DEPTH_COMPONENT, _GL_DEPTH_COMPONENT32F, _GL_FLOAT = 0x1902, 0x8CAC, 0x1406
 
 # Contexts of this module; when one of them is current at entry it need not be put back at exit.
 _our_contexts: set[int] = set()
@@ -134,22 +131,6 @@ class _Loader:
     def release(self) -> None: ...
 
 
-class BufferTexture:
-    """A view of a buffer that shaders read by texelFetch; made by `GLContext.buffer_texture`."""
-
-    def __init__(self, context: GLContext, name: int) -> None:
-        self._context, self._name = context, name
-
-    def use(self, unit: int) -> None:
-        """Binds it to a texture unit."""
-        self._context._active_texture(_GL_TEXTURE0 + unit)
-        self._context._bind_texture(_GL_TEXTURE_BUFFER, self._name)
-
-    def release(self) -> None:
-        """Frees the view, not the buffer."""
-        self._context._delete_textures(1, ctypes.byref(ctypes.c_uint(self._name)))
-
-
 class GLContext:
     """A headless OpenGL context on one device; ``with context:`` makes it current.
 
@@ -163,10 +144,12 @@ class GLContext:
 
     Attributes:
         gl: the `moderngl.Context`.
+        calls: the calls that it lacks.
         device: the `Device` it runs on.
         vendor, renderer, gl_version: what the driver says of itself.
         is_software: whether a processor does the rendering.
         max_image_size: the largest width and height of an image.
+        memory: bytes that the device has, or that this process may use if that is less.
         has_compute: whether there are compute shaders, OpenGL 4.3.
         max_storage_block: bytes of the largest buffer that a compute shader can address.
         max_texels: of the largest buffer that is read as a texture.
@@ -228,47 +211,10 @@ class GLContext:
         self.max_storage_block: int = info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0)
         self.max_texels: int = info.get("GL_MAX_TEXTURE_BUFFER_SIZE", 0)
         self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
-        uint, integer = ctypes.c_uint, ctypes.c_int
-        self._bind_texture: Callable[..., None] = self._egl.function("glBindTexture", None, uint, uint)
-        self._tex_image_2d: Callable[..., None] = self._egl.function(
-            "glTexImage2D", None, uint, *[integer] * 5, uint, uint, ctypes.c_void_p
-        )
-        self._gen_textures: Callable[..., None] = self._egl.function(
-            "glGenTextures", None, integer, ctypes.c_void_p
-        )
-        self._delete_textures: Callable[..., None] = self._egl.function(
-            "glDeleteTextures", None, integer, ctypes.c_void_p
-        )
-        self._active_texture: Callable[..., None] = self._egl.function("glActiveTexture", None, uint)
-        self._tex_buffer: Callable[..., None] = self._egl.function("glTexBuffer", None, uint, uint, uint)
+        self.calls = GLCalls(self.gl, self._egl)
+        host = host_memory()
+        self.memory = min(host, self.calls.device_memory() or host)
         self._resting_framebuffer = self.gl.framebuffer([self.gl.renderbuffer((1, 1))])
-
-    def depth_texture(self, size: tuple[int, int]) -> Any:
-        """A moderngl depth texture whose storage is 32-bit float; moderngl's own is always 24-bit.
-
-        Args:
-            size: (width, height) in pixels.
-        """
-        texture = self.gl.depth_texture(size)
-        self._bind_texture(_GL_TEXTURE_2D, texture.glo)
-        self._tex_image_2d(
-            _GL_TEXTURE_2D, 0, _GL_DEPTH_COMPONENT32F, *size, 0, _GL_DEPTH_COMPONENT, _GL_FLOAT, None
-        )
-        return texture
-
-    def buffer_texture(self, buffer: Any, components: int) -> BufferTexture:
-        """A view of a buffer as texels of signed 32-bit whole numbers; moderngl has none.
-
-        Args:
-            buffer: moderngl's; it must outlive the texture.
-            components: of a texel, 1 to 4.
-        """
-        name = ctypes.c_uint()
-        self._gen_textures(1, ctypes.byref(name))
-        texture = BufferTexture(self, name.value)
-        texture.use(0)
-        self._tex_buffer(_GL_TEXTURE_BUFFER, _GL_INTEGER_TEXELS[components - 1], buffer.glo)
-        return texture
 
     def unbind_framebuffer(self) -> None:
         """To be called before framebuffers are released: moderngl would bind a released one again."""
@@ -281,6 +227,29 @@ class GLContext:
         wait until this context is next entered.
         """
         weakref.finalize(owner, self._orphans.extend, objects).atexit = False
+
+    @contextmanager
+    def making(self, what: str, size: tuple[int, int], objects: list[Any]) -> Iterator[None]:
+        """Within it, textures and framebuffers of one size are made.
+
+        Args:
+            what: they are for, in the message.
+            size: (width, height) in pixels.
+            objects: what was made so far, moderngl's, to be released if the rest cannot be made.
+
+        Raises:
+            DeviceMemoryError: they do not fit.
+        """
+        try:
+            yield
+            self.check_error(f"making {what}", "the image size")
+        except BaseException as error:
+            self.unbind_framebuffer()
+            while objects:
+                objects.pop().release()
+            if isinstance(error, DeviceMemoryError) or not isinstance(error, Exception):
+                raise
+            raise self.no_room(what, size, error) from error
 
     def no_room(self, what: str, size: tuple[int, int], error: Exception) -> DeviceMemoryError:
         """The error to raise where textures of `size` could not be made.

@@ -240,8 +240,9 @@ class DepthRenderer:
             near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
             attributes: what else is wanted of each crossing, as for `entry_exit`; each NAME becomes
                 ``layers.NAME``, (M,) or (M, channels). "face" is always there.
-            memory_limit: bytes that the crossings may take; None allows half of the machine's memory. The
-                engine "compute" works in bands of rows where its list of them would be longer.
+            memory_limit: bytes that the crossings may take while they are found and handed over, besides
+                24 a pixel; None allows a quarter of the device's memory, or of what this process may use if
+                that is less. The engine "compute" works in bands of rows to stay within it.
 
         Returns:
             DepthLayers, whose arrays belong to the caller.
@@ -250,12 +251,11 @@ class DepthRenderer:
             CameraError, ContextClosedError: as `entry_exit` does.
             DeviceMemoryError: the crossings do not fit; the message says how many there are.
         """
-        if max_layers is not None and (
-            isinstance(max_layers, bool) or not isinstance(max_layers, (int, np.integer)) or max_layers < 1
-        ):
-            raise RequestError(f"max_layers must be a whole number, at least 1, or None, not {max_layers!r}")
+        if max_layers is not None:
+            _check_count("max_layers", max_layers)
         if memory_limit is None:
-            memory_limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+            memory_limit = self._context.memory // 4
+        _check_count("memory_limit", memory_limit)
         request = _request("any", near, far, attributes)
         with self._context:
             request = self._checked(scene, camera, request)
@@ -308,8 +308,7 @@ class DepthRenderer:
             RequestError: `samples` is no whole number >= 1, or makes the image wider than the device allows.
             CameraError, ContextClosedError, DeviceMemoryError: as `entry_exit` does.
         """
-        if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 1:
-            raise RequestError(f"samples must be a whole number, at least 1, not {samples!r}")
+        _check_count("samples", samples)
         request = _request(surfaces, near, far, ())
         with self._context:
             request = self._checked(scene, camera, request)
@@ -433,6 +432,11 @@ def _request(surfaces: str, near: float | None, far: float | None, attributes: I
         if not 0.0 <= crop[0] < crop[1]:
             raise RequestError(f"near and far must satisfy 0 <= near < far, not near={near!r}, far={far!r}")
     return SheetRequest(surfaces == "oriented", names, crop)
+
+
+def _check_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise RequestError(f"{name} must be a whole number, at least 1, not {value!r}")
 
 
 def double_depth(

@@ -36,7 +36,9 @@ ARROWS = {
     "depth_maps": {"errors", "attributes", "mesh", "camera", "mould"},
     "depth_layers": {"errors", "attributes", "camera", "depth_maps", "silhouettes", "srgb"},
     "egl": {"errors"},
-    "context": {"errors", "egl"},
+    "gl_calls": {"egl"},
+    "host_memory": set(),
+    "context": {"errors", "egl", "gl_calls", "host_memory"},
     "shader_library": {"errors"},
     "version": set(),
     "silhouettes": {"camera"},
@@ -46,27 +48,31 @@ ARROWS = {
     "engines.face_vertices": set(),
     "engines.drawn_faces": {"mesh"},
     "engines.crossing_memory": {"errors"},
-    "engines.merging": {"engines.sheets"},
-    "engines.peeling": {"errors", "context", "engines.sheets", "engines.merging", "engines.crossing_memory"},
+    "engines.crossing_keys": set(),
+    "engines.merging": {"engines.sheets", "engines.crossing_keys"},
+    "engines.peeling": {
+        "context", "gl_calls", "engines.sheets", "engines.merging", "engines.crossing_keys",
+        "engines.crossing_memory"
+    },
     "smooth_normals": {"mesh"},
     "engines.attributes": {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
         "srgb", "engines.sheets"
     },
-    "engines.targets": {"errors", "context"},
+    "engines.targets": {"context"},
     "engines.pictures": {"camera", "context", "scene", "shader_library", "engines.attributes"},
     "engines.raster": {
         "attributes", "camera", "context", "scene", "shader_library", "engines.sheets",
         "engines.face_vertices", "engines.drawn_faces", "engines.peeling", "engines.attributes",
         "engines.pictures", "engines.targets"
     },
-    "engines.face_parts": {"context", "scene", "engines.drawn_faces"},
+    "engines.face_parts": {"context", "gl_calls", "scene", "engines.drawn_faces"},
     "engines.face_passes": {
         "camera", "context", "scene", "shader_library", "engines.face_parts", "engines.sheets"
     },
     "engines.layer_lists": {
-        "errors", "camera", "context", "scene", "engines.crossing_memory", "engines.face_passes",
-        "engines.sheets"
+        "errors", "camera", "context", "scene", "engines.crossing_keys", "engines.crossing_memory",
+        "engines.face_passes", "engines.sheets"
     },
     "engines.sheet_buffers": {"context"},
     "engines.compute": {

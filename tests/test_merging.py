@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ def key_of(crossing: Crossing) -> int:
 
 
 def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None = None):
-    """The image through `FacingLayers`, as peeling feeds it; checks on the way what is expected of it.
+    """The image through `FacingLayers`, as peeling feeds it; checks on the way what it asks for.
 
     Peeling counts fronts and backs, cuts each to `max_layers`, and hands over the k-th of each facing.
     """
@@ -33,55 +32,44 @@ def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None 
         [[sorted(c for c in pixel if c[2] == facing)[:max_layers] for pixel in row] for row in image]
         for facing in (FRONT, BACK)
     ]
-    fronts, backs = (np.array([[len(pixel) for pixel in row] for row in side], np.int32) for side in own)
+    fronts, backs = (np.array([[len(pixel) for pixel in row] for row in side], np.uint8) for side in own)
+    height = len(fronts)
     layers = FacingLayers(fronts, backs)
-    height, width = fronts.shape
-    np.testing.assert_array_equal(layers.offsets, np.cumsum([0, *(fronts + backs).ravel()]))
+    np.testing.assert_array_equal(layers.offsets, np.cumsum([0, *(fronts.astype(int) + backs).ravel()]))
     assert layers.offsets.dtype == np.int64
+    assert layers.most == [fronts.max(), backs.max()]
 
-    arrivals, places, arrived, everything = [], [], [], []
-    for layer in layers.expected():
-        arrivals.append((layer.facing, layer.number))
-        left, top, wide, high = layer.window
-        assert left >= 0
-        assert top >= 0
-        assert left + wide <= width
-        assert top + high <= height
-        assert ((layer.in_window >= 0) & (layer.in_window < wide * high)).all()
-        rows, columns = layer.in_window // wide + top, layer.in_window % wide + left
-        # The pixels of this layer are those that have so many, in order, each once.
-        having = np.flatnonzero((fronts, backs)[layer.facing].ravel() > layer.number)
-        np.testing.assert_array_equal(rows * width + columns, having)
-        keys = [
-            key_of(own[layer.facing][r][c][layer.number])
-            for r, c in zip(rows.tolist(), columns.tolist(), strict=True)
-        ]
-        # Peeling reads a layer only once the next is drawn, so one is held back here as well.
-        arrived.append((layer, np.array(keys, np.uint64)))
-        everything.append(arrived[-1])
-        if len(arrived) == 2:
-            layers.put(*arrived.pop(0))
-        # Each place is one of its own pixel's.
-        pixels = np.searchsorted(layers.offsets, layer.places, side="right") - 1
-        np.testing.assert_array_equal(pixels, having)
-        places.append(layer.places)
-    for each in arrived:
-        layers.put(*each)
-    # Fronts come first, each facing once through, and no layer is empty or left out.
-    wanted = [(f, k) for f, side in enumerate((fronts, backs)) for k in range(int(side.max(initial=0)))]
-    assert arrivals == wanted
-    np.testing.assert_array_equal(
-        np.sort(np.concatenate([np.zeros(0, np.int64), *places])), np.arange(layers.offsets[-1])
-    )
-    # Only pixels where they did not arrive in order are sorted.
-    laid_out = np.zeros(layers.offsets[-1], np.uint64)
-    for (_, keys), each in zip(everything, places, strict=True):
-        laid_out[each] = keys
-    runs = [laid_out[start:stop].tolist() for start, stop in pairwise(layers.offsets.tolist())]
-    assert layers._unsorted_pixels().tolist() == [p for p, run in enumerate(runs) if run != sorted(run)]
+    def reading(facing: int, number: int):
+        def read(top: int, bottom: int) -> np.ndarray:
+            assert 0 <= top < bottom <= height
+            keys = [
+                key_of(pixel[number]) if len(pixel) > number else -1  # what is no crossing may be anything
+                for row in own[facing][top:bottom]
+                for pixel in row
+            ]
+            return np.array(keys, np.int64)
+
+        return read
+
+    layers.put_first(reading(FRONT, 0), reading(BACK, 0))
+    for facing in (FRONT, BACK):
+        for number in range(1, layers.most[facing]):
+            layer = layers.layer(facing, number)
+            assert (layer.facing, layer.number) == (facing, number)
+            having = np.flatnonzero(((fronts, backs)[facing] > number).any(axis=1))
+            assert layer.rows == (having[0], having[-1] + 1)
+            layers.put(layer, reading(facing, number))
     counts = np.array([[len(pixel) for pixel in row] for row in image])
     truncated = counts > max_layers if max_layers is not None else np.zeros(counts.shape, bool)
     return layers.merged(truncated, max_layers), truncated
+
+
+@pytest.fixture(autouse=True, params=[1, 12, None], ids=["a row", "12 pixels", "all"])
+def _pixels_at_a_time(request, monkeypatch):
+    """However many rows are looked at together, and crossings sorted together, the result is the same."""
+    if request.param:
+        monkeypatch.setattr("ddepth_gl.engines.merging._PIXELS_AT_A_TIME", request.param)
+        monkeypatch.setattr("ddepth_gl.engines.crossing_keys._AT_A_TIME", request.param)
 
 
 def check(image: list[list[list[Crossing]]], max_layers: int | None = None) -> None:
@@ -97,7 +85,7 @@ def check(image: list[list[list[Crossing]]], max_layers: int | None = None) -> N
     kinds = (merged.offsets, merged.depth, merged.face, merged.front_facing)
     assert [array.dtype.name for array in kinds] == ["int64", "float32", "int64", "bool"]
     assert merged.attributes == {}
-    # They outlive the keys, which take twice as much.
+    # They are the caller's, and nothing else is kept alive by them.
     assert all(array.flags.owndata and array.flags.c_contiguous for array in kinds)
 
 
@@ -151,20 +139,11 @@ def test_nothing(shape):
 @pytest.mark.parametrize("where", [(0, 0), (0, 4), (3, 0), (3, 4), (2, 1)])
 @pytest.mark.parametrize("facings", [(0,), (1,), (0, 1), (1, 0), (1, 1, 0), (0, 0, 1, 1)])
 def test_a_single_pixel_with_any_crossing(where, facings):
-    """The window is that pixel, wherever it is, and the order is that of depth, whoever comes first."""
+    """Wherever it is, and the order is that of depth, whoever comes first."""
     image: list[list[list[Crossing]]] = [[[] for _ in range(5)] for _ in range(4)]
     image[where[0]][where[1]] = [(1.0 + k, 9 - k, facing) for k, facing in enumerate(facings)]
     check(image)
     check(image, 1)
-
-
-def test_the_window_holds_the_layer_and_shrinks_with_it():
-    """Columns are those of all layers of one facing, rows those of the layer."""
-    fronts, backs = np.zeros((2, 10, 20), np.int32)
-    fronts[2, 3], fronts[7, 11], fronts[4, 5] = 1, 2, 3
-    backs[9, 19] = 1
-    found = [(layer.facing, layer.number, layer.window) for layer in FacingLayers(fronts, backs).expected()]
-    assert found == [(0, 0, (3, 2, 9, 6)), (0, 1, (3, 4, 9, 4)), (0, 2, (3, 4, 9, 1)), (1, 0, (19, 9, 1, 1))]
 
 
 def test_ties_are_ordered_by_face_whatever_the_facing():

@@ -711,7 +711,7 @@ def test_a_memory_limit_is_a_clear_error_and_the_renderer_lives_on(renderer):
     with pytest.raises(dd.DeviceMemoryError, match=rf"{crossings:,} crossings.*20 layers.*max_layers"):
         renderer.peel(scene, FACE_ON, memory_limit=crossings)
     # Cut to what the limit holds, it fits.
-    assert len(renderer.peel(scene, FACE_ON, max_layers=1, memory_limit=21 * crossings // 20).depth)
+    assert len(renderer.peel(scene, FACE_ON, max_layers=1, memory_limit=crossings * 21 // 2).depth)
     same_bits(renderer.peel(scene, FACE_ON), before)
     assert renderer.entry_exit(scene, FACE_ON).entry.tobytes() == maps.entry.tobytes()
     with renderer._context:
@@ -780,7 +780,7 @@ def test_a_hairball_of_100_000_slivers(renderer):
     maps = renderer.entry_exit(scene, camera)
     with renderer._context:
         census = gl_census()
-    limit = 21 * len(layers.depth) - 1  # one byte too few
+    limit = 13 * len(layers.depth) - 1  # one byte too few
     message = rf"{len(layers.depth):,} crossings \({layers.count.max()} layers\).*reduce.*size.*max_layers="
     with pytest.raises(dd.DeviceMemoryError, match=message) as caught:
         renderer.peel(scene, camera, memory_limit=limit)
@@ -789,7 +789,9 @@ def test_a_hairball_of_100_000_slivers(renderer):
     # As advised: fewer layers fit, and they are the first.
     few = renderer.peel(scene, camera, max_layers=3, memory_limit=limit)
     assert few.depth.tobytes() == layers.depth[layers.layer < 3].tobytes()
-    same_bits(renderer.peel(scene, camera, memory_limit=limit + 1), layers)
+    # The engine `compute` lists at least a row at a time besides.
+    in_row = int(layers.count.sum(axis=1).max()) if renderer.info.engine == "compute" else 0
+    same_bits(renderer.peel(scene, camera, memory_limit=limit + 1 + 8 * in_row), layers)
     with renderer._context:
         assert gl_census() == census
     scene.release()

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import DeviceMemoryError
 
-__all__ = ["check_crossings_fit"]
+__all__ = ["BYTES_PER_LISTED", "check_crossings_fit"]
 
-# What a crossing takes while it is found and handed over: its key, depth, face, facing.
-_BYTES_PER_CROSSING = 8 + 4 + 8 + 1
+_BYTES_PER_CROSSING = 8 + 4 + 1  # of one that is handed over: its key, which becomes its face; depth; facing
+BYTES_PER_LISTED = 8  # of one more key in a list
 
 
-def check_crossings_fit(crossings: int, layers: int, more_bytes_per_crossing: int, memory_limit: int) -> None:
-    """Raises unless the crossings fit.
+def check_crossings_fit(
+    kept: int, listed: int, layers: Callable[[], int], more_bytes_per_crossing: int, memory_limit: int
+) -> int:
+    """The bytes that are left beside the crossings of an image.
 
     Args:
-        crossings: how many there are.
-        layers: the most of one pixel.
-        more_bytes_per_crossing: what their attributes take.
-        memory_limit: bytes that they may take.
+        kept: how many will be handed over.
+        listed: how many there are at once in lists besides, on the device or to choose from; at least.
+        layers: gives the most of one pixel, for the message.
+        more_bytes_per_crossing: what the attributes of one take.
+        memory_limit: bytes that all this may take.
 
     Raises:
-        DeviceMemoryError: they take more.
+        DeviceMemoryError: it takes more.
     """
-    needed = crossings * (_BYTES_PER_CROSSING + more_bytes_per_crossing)
+    needed_here = kept * (_BYTES_PER_CROSSING + more_bytes_per_crossing)
+    needed = needed_here + listed * BYTES_PER_LISTED
     if needed > memory_limit:
         raise DeviceMemoryError(
-            f"{crossings:,} crossings ({layers} layers) take {needed / 2**20:.0f} MiB, more than the limit "
-            f"of {memory_limit / 2**20:.0f} MiB; reduce the image size, pass max_layers=, or raise "
-            "memory_limit="
+            f"{kept:,} crossings ({layers()} layers) take {needed:,} bytes, more than the memory_limit of "
+            f"{memory_limit:,}; reduce the image size, pass a small max_layers= or raise memory_limit="
         )
+    return memory_limit - needed_here

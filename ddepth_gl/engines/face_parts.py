@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..context import BufferTexture, GLContext
+from ..context import GLContext
+from ..gl_calls import BufferTexture
 from ..scene import Scene
 from .drawn_faces import drawn_faces
 
@@ -111,7 +112,7 @@ class FaceParts:
         return self._scene.own(buffer)
 
     def _texels(self, buffer: Any, components: int) -> BufferTexture:
-        texels: BufferTexture = self._scene.own(self._context.buffer_texture(buffer, components))
+        texels: BufferTexture = self._scene.own(self._context.calls.buffer_texture(buffer, components))
         return texels
 
     def _block(self, vertices: npt.NDArray[np.int32]) -> VertexBlock:

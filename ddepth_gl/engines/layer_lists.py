@@ -12,13 +12,12 @@ from ..camera import Camera
 from ..context import GLContext
 from ..errors import DeviceMemoryError
 from ..scene import Scene
-from .crossing_memory import check_crossings_fit
+from .crossing_keys import KeyArray, first_of_each_pixel, offsets_of, split_keys
+from .crossing_memory import BYTES_PER_LISTED, check_crossings_fit
 from .face_passes import COUNT, STORE, FacePasses
 from .sheets import LayerBuffers, SheetRequest
 
 __all__ = ["list_layers"]
-
-_BYTES_PER_STORED = 8
 
 Band = tuple[int, int]
 
@@ -57,36 +56,41 @@ def list_layers(
         truncated = np.zeros((height, width), dtype=np.bool_)
         kept = counts
         if max_layers is not None:
-            truncated = counts > max_layers
-            kept = np.minimum(counts, max_layers)
-        offsets = np.zeros(width * height + 1, dtype=np.int64)
-        np.cumsum(kept.reshape(-1), out=offsets[1:])
-        check_crossings_fit(int(offsets[-1]), int(kept.max()), more_bytes_per_crossing, memory_limit)
-        stored = np.empty((int(offsets[-1]), 2), np.uint32)
-        most = min(context.max_storage_block, max(memory_limit, 1)) // _BYTES_PER_STORED
-        for band in _bands(counts.sum(axis=1, dtype=np.int64), most, width, context.max_storage_block):
+            np.greater(counts, max_layers, out=truncated)
+            if truncated.any():
+                kept = np.minimum(counts, max_layers)
+            else:
+                max_layers = None  # it cuts nothing
+        offsets = offsets_of(kept.reshape(-1))
+        in_rows = counts.sum(axis=1, dtype=np.int64)
+        # Lists are on the device and, where something is to be cut off, once more here.
+        lists = 1 if max_layers is None else 2
+        left = check_crossings_fit(
+            int(offsets[-1]),
+            int(in_rows.max()) * lists,
+            lambda: int(kept.max()),
+            more_bytes_per_crossing,
+            memory_limit,
+        )
+        keys = np.empty(int(offsets[-1]), np.int64)
+        most = min(context.max_storage_block, left // lists) // BYTES_PER_LISTED
+        for band in _bands(in_rows, most, width, context.max_storage_block):
             if band != transformed:
                 passes.transform(scene, camera, request, band)
                 transformed = band
             here = counts[slice(*band)].reshape(-1)
-            place = stored[offsets[band[0] * width] : offsets[band[1] * width]]
+            place = keys[offsets[band[0] * width] : offsets[band[1] * width]]
             if max_layers is None:
                 _list(context, passes, scene, camera, request, here, place)
             else:
-                listed = np.empty((int(here.sum(dtype=np.int64)), 2), np.uint32)
+                listed = np.empty(int(here.sum(dtype=np.int64)), np.int64)
                 _list(context, passes, scene, camera, request, here, listed)
-                place[:] = _first(listed, here, max_layers)
+                place[:] = first_of_each_pixel(listed, offsets_of(here), max_layers)[0]
         context.check_error("listing layers", "the image size or the number of faces")
     finally:
         for made in reversed(objects):
             made.release()
-    return LayerBuffers(
-        offsets,
-        stored.view(np.float32)[:, 1].copy(),
-        (stored[:, 0] >> np.uint32(1)).astype(np.int64),
-        (stored[:, 0] & np.uint32(1)) == 0,
-        truncated,
-    )
+    return LayerBuffers(offsets, *split_keys(keys), truncated)
 
 
 def _bands(crossings: npt.NDArray[np.int64], most: int, width: int, block_limit: int) -> Iterator[Band]:
@@ -139,14 +143,14 @@ def _list(
     camera: Camera,
     request: SheetRequest,
     counts: npt.NDArray[np.uint32],
-    into: npt.NDArray[np.uint32],
+    into: KeyArray,
 ) -> None:
     """The crossings of a band, sorted; after `transform`.
 
     Args:
         context, passes, scene, camera, request: as for `list_layers`.
         counts: (N,) of the band's pixels.
-        into: (M, 2) is filled with them; see shaders/include/compute_pass.glsl.
+        into: (M,) is filled with them.
     """
     if not len(into):
         return
@@ -168,8 +172,8 @@ def _list(
 def _buffer(context: GLContext, camera: Camera, objects: list[Any], size: int) -> Any:
     if size > context.max_storage_block:
         raise DeviceMemoryError(
-            f"a row of {camera.width} pixels has {size // _BYTES_PER_STORED:,} crossings, more than the "
-            f"{context.max_storage_block // _BYTES_PER_STORED:,} that {context.renderer} holds in a buffer; "
+            f"a row of {camera.width} pixels has {size // BYTES_PER_LISTED:,} crossings, more than the "
+            f"{context.max_storage_block // BYTES_PER_LISTED:,} that {context.renderer} holds in a buffer; "
             "reduce the image size"
         )
     try:
@@ -177,11 +181,3 @@ def _buffer(context: GLContext, camera: Camera, objects: list[Any], size: int) -
     except Exception as error:
         raise context.no_room("layers", (camera.width, camera.height), error) from error
     return objects[-1]
-
-
-def _first(
-    listed: npt.NDArray[np.uint32], counts: npt.NDArray[np.uint32], max_layers: int
-) -> npt.NDArray[np.uint32]:
-    """The first `max_layers` crossings of each pixel."""
-    starts = np.cumsum(counts, dtype=np.int64) - counts
-    return listed[np.arange(len(listed)) - np.repeat(starts, counts) < max_layers]

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from .crossing_keys import (
+    CountArray,
+    KeyArray,
+    blocks_of_crossings,
+    first_of_each_pixel,
+    offsets_of,
+    split_keys,
+)
 from .sheets import LayerBuffers
 
-__all__ = ["FacingLayer", "FacingLayers", "Window"]
+__all__ = ["FacingLayer", "FacingLayers"]
 
 IntArray = npt.NDArray[np.int64]
-Window = tuple[int, int, int, int]  # x, y, width, height
+BoolArray = npt.NDArray[np.bool_]
+Read = Callable[[int, int], KeyArray]
+
+# Pixels are looked at in blocks of so many: see crossing_keys.
+_PIXELS_AT_A_TIME = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -23,98 +35,134 @@ class FacingLayer:
     Attributes:
         facing: 0 for fronts, 1 for backs.
         number: k, from 0.
-        window: one that holds all of its pixels.
-        in_window: (N,) where its crossings are in the window, row by row.
-        places: (N,) where they belong among all crossings.
+        rows: all of its pixels are in the rows from the first up to, not including, the second.
     """
 
     facing: int
     number: int
-    window: Window
-    in_window: IntArray
-    places: IntArray
+    rows: tuple[int, int]
 
 
 class FacingLayers:
-    """Crossings that arrive layer by layer, of one facing at a time, as keys.
-
-    A key is a 64-bit number: the bits of the float32 depth, then those of face * 2 + facing. Depths are
-    positive, so the order of keys is that of (depth, face).
+    """Crossings that arrive layer by layer, of one facing at a time, as keys (see `crossing_keys`).
 
     Along most rays fronts and backs take turns, so that is how they are laid out as they arrive: front, back,
     front, back, as long as there are both. Only pixels where that turns out not to be the order, as where
     bodies overlap, are sorted in the end.
 
     Args:
-        fronts, backs: (H, W) int32, how many of each a pixel has.
+        fronts, backs: (H, W) whole numbers, how many of each a pixel has.
+
+    Attributes:
+        offsets: (H * W + 1,) int64, where each pixel's crossings begin.
+        most: how many fronts, and how many backs, any pixel has.
     """
 
-    def __init__(self, fronts: npt.NDArray[np.int32], backs: npt.NDArray[np.int32]) -> None:
-        self._counts = (fronts, backs)
-        self.offsets: IntArray = np.zeros(fronts.size + 1, dtype=np.int64)
-        np.cumsum((fronts + backs).reshape(-1), out=self.offsets[1:])
-        self._keys = np.empty(int(self.offsets[-1]), dtype=np.uint64)
+    def __init__(self, fronts: CountArray, backs: CountArray) -> None:
+        height, width = fronts.shape
+        self._rows_at_a_time = max(_PIXELS_AT_A_TIME // width, 1)
+        self._height, self._band = height, self._rows_at_a_time * width
+        self._in_rows = [counts.max(axis=1) for counts in (fronts, backs)]
+        self.most = [int(in_rows.max()) for in_rows in self._in_rows]
+        self._counts = [np.ascontiguousarray(counts).reshape(-1) for counts in (fronts, backs)]
+        self.offsets = offsets_of(*self._counts)
+        self._keys: KeyArray = np.empty(0, dtype=np.int64)
+        # Of each facing, the pixels of the layer that arrived last, band by band, from its first pixel on.
+        self._arrived: list[dict[int, IntArray]] = [{}, {}]
+        self._unsorted: list[int] = []  # bands that may be
 
-    def expected(self) -> Iterator[FacingLayer]:
-        """The layers that will arrive, first those of fronts."""
-        for facing in (0, 1):
-            own, other = (self._counts[side].reshape(-1) for side in (facing, 1 - facing))
-            pixels = np.flatnonzero(own > 0)  # of truth values: several times faster than of numbers
-            if not len(pixels):
+    def layer(self, facing: int, number: int) -> FacingLayer:
+        """A layer that will arrive; each facing's come in order, and there are `most` of them."""
+        rows = np.flatnonzero(self._in_rows[facing] > number)
+        return FacingLayer(facing, number, (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0))
+
+    def put_first(self, read_fronts: Read, read_backs: Read) -> None:
+        """Takes the first layers of both facings.
+
+        Args:
+            read_fronts, read_backs: each gives the keys (n,) of the rows from the first up to, not including,
+                the second; what is no crossing may be anything. Called for a few rows at a time, while they
+                are in the cache.
+        """
+        self._keys = np.empty(int(self.offsets[-1]), dtype=np.int64)
+        for band in range(-(-self._height // self._rows_at_a_time)):
+            fronts, backs = (counts[self._pixels_of(band)] for counts in self._counts)
+            if not (fronts.any() or backs.any()):
                 continue
-            width = self._counts[facing].shape[1]
-            columns = np.flatnonzero(self._counts[facing].any(axis=0))
-            left, wide = int(columns[0]), int(columns[-1]) + 1 - int(columns[0])
-            # Of a pixel in a window of these columns and all rows. Dividing is faster in 32 bits.
-            in_columns = pixels
-            if wide < width:
-                in_columns = pixels - pixels.astype(np.int32) // np.int32(width) * (width - wide) - left
-            most = int(own.max())
-            own, other, starts = own[pixels], other[pixels], self.offsets[pixels]
-            for number in range(most):
-                top, bottom = int(in_columns[0]) // wide, int(in_columns[-1]) // wide + 1
-                window = (left, top, wide, bottom - top)
-                # So many of the other facing come before: as many as of this one, and a front comes first.
-                before = np.minimum(other, np.int32(number + facing))
-                places = starts + number
-                places += before
-                yield FacingLayer(facing, number, window, in_columns - top * wide, places)
-                if number + 1 < most:
-                    more = np.flatnonzero(own > number + 1)
-                    own, other, starts, in_columns = own[more], other[more], starts[more], in_columns[more]
+            if fronts.max() == 1 and np.array_equal(fronts, backs):
+                self._put_pairs(band, np.flatnonzero(fronts > 0), read_fronts, read_backs)
+                continue
+            self._unsorted.append(band)
+            for facing, (counts, read) in enumerate(((fronts, read_fronts), (backs, read_backs))):
+                self._put(band, facing, 0, np.flatnonzero(counts > 0), read)
 
-    def put(self, layer: FacingLayer, keys: npt.NDArray[np.uint64]) -> None:
-        """One layer's crossings, in the order of its places."""
-        self._keys[layer.places] = keys
+    def put(self, layer: FacingLayer, read: Read) -> None:
+        """Takes a later layer; `read` as for `put_first`."""
+        facing, number = layer.facing, layer.number
+        arrived, self._arrived[facing] = self._arrived[facing], {}
+        for band, pixel in arrived.items():
+            counts = self._counts[facing][self._pixels_of(band)]
+            self._put(band, facing, number, pixel[counts.take(pixel) > number], read)
 
-    def merged(self, truncated: npt.NDArray[np.bool_], max_layers: int | None) -> LayerBuffers:
-        """All crossings in order, of each pixel at most `max_layers`."""
-        self._sort(self._unsorted_pixels())
+    def _pixels_of(self, band: int) -> slice:
+        return slice(band * self._band, (band + 1) * self._band)
+
+    def _read(self, band: int, read: Read) -> KeyArray:
+        top = band * self._rows_at_a_time
+        return read(top, min(top + self._rows_at_a_time, self._height))
+
+    def _put(self, band: int, facing: int, number: int, pixel: IntArray, read: Read) -> None:
+        """Takes the crossings of some pixels, counted from the first of the band."""
+        if not len(pixel):
+            return
+        places = self.offsets[self._pixels_of(band)].take(pixel)
+        # So many of the other facing come before: as many as of this one, and a front comes first.
+        if number + facing:
+            other = self._counts[1 - facing][self._pixels_of(band)]
+            places += np.minimum(other.take(pixel), number + facing)
+            places += number
+        self._keys[places] = self._read(band, read).take(pixel)
+        if number + 1 < self.most[facing]:
+            self._arrived[facing][band] = pixel
+
+    def _put_pairs(self, band: int, pixel: IntArray, read_fronts: Read, read_backs: Read) -> None:
+        """Takes all crossings of a band whose pixels have one front and one back: no places needed."""
+        first = int(self.offsets[band * self._band])
+        pairs = self._keys[first : first + 2 * len(pixel)].reshape(-1, 2)
+        pairs[:, 0] = self._read(band, read_fronts).take(pixel)
+        pairs[:, 1] = self._read(band, read_backs).take(pixel)
+        swapped = pairs[:, 0] > pairs[:, 1]
+        if swapped.any():
+            pairs[swapped] = pairs[swapped, ::-1]
+
+    def merged(self, truncated: BoolArray, max_layers: int | None) -> LayerBuffers:
+        """All crossings in order, of each pixel at most `max_layers`; to be called once."""
+        for band in self._unsorted:
+            offsets = self.offsets[band * self._band : (band + 1) * self._band + 1]
+            for pixels, crossings in blocks_of_crossings(offsets):
+                starts = offsets[pixels.start : pixels.stop + 1] - crossings.start
+                _sort(self._keys[crossings], starts)
         offsets, keys = self.offsets, self._keys
         if max_layers is not None:
-            counts = np.diff(offsets)
-            layer = np.arange(len(keys)) - np.repeat(offsets[:-1], counts)
-            keys = keys[layer < max_layers]
-            offsets = np.concatenate(([0], np.cumsum(np.minimum(counts, max_layers))))
-        faces = keys.view(np.uint32)[::2]  # the lower half comes first
-        return LayerBuffers(
-            offsets,
-            keys.view(np.float32)[1::2].copy(),
-            (faces >> np.uint32(1)).astype(np.int64),
-            (faces & np.uint32(1)) == 0,
-            truncated,
-        )
+            keys, offsets = first_of_each_pixel(keys, offsets, max_layers)
+        return LayerBuffers(offsets, *split_keys(keys), truncated)
 
-    def _unsorted_pixels(self) -> IntArray:
-        descends = self._keys[1:] < self._keys[:-1]
-        # From one pixel to the next it may.
-        starts = self.offsets[1:-1]
-        descends[starts[(starts > 0) & (starts < len(self._keys))] - 1] = False
-        return np.unique(np.searchsorted(self.offsets, np.flatnonzero(descends), side="right") - 1)
 
-    def _sort(self, pixels: IntArray) -> None:
-        counts = self.offsets[pixels + 1] - self.offsets[pixels]
-        starts = np.cumsum(counts) - counts
-        here = np.arange(int(counts.sum())) + np.repeat(self.offsets[pixels] - starts, counts)
-        keys = self._keys[here]
-        self._keys[here] = keys[np.lexsort((keys, np.repeat(pixels, counts)))]
+def _sort(keys: KeyArray, offsets: IntArray) -> None:
+    """Sorts the keys of each pixel, in place; offsets (n + 1,) as ever."""
+    pixels = _unsorted_pixels(keys, offsets)
+    if not len(pixels):
+        return
+    counts = offsets[pixels + 1] - offsets[pixels]
+    starts = np.cumsum(counts) - counts
+    here = np.arange(int(counts.sum())) + np.repeat(offsets[pixels] - starts, counts)
+    listed = keys[here]
+    keys[here] = listed[np.lexsort((listed, np.repeat(pixels, counts)))]
+
+
+def _unsorted_pixels(keys: KeyArray, offsets: IntArray) -> IntArray:
+    begins = np.zeros(len(keys) + 1, np.bool_)
+    begins[offsets] = True
+    # From one pixel to the next they may descend.
+    descends = np.flatnonzero((keys[1:] < keys[:-1]) > begins[1:-1])
+    return np.unique(np.searchsorted(offsets, descends, side="right") - 1) if len(descends) else descends

@@ -9,6 +9,7 @@ nearer, and no near or far plane has to be chosen. See docs/decisions/0003.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..shader_library import compile_program
 from .attributes import AttributeShader
 from .drawn_faces import drawn_faces
 from .face_vertices import FaceVertices
-from .peeling import PeelTargets, peel_layers
+from .peeling import LayerDraws, PeelTargets, peel_layers
 from .pictures import PictureShader, bands_of_samples
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
 from .targets import SheetTargets
@@ -80,7 +81,7 @@ class RasterEngine:
     def _draw_sheets(
         self, scene: Scene, camera: Camera, request: SheetRequest, targets: SheetTargets
     ) -> None:
-        program = self._program("sheet", scene, camera, request)
+        program = self._program("sheet", camera, request, _uniforms(scene, camera, request))
         vertex_array = self._vertex_array(scene, program)
         gl = self._context.gl
         gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if request.oriented else gl.NOTHING))
@@ -144,20 +145,21 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, or the images not at all.
         """
-        count, first, later = (
-            self._program(
-                "layer", scene, camera, replace(request, attributes=wanted), COUNT=count, FIRST=first
-            )
-            for wanted, count, first in (((), 1, 0), (("face",), 0, 1), (("face",), 0, 0))
-        )
-        later["last_layer"] = 0
-        draw_count, draw_first, draw_later = (
-            self._vertex_array(scene, program).render for program in (count, first, later)
-        )
+        uniforms = _uniforms(scene, camera, request)
 
-        def draw_layer(is_first: bool) -> None:
-            (draw_first if is_first else draw_later)()
+        def drawing(faces: bool, **which: int) -> Callable[[], None]:
+            wanted = replace(request, attributes=("face",) if faces else ())
+            program = self._program("layer", camera, wanted, uniforms, **which)
+            if not (which["COUNT"] or which["FIRST"]):
+                program["last_layer"] = 0
+            render: Callable[[], None] = self._vertex_array(scene, program).render
+            return render
 
+        draws = LayerDraws(
+            first=drawing(True, COUNT=0, FIRST=1),
+            later=drawing(True, COUNT=0, FIRST=0),
+            count=lambda: drawing(False, COUNT=1, FIRST=0)(),  # seldom needed
+        )
         names = tuple(name for name in request.attributes if name != "face")
         size = (camera.width, camera.height)
         bytes_of_attributes = sum(ATTRIBUTES[name].bytes for name in names)
@@ -167,9 +169,7 @@ class RasterEngine:
                 targets.release()
             targets = PeelTargets(self._context, size)
         try:
-            layers = peel_layers(
-                self._context, targets, draw_count, draw_layer, max_layers, memory_limit, bytes_of_attributes
-            )
+            layers = peel_layers(self._context, targets, draws, max_layers, memory_limit, bytes_of_attributes)
         finally:
             self._idle_peel = targets
         return self._attributes.added_to(layers, scene, camera, names)
@@ -250,7 +250,14 @@ class RasterEngine:
 
         return scene.once(("raster", program.glo), make)
 
-    def _program(self, shader: str, scene: Scene, camera: Camera, request: SheetRequest, **more: int) -> Any:
+    def _program(
+        self,
+        shader: str,
+        camera: Camera,
+        request: SheetRequest,
+        uniforms: dict[str, npt.NDArray[Any]],
+        **more: int,
+    ) -> Any:
         """The program of sheet.vert with a fragment shader, for this request, its uniforms set."""
         defines = {
             "PERSPECTIVE": int(not camera.is_orthographic),
@@ -265,7 +272,7 @@ class RasterEngine:
                 self._context.gl, defines, vertex_shader="sheet.vert", fragment_shader=f"{shader}.frag"
             )
             self._programs[key] = program
-        for name, value in _uniforms(scene, camera, request).items():
+        for name, value in uniforms.items():
             if name in program:  # the compiler drops what a variant does not use
                 program[name].write(value)
         return program

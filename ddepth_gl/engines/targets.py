@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..context import GLContext
-from ..errors import DeviceMemoryError
 
 __all__ = ["SheetTargets"]
 
@@ -36,8 +35,8 @@ class SheetTargets:
         self.depths: list[Any] = []
         self.faces: list[Any] = []
         gl = context.gl
-        try:
-            self.depth_buffer = self._keep(context.depth_texture(size))
+        with context.making("images", size, self._objects):
+            self.depth_buffer = self._keep(context.calls.depth_texture(size))
             self.depths = [self._keep(gl.texture(size, 1, dtype="f4")) for _ in range(2)]
             self.faces = [self._keep(gl.texture(size, 1, dtype="i4")) for _ in range(2 * faces)]
             kinds = (self.depths, self.faces) if faces else (self.depths,)
@@ -48,12 +47,6 @@ class SheetTargets:
             self._pixel_buffer = None
             if not context.is_software:
                 self._pixel_buffer = self._keep(gl.buffer(reserve=self._bytes * 2 * len(kinds)))
-            context.check_error("making the images", "the image size")
-        except BaseException as error:
-            self.release()
-            if isinstance(error, DeviceMemoryError) or not isinstance(error, Exception):
-                raise
-            raise context.no_room("images", size, error) from error
 
     def _keep(self, made: Any) -> Any:
         self._objects.append(made)

@@ -1,0 +1,83 @@
+"""The 64-bit keys of crossings, by which they are found and sorted, and lists of them, pixel by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CountArray", "KeyArray", "blocks_of_crossings", "first_of_each_pixel", "offsets_of", "split_keys"]
+
+# The bits of the float32 depth, then those of face * 2 + (0 for a front, 1 for a back). Depths are positive,
+# so the order of keys is that of (depth, face).
+KeyArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
+CountArray = npt.NDArray[np.integer[Any]]
+
+# Work goes on in blocks of so many numbers: they stay in the cache, and the memory for them is used again.
+_AT_A_TIME = 1 << 15
+
+
+def split_keys(
+    keys: KeyArray,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Depth (M,), face (M,) and whether it faces the camera (M,) of each key.
+
+    Args:
+        keys: (M,), overwritten: it becomes the array of faces.
+    """
+    depth, front_facing = np.empty(len(keys), np.float32), np.empty(len(keys), np.bool_)
+    for start in range(0, len(keys), _AT_A_TIME):
+        block = slice(start, start + _AT_A_TIME)
+        face = keys[block]
+        depth[block] = face.view(np.float32)[1::2]  # the lower half comes first
+        np.equal(face & 1, 0, out=front_facing[block])
+        face &= 0xFFFFFFFF
+        face >>= 1
+    return depth, keys, front_facing
+
+
+def blocks_of_crossings(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
+    """Consecutive pixels and their crossings, _AT_A_TIME of either at most; at least one pixel.
+
+    Args:
+        offsets: (n + 1,) where the crossings of each of n pixels begin, and where the last ones end.
+    """
+    pixels, start = len(offsets) - 1, 0
+    while start < pixels:
+        stop = int(np.searchsorted(offsets, offsets[start] + _AT_A_TIME, side="right")) - 1
+        stop = min(max(stop, start + 1), start + _AT_A_TIME, pixels)
+        yield slice(start, stop), slice(int(offsets[start]), int(offsets[stop]))
+        start = stop
+
+
+def offsets_of(*counts: CountArray) -> IntArray:
+    """(n + 1,) where each pixel's crossings begin.
+
+    Args:
+        counts: (n,) each; a pixel has as many crossings as these say together.
+    """
+    offsets = np.empty(len(counts[0]) + 1, dtype=np.int64)
+    offsets[0] = end = 0
+    for start in range(0, len(counts[0]), _AT_A_TIME):
+        block = slice(start, start + _AT_A_TIME)
+        total = sum((more[block] for more in counts[1:]), counts[0][block].astype(np.int32))
+        ends = offsets[1:][block]
+        np.cumsum(total, out=ends)
+        ends += end
+        end = ends[-1]
+    return offsets
+
+
+def first_of_each_pixel(keys: KeyArray, offsets: IntArray, max_layers: int) -> tuple[KeyArray, IntArray]:
+    """The first `max_layers` keys of each pixel, and where each pixel's begin."""
+    kept = offsets_of(np.minimum(np.diff(offsets), max_layers))
+    first = np.empty(int(kept[-1]), np.int64)
+    for pixels, crossings in blocks_of_crossings(offsets):
+        starts = offsets[pixels.start : pixels.stop]
+        counts = offsets[pixels.start + 1 : pixels.stop + 1] - starts
+        layer = np.arange(crossings.start, crossings.stop) - np.repeat(starts, counts)
+        first[kept[pixels.start] : kept[pixels.stop]] = keys[crossings][layer < max_layers]
+    return first, kept
