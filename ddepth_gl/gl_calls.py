@@ -44,6 +44,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "glGenTextures": (_INT, _POINTER),
     "glGetIntegerv": (_UINT, _POINTER),
     "glPixelStorei": (_UINT, _INT),
+    "glProgramUniform1i": (_UINT, _INT, _INT),
     "glReadPixels": (_INT, _INT, _INT, _INT, _UINT, _UINT, _POINTER),
     "glStencilFunc": (_UINT, _INT, _UINT),
     "glStencilMask": (_UINT,),
@@ -142,6 +143,10 @@ class GLCalls:
         texture.use(0)
         self._call("glTexBuffer", _TEXTURE_BUFFER, _INTEGER_TEXELS[components - 1], buffer.glo)
         return texture
+
+    def set_sampler(self, program: Any, name: str, unit: int) -> None:
+        """Has a sampler read from a texture unit; moderngl does nothing where it samples a buffer."""
+        self._call("glProgramUniform1i", program.glo, program[name].location, unit)
 
     def _call(self, name: str, *arguments: Any) -> None:
         self._functions[name](*arguments)

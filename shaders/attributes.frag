@@ -5,17 +5,18 @@
 #include "surface_color.glsl"
 
 #if LIST
-uniform isampler2D crossings;        // column, row, face
+uniform isamplerBuffer crossings;  // row * width + column, face; a row of LIST_WIDTH of them after the other
+uniform int width;                 // of the image
 #else
 uniform isampler2D sheet_face;
 uniform sampler2D sheet_depth;       // NaN where there is no face
 #endif
-uniform isampler2D picture_of_face;  // -1 for none
-uniform sampler2D uvs;               // of vertices
-uniform sampler2D corner_normals;    // three a face
-uniform dvec3 world_centre;          // of the camera
-uniform double mesh_units;           // per local unit
-uniform vec3 image_up;               // unit, world frame
+uniform isamplerBuffer picture_of_face;  // -1 for none
+uniform isamplerBuffer uvs;              // floats; of vertices
+uniform isamplerBuffer corner_normals;   // floats; three a face
+uniform dvec3 world_centre;              // of the camera
+uniform double mesh_units;               // per local unit
+uniform vec3 image_up;                   // unit, world frame
 
 #if SMOOTH_NORMAL >= 0
 layout(location = SMOOTH_NORMAL) out vec3 smooth_normal_out;
@@ -44,9 +45,9 @@ vec3 face_normal(RayFace meets) {
 
 vec3 smooth_normal(RayFace meets, int face, vec3 flat_normal) {
     vec3 weights = vec3(meets.barycentric);
-    vec3 sum = weights.x * texelFetch(corner_normals, table_place(3 * face), 0).xyz +
-               weights.y * texelFetch(corner_normals, table_place(3 * face + 1), 0).xyz +
-               weights.z * texelFetch(corner_normals, table_place(3 * face + 2), 0).xyz;
+    vec3 sum = weights.x * intBitsToFloat(texelFetch(corner_normals, 3 * face).xyz) +
+               weights.y * intBitsToFloat(texelFetch(corner_normals, 3 * face + 1).xyz) +
+               weights.z * intBitsToFloat(texelFetch(corner_normals, 3 * face + 2).xyz);
     float size = length(sum);
     return size > 0.0 ? sum / size : flat_normal;
 }
@@ -61,9 +62,10 @@ vec3 lit(vec3 color, vec3 normal, vec3 flat_normal, vec3 towards_camera) {
 
 void main() {
 #if LIST
-    ivec3 crossing = texelFetch(crossings, ivec2(gl_FragCoord.xy), 0).xyz;
-    vec2 pixel = vec2(crossing.xy) + 0.5;
-    int face = crossing.z;
+    ivec2 place = ivec2(gl_FragCoord.xy);
+    ivec2 crossing = texelFetch(crossings, place.y * LIST_WIDTH + place.x).xy;
+    vec2 pixel = vec2(crossing.x % width, crossing.x / width) + 0.5;
+    int face = crossing.y;
 #else
     vec2 pixel = gl_FragCoord.xy;
     if (isnan(texelFetch(sheet_depth, ivec2(pixel), 0).x)) discard;
@@ -76,9 +78,9 @@ void main() {
     vec3 smoothed = smooth_normal(meets, face, normal);
 #endif
 #if UV >= 0 || (HAS_TEXTURES && (COLOR >= 0 || SHADED_COLOR >= 0))
-    dvec2 uv = meets.barycentric.x * dvec2(texelFetch(uvs, table_place(meets.corners.x), 0).xy) +
-               meets.barycentric.y * dvec2(texelFetch(uvs, table_place(meets.corners.y), 0).xy) +
-               meets.barycentric.z * dvec2(texelFetch(uvs, table_place(meets.corners.z), 0).xy);
+    dvec2 uv = meets.barycentric.x * dvec2(intBitsToFloat(texelFetch(uvs, meets.corners.x).xy)) +
+               meets.barycentric.y * dvec2(intBitsToFloat(texelFetch(uvs, meets.corners.y).xy)) +
+               meets.barycentric.z * dvec2(intBitsToFloat(texelFetch(uvs, meets.corners.z).xy));
 #else
     const dvec2 uv = dvec2(0.0lf);
 #endif
@@ -87,7 +89,7 @@ void main() {
 #endif
 #if COLOR >= 0 || SHADED_COLOR >= 0
 #if HAS_TEXTURES
-    int picture = texelFetch(picture_of_face, table_place(face), 0).x;
+    int picture = texelFetch(picture_of_face, face).x;
 #else
     const int picture = -1;
 #endif

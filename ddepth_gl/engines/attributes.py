@@ -1,12 +1,12 @@
 """Attributes of crossings, for either engine: each pixel's ray met with the face's plane, once a crossing.
 
-A crossing is a pixel and a face; who found it does not matter. The mesh lies in tables, textures that the
+A crossing is a pixel and a face; who found it does not matter. The mesh lies in tables, buffers that the
 shader reads by index, since what a crossing needs is known only once it is known which face it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,24 +23,39 @@ from ..scene import Scene
 from ..shader_library import compile_program
 from ..smooth_normals import smooth_normals
 from ..srgb import linear_from_srgb
+from .crossing_keys import blocks_of_crossings
 from .sheets import LayerBuffers
 
 __all__ = ["AttributeShader"]
 
-# Of the tables' textures, and of the textures that lists of crossings go through.
-_TABLE_WIDTH = 8192
-_LIST_WIDTH = 1024
+IntArray = npt.NDArray[np.integer[Any]]
+Arrays = dict[str, npt.NDArray[Any]]
+# Pixels, row * width + column, and faces of consecutive crossings, (n,) each, _AT_A_TIME at most.
+Block = tuple[IntArray, IntArray]
+# Takes an attribute's name, how many crossings came before, the pixels (n,) of those that follow, and their
+# values (n, channels).
+Put = Callable[[str, int, IntArray, npt.NDArray[np.float32]], None]
+
+# The device works on so many crossings at a time, drawn to images of this width.
 _CROSSINGS_AT_A_TIME = 1 << 18
+_LIST_WIDTH = 1024
+# Here they are looked at in blocks of so many: see crossing_keys.
+_AT_A_TIME = 1 << 15
 
 _LINEAR_OF_SRGB = linear_from_srgb(np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1))[:, 0].copy()
 
 
-# What belongs to a face as a whole is looked up, not worked out.
-_OF_FACES: dict[str, Callable[[Mesh], npt.NDArray[Any]]] = {
-    "face": lambda mesh: np.arange(len(mesh.faces)),
-    "normal": lambda mesh: mesh.face_normals().astype(np.float32),
-    "object_id": lambda mesh: mesh.object_id,
-}
+def _of_whole_faces(name: str, mesh: Mesh) -> npt.NDArray[Any] | None:
+    """(F, ...) an attribute of each face, (1, ...) of all of them, None if it differs from point to point."""
+    if name == "normal":
+        return mesh.face_normals().astype(np.float32)
+    if name == "object_id":
+        return mesh.object_id
+    if name == "uv" and mesh.uv is None:
+        return ATTRIBUTES[name].empty(1)
+    if name == "color" and mesh.colors is None and not mesh.textures:
+        return np.ones((1, 4), np.float32)  # white
+    return None
 
 
 class AttributeShader:
@@ -70,130 +85,114 @@ class AttributeShader:
         Raises:
             DeviceMemoryError: the tables or the images do not fit.
         """
-        result = {}
-        for name in names:
-            if name in _OF_FACES:
-                entry, exit_ = (self._of_faces(scene, name, face) for face in faces)
-            else:
-                entry, exit_ = (ATTRIBUTES[name].empty(*face.shape) for face in faces)
-            result[name] = (entry, exit_)
-        worked_out = tuple(name for name in names if name not in _OF_FACES)
-        if worked_out:
-            flat = [face.reshape(-1) for face in faces]
-            pixels = [np.flatnonzero(face >= 0) for face in flat]
-            listed = np.concatenate([face[pixel] for face, pixel in zip(flat, pixels, strict=True)])
-            values = self.of_crossings(scene, camera, worked_out, np.concatenate(pixels), listed)
-            for name, both in values.items():
-                parts = np.split(both, [len(pixels[0])])
-                for image, pixel, part in zip(result[name], pixels, parts, strict=True):
-                    image.reshape(-1, *image.shape[2:])[pixel] = part
-        return result
-
-    def of_crossings(
-        self,
-        scene: Scene,
-        camera: Camera,
-        names: tuple[str, ...],
-        pixel: npt.NDArray[np.int64],
-        face: npt.NDArray[np.integer[Any]],
-    ) -> dict[str, npt.NDArray[Any]]:
-        """Attributes of a list of crossings.
-
-        Args:
-            scene, camera: whose crossings they are.
-            names: which attributes.
-            pixel: (M,) row * width + column.
-            face: (M,)
-
-        Returns:
-            (M,) or (M, channels) for each name.
-
-        Raises:
-            DeviceMemoryError: the tables or the images do not fit.
-        """
-        result = {}
-        for name in names:
-            if name in _OF_FACES:
-                result[name] = self._of_faces(scene, name, face)
-            else:
-                result[name] = ATTRIBUTES[name].empty(len(face))
-        mesh = scene.mesh
-        drawn = [name for name in names if name not in _OF_FACES]
-        if "uv" in drawn and mesh.uv is None:
-            drawn.remove("uv")
-        if "color" in drawn and mesh.colors is None and not mesh.textures:
-            drawn.remove("color")
-            result["color"][:] = 1.0  # white
-        if len(face) and drawn:
-            self._draw_list(scene, camera, {name: result[name] for name in drawn}, pixel, face)
-        return result
+        entry, exit_ = sheets = [
+            {name: ATTRIBUTES[name].empty(*face.shape) for name in names} for face in faces
+        ]
+        flat = [face.reshape(-1) for face in faces]
+        for face, into in zip(flat, sheets, strict=True):
+            worked_out = self._look_up(scene, face, into)
+        listed = [(_of_sheet(face), partial(_scatter, into)) for face, into in zip(flat, sheets, strict=True)]
+        self._work_out(scene, camera, worked_out, len(flat[0]), listed)
+        return {name: (entry[name], exit_[name]) for name in names}
 
     def added_to(
         self, layers: LayerBuffers, scene: Scene, camera: Camera, names: tuple[str, ...]
     ) -> LayerBuffers:
-        """The layers with these attributes of every crossing; see `of_crossings`."""
-        if not names:
-            return layers
-        pixel = np.repeat(np.arange(len(layers.offsets) - 1), np.diff(layers.offsets))
-        return replace(layers, attributes=self.of_crossings(scene, camera, names, pixel, layers.face))
+        """The layers with these attributes of every crossing.
+
+        Raises:
+            DeviceMemoryError: the tables or the images do not fit.
+        """
+        into = {name: ATTRIBUTES[name].empty(len(layers.face)) for name in names}
+        worked_out = self._look_up(scene, layers.face, into)
+        self._work_out(
+            scene, camera, worked_out, len(layers.face), [(_of_layers(layers), partial(_append, into))]
+        )
+        return replace(layers, attributes=into)
 
     @staticmethod
-    def _of_faces(scene: Scene, name: str, face: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
-        """(..., channels) an attribute of whole faces, for faces of any shape, -1 where there is none."""
+    def _look_up(scene: Scene, face: IntArray, into: Arrays) -> tuple[str, ...]:
+        """Fills in the attributes of whole faces; gives the names of the others.
 
-        def table() -> npt.NDArray[Any]:
-            # The last row is what -1 finds.
-            return np.concatenate([_OF_FACES[name](scene.mesh), ATTRIBUTES[name].empty(1)])
+        Args:
+            scene: whose faces they are.
+            face: (N,), -1 where there is none.
+            into: arrays of N crossings in any shape, by name.
+        """
 
-        of_faces: npt.NDArray[Any] = scene.once(("faces", name), table)
-        return of_faces.take(face, axis=0, mode="wrap")
+        def table(name: str) -> npt.NDArray[Any] | None:
+            rows = _of_whole_faces(name, scene.mesh)
+            return None if rows is None else np.concatenate([ATTRIBUTES[name].empty(1), rows])
 
-    def _draw_list(
+        worked_out = []
+        for name, array in into.items():
+            flat = array.reshape(len(face), *ATTRIBUTES[name].empty().shape)
+            rows = None if name == "face" else scene.once(("faces", name), partial(table, name))
+            if name != "face" and rows is None:
+                worked_out.append(name)
+                continue
+            for start in range(0, len(face), _AT_A_TIME):
+                block = slice(start, start + _AT_A_TIME)
+                if rows is None:
+                    flat[block] = face[block]
+                else:  # beyond either end is what is there
+                    rows.take(face[block] + 1, axis=0, out=flat[block], mode="clip")
+        return tuple(worked_out)
+
+    def _work_out(
         self,
         scene: Scene,
         camera: Camera,
-        into: dict[str, npt.NDArray[Any]],
-        pixel: npt.NDArray[np.int64],
-        face: npt.NDArray[np.integer[Any]],
+        names: tuple[str, ...],
+        most: int,
+        listed: Sequence[tuple[Iterator[Block], Put]],
     ) -> None:
-        program, vertex_array = self._ready(scene, camera, tuple(into), LIST=1)
+        """Has the device work out attributes that differ from point to point.
+
+        Args:
+            scene, camera: whose crossings they are.
+            names: which attributes.
+            most: crossings of a list, at most.
+            listed: lists of crossings, each with what takes its values.
+        """
+        if not (names and most):
+            return
+        program, vertex_array = self._ready(scene, camera, names, LIST=1, LIST_WIDTH=_LIST_WIDTH)
         program["clip_z"] = 0.0
-        rows_at_a_time = min(_CROSSINGS_AT_A_TIME, len(face) + _LIST_WIDTH - 1) // _LIST_WIDTH
-        size = (_LIST_WIDTH, rows_at_a_time)
-        # Three components are drawn as four: OpenGL does not promise that images of three can be drawn to.
-        components = [values.shape[1] + values.shape[1] % 2 for values in into.values()]
-        gl, made = self._context.gl, []
+        program["width"] = camera.width
+        channels = [ATTRIBUTES[name].channels for name in names]
+        size = _LIST_WIDTH, -(-min(most, _CROSSINGS_AT_A_TIME) // _LIST_WIDTH)
+        batch = np.zeros((size[0] * size[1], 2), np.int32)
+        gl = self._context.gl
+        made: list[Any] = []
+        with self._context.making("attributes", size, made):
+            made.append(gl.buffer(reserve=batch.nbytes))
+            made.append(self._context.calls.buffer_texture(made[0], 2))
+            # Three channels are drawn as four: OpenGL does not promise that images of three can be drawn to.
+            images = [gl.texture(size, each + each % 2, dtype="f4") for each in channels]
+            made += images
+            made.append(gl.framebuffer(images))
+        buffer, crossings, framebuffer = made[0], made[1], made[-1]
         try:
-            try:
-                made.append(gl.texture(size, 3, dtype="i4"))
-                made += [gl.texture(size, each, dtype="f4") for each in components]
-                crossings, *images = made
-                framebuffer = gl.framebuffer(images)
-                made.append(framebuffer)
-            except Exception as error:
-                raise self._context.no_room("attributes", size, error) from error
-            rows = np.zeros((size[0] * size[1], 3), np.int32)
-            for start in range(0, len(face), len(rows)):
-                part = slice(start, min(start + len(rows), len(face)))
-                count = part.stop - part.start
-                row = (pixel[part].astype(np.uint32) // np.uint32(camera.width)).astype(np.int32)
-                rows[:count, 0] = pixel[part] - row.astype(np.int64) * camera.width
-                rows[:count, 1] = row
-                rows[:count, 2] = face[part]
-                window = (0, 0, _LIST_WIDTH, -(-count // _LIST_WIDTH))
-                crossings.write(rows[: window[2] * window[3]], viewport=window)
-                gl.enable_only(gl.NOTHING)
-                framebuffer.use()
-                framebuffer.viewport = (0, 0, *size)
-                framebuffer.scissor = window
-                _bind(program, "crossings", crossings, 0)
-                vertex_array.render(vertices=3)
-                for attachment, (values, each) in enumerate(zip(into.values(), components, strict=True)):
-                    image = np.empty((window[2] * window[3], each), np.float32)
-                    framebuffer.read_into(
-                        image, viewport=window, components=each, attachment=attachment, dtype="f4"
-                    )
-                    values[part] = image[:count, : values.shape[1]]
+            for blocks, put in listed:
+                done = 0
+                for count in _filled(batch, blocks):
+                    rows = -(-count // _LIST_WIDTH)
+                    window = (0, 0, _LIST_WIDTH, rows)
+                    buffer.write(batch[: rows * _LIST_WIDTH])
+                    gl.enable_only(gl.NOTHING)
+                    framebuffer.use()
+                    framebuffer.viewport = (0, 0, *size)
+                    framebuffer.scissor = window
+                    self._bind(program, "crossings", crossings, 0)
+                    vertex_array.render(vertices=3)
+                    for attachment, (name, each) in enumerate(zip(names, channels, strict=True)):
+                        values = np.empty((rows * _LIST_WIDTH, each), np.float32)
+                        framebuffer.read_into(
+                            values, viewport=window, components=each, attachment=attachment, dtype="f4"
+                        )
+                        put(name, done, batch[:count, 0], values[:count])
+                    done += count
             self._context.check_error("finding attributes", "the number of attributes")
         finally:
             self._context.unbind_framebuffer()
@@ -210,8 +209,8 @@ class AttributeShader:
         """
         program, vertex_array = self._ready(scene, camera, ("shaded_color",), LIST=0)
         program["clip_z"] = 2.0 * window_z - 1.0
-        _bind(program, "sheet_face", face, 0)
-        _bind(program, "sheet_depth", depth, 1)
+        self._bind(program, "sheet_face", face, 0)
+        self._bind(program, "sheet_depth", depth, 1)
         vertex_array.render(vertices=3)
 
     def release(self) -> None:
@@ -225,12 +224,11 @@ class AttributeShader:
         """The program for these attributes, its uniforms and tables set, and its vertex array."""
         mesh = scene.mesh
         defines = {
-            **{name.upper(): -1 for name in ATTRIBUTES if name not in _OF_FACES},
+            **{name.upper(): -1 for name in ATTRIBUTES},
             **{name.upper(): location for location, name in enumerate(names)},
             "PERSPECTIVE": int(not camera.is_orthographic),
             "HAS_COLORS": int(mesh.colors is not None),
             "HAS_TEXTURES": int(bool(mesh.textures)),
-            "TABLE_WIDTH": _TABLE_WIDTH,
             **more,
         }
         key = tuple(defines.items())
@@ -246,40 +244,70 @@ class AttributeShader:
                 program[name].write(value)
         for unit, (name, make) in enumerate(_TABLES.items(), start=2):
             if name in program:
-                _bind(
+                self._bind(
                     program, name, scene.once(("table", name), partial(self._table, scene, name, make)), unit
                 )
         return program, vertex_array
 
+    def _bind(self, program: Any, name: str, texture: Any, unit: int) -> None:
+        if name in program:  # the compiler drops what a variant does not use
+            texture.use(unit)
+            self._context.calls.set_sampler(program, name, unit)
+
     def _table(self, scene: Scene, name: str, make: Callable[[Scene], npt.NDArray[Any]]) -> Any:
-        """A texture of the (n, components) numbers that `make` gives, _TABLE_WIDTH entries a row."""
-        rows = make(scene)
-        count, components = rows.shape
-        full, rest = divmod(count, _TABLE_WIDTH)
-        size = (_TABLE_WIDTH, full + (rest > 0))
-        if size[1] > self._context.max_image_size:
+        """The rows that `make` gives as texels of 32-bit words."""
+        words = np.ascontiguousarray(make(scene)).view(np.int32)
+        if len(words) > self._context.max_texels:
             raise DeviceMemoryError(
-                f"{scene.mesh!r}: {count} {name.replace('_', ' ')} are more than the "
-                f"{_TABLE_WIDTH * self._context.max_image_size} that {self._context.renderer} holds in a "
-                "table; split the mesh, or ask for fewer attributes"
+                f"{scene.mesh!r}: {len(words):,} {name.replace('_', ' ')} are more than the "
+                f"{self._context.max_texels:,} that {self._context.renderer} holds in a table; split the "
+                "mesh, or ask for fewer attributes"
             )
-        dtype = {"f": "f4", "i": "i4", "u": f"u{rows.itemsize}"}[rows.dtype.kind]
-        try:
-            table = scene.own(self._context.gl.texture(size, components, dtype=dtype))
-            if full:
-                table.write(rows[: full * _TABLE_WIDTH], viewport=(0, 0, _TABLE_WIDTH, full))
-            if rest:
-                table.write(rows[full * _TABLE_WIDTH :], viewport=(0, full, rest, 1))
-        except Exception as error:
-            raise self._context.no_room(f"a table of {name}", size, error) from error
+        buffer = scene.own(self._context.gl.buffer(words))
+        table = scene.own(self._context.calls.buffer_texture(buffer, words.shape[1]))
         self._context.check_error(f"uploading {name} of {scene.mesh!r}", "the mesh")
         return table
 
 
-def _bind(program: Any, name: str, texture: Any, unit: int) -> None:
-    if name in program:  # the compiler drops what a variant does not use
-        texture.use(unit)
-        program[name] = unit
+def _of_sheet(face: IntArray) -> Iterator[Block]:
+    """The crossings of a sheet's faces (N,), -1 where there is none."""
+    for start in range(0, len(face), _AT_A_TIME):
+        here = face[start : start + _AT_A_TIME]
+        pixel = np.flatnonzero(here >= 0)
+        yield pixel + start, here.take(pixel)
+
+
+def _of_layers(layers: LayerBuffers) -> Iterator[Block]:
+    for pixels, crossings in blocks_of_crossings(layers.offsets):
+        counts = np.diff(layers.offsets[pixels.start : pixels.stop + 1])
+        pixel = np.repeat(np.arange(pixels.start, pixels.stop, dtype=np.int32), counts)
+        face = layers.face[crossings]
+        for start in range(0, len(face), _AT_A_TIME):  # a single pixel may have more
+            block = slice(start, start + _AT_A_TIME)
+            yield pixel[block], face[block]
+
+
+def _filled(batch: npt.NDArray[np.int32], blocks: Iterator[Block]) -> Iterator[int]:
+    """Fills the batch (n, 2) with pixels and faces, again and again; gives how many there are each time."""
+    count = 0
+    for pixel, face in blocks:
+        if count + len(face) > len(batch):
+            yield count
+            count = 0
+        rows = batch[count : count + len(face)]
+        rows[:, 0], rows[:, 1] = pixel, face
+        count += len(face)
+    if count:
+        yield count
+
+
+def _scatter(images: Arrays, name: str, done: int, pixel: IntArray, values: npt.NDArray[np.float32]) -> None:
+    row = f"V{values.itemsize * values.shape[1]}"  # a pixel as a single element: that is faster by far
+    np.put(images[name].view(row), pixel, np.ascontiguousarray(values).view(row))
+
+
+def _append(lists: Arrays, name: str, done: int, pixel: IntArray, values: npt.NDArray[np.float32]) -> None:
+    lists[name][done : done + len(values)] = values
 
 
 def _vertex_table(scene: Scene) -> npt.NDArray[np.uint32]:

@@ -1,9 +1,8 @@
 // Where a pixel's ray meets the plane of a face: its corners, and the barycentric weights of the meeting point.
 // Exact, in double precision, from the mesh's own vertices; the rasterizer has no part in it.
-#include "tables.glsl"
 
-uniform isampler2D faces;     // three vertices each
-uniform usampler2D vertices;  // two texels each: lower, then upper words of doubles; local frame
+uniform isamplerBuffer faces;     // three vertices each
+uniform isamplerBuffer vertices;  // two texels each: lower, then upper words of doubles; local frame
 
 uniform dvec3 camera_centre;  // local frame
 // Rows that take an offset from the camera centre to homogeneous image coordinates (u w, v w, w).
@@ -19,8 +18,8 @@ struct RayFace {
 };
 
 dvec3 offset_of(int vertex) {
-    uvec3 low = texelFetch(vertices, table_place(2 * vertex), 0).xyz;
-    uvec3 high = texelFetch(vertices, table_place(2 * vertex + 1), 0).xyz;
+    uvec3 low = uvec3(texelFetch(vertices, 2 * vertex).xyz);
+    uvec3 high = uvec3(texelFetch(vertices, 2 * vertex + 1).xyz);
     return dvec3(packDouble2x32(uvec2(low.x, high.x)), packDouble2x32(uvec2(low.y, high.y)),
                  packDouble2x32(uvec2(low.z, high.z))) - camera_centre;
 }
@@ -68,7 +67,7 @@ dvec3 on_rim(RayFace meets, dvec3 weights, dvec2 a, dvec2 b, dvec2 c) {
 
 RayFace ray_face(vec2 pixel, int face) {
     RayFace meets;
-    meets.corners = texelFetch(faces, table_place(face), 0).xyz;
+    meets.corners = texelFetch(faces, face).xyz;
     meets.a = offset_of(meets.corners.x);
     meets.b = offset_of(meets.corners.y);
     meets.c = offset_of(meets.corners.z);
