@@ -310,12 +310,6 @@ def _append(lists: Arrays, name: str, done: int, pixel: IntArray, values: npt.ND
     lists[name][done : done + len(values)] = values
 
 
-def _vertex_table(scene: Scene) -> npt.NDArray[np.uint32]:
-    """(2 V, 3): lower and upper words of the vertices, doubles in the local frame."""
-    words = scene.to_local(scene.mesh.vertices).view(np.uint32).reshape(-1, 3, 2)
-    return np.ascontiguousarray(words.transpose(0, 2, 1)).reshape(-1, 3)
-
-
 def _picture_table(scene: Scene) -> npt.NDArray[np.int32]:
     """(P, 3): first texel, width and height of every picture."""
     sizes = np.array([picture.shape[1::-1] for picture in scene.mesh.textures])
@@ -330,7 +324,7 @@ def _texel_table(scene: Scene) -> npt.NDArray[np.uint8]:
 # What each table of attributes.frag holds, made and uploaded when a program first needs it.
 _TABLES: dict[str, Callable[[Scene], npt.NDArray[Any]]] = {
     "faces": lambda scene: scene.mesh.faces,
-    "vertices": _vertex_table,
+    "vertices": lambda scene: scene.to_local(scene.mesh.vertices).reshape(-1, 1),
     "picture_of_face": lambda scene: scene.mesh.texture_id[:, None],
     "uvs": lambda scene: scene.mesh.uv if scene.mesh.uv is not None else np.zeros((1, 2), np.float32),
     "corner_normals": lambda scene: smooth_normals(scene.mesh).reshape(-1, 3),

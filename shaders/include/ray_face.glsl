@@ -2,7 +2,7 @@
 // Exact, in double precision, from the mesh's own vertices; the rasterizer has no part in it.
 
 uniform isamplerBuffer faces;     // three vertices each
-uniform isamplerBuffer vertices;  // two texels each: lower, then upper words of doubles; local frame
+uniform isamplerBuffer vertices;  // three doubles each, of two words; local frame
 
 uniform dvec3 camera_centre;  // local frame
 // Rows that take an offset from the camera centre to homogeneous image coordinates (u w, v w, w).
@@ -17,11 +17,13 @@ struct RayFace {
     dvec3 barycentric;  // weights of a, b, c; none negative, their sum is 1
 };
 
+double coordinate(int index) {
+    return packDouble2x32(uvec2(texelFetch(vertices, index).xy));
+}
+
 dvec3 offset_of(int vertex) {
-    uvec3 low = uvec3(texelFetch(vertices, 2 * vertex).xyz);
-    uvec3 high = uvec3(texelFetch(vertices, 2 * vertex + 1).xyz);
-    return dvec3(packDouble2x32(uvec2(low.x, high.x)), packDouble2x32(uvec2(low.y, high.y)),
-                 packDouble2x32(uvec2(low.z, high.z))) - camera_centre;
+    int first = 3 * vertex;
+    return dvec3(coordinate(first), coordinate(first + 1), coordinate(first + 2)) - camera_centre;
 }
 
 double cross2(dvec2 a, dvec2 b) {
