@@ -37,7 +37,7 @@ Block = tuple[IntArray, IntArray]
 Put = Callable[[str, int, IntArray, npt.NDArray[np.float32]], None]
 
 # The device works on so many crossings at a time, drawn to images of this width.
-_CROSSINGS_AT_A_TIME = 1 << 18
+_CROSSINGS_AT_A_TIME = 1 << 17
 _LIST_WIDTH = 1024
 # Here they are looked at in blocks of so many: see crossing_keys.
 _AT_A_TIME = 1 << 15

@@ -53,17 +53,20 @@ def blocks_of_crossings(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
         start = stop
 
 
-def offsets_of(*counts: CountArray) -> IntArray:
+def offsets_of(*counts: CountArray, max_layers: int | None = None) -> IntArray:
     """(n + 1,) where each pixel's crossings begin.
 
     Args:
         counts: (n,) each; a pixel has as many crossings as these say together.
+        max_layers: or so many, if that is less.
     """
     offsets = np.empty(len(counts[0]) + 1, dtype=np.int64)
     offsets[0] = end = 0
     for start in range(0, len(counts[0]), _AT_A_TIME):
         block = slice(start, start + _AT_A_TIME)
         total = sum((more[block] for more in counts[1:]), counts[0][block].astype(np.int32))
+        if max_layers is not None:
+            np.minimum(total, max_layers, out=total)
         ends = offsets[1:][block]
         np.cumsum(total, out=ends)
         ends += end
@@ -71,13 +74,13 @@ def offsets_of(*counts: CountArray) -> IntArray:
     return offsets
 
 
-def first_of_each_pixel(keys: KeyArray, offsets: IntArray, max_layers: int) -> tuple[KeyArray, IntArray]:
-    """The first `max_layers` keys of each pixel, and where each pixel's begin."""
-    kept = offsets_of(np.minimum(np.diff(offsets), max_layers))
-    first = np.empty(int(kept[-1]), np.int64)
+def first_of_each_pixel(keys: KeyArray, offsets: IntArray, max_layers: int, into: KeyArray) -> None:
+    """Fills `into` with the first `max_layers` keys of each pixel."""
+    end = 0
     for pixels, crossings in blocks_of_crossings(offsets):
         starts = offsets[pixels.start : pixels.stop]
         counts = offsets[pixels.start + 1 : pixels.stop + 1] - starts
         layer = np.arange(crossings.start, crossings.stop) - np.repeat(starts, counts)
-        first[kept[pixels.start] : kept[pixels.stop]] = keys[crossings][layer < max_layers]
-    return first, kept
+        first = keys[crossings][layer < max_layers]
+        into[end : end + len(first)] = first
+        end += len(first)

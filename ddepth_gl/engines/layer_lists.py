@@ -54,21 +54,18 @@ def list_layers(
     try:
         counts, transformed = _counts(context, passes, scene, camera, request, objects)
         truncated = np.zeros((height, width), dtype=np.bool_)
-        kept = counts
         if max_layers is not None:
             np.greater(counts, max_layers, out=truncated)
-            if truncated.any():
-                kept = np.minimum(counts, max_layers)
-            else:
+            if not truncated.any():
                 max_layers = None  # it cuts nothing
-        offsets = offsets_of(kept.reshape(-1))
+        offsets = offsets_of(counts.reshape(-1), max_layers=max_layers)
         in_rows = counts.sum(axis=1, dtype=np.int64)
         # Lists are on the device and, where something is to be cut off, once more here.
         lists = 1 if max_layers is None else 2
         left = check_crossings_fit(
             int(offsets[-1]),
             int(in_rows.max()) * lists,
-            lambda: int(kept.max()),
+            lambda: max_layers or int(counts.max()),
             more_bytes_per_crossing,
             memory_limit,
         )
@@ -85,7 +82,7 @@ def list_layers(
             else:
                 listed = np.empty(int(here.sum(dtype=np.int64)), np.int64)
                 _list(context, passes, scene, camera, request, here, listed)
-                place[:] = first_of_each_pixel(listed, offsets_of(here), max_layers)[0]
+                first_of_each_pixel(listed, offsets_of(here), max_layers, place)
         context.check_error("listing layers", "the image size or the number of faces")
     finally:
         for made in reversed(objects):

@@ -144,7 +144,9 @@ class FacingLayers:
                 _sort(self._keys[crossings], starts)
         offsets, keys = self.offsets, self._keys
         if max_layers is not None:
-            keys, offsets = first_of_each_pixel(keys, offsets, max_layers)
+            offsets = offsets_of(*self._counts, max_layers=max_layers)
+            keys = np.empty(int(offsets[-1]), dtype=np.int64)
+            first_of_each_pixel(self._keys, self.offsets, max_layers, keys)
         return LayerBuffers(offsets, *split_keys(keys), truncated)
 
 
