@@ -5,15 +5,15 @@
 #include "surface_color.glsl"
 
 #if LIST
-uniform isamplerBuffer crossings;  // row * width + column, face; a row of LIST_WIDTH of them after the other
-uniform int width;                 // of the image
+uniform isamplerBuffer crossings;        // pixel, as row * width + column, and face
+uniform int width;                       // of the image; that of this list is LIST_WIDTH
 #else
 uniform isampler2D sheet_face;
 uniform sampler2D sheet_depth;       // NaN where there is no face
 #endif
 uniform isamplerBuffer picture_of_face;  // -1 for none
-uniform isamplerBuffer uvs;              // floats; of vertices
-uniform isamplerBuffer corner_normals;   // floats; three a face
+uniform isamplerBuffer uvs;              // of vertices, bits of floats
+uniform isamplerBuffer corner_normals;   // three a face, bits of floats
 uniform dvec3 world_centre;              // of the camera
 uniform double mesh_units;               // per local unit
 uniform vec3 image_up;                   // unit, world frame
@@ -64,7 +64,8 @@ void main() {
 #if LIST
     ivec2 place = ivec2(gl_FragCoord.xy);
     ivec2 crossing = texelFetch(crossings, place.y * LIST_WIDTH + place.x).xy;
-    vec2 pixel = vec2(crossing.x % width, crossing.x / width) + 0.5;
+    int row = crossing.x / width;
+    vec2 pixel = vec2(crossing.x - row * width, row) + 0.5;
     int face = crossing.y;
 #else
     vec2 pixel = gl_FragCoord.xy;

@@ -49,6 +49,7 @@ from shapes import (
 from test_peel import REAL, sealed_t_junction, soups, turned_view
 
 import ddepth_gl as dd
+from ddepth_gl.engines import attributes, crossing_keys
 
 # Name: (numbers per crossing, dtype). The specification, so not taken from the package.
 SPECIFIED = {
@@ -639,15 +640,6 @@ def test_needles(renderer):
     assert judge_both(renderer, mesh, dd.Camera.orbit(mesh, views=1, width=100, height=90)[0]) > 500
 
 
-@pytest.mark.parametrize(("rings", "sides"), [(91, 91), (65, 64), (90, 100)])
-def test_meshes_of_as_many_vertices_or_faces_as_powers_of_two(renderer, rings, sides):
-    """8192 vertices, 8192 faces, and somewhat more of both: where tables of vertices and faces wrap."""
-    rng = np.random.default_rng(rings)
-    mesh = painted(rng, sphere(1.0, rings, sides))
-    assert 8192 in (len(mesh.vertices), len(mesh.faces)) or len(mesh.vertices) > 8192
-    assert judge_both(renderer, mesh, random_camera(rng, mesh, False, 70)) > 1000
-
-
 def test_many_and_long_pictures(renderer):
     """More pictures than a device has texture units, some longer than it allows a texture to be."""
     rng = np.random.default_rng(103)
@@ -1196,6 +1188,38 @@ def test_a_memory_limit_counts_attributes(renderer):
     with pytest.raises(dd.DeviceMemoryError, match="memory_limit"):
         renderer.peel(scene, camera, memory_limit=limit, attributes=ALL)
     same_arrays(renderer.peel(scene, camera, attributes=ALL), before, ("offsets", "depth", "face"))
+    scene.release()
+
+
+def test_a_mesh_beyond_the_largest_table_is_a_clear_error(renderer, monkeypatch):
+    mesh = painted(np.random.default_rng(2), random_closed_mesh(np.random.default_rng(2)))
+    camera = dd.Camera.orbit(mesh, views=1, width=64, height=48)[0]
+    scene = renderer.upload(mesh)
+    monkeypatch.setattr(renderer._context, "max_texels", 3 * len(mesh.vertices) - 1)
+    for draw in (renderer.entry_exit, renderer.peel):
+        with pytest.raises(dd.DeviceMemoryError, match=rf"vertices has {3 * len(mesh.vertices):,} .*; split"):
+            draw(scene, camera, attributes=("barycentric",))
+    monkeypatch.undo()
+    assert np.isfinite(renderer.peel(scene, camera, attributes=("barycentric",)).barycentric).all()
+    scene.release()
+
+
+@pytest.mark.parametrize(("block", "batch"), [(7, 1024), (1000, 1024), (1024, 3 * 1024)])
+def test_it_does_not_matter_how_many_crossings_are_worked_out_together(renderer, monkeypatch, block, batch):
+    """Pixels with more crossings than a block, blocks that fill a batch to the last place, empty blocks."""
+    rng = np.random.default_rng(109)
+    mesh = painted(rng, merged(*(box() for _ in range(5)), random_closed_mesh(rng)))
+    camera = dd.Camera.orbit(mesh, views=1, width=90, height=70)[0]
+    scene = renderer.upload(mesh)
+    names = [f"{side}_{name}" for side in ("entry", "exit") for name in ALL]
+    maps, layers = (draw(scene, camera, attributes=ALL) for draw in (renderer.entry_exit, renderer.peel))
+    assert layers.count.max() > 7
+    assert len(layers.depth) > 4 * batch
+    monkeypatch.setattr(attributes, "_AT_A_TIME", block)
+    monkeypatch.setattr(crossing_keys, "_AT_A_TIME", block)
+    monkeypatch.setattr(attributes, "_CROSSINGS_AT_A_TIME", batch)
+    same_arrays(renderer.entry_exit(scene, camera, attributes=ALL), maps, names)
+    same_arrays(renderer.peel(scene, camera, attributes=ALL), layers, ("offsets", "depth", *ALL))
     scene.release()
 
 

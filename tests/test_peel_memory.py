@@ -19,7 +19,7 @@ POSE = np.eye(4)
 POSE[2, 3] = 9.0
 CAMERA = dd.Camera.orthographic(2.0, POSE, SIZE, SIZE)
 
-# Five boxes, each larger than the image, by how fronts and backs come: all fronts first; in turns; at one depth.
+# Five boxes, each larger than the image: all fronts come before all backs; in turns; all at one depth.
 BODIES = 5
 MESHES = {
     "nested": [box([-size] * 3, [size] * 3) for size in (2.0, 2.5, 3.0, 3.5, 4.0)],
@@ -64,9 +64,9 @@ def test_all_layers(renderer, mesh, names):
 @pytest.mark.parametrize("max_layers", [1, 4])
 @pytest.mark.parametrize("mesh", MESHES)
 def test_the_first_layers(renderer, mesh, max_layers, names):
-    """The engine raster lists so many of each facing; compute what there is, on the device and here, by bands."""
-    listed = 2 * max_layers if renderer.info.engine == "raster" else 2 * (2 * BODIES) / 4
-    limit = handed_over(max_layers * SIZE**2, names) + int(listed * SIZE**2) * PER_LISTED
+    """Raster lists so many of each facing. Compute lists all, on the device and here, and is given bands."""
+    listed = 2 * max_layers if renderer.info.engine == "raster" else BODIES
+    limit = handed_over(max_layers * SIZE**2, names) + listed * SIZE**2 * PER_LISTED
     most, crossings = peak(
         renderer, painted(mesh), attributes=names, max_layers=max_layers, memory_limit=limit
     )

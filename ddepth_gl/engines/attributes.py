@@ -36,7 +36,7 @@ Block = tuple[IntArray, IntArray]
 # values (n, channels).
 Put = Callable[[str, int, IntArray, npt.NDArray[np.float32]], None]
 
-# The device works on so many crossings at a time, drawn to images of this width.
+# The device works on so many crossings at a time, drawn to images of this width: no faster with more of them.
 _CROSSINGS_AT_A_TIME = 1 << 17
 _LIST_WIDTH = 1024
 # Here they are looked at in blocks of so many: see crossing_keys.
@@ -85,14 +85,14 @@ class AttributeShader:
         Raises:
             DeviceMemoryError: the tables or the images do not fit.
         """
-        entry, exit_ = sheets = [
-            {name: ATTRIBUTES[name].empty(*face.shape) for name in names} for face in faces
-        ]
-        flat = [face.reshape(-1) for face in faces]
-        for face, into in zip(flat, sheets, strict=True):
+        sheets, listed = [], []
+        for image in faces:
+            face, into = image.reshape(-1), {name: ATTRIBUTES[name].empty(*image.shape) for name in names}
             worked_out = self._look_up(scene, face, into)
-        listed = [(_of_sheet(face), partial(_scatter, into)) for face, into in zip(flat, sheets, strict=True)]
-        self._work_out(scene, camera, worked_out, len(flat[0]), listed)
+            sheets.append(into)
+            listed.append((_of_sheet(face), partial(_scatter, into)))
+        self._work_out(scene, camera, worked_out, len(face), listed)
+        entry, exit_ = sheets
         return {name: (entry[name], exit_[name]) for name in names}
 
     def added_to(
@@ -105,9 +105,8 @@ class AttributeShader:
         """
         into = {name: ATTRIBUTES[name].empty(len(layers.face)) for name in names}
         worked_out = self._look_up(scene, layers.face, into)
-        self._work_out(
-            scene, camera, worked_out, len(layers.face), [(_of_layers(layers), partial(_append, into))]
-        )
+        listed = [(_of_layers(layers), partial(_append, into))]
+        self._work_out(scene, camera, worked_out, len(layers.face), listed)
         return replace(layers, attributes=into)
 
     @staticmethod
@@ -135,7 +134,7 @@ class AttributeShader:
                 block = slice(start, start + _AT_A_TIME)
                 if rows is None:
                     flat[block] = face[block]
-                else:  # beyond either end is what is there
+                else:  # before the first row is that of no face, and a single one serves all
                     rows.take(face[block] + 1, axis=0, out=flat[block], mode="clip")
         return tuple(worked_out)
 
@@ -154,6 +153,9 @@ class AttributeShader:
             names: which attributes.
             most: crossings of a list, at most.
             listed: lists of crossings, each with what takes its values.
+
+        Raises:
+            DeviceMemoryError: the tables or the images do not fit.
         """
         if not (names and most):
             return
@@ -259,9 +261,9 @@ class AttributeShader:
         words = np.ascontiguousarray(make(scene)).view(np.int32)
         if len(words) > self._context.max_texels:
             raise DeviceMemoryError(
-                f"{scene.mesh!r}: {len(words):,} {name.replace('_', ' ')} are more than the "
-                f"{self._context.max_texels:,} that {self._context.renderer} holds in a table; split the "
-                "mesh, or ask for fewer attributes"
+                f"{scene.mesh!r}: a table of {name.replace('_', ' ')} has {len(words):,} entries, more than "
+                f"the {self._context.max_texels:,} that {self._context.renderer} can read; split the mesh, "
+                "or ask for fewer attributes"
             )
         buffer = scene.own(self._context.gl.buffer(words))
         table = scene.own(self._context.calls.buffer_texture(buffer, words.shape[1]))

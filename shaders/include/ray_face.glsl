@@ -1,8 +1,7 @@
 // Where a pixel's ray meets the plane of a face: its corners, and the barycentric weights of the meeting point.
 // Exact, in double precision, from the mesh's own vertices; the rasterizer has no part in it.
-
 uniform isamplerBuffer faces;     // three vertices each
-uniform isamplerBuffer vertices;  // three doubles each, of two words; local frame
+uniform isamplerBuffer vertices;  // three coordinates each, bits of doubles; local frame
 
 uniform dvec3 camera_centre;  // local frame
 // Rows that take an offset from the camera centre to homogeneous image coordinates (u w, v w, w).
