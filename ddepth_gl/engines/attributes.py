@@ -86,12 +86,11 @@ class AttributeShader:
             DeviceMemoryError: the tables or the images do not fit.
         """
         sheets, listed = [], []
-        for image in faces:
-            face, into = image.reshape(-1), {name: ATTRIBUTES[name].empty(*image.shape) for name in names}
-            worked_out = self._look_up(scene, face, into)
+        for face in faces:
+            into, worked_out = self._begun(scene, names, face)
             sheets.append(into)
-            listed.append((_of_sheet(face), partial(_scatter, into)))
-        self._work_out(scene, camera, worked_out, len(face), listed)
+            listed.append((_of_sheet(face.reshape(-1)), partial(_scatter, into)))
+        self._work_out(scene, camera, worked_out, face.size, listed)
         entry, exit_ = sheets
         return {name: (entry[name], exit_[name]) for name in names}
 
@@ -103,40 +102,43 @@ class AttributeShader:
         Raises:
             DeviceMemoryError: the tables or the images do not fit.
         """
-        into = {name: ATTRIBUTES[name].empty(len(layers.face)) for name in names}
-        worked_out = self._look_up(scene, layers.face, into)
+        into, worked_out = self._begun(scene, names, layers.face)
         listed = [(_of_layers(layers), partial(_append, into))]
         self._work_out(scene, camera, worked_out, len(layers.face), listed)
         return replace(layers, attributes=into)
 
     @staticmethod
-    def _look_up(scene: Scene, face: IntArray, into: Arrays) -> tuple[str, ...]:
-        """Fills in the attributes of whole faces; gives the names of the others.
+    def _begun(scene: Scene, names: tuple[str, ...], face: IntArray) -> tuple[Arrays, tuple[str, ...]]:
+        """Arrays of attributes: those of whole faces done, the others empty, and the names of these.
 
         Args:
             scene: whose faces they are.
-            face: (N,), -1 where there is none.
-            into: arrays of N crossings in any shape, by name.
+            names: which attributes.
+            face: of any shape, -1 where there is none.
         """
 
         def table(name: str) -> npt.NDArray[Any] | None:
             rows = _of_whole_faces(name, scene.mesh)
             return None if rows is None else np.concatenate([ATTRIBUTES[name].empty(1), rows])
 
+        arrays: Arrays = {}
         worked_out = []
-        for name, array in into.items():
-            flat = array.reshape(len(face), *ATTRIBUTES[name].empty().shape)
-            rows = None if name == "face" else scene.once(("faces", name), partial(table, name))
-            if name != "face" and rows is None:
+        for name in names:
+            if name == "face":
+                arrays[name] = face.astype(np.int64)
+                continue
+            rows = scene.once(("faces", name), partial(table, name))
+            if rows is None:
+                arrays[name] = ATTRIBUTES[name].empty(*face.shape)
                 worked_out.append(name)
                 continue
-            for start in range(0, len(face), _AT_A_TIME):
+            arrays[name] = np.empty(face.shape + rows.shape[1:], rows.dtype)
+            flat, listed = arrays[name].reshape(-1, *rows.shape[1:]), face.reshape(-1)
+            for start in range(0, len(flat), _AT_A_TIME):
                 block = slice(start, start + _AT_A_TIME)
-                if rows is None:
-                    flat[block] = face[block]
-                else:  # before the first row is that of no face, and a single one serves all
-                    rows.take(face[block] + 1, axis=0, out=flat[block], mode="clip")
-        return tuple(worked_out)
+                # The first row is that of no face; a single one after it serves all.
+                rows.take(listed[block] + 1, axis=0, out=flat[block], mode="clip")
+        return arrays, tuple(worked_out)
 
     def _work_out(
         self,
