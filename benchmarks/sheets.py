@@ -10,16 +10,15 @@ all of them alike:
 and, for scale, ``plain``: the simplest two passes there are, each vertex shared, the depth left to the
 rasterizer and converted in the shader. It is less exact (see docs/decisions/0003).
 
-Before any time counts, ``bare``, ``api`` and ``many`` must have given the same bits. Prints a table in
-Markdown: median milliseconds per image, and half the distance between the quartiles as the spread.
+Before any time counts, ``bare``, ``api`` and ``many`` must have given the same bits. Reports a table: median
+milliseconds per image, and half the distance between the quartiles as the spread.
 
-    python benchmarks/sheets.py [--meshes FOLDER] [--device DEVICE] [--rounds N]
+    python benchmarks/sheets.py [--meshes FOLDER] [--device DEVICE] [--rounds N] [--write]
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import time
 from collections import deque
@@ -31,6 +30,7 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
+from tables import Write, machine, report, table
 
 import ddepth_gl as dd
 from ddepth_gl.engines.raster import _ENTRY, _EXIT
@@ -191,9 +191,10 @@ def main(
     meshes: Annotated[Path, typer.Option(help="Folder of the real meshes.")] = MESHES,
     device: Annotated[str | None, typer.Option(help="See ddepth doctor.")] = None,
     rounds: Annotated[int, typer.Option(help="Times each way is timed.")] = 15,
+    write: Write = False,
 ) -> None:
-    """Prints the table."""
-    lines = []
+    """Reports the table."""
+    rows = []
     with dd.DepthRenderer("raster", device) as renderer:
         for name, make in track(cases(meshes).items(), "measuring", console=Console(stderr=True)):
             mesh = make()
@@ -222,20 +223,15 @@ def main(
                 over = result["api"][0] - result["bare"][0]
                 ratio = result["many"][0] / result["api"][0]
                 covered = float(np.isfinite(expected[0]).mean())
-                lines.append(
-                    f"| {name} | {len(mesh.faces):,} | {size} | {covered:.0%} | {' | '.join(cells)} "
-                    f"| {over:+.2f} | {ratio:.2f} |"
-                )
+                more = [f"{over:+.2f}", f"{ratio:.2f}"]
+                rows.append([name, f"{len(mesh.faces):,}", size, f"{covered:.0%}", *cells, *more])
                 bare.release()
                 plain.release()
             scene.release()
-        info = renderer.info
-    machine = f"{platform.machine()}, {os.cpu_count()} processors"
-    print(f"{machine}, {info.renderer}, OpenGL {info.gl_version}")
-    print(f"{rounds} rounds of {IMAGES_PER_ROUND} images; ms per image, ± half the interquartile range\n")
-    print("| mesh | faces | size | covered | plain | bare | api | many | api - bare | many / api |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    print("\n".join(lines))
+        where = machine(renderer.info)
+    how = f"{rounds} rounds of {IMAGES_PER_ROUND} images; ms per image, ± half the interquartile range"
+    heads = ("mesh", "faces", "size", "covered", "plain", "bare", "api", "many", "api - bare", "many / api")
+    report("sheets", f"{where}; {how}.\n\n{table(heads, rows)}", write)
 
 
 if __name__ == "__main__":
