@@ -63,7 +63,8 @@ def sphere(about: int) -> dd.Mesh:
     sides = rings - 1
     polar = np.pi * np.arange(rings + 1)[:, None] / rings
     around = 2 * np.pi * np.arange(sides)[None, :] / sides
-    grid = np.broadcast_arrays(np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar))
+    ring = np.sin(polar).round(15)  # or the sine of pi, 1e-16, would leave a hole at the pole
+    grid = np.broadcast_arrays(ring * np.cos(around), ring * np.sin(around), np.cos(polar))
     index = np.arange((rings + 1) * sides).reshape(rings + 1, sides)
     a, c = index[:-1], index[1:]
     b, d = np.roll(a, -1, 1), np.roll(c, -1, 1)
@@ -172,16 +173,25 @@ def same(first: list[Any], second: list[Any]) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
 
 
+def colored(mesh: dd.Mesh) -> dd.Mesh:
+    """The mesh with a colour that changes from place to place, unless it has colours of its own."""
+    if mesh.textures or mesh.colors is not None:
+        return mesh
+    low, high = mesh.bounds
+    colors = np.clip((mesh.vertices - low) / (high - low), 0, 1)
+    return dd.Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, object_id=mesh.object_id, colors=colors)
+
+
 def cases(meshes: Path) -> dict[str, Callable[[], dd.Mesh]]:
-    """The meshes to measure, by their names, made when they are wanted."""
+    """The meshes to measure, by their names, made when they are wanted; each has colours."""
     made: dict[str, Callable[[], dd.Mesh]] = {
-        f"sphere {name}": lambda faces=faces: sphere(faces)
+        f"sphere {name}": lambda faces=faces: colored(sphere(faces))
         for name, faces in (("5k", 5_000), ("82k", 82_000), ("1.3M", 1_300_000))
     }
     for name in REAL:
         path = meshes / "good" / name
         if path.exists():
-            made[path.stem] = lambda path=path: dd.load_mesh(path)
+            made[path.stem] = lambda path=path: colored(dd.load_mesh(path))
         else:
             typer.echo(f"left out: {path} is absent; --meshes names their folder", err=True)
     return made
