@@ -109,11 +109,11 @@ class RenderJob:
                     report.left_out[name_of] = report.left_out.get(name_of, 0) + each.left_out(view)
                 for path in self._write(view, report.failures):
                     report.files.setdefault(path.name.removeprefix(stem), []).append(path)
-                if with_preview:
+                if with_preview and view.photo is not None:
                     from .preview import preview
 
                     title = f"{stem}   {camera.width}x{camera.height}"
-                    rows.append(preview(view.maps, mesh, title, view.layers, photo=view.photo))
+                    rows.append(preview(view.maps, title, view.layers, photo=view.photo))
                 progress()
         finally:
             scene.release()

@@ -269,15 +269,16 @@ class DepthRenderer:
                     "max_layers= or ask for fewer attributes"
                 ) from error
         return DepthLayers(
-            buffers.offsets,
-            buffers.depth,
-            buffers.face,
-            buffers.front_facing,
-            buffers.truncated,
-            camera,
-            buffers.attributes,
-            partial(getattr, scene.mesh, "is_oriented"),  # of the mesh alone, so that layers can be pickled
-            request.crop is not None,
+            offsets=buffers.offsets,
+            depth=buffers.depth,
+            face=buffers.face,
+            front_facing=buffers.front_facing,
+            truncated=buffers.truncated,
+            camera=camera,
+            attributes=buffers.attributes,
+            # Of the mesh alone, so that layers can be pickled.
+            _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
+            _is_cropped=request.crop is not None,
         )
 
     def shade(

@@ -101,7 +101,7 @@ ARROWS = {
     "layer_panels": {"depth_layers", "panels"},
     "cross_section": {"errors", "depth_layers", "panels"},
     "preview": {
-        "errors", "mesh", "depth_maps", "depth_layers", "panels", "layer_panels", "cross_section"
+        "errors", "depth_maps", "depth_layers", "panels", "layer_panels", "cross_section"
     },
     "render_formats": {
         "errors", "mesh", "depth_maps", "depth_layers", "writers.npz", "writers.exr", "writers.ply",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import trimesh
 from crossings import ATTRIBUTES, crossings_of, layers_of, random_layers, real_layers, real_mesh
+from oracle import encoded
 from shapes import box, peel, sphere, sphere_sagitta
-from test_srgb import encoded
 
 import ddepth_gl as dd
 from ddepth_gl.render_formats import write_mesh

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from crossings import crossings_of, layers_of, random_layers, real_layers
+from oracle import encoded
 from scipy.sparse import csr_matrix
-from test_srgb import encoded
 
 import ddepth_gl as dd
 from ddepth_gl.writers.xray import write_xray
