@@ -59,12 +59,15 @@ ARROWS = {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
         "srgb", "engines.sheets"
     },
+    "engines.finished_sheets": {"errors", "camera", "context", "shader_library", "silhouettes"},
+    "cuda_interop": {"errors", "context"},
+    "device_maps": {"errors", "camera", "context", "cuda_interop", "depth_maps"},
     "engines.targets": {"context"},
     "engines.pictures": {"camera", "context", "scene", "shader_library", "engines.attributes"},
     "engines.raster": {
         "attributes", "camera", "context", "scene", "shader_library", "engines.sheets",
         "engines.face_vertices", "engines.drawn_faces", "engines.peeling", "engines.attributes",
-        "engines.pictures", "engines.targets"
+        "engines.pictures", "engines.targets", "engines.finished_sheets"
     },
     "engines.face_parts": {"context", "gl_calls", "scene", "engines.drawn_faces"},
     "engines.face_passes": {
@@ -77,11 +80,12 @@ ARROWS = {
     "engines.sheet_buffers": {"context"},
     "engines.compute": {
         "attributes", "camera", "context", "scene", "engines.sheets", "engines.attributes",
-        "engines.pictures", "engines.face_passes", "engines.layer_lists", "engines.sheet_buffers"
+        "engines.pictures", "engines.face_passes", "engines.layer_lists", "engines.sheet_buffers",
+        "engines.finished_sheets"
     },
     "renderer": {
         "errors", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context",
-        "scene", "silhouettes", "engines.sheets", "engines.raster", "engines.compute"
+        "scene", "silhouettes", "device_maps", "engines.sheets", "engines.raster", "engines.compute"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},

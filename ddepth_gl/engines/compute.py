@@ -21,6 +21,7 @@ from ..context import GLContext
 from ..scene import Scene
 from .attributes import AttributeShader
 from .face_passes import FACES, SHEETS, FacePasses
+from .finished_sheets import FinishPass
 from .layer_lists import list_layers
 from .pictures import PictureShader, bands_of_samples
 from .sheet_buffers import SheetBands
@@ -48,6 +49,7 @@ class ComputeEngine:
         self._context = context
         self._attributes = AttributeShader(context)
         self._pictures = PictureShader(context, self._attributes)
+        self._finish = FinishPass(context)
         with context:
             self._passes = FacePasses(context)
         self._idle: list[SheetBands] = []
@@ -92,6 +94,22 @@ class ComputeEngine:
         if request.faces:
             attributes = self._attributes.of_sheets(scene, camera, request.attributes, sheets[2:])
         return SheetBuffers(sheets[0], sheets[1], attributes)
+
+    def keep(self, pending: _Pending, uncross: bool) -> list[Any]:
+        """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
+
+        Args:
+            pending: from `submit`, without attributes.
+            uncross: see `FinishPass.run`.
+
+        Raises:
+            ContextError, DeviceMemoryError: see `FinishPass`.
+        """
+        try:
+            self._finish.check_fits(pending.camera)
+            return self._finish.run(pending.bands.depths, pending.camera, uncross)
+        finally:
+            self._idle.append(pending.bands)
 
     def _read(self, pending: _Pending) -> list[npt.NDArray[Any]]:
         """Entry and exit depth, (H, W) float32, then if wanted their faces, (H, W) int32."""
@@ -178,6 +196,7 @@ class ComputeEngine:
         """Frees every GL object of the engine."""
         self.trim(keep=0)
         self._pictures.release()
+        self._finish.release()
         self._attributes.release()
         self._passes.release()
 

@@ -24,6 +24,7 @@ from ..shader_library import compile_program
 from .attributes import AttributeShader
 from .drawn_faces import drawn_faces
 from .face_vertices import FaceVertices
+from .finished_sheets import FinishPass
 from .peeling import LayerDraws, PeelTargets, peel_layers
 from .pictures import PictureShader, bands_of_samples
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
@@ -63,6 +64,7 @@ class RasterEngine:
         self._context = context
         self._attributes = AttributeShader(context)
         self._pictures = PictureShader(context, self._attributes)
+        self._finish = FinishPass(context)
         self._programs: dict[tuple[Any, ...], Any] = {}
         self._idle: list[SheetTargets] = []
         self._idle_peel: PeelTargets | None = None
@@ -113,6 +115,23 @@ class RasterEngine:
                 pending.scene, pending.camera, pending.request.attributes, faces
             )
         return SheetBuffers(entry, exit_, attributes)
+
+    def keep(self, pending: PendingSheets, uncross: bool) -> list[Any]:
+        """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
+
+        Args:
+            pending: from `submit`, without attributes.
+            uncross: see `FinishPass.run`.
+
+        Raises:
+            ContextError, DeviceMemoryError: see `FinishPass`.
+        """
+        try:
+            self._finish.check_fits(pending.camera)
+            with pending.targets.depths_in_a_buffer() as depths:
+                return self._finish.run(depths, pending.camera, uncross)
+        finally:
+            self._idle.append(pending.targets)
 
     def shade(self, scene: Scene, camera: Camera, request: SheetRequest, samples: int) -> npt.NDArray[Any]:
         """(H, W, 4) uint8: the picture, sRGB, alpha where there are both entry and exit.
@@ -198,6 +217,7 @@ class RasterEngine:
         if self._idle_peel is not None:
             self._idle_peel.release()
         self._pictures.release()
+        self._finish.release()
         self._attributes.release()
         for program in self._programs.values():
             program.release()
