@@ -121,8 +121,8 @@ def render(
         str,
         typer.Option(
             metavar="LIST",
-            help="What else npz, exr and deepexr store: face, normal, smooth_normal, barycentric, uv, color, shaded_color, "
-            "object_id, position; several with commas.",
+            help="What else npz, exr and deepexr store: face, normal, smooth_normal, barycentric, uv, color, "
+            "shaded_color, object_id, position; several with commas.",
         ),
     ] = "",
     formats: Annotated[

@@ -31,7 +31,8 @@ def write_lari(
     a compressed ``.npz``, named ``{view:03d}_ldi.npz`` there, with the one array ``ldi``, (H, W, L): z-depth,
     first crossings first, -1 where there is none. The last axis is that of the layers. L is
     chosen there for a whole data set, 15 for Objaverse, 10 for ScanNet++, and the loader takes the first 5 or
-    10 of them; so it is fixed here as well, and all files have one shape, whatever an image shows. There it is float16; the loader makes float32 of either.
+    10 of them; so it is fixed here as well, and all files have one shape, whatever an image shows. Theirs are
+    float16; the loader makes float32 of either.
 
     The layout holds no camera. It keeps mesh units; LaRI's objects have a longest side of 1.
 
