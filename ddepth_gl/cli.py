@@ -115,7 +115,10 @@ def render(
     ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Render every crossing, not just two.")] = False,
     max_layers: Annotated[
-        int | None, typer.Option(help="With --layers, keep the first that many; all if not given.")
+        int | None,
+        typer.Option(
+            help="With --layers, keep the first that many; if not given all, or as many as a layout has."
+        ),
     ] = None,
     attributes: Annotated[
         str,
