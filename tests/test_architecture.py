@@ -93,13 +93,13 @@ ARROWS = {
     "writers.npz": {"depth_maps", "depth_layers", "writers.contents", "writers.whole_file"},
     "writers.ply": {"errors", "depth_layers", "srgb", "writers.whole_file"},
     "writers.png16": {"errors", "camera", "depth_maps", "writers.contents", "writers.whole_file"},
-    "writers.layereddepth": {"depth_layers", "writers.png16"},
+    "writers.layereddepth": {"depth_layers", "writers.png16", "writers.whole_file"},
     "writers.exr": {
         "errors", "attributes", "camera", "depth_maps", "depth_layers", "writers.contents",
         "writers.whole_file"
     },
-    "writers.xray": {"errors", "depth_layers", "srgb", "writers.npz"},
-    "writers.lari": {"errors", "depth_layers", "writers.npz"},
+    "writers.xray": {"errors", "depth_layers", "srgb", "writers.contents", "writers.npz"},
+    "writers.lari": {"errors", "depth_layers", "writers.contents", "writers.npz"},
     "demo_mesh": {"mesh"},
     "panels": set(),
     "layer_panels": {"depth_layers", "panels"},
@@ -113,7 +113,7 @@ ARROWS = {
     },
     "render_job": {
         "errors", "attributes", "mesh", "camera", "renderer", "scene", "render_formats", "preview",
-        "writers.png16"
+        "writers.contents", "writers.png16"
     },
     "__main__": {"cli"},
     "cli": {
