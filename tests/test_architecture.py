@@ -59,6 +59,7 @@ ARROWS = {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
         "srgb", "engines.sheets"
     },
+    "engines.image_pool": set(),
     "engines.finished_sheets": {"errors", "camera", "context", "shader_library", "silhouettes"},
     "cuda_interop": {"errors", "context"},
     "device_maps": {"errors", "camera", "context", "cuda_interop", "depth_maps"},
@@ -67,7 +68,7 @@ ARROWS = {
     "engines.raster": {
         "attributes", "camera", "context", "scene", "shader_library", "engines.sheets",
         "engines.face_vertices", "engines.drawn_faces", "engines.peeling", "engines.attributes",
-        "engines.pictures", "engines.targets", "engines.finished_sheets"
+        "engines.pictures", "engines.targets", "engines.finished_sheets", "engines.image_pool"
     },
     "engines.face_parts": {"context", "gl_calls", "scene", "engines.drawn_faces"},
     "engines.face_passes": {
@@ -81,7 +82,7 @@ ARROWS = {
     "engines.compute": {
         "attributes", "camera", "context", "scene", "engines.sheets", "engines.attributes",
         "engines.pictures", "engines.face_passes", "engines.layer_lists", "engines.sheet_buffers",
-        "engines.finished_sheets"
+        "engines.finished_sheets", "engines.image_pool"
     },
     "renderer": {
         "errors", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context",

@@ -83,6 +83,7 @@ def test_they_live_until_they_are_released(renderer):
     scene = renderer.upload(box())
     for _ in range(2):
         renderer.entry_exit(scene, FACE_ON, output="gpu").release()  # what is made once and kept
+    gc.collect()  # what other tests have left
     with renderer._context:
         census = gl_census()
     maps = renderer.entry_exit(scene, FACE_ON, output="gpu")
