@@ -29,9 +29,12 @@ format: setup
 test-oldest: system-gl
 	PYTHON="$(PYTHON)" scripts/test-oldest
 
+# `make bench BENCH=--write` puts what it measures into docs/performance.md. Peers come with the extra [bench].
 bench: setup
-	$(BIN)/python benchmarks/sheets.py
-	$(BIN)/python benchmarks/layers.py
+	$(BIN)/python benchmarks/sheets.py $(BENCH)
+	$(BIN)/python benchmarks/layers.py --engine raster $(BENCH)
+	$(BIN)/python benchmarks/layers.py --engine compute $(BENCH)
+	$(BIN)/python benchmarks/peers.py $(BENCH)
 
 setup: $(VENV)/installed-dev system-gl
 

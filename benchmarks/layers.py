@@ -1,21 +1,20 @@
-"""All layers and attributes, engine `raster`, in units of one bare entry pass of the same image.
+"""All layers and attributes, in units of one bare entry pass of the same image.
 
 Timed in turns in one process, round after round, so that a machine whose speed drifts slows all alike:
 
-* an entry pass: one sheet, cleared, drawn and read back with nothing else, half of ``bare`` in sheets.py;
+* an entry pass: one sheet, cleared, drawn and read back with nothing else, half of ``bare`` in sheets.py, on
+  `raster` whatever engine is measured: it is the unit of both;
 * ``peel``: `DepthRenderer.peel` with every layer;
 * both sheets: `DepthRenderer.entry_exit` alone, then with attributes.
 
 Before any time counts, the sheets that follow from the layers must be those of `entry_exit`, bit for bit.
-Prints tables in Markdown: median milliseconds, and the most memory that NumPy held while it peeled.
+Reports two tables: median milliseconds, and the most memory that NumPy held while it peeled.
 
-    python benchmarks/layers.py [--meshes FOLDER] [--device DEVICE] [--rounds N]
+    python benchmarks/layers.py [--engine ENGINE] [--meshes FOLDER] [--device DEVICE] [--rounds N] [--write]
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 import time
 import tracemalloc
@@ -27,6 +26,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from sheets import MESHES, SIZES, Bare, cases, same
+from tables import Write, machine, report, table
 
 import ddepth_gl as dd
 
@@ -60,19 +60,21 @@ def megabytes(call: Callable[[], Any]) -> float:
 
 
 def main(
+    engine: Annotated[str, typer.Option(help="raster or compute.")] = "raster",
     meshes: Annotated[Path, typer.Option(help="Folder of the real meshes.")] = MESHES,
     device: Annotated[str | None, typer.Option(help="See ddepth doctor.")] = None,
     rounds: Annotated[int, typer.Option(help="Times each way is timed.")] = 7,
+    write: Write = False,
 ) -> None:
-    """Prints the tables."""
+    """Reports the tables."""
     of_layers, of_attributes = [], []
-    with dd.DepthRenderer("raster", device) as renderer:
+    with dd.DepthRenderer("raster", device) as raster, dd.DepthRenderer(engine, device) as renderer:
         for name, make in track(cases(meshes).items(), "measuring", console=Console(stderr=True)):
             mesh = make()
-            scene = renderer.upload(mesh)
+            scene, raster_scene = renderer.upload(mesh), raster.upload(mesh)
             for size in SIZES:
                 camera = dd.Camera.orbit(mesh, views=1, width=size, height=size)[0]
-                bare = Bare(renderer, scene, camera)
+                bare = Bare(raster, raster_scene, camera)
                 layers = renderer.peel(scene, camera)
                 maps, follows = renderer.entry_exit(scene, camera), layers.entry_exit()
                 if not same([maps.entry, maps.exit], [follows.entry, follows.exit]):
@@ -93,27 +95,22 @@ def main(
                 one, most, total = time_of["bare"] / 2, int(layers.count.max()), len(layers.depth)
                 del layers, maps, follows
                 ms = time_of["peel"]
-                cells = f"{most} | {total:,} | {one:.2f} | {ms:.1f} | {ms / most:.2f}"
-                cells += f" | {ms / (most + 1) / one:.2f} | {megabytes(peel):.0f}"
-                of_layers.append(f"| {name} | {len(mesh.faces):,} | {size} | {cells} |")
+                cells = [f"{one:.2f}", f"{ms:.1f}", f"{ms / most:.2f}", f"{ms / (most + 1) / one:.2f}"]
+                cells = [most, f"{total:,}", *cells, f"{megabytes(peel):.0f}"]
+                of_layers.append([name, f"{len(mesh.faces):,}", size, *cells])
                 more = [time_of[kind] - time_of["sheets"] for kind in ATTRIBUTES]
-                cells = " | ".join(f"{each:+.1f} ({each / one:.1f})" for each in more)
-                of_attributes.append(f"| {name} | {size} | {one:.2f} | {time_of['sheets']:.2f} | {cells} |")
+                cells = [f"{each:+.1f} ({each / one:.1f})" for each in more]
+                of_attributes.append([name, size, f"{one:.2f}", f"{time_of['sheets']:.2f}", *cells])
                 bare.release()
             scene.release()
-        info = renderer.info
-    machine = f"{platform.machine()}, {os.cpu_count()} processors"
-    print(f"{machine}, {info.renderer}, OpenGL {info.gl_version}; {rounds} rounds, medians, ms per image\n")
-    columns = (
-        "mesh | faces | size | layers | crossings | entry pass | peel | per layer | per (L + 1) passes | MB"
-    )
-    print(f"| {columns} |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    print("\n".join(of_layers))
-    print("\nAttributes of both sheets: ms more than without (entry passes)\n")
-    print(f"| mesh | size | entry pass | both sheets | {' | '.join(ATTRIBUTES)} |")
-    print("|---|---|---|---|" + "---|" * len(ATTRIBUTES))
-    print("\n".join(of_attributes))
+            raster_scene.release()
+        how = f"{machine(renderer.info)}; {rounds} rounds, medians, ms per image."
+        engine = renderer.info.engine
+    heads = ["mesh", "faces", "size", "layers", "crossings"]
+    heads += ["entry pass", "peel", "per layer", "per (L + 1) passes", "MB"]
+    report(f"layers {engine}", f"{how}\n\n{table(heads, of_layers)}", write)
+    heads = ["mesh", "size", "entry pass", "both sheets", *ATTRIBUTES]
+    report(f"attributes {engine}", f"{how}\n\n{table(heads, of_attributes)}", write)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,15 @@ all of them alike:
 and, for scale, ``plain``: the simplest two passes there are, each vertex shared, the depth left to the
 rasterizer and converted in the shader. It is less exact (see docs/decisions/0003).
 
-Before any time counts, ``bare``, ``api`` and ``many`` must have given the same bits. Prints a table in
-Markdown: median milliseconds per image, and half the distance between the quartiles as the spread.
+Before any time counts, ``bare``, ``api`` and ``many`` must have given the same bits. Reports a table: median
+milliseconds per image, and half the distance between the quartiles as the spread.
 
-    python benchmarks/sheets.py [--meshes FOLDER] [--device DEVICE] [--rounds N]
+    python benchmarks/sheets.py [--meshes FOLDER] [--device DEVICE] [--rounds N] [--write]
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import time
 from collections import deque
@@ -31,6 +30,7 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
+from tables import Write, machine, report, table
 
 import ddepth_gl as dd
 from ddepth_gl.engines.raster import _ENTRY, _EXIT, _uniforms
@@ -63,7 +63,8 @@ def sphere(about: int) -> dd.Mesh:
     sides = rings - 1
     polar = np.pi * np.arange(rings + 1)[:, None] / rings
     around = 2 * np.pi * np.arange(sides)[None, :] / sides
-    grid = np.broadcast_arrays(np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar))
+    ring = np.sin(polar).round(15)  # or the sine of pi, 1e-16, would leave a hole at the pole
+    grid = np.broadcast_arrays(ring * np.cos(around), ring * np.sin(around), np.cos(polar))
     index = np.arange((rings + 1) * sides).reshape(rings + 1, sides)
     a, c = index[:-1], index[1:]
     b, d = np.roll(a, -1, 1), np.roll(c, -1, 1)
@@ -174,16 +175,25 @@ def same(first: list[Any], second: list[Any]) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
 
 
+def colored(mesh: dd.Mesh) -> dd.Mesh:
+    """The mesh with a colour that changes from place to place, unless it has colours of its own."""
+    if mesh.textures or mesh.colors is not None:
+        return mesh
+    low, high = mesh.bounds
+    colors = np.clip((mesh.vertices - low) / (high - low), 0, 1)
+    return dd.Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, object_id=mesh.object_id, colors=colors)
+
+
 def cases(meshes: Path) -> dict[str, Callable[[], dd.Mesh]]:
-    """The meshes to measure, by their names, made when they are wanted."""
+    """The meshes to measure, by their names, made when they are wanted; each has colours."""
     made: dict[str, Callable[[], dd.Mesh]] = {
-        f"sphere {name}": lambda faces=faces: sphere(faces)
+        f"sphere {name}": lambda faces=faces: colored(sphere(faces))
         for name, faces in (("5k", 5_000), ("82k", 82_000), ("1.3M", 1_300_000))
     }
     for name in REAL:
         path = meshes / "good" / name
         if path.exists():
-            made[path.stem] = lambda path=path: dd.load_mesh(path)
+            made[path.stem] = lambda path=path: colored(dd.load_mesh(path))
         else:
             typer.echo(f"left out: {path} is absent; --meshes names their folder", err=True)
     return made
@@ -193,9 +203,10 @@ def main(
     meshes: Annotated[Path, typer.Option(help="Folder of the real meshes.")] = MESHES,
     device: Annotated[str | None, typer.Option(help="See ddepth doctor.")] = None,
     rounds: Annotated[int, typer.Option(help="Times each way is timed.")] = 15,
+    write: Write = False,
 ) -> None:
-    """Prints the table."""
-    lines = []
+    """Reports the table."""
+    rows = []
     with dd.DepthRenderer("raster", device) as renderer:
         for name, make in track(cases(meshes).items(), "measuring", console=Console(stderr=True)):
             mesh = make()
@@ -224,20 +235,15 @@ def main(
                 over = result["api"][0] - result["bare"][0]
                 ratio = result["many"][0] / result["api"][0]
                 covered = float(np.isfinite(expected[0]).mean())
-                lines.append(
-                    f"| {name} | {len(mesh.faces):,} | {size} | {covered:.0%} | {' | '.join(cells)} "
-                    f"| {over:+.2f} | {ratio:.2f} |"
-                )
+                more = [f"{over:+.2f}", f"{ratio:.2f}"]
+                rows.append([name, f"{len(mesh.faces):,}", size, f"{covered:.0%}", *cells, *more])
                 bare.release()
                 plain.release()
             scene.release()
-        info = renderer.info
-    machine = f"{platform.machine()}, {os.cpu_count()} processors"
-    print(f"{machine}, {info.renderer}, OpenGL {info.gl_version}")
-    print(f"{rounds} rounds of {IMAGES_PER_ROUND} images; ms per image, ± half the interquartile range\n")
-    print("| mesh | faces | size | covered | plain | bare | api | many | api - bare | many / api |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    print("\n".join(lines))
+        where = machine(renderer.info)
+    how = f"{rounds} rounds of {IMAGES_PER_ROUND} images; ms per image, ± half the interquartile range"
+    heads = ("mesh", "faces", "size", "covered", "plain", "bare", "api", "many", "api - bare", "many / api")
+    report("sheets", f"{where}; {how}.\n\n{table(heads, rows)}", write)
 
 
 if __name__ == "__main__":

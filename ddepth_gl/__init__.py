@@ -4,6 +4,7 @@ from .camera import Camera
 from .camera_files import load_cameras
 from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps
+from .device_maps import DeviceDepthMaps
 from .errors import (
     CameraError,
     ContextClosedError,
@@ -11,6 +12,7 @@ from .errors import (
     DatasetError,
     DDepthError,
     DeviceMemoryError,
+    InteropError,
     MeshError,
     OutputError,
     RequestError,
@@ -39,7 +41,9 @@ __all__ = [
     "DepthLayers",
     "DepthMaps",
     "DepthRenderer",
+    "DeviceDepthMaps",
     "DeviceMemoryError",
+    "InteropError",
     "Mesh",
     "MeshError",
     "OutputError",

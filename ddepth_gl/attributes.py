@@ -73,7 +73,7 @@ def checked_names(names: Iterable[str]) -> tuple[str, ...]:
     if not isinstance(names, Iterable):
         raise RequestError(f"attributes must be a tuple of names, not {names!r}")
     wanted = (names,) if isinstance(names, str) else tuple(names)
-    unknown = [name for name in wanted if name not in ATTRIBUTES]
+    unknown = [name for name in wanted if not isinstance(name, str) or name not in ATTRIBUTES]
     if unknown:
         raise RequestError(
             f"attributes may hold {', '.join(ATTRIBUTES)}, not {', '.join(map(repr, unknown))}"

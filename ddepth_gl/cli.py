@@ -92,15 +92,18 @@ def render(
     views: Annotated[
         int | None, typer.Option(help="Cameras evenly spread around each mesh; 1 if not given.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Turns the cameras of --views.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Turns the cameras of --views; 0 if not given.")] = None,
     cameras: Annotated[
         Path | None, typer.Option(help="Camera file: NeRF transforms.json, COLMAP text or BOP JSON.")
     ] = None,
     eye: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")] = None,
     target: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="What the camera looks at.")] = None,
     up: Annotated[
-        str, typer.Option(metavar="X,Y,Z", help="Upwards in the image; 0,1,0 for many OBJ files.")
-    ] = "0,0,1",
+        str | None,
+        typer.Option(
+            metavar="X,Y,Z", help="Upwards in the image; 0,0,1 if not given, 0,1,0 for many OBJ files."
+        ),
+    ] = None,
     fov_deg: Annotated[
         float | None, typer.Option(help="Vertical field of view in degrees; 40 if not given.")
     ] = None,
@@ -112,14 +115,17 @@ def render(
     ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Render every crossing, not just two.")] = False,
     max_layers: Annotated[
-        int | None, typer.Option(help="With --layers, keep the first that many; all if not given.")
+        int | None,
+        typer.Option(
+            help="With --layers, keep the first that many; if not given all, or as many as a layout has."
+        ),
     ] = None,
     attributes: Annotated[
         str,
         typer.Option(
             metavar="LIST",
-            help="What else to store: face, normal, smooth_normal, barycentric, uv, color, shaded_color, "
-            "object_id, position; several with commas.",
+            help="What else npz, exr and deepexr store: face, normal, smooth_normal, barycentric, uv, color, "
+            "shaded_color, object_id, position; several with commas.",
         ),
     ] = "",
     formats: Annotated[
@@ -137,7 +143,9 @@ def render(
     ] = SurfacesOption.oriented,
     near: Annotated[float | None, typer.Option(help="Drop crossings nearer than this depth.")] = None,
     far: Annotated[float | None, typer.Option(help="Drop crossings farther than this depth.")] = None,
-    fill: Annotated[float, typer.Option(help="Value of misses in npz files.")] = float("nan"),
+    fill: Annotated[float, typer.Option(help="Value of misses in exr, and in npz without --layers.")] = float(
+        "nan"
+    ),
     png_scale: Annotated[
         float | None, typer.Option(help="Mesh units per step of 16-bit PNG (png16, layereddepth).")
     ] = None,
@@ -164,20 +172,30 @@ def render(
     failed = 0
     with _one_line_errors(debug):
         job = RenderJob(
-            output,
-            _names(formats),
-            surfaces.value,
-            near,
-            far,
-            fill,
-            png_scale,
-            preview,
-            layers,
-            max_layers,
-            _names(attributes),
-            samples,
+            folder=output,
+            formats=_names(formats),
+            surfaces=surfaces.value,
+            near=near,
+            far=far,
+            fill=fill,
+            png_scale=png_scale,
+            preview=preview,
+            layers=layers,
+            max_layers=max_layers,
+            attributes=_names(attributes),
+            samples=samples,
         )
-        cameras_for = _cameras(cameras, eye, target, up, fov_deg, size, ortho, views, seed)
+        cameras_for = _cameras(
+            file=cameras,
+            eye=eye,
+            target=target,
+            up=up,
+            fov_deg=fov_deg,
+            size=size,
+            ortho=ortho,
+            views=views,
+            seed=seed,
+        )
         with DepthRenderer(engine, device) as renderer:
             make_folder(output)
             for path, name in zip(meshes, unique_names(meshes), strict=True):
@@ -213,9 +231,10 @@ def demo(output: Output = Path("out/demo"), device: Device = None, debug: Debug 
         write_mesh(output / "demo.ply", mesh)
         _say(f"{output / 'demo.ply'}: the mesh, {len(mesh.faces):,} faces, closed, several bodies")
         cameras = Camera.orbit(mesh, views=4, width=640, height=480)
-        sheets = RenderJob(output, ("npz", "ply", "png16", "mould", "photo"), preview=False, samples=2)
+        formats = ("npz", "ply", "png16", "mould", "photo")
+        sheets = RenderJob(folder=output, formats=formats, preview=False, samples=2)
         _render_one(renderer, sheets, mesh, cameras, "demo")
-        report = _render_one(renderer, RenderJob(output, layers=True), mesh, cameras, "demo")
+        report = _render_one(renderer, RenderJob(folder=output, layers=True), mesh, cameras, "demo")
         _say(f"on {_where(renderer)}")
         _say(f"look at {report.preview}")
 
@@ -317,9 +336,10 @@ def _render_one(
             what = f"{crossings:,} crossings are beyond the layers that {name_of} stores and were left out"
             _complain(f"{name}: {what}; --max-layers stores more", "warning")
     size = f"{cameras[0].width}x{cameras[0].height}"
+    parts = ["all layers"] * job.layers + ["the photo"] * ("photo" in job.formats)
     _say(
         f"{name}: {len(cameras)} image{'s' * (len(cameras) > 1)} of {size}, {len(mesh.faces):,} faces, "
-        f"{median(report.milliseconds):.1f} ms per image{' with all layers' * job.layers}"
+        f"{median(report.milliseconds):.1f} ms per image{' with ' * bool(parts)}{' and '.join(parts)}"
     )
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
@@ -333,15 +353,16 @@ def _where(renderer: DepthRenderer) -> str:
 
 
 def _cameras(
+    *,
     file: Path | None,
     eye: str | None,
     target: str | None,
-    up: str,
+    up: str | None,
     fov_deg: float | None,
     size: str | None,
     ortho: float | None,
     views: int | None,
-    seed: int,
+    seed: int | None,
 ) -> Callable[[Mesh], list[Camera]]:
     """The cameras that the options ask for, as a function of the mesh: of a file, placed, or in orbit."""
     from .camera import Camera
@@ -353,10 +374,17 @@ def _cameras(
         raise RequestError("--eye and --target belong together; give both as X,Y,Z")
     if file is not None and fov_deg is not None:
         raise RequestError("--cameras brings its own field of view; leave --fov-deg out")
+    if file is not None and up is not None:
+        raise RequestError("--cameras brings its own poses; leave --up out")
+    if seed is not None and (file is not None or eye is not None):
+        raise RequestError("--seed turns the cameras of --views; leave it out with --cameras or --eye")
+    if eye is not None and ortho is not None and fov_deg is not None:
+        raise RequestError("parallel rays have no field of view; give --ortho or --fov-deg")
     if views is not None and views < 1:
         raise RequestError(f"--views must be at least 1, not {views}")
     width, height = _numbers("--size", size, "WxH", "x", int) if size else (512, 512)
     fov_deg = 40.0 if fov_deg is None else fov_deg
+    up = "0,0,1" if up is None else up
 
     def parallel(cameras: list[Camera]) -> list[Camera]:
         if ortho is None:
@@ -375,7 +403,7 @@ def _cameras(
         placed = parallel([Camera.look_at(points[0], points[1], points[2], fov_deg, width, height)])
     else:
         axis = _numbers("--up", up, "X,Y,Z", ",", float)
-        return lambda mesh: parallel(Camera.orbit(mesh, views or 1, width, height, seed, fov_deg, axis))
+        return lambda mesh: parallel(Camera.orbit(mesh, views or 1, width, height, seed or 0, fov_deg, axis))
     return lambda mesh: placed
 
 

@@ -53,7 +53,7 @@ class Section:
         column: (M,) int64 column of each crossing in the row.
         depth: (M,) float64 of each crossing.
         entering: (M,) bool, whether the crossing is an entry.
-        solid_column: (N,) int64 column of each piece inside the solid, as `DepthLayers.intervals` has them.
+        solid_column: (N,) int64 column of each piece inside the solid, see `DepthLayers.solid_pieces`.
         solid: (N, 2) float64 depths at which a piece begins and ends; 0 where the camera is inside of it.
         unpaired: (width,) bool, columns with no pieces because entries and exits do not balance: the
             surface is open there.
@@ -71,35 +71,42 @@ class Section:
     is_cut: bool
 
     @classmethod
-    def of(cls, layers: DepthLayers, row: int, is_closed: bool) -> Section:
+    def of(cls, layers: DepthLayers, row: int) -> Section:
         """The section along one row.
+
+        Of a mesh that is closed and wound outwards, a ray whose entries and exits do not balance begins
+        inside; of any other there is a hole, and it is not known where the ray is inside.
 
         Args:
             layers: of the whole image.
             row: 0 is the top row.
-            is_closed: whether the mesh is closed and shows its outside: then a ray whose entries and exits
-                do not balance begins inside of it; otherwise there is a hole, and it is not known where
-                the ray is inside.
 
         Raises:
             RequestError: there is no such row.
         """
         height, width = layers.camera.height, layers.camera.width
-        if not 0 <= row < height:
+        if row not in range(height):
             raise RequestError(f"there is no row {row!r} in an image of {height} rows")
         of_row = layers.rows(row, row + 1)
-        column, depth = of_row.pixel, of_row.depth.astype(np.float64)
         solid_column, solid, unpaired = np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(width, bool)
-        is_cut = False
-        try:
-            inside, inside_at_start = of_row.nesting
-        except RequestError:
-            is_cut = True
-        else:
-            if not is_closed:
+        if of_row.is_complete:
+            if not layers.is_oriented:
+                _, inside_at_start = of_row.nesting
                 unpaired = inside_at_start != 0
-            solid_column, solid = _pieces(of_row, inside, inside_at_start, ~unpaired)
-        return cls(row, width, column, depth, of_row.front_facing, solid_column, solid, unpaired, is_cut)
+            pixels, pieces = of_row.solid_pieces
+            is_known = ~unpaired[pixels]
+            solid_column, solid = pixels[is_known], pieces[is_known].astype(np.float64)
+        return cls(
+            row=row,
+            width=width,
+            column=of_row.pixel,
+            depth=of_row.depth.astype(np.float64),
+            entering=of_row.front_facing,
+            solid_column=solid_column,
+            solid=solid,
+            unpaired=unpaired,
+            is_cut=not of_row.is_complete,
+        )
 
     def depth_range(self) -> tuple[float, float]:
         """The depths to show: all crossings and pieces, and a little room before and after them."""
@@ -159,25 +166,6 @@ class Section:
         across = (np.arange(width) * bins) // width
         picture: Picture = np.rint(canvas).astype(np.uint8)[:, across]
         return picture
-
-
-def _pieces(
-    of_row: DepthLayers, inside: IntArray, inside_at_start: IntArray, wanted: BoolArray
-) -> tuple[IntArray, Float64Array]:
-    """(N,) columns and (N, 2) depths of the pieces inside the solid, in the columns that are wanted.
-
-    `DepthLayers.intervals` for a whole row at once.
-    """
-    column, depth = of_row.pixel, of_row.depth.astype(np.float64)
-    before = inside - np.where(of_row.front_facing, 1, -1)
-    begins = (before <= 0) & (inside > 0) & wanted[column]
-    ends = (before > 0) & (inside <= 0) & wanted[column]
-    from_camera = np.flatnonzero((inside_at_start > 0) & wanted)
-    begin_column = np.concatenate([from_camera, column[begins]])
-    begin_depth = np.concatenate([np.zeros(len(from_camera)), depth[begins]])
-    # Within a column pieces follow each other, and every one that begins ends: rays end outside.
-    order = np.argsort(begin_column, kind="stable")
-    return begin_column[order], np.stack([begin_depth[order], depth[ends]], axis=1)
 
 
 def _pixel(at: Float64Array, size: int) -> IntArray:

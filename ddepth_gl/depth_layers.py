@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -22,12 +22,22 @@ __all__ = ["DepthLayers"]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-# What `dense` can lay out besides attributes, and what stands where there is no crossing.
-_DENSE_FILL: dict[str, Any] = {"depth": np.nan, "distance": np.nan, "front_facing": False}
+# What `dense` can lay out, and what stands where there is no crossing.
+_DENSE_FILL: dict[str, Any] = {
+    **{"depth": np.nan, "distance": np.nan, "front_facing": False},
+    **{name: attribute.fill for name, attribute in ATTRIBUTES.items()},
+}
 
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _sums_before(values: npt.NDArray[Any]) -> IntArray:
+    """(M + 1,): the sum of the values (M,) before each of them, and of all."""
+    sums = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(values, out=sums[1:])
+    return sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +68,8 @@ class DepthLayers:
     truncated: BoolArray
     camera: Camera
     attributes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
-    _is_oriented: Callable[[], bool] = field(default=lambda: False, repr=False)
-    _is_cropped: bool = field(default=False, repr=False)
+    _is_oriented: Callable[[], bool] = bool  # which gives False, and unlike a lambda can be pickled
+    _is_cropped: bool = False
 
     def __getattr__(self, name: str) -> npt.NDArray[Any]:
         """The attributes, by their names."""
@@ -73,6 +83,11 @@ class DepthLayers:
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.attributes]
 
+    def __repr__(self) -> str:
+        size = f"{self.camera.width}x{self.camera.height}"
+        crossings = f"{len(self.depth):,} crossings, at most {self.count.max(initial=0)} a pixel"
+        return f"<{', '.join((f'DepthLayers {size}', crossings, *self.attributes))}>"
+
     @property
     def _shape(self) -> tuple[int, int]:
         return self.camera.height, self.camera.width
@@ -82,24 +97,41 @@ class DepthLayers:
         """(H, W) int32: crossings of each pixel, at most `max_layers`."""
         return np.diff(self.offsets).astype(np.int32).reshape(self._shape)
 
-    @cached_property
+    @property
     def pixel(self) -> IntArray:
         """(M,) int64: row * width + column of each crossing."""
-        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        return self._per_crossing(np.arange(len(self.offsets) - 1))
 
-    @cached_property
+    @property
     def layer(self) -> IntArray:
         """(M,) int64: how many crossings of its pixel come before each crossing."""
-        return np.arange(len(self.depth)) - self.offsets[self.pixel]
+        layer = np.arange(len(self.depth))
+        layer -= self._per_crossing(self.offsets[:-1])
+        return layer
 
     @property
     def distance(self) -> npt.NDArray[np.float32]:
         """(M,) float32: along the ray from the camera centre; for an orthographic camera equal to depth."""
-        return (self.depth * self._distance_per_depth).astype(np.float32)
+        distance = self._per_crossing(self.camera.distance_per_depth().reshape(-1))
+        distance *= self.depth
+        return distance.astype(np.float32)
+
+    def _per_crossing(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """(M,): what each pixel has (H * W,), for each of its crossings."""
+        return np.repeat(values, np.diff(self.offsets))
+
+    def _by_layer(self) -> Iterator[tuple[IntArray, IntArray]]:
+        """Of each layer, nearest first: the pixels that have it, in row-major order, and their crossings."""
+        count = self.count.reshape(-1)
+        pixels = np.flatnonzero(count)
+        for layer in range(count.max(initial=0)):
+            yield pixels, self.offsets[pixels] + layer
+            pixels = pixels[count[pixels] > layer + 1]
 
     @property
-    def _distance_per_depth(self) -> npt.NDArray[np.float64]:
-        return self.camera.distance_per_depth().reshape(-1)[self.pixel]
+    def is_oriented(self) -> bool:
+        """Whether the mesh is closed and wound outwards: then an `odd` pixel's ray begins inside of it."""
+        return self._is_oriented()
 
     @property
     def is_complete(self) -> bool:
@@ -126,16 +158,16 @@ class DepthLayers:
         Raises:
             RequestError: there is no quantity of that name, or `max_layers` is no whole number >= 0.
         """
-        if name not in _DENSE_FILL and name not in ATTRIBUTES:
-            raise RequestError(f"dense takes {', '.join((*_DENSE_FILL, *ATTRIBUTES))}, not {name!r}")
+        if not isinstance(name, str) or name not in _DENSE_FILL:
+            raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {name!r}")
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
         if not _is_whole(layers) or layers < 0:
             raise RequestError(f"max_layers must be a whole number, at least 0, or None, not {max_layers!r}")
         values = getattr(self, name)
-        fill = _DENSE_FILL[name] if name in _DENSE_FILL else ATTRIBUTES[name].fill
-        stack = np.full((layers, len(self.offsets) - 1, *values.shape[1:]), fill, dtype=values.dtype)
-        kept = self.layer < layers
-        stack[self.layer[kept], self.pixel[kept]] = values[kept]
+        shape = (layers, len(self.offsets) - 1, *values.shape[1:])
+        stack = np.full(shape, _DENSE_FILL[name], dtype=values.dtype)
+        for image, (pixels, crossings) in zip(stack, self._by_layer(), strict=False):
+            image[pixels] = values[crossings]
         return stack.reshape(layers, *self._shape, *values.shape[1:])
 
     def pictures(
@@ -169,39 +201,49 @@ class DepthLayers:
         Raises:
             RequestError: `max_layers` cut a pixel short, so that its exit is not known.
         """
-        self._check_complete("their exits are")
+        self._check_not_truncated("their exits are")
         if surfaces not in ("oriented", "any"):
             raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
         oriented = surfaces == "oriented"
-        entering = np.flatnonzero(self.front_facing) if oriented else np.arange(len(self.depth))
-        leaving = np.flatnonzero(~self.front_facing) if oriented else entering
-        # Of several crossings of a pixel the last one written stays: backwards for the first.
-        first, last = self._last_of_each_pixel(entering[::-1]), self._last_of_each_pixel(leaving)
-        entry, exit_ = (self._image(crossings, self.depth, np.nan) for crossings in (first, last))
+        entering = self.front_facing if oriented else np.ones(len(self.depth), bool)
+        leaving = ~self.front_facing if oriented else entering
+        sheets = self._outermost(entering, 0), self._outermost(leaving, -1)
+        entry, exit_ = (self._image(*sheet, self.depth, np.nan) for sheet in sheets)
         if oriented and not self._is_cropped:
             uncross(entry, exit_, self.camera, self._is_oriented)
         attributes = {
-            name: SheetPair(*(self._image(c, values, ATTRIBUTES[name].fill) for c in (first, last)))
+            name: SheetPair(*(self._image(*sheet, values, ATTRIBUTES[name].fill) for sheet in sheets))
             for name, values in {"face": self.face, **self.attributes}.items()
         }
         return DepthMaps(entry, exit_, self.camera, attributes)
 
-    def _last_of_each_pixel(self, crossings: IntArray) -> IntArray:
-        last = np.full(len(self.offsets) - 1, -1)
-        last[self.pixel[crossings]] = crossings
-        return last[last >= 0]
+    def _outermost(self, wanted: BoolArray, which: Literal[0, -1]) -> tuple[IntArray, IntArray]:
+        """The pixels that have wanted crossings (M,), and the first (0) or the last (-1) one of each."""
+        crossings = np.flatnonzero(wanted)
+        before = _sums_before(wanted)[self.offsets]
+        pixels = np.flatnonzero(np.diff(before))
+        return pixels, crossings[before[pixels] if which == 0 else before[pixels + 1] - 1]
 
-    def _image(self, crossings: IntArray, values: npt.NDArray[Any], fill: float) -> npt.NDArray[Any]:
-        """(H, W) or (H, W, channels): the values of some crossings, one a pixel, at their pixels."""
+    def _image(
+        self, pixels: IntArray, crossings: IntArray, values: npt.NDArray[Any], fill: float
+    ) -> npt.NDArray[Any]:
+        """(H, W) or (H, W, channels): the values of some crossings at their pixels."""
         image = np.full((len(self.offsets) - 1, *values.shape[1:]), fill, dtype=values.dtype)
-        image[self.pixel[crossings]] = values[crossings]
+        image[pixels] = values[crossings]
         return image.reshape(*self._shape, *values.shape[1:])
 
-    def _check_complete(self, unknown: str) -> None:
+    def _check_not_truncated(self, unknown: str) -> None:
         if self.truncated.any():
             raise RequestError(
                 f"{int(self.truncated.sum())} pixels were cut short by max_layers, {unknown} unknown; "
                 "peel with max_layers=None"
+            )
+
+    def _check_complete(self) -> None:
+        self._check_not_truncated("what is inside is")
+        if self._is_cropped:
+            raise RequestError(
+                "near and far cut crossings away, so what is inside is unknown; peel without them"
             )
 
     @property
@@ -214,44 +256,63 @@ class DepthLayers:
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings away.
         """
-        self._check_complete("what is inside is")
-        if self._is_cropped:
-            raise RequestError(
-                "near and far cut crossings away, so what is inside is unknown; peel without them"
-            )
-        step = np.where(self.front_facing, 1, -1)
-        total = np.concatenate([[0], np.cumsum(step)])
-        at_start = -(total[self.offsets[1:]] - total[self.offsets[:-1]])
-        return total[1:] - total[self.offsets[self.pixel]] + at_start[self.pixel], at_start
+        self._check_complete()
+        total = _sums_before(self._step)
+        at_end = total[self.offsets[1:]]
+        at_start = total[self.offsets[:-1]] - at_end
+        inside = total[1:]
+        inside -= self._per_crossing(at_end)
+        return inside, at_start
 
     @property
-    def solid_length(self) -> npt.NDArray[np.float32]:
-        """(H, W) float32: length of the ray inside the solid, 0 where it misses.
+    def _step(self) -> npt.NDArray[np.int8]:
+        """(M,) by how much the nesting changes at each crossing."""
+        step: npt.NDArray[np.int8] = np.where(self.front_facing, np.int8(1), np.int8(-1))
+        return step
 
-        By facing and nesting: bodies that overlap or contain each other count once, a cavity (a surface
-        wound inwards) does not count. Meant for closed meshes; see `odd`.
+    @property
+    def solid_pieces(self) -> tuple[IntArray, npt.NDArray[np.float32]]:
+        """The pieces of all rays inside the solid: the pixel of each (N,), and its ends (N, 2), depths.
+
+        By facing and nesting: bodies that overlap or contain each other are one piece, a cavity (a surface
+        wound inwards) is in none. Pieces are in the order of pixels, nearest first; one that begins at
+        depth 0 is of a camera inside the solid. Meant for closed meshes; see `odd`.
 
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings away, which the nesting needs.
         """
-        inside, inside_at_start = self.nesting
-        distance = self.depth * self._distance_per_depth
-        following = np.append(distance[1:], 0.0)
-        last = np.append(self.pixel[1:] != self.pixel[:-1], True) if len(distance) else np.zeros(0, bool)
-        piece = np.where((inside > 0) & ~last, following - distance, 0.0)
-        length = np.bincount(self.pixel, piece, minlength=len(self.offsets) - 1).astype(np.float64)
-        begins_inside = np.flatnonzero((inside_at_start > 0) & (np.diff(self.offsets) > 0))
-        length[begins_inside] += distance[self.offsets[begins_inside]]
-        return length.reshape(self._shape).astype(np.float32)
+        inside, at_start = self.nesting
+        is_inside, was_inside = inside > 0, inside > self._step
+        begins, ends = np.flatnonzero(is_inside & ~was_inside), np.flatnonzero(was_inside & ~is_inside)
+        pixels = self.pixel[ends]
+        # Rays end outside, so each piece that begins ends; but a pixel's first may begin at the camera.
+        is_first = np.diff(pixels, prepend=-1) > 0
+        from_camera = is_first & (at_start[pixels] > 0)
+        pieces = np.zeros((len(ends), 2), np.float32)
+        pieces[~from_camera, 0] = self.depth[begins]
+        pieces[:, 1] = self.depth[ends]
+        return pixels, pieces
+
+    @property
+    def solid_length(self) -> npt.NDArray[np.float32]:
+        """(H, W) float32: length of the ray inside the solid, its `solid_pieces` together; 0 where it misses.
+
+        Raises:
+            RequestError: as for `solid_pieces`.
+        """
+        pixels, pieces = self.solid_pieces
+        extent = np.subtract(pieces[:, 1], pieces[:, 0], dtype=np.float64)
+        length = np.bincount(pixels, extent, minlength=len(self.offsets) - 1).reshape(self._shape)
+        return (length * self.camera.distance_per_depth()).astype(np.float32)
 
     def intervals(self, row: int, column: int) -> list[tuple[float, float]]:
-        """The pieces of one pixel's ray inside the solid, for a person to look at.
+        """The `solid_pieces` of one pixel, for a person to look at.
 
         Returns:
             (entry, exit) depths, nearest first; an entry of 0 is a camera inside the solid.
 
         Raises:
-            RequestError: there is no such pixel, or crossings were cut away as for `solid_length`.
+            RequestError: there is no such pixel, or as for `solid_pieces`.
         """
         height, width = self._shape
         is_whole = _is_whole(row) and _is_whole(column)
@@ -259,17 +320,9 @@ class DepthLayers:
             raise RequestError(
                 f"there is no pixel ({row!r}, {column!r}) in an image of {height} rows, {width} columns"
             )
-        inside, inside_at_start = self.nesting
-        pixel = row * width + column
-        was_inside, start, pieces = bool(inside_at_start[pixel] > 0), 0.0, []
-        for crossing in range(self.offsets[pixel], self.offsets[pixel + 1]):
-            is_inside = bool(inside[crossing] > 0)
-            if is_inside and not was_inside:
-                start = float(self.depth[crossing])
-            elif was_inside and not is_inside:
-                pieces.append((start, float(self.depth[crossing])))
-            was_inside = is_inside
-        return pieces
+        self._check_complete()
+        columns, pieces = self.rows(row, row + 1).solid_pieces
+        return [(float(entry), float(exit_)) for entry, exit_ in pieces[columns == column]]
 
     def points(self, frame: Frame = "world", dtype: npt.DTypeLike = np.float32) -> list[npt.NDArray[Any]]:
         """One cloud a layer: the points of all first crossings, of all second ones, ...
@@ -281,11 +334,11 @@ class DepthLayers:
         Returns:
             A list of (N, 3) arrays of `dtype`, pixels in row-major order.
         """
-        centres = self.camera.pixel_centres().reshape(-1, 2)[self.pixel]
-        points = self.camera.unproject(centres, self.depth, frame).astype(dtype)
-        order = np.argsort(self.layer, kind="stable")
-        ends = np.cumsum(np.bincount(self.layer)) if len(order) else np.zeros(0, np.int64)
-        return np.split(points[order], ends[:-1]) if len(ends) else []
+        centres = self.camera.pixel_centres().reshape(-1, 2)
+        return [
+            self.camera.unproject(centres[pixels], self.depth[crossings], frame).astype(dtype)
+            for pixels, crossings in self._by_layer()
+        ]
 
     def rows(self, start: int, stop: int) -> DepthLayers:
         """The layers of the rows from `start` up to, not including, `stop`, with the camera of just them."""

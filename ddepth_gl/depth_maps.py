@@ -75,6 +75,9 @@ class DepthMaps:
             *(f"{sheet}_{name}" for sheet in SheetPair._fields for name in self.attributes),
         ]
 
+    def __repr__(self) -> str:
+        return f"<{', '.join((f'DepthMaps {self.camera.width}x{self.camera.height}', *self.attributes))}>"
+
     @property
     def has_faces(self) -> bool:
         """Whether `entry_face` and `exit_face` are there."""

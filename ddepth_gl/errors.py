@@ -6,7 +6,8 @@
      ├── MeshError           (ValueError)    a mesh, or the file it came from, cannot be used
      ├── CameraError         (ValueError)    a camera, or the file it came from, cannot be used
      ├── ContextError        (RuntimeError)  no OpenGL context, or one that cannot serve the call
-     │    └── ContextClosedError             used after close()
+     │    ├── ContextClosedError             used after close()
+     │    └── InteropError      (BufferError)  another library cannot take a result over on the device
      ├── ShaderError         (RuntimeError)  a shader is missing or does not compile
      ├── DeviceMemoryError   (MemoryError)   the device or the driver ran out of memory
      ├── RequestError        (ValueError)    an argument is not one of those allowed
@@ -26,6 +27,7 @@ __all__ = [
     "DDepthError",
     "DatasetError",
     "DeviceMemoryError",
+    "InteropError",
     "MeshError",
     "OutputError",
     "RequestError",
@@ -51,6 +53,10 @@ class ContextError(DDepthError, RuntimeError):
 
 class ContextClosedError(ContextError):
     """A renderer or scene was used after it was closed or released."""
+
+
+class InteropError(ContextError, BufferError):
+    """A result cannot be handed to another library on the device."""
 
 
 class ShaderError(DDepthError, RuntimeError):

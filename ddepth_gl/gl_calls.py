@@ -29,12 +29,14 @@ _DEPTH_STENCIL = (
 _FRAMEBUFFER, _DEPTH_STENCIL_ATTACHMENT, _STENCIL_INDEX = 0x8D40, 0x821A, 0x1901
 _STENCIL_TEST, _ALWAYS, _KEEP, _INCREMENT = 0x0B90, 0x0207, 0x1E00, 0x1E02
 _PACK_ALIGNMENT = 0x0D05
+_COPY_WRITE_BUFFER, _R32UI, _RED_INTEGER, _UNSIGNED_INT = 0x8F37, 0x8236, 0x8D94, 0x1405
 _DEDICATED_KILOBYTES = 0x9047  # GL_GPU_MEMORY_INFO_DEDICATED_VIDMEM_NVX
 
-_UINT, _INT, _POINTER = ctypes.c_uint, ctypes.c_int, ctypes.c_void_p
+_UINT, _INT, _SIZE, _POINTER = ctypes.c_uint, ctypes.c_int, ctypes.c_ssize_t, ctypes.c_void_p
 # Arguments of each function; none of them returns anything.
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "glActiveTexture": (_UINT,),
+    "glBindBuffer": (_UINT, _UINT),
     "glBindTexture": (_UINT, _UINT),
     "glClearBufferfi": (_UINT, _INT, ctypes.c_float, _INT),
     "glDeleteTextures": (_INT, _POINTER),
@@ -53,6 +55,11 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "glTexImage2D": (_UINT, _INT, _INT, _INT, _INT, _INT, _UINT, _UINT, _POINTER),
 }
 
+# Of OpenGL 4.3, for the engine that needs it.
+_SIGNATURES_43: dict[str, tuple[Any, ...]] = {
+    "glClearBufferSubData": (_UINT, _UINT, _SIZE, _SIZE, _UINT, _UINT, _POINTER),
+}
+
 
 class GLCalls:
     """The calls of one context, which must be current.
@@ -68,7 +75,8 @@ class GLCalls:
     def __init__(self, gl: Any, library: egl.Egl) -> None:
         self._gl = gl
         self._functions: dict[str, Callable[..., None]] = {
-            name: library.function(name, None, *arguments) for name, arguments in _SIGNATURES.items()
+            name: library.function(name, None, *arguments)
+            for name, arguments in (_SIGNATURES | (_SIGNATURES_43 if gl.version_code >= 430 else {})).items()
         }
 
     def device_memory(self) -> int | None:
@@ -129,6 +137,20 @@ class GLCalls:
         self._call("glPixelStorei", _PACK_ALIGNMENT, 1)
         self._call("glReadPixels", 0, 0, width, height, _STENCIL_INDEX, _UNSIGNED_BYTE, stencil.ctypes.data)
         return stencil
+
+    def fill_buffer(self, buffer: Any, value: int, count: int, first: int = 0) -> None:
+        """Sets `count` 32-bit numbers of a buffer, from the `first` on, on the device; OpenGL 4.3."""
+        self._call("glBindBuffer", _COPY_WRITE_BUFFER, buffer.glo)
+        self._call(
+            "glClearBufferSubData",
+            _COPY_WRITE_BUFFER,
+            _R32UI,
+            4 * first,
+            4 * count,
+            _RED_INTEGER,
+            _UNSIGNED_INT,
+            ctypes.byref(_UINT(value)),
+        )
 
     def buffer_texture(self, buffer: Any, components: int) -> BufferTexture:
         """A view of a buffer as texels of signed 32-bit whole numbers; moderngl has none.

@@ -93,8 +93,8 @@ class CountMap:
     cut_pixels: int
 
     @classmethod
-    def of(cls, layers: DepthLayers, width: int, height: int, is_closed: bool) -> CountMap:
-        """The map of layers, of a mesh that is closed or not, for a panel of width x height."""
+    def of(cls, layers: DepthLayers, width: int, height: int) -> CountMap:
+        """The map of layers for a panel of width x height."""
         count, cut = layers.count, layers.truncated
         odd = layers.odd & ~cut
         rows, columns = (
@@ -107,7 +107,7 @@ class CountMap:
             shown = np.where(odd_shown > 0, odd_shown, shown)
             cut_shown = _greatest(cut, height, width)
         most = int(np.max(count, where=~cut, initial=0))
-        word = "odd" if is_closed else "unpaired"
+        word = "odd" if layers.is_oriented else "unpaired"
         return cls(shown, cut_shown, most, int(odd.sum()), word, int(cut.sum()))
 
     @property

@@ -10,28 +10,25 @@ import numpy.typing as npt
 
 from .cross_section import Section, busiest_row, draw_section, section_height
 from .depth_layers import DepthLayers
-from .depth_maps import DepthMaps, SheetPair
+from .depth_maps import DepthMaps
 from .errors import RequestError
 from .layer_panels import CountMap, draw_counts, draw_layers
-from .mesh import Mesh
 from .panels import BAR, INK, LABEL, MARGIN, PANEL, TITLE, Picture, Sheet, Span, colours, span_of
 
-__all__ = ["photo", "preview"]
+__all__ = ["preview"]
 
 _COLUMN = 176  # the least width of a panel's column: room for its name and the two ends of its colour bar
 _UNDER = BAR + LABEL + 2 * MARGIN  # below a panel: its colour bar with numbers, and room
 _LINED = 24  # the least height of a panel with a line across; a lower one would be hardly more than the line
 _SECTION = 240  # the least height of the cross-section
-_PLAIN = (200, 200, 200)  # of a mesh without colours
 
 
 def preview(
     maps: DepthMaps,
-    mesh: Mesh,
     title: str = "",
     layers: DepthLayers | None = None,
     *,
-    photo: npt.NDArray[np.uint8] | None = None,
+    photo: npt.NDArray[np.uint8],
     row: int | None = None,
 ) -> Picture:
     """One picture to look at: photo, entry, exit and thickness side by side.
@@ -44,22 +41,21 @@ def preview(
     the image cut open, with what is solid filled. A line in the photo and in the count map shows that row.
 
     Args:
-        maps: rendered with ``attributes=("face",)``, unless `photo` is given.
-        mesh: the Mesh that was rendered.
+        maps: the two sheets.
         title: a line above the panels.
         layers: all crossings of the same image.
-        photo: (H, W, 4) uint8 sRGB with straight alpha, shown over white instead of the photo made here.
+        photo: (H, W, 4) uint8 sRGB with straight alpha, as `DepthRenderer.shade` gives it; over white.
         row: which row of the image is cut open; None takes the one with the most crossings.
 
     Returns:
         (h, w, 3) uint8 sRGB.
 
     Raises:
-        RequestError: there are neither face indices nor a photo, the photo or the layers have another
-            size than the maps, or there is no such row.
+        RequestError: the photo or the layers have another size than the maps, or there is no such row.
     """
     shape = maps.entry.shape
-    if photo is not None and (photo.shape != (*shape, 4) or photo.dtype != np.uint8):
+    photo = np.asarray(photo)
+    if photo.shape != (*shape, 4) or photo.dtype != np.uint8:
         wanted = f"{(*shape, 4)} uint8, like the maps"
         raise RequestError(f"the photo must be {wanted}, not {photo.shape} {photo.dtype}")
     shared = span_of(maps.entry, maps.exit)
@@ -69,14 +65,14 @@ def preview(
     width, height = (max(1, round(size * zoom)) for size in maps.entry.shape[::-1])
     step = max(width, _COLUMN) + MARGIN
     panels: list[tuple[str, npt.NDArray[Any], tuple[str, Span] | None]] = [
-        ("photo", _photo(maps, mesh) if photo is None else photo, None),
+        ("photo", photo, None),
         ("entry depth", maps.entry, ("viridis_r", shared)),
         ("exit depth", maps.exit, ("viridis_r", shared)),
         ("thickness", maps.thickness, ("magma", of_thickness)),
     ]
     top = 2 * MARGIN + TITLE if title else MARGIN
     bottom = top + TITLE + height + _UNDER
-    strips = None if layers is None else _LayerStrips.of(layers, shape, mesh, row, (width, height), step)
+    strips = None if layers is None else _LayerStrips.of(layers, shape, row, (width, height), step)
     sheet = Sheet.blank(len(panels) * step + MARGIN, bottom + (strips.height if strips else 0))
     if title:
         sheet.headline(MARGIN, MARGIN, title, sheet.image.width - 2 * MARGIN)
@@ -113,13 +109,7 @@ class _LayerStrips:
 
     @classmethod
     def of(
-        cls,
-        layers: DepthLayers,
-        shape: tuple[int, ...],
-        mesh: Mesh,
-        row: int | None,
-        size: tuple[int, int],
-        step: int,
+        cls, layers: DepthLayers, shape: tuple[int, ...], row: int | None, size: tuple[int, int], step: int
     ) -> _LayerStrips:
         if (layers.camera.height, layers.camera.width) != shape:
             of_layers = f"{layers.camera.width}x{layers.camera.height}"
@@ -127,9 +117,8 @@ class _LayerStrips:
                 f"the layers are of an image of {of_layers}, the maps of {shape[1]}x{shape[0]}; "
                 "give those of one camera"
             )
-        is_closed = mesh.is_oriented
-        section = Section.of(layers, busiest_row(layers) if row is None else row, is_closed)
-        return cls(layers, CountMap.of(layers, *size, is_closed), section, size, step)
+        section = Section.of(layers, busiest_row(layers) if row is None else row)
+        return cls(layers, CountMap.of(layers, *size), section, size, step)
 
     @property
     def _small(self) -> tuple[int, int]:
@@ -171,35 +160,6 @@ class _LayerStrips:
         sheet.draw.polygon([(right + 3, y), (right + 9, y - 4), (right + 9, y + 4)], INK)
 
 
-def photo(maps: DepthMaps, mesh: Mesh) -> Picture:
-    """The object under a head light, one colour a face; white where nothing is hit.
-
-    Args:
-        maps: rendered with ``attributes=("face",)``.
-        mesh: the Mesh that was rendered.
-
-    Returns:
-        (H, W, 3) uint8 sRGB.
-    """
-    if not maps.has_faces:
-        raise RequestError('the photo needs face indices; render with attributes=("face",)')
-    hit = maps.entry_face >= 0
-    faces = maps.entry_face[hit]
-    base = np.array(_PLAIN) / 255.0
-    if mesh.colors is not None:
-        base = mesh.colors[mesh.faces[faces], :3].mean(axis=1) / 255.0
-    _, directions = maps.camera.rays()
-    cosine = np.abs(np.einsum("ij,ij->i", mesh.face_normals()[faces], directions[hit]))
-    # Light is mixed in linear space; 2.2 is close enough to sRGB for a picture to look at.
-    shaded = (base**2.2 * (0.08 + 0.92 * cosine)[:, None]) ** (1.0 / 2.2)
-    picture = np.full((*hit.shape, 3), 255, dtype=np.uint8)
-    picture[hit] = np.rint(255.0 * shaded)
-    return picture
-
-
-_photo = photo  # which has an argument's name in `preview`
-
-
 def _thinned(maps: DepthMaps, step: int) -> DepthMaps:
     """Every step-th pixel: a picture of hand size needs no more of an image that may fill the memory."""
     entry, exit_ = maps.entry[::step, ::step], maps.exit[::step, ::step]
@@ -208,7 +168,4 @@ def _thinned(maps: DepthMaps, step: int) -> DepthMaps:
     K[:2, 2] += 0.5 - 0.5 / step  # the centre of the first pixel stays where it was
     height, width = entry.shape
     camera = replace(maps.camera, K=K, width=width, height=height)
-    faces = {}
-    if maps.has_faces:
-        faces["face"] = SheetPair(maps.entry_face[::step, ::step], maps.exit_face[::step, ::step])
-    return DepthMaps(entry, exit_, camera, faces)
+    return DepthMaps(entry, exit_, camera)

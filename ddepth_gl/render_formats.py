@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps
 from .errors import RequestError
 from .mesh import Mesh
-from .writers.exr import write_deep_exr, write_exr
+from .writers.exr import openexr, write_deep_exr, write_exr
 from .writers.lari import write_lari
 from .writers.layereddepth import write_layereddepth
 from .writers.npz import write_npz
@@ -27,7 +27,7 @@ from .writers.xray import write_xray
 __all__ = ["FORMATS", "Format", "View", "checked_formats", "write_mesh", "write_picture"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """One view of a mesh, rendered.
 
@@ -40,7 +40,7 @@ class View:
         fill: what float arrays hold where there is no value.
         png_scale: mesh units per step of 16-bit pictures; None takes the format's own choice.
         common_scale: one that fits all views of the mesh.
-        max_layers: heights of stacks; None takes the format's own choice.
+        max_layers: height of stacks; None takes the format's own choice.
     """
 
     target: Path
@@ -149,15 +149,28 @@ class Format:
     Attributes:
         write: writes a view's files and gives their paths.
         needs_layers: whether it stores all crossings and nothing else.
-        of_maps, of_layers: attributes that it stores of the two sheets, or of all crossings.
+        of_maps, of_layers: attributes that it always stores of the two sheets, or of all crossings.
         height: how many layers it stores unless told otherwise; None for all.
+        options: names of the options of a `RenderJob` that change what it stores.
+        options_of_sheets: those that do so only where it stores the two sheets, not all layers.
+        check: raises OutputError if a package that it needs is missing.
     """
 
     write: Callable[[View], Iterator[Path]] = field(repr=False)
+    _: KW_ONLY
     needs_layers: bool = False
     of_maps: tuple[str, ...] = ()
     of_layers: tuple[str, ...] = ()
     height: int | None = None
+    options: tuple[str, ...] = ()
+    options_of_sheets: tuple[str, ...] = ()
+    check: Callable[[], object] = lambda: None
+
+    def takes(self, option: str, layers: bool) -> bool:
+        """Whether the option changes what the format stores, with or without all layers."""
+        if option == "layers" and self.needs_layers:
+            return True
+        return option in self.options or (not layers and option in self.options_of_sheets)
 
     def left_out(self, view: View) -> int:
         """How many crossings of a view the format has no room for."""
@@ -167,16 +180,16 @@ class Format:
 
 
 FORMATS = {
-    "npz": Format(_npz),
-    "ply": Format(_ply, of_maps=("face",), of_layers=("normal", "color")),
-    "png16": Format(_png16),
+    "npz": Format(_npz, options=("layers", "attributes"), options_of_sheets=("fill",)),
+    "ply": Format(_ply, of_maps=("face",), of_layers=("normal", "color"), options=("layers",)),
+    "png16": Format(_png16, options=("png_scale",)),
     "mould": Format(_mould),
-    "photo": Format(_photo),
-    "exr": Format(_exr),
-    "deepexr": Format(_deep_exr, needs_layers=True),
+    "photo": Format(_photo, options=("samples",)),
+    "exr": Format(_exr, options=("layers", "attributes", "fill"), check=openexr),
+    "deepexr": Format(_deep_exr, needs_layers=True, options=("attributes",), check=openexr),
     "xray": Format(_xray, needs_layers=True, of_layers=("normal", "color"), height=16),
-    "lari": Format(_lari, needs_layers=True),
-    "layereddepth": Format(_layereddepth, needs_layers=True, height=8),
+    "lari": Format(_lari, needs_layers=True, height=15),
+    "layereddepth": Format(_layereddepth, needs_layers=True, height=8, options=("png_scale",)),
 }
 
 
@@ -184,11 +197,14 @@ def checked_formats(names: tuple[str, ...], layers: bool) -> list[Format]:
     """The formats of these names.
 
     Raises:
-        RequestError: there is no such format, or it needs all layers and they are not asked for.
+        RequestError: there is no such format, it is given twice, or it needs all layers and they are not
+            asked for.
     """
-    for name in names:
+    for number, name in enumerate(names):
         if name not in FORMATS:
             raise RequestError(f"unknown format {name!r}; give {', '.join(FORMATS)}")
+        if name in names[:number]:
+            raise RequestError(f"format {name} is given twice; give it once")
         if FORMATS[name].needs_layers and not layers:
             raise RequestError(f"format {name} stores all layers; give --layers as well")
     return [FORMATS[name] for name in names]

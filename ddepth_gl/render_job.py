@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +17,11 @@ from .attributes import checked_names
 from .camera import Camera
 from .errors import MeshError, OutputError, RequestError
 from .mesh import Mesh
-from .render_formats import FORMATS, View, checked_formats, write_picture
+from .render_formats import FORMATS, Format, View, checked_formats, write_picture
 from .renderer import DepthRenderer, Surfaces
 from .scene import Scene
-from .writers.png16 import common_scale
+from .writers.contents import checked_count, checked_fill
+from .writers.png16 import check_positive, common_scale
 
 __all__ = [
     "PREVIEW_VIEWS",
@@ -32,22 +34,27 @@ __all__ = [
 PREVIEW_VIEWS = 4  # rows of the preview picture
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RenderJob:
-    """What to write for every image, and where.
+    """What to write for every image, and where. Everything is checked before anything is rendered.
 
     Attributes:
         folder: an existing one.
-        formats: names of `FORMATS`.
+        formats: names of `FORMATS`, each once.
         surfaces: see `DepthRenderer.entry_exit`.
         near, far: crop, mesh units.
-        fill: what npz files hold where there is no value.
+        fill: what npz files of the two sheets, and exr files, hold where there is no value.
         png_scale: mesh units per step of 16-bit PNG; None takes one that fits all images of a mesh.
         preview: whether to write one picture per mesh to look at.
         layers: whether to render all layers besides the two sheets.
         max_layers: keep the first that many crossings of a pixel; None keeps all.
         attributes: what to store of each crossing; see `DepthRenderer.entry_exit`.
         samples: of the photo, along each side of a pixel.
+
+    Raises:
+        RequestError: an option is out of its range, contradicts another, or changes nothing in the formats.
+        OutputError: float32 cannot hold `fill`, `png_scale` is not positive, or a format needs a package that
+            is not installed.
     """
 
     folder: Path
@@ -64,12 +71,42 @@ class RenderJob:
     samples: int = 1
 
     def __post_init__(self) -> None:
-        checked_formats(self.formats, self.layers)
+        formats = checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
-        if self.max_layers is not None and not self.layers:
-            raise RequestError("--max-layers belongs to --layers; give both")
+        checked_fill(self.fill)
+        checked_count("--samples", self.samples)
+        if self.max_layers is not None:
+            checked_count("--max-layers", self.max_layers)
+            if not self.layers:
+                raise RequestError("--max-layers belongs to --layers; give both")
+        if self.png_scale is not None:
+            check_positive(self.png_scale)
         if not self.formats and not self.preview:
             raise RequestError(f"nothing to write: no format and no preview; give {', '.join(FORMATS)}")
+        self._check_effects(formats)
+        for each in formats:
+            each.check()
+
+    def _check_effects(self, formats: Sequence[Format]) -> None:
+        """Raises RequestError if an option was given that none of the formats takes."""
+        is_given = {
+            "layers": self.layers and not self.preview,  # which shows them
+            "fill": not math.isnan(self.fill),
+            "png_scale": self.png_scale is not None,
+            "attributes": bool(self.attributes),
+            "samples": self.samples != 1,
+        }
+        for option in (name for name, given in is_given.items() if given):
+            if any(each.takes(option, self.layers) for each in formats):
+                continue
+            flag, chosen = "--" + option.replace("_", "-"), ", ".join(self.formats) or "the preview"
+            if self.layers and option != "layers":
+                chosen += " with --layers"
+            takers = [name for name, each in FORMATS.items() if each.takes(option, self.layers)]
+            raise RequestError(
+                f"{flag} has no effect on {chosen}; it is for {', '.join(takers)}: "
+                f"add one of them to --format, or leave {flag} out"
+            )
 
     def run(
         self,
@@ -109,11 +146,11 @@ class RenderJob:
                     report.left_out[name_of] = report.left_out.get(name_of, 0) + each.left_out(view)
                 for path in self._write(view, report.failures):
                     report.files.setdefault(path.name.removeprefix(stem), []).append(path)
-                if with_preview:
+                if with_preview and view.photo is not None:
                     from .preview import preview
 
                     title = f"{stem}   {camera.width}x{camera.height}"
-                    rows.append(preview(view.maps, mesh, title, view.layers, photo=view.photo))
+                    rows.append(preview(view.maps, title, view.layers, photo=view.photo))
                 progress()
         finally:
             scene.release()
@@ -147,21 +184,22 @@ class RenderJob:
                 layers = renderer.peel(
                     scene, camera, max_layers=self.max_layers, attributes=of_layers, **crop
                 )
-        photo = None
-        if with_preview or "photo" in self.formats:
-            # The preview is made of pixels as they were sampled; only a photo of its own is smoothed.
-            samples = self.samples if "photo" in self.formats else 1
-            photo = renderer.shade(scene, camera, samples=samples, surfaces=self.surfaces, **crop)
+            photo = None
+            if "photo" in self.formats:
+                photo = renderer.shade(scene, camera, samples=self.samples, surfaces=self.surfaces, **crop)
+        if with_preview and photo is None:
+            # Of the few images of the preview only, which their time is not part of.
+            photo = renderer.shade(scene, camera, surfaces=self.surfaces, **crop)
         return View(
-            self.folder / stem,
-            scene.mesh,
-            maps,
-            layers,
-            photo,
-            self.fill,
-            self.png_scale,
-            scale,
-            self.max_layers,
+            target=self.folder / stem,
+            mesh=scene.mesh,
+            maps=maps,
+            layers=layers,
+            photo=photo,
+            fill=self.fill,
+            png_scale=self.png_scale,
+            common_scale=scale,
+            max_layers=self.max_layers,
         )
 
     def _write(self, view: View, failures: list[str]) -> Iterator[Path]:
@@ -180,7 +218,8 @@ class RenderReport:
     Attributes:
         files: written, by what follows the view's number in their names; without the preview.
         preview: the picture to look at.
-        milliseconds: to render each image, read-back included.
+        milliseconds: to render each image, read-back included: the sheets, all layers and the photo where
+            they are to be written; not a photo that only the preview shows.
         covered: fraction of each image's pixels with both an entry and an exit.
         failures: what could not be written of single views, a line each.
         left_out: by format, how many crossings it had no room for.

@@ -6,11 +6,11 @@ import os
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from .camera import Camera
 from .context import GLContext
 from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps, SheetPair
+from .device_maps import DeviceDepthMaps
 from .engines.compute import ComputeEngine
 from .engines.raster import RasterEngine
 from .engines.sheets import Engine, SheetRequest
@@ -32,6 +33,7 @@ from .silhouettes import uncross
 __all__ = ["DepthRenderer", "RendererInfo", "Surfaces", "double_depth"]
 
 Surfaces = Literal["oriented", "any"]
+Output = Literal["numpy", "gpu"]
 ENGINES = ("auto", "raster", "compute")
 
 
@@ -150,6 +152,32 @@ class DepthRenderer:
                 raise
         return scene
 
+    @overload
+    def entry_exit(
+        self,
+        scene: Scene,
+        camera: Camera,
+        *,
+        surfaces: Surfaces = ...,
+        near: float | None = ...,
+        far: float | None = ...,
+        attributes: Iterable[str] = ...,
+        output: Literal["numpy"] = ...,
+    ) -> DepthMaps: ...
+
+    @overload
+    def entry_exit(
+        self,
+        scene: Scene,
+        camera: Camera,
+        *,
+        surfaces: Surfaces = ...,
+        near: float | None = ...,
+        far: float | None = ...,
+        attributes: Iterable[str] = ...,
+        output: Literal["gpu"],
+    ) -> DeviceDepthMaps: ...
+
     def entry_exit(
         self,
         scene: Scene,
@@ -159,7 +187,8 @@ class DepthRenderer:
         near: float | None = None,
         far: float | None = None,
         attributes: Iterable[str] = (),
-    ) -> DepthMaps:
+        output: Output = "numpy",
+    ) -> DepthMaps | DeviceDepthMaps:
         """The double depth map of one image.
 
         Args:
@@ -171,6 +200,8 @@ class DepthRenderer:
             near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
             attributes: what else is wanted of both sheets, see below; each NAME becomes ``maps.entry_NAME``
                 and ``maps.exit_NAME``.
+            output: "numpy": arrays on the host. "gpu": a handle on images that stay on the device, without
+                attributes, for ``torch.from_dlpack(maps.entry)`` and its like.
 
         Attributes, of the point where a pixel's ray meets the face; NaN or -1 where there is none:
 
@@ -187,16 +218,46 @@ class DepthRenderer:
         - "position": (H, W, 3) float32 point, world frame, mesh units.
 
         Returns:
-            DepthMaps, whose arrays belong to the caller.
+            DepthMaps, whose arrays belong to the caller; with ``output="gpu"`` DeviceDepthMaps.
 
         Raises:
+            ContextError: ``output="gpu"`` without OpenGL 4.3.
             CameraError: the image is larger than the device allows.
             ContextClosedError: the renderer is closed or the scene released.
             DeviceMemoryError: the images do not fit.
         """
-        request = _request(surfaces, near, far, attributes)
+        request = _request(surfaces, near, far, attributes, output)
         with self._context:
-            return self._collect(self._submit(scene, camera, request), scene)
+            maps: DepthMaps | DeviceDepthMaps = self._finish[output](
+                self._submit(scene, camera, request), scene
+            )
+            return maps
+
+    @overload
+    def entry_exit_many(
+        self,
+        scene: Scene,
+        cameras: Iterable[Camera],
+        *,
+        surfaces: Surfaces = ...,
+        near: float | None = ...,
+        far: float | None = ...,
+        attributes: Iterable[str] = ...,
+        output: Literal["numpy"] = ...,
+    ) -> Iterator[DepthMaps]: ...
+
+    @overload
+    def entry_exit_many(
+        self,
+        scene: Scene,
+        cameras: Iterable[Camera],
+        *,
+        surfaces: Surfaces = ...,
+        near: float | None = ...,
+        far: float | None = ...,
+        attributes: Iterable[str] = ...,
+        output: Literal["gpu"],
+    ) -> Iterator[DeviceDepthMaps]: ...
 
     def entry_exit_many(
         self,
@@ -207,16 +268,17 @@ class DepthRenderer:
         near: float | None = None,
         far: float | None = None,
         attributes: Iterable[str] = (),
-    ) -> Iterator[DepthMaps]:
+        output: Output = "numpy",
+    ) -> Iterator[DepthMaps] | Iterator[DeviceDepthMaps]:
         """The double depth maps of many images, in order; the same as a loop over `entry_exit`.
 
         The next image is drawn while the last one is read back. Cameras may differ in size and kind, and
         other calls may be made between images. Arguments and errors are those of `entry_exit`.
         """
-        request = _request(surfaces, near, far, attributes)
+        request = _request(surfaces, near, far, attributes, output)
         if not isinstance(cameras, Iterable):
             raise CameraError(f"cameras must be several Cameras, not a {type(cameras).__name__}; pass a list")
-        return self._pipeline(scene, cameras, request)
+        return self._pipeline(scene, cameras, request, self._finish[output])
 
     def peel(
         self,
@@ -269,15 +331,16 @@ class DepthRenderer:
                     "max_layers= or ask for fewer attributes"
                 ) from error
         return DepthLayers(
-            buffers.offsets,
-            buffers.depth,
-            buffers.face,
-            buffers.front_facing,
-            buffers.truncated,
-            camera,
-            buffers.attributes,
-            partial(getattr, scene.mesh, "is_oriented"),  # of the mesh alone, so that layers can be pickled
-            request.crop is not None,
+            offsets=buffers.offsets,
+            depth=buffers.depth,
+            face=buffers.face,
+            front_facing=buffers.front_facing,
+            truncated=buffers.truncated,
+            camera=camera,
+            attributes=buffers.attributes,
+            # Of the mesh alone, so that layers can be pickled.
+            _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
+            _is_cropped=request.crop is not None,
         )
 
     def shade(
@@ -321,8 +384,12 @@ class DepthRenderer:
             return self._engine.shade(scene, camera, request, int(samples))
 
     def _pipeline(
-        self, scene: Scene, cameras: Iterable[Camera], request: SheetRequest
-    ) -> Iterator[DepthMaps]:
+        self,
+        scene: Scene,
+        cameras: Iterable[Camera],
+        request: SheetRequest,
+        finish: Callable[[_Submitted, Scene], Any],
+    ) -> Iterator[Any]:
         in_flight: deque[_Submitted] = deque()
         try:
             for camera in cameras:
@@ -330,8 +397,8 @@ class DepthRenderer:
                     in_flight.append(self._submit(scene, camera, request))
                     # One image ahead keeps the device busy; more would only take memory.
                     ahead = 1 if self._engine.overlaps(scene, camera) else 0
-                yield from self._collected(in_flight, scene, ahead)
-            yield from self._collected(in_flight, scene, 0)
+                yield from self._finished(in_flight, scene, finish, ahead)
+            yield from self._finished(in_flight, scene, finish, 0)
         finally:
             for submitted in in_flight:
                 self._engine.discard(submitted.pending)
@@ -340,11 +407,17 @@ class DepthRenderer:
                 with self._context:
                     self._engine.trim()
 
-    def _collected(self, in_flight: deque[_Submitted], scene: Scene, keep: int) -> Iterator[DepthMaps]:
+    def _finished(
+        self,
+        in_flight: deque[_Submitted],
+        scene: Scene,
+        finish: Callable[[_Submitted, Scene], Any],
+        keep: int,
+    ) -> Iterator[Any]:
         """The images in flight, oldest first, but for the last `keep`."""
         while len(in_flight) > keep:
             with self._context:
-                maps = self._collect(in_flight.popleft(), scene)
+                maps = finish(in_flight.popleft(), scene)
             yield maps
             del maps  # or it would take memory while the next image is made
 
@@ -372,9 +445,18 @@ class DepthRenderer:
         request = self._checked(scene, camera, request)
         return _Submitted(self._engine.submit(scene, camera, request), camera, request)
 
+    @property
+    def _finish(self) -> dict[str, Callable[[_Submitted, Scene], Any]]:
+        return {"numpy": self._collect, "gpu": self._keep}
+
+    def _keep(self, submitted: _Submitted, scene: Scene) -> DeviceDepthMaps:
+        mend = submitted.request.may_uncross and scene.mesh.is_oriented
+        buffers = self._engine.keep(submitted.pending, mend)
+        return DeviceDepthMaps(self._context, submitted.camera, buffers)
+
     def _collect(self, submitted: _Submitted, scene: Scene) -> DepthMaps:
         buffers = self._engine.collect(submitted.pending)
-        if submitted.request.oriented and submitted.request.crop is None:
+        if submitted.request.may_uncross:
             uncross(buffers.entry, buffers.exit, submitted.camera, lambda: scene.mesh.is_oriented)
         attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
         return DepthMaps(buffers.entry, buffers.exit, submitted.camera, attributes)
@@ -419,10 +501,20 @@ class DepthRenderer:
         return f"<DepthRenderer {self._engine.name} on {self._context.renderer}>"
 
 
-def _request(surfaces: str, near: float | None, far: float | None, attributes: Iterable[str]) -> SheetRequest:
+def _request(
+    surfaces: str,
+    near: float | None,
+    far: float | None,
+    attributes: Iterable[str],
+    output: str = "numpy",
+) -> SheetRequest:
     if surfaces not in ("oriented", "any"):
         raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
     names = checked_names(attributes)
+    if output not in ("numpy", "gpu"):
+        raise RequestError(f"output must be 'numpy' or 'gpu', not {output!r}")
+    if output == "gpu" and names:
+        raise RequestError(f'attributes={names} come as NumPy arrays only; leave output="gpu" or them out')
     crop = None
     if near is not None or far is not None:
         try:

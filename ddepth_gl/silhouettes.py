@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .camera import Camera
 
-__all__ = ["uncross"]
+__all__ = ["farthest_crossed", "uncross"]
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -40,11 +40,16 @@ def uncross(
     if not len(pixels) or not is_oriented():
         return
     near, far = exit_.ravel()[pixels], entry.ravel()[pixels]
-    meet = far - near <= _CROSSING_FOOTPRINTS * camera.pixel_footprint(near)
+    meet = far - near <= farthest_crossed(camera, near)
     meet &= ~_in_a_block(crossed, pixels)
     pixels, middle = pixels[meet], ((near + far) / 2)[meet]
     entry.ravel()[pixels] = middle
     exit_.ravel()[pixels] = middle
+
+
+def farthest_crossed(camera: Camera, depth: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(...) mesh units: how far exit and entry may have crossed at a depth (...); shared with the device."""
+    return _CROSSING_FOOTPRINTS * camera.pixel_footprint(depth)
 
 
 def _in_a_block(mask: npt.NDArray[np.bool_], pixels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:

@@ -1,6 +1,8 @@
-"""DepthLayers for the tests of writers: crossings made from random numbers, and those of real meshes."""
+"""DepthLayers for the tests: crossings by hand, from random numbers, and those of real meshes."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from shapes import box, merged, painted, peel, torus
@@ -27,6 +29,26 @@ def camera_of(width: int, height: int, orthographic: bool = False) -> dd.Camera:
     return dd.Camera.orthographic((2.5, 2.0), view.camera_from_world, width, height)
 
 
+def by_hand(rows, oriented: bool = False, **changes) -> dd.DepthLayers:
+    """Layers of rows of pixels; a pixel is a text like "F1 B2": fronts and backs with their depths.
+
+    Of a mesh that is closed and wound outwards, or not.
+    """
+    pixels = [pixel.split() for row in rows for pixel in row]
+    words = [word for pixel in pixels for word in pixel]
+    shape = (len(rows), len(rows[0]))
+    return dd.DepthLayers(
+        offsets=np.cumsum([0, *map(len, pixels)]),
+        depth=np.array([float(word[1:]) for word in words], np.float32),
+        face=np.arange(len(words)),
+        front_facing=np.array([word[0] == "F" for word in words], bool),
+        truncated=changes.pop("truncated", np.zeros(shape, bool)),
+        camera=dd.Camera.orthographic(2.0, np.eye(4), shape[1], shape[0]),
+        _is_oriented=partial(bool, oriented),
+        **changes,
+    )
+
+
 def layers_of(
     count, rng: np.random.Generator, attributes: tuple[str, ...] = ATTRIBUTES, orthographic: bool = False
 ) -> dd.DepthLayers:
@@ -49,13 +71,13 @@ def layers_of(
         "position": rng.normal(size=(total, 3)).astype(np.float32),
     }
     return dd.DepthLayers(
-        offsets,
-        depth,
-        rng.integers(0, 2**31, total),  # beyond the whole numbers that float32 holds
-        rng.random(total) < 0.5,
-        rng.random(count.shape) < 0.2,
-        camera_of(count.shape[1], count.shape[0], orthographic),
-        {name: made[name] for name in attributes},
+        offsets=offsets,
+        depth=depth,
+        face=rng.integers(0, 2**31, total),  # beyond the whole numbers that float32 holds
+        front_facing=rng.random(total) < 0.5,
+        truncated=rng.random(count.shape) < 0.2,
+        camera=camera_of(count.shape[1], count.shape[0], orthographic),
+        attributes={name: made[name] for name in attributes},
     )
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 MESHES = Path(os.environ.get("DDEPTH_MESHES", Path(__file__).parents[2] / "shared" / "meshes"))
+REAL = (
+    "suzanne.obj", "spot/spot.obj", "rocker-arm.obj", "homer.obj", "stanford-bunny.obj", "ogre.obj",
+    "not_convex.obj", "multibody.stl", "Duck.glb", "CesiumMilkTruck.glb",
+)  # fmt: skip
 _FORMATS = (".obj", ".stl", ".ply", ".off", ".glb", ".gltf")
 
 

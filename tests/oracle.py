@@ -919,6 +919,11 @@ def linear_from_srgb(level):
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
+def encoded(value: float) -> float:
+    """sRGB, 0..1, of linear light: IEC 61966-2-1, one number."""
+    return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+
+
 def linear_rgba(levels) -> np.ndarray:
     """(..., 4) linear colour of (..., 4) sRGB levels; alpha is linear already."""
     levels = np.asarray(levels)

@@ -1,9 +1,10 @@
-"""Closed meshes and cameras for the tests, made from formulas and random numbers."""
+"""Meshes and cameras for the tests, made from formulas and random numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 import oracle
+from hypothesis import strategies as st
 
 import ddepth_gl as dd
 
@@ -138,6 +139,61 @@ def random_camera(
         [0, 0, 1],
     ]
     return dd.Camera.from_intrinsics(K, pose, width, height)
+
+
+@st.composite
+def soups(draw):
+    """Triangles on a coarse grid of corners, so that coincident, touching and crossing faces abound."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    # Powers of two, so that the vertices lie on the grid that they are stored on: else rounding to it would
+    # give a face without area some, and the oracle knows no such face.
+    levels = draw(st.sampled_from([2, 4, 8, 1024]))
+    corners = rng.integers(0, levels + 1, (draw(st.integers(4, 14)), 3)) * (2.0 / levels) - 1
+    faces = rng.integers(0, len(corners), (draw(st.integers(3, 25)), 3))  # a corner may be there twice
+    picked = faces[rng.integers(0, len(faces), draw(st.integers(0, 12)))]
+    turned = picked[:, draw(st.permutations([0, 1, 2]))]  # duplicates, of either winding
+    # Faces without area, the middle of an edge between its ends.
+    edges = faces[: draw(st.integers(0, 3)), :2]
+    middle = corners[edges].mean(axis=1)
+    zero_area = np.stack([edges[:, 0], len(corners) + np.arange(len(edges)), edges[:, 1]], 1)
+    mesh_faces = rng.permutation(np.concatenate([faces, turned, zero_area]))
+    vertices = np.concatenate([corners, middle])
+    # A mesh needs a face with area.
+    mesh_faces = np.append(mesh_faces, len(vertices) + np.arange(3)[None], axis=0)
+    vertices = np.append(vertices, rng.permutation(np.eye(3)), axis=0)
+    orthographic, facing_axis = draw(st.booleans()), draw(st.booleans())
+    mesh = dd.Mesh(vertices, mesh_faces)
+    camera = random_camera(rng, mesh, orthographic, 40)
+    if facing_axis:  # faces seen face on and edge-on, edges along rows of pixel centres
+        low, high = mesh.bounds
+        pose = np.eye(4)
+        pose[:3, 3] = -(low + high) / 2 + (0, 0, 4)
+        camera = dd.Camera.orthographic((2.5, 2.5), pose, 40, 40)
+        if not orthographic:
+            camera = dd.Camera.from_intrinsics(
+                [[50.0, 0.0, 20.0], [0.0, 50.0, 20.0], [0.0, 0.0, 1.0]], pose, 40, 40
+            )
+    return mesh, camera
+
+
+def sealed_t_junction() -> dd.Mesh:
+    """A tetrahedron with a vertex in the middle of one edge, on one of the two faces only, sealed.
+
+    The face on the other side goes from end to end; a face without area, between it and the two halves,
+    makes every edge belong to two faces. So the mesh is closed.
+    """
+    vertices = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0.375, 0, 0)]
+    faces = [(0, 2, 4), (4, 2, 1), (0, 1, 3), (0, 4, 1), (0, 3, 2), (1, 2, 3)]
+    return dd.Mesh(vertices, faces)
+
+
+def turned_view(angle: float, x: float, y: float) -> dd.Camera:
+    """Of 32x32 pixels along -z, turned about that axis (radians) and moved aside."""
+    pose = np.eye(4)
+    pose[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    pose[:3, 3] = x, y, 3
+    return dd.Camera.orthographic((3, 3), pose, 32, 32)
 
 
 def pixel_rays(camera: dd.Camera, du: float = 0.0, dv: float = 0.0) -> tuple[np.ndarray, ...]:

@@ -59,12 +59,16 @@ ARROWS = {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
         "srgb", "engines.sheets"
     },
+    "engines.image_pool": set(),
+    "engines.finished_sheets": {"errors", "camera", "context", "shader_library", "silhouettes"},
+    "cuda_interop": {"errors", "context"},
+    "device_maps": {"errors", "camera", "context", "cuda_interop", "depth_maps"},
     "engines.targets": {"context"},
     "engines.pictures": {"camera", "context", "scene", "shader_library", "engines.attributes"},
     "engines.raster": {
         "attributes", "camera", "context", "scene", "shader_library", "engines.sheets",
         "engines.face_vertices", "engines.drawn_faces", "engines.peeling", "engines.attributes",
-        "engines.pictures", "engines.targets"
+        "engines.pictures", "engines.targets", "engines.finished_sheets", "engines.image_pool"
     },
     "engines.face_parts": {"context", "gl_calls", "scene", "engines.drawn_faces"},
     "engines.face_passes": {
@@ -77,11 +81,12 @@ ARROWS = {
     "engines.sheet_buffers": {"context"},
     "engines.compute": {
         "attributes", "camera", "context", "scene", "engines.sheets", "engines.attributes",
-        "engines.pictures", "engines.face_passes", "engines.layer_lists", "engines.sheet_buffers"
+        "engines.pictures", "engines.face_passes", "engines.layer_lists", "engines.sheet_buffers",
+        "engines.finished_sheets", "engines.image_pool"
     },
     "renderer": {
         "errors", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context",
-        "scene", "silhouettes", "engines.sheets", "engines.raster", "engines.compute"
+        "scene", "silhouettes", "device_maps", "engines.sheets", "engines.raster", "engines.compute"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},
@@ -89,19 +94,19 @@ ARROWS = {
     "writers.npz": {"depth_maps", "depth_layers", "writers.contents", "writers.whole_file"},
     "writers.ply": {"errors", "depth_layers", "srgb", "writers.whole_file"},
     "writers.png16": {"errors", "camera", "depth_maps", "writers.contents", "writers.whole_file"},
-    "writers.layereddepth": {"depth_layers", "writers.png16"},
+    "writers.layereddepth": {"depth_layers", "writers.png16", "writers.whole_file"},
     "writers.exr": {
         "errors", "attributes", "camera", "depth_maps", "depth_layers", "writers.contents",
         "writers.whole_file"
     },
-    "writers.xray": {"errors", "depth_layers", "srgb", "writers.npz"},
-    "writers.lari": {"errors", "depth_layers", "writers.npz"},
+    "writers.xray": {"errors", "depth_layers", "srgb", "writers.contents", "writers.npz"},
+    "writers.lari": {"errors", "depth_layers", "writers.contents", "writers.npz"},
     "demo_mesh": {"mesh"},
     "panels": set(),
     "layer_panels": {"depth_layers", "panels"},
     "cross_section": {"errors", "depth_layers", "panels"},
     "preview": {
-        "errors", "mesh", "depth_maps", "depth_layers", "panels", "layer_panels", "cross_section"
+        "errors", "depth_maps", "depth_layers", "panels", "layer_panels", "cross_section"
     },
     "render_formats": {
         "errors", "mesh", "depth_maps", "depth_layers", "writers.npz", "writers.exr", "writers.ply",
@@ -109,7 +114,7 @@ ARROWS = {
     },
     "render_job": {
         "errors", "attributes", "mesh", "camera", "renderer", "scene", "render_formats", "preview",
-        "writers.png16"
+        "writers.contents", "writers.png16"
     },
     "__main__": {"cli"},
     "cli": {

@@ -26,7 +26,7 @@ import pytest
 from conftest import gl_census
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from meshes import good
+from meshes import REAL, good
 from shapes import (
     box,
     grid_step,
@@ -43,10 +43,12 @@ from shapes import (
     rotation,
     scaled,
     scaled_camera,
+    sealed_t_junction,
+    soups,
     sphere,
+    turned_view,
     view_of,
 )
-from test_peel import REAL, sealed_t_junction, soups, turned_view
 
 import ddepth_gl as dd
 from ddepth_gl.engines import attributes, crossing_keys
@@ -1154,7 +1156,7 @@ def test_millions_of_crossings(renderer):
         assert np.abs(stack[k] - np.where(upper[k], above, below)).max() <= CONTRACT
 
 
-@pytest.mark.parametrize("wrong", ["depth", "Normal", "normals", "entry_face", ""])
+@pytest.mark.parametrize("wrong", ["depth", "Normal", "normals", "entry_face", "", ["normal"], {}])
 def test_names_that_do_not_exist(renderer, wrong):
     scene = renderer.upload(box())
     for call in (renderer.entry_exit, renderer.peel):

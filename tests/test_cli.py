@@ -452,6 +452,13 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--views", "0"), ("--views must be at least 1, not 0",)),
         (("--views", "-4"), ("--views",)),
         (("--seed", "-1"), ("seed",)),
+        (("--seed", "3", "--eye", "1,2,3", "--target", "0,0,0"), ("--seed turns the cameras of --views",)),
+        (("--seed", "0", "--cameras", "c.json"), ("--seed turns the cameras of --views",)),
+        (("--up", "0,1,0", "--cameras", "c.json"), ("--cameras brings its own poses; leave --up out",)),
+        (
+            ("--ortho", "2", "--fov-deg", "9", "--eye", "1,2,3", "--target", "0,0,0"),
+            ("--ortho or --fov-deg",),
+        ),
         (("--fov-deg", "180"), ("fov_y_deg",)),
         (("--fov-deg", "nan"), ("fov_y_deg",)),
         (("--ortho", "0"), ("extent must be positive",)),
@@ -459,9 +466,22 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--format", "npz,tiff"), ("unknown format 'tiff'; give npz, ply, png16, mould",)),
         (("--format", "npz,xray"), ("format xray stores all layers; give --layers",)),
         (("--max-layers", "3"), ("--max-layers belongs to --layers",)),
-        (("--layers", "--max-layers", "0"), ("max_layers must be a whole number, at least 1",)),
+        (("--layers", "--max-layers", "0"), ("--max-layers must be a whole number, at least 1",)),
+        (("--layers", "--format", "png16", "--no-preview"), ("--layers has no effect on png16",)),
+        (("--format", "npz,ply, npz"), ("format npz is given twice",)),
         (("--attributes", "face,hue"), ("attributes may hold face, normal", "'hue'")),
-        (("--format", "photo", "--samples", "0"), ("samples must be a whole number, at least 1",)),
+        (("--format", "photo", "--samples", "0"), ("--samples must be a whole number, at least 1",)),
+        (("--samples", "0"), ("--samples must be a whole number, at least 1",)),
+        (("--samples", "4"), ("--samples has no effect on npz; it is for photo",)),
+        (
+            ("--format", "png16", "--attributes", "uv"),
+            ("--attributes has no effect on png16; it is for npz",),
+        ),
+        (("--format", "xray", "--layers", "--png-scale", "0.1"), ("--png-scale", "xray", "png16")),
+        (
+            ("--format", "ply,mould", "--fill", "0"),
+            ("--fill has no effect on ply, mould; it is for npz, exr",),
+        ),
         (("--format", "", "--no-preview"), ("nothing to write",)),
         (("--engine", "warp"), ("engine must be one of", "'warp'")),
         (("--device", "banana"), ("banana",)),
@@ -502,6 +522,28 @@ def test_a_bad_option_is_told_once_whatever_the_number_of_meshes(ddepth):
         ("--format", "tiff"),
     ):
         fails(ddepth("render", "box.ply", "ring.ply", "open.ply", "--surfaces", "any", "-o", "out", *options))
+
+
+def test_a_missing_package_is_told_once_and_first(ddepth, monkeypatch):
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    result = ddepth("render", "box.ply", "ring.ply", "missing.ply", "-o", "out", "--format", "npz,exr")
+    fails(result, 'pip install "ddepth-gl[exr]"')
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ((), ""),
+        (("--layers",), " with all layers"),
+        (("--format", "photo,npz"), " with the photo"),
+        (("--format", "photo,npz", "--layers"), " with all layers and the photo"),
+    ],
+)
+def test_the_line_of_the_time_says_what_of(ddepth, options, what):
+    _, out, _ = ddepth("render", "box.ply", "-o", "out", "--size", "4x4", *options)
+    (line,) = (line for line in out.splitlines() if " ms per image" in line)
+    assert line.endswith(f" ms per image{what}")
 
 
 def test_missing_meshes(ddepth):

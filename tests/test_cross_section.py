@@ -1,4 +1,4 @@
-"""The cross-section: what is solid, by `intervals`; which pixels have which colour; round numbers."""
+"""The cross-section: what is solid, by a walk; which pixels have which colour; round numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from crossings import by_hand
 from hypothesis import given
 from hypothesis import strategies as st
 from shapes import box, inside_out, merged, peel
@@ -17,27 +18,25 @@ from ddepth_gl.cross_section import ENTRY, EXIT, SOLID, UNPAIRED, Section, busie
 PAPER = (255, 255, 255)
 
 
-def by_hand(rows, **changes):
-    """Layers of rows of pixels; a pixel is a text like "F1 B2": fronts and backs with their depths."""
-    pixels = [pixel.split() for row in rows for pixel in row]
-    words = [word for pixel in pixels for word in pixel]
-    shape = (len(rows), len(rows[0]))
-    return dd.DepthLayers(
-        np.cumsum([0, *map(len, pixels)]),
-        np.array([float(word[1:]) for word in words], np.float32),
-        np.arange(len(words)),
-        np.array([word[0] == "F" for word in words], bool),
-        changes.pop("truncated", np.zeros(shape, bool)),
-        dd.Camera.orthographic(2.0, np.eye(4), shape[1], shape[0]),
-        **changes,
-    )
-
-
 def pieces(section):
     """The section's solid as {column: [(from, to), ...]}."""
     found = {}
     for column, (start, end) in zip(section.solid_column, section.solid, strict=True):
         found.setdefault(int(column), []).append((float(start), float(end)))
+    return found
+
+
+def walked(pixel):
+    """The pieces of a pixel of `by_hand`, crossing by crossing: the nesting is 0 at the end."""
+    words = pixel.split()
+    nesting = sum(1 if word[0] == "B" else -1 for word in words)
+    start, found = 0.0, []
+    for word in words:
+        before, nesting = nesting, nesting + (1 if word[0] == "F" else -1)
+        if before <= 0 < nesting:
+            start = float(word[1:])
+        elif nesting <= 0 < before:
+            found.append((start, float(word[1:])))
     return found
 
 
@@ -49,7 +48,7 @@ def is_colour(picture, colour):
 
 
 @given(st.data())
-def test_pieces_are_the_intervals_of_every_pixel(data):
+def test_pieces_are_those_of_a_walk_along_every_ray(data):
     width = data.draw(st.integers(1, 6))
     facings = data.draw(
         st.lists(st.text("FB", max_size=7), min_size=3 * width, max_size=3 * width), "facings"
@@ -59,12 +58,14 @@ def test_pieces_are_the_intervals_of_every_pixel(data):
         " ".join(f"{side}{z}" for side, z in zip(sides, np.sort(rng.integers(1, 9, len(sides))), strict=True))
         for sides in facings
     ]
-    layers = by_hand([flat[start : start + width] for start in range(0, 3 * width, width)])
+    rows = [flat[start : start + width] for start in range(0, 3 * width, width)]
+    closed, layers = by_hand(rows, oriented=True), by_hand(rows)
     for row in range(3):
-        expected = {column: layers.intervals(row, column) for column in range(width)}
-        assert pieces(Section.of(layers, row, True)) == {c: some for c, some in expected.items() if some}
+        expected = {column: walked(rows[row][column]) for column in range(width)}
+        assert expected == {column: layers.intervals(row, column) for column in range(width)}
+        assert pieces(Section.of(closed, row)) == {c: some for c, some in expected.items() if some}
         # Of a mesh that may be open, only columns whose entries and exits balance.
-        section = Section.of(layers, row, False)
+        section = Section.of(layers, row)
         sides = facings[row * width : (row + 1) * width]
         unpaired = [side.count("F") != side.count("B") for side in sides]
         np.testing.assert_array_equal(section.unpaired, unpaired)
@@ -74,7 +75,7 @@ def test_pieces_are_the_intervals_of_every_pixel(data):
 def test_a_cavity_is_not_filled(renderer):
     mesh = merged(box((-2, -2, -2), (2, 2, 2)), inside_out(box()), box((-0.5,) * 3, (0.5,) * 3))
     camera = dd.Camera.orthographic(6.0, dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world, 12, 12)
-    section = Section.of(peel(renderer, mesh, camera), 6, mesh.is_oriented)
+    section = Section.of(peel(renderer, mesh, camera), 6)
     outer, hollow, core = [(3.0, 7.0)], [(3.0, 4.0), (6.0, 7.0)], [(3.0, 4.0), (4.5, 5.5), (6.0, 7.0)]
     expected = dict(
         zip(range(2, 10), [outer] * 2 + [hollow] + [core] * 2 + [hollow] + [outer] * 2, strict=True)
@@ -87,7 +88,7 @@ def test_a_cavity_is_not_filled(renderer):
 def test_crossings_that_were_cut_away_leave_marks_only():
     rows = [["F1 B2", "F1"], ["F1 B2", "F1 B2"]]
     for changes in ({"truncated": np.array([[False, True], [False, False]])}, {"_is_cropped": True}):
-        section = Section.of(by_hand(rows, **changes), 0, True)
+        section = Section.of(by_hand(rows, **changes), 0)
         assert section.is_cut
         assert not len(section.solid)
         assert not section.unpaired.any()
@@ -99,13 +100,13 @@ def test_crossings_that_were_cut_away_leave_marks_only():
         np.testing.assert_array_equal(is_colour(picture, EXIT).any(0), np.arange(20) < 10)
     # Another row that was cut short does not matter.
     truncated = np.array([[False, True], [False, False]])
-    assert pieces(Section.of(by_hand(rows, truncated=truncated), 1, True)) == {0: [(1, 2)], 1: [(1, 2)]}
+    assert pieces(Section.of(by_hand(rows, truncated=truncated), 1)) == {0: [(1, 2)], 1: [(1, 2)]}
 
 
-@pytest.mark.parametrize("row", [-1, 2])
+@pytest.mark.parametrize("row", [-1, 2, "1", None])
 def test_a_row_that_is_not_there(row):
-    with pytest.raises(dd.RequestError, match=rf"no row {row} in an image of 2 rows"):
-        Section.of(by_hand([[""], [""]]), row, True)
+    with pytest.raises(dd.RequestError, match=rf"no row {row!r} in an image of 2 rows"):
+        Section.of(by_hand([[""], [""]]), row)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_the_busiest_row(rows, expected):
 
 
 def test_a_box_fills_its_rectangle_and_nothing_else():
-    section = Section.of(by_hand([["", "F2 B6", "F2 B6", "", ""]]), 0, True)
+    section = Section.of(by_hand([["", "F2 B6", "F2 B6", "", ""]]), 0)
     picture = section.picture(50, 80, (0.0, 8.0))
     filled = np.zeros((80, 50), bool)
     filled[20:60, 10:30] = True
@@ -140,7 +141,7 @@ def test_a_box_fills_its_rectangle_and_nothing_else():
 
 
 def test_a_part_of_a_pixel_is_filled_in_part():
-    section = Section.of(by_hand([["F2.25 B6.5"]]), 0, True)
+    section = Section.of(by_hand([["F2.25 B6.5"]]), 0)
     # Without its marks, which would lie on the pixels that this is about.
     nothing = np.zeros(0)
     hidden = replace(section, column=nothing.astype(int), depth=nothing, entering=nothing.astype(bool))
@@ -156,7 +157,7 @@ def test_a_part_of_a_pixel_is_filled_in_part():
 
 
 def test_a_camera_inside_fills_from_the_camera_on():
-    section = Section.of(by_hand([["B6"]]), 0, True)
+    section = Section.of(by_hand([["B6"]], oriented=True), 0)
     assert pieces(section) == {0: [(0, 6)]}
     picture = section.picture(1, 80, (0.0, 8.0))[:, 0]
     assert is_colour(picture[:58], SOLID).all()
@@ -165,7 +166,7 @@ def test_a_camera_inside_fills_from_the_camera_on():
 
 
 def test_unpaired_columns_are_tinted_and_not_filled():
-    section = Section.of(by_hand([["F2 B6", "F2 B4 F6", "F2 F6", ""]]), 0, False)
+    section = Section.of(by_hand([["F2 B6", "F2 B4 F6", "F2 F6", ""]]), 0)
     picture = section.picture(40, 80, (0.0, 8.0))
     tinted = is_colour(picture, UNPAIRED).any(0)
     np.testing.assert_array_equal(tinted, np.repeat([False, True, True, False], 10))
@@ -177,14 +178,14 @@ def test_unpaired_columns_are_tinted_and_not_filled():
 
 
 def test_bodies_that_touch_show_both_marks():
-    picture = Section.of(by_hand([["F2 B4 F4 B6"]]), 0, True).picture(1, 80, (0.0, 8.0))[:, 0]
+    picture = Section.of(by_hand([["F2 B4 F4 B6"]]), 0).picture(1, 80, (0.0, 8.0))[:, 0]
     assert is_colour(picture[38:40], EXIT).all()
     assert is_colour(picture[40:42], ENTRY).all()
 
 
 def test_columns_that_share_a_pixel_are_mixed_and_marks_stay():
     row = ["F2 B6", "", "", "", "F2 B6", "F2 B6", "F2 B6", "F2 B6"]
-    picture = Section.of(by_hand([row]), 0, True).picture(2, 80, (0.0, 8.0))
+    picture = Section.of(by_hand([row]), 0).picture(2, 80, (0.0, 8.0))
     quarter = np.rint(255 - 0.25 * (255 - np.array(SOLID)))
     assert (np.abs(picture[30:50, 0] - quarter) <= 1).all()
     assert is_colour(picture[30:50, 1], SOLID).all()
@@ -195,7 +196,7 @@ def test_columns_that_share_a_pixel_are_mixed_and_marks_stay():
 @pytest.mark.parametrize("width", [7, 640, 641, 1000, 1301])
 def test_every_width_of_image_keeps_its_columns_in_place(width):
     rows = [["F2 B6" if width // 3 <= column < 2 * width // 3 else "" for column in range(width)]]
-    picture = Section.of(by_hand(rows), 0, True).picture(640, 80, (0.0, 8.0))
+    picture = Section.of(by_hand(rows), 0).picture(640, 80, (0.0, 8.0))
     left, right = (third * 640 / width for third in (width // 3, 2 * width // 3))
     across = np.arange(640)
     solid = is_colour(picture[40], SOLID)
@@ -204,20 +205,22 @@ def test_every_width_of_image_keeps_its_columns_in_place(width):
 
 
 def test_the_range_holds_everything():
-    low, high = Section.of(by_hand([["F2 B6", "F3 B7"]]), 0, True).depth_range()
+    low, high = Section.of(by_hand([["F2 B6", "F3 B7"]]), 0).depth_range()
     assert 1 < low < 2
     assert 7 < high < 8
     for rows in ([["F5"]], [[""]], [["F1e-30"]], [["F3e38"]], [["F5000000 B5000000.5"]]):
-        section = Section.of(by_hand(rows), 0, False)
+        section = Section.of(by_hand(rows), 0)
         low, high = section.depth_range()
         assert low < high
         assert all(low < depth < high for depth in section.depth)
         assert is_colour(section.picture(3, 80, (low, high)), ENTRY).any() == bool(rows[0][0])
-    assert Section.of(by_hand([["B6"]]), 0, True).depth_range()[0] < 0  # the camera is on the picture
+    assert (
+        Section.of(by_hand([["B6"]], oriented=True), 0).depth_range()[0] < 0
+    )  # the camera is on the picture
 
 
 def test_grid_lines_are_behind_the_solid():
-    picture = Section.of(by_hand([["", "F2 B6"]]), 0, True).picture(2, 80, (0.0, 8.0), np.array([4.0, 7.0]))
+    picture = Section.of(by_hand([["", "F2 B6"]]), 0).picture(2, 80, (0.0, 8.0), np.array([4.0, 7.0]))
     np.testing.assert_array_equal(np.flatnonzero(~is_colour(picture[:, 0], PAPER)), [40, 70])
     assert is_colour(picture[40, 1], SOLID)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -40,12 +42,12 @@ def by_hand(pixels: list[list[tuple[float, bool]]], width: int = 1) -> dd.DepthL
     camera = dd.Camera.orthographic((1.0, 1.0), np.eye(4), width, height)
     crossings = [crossing for pixel in pixels for crossing in pixel]
     return dd.DepthLayers(
-        np.cumsum([0, *map(len, pixels)]),
-        np.array([depth for depth, _ in crossings], np.float32),
-        np.arange(len(crossings)),
-        np.array([front for _, front in crossings], bool),
-        np.zeros((height, width), bool),
-        camera,
+        offsets=np.cumsum([0, *map(len, pixels)]),
+        depth=np.array([depth for depth, _ in crossings], np.float32),
+        face=np.arange(len(crossings)),
+        front_facing=np.array([front for _, front in crossings], bool),
+        truncated=np.zeros((height, width), bool),
+        camera=camera,
     )
 
 
@@ -77,6 +79,10 @@ def test_intervals_and_length_follow_from_facing_and_nesting(facing, pieces):
     # Whole numbers: exact.
     assert layers.solid_length.tolist() == [[sum(b - a for a, b in pieces)], [6]]
     assert layers.solid_length.dtype == np.float32
+    pixels, ends = layers.solid_pieces
+    assert pixels.tolist() == [0] * len(pieces) + [1]
+    assert ends.tolist() == [[*piece] for piece in [*pieces, (1, 7)]]
+    assert (pixels.dtype, ends.dtype) == (np.int64, np.float32)
 
 
 @settings(max_examples=100)
@@ -328,6 +334,36 @@ def test_volume_converges(renderer, name):
     assert np.mean(off[1024]) <= np.mean(off[128]) / 8
 
 
+# Memory
+
+
+def test_what_follows_from_the_crossings_takes_little_more_than_itself():
+    """At most so many bytes for each crossing, results included, and none of them is kept."""
+    size, most = 256, 20
+    layers = dd.DepthLayers(
+        offsets=np.arange(size * size + 1) * most,
+        depth=np.tile(np.arange(1, most + 1, dtype=np.float32), size * size),
+        face=np.zeros(size * size * most, np.int64),
+        front_facing=np.tile(np.array([True, False]), size * size * most // 2),
+        truncated=np.zeros((size, size), bool),
+        camera=dd.Camera.orthographic(2.0, np.eye(4), size, size),
+    )
+    for job, allowed in (
+        (lambda: layers.dense("depth"), 8),
+        (lambda: layers.points(), 24),
+        (lambda: layers.nesting, 20),
+        (lambda: layers.entry_exit(), 24),
+        (lambda: layers.solid_length, 36),
+        (lambda: layers.intervals(7, 9), 0.5),
+    ):
+        tracemalloc.start()
+        job()
+        kept, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < allowed * len(layers.depth)
+        assert kept < 0.5 * len(layers.depth)
+
+
 # Views of the same crossings
 
 
@@ -474,6 +510,24 @@ def test_odd_where_a_mesh_is_open(renderer):
     np.testing.assert_array_equal(layers.count, expected)
 
 
+def test_layers_in_one_line(renderer):
+    layers = peel(renderer, box(), CAMERAS[0], attributes=("normal", "uv"))
+    assert (
+        repr(layers) == f"<DepthLayers 90x70, {len(layers.depth):,} crossings, at most 2 a pixel, normal, uv>"
+    )
+    assert repr(by_hand([[]])) == "<DepthLayers 1x1, 0 crossings, at most 0 a pixel>"
+    maps = layers.entry_exit()
+    assert repr(maps) == "<DepthMaps 90x70, face, normal, uv>"
+
+
+def test_whether_the_mesh_is_oriented(renderer):
+    assert peel(renderer, box(), CAMERAS[0]).rows(30, 40).is_oriented
+    assert not peel(renderer, inside_out(box()), CAMERAS[0]).is_oriented
+    unknown = by_hand([[(1.0, True), (2.0, False)]])
+    assert not unknown.is_oriented
+    assert not pickle.loads(pickle.dumps(unknown)).is_oriented
+
+
 # Nothing, and nonsense
 
 
@@ -514,7 +568,7 @@ def test_no_such_pixel(row, column):
 
 def test_bad_arguments():
     layers = by_hand([[(1.0, True), (2.0, False)]])
-    for name in ("normals", "offsets", "", None):
+    for name in ("normals", "offsets", "", None, ["depth"], {}):
         with pytest.raises(dd.RequestError, match="dense takes depth"):
             layers.dense(name)
     for bad in (-1, 1.5, True, "2"):
@@ -537,8 +591,9 @@ def test_what_is_inside_is_not_guessed_from_some_of_the_crossings(renderer):
         layers = peel(renderer, sphere(), camera, **arguments)
         with pytest.raises(dd.RequestError, match=match):
             layers.solid_length  # noqa: B018
-        with pytest.raises(dd.RequestError, match=match):
-            layers.intervals(35, 45)
+        for pixel in ((35, 45), (0, 0)):  # nor of a pixel that none was cut away from
+            with pytest.raises(dd.RequestError, match=match):
+                layers.intervals(*pixel)
     # Planes that cut nothing away change nothing.
     whole = peel(renderer, sphere(), camera)
     kept = peel(renderer, sphere(), camera, near=0.1, far=100.0, max_layers=2)

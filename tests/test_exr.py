@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import tracemalloc
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -159,7 +160,7 @@ def test_every_channel_of_layers(tmp_path, fill):
     assert layers.count.max() == 5
     write_exr(tmp_path / "a.exr", layers, fill=fill)
     parts = parts_of(tmp_path / "a.exr")
-    assert [name for name, _, _ in parts] == [f"layer{number:02d}" for number in range(5)]
+    assert [name for name, _, _ in parts] == [f"layer{number:02d}" for number in range(1, 6)]
     names = ("depth", "distance", "face", "front_facing", *ATTRIBUTES)
     wanted_channels = {f"{name}.{base}" for name in names for base in BASES[name]}
     rest = [set(np.ndindex(5, 7)) for _ in parts]
@@ -399,6 +400,17 @@ def test_real_maps(renderer, tmp_path):
             values = premultiplied(values) if name in COLOURS else values
             for channel, plane in columns(name, values).items():
                 np.testing.assert_array_equal(channels[f"{sheet}.{channel}"], stored(plane), strict=True)
+
+
+def test_sheets_are_not_copied(tmp_path):
+    image = np.full((500, 600), 2, np.float32)  # compresses to nothing: the file takes no memory
+    maps = dd.DepthMaps(image, image, camera_of(600, 500), {})
+    tracemalloc.start()
+    write_exr(tmp_path / "a.exr", maps)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # Two distances and the thickness are made, which takes 6 images at most; a copy of a depth is one more.
+    assert peak < 6.5 * image.nbytes
 
 
 # What goes wrong

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_cross_section import by_hand
+from crossings import by_hand
 
 from ddepth_gl.layer_panels import CUT_SHORT, CountMap, count_colours, layer_image
 from ddepth_gl.panels import MISS
@@ -47,7 +47,7 @@ def test_colours_of_numbers():
 def test_each_pixel_has_the_colour_of_its_number():
     rows = [["", "F1 B2", "F1 B2 F3"], ["F1 B2 F3 B4", "F1 B2", "F1"]]
     truncated = np.array([[False, False, False], [False, True, False]])
-    counts = CountMap.of(by_hand(rows, truncated=truncated), 30, 20, False)
+    counts = CountMap.of(by_hand(rows, truncated=truncated), 30, 20)
     table = count_colours(4)
     expected = np.array([[table[0], table[2], table[3]], [table[4], CUT_SHORT, table[1]]])
     np.testing.assert_array_equal(counts.picture(), expected.repeat(10, 0).repeat(10, 1))
@@ -57,7 +57,7 @@ def test_each_pixel_has_the_colour_of_its_number():
 
 def test_the_bar_has_the_numbers_that_there_are():
     def numbers(rows, **changes):
-        return CountMap.of(by_hand(rows, **changes), 10, 10, True).numbers
+        return CountMap.of(by_hand(rows, **changes), 10, 10).numbers
 
     assert numbers([["", "F1 B2 F3 B4 F5 B6"]]) == [0, 2, 4, 6]
     assert numbers([["F1", "F1 B2"]]) == [0, 1, 2]
@@ -72,7 +72,7 @@ def test_a_single_odd_or_cut_pixel_of_a_large_image_is_seen():
     rows = [["F1 B2 F3" if n == 3 else "F1 B2" for n in line] for line in count]
     truncated = np.zeros(count.shape, bool)
     truncated[200, 31] = True
-    counts = CountMap.of(by_hand(rows, truncated=truncated), 50, 30, False)
+    counts = CountMap.of(by_hand(rows, truncated=truncated), 50, 30)
     picture = counts.picture()
     marked = np.argwhere((picture != count_colours(3)[2]).any(-1))
     np.testing.assert_array_equal(marked, [[12, 45], [20, 3]])
@@ -84,7 +84,7 @@ def test_a_single_odd_or_cut_pixel_of_a_large_image_is_seen():
 def test_every_shown_number_is_one_of_the_pixels_below_it(width, height):
     layers = random_layers(width, height, odd=False)
     size = (max(1, width * 384 // max(width, height)), max(1, height * 384 // max(width, height)))
-    counts = CountMap.of(layers, *size, True)
+    counts = CountMap.of(layers, *size)
     assert counts.count.shape == size[::-1]
     for row in range(size[1]):
         for column in range(0, size[0], 5):

@@ -107,6 +107,16 @@ def test_the_last_step_that_fits(tmp_path):
     assert decoded(tmp_path / "m.depth_2.png")[0, 0] == 65535
 
 
+def test_pictures_of_an_earlier_run_go(tmp_path):
+    for name in ("m.depth_9.png.bak", "m.depth_.png", "n.depth_9.png", "m.depth_9.jpg"):
+        (tmp_path / name).write_bytes(b"theirs")
+    before = {path.name for path in tmp_path.iterdir()}
+    write_layereddepth(tmp_path / "m", with_depths(1.0), max_layers=12)
+    written = write_layereddepth(tmp_path / "m", with_depths(1.0), max_layers=2)
+    assert {path.name for path in tmp_path.iterdir()} - before == {path.name for path in written}
+    assert len(written) == 3
+
+
 def test_what_is_left_out_needs_not_fit(tmp_path):
     layers = with_depths(1.0, 2.0, 1e9)
     write_layereddepth(tmp_path / "m", layers, max_layers=2)

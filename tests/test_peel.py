@@ -7,8 +7,7 @@ import oracle
 import pytest
 from conftest import gl_census
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from meshes import good
+from meshes import REAL, good
 from shapes import (
     box,
     grid_step,
@@ -19,18 +18,16 @@ from shapes import (
     random_camera,
     random_closed_mesh,
     rotation,
+    sealed_t_junction,
+    soups,
     sphere,
     sphere_sagitta,
     torus,
+    turned_view,
     view_of,
 )
 
 import ddepth_gl as dd
-
-REAL = (
-    "suzanne.obj", "spot/spot.obj", "rocker-arm.obj", "homer.obj", "stanford-bunny.obj", "ogre.obj",
-    "not_convex.obj", "multibody.stl", "Duck.glb", "CesiumMilkTruck.glb",
-)  # fmt: skip
 
 # What a depth may be off by, relatively. A float32 value, its rounding and a division are 3 * 2**-23, or
 # 3.6e-7; the contract is this.
@@ -175,42 +172,6 @@ def test_crop(renderer, orthographic):
     assert layers.depth.max() <= np.float32(far)
 
 
-@st.composite
-def soups(draw):
-    """Triangles on a coarse grid of corners, so that coincident, touching and crossing faces abound."""
-    seed = draw(st.integers(0, 2**32 - 1))
-    rng = np.random.default_rng(seed)
-    # Powers of two, so that the vertices lie on the grid that they are stored on: else rounding to it would
-    # give a face without area some, and the oracle knows no such face.
-    levels = draw(st.sampled_from([2, 4, 8, 1024]))
-    corners = rng.integers(0, levels + 1, (draw(st.integers(4, 14)), 3)) * (2.0 / levels) - 1
-    faces = rng.integers(0, len(corners), (draw(st.integers(3, 25)), 3))  # a corner may be there twice
-    picked = faces[rng.integers(0, len(faces), draw(st.integers(0, 12)))]
-    turned = picked[:, draw(st.permutations([0, 1, 2]))]  # duplicates, of either winding
-    # Faces without area, the middle of an edge between its ends.
-    edges = faces[: draw(st.integers(0, 3)), :2]
-    middle = corners[edges].mean(axis=1)
-    zero_area = np.stack([edges[:, 0], len(corners) + np.arange(len(edges)), edges[:, 1]], 1)
-    mesh_faces = rng.permutation(np.concatenate([faces, turned, zero_area]))
-    vertices = np.concatenate([corners, middle])
-    # A mesh needs a face with area.
-    mesh_faces = np.append(mesh_faces, len(vertices) + np.arange(3)[None], axis=0)
-    vertices = np.append(vertices, rng.permutation(np.eye(3)), axis=0)
-    orthographic, facing_axis = draw(st.booleans()), draw(st.booleans())
-    mesh = dd.Mesh(vertices, mesh_faces)
-    camera = random_camera(rng, mesh, orthographic, 40)
-    if facing_axis:  # faces seen face on and edge-on, edges along rows of pixel centres
-        low, high = mesh.bounds
-        pose = np.eye(4)
-        pose[:3, 3] = -(low + high) / 2 + (0, 0, 4)
-        camera = dd.Camera.orthographic((2.5, 2.5), pose, 40, 40)
-        if not orthographic:
-            camera = dd.Camera.from_intrinsics(
-                [[50.0, 0.0, 20.0], [0.0, 50.0, 20.0], [0.0, 0.0, 1.0]], pose, 40, 40
-            )
-    return mesh, camera
-
-
 @settings(
     max_examples=120,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -248,25 +209,6 @@ def test_closed_meshes_have_an_even_count_at_every_pixel(renderer, orthographic)
     for mesh in closed_meshes():
         for _ in range(2):
             check_even(peel(renderer, mesh, random_camera(rng, mesh, orthographic, 160)))
-
-
-def sealed_t_junction() -> dd.Mesh:
-    """A tetrahedron with a vertex in the middle of one edge, on one of the two faces only, sealed.
-
-    The face on the other side goes from end to end; a face without area, between it and the two halves,
-    makes every edge belong to two faces. So the mesh is closed.
-    """
-    vertices = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0.375, 0, 0)]
-    faces = [(0, 2, 4), (4, 2, 1), (0, 1, 3), (0, 4, 1), (0, 3, 2), (1, 2, 3)]
-    return dd.Mesh(vertices, faces)
-
-
-def turned_view(angle: float, x: float, y: float) -> dd.Camera:
-    """Of 32x32 pixels along -z, turned about that axis (radians) and moved aside."""
-    pose = np.eye(4)
-    pose[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    pose[:3, 3] = x, y, 3
-    return dd.Camera.orthographic((3, 3), pose, 32, 32)
 
 
 # Corners are snapped to a fraction of a pixel, so the middle vertex leaves the edge by as much. Then the face

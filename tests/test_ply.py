@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import trimesh
 from crossings import ATTRIBUTES, crossings_of, layers_of, random_layers, real_layers, real_mesh
+from oracle import encoded
 from shapes import box, peel, sphere, sphere_sagitta
-from test_srgb import encoded
 
 import ddepth_gl as dd
 from ddepth_gl.render_formats import write_mesh
@@ -54,7 +54,9 @@ def columns(rows, *names):
 
 def clouds(renderer, mesh, camera, folder, surfaces="oriented"):
     """The front and the back cloud that a job writes: ((points, normals), (points, normals)), and kinds."""
-    RenderJob(folder, ("ply",), surfaces, preview=False).run(renderer, mesh, [camera], "m")
+    RenderJob(folder=folder, formats=("ply",), surfaces=surfaces, preview=False).run(
+        renderer, mesh, [camera], "m"
+    )
     result = []
     for sheet in ("front", "back"):
         rows, faces = read(folder / f"m_000_{sheet}.ply")
@@ -183,7 +185,7 @@ def test_sheet_normals_turn_to_the_side_asked_for():
 def test_the_clouds_of_layers(tmp_path, attributes, orthographic):
     layers = random_layers(1, orthographic, attributes)
     written = write_layer_clouds(tmp_path / "m", layers)
-    assert [path.name for path in written] == [f"m_layer{number:02d}.ply" for number in range(5)]
+    assert [path.name for path in written] == [f"m_layer{number:02d}.ply" for number in range(1, 6)]
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written}
     camera, clouds = layers.camera, [read(path)[0] for path in written]
     names = ["x", "y", "z"]
@@ -217,7 +219,7 @@ def test_the_clouds_of_layers(tmp_path, attributes, orthographic):
 @pytest.mark.parametrize("count", [np.zeros((4, 3), int), [[0]]])
 def test_no_crossing_gives_one_empty_cloud(tmp_path, count):
     (path,) = write_layer_clouds(tmp_path / "m", layers_of(count, np.random.default_rng(2)))
-    assert path.name == "m_layer00.ply"
+    assert path.name == "m_layer01.ply"
     rows, faces = read(path)
     assert (len(rows), faces) == (0, None)
     assert rows.dtype.names == ("x", "y", "z", "nx", "ny", "nz", "red", "green", "blue", "alpha")
@@ -226,7 +228,7 @@ def test_no_crossing_gives_one_empty_cloud(tmp_path, count):
 def test_a_single_pixel_of_many_layers(tmp_path):
     layers = layers_of([[102]], np.random.default_rng(3))
     written = write_layer_clouds(tmp_path / "m", layers)
-    assert (written[0].name, written[-1].name, len(written)) == ("m_layer00.ply", "m_layer101.ply", 102)
+    assert (written[0].name, written[-1].name, len(written)) == ("m_layer01.ply", "m_layer102.ply", 102)
     assert all(len(read(path)[0]) == 1 for path in written)
     assert len({read(path)[0].dtype for path in written}) == 1
 
@@ -245,8 +247,28 @@ def test_layers_far_from_the_origin(renderer, tmp_path):
 
 
 def test_layers_that_cannot_be_written(tmp_path):
-    with pytest.raises(dd.OutputError, match=r"missing/m_layer00\.ply cannot be written"):
+    with pytest.raises(dd.OutputError, match=r"missing/m_layer01\.ply cannot be written"):
         write_layer_clouds(tmp_path / "missing" / "m", random_layers(4))
+
+
+def test_layers_of_an_earlier_run_go(tmp_path):
+    others = ["m_layer3.ply", "m_layer03.ply.bak", "m_layer.ply", "am_layer03.ply", "m_layer003.ply"]
+    others += ["m_front.ply", "m2_layer03.ply", "m_000_layer03.ply", "M_layer03.ply"]
+    for name in others:
+        (tmp_path / name).write_bytes(b"theirs")
+    (tmp_path / "m_layer155.ply").mkdir()
+    write_layer_clouds(tmp_path / "m", layers_of([[102]], np.random.default_rng(3)))
+    (tmp_path / "m_layer04.ply").unlink()  # by hand; the numbers behind the gap are as stale
+    write_layer_clouds(tmp_path / "m", layers_of([[2]], np.random.default_rng(3)))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*others, "m_layer155.ply", "m_layer01.ply", "m_layer02.ply"}
+    assert all((tmp_path / name).read_bytes() == b"theirs" for name in others)
+
+
+def test_a_name_is_no_pattern(tmp_path):
+    (tmp_path / "mx_layer07.ply").write_bytes(b"theirs")
+    write_layer_clouds(tmp_path / "m.", layers_of([[2]], np.random.default_rng(3)))
+    assert (tmp_path / "mx_layer07.ply").exists()
 
 
 def test_trimesh_reads_the_layers_of_a_real_peel(renderer, tmp_path):

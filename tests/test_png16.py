@@ -146,7 +146,7 @@ def test_one_scale_for_all_images_of_a_run(renderer, tmp_path, orthographic):
             if orthographic
             else dd.Camera.from_intrinsics([[40, 0, 20], [0, 40, 15], [0, 0, 1]], pose, 40, 30)
         )
-    RenderJob(tmp_path, ("png16",), preview=False).run(renderer, mesh, cameras, "m")
+    RenderJob(folder=tmp_path, formats=("png16",), preview=False).run(renderer, mesh, cameras, "m")
     scene = renderer.upload(mesh)
     for view, camera in enumerate(cameras):
         scale = check(tmp_path, f"m_{view:03d}", renderer.entry_exit(scene, camera))

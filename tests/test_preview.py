@@ -6,17 +6,15 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from crossings import by_hand
 from PIL import Image, ImageDraw
 from shapes import box, merged, peel, sphere
-from test_cross_section import by_hand
 
 import ddepth_gl as dd
-from ddepth_gl import preview as module
 from ddepth_gl.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
-from ddepth_gl.depth_maps import SheetPair
 from ddepth_gl.layer_panels import CUT_SHORT, count_colours
 from ddepth_gl.panels import Sheet
-from ddepth_gl.preview import photo, preview
+from ddepth_gl.preview import _thinned, preview
 
 NEAR, FAR = (253, 231, 37), (68, 1, 84)  # the ends of viridis, turned round: near is bright
 THIN, THICK = (0, 0, 4), (252, 253, 191)  # the ends of magma
@@ -25,16 +23,20 @@ SIZES = [(1, 1), (3, 2), (2, 3), (64, 48), (700, 9), (9, 700), (400, 300), (2000
 
 
 def maps_of(entry, exit_):
-    """DepthMaps of given depths, hit by face 0 of `triangle`."""
+    """DepthMaps of given depths."""
     entry, exit_ = (np.asarray(sheet, np.float32) for sheet in (entry, exit_))
     camera = dd.Camera.orthographic(2.0, np.eye(4), entry.shape[1], entry.shape[0])
-    faces = np.where(np.isnan(entry), -1, 0).astype(np.int64)
-    return dd.DepthMaps(entry, exit_, camera, {"face": SheetPair(faces, faces)})
+    return dd.DepthMaps(entry, exit_, camera)
 
 
-def triangle(colors=None):
-    """One face that looks straight at the camera of `maps_of`."""
-    return dd.Mesh([[0, 0, 0], [0, 1, 0], [1, 0, 0]], [[0, 1, 2]], colors=colors)
+def blank(maps):
+    """A photo of the maps' size with nothing on it."""
+    return np.zeros((*maps.entry.shape, 4), np.uint8)
+
+
+def pictured(maps, title="", layers=None, row=None):
+    """The preview with an empty photo."""
+    return preview(maps, title, layers, photo=blank(maps), row=row)
 
 
 def empty(width, height):
@@ -46,7 +48,7 @@ def panels(width, height, title=""):
     """Where the panels of entry, exit and thickness are: wherever an image without any value is grey."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ImageDraw.ImageDraw, "text", lambda *_, **__: None)  # whose edges are of every grey
-        grey = (preview(empty(width, height), triangle(), title) == MISS).all(-1)
+        grey = (pictured(empty(width, height), title) == MISS).all(-1)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], grey.any(0), [0]])))
     rows = np.flatnonzero(grey.any(1))
     return [(slice(rows[0], rows[-1] + 1), slice(*pair)) for pair in edges.reshape(-1, 2)]
@@ -78,7 +80,7 @@ def random_maps(width, height):
 def test_every_size_can_be_read(texts, width, height, kind):
     title = "a/rather long name of a mesh that somebody has chosen - with a number at the end 0123   640x480"
     maps = random_maps(width, height) if kind == "random" else empty(width, height)
-    picture = preview(maps, triangle(), title)
+    picture = pictured(maps, title)
     assert picture.dtype == np.uint8
     assert max(picture.shape) <= 1700
     boxes = np.array([box for _, box in texts])
@@ -107,7 +109,7 @@ def test_panels_have_the_shape_of_the_image(width, height):
 def test_misses_and_the_ends_of_the_scales():
     nan = np.nan
     maps = maps_of([[1, nan, 2], [3, 4, nan]], [[2, nan, 6], [6, 9, 7]])
-    picture = preview(maps, triangle())
+    picture = pictured(maps)
     colours = []
     for rows, columns in panels(3, 2):
         panel = picture[rows, columns]
@@ -131,7 +133,7 @@ def test_misses_and_the_ends_of_the_scales():
 
 def test_the_colour_bars_tell_the_values_of_the_data(texts):
     maps = maps_of([[1.25, 2], [3, np.nan]], [[2, 6], [6.5, 9.75]])
-    picture = preview(maps, triangle())
+    picture = pictured(maps)
     numbers = [float(text) for text, _ in texts if text[0].isdigit()]
     assert numbers == [1.25, 9.75, 5.5, 1.25, 9.75, 5.5, 0, 4, 2]  # both ends, then the middle
     # The bar below a panel is as wide as the panel and runs from one end of the scale to the other.
@@ -145,21 +147,21 @@ def test_the_colour_bars_tell_the_values_of_the_data(texts):
 @pytest.mark.parametrize(("low", "high"), [(5e6, 5e6 + 2), (1e-9, 2e-9), (-0.0, 1e-30), (0.001, 1e7)])
 def test_the_ends_of_a_bar_are_told_apart(texts, low, high):
     entry = np.float32([[low, (low + high) / 2]])
-    preview(maps_of(entry, np.float32([[high, high]])), triangle())
+    pictured(maps_of(entry, np.float32([[high, high]])))
     numbers = [float(text) for text, _ in texts if text[0].isdigit() or text[0] == "-"][:3]
     np.testing.assert_allclose(numbers[:2], np.float32([low, high]), rtol=1e-3, atol=0.05 * (high - low))
     assert numbers[0] < numbers[2] < numbers[1]
 
 
 def test_one_depth_everywhere(texts):
-    picture = preview(maps_of(np.full((3, 2), 5.0), np.full((3, 2), 5.0)), triangle())
+    picture = pictured(maps_of(np.full((3, 2), 5.0), np.full((3, 2), 5.0)))
     assert [text for text, _ in texts if text[0].isdigit()] == ["5", "5", "0"]
     for place, colour in zip(panels(2, 3), (NEAR, NEAR, THIN), strict=True):
         assert (picture[place] == colour).all()
 
 
 def test_nothing_seen(texts):
-    picture = preview(empty(8, 6), triangle())
+    picture = pictured(empty(8, 6))
     assert [text for text, _ in texts].count("no value anywhere") == 3
     assert not any(text[0].isdigit() for text, _ in texts)
     left = panels(8, 6)[0][1].start
@@ -169,7 +171,7 @@ def test_nothing_seen(texts):
 def test_entries_without_an_exit():
     # A sheet seen from its front: no thickness anywhere, yet there is an entry to look at.
     entry = np.linspace(1, 2, 16).reshape(4, 4)
-    picture = preview(maps_of(entry, np.full((4, 4), np.nan)), triangle())
+    picture = pictured(maps_of(entry, np.full((4, 4), np.nan)))
     at = panels(4, 4)
     assert not (picture[at[0]] == MISS).all(-1).any()
     for place in at[1:]:
@@ -177,38 +179,8 @@ def test_entries_without_an_exit():
 
 
 def test_negative_thickness_is_shown_as_it_is(texts):
-    preview(maps_of([[3.0, 2.0]], [[1.0, 4.0]]), triangle())
+    pictured(maps_of([[3.0, 2.0]], [[1.0, 4.0]]))
     assert [text for text, _ in texts][-3:] == ["-2", "2", "0"]
-
-
-def test_photo_shows_the_colours_of_the_vertices():
-    red, blue = [220, 30, 40], [20, 60, 200]
-    seen = maps_of([[1.0, np.nan]], [[2.0, np.nan]])
-    for colours, expected in (([red] * 3, red), ([blue] * 3, blue), ([red, red, blue], [153.3, 40, 93.3])):
-        picture = photo(seen, triangle(np.uint8(colours)))
-        # The face looks straight at the camera, so that it has its own colour.
-        np.testing.assert_allclose(picture[0, 0], expected, atol=0.51)
-        np.testing.assert_array_equal(picture[0, 1], PAPER)
-    np.testing.assert_allclose(photo(seen, triangle())[0, 0], 200, atol=0.51)
-
-
-def test_photo_is_darker_where_the_surface_turns_away(renderer):
-    mesh = sphere(1.0)
-    camera = dd.Camera.look_at((0, -5, 0), (0, 0, 0), width=61, height=61)
-    scene = renderer.upload(mesh)
-    maps = renderer.entry_exit(scene, camera, attributes=("face",))
-    scene.release()
-    level = photo(maps, mesh)[30, 30:, 0].astype(int)
-    level = level[~np.isnan(maps.entry[30, 30:])]
-    assert level[0] >= 198
-    assert (np.diff(level) <= 1).all()
-    assert level[-1] < 140
-
-
-def test_photo_needs_faces():
-    maps = dd.DepthMaps(np.ones((1, 1), np.float32), np.ones((1, 1), np.float32), empty(1, 1).camera)
-    with pytest.raises(dd.RequestError, match="face indices"):
-        photo(maps, triangle())
 
 
 def test_a_large_image_is_thinned_without_a_shift(renderer):
@@ -216,15 +188,14 @@ def test_a_large_image_is_thinned_without_a_shift(renderer):
     pose = dd.Camera.look_at((4, 3, 2), (0, 0, 0)).camera_from_world
     camera = dd.Camera.from_intrinsics([[1500, 20, 700], [0, 1400, 500], [0, 0, 1]], pose, 1555, 1203)
     scene = renderer.upload(mesh)
-    maps = renderer.entry_exit(scene, camera, attributes=("face",))
+    maps = renderer.entry_exit(scene, camera)
     scene.release()
-    few = module._thinned(maps, 2)
+    few = _thinned(maps, 2)
     np.testing.assert_array_equal(few.entry, maps.entry[::2, ::2])
     np.testing.assert_allclose(few.camera.rays()[1], camera.rays()[1][::2, ::2], atol=1e-12)
-    assert np.abs(photo(few, mesh).astype(int) - photo(maps, mesh)[::2, ::2]).max() <= 1
     # The picture is that of the whole image: where the object begins and ends is where it does in it.
     place = panels(1555, 1203)[0]
-    shown = (preview(maps, mesh)[place] != MISS).any(-1)
+    shown = (pictured(maps)[place] != MISS).any(-1)
     hit = Image.fromarray(~np.isnan(maps.entry)).convert("L")
     covered = np.asarray(hit.resize(shown.shape[::-1], Image.Resampling.BOX))
     assert shown[covered == 255].all()
@@ -233,7 +204,7 @@ def test_a_large_image_is_thinned_without_a_shift(renderer):
 
 
 def test_a_title_that_is_no_text(texts):
-    preview(empty(3, 3), triangle(), "two\nlines \udcff \t of ünïcode 日本")
+    pictured(empty(3, 3), "two\nlines \udcff \t of ünïcode 日本")
     assert "\n" not in texts[0][0]
     assert texts[0][0].startswith("two lines")
 
@@ -254,12 +225,12 @@ def layers_of(width, height, most, holes=True, cut=False):
     pixel = np.repeat(np.arange(count.size), count.ravel())
     order = np.arange(len(pixel)) - np.repeat(np.cumsum(count) - count.ravel(), count.ravel())
     return dd.DepthLayers(
-        np.concatenate([[0], np.cumsum(count)]),
-        (5 + order + rng.random(len(pixel))).astype(np.float32),
-        np.zeros(len(pixel), np.int64),
-        order % 2 == 0,
-        rng.random(count.shape) < (0.1 if cut else 0.0),
-        dd.Camera.orthographic(2.0, np.eye(4), width, height),
+        offsets=np.concatenate([[0], np.cumsum(count)]),
+        depth=(5 + order + rng.random(len(pixel))).astype(np.float32),
+        face=np.zeros(len(pixel), np.int64),
+        front_facing=order % 2 == 0,
+        truncated=rng.random(count.shape) < (0.1 if cut else 0.0),
+        camera=dd.Camera.orthographic(2.0, np.eye(4), width, height),
     )
 
 
@@ -282,7 +253,7 @@ class Places:
             for drawing in ("text", "line", "polygon"):
                 patch.setattr(ImageDraw.ImageDraw, drawing, lambda *_, **__: None)
             nothing = by_hand([[""] * width] * height)
-            picture = preview(empty(width, height), triangle(), title, nothing)
+            picture = pictured(empty(width, height), title, nothing)
         entry = panels(width, height, title)[0]
         step = entry[1].start - 16  # the photo is at the margin
         grey = (picture == MISS).all(-1)
@@ -313,7 +284,7 @@ def cells(panel, rows, columns):
 def test_every_size_with_layers_can_be_read(texts, width, height, kind):
     most = {"random": 4, "odd": 23, "cut": 9, "empty": 0}[kind]
     layers = layers_of(width, height, most, kind != "random", kind == "cut")
-    picture = preview(maps_like(layers), triangle(), "a title", layers)
+    picture = pictured(maps_like(layers), "a title", layers)
     assert picture.dtype == np.uint8
     assert max(picture.shape) <= 1700
     boxes = np.array([box for _, box in texts])
@@ -331,7 +302,7 @@ def test_every_size_with_layers_can_be_read(texts, width, height, kind):
 
 def test_the_first_strip_stays_as_it_is_without_layers():
     maps, layers = random_maps(40, 30), layers_of(40, 30, 4)
-    alone, picture = preview(maps, triangle(), "title"), preview(maps, triangle(), "title", layers)
+    alone, picture = pictured(maps, "title"), pictured(maps, "title", layers)
     assert picture.shape[1] == alone.shape[1]
     assert picture.shape[0] > alone.shape[0] + 200
     # The line along the row that is cut, and its arrows, are the only difference.
@@ -343,7 +314,7 @@ def test_the_first_strip_stays_as_it_is_without_layers():
 
 def test_layers_stand_in_their_order_on_one_scale(texts):
     layers = by_hand([["F1 B2 F3", "F2", ""], ["F1 B9", "", "F1 B3"]])
-    picture = preview(maps_like(layers), triangle(), "", layers)
+    picture = pictured(maps_like(layers), "", layers)
     titles = [text for text, _ in texts if text.startswith("layer ")]
     assert titles == ["layer 1", "layer 2", "layer 3"]
     assert [text for text, _ in texts if text.endswith(" px")] == ["4 px", "3 px", "1 px"]
@@ -374,7 +345,7 @@ def test_layers_stand_in_their_order_on_one_scale(texts):
 )
 def test_layers_that_do_not_fit_are_counted(texts, most, width, last, more):
     layers = layers_of(width, 60, most)
-    preview(maps_like(layers), triangle(), "", layers)
+    pictured(maps_like(layers), "", layers)
     words = [text for text, _ in texts]
     assert [text for text in words if text.startswith("layer ")][-1] == last
     assert [text for text in words if " more" in text] == more
@@ -383,7 +354,7 @@ def test_layers_that_do_not_fit_are_counted(texts, most, width, last, more):
 def test_count_map_with_its_numbers_and_words(texts):
     rows = [["", "F1 B2", "F1 B2 F3"], ["F1 B2 F3 B4", "F1 B2", "F1"]]
     layers = by_hand(rows, truncated=np.array([[False, False, False], [False, True, False]]))
-    picture = preview(maps_like(layers), triangle(), "", layers, row=0)
+    picture = pictured(maps_like(layers), "", layers, row=0)
     places, table = Places(3, 2), count_colours(4)
     shown = picture[places.counts].copy()
     shown = cells(np.delete(shown, slice(60, 70), axis=0), 2, 3)  # without the line
@@ -412,19 +383,20 @@ def test_a_legend_keeps_to_its_width(texts):
 
 def test_no_words_where_there_is_nothing_to_mind(texts):
     layers = by_hand([["F1 B2", "F1 B2 F3 B4"]])
-    preview(maps_like(layers), triangle(), "", layers)
+    pictured(maps_like(layers), "", layers)
     assert not any("unpaired" in text or "cut short" in text for text, _ in texts)
 
 
 def test_in_a_closed_mesh_an_odd_number_is_a_camera_inside(texts):
-    layers = by_hand([["B2", "B2"]])
-    picture = preview(maps_like(layers), box(), "", layers)
+    layers = by_hand([["B2", "B2"]], oriented=True)
+    picture = pictured(maps_like(layers), "", layers)
     words = [text for text, _ in texts]
     assert "odd: 2 pixels" in words
     assert not any("unpaired" in text for text in words)
     assert (picture[Places(2, 1).section] == SOLID).all(-1).mean() > 0.8
     texts.clear()
-    picture = preview(maps_like(layers), triangle(), "", layers)
+    layers = by_hand([["B2", "B2"]])
+    picture = pictured(maps_like(layers), "", layers)
     words = [text for text, _ in texts]
     assert {"unpaired: 2 pixels", "unpaired, not filled"} <= set(words)
     section = picture[Places(2, 1).section]
@@ -436,7 +408,7 @@ def test_the_section_of_a_box_is_a_rectangle_on_its_axes(renderer, texts):
     mesh = box((-1, -1, -1), (1, 1, 1))
     pose = dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world
     camera = dd.Camera.orthographic(4.0, pose, 40, 40)
-    picture = preview(empty(40, 40), mesh, "", peel(renderer, mesh, camera))
+    picture = pictured(empty(40, 40), "", peel(renderer, mesh, camera))
     rows, columns = Places(40, 40).section
     # On that empty picture there are no numbers at the depth axis: here the frame begins farther right.
     left = np.flatnonzero((picture[rows] == INK).all((0, 2)))[0] + 1
@@ -472,7 +444,7 @@ def test_the_section_of_a_box_is_a_rectangle_on_its_axes(renderer, texts):
 @pytest.mark.parametrize("row", [None, 0, 4])
 def test_the_cut_is_shown_where_it_is(texts, row):
     layers = by_hand([[""], ["F1 B2"], ["F1 B2"], ["F1 B2 F3 B4"], [""], ["F1 B2"]])
-    picture = preview(maps_like(layers), triangle(), "", layers, row=row)
+    picture = pictured(maps_like(layers), "", layers, row=row)
     row = 3 if row is None else row
     assert f"cut along row {row}: columns across, depth down" in [text for text, _ in texts]
     assert ("no crossing in this row" in [text for text, _ in texts]) == (row in (0, 4))
@@ -484,7 +456,7 @@ def test_the_cut_is_shown_where_it_is(texts, row):
 
 def test_a_low_panel_is_not_hidden_by_the_line():
     layers = by_hand([["F1 B2"] * 700] * 9)
-    picture = preview(maps_like(layers), triangle(), "", layers)
+    picture = pictured(maps_like(layers), "", layers)
     places = Places(700, 9)
     assert (picture[places.counts] == count_colours(2)[2]).all()
     middle = places.counts[0].start + 2
@@ -494,29 +466,29 @@ def test_a_low_panel_is_not_hidden_by_the_line():
 def test_what_does_not_belong_together():
     maps, layers = empty(4, 3), by_hand([["F1 B2"] * 3] * 4)
     with pytest.raises(dd.RequestError, match="layers are of an image of 3x4, the maps of 4x3"):
-        preview(maps, triangle(), "", layers)
+        pictured(maps, "", layers)
     with pytest.raises(dd.RequestError, match="no row 4 in an image of 4 rows"):
-        preview(maps_like(layers), triangle(), "", layers, row=4)
-    for wrong in (np.zeros((3, 4, 3), np.uint8), np.zeros((4, 3, 4), np.uint8), np.zeros((3, 4, 4))):
+        pictured(maps_like(layers), "", layers, row=4)
+    for wrong in (np.zeros((3, 4, 3), np.uint8), np.zeros((4, 3, 4), np.uint8), np.zeros((3, 4, 4)), None):
         with pytest.raises(dd.RequestError, match=r"photo must be \(3, 4, 4\) uint8"):
-            preview(maps, triangle(), photo=wrong)
+            preview(maps, photo=wrong)
 
 
 def test_layers_of_a_large_image_take_little_memory():
     size, most = 1024, 20
     layers = dd.DepthLayers(
-        np.arange(size * size + 1) * most,
-        np.tile(np.arange(1, most + 1, dtype=np.float32), size * size),
-        np.zeros(0, np.int64),
-        np.tile(np.array([True, False]), size * size * most // 2),
-        np.zeros((size, size), bool),
-        dd.Camera.orthographic(2.0, np.eye(4), size, size),
+        offsets=np.arange(size * size + 1) * most,
+        depth=np.tile(np.arange(1, most + 1, dtype=np.float32), size * size),
+        face=np.zeros(0, np.int64),
+        front_facing=np.tile(np.array([True, False]), size * size * most // 2),
+        truncated=np.zeros((size, size), bool),
+        camera=dd.Camera.orthographic(2.0, np.eye(4), size, size),
     )
     maps = maps_like(layers)
     peaks = []
     for wanted in (None, layers):
         tracemalloc.start()
-        preview(maps, triangle(), "", wanted)
+        pictured(maps, "", wanted)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     # A few numbers for each pixel (counts, what is odd), and no number for each crossing.
@@ -535,8 +507,7 @@ def test_a_given_photo_is_laid_over_white():
         (200, 100, 0, 128),
         (0, 0, 0, 255),
     )
-    bare = dd.DepthMaps(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), empty(2, 2).camera)
-    picture = preview(bare, triangle(), photo=given)  # face indices are not asked for
+    picture = preview(maps_of(np.ones((2, 2)), np.ones((2, 2))), photo=given)
     shown = cells(picture[Places(2, 2).photo], 2, 2).astype(int)
     half = 255 + (np.array([200, 100, 0]) - 255) * 128 / 255
     expected = [[(200, 100, 0), PAPER], [half, (0, 0, 0)]]
@@ -546,7 +517,7 @@ def test_a_given_photo_is_laid_over_white():
 def test_a_given_photo_is_averaged_when_it_is_larger():
     given = np.zeros((768, 768, 4), np.uint8)
     given[::2, :, :] = (255, 0, 0, 255)  # every other line; between them all is transparent black
-    picture = preview(empty(768, 768), triangle(), photo=given)
+    picture = preview(empty(768, 768), photo=given)
     shown = picture[Places(768, 768).photo].astype(int)
     np.testing.assert_allclose(shown, np.broadcast_to([255, 127.5, 127.5], shown.shape), atol=1)
 
@@ -556,7 +527,7 @@ def test_real_bodies_are_filled_and_counted(renderer):
     mesh = merged(sphere(1.0), sphere(0.5, centre=(0.3, 3.0, 0.0)))
     camera = dd.Camera.orthographic(3.0, dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world, 150, 150)
     layers = peel(renderer, mesh, camera)
-    picture = preview(empty(150, 150), mesh, "", layers)
+    picture = pictured(empty(150, 150), "", layers)
     section = picture[Places(150, 150).section]
     # Areas, in columns times depth: of a disc pi r^2. The picture shows 3 units by 4.5 * 1.12.
     solid = np.isin(section, [SOLID, ENTRY, EXIT]).all(-1).mean() * 3.0 * 4.5 * 1.12

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import inspect
+import sys
+import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +15,7 @@ from PIL import Image
 from shapes import box, merged, sphere, torus
 
 import ddepth_gl as dd
-from ddepth_gl.render_formats import FORMATS
+from ddepth_gl.render_formats import FORMATS, View
 from ddepth_gl.render_job import RenderJob, make_folder, unique_names
 
 
@@ -27,7 +31,7 @@ def test_every_format_and_the_preview(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     steps = []
     formats = tuple(name for name, each in FORMATS.items() if not each.needs_layers)
-    job = RenderJob(tmp_path, formats)
+    job = RenderJob(folder=tmp_path, formats=formats)
     report = job.run(renderer, mesh, cameras(mesh), "ring", lambda: steps.append(1))
     endings = ["_back.ply", "_entry.png", "_exit.png", "_front.ply", "_mould.ply", "_photo.png"]
     endings += ["_png16.json", ".npz", ".exr"]
@@ -46,7 +50,9 @@ def test_every_format_and_the_preview(renderer, tmp_path):
 def test_every_format_with_all_layers(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     options = {"layers": True, "attributes": ("object_id",), "png_scale": 1e-3, "samples": 2}
-    report = RenderJob(tmp_path, tuple(FORMATS), **options).run(renderer, mesh, cameras(mesh, 1), "ring")
+    report = RenderJob(folder=tmp_path, formats=tuple(FORMATS), **options).run(
+        renderer, mesh, cameras(mesh, 1), "ring"
+    )
     scene = renderer.upload(mesh)
     layers = renderer.peel(scene, *cameras(mesh, 1), attributes=("object_id", "normal", "color"))
     photo = renderer.shade(scene, *cameras(mesh, 1), samples=2)
@@ -56,7 +62,7 @@ def test_every_format_with_all_layers(renderer, tmp_path):
     endings = ["_deep.exr", "_layers.exr", "_layers.npz", "_ldi.npz", "_xray.npz", "_photo.png", "_mould.ply"]
     endings += ["_entry.png", "_exit.png", "_png16.json", ".layereddepth.json"]
     endings += [f".depth_{layer}.png" for layer in range(1, 9)]
-    endings += [f"_layer{layer:02d}.ply" for layer in range(most)]
+    endings += [f"_layer{layer:02d}.ply" for layer in range(1, most + 1)]
     assert names(tmp_path) == sorted([f"ring_000{ending}" for ending in endings] + ["ring_preview.png"])
     assert sum(map(len, report.files.values())) == len(endings)
     with np.load(tmp_path / "ring_000_layers.npz") as file:
@@ -64,12 +70,12 @@ def test_every_format_with_all_layers(renderer, tmp_path):
             np.testing.assert_array_equal(file[name], getattr(layers, name))
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "ring_000_photo.png")), photo)
     with np.load(tmp_path / "ring_000_ldi.npz") as file:
-        expected = np.moveaxis(np.nan_to_num(layers.dense("depth"), nan=-1.0), 0, -1)
+        expected = np.moveaxis(np.nan_to_num(layers.dense("depth", 15), nan=-1.0), 0, -1)
         np.testing.assert_array_equal(file["ldi"], expected)
     assert not any(report.left_out.values())
     # Three strips instead of one.
     with Image.open(tmp_path / "ring_preview.png") as with_layers:
-        RenderJob(tmp_path, ()).run(renderer, mesh, cameras(mesh, 1), "sheets")
+        RenderJob(folder=tmp_path, formats=()).run(renderer, mesh, cameras(mesh, 1), "sheets")
         with Image.open(tmp_path / "sheets_preview.png") as without:
             assert with_layers.height > 2 * without.height
 
@@ -77,7 +83,7 @@ def test_every_format_with_all_layers(renderer, tmp_path):
 def test_what_a_format_has_no_room_for_is_counted(renderer, tmp_path):
     sheets = merged(*[box((-1, -1, 0.1 * k), (1, 1, 0.1 * k + 0.05)) for k in range(5)])
     views = [dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), width=20, height=20)]
-    job = RenderJob(tmp_path, ("layereddepth", "xray", "npz"), layers=True, preview=False)
+    job = RenderJob(folder=tmp_path, formats=("layereddepth", "xray", "npz"), layers=True, preview=False)
     report = job.run(renderer, sheets, views, "m")
     scene = renderer.upload(sheets)
     counts = renderer.peel(scene, views[0]).count
@@ -87,11 +93,40 @@ def test_what_a_format_has_no_room_for_is_counted(renderer, tmp_path):
     assert report.left_out["layereddepth"] > 20
 
 
+def test_lari_files_of_a_run_have_one_shape(renderer, tmp_path):
+    mesh = torus(steps=30, sides=20)
+    away = dd.Camera.look_at((9, 9, 9), (20, 20, 20), width=24, height=18)
+    views = [*cameras(mesh, 4), away]
+    job = RenderJob(folder=tmp_path, formats=("lari",), layers=True, preview=False)
+    job.run(renderer, mesh, views, "m")
+    stacks = []
+    for view in range(5):
+        with np.load(tmp_path / f"m_{view:03d}_ldi.npz") as file:
+            stacks.append(file["ldi"])
+    assert [stack.shape for stack in stacks] == [(18, 24, 15)] * 5
+    assert len({int((stack > 0).sum(-1).max()) for stack in stacks}) > 1  # though the views differ
+    assert (stacks[-1] == -1).all()
+
+
+def test_clouds_of_layers_are_those_of_the_last_run(renderer, tmp_path):
+    mesh = torus(steps=30, sides=20)
+    for most in (None, 1):
+        job = RenderJob(folder=tmp_path, formats=("ply",), layers=True, max_layers=most, preview=False)
+        job.run(renderer, mesh, cameras(mesh, 2), "m")
+    assert names(tmp_path) == ["m_000_layer01.ply", "m_001_layer01.ply"]
+
+
+@pytest.mark.parametrize("write", [dd.write_xray, dd.write_lari, dd.write_layereddepth])
+def test_formats_and_writers_agree_how_high_a_stack_is(write):
+    height = inspect.signature(write).parameters["max_layers"].default
+    assert FORMATS[write.__name__.removeprefix("write_")].height == height
+
+
 def test_stacks_are_as_high_as_asked_for(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     formats = ("lari", "layereddepth", "xray", "deepexr", "npz")
     options = {"layers": True, "max_layers": 3, "preview": False}
-    RenderJob(tmp_path, formats, **options).run(renderer, mesh, cameras(mesh, 1), "m")
+    RenderJob(folder=tmp_path, formats=formats, **options).run(renderer, mesh, cameras(mesh, 1), "m")
     with np.load(tmp_path / "m_000_ldi.npz") as file:
         assert file["ldi"].shape[2] == 3
     with np.load(tmp_path / "m_000_xray.npz") as file:
@@ -106,14 +141,14 @@ def test_stacks_are_as_high_as_asked_for(renderer, tmp_path):
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.needs_layers])
 def test_formats_of_layers_ask_for_layers(tmp_path, name):
     with pytest.raises(dd.RequestError, match=f"{name} stores all layers; give --layers"):
-        RenderJob(tmp_path, (name,))
+        RenderJob(folder=tmp_path, formats=(name,))
 
 
 def test_the_files_hold_what_the_renderer_gives(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     views = cameras(mesh)
     options = {"surfaces": "any", "near": 3.0, "far": 4.2}
-    report = RenderJob(tmp_path, preview=False, fill=-1.0, **options).run(renderer, mesh, views, "m")
+    report = RenderJob(folder=tmp_path, preview=False, fill=-1.0, **options).run(renderer, mesh, views, "m")
     scene = renderer.upload(mesh)
     for view, camera in enumerate(views):
         maps = renderer.entry_exit(scene, camera, **options)
@@ -128,13 +163,13 @@ def test_the_files_hold_what_the_renderer_gives(renderer, tmp_path):
 
 
 def test_no_preview(renderer, tmp_path):
-    report = RenderJob(tmp_path, preview=False).run(renderer, box(), cameras(box(), 1), "m")
+    report = RenderJob(folder=tmp_path, preview=False).run(renderer, box(), cameras(box(), 1), "m")
     assert report.preview is None
     assert names(tmp_path) == ["m_000.npz"]
 
 
 def test_nothing_but_the_preview(renderer, tmp_path):
-    report = RenderJob(tmp_path, ()).run(renderer, box(), cameras(box(), 1), "m")
+    report = RenderJob(folder=tmp_path, formats=()).run(renderer, box(), cameras(box(), 1), "m")
     assert report.files == {}
     assert names(tmp_path) == ["m_preview.png"]
 
@@ -146,7 +181,7 @@ def test_the_preview_shows_four_views_of_whatever_sizes(renderer, tmp_path):
             camera if view % 2 else dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=9, height=30)
             for view, camera in enumerate(cameras(box(), count))
         ]
-        RenderJob(tmp_path, ()).run(renderer, box(), views, f"m{count}")
+        RenderJob(folder=tmp_path, formats=()).run(renderer, box(), views, f"m{count}")
         with Image.open(tmp_path / f"m{count}_preview.png") as picture:
             assert picture.mode == "RGB"
             heights.append(picture.height)
@@ -156,20 +191,127 @@ def test_the_preview_shows_four_views_of_whatever_sizes(renderer, tmp_path):
 
 def test_numbers_are_as_long_as_they_must_be(renderer, tmp_path):
     tiny = dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=1, height=1)
-    RenderJob(tmp_path, preview=False).run(renderer, box(), [tiny] * 1001, "m")
+    RenderJob(folder=tmp_path, preview=False).run(renderer, box(), [tiny] * 1001, "m")
     assert names(tmp_path) == [f"m_{view:04d}.npz" for view in range(1001)]
 
 
 @pytest.mark.parametrize(("formats", "preview"), [(("npz", "tiff"), True), (("NPZ",), True), ((), False)])
 def test_formats_are_checked_before_anything_is_done(tmp_path, formats, preview):
     with pytest.raises(dd.RequestError, match="give npz, ply, png16, mould"):
-        RenderJob(tmp_path, formats, preview=preview)
+        RenderJob(folder=tmp_path, formats=formats, preview=preview)
+
+
+# Without and with --layers: the formats that an option does something for.
+EFFECTS = {
+    "fill": ({"npz", "exr"}, {"exr"}),
+    "png_scale": ({"png16"}, {"png16", "layereddepth"}),
+    "attributes": ({"npz", "exr"}, {"npz", "exr", "deepexr"}),
+    "samples": ({"photo"}, {"photo"}),
+}
+GIVEN = {"fill": -7.0, "png_scale": 0.01, "attributes": ("uv", "face"), "samples": 2}
+
+
+def contents(folder):
+    """Bytes of each file; of archives, their arrays, for an archive holds the time it was written at."""
+    return {
+        path.name: {name: array.tobytes() for name, array in np.load(path).items()}
+        if path.suffix == ".npz"
+        else path.read_bytes()
+        for path in folder.iterdir()
+    }
+
+
+@pytest.mark.parametrize("layers", [False, True])
+@pytest.mark.parametrize("option", EFFECTS)
+def test_an_option_changes_files_or_is_refused(renderer, tmp_path, option, layers):
+    """What is refused is what the files show to be without effect."""
+    mesh = torus(steps=30, sides=20)
+    given = {option: GIVEN[option]}
+    for name, each in FORMATS.items():
+        if each.needs_layers and not layers:
+            continue
+        base = {"formats": (name,), "layers": layers and each.takes("layers", True), "preview": False}
+        if name in EFFECTS[option][base["layers"]]:
+            found = []
+            for folder, options in (("with", given), ("without", {})):
+                (tmp_path / name / folder).mkdir(parents=True)
+                job = RenderJob(folder=tmp_path / name / folder, **base, **options)
+                job.run(renderer, mesh, cameras(mesh, 1), "m")
+                found.append(contents(tmp_path / name / folder))
+            assert found[0] != found[1], name
+        else:
+            flag = f"--{option.replace('_', '-')}"
+            with pytest.raises(dd.RequestError, match=f"^{flag} has no effect on {name}.*it is for .*leave"):
+                RenderJob(folder=tmp_path, **base, **given)
+
+
+def test_one_format_that_takes_an_option_is_enough(tmp_path):
+    RenderJob(folder=tmp_path, formats=("ply", "photo"), samples=2)
+    with pytest.raises(dd.RequestError, match="--samples has no effect on the preview; it is for photo"):
+        RenderJob(folder=tmp_path, formats=(), samples=2)
+    with pytest.raises(
+        dd.RequestError, match="--fill has no effect on npz with --layers; it is for exr: add"
+    ):
+        RenderJob(folder=tmp_path, layers=True, fill=0.0)
+
+
+def test_all_layers_for_nothing(tmp_path):
+    sheets = ("png16", "mould", "photo")
+    with pytest.raises(
+        dd.RequestError, match="--layers has no effect on png16, mould, photo; it is for npz,"
+    ):
+        RenderJob(folder=tmp_path, formats=sheets, layers=True, preview=False)
+    RenderJob(folder=tmp_path, formats=sheets, layers=True)  # the preview shows them
+    RenderJob(folder=tmp_path, formats=(*sheets, "ply"), layers=True, preview=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"samples": 0}, "--samples must be a whole number, at least 1, not 0"),
+        ({"samples": 1.5}, "--samples must be"),
+        ({"samples": True}, "--samples must be"),
+        ({"layers": True, "max_layers": 0}, "--max-layers must be a whole number, at least 1, not 0"),
+        ({"max_layers": -2}, "--max-layers must be"),
+        ({"fill": 1e39}, "fill must be a number that float32 holds"),
+        ({"formats": ("png16",), "png_scale": 0.0}, "16-bit PNG must be positive"),
+        ({"formats": ("npz", "ply", "npz")}, "format npz is given twice; give it once"),
+    ],
+)
+def test_values_are_checked_before_anything_is_done(tmp_path, options, words):
+    with pytest.raises((dd.RequestError, dd.OutputError), match=words):
+        RenderJob(folder=tmp_path, **options)
+
+
+@pytest.mark.parametrize("name", ["exr", "deepexr"])
+def test_a_missing_package_is_found_before_anything_is_done(tmp_path, monkeypatch, name):
+    RenderJob(folder=tmp_path, formats=("npz", name), layers=True)
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    with pytest.raises(dd.OutputError, match=r'pip install "ddepth-gl\[exr\]"'):
+        RenderJob(folder=tmp_path, formats=("npz", name), layers=True)
+    RenderJob(folder=tmp_path, formats=("npz",), layers=True)
+
+
+def test_the_time_of_an_image_is_that_of_what_is_written(renderer, tmp_path, monkeypatch):
+    shade = renderer.shade
+    monkeypatch.setattr(renderer, "shade", lambda *a, **k: time.sleep(0.3) or shade(*a, **k))
+    for formats, photo in ((("photo",), True), (("npz",), False)):
+        report = RenderJob(folder=tmp_path, formats=formats).run(renderer, box(), cameras(box(), 2), "m")
+        assert report.preview  # which shows a photo in either case
+        assert (min(report.milliseconds) > 300) == (max(report.milliseconds) > 300) == photo
+
+
+@pytest.mark.parametrize("kind", [RenderJob, View])
+def test_arguments_have_names(kind):
+    assert len(fields(kind)) > 8
+    with pytest.raises(TypeError, match="positional"):
+        kind(Path("m"), None)
 
 
 def test_a_view_that_has_no_mould_is_named(renderer, tmp_path):
     away = dd.Camera.look_at((4, 3, 2), (8, 6, 4), width=8, height=8)
     around = cameras(box(), 2)
-    report = RenderJob(tmp_path, ("mould",), preview=False).run(
+    report = RenderJob(folder=tmp_path, formats=("mould",), preview=False).run(
         renderer, box(), [around[0], away, around[1]], "m"
     )
     (failure,) = report.failures
@@ -182,7 +324,9 @@ def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypa
     mesh = sphere(1.0, 12, 16)
     for folder in ("whole", "cut"):
         (tmp_path / folder).mkdir()
-    RenderJob(tmp_path / "whole", ("npz", "ply"), preview=False).run(renderer, mesh, cameras(mesh), "m")
+    RenderJob(folder=tmp_path / "whole", formats=("npz", "ply"), preview=False).run(
+        renderer, mesh, cameras(mesh), "m"
+    )
 
     old = tmp_path / "cut" / "m_001_front.ply"
     old.write_bytes(b"old")
@@ -198,7 +342,9 @@ def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypa
 
     monkeypatch.setattr(Path, "replace", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else dd.OutputError):
-        RenderJob(tmp_path / "cut", ("npz", "ply"), preview=False).run(renderer, mesh, cameras(mesh), "m")
+        RenderJob(folder=tmp_path / "cut", formats=("npz", "ply"), preview=False).run(
+            renderer, mesh, cameras(mesh), "m"
+        )
     assert [scene.is_released for scene in scenes] == [True]
     assert old.read_bytes() == b"old"
     finished = ["m_000.npz", "m_000_back.ply", "m_000_front.ply", "m_001.npz"]

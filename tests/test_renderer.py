@@ -428,3 +428,42 @@ def test_no_warnings_escape(mesh, camera):
         assert maps.thickness.shape == maps.mask.shape
         maps.points()
         maps.filled(0.0)
+
+
+@pytest.mark.parametrize("fails", ["submit", "collect", "shade", "keep"])
+def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatch, fails):
+    """As when the driver or the host runs out of memory: the images are used again, not lost."""
+    scene = renderer.upload(box())
+    camera = dd.Camera.orbit(scene.mesh, views=1, width=32, height=24)[0]
+
+    def everything():
+        maps = renderer.entry_exit(scene, camera, attributes=("face",))
+        renderer.entry_exit(scene, camera, output="gpu").release()
+        return maps.entry.tobytes(), renderer.shade(scene, camera).tobytes()
+
+    before = everything()
+    engine = renderer._engine
+    images = engine._pool.take((32, 24), False)
+    engine._pool.give_back(images)
+    where = {
+        "submit": (engine, "_draw_sheets" if renderer.info.engine == "raster" else "_render"),
+        "collect": (type(images), "read"),
+        "shade": (engine._pictures, "draw"),
+        "keep": (engine._finish, "run"),
+    }
+
+    def fail(*_, **__):
+        raise MemoryError("no more")
+
+    everything()
+    with renderer._context:
+        census = gl_census()
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            patch.setattr(*where[fails], fail)
+            with pytest.raises(MemoryError):
+                everything()
+    assert everything() == before
+    with renderer._context:
+        assert gl_census() == census
+    scene.release()

@@ -5,15 +5,10 @@ from __future__ import annotations
 import numpy as np
 import oracle
 import pytest
-from meshes import good
+from meshes import REAL, good
 from shapes import box, random_camera, random_closed_mesh, rotation, view_of
 
 import ddepth_gl as dd
-
-REAL = (
-    "suzanne.obj", "spot/spot.obj", "rocker-arm.obj", "homer.obj", "stanford-bunny.obj", "ogre.obj",
-    "not_convex.obj", "multibody.stl", "Duck.glb", "CesiumMilkTruck.glb",
-)  # fmt: skip
 
 
 def compare(renderer, mesh, camera, surfaces="oriented", near=None, far=None, absolute=0.0) -> oracle.Report:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl.writers.whole_file import whole_file
+from ddepth_gl.writers.whole_file import remove_others, whole_file
 
 
 @pytest.fixture
@@ -160,3 +160,16 @@ def test_a_hundred_at_once_do_not_meet(tmp_path):
     for file in files:
         file.__exit__(None, None, None)
     assert sorted(int(path.read_bytes()) for path in tmp_path.iterdir()) == list(range(100))
+
+
+def test_a_file_of_an_earlier_run_that_cannot_be_removed(tmp_path, monkeypatch):
+    def refuse(self):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    (tmp_path / "m_7.bin").write_bytes(b"old")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_others(tmp_path / "m", "_[0-9][.]bin", [tmp_path / "m_7.bin"])
+    with pytest.raises(
+        dd.OutputError, match=r"m_7\.bin is of an earlier .* \(Permission denied\); remove it"
+    ):
+        remove_others(tmp_path / "m", "_[0-9][.]bin", [])

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from crossings import crossings_of, layers_of, random_layers, real_layers
+from oracle import encoded
 from scipy.sparse import csr_matrix
-from test_srgb import encoded
 
 import ddepth_gl as dd
 from ddepth_gl.writers.xray import write_xray
@@ -118,7 +118,7 @@ def test_missing_attributes(tmp_path, there, missing):
 
 @pytest.mark.parametrize("count", [0, -1, 2.0, True, None])
 def test_a_count_that_is_none(tmp_path, count):
-    with pytest.raises(dd.OutputError, match="max_layers must be a whole number, at least 1"):
+    with pytest.raises(dd.RequestError, match="max_layers must be a whole number, at least 1"):
         write_xray(tmp_path / "a.npz", random_layers(6), max_layers=count)
 
 

@@ -10,6 +10,7 @@ decided in whole numbers, exactly and the same on every device; the depth is tha
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from ..context import GLContext
 from ..scene import Scene
 from .attributes import AttributeShader
 from .face_passes import FACES, SHEETS, FacePasses
+from .finished_sheets import FinishPass
+from .image_pool import ImagePool
 from .layer_lists import list_layers
 from .pictures import PictureShader, bands_of_samples
 from .sheet_buffers import SheetBands
@@ -48,9 +51,10 @@ class ComputeEngine:
         self._context = context
         self._attributes = AttributeShader(context)
         self._pictures = PictureShader(context, self._attributes)
+        self._finish = FinishPass(context)
         with context:
             self._passes = FacePasses(context)
-        self._idle: list[SheetBands] = []
+        self._pool = ImagePool(partial(SheetBands, context))
 
     def prepare(self, scene: Scene) -> None:
         """Uploads what the engine needs of a scene's mesh.
@@ -67,8 +71,9 @@ class ComputeEngine:
         Raises:
             DeviceMemoryError: the images do not fit.
         """
-        bands = self._take_bands((camera.width, camera.height), request.faces)
-        self._render(scene, camera, request, bands, bands.first)
+        bands = self._pool.take((camera.width, camera.height), request.faces)
+        with self._pool.returning_on_error(bands):
+            self._render(scene, camera, request, bands, bands.first)
         return _Pending(bands, scene, camera, request)
 
     def _render(
@@ -93,15 +98,29 @@ class ComputeEngine:
             attributes = self._attributes.of_sheets(scene, camera, request.attributes, sheets[2:])
         return SheetBuffers(sheets[0], sheets[1], attributes)
 
+    def keep(self, pending: _Pending, uncross: bool) -> list[Any]:
+        """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
+
+        Args:
+            pending: from `submit`, without attributes.
+            uncross: see `FinishPass.run`.
+
+        Raises:
+            ContextError, DeviceMemoryError: see `FinishPass`.
+        """
+        with self._pool.returning(pending.bands):
+            self._finish.check_fits(pending.camera)
+            return self._finish.run(pending.bands.depths, pending.camera, uncross)
+
     def _read(self, pending: _Pending) -> list[npt.NDArray[Any]]:
         """Entry and exit depth, (H, W) float32, then if wanted their faces, (H, W) int32."""
         bands = pending.bands
-        sheets = bands.new_arrays()
-        for band in bands:
-            if band != bands.first:
-                self._render(pending.scene, pending.camera, pending.request, bands, band)
-            bands.read(sheets, band)
-        self._idle.append(bands)
+        with self._pool.returning(bands):
+            sheets = bands.new_arrays()
+            for band in bands:
+                if band != bands.first:
+                    self._render(pending.scene, pending.camera, pending.request, bands, band)
+                bands.read(sheets, band)
         self._context.check_error("rendering", "the image size or the number of faces")
         return sheets
 
@@ -133,6 +152,8 @@ class ComputeEngine:
             finally:
                 for each in reversed(made):
                     each.release()
+        if samples > 1:
+            self._pool.trim(keep=0)  # larger than what is asked for otherwise
         self._context.check_error("shading", "the image size")
         return picture
 
@@ -167,24 +188,16 @@ class ComputeEngine:
 
     def discard(self, pending: _Pending) -> None:
         """Gives up an image that was submitted."""
-        self._idle.append(pending.bands)
+        self._pool.give_back(pending.bands)
 
     def trim(self, keep: int = 1) -> None:
         """Frees idle images beyond the last `keep`."""
-        while len(self._idle) > keep:
-            self._idle.pop(0).release()
+        self._pool.trim(keep)
 
     def release(self) -> None:
         """Frees every GL object of the engine."""
         self.trim(keep=0)
         self._pictures.release()
+        self._finish.release()
         self._attributes.release()
         self._passes.release()
-
-    def _take_bands(self, size: tuple[int, int], faces: bool) -> SheetBands:
-        for bands in self._idle:
-            if (bands.size, bands.has_faces) == (size, faces):
-                self._idle.remove(bands)
-                return bands
-        self.trim(keep=1)
-        return SheetBands(self._context, size, faces)

@@ -125,8 +125,7 @@ def _counts(
     for start in range(0, camera.height, rows):
         band = start, min(start + rows, camera.height)
         part = counts[slice(*band)]
-        part.fill(0)
-        counter.write(part)
+        context.calls.fill_buffer(counter, 0, part.size)
         passes.transform(scene, camera, request, band)
         passes.run(COUNT, scene, camera, request, counter)
         counter.read_into(part, part.nbytes)

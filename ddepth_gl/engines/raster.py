@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from ..shader_library import compile_program
 from .attributes import AttributeShader
 from .drawn_faces import drawn_faces
 from .face_vertices import FaceVertices
+from .finished_sheets import FinishPass
+from .image_pool import ImagePool
 from .peeling import LayerDraws, PeelTargets, peel_layers
 from .pictures import PictureShader, bands_of_samples
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
@@ -63,8 +66,9 @@ class RasterEngine:
         self._context = context
         self._attributes = AttributeShader(context)
         self._pictures = PictureShader(context, self._attributes)
+        self._finish = FinishPass(context)
         self._programs: dict[tuple[Any, ...], Any] = {}
-        self._idle: list[SheetTargets] = []
+        self._pool = ImagePool(partial(SheetTargets, context))
         self._idle_peel: PeelTargets | None = None
 
     def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> PendingSheets:
@@ -73,9 +77,10 @@ class RasterEngine:
         Raises:
             DeviceMemoryError: the images do not fit.
         """
-        targets = self._take_targets((camera.width, camera.height), request.faces)
-        self._draw_sheets(scene, camera, request, targets)
-        targets.start_reading()
+        targets = self._pool.take((camera.width, camera.height), request.faces)
+        with self._pool.returning_on_error(targets):
+            self._draw_sheets(scene, camera, request, targets)
+            targets.start_reading()
         return PendingSheets(targets, scene, camera, request)
 
     def _draw_sheets(
@@ -102,8 +107,8 @@ class RasterEngine:
         Raises:
             DeviceMemoryError, ContextError: what the driver reports of this image's calls.
         """
-        entry, exit_, *faces = pending.targets.read()
-        self._idle.append(pending.targets)
+        with self._pool.returning(pending.targets):
+            entry, exit_, *faces = pending.targets.read()
         self._context.check_error("rendering", "the image size or the number of faces")
         attributes = {}
         if faces:
@@ -113,6 +118,21 @@ class RasterEngine:
                 pending.scene, pending.camera, pending.request.attributes, faces
             )
         return SheetBuffers(entry, exit_, attributes)
+
+    def keep(self, pending: PendingSheets, uncross: bool) -> list[Any]:
+        """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
+
+        Args:
+            pending: from `submit`, without attributes.
+            uncross: see `FinishPass.run`.
+
+        Raises:
+            ContextError, DeviceMemoryError: see `FinishPass`.
+        """
+        with self._pool.returning(pending.targets):
+            self._finish.check_fits(pending.camera)
+            with pending.targets.depths_in_a_buffer() as depths:
+                return self._finish.run(depths, pending.camera, uncross)
 
     def shade(self, scene: Scene, camera: Camera, request: SheetRequest, samples: int) -> npt.NDArray[Any]:
         """(H, W, 4) uint8: the picture, sRGB, alpha where there are both entry and exit.
@@ -127,13 +147,15 @@ class RasterEngine:
         request = replace(request, attributes=("face",))
         picture = np.empty((camera.height, camera.width, 4), np.uint8)
         for rows, band in bands_of_samples(camera, samples):
-            targets = self._take_targets((band.width, band.height), True)
-            self._draw_sheets(scene, band, request, targets)
-            # The depth buffer holds the exits: the test passes just where there is one.
-            picture[rows] = self._pictures.draw(
-                scene, band, targets.faces[0], targets.depths[0], samples, targets.depth_buffer, _EXIT[2]
-            )
-            self._idle.append(targets)
+            targets = self._pool.take((band.width, band.height), True)
+            with self._pool.returning(targets):
+                self._draw_sheets(scene, band, request, targets)
+                # The depth buffer holds the exits: the test passes just where there is one.
+                picture[rows] = self._pictures.draw(
+                    scene, band, targets.faces[0], targets.depths[0], samples, targets.depth_buffer, _EXIT[2]
+                )
+        if samples > 1:
+            self._pool.trim(keep=0)  # larger than what is asked for otherwise
         self._context.check_error("shading", "the image size")
         return picture
 
@@ -185,12 +207,11 @@ class RasterEngine:
 
     def discard(self, pending: PendingSheets) -> None:
         """Gives up an image that was submitted."""
-        self._idle.append(pending.targets)
+        self._pool.give_back(pending.targets)
 
     def trim(self, keep: int = 1) -> None:
         """Frees idle images beyond the last `keep`."""
-        while len(self._idle) > keep:
-            self._idle.pop(0).release()
+        self._pool.trim(keep)
 
     def release(self) -> None:
         """Frees every GL object of the engine."""
@@ -198,18 +219,11 @@ class RasterEngine:
         if self._idle_peel is not None:
             self._idle_peel.release()
         self._pictures.release()
+        self._finish.release()
         self._attributes.release()
         for program in self._programs.values():
             program.release()
         self._programs.clear()
-
-    def _take_targets(self, size: tuple[int, int], faces: bool) -> SheetTargets:
-        for targets in self._idle:
-            if (targets.size, targets.has_faces) == (size, faces):
-                self._idle.remove(targets)
-                return targets
-        self.trim(keep=1)
-        return SheetTargets(self._context, size, faces)
 
     def prepare(self, scene: Scene) -> None:
         """Uploads what the engine needs of a scene's mesh.

@@ -40,18 +40,15 @@ class SheetBands:
 
     def __init__(self, context: GLContext, size: tuple[int, int], faces: bool) -> None:
         self.size, self.has_faces = size, faces
+        self._calls = context.calls
         width, height = size
         self._rows = min(height, max(1, context.max_storage_block // (8 * width)))
         self.first: Band = (0, self._rows)
         self._kinds = [(np.dtype(np.float32), _NO_DEPTH)] + faces * [(np.dtype(np.int32), _NO_FACE)]
         self._buffers: list[Any] = []
-        try:
+        with context.making("images", size, self._buffers):
             for _ in self._kinds:
                 self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows))
-            context.check_error("making the images", "the image size")
-        except Exception as error:
-            self.release()
-            raise context.no_room("images", size, error) from error
         self.depths = self._buffers[0]
         self.faces = self._buffers[-1]
 
@@ -64,7 +61,8 @@ class SheetBands:
         """No face covers any pixel of a band."""
         pixels = self.size[0] * (band[1] - band[0])
         for buffer, (_, empty) in zip(self._buffers, self._kinds, strict=True):
-            buffer.write(np.repeat(np.array(empty, np.uint32), pixels))
+            for sheet, value in enumerate(empty):
+                self._calls.fill_buffer(buffer, value, pixels, sheet * pixels)
 
     def new_arrays(self) -> list[npt.NDArray[Any]]:
         """Arrays of the whole image: entry and exit, (H, W), of depth, then if there are any of faces."""

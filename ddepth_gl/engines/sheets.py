@@ -33,6 +33,11 @@ class SheetRequest:
         """Whether the face of each crossing is needed; every attribute follows from it."""
         return bool(self.attributes)
 
+    @property
+    def may_uncross(self) -> bool:
+        """Whether sheets that have crossed at a silhouette are to be mended, if the mesh is oriented."""
+        return self.oriented and self.crop is None
+
 
 @dataclass(frozen=True)
 class SheetBuffers:
@@ -83,6 +88,8 @@ class Engine(Protocol):
     def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> Any: ...  # noqa: D102
 
     def collect(self, pending: Any) -> SheetBuffers: ...  # noqa: D102
+
+    def keep(self, pending: Any, uncross: bool) -> list[Any]: ...  # noqa: D102
 
     def discard(self, pending: Any) -> None: ...  # noqa: D102
 

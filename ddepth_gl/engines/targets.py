@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,19 @@ class SheetTargets:
             for index, image in enumerate(images):
                 self._pixel_buffer.read_into(image, image.nbytes, index * image.nbytes)
         return images
+
+    @contextmanager
+    def depths_in_a_buffer(self) -> Iterator[Any]:
+        """Within it, a buffer of the depths that were drawn: entries, then exits."""
+        if self._pixel_buffer is not None:
+            yield self._pixel_buffer
+            return
+        buffer = self._context.gl.buffer(reserve=2 * self._bytes)
+        try:
+            self._read([buffer] * 2, self._bytes)
+            yield buffer
+        finally:
+            buffer.release()
 
     def _read(self, into: list[Any], step: int) -> None:
         for index, place in enumerate(into):

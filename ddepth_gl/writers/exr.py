@@ -18,7 +18,7 @@ from ..errors import OutputError, RequestError
 from .contents import FRAMES, VERSION, checked_fill, filled
 from .whole_file import whole_file
 
-__all__ = ["NOTHING", "write_deep_exr", "write_exr"]
+__all__ = ["NOTHING", "openexr", "write_deep_exr", "write_exr"]
 
 NOTHING = 2**32 - 1  # what a channel of whole numbers holds where there is none: -1 in 32 bits
 
@@ -52,8 +52,8 @@ def write_exr(
     ``thickness.V``. So Blender finds a layer for each sheet with a pass for each quantity, whoever follows
     OpenEXR's own rule a layer for each quantity, and ``entry.depth.Z`` is what its name says.
 
-    Of DepthLayers one part for each layer, nearest first, at least one: parts are named ``layer00``,
-    ``layer01``, ...; their channels are ``QUANTITY.CHANNEL`` with the same quantities, ``face.V`` always, and
+    Of DepthLayers one part for each layer, nearest first, at least one: parts are named ``layer01``,
+    ``layer02``, ...; their channels are ``QUANTITY.CHANNEL`` with the same quantities, ``face.V`` always, and
     ``front_facing.V``, 0 or 1. Blender puts the name of the part before those of its channels.
 
     Colours are linear and, as is EXR's rule, multiplied by alpha. Each part's header holds ``K`` (m33d) and
@@ -70,7 +70,7 @@ def write_exr(
         OutputError: the package OpenEXR is not installed, a face index does not fit into 32 bits, float32
             cannot hold `fill`, or the file cannot be written.
     """
-    exr = _openexr()
+    exr = openexr()
     miss = checked_fill(fill)
     header = {
         "compression": exr.ZIP_COMPRESSION,
@@ -82,7 +82,7 @@ def write_exr(
         header["truncated_pixels"] = int(result.truncated.sum())
         parts = [
             exr.Part(dict(header), channels, name=f"layer{number:02d}")
-            for number, channels in enumerate(_layer_channels(result, miss))
+            for number, channels in enumerate(_layer_channels(result, miss), start=1)
         ]
         _write(path, exr.File(parts))
     else:
@@ -114,7 +114,7 @@ def write_deep_exr(path: str | os.PathLike[str], layers: DepthLayers, *, volumes
             `far`, so that what is solid is unknown; a face index does not fit into 32 bits; or the file
             cannot be written.
     """
-    exr = _openexr()
+    exr = openexr()
     columns: dict[str, npt.NDArray[Any]] = {"Z": layers.depth}
     if volumes:
         try:
@@ -143,13 +143,21 @@ def write_deep_exr(path: str | os.PathLike[str], layers: DepthLayers, *, volumes
         "truncated_pixels": int(layers.truncated.sum()),
         **_about(layers.camera, _DEEP),
     }
-    channels = {name: _deep(values, layers) for name, values in columns.items()}
+    pixels = np.flatnonzero(layers.count)
+    samples = list(map(slice, layers.offsets[pixels].tolist(), layers.offsets[pixels + 1].tolist()))
+    shape = layers.camera.height, layers.camera.width
+    channels = {name: _deep(values, shape, pixels, samples) for name, values in columns.items()}
     _write(path, exr.File(header, channels))
 
 
-def _openexr() -> ModuleType:
+def openexr() -> ModuleType:
+    """The package OpenEXR, which is an extra.
+
+    Raises:
+        OutputError: it is not installed, or too old.
+    """
     try:
-        import OpenEXR  # an extra
+        import OpenEXR
     except ImportError as error:
         raise OutputError(
             f'writing EXR needs the package OpenEXR ({error}); install it with: pip install "ddepth-gl[exr]"'
@@ -164,7 +172,7 @@ def _openexr() -> ModuleType:
 
 
 def _write(path: str | os.PathLike[str], exr: Any) -> None:
-    # Into memory: OpenEXR opens files by their names, which whole_file keeps to itself.
+    # Into memory: OpenEXR fills in its table of offsets last, and says nothing if the disk is full by then.
     stream = io.BytesIO()
     exr.write(stream)
     with whole_file(path) as file:
@@ -204,13 +212,13 @@ def _layer_channels(layers: DepthLayers, fill: np.float32) -> list[dict[str, npt
     for name in ("depth", "distance", "face", "front_facing", *layers.attributes):
         for part, values in zip(parts, layers.dense(name, count), strict=True):
             part |= {channel: filled(plane, fill) for channel, plane in _planes(name, values).items()}
-    for part, face in zip(parts, layers.dense("face", count), strict=True):
-        part["front_facing.V"][face < 0] = NOTHING  # which has no value of its own for none
+    for number, part in enumerate(parts):
+        part["front_facing.V"][layers.count <= number] = NOTHING  # which has no value of its own for none
     return parts
 
 
 def _planes(name: str, values: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
-    """The channels ``NAME.CHANNEL`` of one quantity, each contiguous, float32 or uint32.
+    """The channels ``NAME.CHANNEL`` of one quantity, contiguous, float32 or uint32; copied only where needed.
 
     Args:
         name: of the quantity.
@@ -218,16 +226,16 @@ def _planes(name: str, values: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
     """
     several = name in ATTRIBUTES and ATTRIBUTES[name].channels > 0
     planes = np.moveaxis(values, -1, 0) if several else values[None]
-    if name in _COLOURS:
-        planes = np.concatenate([planes[:3] * planes[3], planes[3:]])
-    if values.dtype.kind == "f":
-        planes = planes.astype(np.float32)
-    else:
-        if values.max(initial=0) >= NOTHING:
-            raise OutputError(f"{name} {values.max()} does not fit into the 32 bits of EXR; write npz")
-        planes = planes.astype(np.int64).astype(np.uint32)
+    kind = np.float32 if values.dtype.kind == "f" else np.uint32
+    if kind is np.uint32 and values.max(initial=0) >= NOTHING:
+        raise OutputError(f"{name} {values.max()} does not fit into the 32 bits of EXR; write npz")
     bases = "Z" if name == "depth" else _CHANNELS[len(planes)]
-    return {f"{name}.{base}": np.ascontiguousarray(plane) for base, plane in zip(bases, planes, strict=True)}
+    return {
+        f"{name}.{base}": np.ascontiguousarray(
+            plane * planes[3] if name in _COLOURS and base != "A" else plane, dtype=kind
+        )
+        for base, plane in zip(bases, planes, strict=True)
+    }
 
 
 def _solid_back(layers: DepthLayers) -> npt.NDArray[np.float32]:
@@ -238,12 +246,20 @@ def _solid_back(layers: DepthLayers) -> npt.NDArray[np.float32]:
     return np.where(inside > 0, following, layers.depth)
 
 
-def _deep(values: npt.NDArray[Any], layers: DepthLayers) -> npt.NDArray[np.object_]:
-    """(H, W) arrays of the samples of each pixel, None where there are none, as OpenEXR takes them."""
-    samples = np.empty(len(layers.offsets) - 1, dtype=object)
+def _deep(
+    values: npt.NDArray[Any], shape: tuple[int, int], pixels: npt.NDArray[np.intp], samples: list[slice]
+) -> npt.NDArray[np.object_]:
+    """(H, W) arrays of the samples of each pixel, None where there are none, as OpenEXR takes them.
+
+    Args:
+        values: (M,) of all crossings.
+        shape: of the image.
+        pixels: (N,) those that have crossings.
+        samples: N slices of `values`.
+    """
+    image = np.full(shape, None)
     # OpenEXR learns the type from the first array: an image without any crossing needs one, if empty.
-    samples[0] = values[:0]
-    ends = layers.offsets.tolist()
-    for pixel in np.flatnonzero(np.diff(layers.offsets)).tolist():
-        samples[pixel] = values[ends[pixel] : ends[pixel + 1]]
-    return samples.reshape(layers.camera.height, layers.camera.width)
+    image.flat[0] = values[:0]
+    # An array object a pixel and channel is what takes the time, here and in OpenEXR, so no loop in Python.
+    image.flat[pixels] = np.fromiter(map(values.__getitem__, samples), object, len(samples))
+    return image

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
+from .contents import checked_count
 from .npz import write_archive
 
 __all__ = ["write_lari"]
@@ -21,32 +22,33 @@ def write_lari(
     path: str | os.PathLike[str],
     layers: DepthLayers,
     *,
-    max_layers: int | None = None,
+    max_layers: int = 15,
     dtype: Literal["float32", "float16"] = "float32",
 ) -> None:
     """Writes the layout of LaRI's data sets (Li et al., "LaRI: Layered Ray Intersections", 2025).
 
     As ``dataset_curation/ldi_render_per_object.py`` of ruili3/lari writes it and ``src/datasets`` reads it:
     a compressed ``.npz``, named ``{view:03d}_ldi.npz`` there, with the one array ``ldi``, (H, W, L): z-depth,
-    first crossings first, -1 where there is none. The last axis counts the layers; the loader takes the
-    first five of them. There it is float16; the loader makes float32 of either.
+    first crossings first, -1 where there is none. The last axis is that of the layers. L is
+    chosen there for a whole data set, 15 for Objaverse, 10 for ScanNet++, and the loader takes the first 5 or
+    10 of them; so it is fixed here as well, and all files have one shape, whatever an image shows. Theirs are
+    float16; the loader makes float32 of either.
 
     The layout holds no camera. It keeps mesh units; LaRI's objects have a longest side of 1.
 
     Args:
         path: of the file; replaced as a whole.
         layers: what to write.
-        max_layers: L; None takes as many as the pixel with the most crossings has. Give one where several
-            images are to share a shape. Crossings beyond it are left out.
+        max_layers: L. Crossings beyond it are left out.
         dtype: float16 halves the size and keeps three digits of depth.
 
     Raises:
-        RequestError: `max_layers` is no whole number, at least 0.
+        RequestError: `max_layers` is no whole number >= 1.
         OutputError: a depth does not fit into `dtype`, or the file cannot be written.
     """
     if dtype not in _TYPES:
         raise OutputError(f"dtype must be {' or '.join(_TYPES)}, not {dtype!r}")
-    depth = layers.dense("depth", max_layers)
+    depth = layers.dense("depth", checked_count("max_layers", max_layers))
     hit = ~np.isnan(depth)
     with np.errstate(over="ignore", under="ignore"):
         stack = np.where(hit, depth, np.float32(EMPTY)).astype(dtype)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..depth_layers import DepthLayers
 from .png16 import checked_scale, write_about, write_steps
+from .whole_file import remove_others
 
 __all__ = ["PUBLISHED_SCALE", "write_layereddepth"]
 
@@ -33,7 +34,8 @@ def write_layereddepth(
 
     Beside them ``NAME.layereddepth.json`` holds ``scale``, ``miss``, ``layers``, ``left_out`` (how many
     of these crossings lie beyond the last layer), ``truncated_pixels`` (how many pixels had more before
-    `DepthRenderer.peel` cut them short) and the camera.
+    `DepthRenderer.peel` cut them short) and the camera. Pictures of that name and a higher number, of an
+    earlier run, are removed.
 
     Args:
         path: ``NAME`` with its folder, without an ending.
@@ -47,7 +49,8 @@ def write_layereddepth(
     Raises:
         RequestError: `max_layers` is no whole number, at least 0.
         OutputError: a depth does not fit into 16 bits at this scale, or is rounded to 0, which means a
-            miss; the message names the scale that fits. Or a file cannot be written.
+            miss; the message names the scale that fits. Or a file cannot be written, or one of an earlier
+            run not be removed.
     """
     target = Path(path)
     stack = layers.dense("depth", max_layers).astype(np.float64)
@@ -61,4 +64,5 @@ def write_layereddepth(
     for number, depth in enumerate(stack, start=1):
         written.append(target.with_name(f"{target.name}.depth_{number}.png"))
         write_steps(written[-1], depth, step)
+    remove_others(target, r"\.depth_[1-9][0-9]*\.png", written)
     return written

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
 from ..srgb import srgb_from_linear
-from .whole_file import whole_file
+from .whole_file import remove_others, whole_file
 
 __all__ = ["coordinate_type", "sheet_normals", "write_layer_clouds", "write_ply"]
 
@@ -80,12 +80,12 @@ def coordinate_type(points: npt.NDArray[np.float64]) -> type[np.floating]:
 
 
 def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> list[Path]:
-    """Writes ``NAME_layer00.ply`` with the points of all first crossings, ``NAME_layer01.ply``, ...
+    """Writes ``NAME_layer01.ply`` with the points of all first crossings, ``NAME_layer02.ply``, ...
 
     World frame, mesh units, pixels in row-major order; float32, or float64 in all files where
     `coordinate_type` asks for it. If the layers have them, with the attribute ``normal`` (unit,
     counter-clockwise side) and with ``color``, turned into sRGB. An image without any crossing gives one
-    file without points.
+    file without points. Files of that name and a higher number, of an earlier run, are removed.
 
     Args:
         path: ``NAME`` with its folder, without an ending.
@@ -95,15 +95,15 @@ def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> lis
         The files written, nearest layer first.
 
     Raises:
-        OutputError: a file cannot be written.
+        OutputError: a file cannot be written, or one of an earlier run not be removed.
     """
     target = Path(path)
     clouds = layers.points(frame="world", dtype=np.float64) or [np.zeros((0, 3))]
     kind = coordinate_type(np.concatenate(clouds))
     normals, colors = layers.attributes.get("normal"), layers.attributes.get("color")
-    written = []
-    for number, points in enumerate(clouds):
-        chosen = layers.layer == number  # in the order of `points`: by pixel
+    layer, written = layers.layer, []
+    for number, points in enumerate(clouds, start=1):
+        chosen = layer == number - 1  # in the order of `points`: by pixel
         written.append(target.with_name(f"{target.name}_layer{number:02d}.ply"))
         write_ply(
             written[-1],
@@ -111,6 +111,7 @@ def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> lis
             normals=None if normals is None else normals[chosen],
             colors=None if colors is None else srgb_from_linear(colors[chosen]),
         )
+    remove_others(target, r"_layer([0-9]{2}|[1-9][0-9]{2,})\.ply", written)
     return written
 
 

@@ -19,6 +19,7 @@ from .whole_file import whole_file
 
 __all__ = [
     "LARGEST",
+    "check_positive",
     "checked_scale",
     "common_scale",
     "scale_for",
@@ -101,15 +102,14 @@ def checked_scale(target: Path, depths: npt.NDArray[np.float64], scale: float | 
         scale: mesh units per step, or None.
 
     Raises:
-        OutputError: a depth does not fit into 16 bits at this scale, or is rounded to 0, which means a
-            miss; the message names the scale that fits.
+        OutputError: the scale is not positive; or a depth does not fit into 16 bits at this scale, or is
+            rounded to 0, which means a miss: the message names the scale that fits.
     """
     smallest, largest = (float(depths.min()), float(depths.max())) if len(depths) else (1.0, 1.0)
     best = scale_for(largest)
     if scale is None:
         scale = best
-    if not (math.isfinite(scale) and scale > 0.0):
-        raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {scale!r}")
+    check_positive(scale)
     if not len(depths):
         return scale
     advice = f"scale {best:g} fits this image"
@@ -126,6 +126,12 @@ def checked_scale(target: Path, depths: npt.NDArray[np.float64], scale: float | 
             f"{advice}"
         )
     return scale
+
+
+def check_positive(scale: float) -> None:
+    """Raises OutputError unless `scale`, mesh units per step, is a positive number."""
+    if not (math.isfinite(scale) and scale > 0.0):
+        raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {scale!r}")
 
 
 def write_about(path: Path, camera: Camera, scale: float, **more: int) -> None:

@@ -1,17 +1,18 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and none beside them that an earlier run has left."""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import OutputError
 
-__all__ = ["whole_file"]
+__all__ = ["remove_others", "whole_file"]
 
 
 @contextmanager
@@ -42,3 +43,26 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"{target} cannot be written ({reason}); check the folder and the disk") from error
+
+
+def remove_others(target: Path, ending: str, written: Collection[Path]) -> None:
+    """Removes what an earlier run with more layers has left beside the numbered files of this one.
+
+    Args:
+        target: the numbered files' folder and the beginning of their names.
+        ending: the rest of their names, as a regular expression; nothing else is touched.
+        written: those that stay.
+
+    Raises:
+        OutputError: such a file cannot be removed.
+    """
+    pattern = re.compile(re.escape(target.name) + ending)
+    kept = {path.name for path in written}
+    try:
+        for path in target.parent.iterdir():
+            if pattern.fullmatch(path.name) and path.name not in kept and path.is_file():
+                path.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename} is of an earlier run and cannot be removed ({error.strerror}); remove it"
+        ) from error

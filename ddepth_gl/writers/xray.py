@@ -9,6 +9,7 @@ import numpy as np
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
 from ..srgb import srgb_from_linear
+from .contents import checked_count
 from .npz import write_archive
 
 __all__ = ["write_xray"]
@@ -41,8 +42,8 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
         max_layers: how many.
 
     Raises:
-        OutputError: an attribute is missing, `max_layers` is no whole number >= 1, or the file cannot be
-            written.
+        RequestError: `max_layers` is no whole number >= 1.
+        OutputError: an attribute is missing, or the file cannot be written.
     """
     missing = [name for name in _NEEDED if name not in layers.attributes]
     if missing:
@@ -50,10 +51,10 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
             f"{os.fspath(path)}: X-Ray needs the attribute {' and '.join(missing)}; "
             'peel with attributes=("normal", "color")'
         )
-    if not isinstance(max_layers, (int, np.integer)) or isinstance(max_layers, bool) or max_layers < 1:
-        raise OutputError(f"max_layers must be a whole number, at least 1, not {max_layers!r}")
+    max_layers = checked_count("max_layers", max_layers)
     camera = layers.camera
-    kept = layers.layer < max_layers
+    layer = layers.layer
+    kept = layer < max_layers
     # OpenCV's camera frame has y down and z forward, OpenGL's has y up and z backward.
     to_opengl = np.diag([1.0, -1.0, -1.0]) @ camera.camera_from_world[:3, :3]
     values = np.column_stack(
@@ -64,7 +65,7 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
         ]
     ).astype(np.float32)
     pixels = camera.height * camera.width
-    row = np.repeat(layers.layer[kept], CHANNELS)
+    row = np.repeat(layer[kept], CHANNELS)
     column = (layers.pixel[kept][:, None] + pixels * np.arange(CHANNELS)).ravel()
     stored = np.flatnonzero(values)
     order = stored[np.lexsort((column[stored], row[stored]))]

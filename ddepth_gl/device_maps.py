@@ -1,0 +1,128 @@
+"""DeviceDepthMaps: the two sheets of one image that stay on the device."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .camera import Camera
+from .context import GLContext
+from .cuda_interop import CUDA_DEVICE, CudaCopies
+from .depth_maps import DepthMaps
+from .errors import ContextClosedError
+
+__all__ = ["DeviceDepthMaps", "DeviceImage"]
+
+
+class DeviceImage:
+    """One sheet on the device; ``torch.from_dlpack(image)`` and its like take it over.
+
+    What they get is a copy, made on the GPU: it lives as long as they keep it, whatever becomes of the
+    renderer, and may be written to. `numpy` brings the sheet to the host instead.
+
+    Attributes:
+        shape: (H, W).
+        dtype: float32.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, maps: DeviceDepthMaps, buffer: Any) -> None:
+        self.shape = (maps.camera.height, maps.camera.width)
+        self._maps, self._buffer = maps, buffer
+
+    def numpy(self) -> npt.NDArray[np.float32]:
+        """(H, W) float32 depth in mesh units, NaN where there is none; belongs to the caller.
+
+        Raises:
+            ContextClosedError: the maps were released or the renderer closed.
+        """
+        image = np.empty(self.shape, self.dtype)
+        with self._maps._usable() as context:
+            self._buffer.read_into(image, image.nbytes)
+            context.check_error("reading the sheets", "the image size")
+        return image
+
+    def __dlpack__(self, *, stream: int | None = None, **options: Any) -> object:
+        """A capsule that another library takes over, see https://dmlc.github.io/dlpack/latest/.
+
+        Raises:
+            InteropError: not on an NVIDIA GPU, or without the extra ``[cuda]``, or the driver refuses.
+            ContextClosedError: the maps were released or the renderer closed.
+        """
+        with self._maps._usable() as context:
+            copy = CudaCopies.on(context).of(self._buffer, self.shape)
+        # Copied already: there is nothing for the consumer's stream to wait for.
+        return copy.__dlpack__(stream=stream, **options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Kind and number of the device, as DLPack counts them.
+
+        Raises:
+            InteropError, ContextClosedError: as for `__dlpack__`.
+        """
+        with self._maps._usable() as context:
+            return CUDA_DEVICE, CudaCopies.on(context).ordinal
+
+    def __repr__(self) -> str:
+        return f"<DeviceImage {self.shape[1]}x{self.shape[0]} of {self._maps!r}>"
+
+
+class DeviceDepthMaps:
+    """The double depth map of one image, on the device; from ``DepthRenderer.entry_exit(..., output="gpu")``.
+
+    Its two images take 8 bytes a pixel of the device until `release`, or until nobody holds them any longer,
+    or the renderer is closed. Use it in a ``with`` statement, or call `release`.
+
+    Attributes:
+        entry, exit: a `DeviceImage` each, (H, W) float32 depth as in `DepthMaps`.
+        camera: the Camera of the image.
+    """
+
+    def __init__(self, context: GLContext, camera: Camera, buffers: list[Any]) -> None:
+        self.camera = camera
+        self._context, self._buffers = context, list(buffers)
+        self._released = False
+        context.release_with(self, self._buffers)
+        self.entry, self.exit = (DeviceImage(self, buffer) for buffer in buffers)
+
+    def numpy(self) -> DepthMaps:
+        """The same on the host: bit for bit what ``entry_exit`` gives without ``output="gpu"``.
+
+        Raises:
+            ContextClosedError: the maps were released or the renderer closed.
+        """
+        return DepthMaps(self.entry.numpy(), self.exit.numpy(), self.camera)
+
+    def release(self) -> None:
+        """Frees the images on the device. Idempotent."""
+        if not (self._released or self._context.is_closed):
+            with self._context:
+                for buffer in self._buffers:
+                    buffer.release()
+                self._buffers.clear()
+        self._released = True
+
+    def _usable(self) -> GLContext:
+        if self._released or self._context.is_closed:
+            raise ContextClosedError("these maps were released, or their renderer was closed; render again")
+        return self._context
+
+    def __enter__(self) -> DeviceDepthMaps:
+        self._usable()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        state = "released" if self._released else f"on {self._context.renderer}"
+        return f"<DeviceDepthMaps {self.camera.width}x{self.camera.height}, {state}>"

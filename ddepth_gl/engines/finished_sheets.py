@@ -1,0 +1,87 @@
+"""Both sheets finished on the device, for results that stay there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..camera import Camera
+from ..context import GLContext
+from ..errors import ContextError, DeviceMemoryError
+from ..shader_library import compile_program
+from ..silhouettes import farthest_crossed
+
+__all__ = ["FinishPass"]
+
+# Invocations in a group, and groups along the first axis of a dispatch; more go along the second.
+_GROUP, _MAX_GROUPS = 64, 32768
+
+
+class FinishPass:
+    """The programs of compute_finish.comp; needs OpenGL 4.3, which is checked when it is used."""
+
+    def __init__(self, context: GLContext) -> None:
+        self._context = context
+        self._programs: dict[tuple[bool, bool], Any] = {}
+
+    def check_fits(self, camera: Camera) -> None:
+        """Raises unless an image's sheets can be finished here.
+
+        Raises:
+            ContextError: there are no compute shaders.
+            DeviceMemoryError: the image is larger than one buffer.
+        """
+        context = self._context
+        if not context.has_compute:
+            raise ContextError(
+                f'output="gpu" needs OpenGL 4.3; {context.renderer} has {context.gl_version}; leave it out'
+            )
+        if 8 * camera.width * camera.height > context.max_storage_block:
+            raise DeviceMemoryError(
+                f"both sheets of {camera.width}x{camera.height} pixels are more than the "
+                f'{context.max_storage_block:,} bytes of a buffer of {context.renderer}; leave output="gpu" '
+                "out, or reduce the image size"
+            )
+
+    def run(self, sheets: Any, camera: Camera, uncross: bool) -> list[Any]:
+        """Two buffers, the caller's, of entry and of exit: (H, W) float32, NaN where there is none.
+
+        Args:
+            sheets: buffer of the depths, entries and then exits; a miss is any NaN.
+            camera: of the image.
+            uncross: whether entry and exit that have crossed at a silhouette are mended, see silhouettes.py.
+
+        Raises:
+            DeviceMemoryError: they do not fit.
+        """
+        gl = self._context.gl
+        made: list[Any] = []
+        size = (camera.width, camera.height)
+        with self._context.making("sheets", size, made):
+            made += [gl.buffer(reserve=4 * size[0] * size[1]) for _ in range(2)]
+        program = self._program(camera.is_orthographic, uncross)
+        program["image_size"] = size
+        if "most_apart" in program:
+            program["most_apart"].write(np.float64(farthest_crossed(camera, np.float64(1.0))))
+        for binding, buffer in enumerate((sheets, *made)):
+            buffer.bind_to_storage_buffer(binding)
+        groups = -(-size[0] * size[1] // _GROUP)
+        program.run(min(groups, _MAX_GROUPS), -(-groups // _MAX_GROUPS))
+        gl.memory_barrier()
+        return made
+
+    def _program(self, orthographic: bool, uncross: bool) -> Any:
+        key = orthographic, uncross
+        if key not in self._programs:
+            defines = {"GROUP": _GROUP, "PERSPECTIVE": int(not orthographic), "UNCROSS": int(uncross)}
+            self._programs[key] = compile_program(
+                self._context.gl, defines, compute_shader="compute_finish.comp"
+            )
+        return self._programs[key]
+
+    def release(self) -> None:
+        """Frees the programs."""
+        for program in self._programs.values():
+            program.release()
+        self._programs.clear()

@@ -1,0 +1,72 @@
+"""Images that were rendered to, kept for the next image of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, Protocol, TypeVar
+
+__all__ = ["ImagePool"]
+
+Size = tuple[int, int]
+
+
+class _Images(Protocol):
+    size: Size
+    has_faces: bool
+
+    def release(self) -> None: ...
+
+
+Images = TypeVar("Images", bound=_Images)
+
+
+class ImagePool(Generic[Images]):
+    """Lends images, and owns those that are not lent.
+
+    Args:
+        make: makes some, given (width, height) and whether there are faces.
+    """
+
+    def __init__(self, make: Callable[[Size, bool], Images]) -> None:
+        self._make = make
+        self._idle: list[Images] = []
+
+    def take(self, size: Size, faces: bool) -> Images:
+        """Images of that kind; to be handed to `give_back`.
+
+        Raises:
+            DeviceMemoryError: they do not fit.
+        """
+        for images in self._idle:
+            if (images.size, images.has_faces) == (size, faces):
+                self._idle.remove(images)
+                return images
+        self.trim(keep=1)
+        return self._make(size, faces)
+
+    def give_back(self, images: Images) -> None:
+        """Ends a loan."""
+        self._idle.append(images)
+
+    @contextmanager
+    def returning(self, images: Images) -> Iterator[None]:
+        """Gives the images back at its end, however that comes about."""
+        try:
+            yield
+        finally:
+            self.give_back(images)
+
+    @contextmanager
+    def returning_on_error(self, images: Images) -> Iterator[None]:
+        """Gives the images back if what is done with them raises."""
+        try:
+            yield
+        except BaseException:
+            self.give_back(images)
+            raise
+
+    def trim(self, keep: int) -> None:
+        """Frees idle images beyond the last `keep`."""
+        while len(self._idle) > keep:
+            self._idle.pop(0).release()

@@ -1,0 +1,53 @@
+"""What the benchmarks report has its place in docs/performance.md, and only that place changes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+REPORTS = ["peers", "sheets", "layers raster", "layers compute", "attributes raster", "attributes compute"]
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield __import__("tables")
+    sys.modules.pop("tables")
+
+
+def test_a_report_replaces_what_stands_between_its_comments(tables):
+    page = "above\n<!-- a b: begin -->\nold\n<!-- a b: end -->\n<!-- a: begin -->\nkept\n<!-- a: end -->\n"
+    once = tables.replaced(page, "a b", "new \\1")
+    assert once == page.replace("old", "\nnew \\1\n")
+    assert tables.replaced(once, "a b", "new \\1") == once
+
+
+@pytest.mark.parametrize(
+    "page", ["", "<!-- a: end -->\n<!-- a: begin -->\n", 2 * "<!-- a: begin -->\n<!-- a: end -->\n"]
+)
+def test_comments_must_be_there_once(tables, page):
+    with pytest.raises(ValueError, match="not one"):
+        tables.replaced(page, "a", "new")
+
+
+def test_the_page_has_a_place_for_every_report_and_no_other(tables):
+    page = tables.PAGE.read_text(encoding="utf-8")
+    assert sorted(re.findall(r"<!-- (.*): begin -->", page)) == sorted(REPORTS)
+    for name in REPORTS:
+        assert "new table" in tables.replaced(page, name, "new table")
+
+
+def test_reports_are_printed_and_written_on_request(tables, tmp_path, monkeypatch, capsys):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- a: begin -->\n<!-- a: end -->\n", encoding="utf-8")
+    monkeypatch.setattr(tables, "PAGE", page)
+    text = tables.table(["mesh", "ms"], [["ball", 1.5]])
+    tables.report("a", text, write=False)
+    assert "ball" not in page.read_text(encoding="utf-8")
+    tables.report("a", text, write=True)
+    assert "| mesh | ms |\n| --- | --- |\n| ball | 1.5 |" in page.read_text(encoding="utf-8")
+    assert capsys.readouterr().out == 2 * f"{text}\n\n"

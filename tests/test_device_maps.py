@@ -1,0 +1,264 @@
+"""Sheets that stay on the device: the same bits as on the host, their life, and their way to CUDA."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import gl_census
+from shapes import box, random_closed_mesh
+
+import ddepth_gl as dd
+from ddepth_gl import renderer as renderer_module
+from ddepth_gl.cuda_interop import CUDA_DEVICE
+
+FACE_ON = dd.Camera.look_at((0, 0, 5), (0, 0, 0), up=(0, 1, 0), width=40, height=30)
+
+
+def same(maps: dd.DepthMaps, others: dd.DepthMaps) -> bool:
+    return maps.entry.tobytes() == others.entry.tobytes() and maps.exit.tobytes() == others.exit.tobytes()
+
+
+def cameras(mesh: dd.Mesh) -> list[dd.Camera]:
+    around = dd.Camera.orbit(mesh, views=2, width=61, height=47, seed=4)
+    inside = dd.Camera.look_at(mesh.bounds.mean(axis=0), mesh.bounds[1], width=50, height=70)
+    extent = np.ptp(mesh.bounds, axis=0).max() * 1.2
+    flat = dd.Camera.orthographic((extent, extent), around[0].camera_from_world, 64, 64)
+    return [*around, inside, flat]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"surfaces": "any"}, {"near": 5.5, "far": 7.0}], ids=["oriented", "any", "cropped"]
+)
+def test_the_same_bits_as_on_the_host(renderer, options):
+    mesh = random_closed_mesh(np.random.default_rng(8), bodies=4)
+    scene = renderer.upload(mesh)
+    views = cameras(mesh)
+    wanted = [renderer.entry_exit(scene, camera, **options) for camera in views]
+    assert any(maps.mask.any() for maps in wanted)
+    for camera, maps in zip(views, wanted, strict=True):
+        with renderer.entry_exit(scene, camera, output="gpu", **options) as device:
+            assert device.camera is camera
+            assert device.entry.shape == device.exit.shape == maps.entry.shape
+            assert device.entry.dtype == np.float32
+            found = device.numpy()
+            assert same(found, maps)
+            # One NaN, as on the host, and arrays of the caller's own.
+            assert found.entry.flags.owndata
+            assert device.entry.numpy().tobytes() == maps.entry.tobytes()
+    many = renderer.entry_exit_many(scene, views, output="gpu", **options)
+    for device, maps in zip(many, wanted, strict=True):
+        assert same(device.numpy(), maps)
+        device.release()
+    scene.release()
+
+
+@pytest.mark.parametrize("orthographic", [False, True])
+def test_silhouettes_are_mended_on_the_device_as_on_the_host(renderer, monkeypatch, orthographic):
+    """Where faces are nearly edge-on at a silhouette, some pixels cross, and all of them are mended."""
+    rng = np.random.default_rng(3)
+    mesh = random_closed_mesh(rng, bodies=6)
+    scene = renderer.upload(mesh)
+    mended = 0
+    for _ in range(30):
+        eye = rng.normal(size=3)
+        eye *= 4 / np.linalg.norm(eye)
+        camera = dd.Camera.look_at(eye, (0, 0, 0), fov_y_deg=40, width=160, height=120)
+        if orthographic:
+            camera = dd.Camera.orthographic((3, 2.25), camera.camera_from_world, 160, 120)
+        maps = renderer.entry_exit(scene, camera)
+        with renderer.entry_exit(scene, camera, output="gpu") as device:
+            assert same(device.numpy(), maps)
+        with monkeypatch.context() as patch:
+            patch.setattr(renderer_module, "uncross", lambda *_: None)
+            mended += not same(renderer.entry_exit(scene, camera), maps)
+    assert mended > 0  # or nothing was tested
+    scene.release()
+
+
+def test_they_live_until_they_are_released(renderer):
+    scene = renderer.upload(box())
+    for _ in range(2):
+        renderer.entry_exit(scene, FACE_ON, output="gpu").release()  # what is made once and kept
+    gc.collect()  # what other tests have left
+    with renderer._context:
+        census = gl_census()
+    maps = renderer.entry_exit(scene, FACE_ON, output="gpu")
+    before = maps.numpy()
+    for _ in range(3):  # other images do not go over it
+        renderer.entry_exit(scene, dd.Camera.orbit(box(), views=1, width=40, height=30)[0])
+    assert same(maps.numpy(), before)
+    maps.release()
+    maps.release()
+    for use in (
+        maps.numpy,
+        maps.entry.numpy,
+        maps.exit.__dlpack__,
+        maps.entry.__dlpack_device__,
+        maps.__enter__,
+    ):
+        with pytest.raises(dd.ContextClosedError, match="released"):
+            use()
+    assert "released" in repr(maps)
+    assert "40x30" in repr(maps)
+    scene = renderer.upload(box())
+    renderer.entry_exit(scene, FACE_ON, output="gpu")  # nobody holds it: freed when the context is next used
+    gc.collect()
+    with renderer._context:
+        assert gl_census() == census
+    scene.release()
+
+
+def test_they_end_with_their_renderer():
+    with dd.DepthRenderer() as renderer:
+        maps = renderer.entry_exit(renderer.upload(box()), FACE_ON, output="gpu")
+    with pytest.raises(dd.ContextClosedError, match="closed"):
+        maps.numpy()
+    maps.release()
+
+
+def test_what_cannot_stay_on_the_device_is_a_clear_error(renderer, monkeypatch):
+    scene = renderer.upload(box())
+    with pytest.raises(dd.RequestError, match="output must be 'numpy' or 'gpu', not 'cuda'"):
+        renderer.entry_exit(scene, FACE_ON, output="cuda")
+    with pytest.raises(dd.RequestError, match=r"attributes.*NumPy"):
+        renderer.entry_exit(scene, FACE_ON, output="gpu", attributes=("normal",))
+    context = renderer._context
+    with monkeypatch.context() as patch:
+        patch.setattr(context, "max_storage_block", 8 * 40 * 30 - 1)
+        with pytest.raises(dd.DeviceMemoryError, match=r'40x30.*output="gpu"'):
+            renderer.entry_exit(scene, FACE_ON, output="gpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(context, "has_compute", False)
+        with pytest.raises(dd.ContextError, match=r"OpenGL 4\.3"):
+            renderer.entry_exit(scene, FACE_ON, output="gpu")
+    assert renderer.entry_exit(scene, FACE_ON, output="gpu").numpy().mask.any()
+    scene.release()
+
+
+@pytest.fixture
+def image(renderer):
+    scene = renderer.upload(box())
+    with renderer.entry_exit(scene, FACE_ON, output="gpu") as maps:
+        yield maps.entry
+    scene.release()
+
+
+def test_software_is_no_device_of_cuda(image, renderer):
+    if not renderer.info.is_software:
+        pytest.skip("this is a GPU")
+    with pytest.raises(dd.InteropError, match=r"CUDA does not reach llvmpipe.*numpy\(\)"):
+        image.__dlpack_device__()
+    with pytest.raises(BufferError):  # what DLPack asks for
+        np.from_dlpack(image)
+
+
+@pytest.fixture
+def nvidia(renderer, monkeypatch):
+    """The renderer's device looks like CUDA's third."""
+    monkeypatch.setattr(renderer._context, "is_software", False)
+    monkeypatch.setattr(renderer._context, "device", SimpleNamespace(cuda_index=2))
+    return renderer._context
+
+
+def test_another_gpu_is_no_device_of_cuda(image, nvidia, monkeypatch):
+    monkeypatch.setattr(nvidia, "device", SimpleNamespace(cuda_index=None))
+    with pytest.raises(dd.InteropError, match="CUDA does not reach"):
+        image.__dlpack__()
+
+
+def test_without_the_extra(image, nvidia, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cuda", None)
+    with pytest.raises(dd.InteropError, match=r"pip install ddepth-gl\[cuda\]"):
+        image.__dlpack__()
+
+
+class _Memory:
+    """What `cuda.core` calls a Buffer, on the host."""
+
+    def __init__(self, content: np.ndarray, log: list[str]) -> None:
+        self.content, self.log = content, log
+
+    def copy_from(self, other: _Memory, *, stream: object) -> None:
+        self.log.append("copy")
+        self.content[:] = other.content
+
+    def __enter__(self) -> _Memory:
+        self.log.append("map")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.log.append("unmap")
+
+
+def stand_in(log: list[str], buffers: dict[int, object], refuses: bool = False) -> dict[str, ModuleType]:
+    """As much of `cuda.core` as is used, on the host."""
+
+    class Device:
+        default_stream = SimpleNamespace(sync=lambda: log.append("sync"))
+
+        def __init__(self, ordinal: int) -> None:
+            log.append(f"device {ordinal}")
+
+        def set_current(self) -> None:
+            if refuses:
+                raise RuntimeError("CUDA_ERROR_NO_DEVICE")
+
+        def allocate(self, size: int, *, stream: object) -> _Memory:
+            return _Memory(np.zeros(size, np.uint8), log)
+
+    class GraphicsResource:
+        def __init__(self, name: int) -> None:
+            self.name = name
+
+        @classmethod
+        def from_gl_buffer(cls, name: int, *, flags: str) -> GraphicsResource:
+            assert flags == "read_only"
+            return cls(name)
+
+        def __enter__(self) -> GraphicsResource:
+            log.append("register")
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            log.append("unregister")
+
+        def map(self, *, stream: object) -> _Memory:
+            return _Memory(np.frombuffer(buffers[self.name].read(), np.uint8), log)
+
+    class StridedMemoryView:
+        @classmethod
+        def from_buffer(cls, buffer: _Memory, shape: tuple[int, int], *, dtype: np.dtype) -> np.ndarray:
+            return buffer.content.view(dtype).reshape(shape)  # NumPy's arrays speak DLPack
+
+    core, utils, cuda = ModuleType("cuda.core"), ModuleType("cuda.core.utils"), ModuleType("cuda")
+    core.Device, core.GraphicsResource, core.utils = Device, GraphicsResource, utils
+    utils.StridedMemoryView, cuda.core = StridedMemoryView, core
+    return {"cuda": cuda, "cuda.core": core, "cuda.core.utils": utils}
+
+
+def test_the_way_to_cuda(image, nvidia, monkeypatch):
+    """Through a stand-in for `cuda.core`: the copy is made while the buffer is mapped."""
+    log: list[str] = []
+    for name, module in stand_in(log, {image._buffer.glo: image._buffer}).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    assert image.__dlpack_device__() == (CUDA_DEVICE, 2)
+    host = image.numpy()
+    taken = np.from_dlpack(SimpleNamespace(__dlpack__=image.__dlpack__, __dlpack_device__=lambda: (1, 0)))
+    assert taken.tobytes() == host.tobytes()
+    assert taken.shape == (30, 40)
+    assert log == ["device 2", "register", "map", "copy", "unmap", "sync", "unregister"]
+    image._maps.release()  # the copy lives on
+    assert taken.tobytes() == host.tobytes()
+
+
+def test_a_driver_that_refuses(image, nvidia, monkeypatch):
+    for name, module in stand_in([], {}, refuses=True).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    with pytest.raises(
+        dd.InteropError, match=r"CUDA device 2.*RuntimeError: CUDA_ERROR_NO_DEVICE.*numpy\(\)"
+    ):
+        image.__dlpack__()
