@@ -57,7 +57,7 @@ ARROWS = {
     "smooth_normals": {"mesh"},
     "engines.attributes": {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
-        "srgb", "engines.sheets"
+        "srgb", "engines.crossing_keys", "engines.sheets"
     },
     "engines.image_pool": set(),
     "engines.finished_sheets": {"errors", "camera", "context", "shader_library", "silhouettes"},
