@@ -96,8 +96,8 @@ void narrow(inout ivec2 columns, dvec3 line, double v) {
 
 void main() {
     uint number = invocation() / uint(CHUNKS), chunk = invocation() % uint(CHUNKS);
-    if (number >= dispatches[dispatch_of_queue].faces) return;
-    uint face = queues[LARGE == 1 ? face_count - 1u - number : face_count + number];
+    if (number >= faces_in_queue()) return;
+    uint face = face_at(LARGE == 1 ? face_count - 1u - number : face_count + number);
     ivec3 corners = corners_of(face);
     Corner a = corner_of(corners.x), b = corner_of(corners.y), c = corner_of(corners.z);
     dvec3 ab = line_of(a, b), bc = line_of(b, c), ca = line_of(c, a);

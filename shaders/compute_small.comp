@@ -24,8 +24,8 @@ bool owns_edge(int along_right, int along_down) {
 
 void main() {
     uint number = invocation();
-    if (number >= dispatches[dispatch_of_queue].faces) return;
-    uint face = queues[number];
+    if (number >= faces_in_queue()) return;
+    uint face = face_at(number);
     ivec3 corners = corners_of(face);
     ivec2 a = place_of(corners.x), b = place_of(corners.y), c = place_of(corners.z);
     ivec2 low = min(a, min(b, c)), high = max(a, max(b, c));

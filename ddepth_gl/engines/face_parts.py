@@ -30,11 +30,13 @@ class FacePart:
     Attributes:
         indices: texels of (n, 3) int32, into the vertices of the block that the part belongs to.
         queues: buffer of (2, n) uint32, rewritten for every image.
+        queued: its texels.
         first, count: which faces of the mesh.
     """
 
     indices: BufferTexture
     queues: Any
+    queued: BufferTexture
     first: int
     count: int
 
@@ -73,6 +75,7 @@ class FaceParts:
         blocks: in the order of their faces.
         part_count: of all blocks.
         dispatches: buffer of (part_count, 3, 4) uint32: of each queue its groups along three axes, its faces.
+        dispatched: its texels.
     """
 
     def __init__(self, context: GLContext, scene: Scene, block_limit: int) -> None:
@@ -94,6 +97,7 @@ class FaceParts:
                 self.blocks.append(block)
         self.part_count = len(parts)
         self.dispatches = self._new(3 * 16 * len(parts))
+        self.dispatched = self._texels(self.dispatches, 1)
 
     def __iter__(self) -> Iterator[tuple[int, VertexBlock, FacePart]]:
         """Number, block and part of every part."""
@@ -130,9 +134,11 @@ class FaceParts:
         )
         # A face whose corners are one vertex covers nothing.
         indices = faces if drawn.all() else faces * drawn[:, None]
+        queues = self._new(2 * 4 * len(faces))
         return FacePart(
             self._texels(self._new(np.ascontiguousarray(indices)), 3),
-            self._new(2 * 4 * len(faces)),
+            queues,
+            self._texels(queues, 1),
             part.start,
             len(faces),
         )

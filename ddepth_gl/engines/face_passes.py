@@ -70,7 +70,8 @@ class FacePasses:
         Raises:
             DeviceMemoryError: it does not fit.
         """
-        limit = min(self._context.max_storage_block, _BYTES_PER_TEXEL * self._context.max_texels)
+        # Of a part's faces there are two queues, one texel a face each.
+        limit = min(self._context.max_storage_block, _BYTES_PER_TEXEL * self._context.max_texels // 2)
         made: FaceParts = scene.once("compute", lambda: FaceParts(self._context, scene, limit))
         return made
 
@@ -98,6 +99,7 @@ class FacePasses:
         parts.dispatches.bind_to_storage_buffer(6)
         for number, block, part in parts:
             _bind(block, part)
+            part.queues.bind_to_storage_buffer(5)
             _set(program, face_count=part.count, first_dispatch=3 * number)
             self._run(program, -(-part.count // _FACES_EACH))
         self._context.gl.memory_barrier()
@@ -125,9 +127,10 @@ class FacePasses:
         self._view.bind_to_uniform_block(0)
         for binding, buffer in enumerate(buffers, start=3):
             buffer.bind_to_storage_buffer(binding)
-        parts.dispatches.bind_to_storage_buffer(6)
+        parts.dispatched.use(4)
         for number, block, part in parts:
             _bind(block, part)
+            part.queued.use(3)
             for queue, program in enumerate(programs, start=3 * number):
                 _set(program, first_face=part.first, face_count=part.count, dispatch_of_queue=queue)
                 program.run_indirect(parts.dispatches, 16 * queue)
@@ -179,7 +182,6 @@ def _bind(block: VertexBlock, part: FacePart) -> None:
     block.positions.use(0)
     block.placed.use(1)
     part.indices.use(2)
-    part.queues.bind_to_storage_buffer(5)
 
 
 def _set(program: Any, **uniforms: int) -> None:

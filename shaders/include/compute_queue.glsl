@@ -1,8 +1,13 @@
-// The queues of faces that compute_queues.comp has filled, to be read by the passes.
-layout(std430, binding = 5) readonly buffer Queues { uint queues[]; };
-struct Dispatch {
-    uint groups_x, groups_y, groups_z;
-    uint faces;
-};
-layout(std430, binding = 6) readonly buffer Dispatches { Dispatch dispatches[]; };
+// The queues of faces that compute_queues.comp has filled, to be read by the passes: as texels, which software
+// rasterizers read several times faster than buffers.
+layout(binding = 3) uniform isamplerBuffer queues;
+layout(binding = 4) uniform isamplerBuffer dispatches;  // four numbers each, see compute_queues.comp
 uniform uint dispatch_of_queue;
+
+uint faces_in_queue() {
+    return uint(texelFetch(dispatches, int(4u * dispatch_of_queue + 3u)).x);
+}
+
+uint face_at(uint place) {
+    return uint(texelFetch(queues, int(place)).x);
+}
