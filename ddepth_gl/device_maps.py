@@ -17,11 +17,40 @@ from .errors import ContextClosedError
 __all__ = ["DeviceDepthMaps", "DeviceImage"]
 
 
+class _Buffers:
+    """What the images of one DeviceDepthMaps lie in."""
+
+    def __init__(self, context: GLContext, buffers: list[Any]) -> None:
+        self._context, self._buffers = context, list(buffers)
+        self._released = False
+        context.release_with(self, self._buffers)
+
+    def usable(self) -> GLContext:
+        """The context, to be entered."""
+        if self._released or self._context.is_closed:
+            raise ContextClosedError("these maps were released, or their renderer was closed; render again")
+        return self._context
+
+    def release(self) -> None:
+        if not (self._released or self._context.is_closed):
+            with self._context:
+                for buffer in self._buffers:
+                    buffer.release()
+                self._buffers.clear()
+        self._released = True
+
+    def __str__(self) -> str:
+        is_gone = self._released or self._context.is_closed
+        return "released" if is_gone else f"on {self._context.renderer}"
+
+
 class DeviceImage:
     """One sheet on the device; ``torch.from_dlpack(image)`` and its like take it over.
 
     What they get is a copy, made on the GPU: it lives as long as they keep it, whatever becomes of the
-    renderer, and may be written to. `numpy` brings the sheet to the host instead.
+    renderer, and may be written to. It is made and freed on CUDA's default stream: who works on a stream that
+    does not wait for that one keeps it until the work is done. The device becomes CUDA's current one in this
+    thread. `numpy` brings the sheet to the host instead.
 
     Attributes:
         shape: (H, W).
@@ -30,9 +59,9 @@ class DeviceImage:
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, maps: DeviceDepthMaps, buffer: Any) -> None:
-        self.shape = (maps.camera.height, maps.camera.width)
-        self._maps, self._buffer = maps, buffer
+    def __init__(self, owner: _Buffers, buffer: Any, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self._owner, self._buffer = owner, buffer
 
     def numpy(self) -> npt.NDArray[np.float32]:
         """(H, W) float32 depth in mesh units, NaN where there is none; belongs to the caller.
@@ -41,7 +70,7 @@ class DeviceImage:
             ContextClosedError: the maps were released or the renderer closed.
         """
         image = np.empty(self.shape, self.dtype)
-        with self._maps._usable() as context:
+        with self._owner.usable() as context:
             self._buffer.read_into(image, image.nbytes)
             context.check_error("reading the sheets", "the image size")
         return image
@@ -53,7 +82,7 @@ class DeviceImage:
             InteropError: not on an NVIDIA GPU, or without the extra ``[cuda]``, or the driver refuses.
             ContextClosedError: the maps were released or the renderer closed.
         """
-        with self._maps._usable() as context:
+        with self._owner.usable() as context:
             copy = CudaCopies.on(context).of(self._buffer, self.shape)
         # Copied already: there is nothing for the consumer's stream to wait for.
         return copy.__dlpack__(stream=stream, **options)
@@ -64,18 +93,19 @@ class DeviceImage:
         Raises:
             InteropError, ContextClosedError: as for `__dlpack__`.
         """
-        with self._maps._usable() as context:
+        with self._owner.usable() as context:
             return CUDA_DEVICE, CudaCopies.on(context).ordinal
 
     def __repr__(self) -> str:
-        return f"<DeviceImage {self.shape[1]}x{self.shape[0]} of {self._maps!r}>"
+        return f"<DeviceImage {self.shape[1]}x{self.shape[0]}, {self._owner}>"
 
 
 class DeviceDepthMaps:
     """The double depth map of one image, on the device; from ``DepthRenderer.entry_exit(..., output="gpu")``.
 
-    Its two images take 8 bytes a pixel of the device until `release`, or until nobody holds them any longer,
-    or the renderer is closed. Use it in a ``with`` statement, or call `release`.
+    Its two images take 8 bytes a pixel of the device until `release`; or until nobody holds the maps or one
+    of their images and the renderer is used again; or until the renderer is closed. Use it in a ``with``
+    statement, or call `release`.
 
     Attributes:
         entry, exit: a `DeviceImage` each, (H, W) float32 depth as in `DepthMaps`.
@@ -84,10 +114,9 @@ class DeviceDepthMaps:
 
     def __init__(self, context: GLContext, camera: Camera, buffers: list[Any]) -> None:
         self.camera = camera
-        self._context, self._buffers = context, list(buffers)
-        self._released = False
-        context.release_with(self, self._buffers)
-        self.entry, self.exit = (DeviceImage(self, buffer) for buffer in buffers)
+        self._owner = _Buffers(context, buffers)
+        shape = (camera.height, camera.width)
+        self.entry, self.exit = (DeviceImage(self._owner, buffer, shape) for buffer in buffers)
 
     def numpy(self) -> DepthMaps:
         """The same on the host: bit for bit what ``entry_exit`` gives without ``output="gpu"``.
@@ -99,20 +128,10 @@ class DeviceDepthMaps:
 
     def release(self) -> None:
         """Frees the images on the device. Idempotent."""
-        if not (self._released or self._context.is_closed):
-            with self._context:
-                for buffer in self._buffers:
-                    buffer.release()
-                self._buffers.clear()
-        self._released = True
-
-    def _usable(self) -> GLContext:
-        if self._released or self._context.is_closed:
-            raise ContextClosedError("these maps were released, or their renderer was closed; render again")
-        return self._context
+        self._owner.release()
 
     def __enter__(self) -> DeviceDepthMaps:
-        self._usable()
+        self._owner.usable()
         return self
 
     def __exit__(
@@ -124,5 +143,4 @@ class DeviceDepthMaps:
         self.release()
 
     def __repr__(self) -> str:
-        state = "released" if self._released else f"on {self._context.renderer}"
-        return f"<DeviceDepthMaps {self.camera.width}x{self.camera.height}, {state}>"
+        return f"<DeviceDepthMaps {self.camera.width}x{self.camera.height}, {self._owner}>"

@@ -24,7 +24,7 @@ def _limits_of_groups() -> Iterator[int]:
     inside a container has no file here.
     """
     try:
-        lines = _PROC.read_text(encoding="utf-8").splitlines()
+        lines = _PROC.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return
     for line in lines:

@@ -303,8 +303,9 @@ class DepthRenderer:
             attributes: what else is wanted of each crossing, as for `entry_exit`; each NAME becomes
                 ``layers.NAME``, (M,) or (M, channels). "face" is always there.
             memory_limit: bytes that the crossings may take while they are found and handed over, besides
-                24 a pixel; None allows a quarter of the device's memory, or of what this process may use if
-                that is less. The engine "compute" works in bands of rows to stay within it.
+                24 a pixel and the images on the device; None allows a quarter of the device's memory, or of
+                what this process may use if that is less. The engine "compute" works in bands of rows to stay
+                within it.
 
         Returns:
             DepthLayers, whose arrays belong to the caller.
@@ -316,7 +317,7 @@ class DepthRenderer:
         if max_layers is not None:
             _check_count("max_layers", max_layers)
         if memory_limit is None:
-            memory_limit = self._context.memory // 4
+            memory_limit = max(self._context.memory // 4, 1)
         _check_count("memory_limit", memory_limit)
         request = _request("any", near, far, attributes)
         with self._context:
@@ -450,7 +451,11 @@ class DepthRenderer:
         return {"numpy": self._collect, "gpu": self._keep}
 
     def _keep(self, submitted: _Submitted, scene: Scene) -> DeviceDepthMaps:
-        mend = submitted.request.may_uncross and scene.mesh.is_oriented
+        try:
+            mend = submitted.request.may_uncross and scene.mesh.is_oriented
+        except BaseException:
+            self._engine.discard(submitted.pending)
+            raise
         buffers = self._engine.keep(submitted.pending, mend)
         return DeviceDepthMaps(self._context, submitted.camera, buffers)
 

@@ -40,16 +40,18 @@ def uncross(
     if not len(pixels) or not is_oriented():
         return
     near, far = exit_.ravel()[pixels], entry.ravel()[pixels]
-    meet = far - near <= farthest_crossed(camera, near)
+    depths = np.float64(1.0) if camera.is_orthographic else near.astype(np.float64)
+    meet = (far - near).astype(np.float64) <= farthest_crossed(camera) * depths
     meet &= ~_in_a_block(crossed, pixels)
     pixels, middle = pixels[meet], ((near + far) / 2)[meet]
     entry.ravel()[pixels] = middle
     exit_.ravel()[pixels] = middle
 
 
-def farthest_crossed(camera: Camera, depth: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(...) mesh units: how far exit and entry may have crossed at a depth (...); shared with the device."""
-    return _CROSSING_FOOTPRINTS * camera.pixel_footprint(depth)
+def farthest_crossed(camera: Camera) -> float:
+    """How far exit and entry may have crossed, mesh units; in perspective at a depth of 1, to which it is in
+    proportion. In double precision, and shared with the device, which has to decide the same."""
+    return float(_CROSSING_FOOTPRINTS * camera.pixel_footprint(np.ones(1, np.float64))[0])
 
 
 def _in_a_block(mask: npt.NDArray[np.bool_], pixels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:

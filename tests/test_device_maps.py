@@ -104,9 +104,14 @@ def test_they_live_until_they_are_released(renderer):
             use()
     assert "released" in repr(maps)
     assert "40x30" in repr(maps)
-    scene = renderer.upload(box())
-    renderer.entry_exit(scene, FACE_ON, output="gpu")  # nobody holds it: freed when the context is next used
-    gc.collect()
+    gc.disable()  # it does not take the collector to find them
+    try:
+        renderer.entry_exit(scene, FACE_ON, output="gpu")  # nobody holds it: freed at the next use
+        entry = renderer.entry_exit(scene, FACE_ON, output="gpu").entry
+        assert entry.numpy().tobytes() == before.entry.tobytes()  # one of the images is enough to keep them
+        del entry
+    finally:
+        gc.enable()
     with renderer._context:
         assert gl_census() == census
     scene.release()
@@ -251,7 +256,7 @@ def test_the_way_to_cuda(image, nvidia, monkeypatch):
     assert taken.tobytes() == host.tobytes()
     assert taken.shape == (30, 40)
     assert log == ["device 2", "register", "map", "copy", "unmap", "sync", "unregister"]
-    image._maps.release()  # the copy lives on
+    image._owner.release()  # the copy lives on
     assert taken.tobytes() == host.tobytes()
 
 

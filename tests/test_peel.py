@@ -661,6 +661,22 @@ def test_a_memory_limit_is_a_clear_error_and_the_renderer_lives_on(renderer):
     scene.release()
 
 
+@pytest.mark.parametrize("of_each", [254, 255, 256])
+@pytest.mark.parametrize("max_layers", [255, 256, 300, 2**40])
+def test_about_as_many_faces_as_a_stencil_counts(renderer, of_each, max_layers):
+    """So many fronts and so many backs at each pixel: all of them, and cut where it is asked for."""
+    fronts, backs = dd.Mesh(QUAD, QUAD_FACES), dd.Mesh(QUAD, QUAD_FACES[:, ::-1])
+    mesh = merged(*[fronts, backs] * of_each)
+    scene = renderer.upload(mesh)
+    whole = renderer.peel(scene, FACE_ON)
+    assert whole.count.max() == 2 * of_each
+    check_invariants(whole, len(mesh.faces))
+    cut = renderer.peel(scene, FACE_ON, max_layers=max_layers)
+    assert cut.face.tobytes() == whole.face[whole.layer < max_layers].tobytes()
+    assert (cut.truncated == (whole.count > max_layers)).all()
+    scene.release()
+
+
 def test_peeling_leaves_no_gl_objects_behind(renderer):
     mesh = random_closed_mesh(np.random.default_rng(0), bodies=3)
     camera = dd.Camera.orbit(mesh, views=1, width=50, height=40)[0]

@@ -110,7 +110,9 @@ class ComputeEngine:
         """
         with self._pool.returning(pending.bands):
             self._finish.check_fits(pending.camera)
-            return self._finish.run(pending.bands.depths, pending.camera, uncross)
+            buffers = self._finish.run(pending.bands.depths, pending.camera, uncross)
+        self._context.check_error("finishing the sheets", "the image size")
+        return buffers
 
     def _read(self, pending: _Pending) -> list[npt.NDArray[Any]]:
         """Entry and exit depth, (H, W) float32, then if wanted their faces, (H, W) int32."""

@@ -56,14 +56,14 @@ class FinishPass:
             DeviceMemoryError: they do not fit.
         """
         gl = self._context.gl
-        made: list[Any] = []
         size = (camera.width, camera.height)
-        with self._context.making("sheets", size, made):
-            made += [gl.buffer(reserve=4 * size[0] * size[1]) for _ in range(2)]
         program = self._program(camera.is_orthographic, uncross)
         program["image_size"] = size
         if "most_apart" in program:
-            program["most_apart"].write(np.float64(farthest_crossed(camera, np.float64(1.0))))
+            program["most_apart"].write(np.float64(farthest_crossed(camera)))
+        made: list[Any] = []
+        with self._context.making("sheets", size, made):
+            made += [gl.buffer(reserve=4 * size[0] * size[1]) for _ in range(2)]
         for binding, buffer in enumerate((sheets, *made)):
             buffer.bind_to_storage_buffer(binding)
         groups = -(-size[0] * size[1] // _GROUP)

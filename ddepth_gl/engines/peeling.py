@@ -77,7 +77,8 @@ def peel_layers(
             np.greater(total(), max_layers, out=truncated)
             if truncated.any():
                 kept = int(np.minimum(total(), max_layers).sum(dtype=np.int64))
-                fronts, backs = np.minimum(fronts, max_layers), np.minimum(backs, max_layers)
+                most = min(max_layers, int(max(fronts.max(), backs.max())))  # fits into their type
+                fronts, backs = np.minimum(fronts, most), np.minimum(backs, most)
             else:
                 max_layers = None  # it cuts nothing
         layers = FacingLayers(fronts, backs)
@@ -179,7 +180,8 @@ class PeelTargets:
             self._context.unbind_framebuffer()
             for each in reversed(made):
                 each.release()
-        return counts[..., 0].astype(np.int32), counts[..., 1].astype(np.int32)
+        kind = np.min_scalar_type(int(counts.max()))
+        return counts[..., 0].astype(kind), counts[..., 1].astype(kind)
 
     def release(self) -> None:
         """Frees everything."""

@@ -41,6 +41,9 @@ _NEAR_FRACTION = 2.0**-60
 # Faces whose vertices are put together at a time while uploading: bounds the memory needed for it.
 _FACES_AT_A_TIME = 1 << 16
 
+# Images that layers were peeled into are kept for the next ones, 24 bytes a pixel, up to so many pixels.
+_PEEL_PIXELS_KEPT = 1 << 23
+
 # Sheets in the order they are drawn: the faces culled, the depth test, what the depth buffer starts with.
 # Of equal depths the smallest face index counts as the entry and the largest as the exit.
 _ENTRY = ("back", "<", 1.0)
@@ -132,7 +135,9 @@ class RasterEngine:
         with self._pool.returning(pending.targets):
             self._finish.check_fits(pending.camera)
             with pending.targets.depths_in_a_buffer() as depths:
-                return self._finish.run(depths, pending.camera, uncross)
+                buffers = self._finish.run(depths, pending.camera, uncross)
+        self._context.check_error("finishing the sheets", "the image size")
+        return buffers
 
     def shade(self, scene: Scene, camera: Camera, request: SheetRequest, samples: int) -> npt.NDArray[Any]:
         """(H, W, 4) uint8: the picture, sRGB, alpha where there are both entry and exit.
@@ -193,7 +198,10 @@ class RasterEngine:
         try:
             layers = peel_layers(self._context, targets, draws, max_layers, memory_limit, bytes_of_attributes)
         finally:
-            self._idle_peel = targets
+            if size[0] * size[1] <= _PEEL_PIXELS_KEPT:
+                self._idle_peel = targets
+            else:
+                targets.release()
         return self._attributes.added_to(layers, scene, camera, names)
 
     def overlaps(self, scene: Scene, camera: Camera) -> bool:
@@ -210,14 +218,15 @@ class RasterEngine:
         self._pool.give_back(pending.targets)
 
     def trim(self, keep: int = 1) -> None:
-        """Frees idle images beyond the last `keep`."""
+        """Frees idle images beyond the last `keep`; with 0 those of layers as well."""
         self._pool.trim(keep)
+        if keep == 0 and self._idle_peel is not None:
+            self._idle_peel.release()
+            self._idle_peel = None
 
     def release(self) -> None:
         """Frees every GL object of the engine."""
         self.trim(keep=0)
-        if self._idle_peel is not None:
-            self._idle_peel.release()
         self._pictures.release()
         self._finish.release()
         self._attributes.release()

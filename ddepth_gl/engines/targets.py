@@ -81,7 +81,10 @@ class SheetTargets:
         if self._pixel_buffer is not None:
             yield self._pixel_buffer
             return
-        buffer = self._context.gl.buffer(reserve=2 * self._bytes)
+        made: list[Any] = []
+        with self._context.making("sheets", self.size, made):
+            made.append(self._context.gl.buffer(reserve=2 * self._bytes))
+        buffer = made[0]
         try:
             self._read([buffer] * 2, self._bytes)
             yield buffer
