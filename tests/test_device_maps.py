@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from shapes import box, random_closed_mesh
 import ddepth_gl as dd
 from ddepth_gl import renderer as renderer_module
 from ddepth_gl.cuda_interop import CUDA_DEVICE
+from ddepth_gl.device_maps import DeviceImage
 
 FACE_ON = dd.Camera.look_at((0, 0, 5), (0, 0, 0), up=(0, 1, 0), width=40, height=30)
 
@@ -245,6 +247,19 @@ def stand_in(log: list[str], buffers: dict[int, object], refuses: bool = False) 
     return {"cuda": cuda, "cuda.core": core, "cuda.core.utils": utils}
 
 
+class _OnTheHost:
+    """An image whose stand-in copy NumPy can take over: it says it is where it is."""
+
+    def __init__(self, image: DeviceImage) -> None:
+        self.image = image
+
+    def __dlpack__(self, **options: Any) -> object:
+        return self.image.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
 def test_the_way_to_cuda(image, nvidia, monkeypatch):
     """Through a stand-in for `cuda.core`: the copy is made while the buffer is mapped."""
     log: list[str] = []
@@ -252,7 +267,7 @@ def test_the_way_to_cuda(image, nvidia, monkeypatch):
         monkeypatch.setitem(sys.modules, name, module)
     assert image.__dlpack_device__() == (CUDA_DEVICE, 2)
     host = image.numpy()
-    taken = np.from_dlpack(SimpleNamespace(__dlpack__=image.__dlpack__, __dlpack_device__=lambda: (1, 0)))
+    taken = np.from_dlpack(_OnTheHost(image))
     assert taken.tobytes() == host.tobytes()
     assert taken.shape == (30, 40)
     assert log == ["device 2", "register", "map", "copy", "unmap", "sync", "unregister"]
