@@ -451,12 +451,7 @@ class DepthRenderer:
         return {"numpy": self._collect, "gpu": self._keep}
 
     def _keep(self, submitted: _Submitted, scene: Scene) -> DeviceDepthMaps:
-        try:
-            mend = submitted.request.may_uncross and scene.mesh.is_oriented
-        except BaseException:
-            self._engine.discard(submitted.pending)
-            raise
-        buffers = self._engine.keep(submitted.pending, mend)
+        buffers = self._engine.keep(submitted.pending)
         return DeviceDepthMaps(self._context, submitted.camera, buffers)
 
     def _collect(self, submitted: _Submitted, scene: Scene) -> DepthMaps:

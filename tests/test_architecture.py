@@ -44,7 +44,7 @@ ARROWS = {
     "silhouettes": {"camera"},
     "scene": {"errors", "mesh", "camera", "context"},
     "engines": set(),
-    "engines.sheets": {"camera", "scene"},
+    "engines.sheets": {"attributes", "camera", "scene"},
     "engines.face_vertices": set(),
     "engines.drawn_faces": {"mesh"},
     "engines.crossing_memory": {"errors"},
@@ -60,13 +60,15 @@ ARROWS = {
         "srgb", "engines.crossing_keys", "engines.sheets"
     },
     "engines.image_pool": set(),
-    "engines.finished_sheets": {"errors", "camera", "context", "shader_library", "silhouettes"},
+    "engines.finished_sheets": {
+        "errors", "camera", "context", "scene", "shader_library", "silhouettes", "engines.sheets"
+    },
     "cuda_interop": {"errors", "context"},
     "device_maps": {"errors", "camera", "context", "cuda_interop", "depth_maps"},
     "engines.targets": {"context"},
     "engines.pictures": {"camera", "context", "scene", "shader_library", "engines.attributes"},
     "engines.raster": {
-        "attributes", "camera", "context", "scene", "shader_library", "engines.sheets",
+        "camera", "context", "scene", "shader_library", "engines.sheets",
         "engines.face_vertices", "engines.drawn_faces", "engines.peeling", "engines.attributes",
         "engines.pictures", "engines.targets", "engines.finished_sheets", "engines.image_pool"
     },
@@ -80,7 +82,7 @@ ARROWS = {
     },
     "engines.sheet_buffers": {"context"},
     "engines.compute": {
-        "attributes", "camera", "context", "scene", "engines.sheets", "engines.attributes",
+        "camera", "context", "scene", "engines.sheets", "engines.attributes",
         "engines.pictures", "engines.face_passes", "engines.layer_lists", "engines.sheet_buffers",
         "engines.finished_sheets", "engines.image_pool"
     },

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..attributes import ATTRIBUTES
 from ..camera import Camera
 from ..context import GLContext
 from ..scene import Scene
@@ -98,19 +97,17 @@ class ComputeEngine:
             attributes = self._attributes.of_sheets(scene, camera, request.attributes, sheets[2:])
         return SheetBuffers(sheets[0], sheets[1], attributes)
 
-    def keep(self, pending: _Pending, uncross: bool) -> list[Any]:
+    def keep(self, pending: _Pending) -> list[Any]:
         """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
 
         Args:
             pending: from `submit`, without attributes.
-            uncross: see `FinishPass.run`.
 
         Raises:
-            ContextError, DeviceMemoryError: see `FinishPass`.
+            ContextError, DeviceMemoryError: see `FinishPass.run`.
         """
         with self._pool.returning(pending.bands):
-            self._finish.check_fits(pending.camera)
-            buffers = self._finish.run(pending.bands.depths, pending.camera, uncross)
+            buffers = self._finish.run(pending.bands.depths, pending.scene, pending.camera, pending.request)
         self._context.check_error("finishing the sheets", "the image size")
         return buffers
 
@@ -144,12 +141,10 @@ class ComputeEngine:
             entry[np.isnan(exit_)] = np.nan
             size = (band.width, band.height)
             made: list[Any] = []
+            with self._context.making("a picture", size, made):
+                made.append(gl.texture(size, 1, face, dtype="i4"))
+                made.append(gl.texture(size, 1, entry, dtype="f4"))
             try:
-                try:
-                    made.append(gl.texture(size, 1, face, dtype="i4"))
-                    made.append(gl.texture(size, 1, entry, dtype="f4"))
-                except Exception as error:
-                    raise self._context.no_room("a picture", size, error) from error
                 picture[rows] = self._pictures.draw(scene, band, made[0], made[1], samples)
             finally:
                 for each in reversed(made):
@@ -167,8 +162,6 @@ class ComputeEngine:
         Raises:
             DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, or the images not at all.
         """
-        names = tuple(name for name in request.attributes if name != "face")
-        bytes_of_attributes = sum(ATTRIBUTES[name].bytes for name in names)
         layers = list_layers(
             self._context,
             self._passes,
@@ -177,9 +170,9 @@ class ComputeEngine:
             replace(request, attributes=()),
             max_layers,
             memory_limit,
-            bytes_of_attributes,
+            request.bytes_beside_face,
         )
-        return self._attributes.added_to(layers, scene, camera, names)
+        return self._attributes.added_to(layers, scene, camera, request.beside_face)
 
     def overlaps(self, scene: Scene, camera: Camera) -> bool:
         """Whether it pays to submit the next image before this one is collected.

@@ -9,8 +9,10 @@ import numpy as np
 from ..camera import Camera
 from ..context import GLContext
 from ..errors import ContextError, DeviceMemoryError
+from ..scene import Scene
 from ..shader_library import compile_program
 from ..silhouettes import farthest_crossed
+from .sheets import SheetRequest
 
 __all__ = ["FinishPass"]
 
@@ -25,13 +27,7 @@ class FinishPass:
         self._context = context
         self._programs: dict[tuple[bool, bool], Any] = {}
 
-    def check_fits(self, camera: Camera) -> None:
-        """Raises unless an image's sheets can be finished here.
-
-        Raises:
-            ContextError: there are no compute shaders.
-            DeviceMemoryError: the image is larger than one buffer.
-        """
+    def _check_fits(self, camera: Camera) -> None:
         context = self._context
         if not context.has_compute:
             raise ContextError(
@@ -44,17 +40,19 @@ class FinishPass:
                 "out, or reduce the image size"
             )
 
-    def run(self, sheets: Any, camera: Camera, uncross: bool) -> list[Any]:
+    def run(self, sheets: Any, scene: Scene, camera: Camera, request: SheetRequest) -> list[Any]:
         """Two buffers, the caller's, of entry and of exit: (H, W) float32, NaN where there is none.
 
         Args:
             sheets: buffer of the depths, entries and then exits; a miss is any NaN.
-            camera: of the image.
-            uncross: whether entry and exit that have crossed at a silhouette are mended, see silhouettes.py.
+            scene, camera, request: of the image.
 
         Raises:
-            DeviceMemoryError: they do not fit.
+            ContextError: there are no compute shaders.
+            DeviceMemoryError: the image is larger than one buffer, or the results do not fit.
         """
+        self._check_fits(camera)
+        uncross = request.may_uncross and scene.mesh.is_oriented
         gl = self._context.gl
         size = (camera.width, camera.height)
         program = self._program(camera.is_orthographic, uncross)

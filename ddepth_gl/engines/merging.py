@@ -74,7 +74,7 @@ class FacingLayers:
     def layer(self, facing: int, number: int) -> FacingLayer:
         """A layer that will arrive; each facing's come in order, and there are `most` of them."""
         rows = np.flatnonzero(self._in_rows[facing] > number)
-        return FacingLayer(facing, number, (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0))
+        return FacingLayer(facing, number, (int(rows[0]), int(rows[-1]) + 1))
 
     def put_first(self, read_fronts: Read, read_backs: Read) -> None:
         """Takes the first layers of both facings.

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..attributes import ATTRIBUTES
 from ..camera import Camera
 from ..context import GLContext
 from ..scene import Scene
@@ -122,20 +121,17 @@ class RasterEngine:
             )
         return SheetBuffers(entry, exit_, attributes)
 
-    def keep(self, pending: PendingSheets, uncross: bool) -> list[Any]:
+    def keep(self, pending: PendingSheets) -> list[Any]:
         """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
 
         Args:
             pending: from `submit`, without attributes.
-            uncross: see `FinishPass.run`.
 
         Raises:
-            ContextError, DeviceMemoryError: see `FinishPass`.
+            ContextError, DeviceMemoryError: see `FinishPass.run`.
         """
-        with self._pool.returning(pending.targets):
-            self._finish.check_fits(pending.camera)
-            with pending.targets.depths_in_a_buffer() as depths:
-                buffers = self._finish.run(depths, pending.camera, uncross)
+        with self._pool.returning(pending.targets), pending.targets.depths_in_a_buffer() as depths:
+            buffers = self._finish.run(depths, pending.scene, pending.camera, pending.request)
         self._context.check_error("finishing the sheets", "the image size")
         return buffers
 
@@ -187,22 +183,22 @@ class RasterEngine:
             later=drawing(True, COUNT=0, FIRST=0),
             count=lambda: drawing(False, COUNT=1, FIRST=0)(),  # seldom needed
         )
-        names = tuple(name for name in request.attributes if name != "face")
         size = (camera.width, camera.height)
-        bytes_of_attributes = sum(ATTRIBUTES[name].bytes for name in names)
         targets, self._idle_peel = self._idle_peel, None
         if targets is None or targets.size != size:
             if targets is not None:
                 targets.release()
             targets = PeelTargets(self._context, size)
         try:
-            layers = peel_layers(self._context, targets, draws, max_layers, memory_limit, bytes_of_attributes)
+            layers = peel_layers(
+                self._context, targets, draws, max_layers, memory_limit, request.bytes_beside_face
+            )
         finally:
             if size[0] * size[1] <= _PEEL_PIXELS_KEPT:
                 self._idle_peel = targets
             else:
                 targets.release()
-        return self._attributes.added_to(layers, scene, camera, names)
+        return self._attributes.added_to(layers, scene, camera, request.beside_face)
 
     def overlaps(self, scene: Scene, camera: Camera) -> bool:
         """Whether it pays to submit the next image before this one is collected.

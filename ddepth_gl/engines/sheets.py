@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..attributes import ATTRIBUTES
 from ..camera import Camera
 from ..scene import Scene
 
@@ -32,6 +33,16 @@ class SheetRequest:
     def faces(self) -> bool:
         """Whether the face of each crossing is needed; every attribute follows from it."""
         return bool(self.attributes)
+
+    @property
+    def beside_face(self) -> tuple[str, ...]:
+        """The attributes but the face, which every crossing has."""
+        return tuple(name for name in self.attributes if name != "face")
+
+    @property
+    def bytes_beside_face(self) -> int:
+        """What these take of one crossing."""
+        return sum(ATTRIBUTES[name].bytes for name in self.beside_face)
 
     @property
     def may_uncross(self) -> bool:
@@ -89,7 +100,7 @@ class Engine(Protocol):
 
     def collect(self, pending: Any) -> SheetBuffers: ...  # noqa: D102
 
-    def keep(self, pending: Any, uncross: bool) -> list[Any]: ...  # noqa: D102
+    def keep(self, pending: Any) -> list[Any]: ...  # noqa: D102
 
     def discard(self, pending: Any) -> None: ...  # noqa: D102
 
