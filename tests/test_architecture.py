@@ -59,7 +59,7 @@ ARROWS = {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
         "srgb", "engines.crossing_keys", "engines.sheets"
     },
-    "engines.image_pool": set(),
+    "engines.image_pool": {"camera", "scene", "engines.sheets"},
     "engines.finished_sheets": {
         "errors", "camera", "context", "scene", "shader_library", "silhouettes", "engines.sheets"
     },

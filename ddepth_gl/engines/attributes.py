@@ -23,14 +23,14 @@ from ..scene import Scene
 from ..shader_library import compile_program
 from ..smooth_normals import smooth_normals
 from ..srgb import linear_from_srgb
-from .crossing_keys import blocks_of_crossings
+from .crossing_keys import AT_A_TIME, blocks_of_crossings
 from .sheets import LayerBuffers
 
 __all__ = ["AttributeShader"]
 
 IntArray = npt.NDArray[np.integer[Any]]
 Arrays = dict[str, npt.NDArray[Any]]
-# Pixels, row * width + column, and faces of consecutive crossings, (n,) each, _AT_A_TIME at most.
+# Pixels, row * width + column, and faces of consecutive crossings, (n,) each, AT_A_TIME at most.
 Block = tuple[IntArray, IntArray]
 # Takes an attribute's name, how many crossings came before, the pixels (n,) of those that follow, and their
 # values (n, channels).
@@ -39,8 +39,6 @@ Put = Callable[[str, int, IntArray, npt.NDArray[np.float32]], None]
 # The device works on so many crossings at a time, drawn to images of this width: no faster with more of them.
 _CROSSINGS_AT_A_TIME = 1 << 17
 _LIST_WIDTH = 1024
-# Here they are looked at in blocks of so many: see crossing_keys.
-_AT_A_TIME = 1 << 15
 
 _LINEAR_OF_SRGB = linear_from_srgb(np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1))[:, 0].copy()
 
@@ -134,8 +132,8 @@ class AttributeShader:
                 continue
             arrays[name] = np.empty(face.shape + rows.shape[1:], rows.dtype)
             flat, listed = arrays[name].reshape(-1, *rows.shape[1:]), face.reshape(-1)
-            for start in range(0, len(flat), _AT_A_TIME):
-                block = slice(start, start + _AT_A_TIME)
+            for start in range(0, len(flat), AT_A_TIME):
+                block = slice(start, start + AT_A_TIME)
                 # The first row is that of no face; a single one after it serves all.
                 rows.take(listed[block] + 1, axis=0, out=flat[block], mode="clip")
         return arrays, tuple(worked_out)
@@ -275,8 +273,8 @@ class AttributeShader:
 
 def _of_sheet(face: IntArray) -> Iterator[Block]:
     """The crossings of a sheet's faces (N,), -1 where there is none."""
-    for start in range(0, len(face), _AT_A_TIME):
-        here = face[start : start + _AT_A_TIME]
+    for start in range(0, len(face), AT_A_TIME):
+        here = face[start : start + AT_A_TIME]
         pixel = np.flatnonzero(here >= 0)
         yield pixel + start, here.take(pixel)
 
@@ -286,8 +284,8 @@ def _of_layers(layers: LayerBuffers) -> Iterator[Block]:
         counts = np.diff(layers.offsets[pixels.start : pixels.stop + 1])
         pixel = np.repeat(np.arange(pixels.start, pixels.stop, dtype=np.int32), counts)
         face = layers.face[crossings]
-        for start in range(0, len(face), _AT_A_TIME):  # a single pixel may have more
-            block = slice(start, start + _AT_A_TIME)
+        for start in range(0, len(face), AT_A_TIME):  # a single pixel may have more
+            block = slice(start, start + AT_A_TIME)
             yield pixel[block], face[block]
 
 

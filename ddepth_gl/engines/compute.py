@@ -9,7 +9,7 @@ decided in whole numbers, exactly and the same on every device; the depth is tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,23 +22,13 @@ from ..scene import Scene
 from .attributes import AttributeShader
 from .face_passes import FACES, SHEETS, FacePasses
 from .finished_sheets import FinishPass
-from .image_pool import ImagePool
+from .image_pool import ImagePool, Pending
 from .layer_lists import list_layers
 from .pictures import PictureShader, bands_of_samples
 from .sheet_buffers import SheetBands
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
 
 __all__ = ["ComputeEngine"]
-
-
-@dataclass
-class _Pending:
-    """An image whose first band was rendered; give it to `ComputeEngine.collect`."""
-
-    bands: SheetBands
-    scene: Scene
-    camera: Camera
-    request: SheetRequest
 
 
 class ComputeEngine:
@@ -64,7 +54,7 @@ class ComputeEngine:
         self._passes.prepare(scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
-    def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> _Pending:
+    def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> Pending[SheetBands]:
         """Renders both sheets without waiting for the device: all of them, or the first of several bands.
 
         Raises:
@@ -73,7 +63,7 @@ class ComputeEngine:
         bands = self._pool.take((camera.width, camera.height), request.faces)
         with self._pool.returning_on_error(bands):
             self._render(scene, camera, request, bands, bands.first)
-        return _Pending(bands, scene, camera, request)
+        return Pending(bands, scene, camera, request)
 
     def _render(
         self, scene: Scene, camera: Camera, request: SheetRequest, bands: SheetBands, band: tuple[int, int]
@@ -84,7 +74,7 @@ class ComputeEngine:
         if request.faces:
             self._passes.run(FACES, scene, camera, request, bands.depths, bands.faces)
 
-    def collect(self, pending: _Pending) -> SheetBuffers:
+    def collect(self, pending: Pending[SheetBands]) -> SheetBuffers:
         """Waits for an image and gives its buffers, which belong to the caller.
 
         Raises:
@@ -97,7 +87,7 @@ class ComputeEngine:
             attributes = self._attributes.of_sheets(scene, camera, request.attributes, sheets[2:])
         return SheetBuffers(sheets[0], sheets[1], attributes)
 
-    def keep(self, pending: _Pending) -> list[Any]:
+    def keep(self, pending: Pending[SheetBands]) -> list[Any]:
         """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
 
         Args:
@@ -106,14 +96,14 @@ class ComputeEngine:
         Raises:
             ContextError, DeviceMemoryError: see `FinishPass.run`.
         """
-        with self._pool.returning(pending.bands):
-            buffers = self._finish.run(pending.bands.depths, pending.scene, pending.camera, pending.request)
+        with self._pool.returning(pending.images):
+            buffers = self._finish.run(pending.images.depths, pending.scene, pending.camera, pending.request)
         self._context.check_error("finishing the sheets", "the image size")
         return buffers
 
-    def _read(self, pending: _Pending) -> list[npt.NDArray[Any]]:
+    def _read(self, pending: Pending[SheetBands]) -> list[npt.NDArray[Any]]:
         """Entry and exit depth, (H, W) float32, then if wanted their faces, (H, W) int32."""
-        bands = pending.bands
+        bands = pending.images
         with self._pool.returning(bands):
             sheets = bands.new_arrays()
             for band in bands:
@@ -181,9 +171,9 @@ class ComputeEngine:
         """
         return not self._context.is_software
 
-    def discard(self, pending: _Pending) -> None:
+    def discard(self, pending: Pending[SheetBands]) -> None:
         """Gives up an image that was submitted."""
-        self._pool.give_back(pending.bands)
+        self._pool.give_back(pending.images)
 
     def trim(self, keep: int = 1) -> None:
         """Frees idle images beyond the last `keep`."""

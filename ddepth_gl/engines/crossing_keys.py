@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CountArray", "KeyArray", "blocks_of_crossings", "first_of_each_pixel", "offsets_of", "split_keys"]
+__all__ = [
+    "AT_A_TIME",
+    "CountArray",
+    "KeyArray",
+    "blocks_of_crossings",
+    "first_of_each_pixel",
+    "offsets_of",
+    "split_keys",
+]
 
 # The bits of the float32 depth, then those of face * 2 + (0 for a front, 1 for a back). Depths are positive,
 # so the order of keys is that of (depth, face).
@@ -17,7 +25,7 @@ IntArray = npt.NDArray[np.int64]
 CountArray = npt.NDArray[np.integer[Any]]
 
 # Work goes on in blocks of so many numbers: they stay in the cache, and the memory for them is used again.
-_AT_A_TIME = 1 << 15
+AT_A_TIME = 1 << 15
 
 
 def split_keys(
@@ -29,8 +37,8 @@ def split_keys(
         keys: (M,), overwritten: it becomes the array of faces.
     """
     depth, front_facing = np.empty(len(keys), np.float32), np.empty(len(keys), np.bool_)
-    for start in range(0, len(keys), _AT_A_TIME):
-        block = slice(start, start + _AT_A_TIME)
+    for start in range(0, len(keys), AT_A_TIME):
+        block = slice(start, start + AT_A_TIME)
         face = keys[block]
         depth[block] = face.view(np.float32)[1::2]  # the lower half comes first
         np.equal(face & 1, 0, out=front_facing[block])
@@ -40,15 +48,15 @@ def split_keys(
 
 
 def blocks_of_crossings(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
-    """Consecutive pixels and their crossings, _AT_A_TIME of either at most; at least one pixel.
+    """Consecutive pixels and their crossings, AT_A_TIME of either at most; at least one pixel.
 
     Args:
         offsets: (n + 1,) where the crossings of each of n pixels begin, and where the last ones end.
     """
     pixels, start = len(offsets) - 1, 0
     while start < pixels:
-        stop = int(np.searchsorted(offsets, offsets[start] + _AT_A_TIME, side="right")) - 1
-        stop = min(max(stop, start + 1), start + _AT_A_TIME, pixels)
+        stop = int(np.searchsorted(offsets, offsets[start] + AT_A_TIME, side="right")) - 1
+        stop = min(max(stop, start + 1), start + AT_A_TIME, pixels)
         yield slice(start, stop), slice(int(offsets[start]), int(offsets[stop]))
         start = stop
 
@@ -62,8 +70,8 @@ def offsets_of(*counts: CountArray, max_layers: int | None = None) -> IntArray:
     """
     offsets = np.empty(len(counts[0]) + 1, dtype=np.int64)
     offsets[0] = end = 0
-    for start in range(0, len(counts[0]), _AT_A_TIME):
-        block = slice(start, start + _AT_A_TIME)
+    for start in range(0, len(counts[0]), AT_A_TIME):
+        block = slice(start, start + AT_A_TIME)
         total = sum((more[block] for more in counts[1:]), counts[0][block].astype(np.int32))
         if max_layers is not None:
             np.minimum(total, max_layers, out=total)

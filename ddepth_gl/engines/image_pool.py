@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-__all__ = ["ImagePool"]
+from ..camera import Camera
+from ..scene import Scene
+from .sheets import SheetRequest
+
+__all__ = ["ImagePool", "Pending"]
 
 Size = tuple[int, int]
 
@@ -19,6 +24,16 @@ class _Images(Protocol):
 
 
 Images = TypeVar("Images", bound=_Images)
+
+
+@dataclass(frozen=True)
+class Pending(Generic[Images]):
+    """An image that an engine has submitted and not yet collected, and the images it was rendered to."""
+
+    images: Images
+    scene: Scene
+    camera: Camera
+    request: SheetRequest
 
 
 class ImagePool(Generic[Images]):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .crossing_keys import (
+    AT_A_TIME,
     CountArray,
     KeyArray,
     blocks_of_crossings,
@@ -23,9 +24,6 @@ __all__ = ["FacingLayer", "FacingLayers"]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Read = Callable[[int, int], KeyArray]
-
-# Pixels are looked at in blocks of so many: see crossing_keys.
-_PIXELS_AT_A_TIME = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class FacingLayers:
 
     def __init__(self, fronts: CountArray, backs: CountArray) -> None:
         height, width = fronts.shape
-        self._rows_at_a_time = max(_PIXELS_AT_A_TIME // width, 1)
+        self._rows_at_a_time = max(AT_A_TIME // width, 1)
         self._height, self._band = height, self._rows_at_a_time * width
         self._in_rows = [counts.max(axis=1) for counts in (fronts, backs)]
         self.most = [int(in_rows.max()) for in_rows in self._in_rows]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,13 +25,13 @@ from .attributes import AttributeShader
 from .drawn_faces import drawn_faces
 from .face_vertices import FaceVertices
 from .finished_sheets import FinishPass
-from .image_pool import ImagePool
+from .image_pool import ImagePool, Pending
 from .peeling import LayerDraws, PeelTargets, peel_layers
 from .pictures import PictureShader, bands_of_samples
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
 from .targets import SheetTargets
 
-__all__ = ["PendingSheets", "RasterEngine"]
+__all__ = ["RasterEngine"]
 
 # Where faces are cut that reach behind the camera, as a fraction of the farthest depth of the mesh: at no
 # depth that matters, yet not at 0, where clipped corners would have no place in the image.
@@ -49,16 +49,6 @@ _ENTRY = ("back", "<", 1.0)
 _EXIT = ("front", ">=", 0.0)
 
 
-@dataclass
-class PendingSheets:
-    """An image that was drawn and not yet read; give it to `RasterEngine.collect`."""
-
-    targets: SheetTargets
-    scene: Scene
-    camera: Camera
-    request: SheetRequest
-
-
 class RasterEngine:
     """Renders both sheets through the fixed-function depth test; needs OpenGL 4.1."""
 
@@ -73,7 +63,7 @@ class RasterEngine:
         self._pool = ImagePool(partial(SheetTargets, context))
         self._idle_peel: PeelTargets | None = None
 
-    def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> PendingSheets:
+    def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> Pending[SheetTargets]:
         """Draws both sheets without waiting for the device.
 
         Raises:
@@ -83,7 +73,7 @@ class RasterEngine:
         with self._pool.returning_on_error(targets):
             self._draw_sheets(scene, camera, request, targets)
             targets.start_reading()
-        return PendingSheets(targets, scene, camera, request)
+        return Pending(targets, scene, camera, request)
 
     def _draw_sheets(
         self, scene: Scene, camera: Camera, request: SheetRequest, targets: SheetTargets
@@ -103,14 +93,14 @@ class RasterEngine:
             framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=cleared)
             vertex_array.render()
 
-    def collect(self, pending: PendingSheets) -> SheetBuffers:
+    def collect(self, pending: Pending[SheetTargets]) -> SheetBuffers:
         """Waits for an image and gives its buffers, which belong to the caller.
 
         Raises:
             DeviceMemoryError, ContextError: what the driver reports of this image's calls.
         """
-        with self._pool.returning(pending.targets):
-            entry, exit_, *faces = pending.targets.read()
+        with self._pool.returning(pending.images):
+            entry, exit_, *faces = pending.images.read()
         self._context.check_error("rendering", "the image size or the number of faces")
         attributes = {}
         if faces:
@@ -121,7 +111,7 @@ class RasterEngine:
             )
         return SheetBuffers(entry, exit_, attributes)
 
-    def keep(self, pending: PendingSheets) -> list[Any]:
+    def keep(self, pending: Pending[SheetTargets]) -> list[Any]:
         """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
 
         Args:
@@ -130,7 +120,7 @@ class RasterEngine:
         Raises:
             ContextError, DeviceMemoryError: see `FinishPass.run`.
         """
-        with self._pool.returning(pending.targets), pending.targets.depths_in_a_buffer() as depths:
+        with self._pool.returning(pending.images), pending.images.depths_in_a_buffer() as depths:
             buffers = self._finish.run(depths, pending.scene, pending.camera, pending.request)
         self._context.check_error("finishing the sheets", "the image size")
         return buffers
@@ -209,9 +199,9 @@ class RasterEngine:
         """
         return not self._context.is_software or 8 * len(scene.mesh.faces) >= camera.width * camera.height
 
-    def discard(self, pending: PendingSheets) -> None:
+    def discard(self, pending: Pending[SheetTargets]) -> None:
         """Gives up an image that was submitted."""
-        self._pool.give_back(pending.targets)
+        self._pool.give_back(pending.images)
 
     def trim(self, keep: int = 1) -> None:
         """Frees idle images beyond the last `keep`; with 0 those of layers as well."""
