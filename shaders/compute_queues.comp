@@ -1,6 +1,6 @@
 #version 430 core
-// Every face once: most faces of a dense mesh miss every pixel centre and are gone before anything but their places
-// was read. The others go to one of three queues: small in the image, medium, large. Every pass over the image's
+// Every face once: most faces of a dense mesh miss every pixel centre and are gone before anything but the places, or
+// with FINE the cells, of their corners was read. The others go to one of three queues: small in the image, medium, large. Every pass over the image's
 // faces then takes them from there, so that neighbouring invocations all have something to do.
 #include "compute_face.glsl"
 
@@ -17,7 +17,6 @@ uniform uint first_dispatch;
 
 const uint SMALL = 0u, MEDIUM = 1u, LARGE = 2u, NONE = 3u;
 const uint CHUNKS_OF[3] = uint[3](1u, uint(MEDIUM_CHUNKS), uint(LARGE_CHUNKS));  // invocations a face
-const uint FACES_EACH = 8u;
 
 // Makes room for some faces at the end of a queue, and sees to it that enough groups will come for them.
 uint reserve(uint queue, uint count) {
@@ -31,6 +30,16 @@ uint reserve(uint queue, uint count) {
     return number;
 }
 
+#if FINE
+layout(binding = 5) uniform isamplerBuffer cells;  // of vertices
+
+uint queue_of(uint face) {
+    ivec3 corners = corners_of(face);
+    int a = texelFetch(cells, corners.x).x, b = texelFetch(cells, corners.y).x, c = texelFetch(cells, corners.z).x;
+    int differ = (a ^ b) | (b ^ c), column = (1 << column_bits) - 1;
+    return (differ & column) == 0 || (differ & ~column) == 0 ? NONE : SMALL;
+}
+#else
 uint queue_of(uint face) {
     ivec3 corners = corners_of(face);
     ivec2 a = place_of(corners.x), b = place_of(corners.y), c = place_of(corners.z);
@@ -51,8 +60,9 @@ uint queue_of(uint face) {
     ivec2 last = min((high - 128) >> 8, ivec2(image_size.x, band.y) - 1);
     if (first.x > last.x || first.y > last.y) return NONE;
     int side = max(high.x - low.x, high.y - low.y);
-    return side <= small_face ? SMALL : side <= medium_face ? MEDIUM : LARGE;
+    return side <= 256 * SMALL_FACE ? SMALL : side <= 256 * MEDIUM_FACE ? MEDIUM : LARGE;
 }
+#endif
 
 // Queues those of the faces from `first` on whose bits are set.
 void enqueue(uint queue, uint first, uint set) {
@@ -66,10 +76,10 @@ void enqueue(uint queue, uint first, uint set) {
 
 void main() {
     uint group = gl_WorkGroupID.x + gl_NumWorkGroups.x * gl_WorkGroupID.y;
-    uint first = (group * uint(GROUP) + gl_LocalInvocationID.x) * FACES_EACH;
+    uint first = (group * uint(GROUP) + gl_LocalInvocationID.x) * uint(FACES_EACH);
     // Which of this invocation's faces, as bits: all get their places at once.
     uint small = 0u, medium = 0u, large = 0u;
-    for (uint i = 0u; i < FACES_EACH; ++i) {
+    for (uint i = 0u; i < uint(FACES_EACH); ++i) {
         if (first + i >= face_count) break;
         uint queue = queue_of(first + i);
         small |= uint(queue == SMALL) << i;
@@ -77,6 +87,8 @@ void main() {
         large |= uint(queue == LARGE) << i;
     }
     enqueue(SMALL, first, small);
+#if !FINE
     enqueue(MEDIUM, first, medium);
     enqueue(LARGE, first, large);
+#endif
 }

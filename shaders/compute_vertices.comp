@@ -1,27 +1,38 @@
 #version 430 core
-// Every vertex once: from the local frame to whole subpixels of the image.
+// Every vertex once: from the local frame to whole subpixels of the image; with FINE also to the cell they lie in.
 #include "compute_view.glsl"
 
 layout(std430, binding = 1) writeonly buffer Places { ivec2 places[]; };
+#if FINE
+layout(std430, binding = 2) writeonly buffer Cells { int cells[]; };
+#endif
 uniform uint vertex_count;
+
+int cell_of(ivec2 place) {
+    ivec2 size = ivec2(image_size.x, band.y - band.x);
+    ivec2 cell = clamp((place + 127 >> 8) - ivec2(0, band.x), ivec2(0), size);
+    return cell.y << column_bits | cell.x;
+}
+
+// On which sides of the image a vertex without a place is.
+int out_of(dvec3 image) {
+    dvec2 end = 256.0lf * dvec2(image_size) * image.z;
+    return (image.z <= 0.0lf ? OUT_BEHIND : 0) | (image.x < 0.0lf ? OUT_LEFT : 0) | (image.x > end.x ? OUT_RIGHT : 0) |
+           (image.y < 0.0lf ? OUT_ABOVE : 0) | (image.y > end.y ? OUT_BELOW : 0);
+}
 
 void main() {
     uint vertex = invocation();
     if (vertex >= vertex_count) return;
     dvec3 image = homogeneous(position_of(int(vertex)));
     dvec2 place = floor(image.xy * (1.0lf / image.z) + 0.5lf);
+#if FINE
+    places[vertex] = ivec2(place);
+    cells[vertex] = cell_of(ivec2(place));
+#else
     // Also false where the quotient is infinite or no number.
-    bool inside = image.z > 0.0lf && abs(place.x) <= GUARD_BAND && abs(place.y) <= GUARD_BAND;
-    if (inside) {
-        places[vertex] = ivec2(place);
-        return;
-    }
-    int out_of = 0;
-    dvec2 end = 256.0lf * dvec2(image_size) * image.z;
-    if (image.z <= 0.0lf) out_of |= OUT_BEHIND;
-    if (image.x < 0.0lf) out_of |= OUT_LEFT;
-    if (image.x > end.x) out_of |= OUT_RIGHT;
-    if (image.y < 0.0lf) out_of |= OUT_ABOVE;
-    if (image.y > end.y) out_of |= OUT_BELOW;
-    places[vertex] = ivec2(NO_PLACE, out_of);
+    bool is_placed = image.z > 0.0lf && abs(place.x) <= GUARD_BAND && abs(place.y) <= GUARD_BAND;
+    // One store for both cases: software rasterizers store lane by lane, also for a branch that no lane takes.
+    places[vertex] = is_placed ? ivec2(place) : ivec2(NO_PLACE, out_of(image));
+#endif
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from shapes import box, merged, random_camera, random_closed_mesh, rotation
+from shapes import box, merged, random_camera, random_closed_mesh, rotation, torus
 
 import ddepth_gl as dd
 from ddepth_gl.context import GLContext
 from ddepth_gl.engines import face_passes
+from ddepth_gl.engines.sheets import SheetRequest
 
 ALL = ("entry", "exit", "entry_face", "exit_face")
 
@@ -80,6 +81,44 @@ def test_the_way_a_face_goes_does_not_show(mesh, cameras, monkeypatch):
         with dd.DepthRenderer("compute") as renderer:
             results.append(everything(renderer, mesh, cameras))
     assert all(result == results[0] for result in results)
+
+
+@pytest.mark.parametrize("orthographic", [False, True])
+def test_what_is_left_out_for_fine_meshes_does_not_show(orthographic, monkeypatch):
+    """Where all faces are small they are told by their corners' cells: the same pixels, near borders as well."""
+    rng = np.random.default_rng(6)
+    fine = merged(torus(), torus(minor=0.1, steps=300, sides=20, centre=(0.3, 1.7, 0)))
+    cameras = [random_camera(rng, fine, orthographic, size) for size in (3, 20, 96, 96, 200)]
+    results = []
+    for limit in (face_passes._FINE_FACE, -1):
+        monkeypatch.setattr(face_passes, "_FINE_FACE", limit)
+        with dd.DepthRenderer("compute") as renderer:
+            passes, found = renderer._engine._passes, []
+            transform = passes.transform
+            monkeypatch.setattr(
+                passes, "transform", lambda *a, run=transform, to=found: to.append(run(*a)) or to[-1]
+            )
+            results.append(everything(renderer, fine, cameras))
+            assert {image.is_fine for image in found} == {limit > 0}
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("orthographic", [False, True])
+def test_the_bound_on_the_size_of_faces_holds(orthographic):
+    rng = np.random.default_rng(7)
+    with dd.DepthRenderer("compute") as renderer:
+        for _ in range(40):
+            mesh = random_closed_mesh(rng)
+            camera = random_camera(rng, mesh, orthographic)
+            scene = renderer.upload(mesh)
+            view = face_passes._view(scene, camera, SheetRequest(), (0, camera.height))
+            longest = renderer._engine._passes.prepare(scene).longest_edge
+            bound = face_passes._largest_face(view, scene, longest, not orthographic)
+            corners = camera.project(mesh.vertices)[0][mesh.faces]
+            largest = np.ptp(corners, axis=1).max()
+            assert largest <= bound
+            assert bound < 12 * largest or not orthographic  # close to a camera it knows little
+            scene.release()
 
 
 def test_the_same_bits_every_time(mesh, cameras):

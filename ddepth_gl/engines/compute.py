@@ -69,10 +69,10 @@ class ComputeEngine:
         self, scene: Scene, camera: Camera, request: SheetRequest, bands: SheetBands, band: tuple[int, int]
     ) -> None:
         bands.clear(band)
-        self._passes.transform(scene, camera, request, band)
-        self._passes.run(SHEETS, scene, camera, request, bands.depths)
+        faces = self._passes.transform(scene, camera, request, band)
+        self._passes.run(SHEETS, faces, bands.depths)
         if request.faces:
-            self._passes.run(FACES, scene, camera, request, bands.depths, bands.faces)
+            self._passes.run(FACES, faces, bands.depths, bands.faces)
 
     def collect(self, pending: Pending[SheetBands]) -> SheetBuffers:
         """Waits for an image and gives its buffers, which belong to the caller.

@@ -49,6 +49,8 @@ class VertexBlock:
         positions: texels of (n, 3) int32, local frame.
         places: buffer of (n, 2) int32, rewritten for every image.
         placed: its texels.
+        cells: buffer of (n,) int32, rewritten for every image.
+        in_cells: its texels.
         count: n.
         parts: the faces.
     """
@@ -56,6 +58,8 @@ class VertexBlock:
     positions: BufferTexture
     places: Any
     placed: BufferTexture
+    cells: Any
+    in_cells: BufferTexture
     count: int
     parts: list[FacePart]
 
@@ -76,10 +80,12 @@ class FaceParts:
         part_count: of all blocks.
         dispatches: buffer of (part_count, 3, 4) uint32: of each queue its groups along three axes, its faces.
         dispatched: its texels.
+        longest_edge: of the faces that are drawn, local units.
     """
 
     def __init__(self, context: GLContext, scene: Scene, block_limit: int) -> None:
         self._context, self._scene = context, scene
+        self.longest_edge = 0.0
         faces, vertices = scene.mesh.faces, scene.local_vertices()
         size = min(block_limit // _BYTES_PER_FACE, len(faces))
         parts = [slice(start, min(start + size, len(faces))) for start in range(0, len(faces), size)]
@@ -120,18 +126,24 @@ class FaceParts:
         return texels
 
     def _block(self, vertices: npt.NDArray[np.int32]) -> VertexBlock:
-        places = self._new(8 * len(vertices))
+        places, cells = self._new(8 * len(vertices)), self._new(4 * len(vertices))
         return VertexBlock(
-            self._texels(self._new(vertices), 3), places, self._texels(places, 2), len(vertices), []
+            self._texels(self._new(vertices), 3),
+            places,
+            self._texels(places, 2),
+            cells,
+            self._texels(cells, 1),
+            len(vertices),
+            [],
         )
 
     def _part(self, part: slice, faces: npt.NDArray[np.int32], vertices: npt.NDArray[np.int32]) -> FacePart:
-        drawn = np.concatenate(
-            [
-                drawn_faces(vertices[faces[start : start + _FACES_AT_A_TIME]], self._scene.mesh)
-                for start in range(0, len(faces), _FACES_AT_A_TIME)
-            ]
-        )
+        drawn = np.empty(len(faces), np.bool_)
+        for start in range(0, len(faces), _FACES_AT_A_TIME):
+            some = slice(start, start + _FACES_AT_A_TIME)
+            corners = vertices[faces[some]]
+            drawn[some] = drawn_faces(corners, self._scene.mesh)
+            self.longest_edge = max(self.longest_edge, _longest_edge(corners[drawn[some]]))
         # A face whose corners are one vertex covers nothing.
         indices = faces if drawn.all() else faces * drawn[:, None]
         queues = self._new(2 * 4 * len(faces))
@@ -142,3 +154,10 @@ class FaceParts:
             part.start,
             len(faces),
         )
+
+
+def _longest_edge(corners: npt.NDArray[np.int32]) -> float:
+    """Of faces, given by the (n, 3, 3) positions of their corners."""
+    places = corners.astype(np.float64)
+    edges = np.roll(places, 1, axis=1) - places
+    return float(np.sqrt(np.einsum("fci,fci->fc", edges, edges).max(initial=0.0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..shader_library import compile_program
 from .face_parts import FacePart, FaceParts, VertexBlock
 from .sheets import SheetRequest
 
-__all__ = ["COUNT", "FACES", "SHEETS", "STORE", "FacePasses"]
+__all__ = ["COUNT", "FACES", "SHEETS", "STORE", "FacePasses", "Transformed"]
 
 # What a pass does where a face covers a pixel; see shaders/include/compute_pass.glsl.
 SHEETS, FACES, COUNT, STORE = range(4)
@@ -23,6 +24,9 @@ _SUBPIXELS = 256  # of a pixel, along each side
 # The longest side of a face's box, pixels, up to which one invocation walks it (64 at most: it counts in 32
 # bits), and up to which it is split over _CHUNKS[0] invocations. Larger faces are split over _CHUNKS[1].
 _SMALL_FACE, _MEDIUM_FACE = 16, 256
+# Where all faces are known to be smaller than this, none is looked at that closely. The bound is coarse: faces of the
+# usual meshes are smaller by a factor of four.
+_FINE_FACE = 64
 _CHUNKS = (8, 256)
 
 # Invocations in a group, and groups along the first axis of a dispatch; more go along the second.
@@ -32,7 +36,9 @@ _MAX_GROUPS = 32768
 _FEW = 24  # crossings of a pixel, up to which they are sorted by insertion
 
 _BYTES_PER_TEXEL = 12  # of a vertex, and of a face
-_FACES_EACH = 8  # that one invocation of compute_queues.comp looks at
+# That one invocation of compute_queues.comp looks at, 32 at most: many save a processor work, few keep a GPU busy.
+_FACES_EACH_ON_PROCESSOR, _FACES_EACH_ON_GPU = 32, 4
+_GUARD_BAND = 2.0**23  # of compute_view.glsl, subpixels
 
 # The uniform block View of shaders/include/compute_view.glsl, in the layout std140.
 _DOUBLES = (
@@ -41,15 +47,32 @@ _DOUBLES = (
 )  # fmt: skip
 _VIEW = np.dtype(
     {
-        "names": [*_DOUBLES, "image_size", "band", "crop", "mesh_units", "small_face", "medium_face"],
-        "formats": [*["3f8"] * len(_DOUBLES), "2i4", "2i4", "2f4", "f4", "i4", "i4"],
-        "offsets": [*range(0, 32 * len(_DOUBLES), 32), 248, 256, 264, 272, 276, 280],
+        "names": [*_DOUBLES, "image_size", "band", "crop", "mesh_units", "column_bits"],
+        "formats": [*["3f8"] * len(_DOUBLES), "2i4", "2i4", "2f4", "f4", "i4"],
+        "offsets": [*range(0, 32 * len(_DOUBLES), 32), 248, 256, 264, 272, 276],
         "itemsize": 288,
     }
 )
 
 # A dispatch that no face has asked for yet: groups along each axis, faces.
 _NOTHING_QUEUED = (0, 1, 1, 0)
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """An image whose faces are in their queues.
+
+    Attributes:
+        parts: the faces.
+        band: the rows that passes are to render, from the first up to, not including, the second.
+        options: of the programs, see compute_view.glsl and compute_pass.glsl.
+        is_fine: all faces are small in the image.
+    """
+
+    parts: FaceParts
+    band: tuple[int, int]
+    options: dict[str, int]
+    is_fine: bool
 
 
 class FacePasses:
@@ -75,58 +98,77 @@ class FacePasses:
         made: FaceParts = scene.once("compute", lambda: FaceParts(self._context, scene, limit))
         return made
 
-    def transform(self, scene: Scene, camera: Camera, request: SheetRequest, band: tuple[int, int]) -> None:
+    def transform(
+        self, scene: Scene, camera: Camera, request: SheetRequest, band: tuple[int, int]
+    ) -> Transformed:
         """Sets the camera, finds every vertex's place, queues the faces that may be seen; passes may follow.
 
         Args:
             scene, camera, request: of the image.
             band: the rows that passes are to render, from the first up to, not including, the second.
         """
-        self._view.write(_view(scene, camera, request, band))
-        program = self._program("compute_vertices", PERSPECTIVE=_perspective(camera))
+        parts = self.prepare(scene)
+        view = _view(scene, camera, request, band)
+        perspective = int(not camera.is_orthographic)
+        is_fine = _largest_face(view, scene, parts.longest_edge, bool(perspective)) <= _FINE_FACE
+        self._view.write(view)
         self._view.bind_to_uniform_block(0)
-        for block in self.prepare(scene).blocks:
+        program = self._program("compute_vertices", PERSPECTIVE=perspective, FINE=int(is_fine))
+        for block in parts.blocks:
             block.positions.use(0)
             block.places.bind_to_storage_buffer(1)
+            block.cells.bind_to_storage_buffer(2)
             program["vertex_count"] = block.count
             self._run(program, block.count)
         self._context.gl.memory_barrier()
-        self._fill_queues(self.prepare(scene), camera)
+        self._fill_queues(parts, is_fine)
+        options = {
+            "PERSPECTIVE": perspective,
+            "CROP": int(request.crop is not None),
+            "ANY": int(not request.oriented),
+        }
+        return Transformed(parts, band, options, is_fine)
 
-    def _fill_queues(self, parts: FaceParts, camera: Camera) -> None:
-        program = self._program("compute_queues", PERSPECTIVE=_perspective(camera))
+    def _fill_queues(self, parts: FaceParts, is_fine: bool) -> None:
+        each = _FACES_EACH_ON_PROCESSOR if self._context.is_software else _FACES_EACH_ON_GPU
+        program = self._program(
+            "compute_queues",
+            FINE=int(is_fine),
+            FACES_EACH=each,
+            SMALL_FACE=_SMALL_FACE,
+            MEDIUM_FACE=_MEDIUM_FACE,
+            MEDIUM_CHUNKS=_CHUNKS[0],
+            LARGE_CHUNKS=_CHUNKS[1],
+        )
         parts.dispatches.write(np.tile(np.array(_NOTHING_QUEUED, np.uint32), 3 * parts.part_count))
         parts.dispatches.bind_to_storage_buffer(6)
         for number, block, part in parts:
             _bind(block, part)
+            block.in_cells.use(5)
             part.queues.bind_to_storage_buffer(5)
             _set(program, face_count=part.count, first_dispatch=3 * number)
-            self._run(program, -(-part.count // _FACES_EACH))
+            self._run(program, -(-part.count // each))
         self._context.gl.memory_barrier()
 
-    def run(self, which: int, scene: Scene, camera: Camera, request: SheetRequest, *buffers: Any) -> None:
-        """One pass over all faces, after `transform` with the same arguments.
+    def run(self, which: int, faces: Transformed, *buffers: Any) -> None:
+        """One pass over the faces that were transformed last.
 
         Args:
             which: SHEETS, FACES, COUNT or STORE.
-            scene, camera, request: of the image.
+            faces: from `transform`.
             buffers: what the pass reads and writes, in the order of their bindings.
         """
-        options = {
-            "PASS": which,
-            "PERSPECTIVE": _perspective(camera),
-            "CROP": int(request.crop is not None),
-            "ANY": int(not request.oriented),
-        }
-        programs = [
-            self._program("compute_small", **options),
-            self._program("compute_large", CHUNKS=_CHUNKS[0], LARGE=0, **options),
-            self._program("compute_large", CHUNKS=_CHUNKS[1], LARGE=1, **options),
-        ]
-        parts = self.prepare(scene)
+        options = {"PASS": which, **faces.options}
+        programs = [self._program("compute_small", **options)]
+        if not faces.is_fine:
+            programs += [
+                self._program("compute_large", CHUNKS=chunks, LARGE=large, **options)
+                for large, chunks in enumerate(_CHUNKS)
+            ]
         self._view.bind_to_uniform_block(0)
         for binding, buffer in enumerate(buffers, start=3):
             buffer.bind_to_storage_buffer(binding)
+        parts = faces.parts
         parts.dispatched.use(4)
         for number, block, part in parts:
             _bind(block, part)
@@ -167,13 +209,7 @@ class FacePasses:
     def _program(self, shader: str, **options: int) -> Any:
         key = (shader, *options.items())
         if key not in self._programs:
-            defines = {
-                "GROUP": _GROUP,
-                "MAX_GROUPS": _MAX_GROUPS,
-                "MEDIUM_CHUNKS": _CHUNKS[0],
-                "LARGE_CHUNKS": _CHUNKS[1],
-                **options,
-            }
+            defines = {"GROUP": _GROUP, "MAX_GROUPS": _MAX_GROUPS, **options}
             self._programs[key] = compile_program(self._context.gl, defines, compute_shader=f"{shader}.comp")
         return self._programs[key]
 
@@ -188,10 +224,6 @@ def _set(program: Any, **uniforms: int) -> None:
     for name, value in uniforms.items():
         if name in program:  # the compiler drops what a variant does not use
             program[name] = value
-
-
-def _perspective(camera: Camera) -> int:
-    return int(not camera.is_orthographic)
 
 
 def _view(scene: Scene, camera: Camera, request: SheetRequest, band: tuple[int, int]) -> Any:
@@ -216,6 +248,28 @@ def _view(scene: Scene, camera: Camera, request: SheetRequest, band: tuple[int, 
     with np.errstate(over="ignore"):  # a crop beyond float32 becomes infinite, which is what it means
         view["crop"] = np.array(request.crop or (0.0, np.inf))
     view["mesh_units"] = scene.step
-    view["small_face"] = _SUBPIXELS * _SMALL_FACE
-    view["medium_face"] = _SUBPIXELS * _MEDIUM_FACE
+    view["column_bits"] = camera.width.bit_length()
     return view
+
+
+def _largest_face(view: Any, scene: Scene, longest_edge: float, perspective: bool) -> float:
+    """A bound on the sides of the faces' boxes in the image, pixels; infinite if a vertex may have no place."""
+    offset = -view["camera_centre"]  # of the local origin, the middle of a sphere around all vertices
+    rows = np.stack((view["image_right"], view["image_down"]))
+    middle = rows @ offset
+    radius = 1.01 * scene.radius
+    nearest = 1.0
+    if perspective:
+        depth = float(view["view_direction"] @ offset)
+        nearest = depth - radius
+        if nearest <= 0.0:
+            return np.inf
+        middle /= depth
+        rows -= middle[:, None] * view["view_direction"]
+    else:
+        middle += view["image_origin"][:2]
+    slope = float(np.sqrt((rows**2).sum(axis=1).max())) / nearest
+    if np.abs(middle).max() + slope * radius > _GUARD_BAND:
+        return np.inf
+    # An edge also moves a point in depth; of a point at the sphere's rim that counts most.
+    return slope * longest_edge * (1.0 + (radius / nearest if perspective else 0.0)) / _SUBPIXELS

@@ -14,7 +14,7 @@ from ..errors import DeviceMemoryError
 from ..scene import Scene
 from .crossing_keys import KeyArray, first_of_each_pixel, offsets_of, split_keys
 from .crossing_memory import BYTES_PER_LISTED, check_crossings_fit
-from .face_passes import COUNT, STORE, FacePasses
+from .face_passes import COUNT, STORE, FacePasses, Transformed
 from .sheets import LayerBuffers, SheetRequest
 
 __all__ = ["list_layers"]
@@ -52,7 +52,7 @@ def list_layers(
     width, height = camera.width, camera.height
     objects: list[Any] = []
     try:
-        counts, transformed = _counts(context, passes, scene, camera, request, objects)
+        counts, faces = _counts(context, passes, scene, camera, request, objects)
         truncated = np.zeros((height, width), dtype=np.bool_)
         if max_layers is not None:
             np.greater(counts, max_layers, out=truncated)
@@ -72,16 +72,15 @@ def list_layers(
         keys = np.empty(int(offsets[-1]), np.int64)
         most = min(context.max_storage_block, left // lists) // BYTES_PER_LISTED
         for band in _bands(in_rows, most, width, context.max_storage_block):
-            if band != transformed:
-                passes.transform(scene, camera, request, band)
-                transformed = band
+            if band != faces.band:
+                faces = passes.transform(scene, camera, request, band)
             here = counts[slice(*band)].reshape(-1)
             place = keys[offsets[band[0] * width] : offsets[band[1] * width]]
             if max_layers is None:
-                _list(context, passes, scene, camera, request, here, place)
+                _list(context, passes, faces, camera, here, place)
             else:
                 listed = np.empty(int(here.sum(dtype=np.int64)), np.int64)
-                _list(context, passes, scene, camera, request, here, listed)
+                _list(context, passes, faces, camera, here, listed)
                 first_of_each_pixel(listed, offsets_of(here), max_layers, place)
         context.check_error("listing layers", "the image size or the number of faces")
     finally:
@@ -116,35 +115,34 @@ def _counts(
     camera: Camera,
     request: SheetRequest,
     objects: list[Any],
-) -> tuple[npt.NDArray[np.uint32], Band]:
-    """(H, W) how many faces cover each pixel, and the last band that was counted."""
+) -> tuple[npt.NDArray[np.uint32], Transformed]:
+    """(H, W) how many faces cover each pixel, and the faces of the last band that was counted."""
     counts = np.empty((camera.height, camera.width), np.uint32)
     rows = min(camera.height, context.max_storage_block // (4 * camera.width))
-    band = 0, 0
     counter = _buffer(context, camera, objects, counts[:rows].nbytes)
     for start in range(0, camera.height, rows):
         band = start, min(start + rows, camera.height)
         part = counts[slice(*band)]
         context.calls.fill_buffer(counter, 0, part.size)
-        passes.transform(scene, camera, request, band)
-        passes.run(COUNT, scene, camera, request, counter)
+        faces = passes.transform(scene, camera, request, band)
+        passes.run(COUNT, faces, counter)
         counter.read_into(part, part.nbytes)
-    return counts, band
+    return counts, faces
 
 
 def _list(
     context: GLContext,
     passes: FacePasses,
-    scene: Scene,
+    faces: Transformed,
     camera: Camera,
-    request: SheetRequest,
     counts: npt.NDArray[np.uint32],
     into: KeyArray,
 ) -> None:
-    """The crossings of a band, sorted; after `transform`.
+    """The crossings of a band, sorted.
 
     Args:
-        context, passes, scene, camera, request: as for `list_layers`.
+        context, passes, camera: as for `list_layers`.
+        faces: of the band, those that were transformed last.
         counts: (N,) of the band's pixels.
         into: (M,) is filled with them.
     """
@@ -156,7 +154,7 @@ def _list(
         cursors = _buffer(context, camera, objects, ends.nbytes)
         stored = _buffer(context, camera, objects, into.nbytes)
         cursors.write(ends - counts)
-        passes.run(STORE, scene, camera, request, cursors, stored)
+        passes.run(STORE, faces, cursors, stored)
         # Each cursor has moved to the end of its pixel's stretch.
         passes.sort(len(ends), int(counts.max()), cursors, stored)
         stored.read_into(into, into.nbytes)

@@ -16,8 +16,7 @@ layout(std140, binding = 0) uniform View {
     ivec2 band;            // first row, and the row after the last
     vec2 crop;             // keep crop.x <= depth <= crop.y, mesh units
     float mesh_units;      // per local unit, a power of two
-    int small_face;        // subpixels: the longest side of the box of a face that one invocation walks
-    int medium_face;       // and of one that goes to the first of the two queues
+    int column_bits;       // of the column in a vertex's cell
 };
 
 // Dispatches are two-dimensional, since the number of groups along one axis is limited.
@@ -49,3 +48,9 @@ dvec3 homogeneous(ivec3 position) {
 const int NO_PLACE = -0x7fffffff - 1;
 const double GUARD_BAND = 8388608.0lf;  // 2^23 subpixels: beyond the largest image, and exact in what follows
 const int OUT_BEHIND = 1, OUT_LEFT = 2, OUT_RIGHT = 4, OUT_ABOVE = 8, OUT_BELOW = 16;
+
+// With FINE, all vertices have a place, all faces are small in the image, and a vertex has a cell as well: between which
+// pixel centres of the band it lies, row << column_bits | column. Column c holds what is right of the centre of pixel
+// c - 1 and not right of that of pixel c, the first and the last also what is out of the image; rows likewise. A centre
+// on the edge of two faces belongs to the one that goes on to the right of it, or down (see compute_small.comp): so a
+// face whose corners are all in one column, or in one row, covers nothing.
