@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from .attributes import checked_names
 from .camera import Camera
+from .camera_runs import camera_runs
 from .context import GLContext
 from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps, SheetPair
@@ -66,12 +67,20 @@ class RendererInfo:
 
 
 @dataclass(frozen=True)
+class _Views:
+    """Images of one scene that go out together, and how they are to be rendered."""
+
+    scene: Scene
+    cameras: tuple[Camera, ...]
+    request: SheetRequest
+
+
+@dataclass(frozen=True)
 class _Submitted:
-    """An image in flight, and what was asked for."""
+    """Images in flight, and what was asked for."""
 
     pending: Any
-    camera: Camera
-    request: SheetRequest
+    views: _Views
 
 
 class DepthRenderer:
@@ -228,9 +237,8 @@ class DepthRenderer:
         """
         request = _request(surfaces, near, far, attributes, output)
         with self._context:
-            maps: DepthMaps | DeviceDepthMaps = self._finish[output](
-                self._submit(scene, camera, request), scene
-            )
+            views = _Views(scene, (camera,), self._checked(scene, camera, request))
+            maps: DepthMaps | DeviceDepthMaps = self._finish[output](self._submit(views))[0]
             return maps
 
     @overload
@@ -272,8 +280,10 @@ class DepthRenderer:
     ) -> Iterator[DepthMaps] | Iterator[DeviceDepthMaps]:
         """The double depth maps of many images, in order; the same as a loop over `entry_exit`.
 
-        The next image is drawn while the last one is read back. Cameras may differ in size and kind, and
-        other calls may be made between images. Arguments and errors are those of `entry_exit`.
+        The next image is drawn while the last one is read back, and on the engine "compute" up to 16 small
+        images of a small mesh are drawn together; so many cameras are taken before the first image comes.
+        Cameras may differ in size and kind, and other calls may be made between images. Arguments and errors
+        are those of `entry_exit`; an error comes after the images of the cameras before it.
         """
         request = _request(surfaces, near, far, attributes, output)
         if not isinstance(cameras, Iterable):
@@ -389,17 +399,26 @@ class DepthRenderer:
         scene: Scene,
         cameras: Iterable[Camera],
         request: SheetRequest,
-        finish: Callable[[_Submitted, Scene], Any],
+        finish: Callable[[_Submitted], list[Any]],
     ) -> Iterator[Any]:
         in_flight: deque[_Submitted] = deque()
         try:
-            for camera in cameras:
+            for run in camera_runs(
+                cameras,
+                partial(self._kind, scene, request=request),
+                partial(self._engine.views_at_once, scene),
+            ):
+                if isinstance(run, Exception):
+                    yield from self._finished(in_flight, finish, 0)
+                    raise run
+                (checked, *_), together = run
+                views = _Views(scene, together, checked)
                 with self._context:
-                    in_flight.append(self._submit(scene, camera, request))
+                    in_flight.append(self._submit(views))
                     # One image ahead keeps the device busy; more would only take memory.
-                    ahead = 1 if self._engine.overlaps(scene, camera) else 0
-                yield from self._finished(in_flight, scene, finish, ahead)
-            yield from self._finished(in_flight, scene, finish, 0)
+                    ahead = 1 if self._engine.overlaps(scene, views.cameras[0]) else 0
+                yield from self._finished(in_flight, finish, ahead)
+            yield from self._finished(in_flight, finish, 0)
         finally:
             for submitted in in_flight:
                 self._engine.discard(submitted.pending)
@@ -408,19 +427,22 @@ class DepthRenderer:
                 with self._context:
                     self._engine.trim()
 
+    def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
+        """The request for this camera, and what else images have in common that go out together."""
+        with self._context:
+            checked = self._checked(scene, camera, request)
+        return checked, camera.width, camera.height, camera.is_orthographic
+
     def _finished(
-        self,
-        in_flight: deque[_Submitted],
-        scene: Scene,
-        finish: Callable[[_Submitted, Scene], Any],
-        keep: int,
+        self, in_flight: deque[_Submitted], finish: Callable[[_Submitted], list[Any]], keep: int
     ) -> Iterator[Any]:
-        """The images in flight, oldest first, but for the last `keep`."""
+        """The images in flight, oldest first, but for those that were submitted in the last `keep` calls."""
         while len(in_flight) > keep:
             with self._context:
-                maps = finish(in_flight.popleft(), scene)
-            yield maps
-            del maps  # or it would take memory while the next image is made
+                finished = deque(finish(in_flight.popleft()))
+            while finished:
+                self._context.check_usable()
+                yield finished.popleft()  # not to be held on to while the next image is made
 
     def _checked(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:
         """Raises unless the three fit together; gives the request without what has no effect."""
@@ -442,24 +464,26 @@ class DepthRenderer:
             return replace(request, crop=None)  # it cuts nothing
         return request
 
-    def _submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> _Submitted:
-        request = self._checked(scene, camera, request)
-        return _Submitted(self._engine.submit(scene, camera, request), camera, request)
+    def _submit(self, views: _Views) -> _Submitted:
+        return _Submitted(self._engine.submit(views.scene, views.cameras, views.request), views)
 
     @property
-    def _finish(self) -> dict[str, Callable[[_Submitted, Scene], Any]]:
+    def _finish(self) -> dict[str, Callable[[_Submitted], list[Any]]]:
         return {"numpy": self._collect, "gpu": self._keep}
 
-    def _keep(self, submitted: _Submitted, scene: Scene) -> DeviceDepthMaps:
-        buffers = self._engine.keep(submitted.pending)
-        return DeviceDepthMaps(self._context, submitted.camera, buffers)
+    def _keep(self, submitted: _Submitted) -> list[DeviceDepthMaps]:
+        kept = self._engine.keep(submitted.pending)
+        cameras = submitted.views.cameras
+        return [DeviceDepthMaps(self._context, *each) for each in zip(cameras, kept, strict=True)]
 
-    def _collect(self, submitted: _Submitted, scene: Scene) -> DepthMaps:
-        buffers = self._engine.collect(submitted.pending)
-        if submitted.request.may_uncross:
-            uncross(buffers.entry, buffers.exit, submitted.camera, lambda: scene.mesh.is_oriented)
-        attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
-        return DepthMaps(buffers.entry, buffers.exit, submitted.camera, attributes)
+    def _collect(self, submitted: _Submitted) -> list[DepthMaps]:
+        views, maps = submitted.views, []
+        for camera, buffers in zip(views.cameras, self._engine.collect(submitted.pending), strict=True):
+            if views.request.may_uncross:
+                uncross(buffers.entry, buffers.exit, camera, lambda: views.scene.mesh.is_oriented)
+            attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
+            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes))
+        return maps
 
     def close(self) -> None:
         """Frees everything on the GPU, scenes included, and the context. Idempotent.

@@ -11,8 +11,6 @@
 #include "compute_pass.glsl"
 #include "compute_queue.glsl"
 
-uniform uint face_count;
-
 const double LINE_SIZE = 67108864.0lf;  // 2^26: with subpixels of 2^22 and less, sums stay below 2^53
 
 struct Corner {
@@ -89,7 +87,7 @@ void narrow(inout ivec2 columns, dvec3 line, double v) {
         if (at_zero < 0.0lf) columns.y = -1;
         return;
     }
-    double zero = clamp(-at_zero / step, -1.0lf, double(image_size.x));
+    double zero = clamp(-at_zero / step, -1.0lf, double(view.image_size.x));
     if (step > 0.0lf) columns.x = max(columns.x, int(ceil(zero)));
     else columns.y = min(columns.y, int(floor(zero)));
 }
@@ -114,7 +112,7 @@ void main() {
     bc = owned(bc);
     ca = owned(ca);
 
-    ivec2 first = ivec2(0, band.x), last = ivec2(image_size.x, band.y) - 1;
+    ivec2 first = ivec2(0, view.band.x), last = ivec2(view.image_size.x, view.band.y) - 1;
     if (a.has_place && b.has_place && c.has_place) {
         ivec2 low = ivec2(min(a.image.xy, min(b.image.xy, c.image.xy)));
         ivec2 high = ivec2(max(a.image.xy, max(b.image.xy, c.image.xy)));

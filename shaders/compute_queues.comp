@@ -6,10 +6,10 @@
 
 struct Dispatch {
     uint groups_x, groups_y, groups_z;  // as glDispatchComputeIndirect wants them
-    uint faces;
+    uint faces[VIEWS];
 };
-// Of this part of the mesh: small faces from the start on, large ones from face_count on backwards, medium ones
-// from there on.
+// Of this part of the mesh, view after view: small faces from the start on, large ones from face_count on backwards,
+// medium ones from there on.
 layout(std430, binding = 5) writeonly buffer Queues { uint queues[]; };
 layout(std430, binding = 6) buffer Dispatches { Dispatch dispatches[]; };
 uniform uint face_count;
@@ -20,7 +20,7 @@ const uint CHUNKS_OF[3] = uint[3](1u, uint(MEDIUM_CHUNKS), uint(LARGE_CHUNKS)); 
 
 // Makes room for some faces at the end of a queue, and sees to it that enough groups will come for them.
 uint reserve(uint queue, uint count) {
-    uint number = atomicAdd(dispatches[first_dispatch + queue].faces, count);
+    uint number = atomicAdd(dispatches[first_dispatch + queue].faces[view_number], count);
     uint before = (number * CHUNKS_OF[queue] + uint(GROUP) - 1u) / uint(GROUP);
     uint groups = ((number + count) * CHUNKS_OF[queue] + uint(GROUP) - 1u) / uint(GROUP);
     if (groups != before) {
@@ -33,10 +33,14 @@ uint reserve(uint queue, uint count) {
 #if FINE
 layout(binding = 5) uniform isamplerBuffer cells;  // of vertices
 
+int cell_of(int vertex) {
+    return texelFetch(cells, int(of_view(vertex))).x;
+}
+
 uint queue_of(uint face) {
     ivec3 corners = corners_of(face);
-    int a = texelFetch(cells, corners.x).x, b = texelFetch(cells, corners.y).x, c = texelFetch(cells, corners.z).x;
-    int differ = (a ^ b) | (b ^ c), column = (1 << column_bits) - 1;
+    int a = cell_of(corners.x), b = cell_of(corners.y), c = cell_of(corners.z);
+    int differ = (a ^ b) | (b ^ c), column = (1 << view.column_bits) - 1;
     return (differ & column) == 0 || (differ & ~column) == 0 ? NONE : SMALL;
 }
 #else
@@ -44,7 +48,7 @@ uint queue_of(uint face) {
     ivec3 corners = corners_of(face);
     ivec2 a = place_of(corners.x), b = place_of(corners.y), c = place_of(corners.z);
     if (a.x == NO_PLACE || b.x == NO_PLACE || c.x == NO_PLACE) {
-        ivec2 end = image_size * 256;
+        ivec2 end = view.image_size * 256;
         int out_of = OUT_BEHIND | OUT_LEFT | OUT_RIGHT | OUT_ABOVE | OUT_BELOW;
         ivec2 all[3] = ivec2[3](a, b, c);
         for (int i = 0; i < 3; ++i) {
@@ -56,8 +60,8 @@ uint queue_of(uint face) {
         return out_of == 0 ? LARGE : NONE;
     }
     ivec2 low = min(a, min(b, c)), high = max(a, max(b, c));
-    ivec2 first = max((low + 127) >> 8, ivec2(0, band.x));
-    ivec2 last = min((high - 128) >> 8, ivec2(image_size.x, band.y) - 1);
+    ivec2 first = max((low + 127) >> 8, ivec2(0, view.band.x));
+    ivec2 last = min((high - 128) >> 8, ivec2(view.image_size.x, view.band.y) - 1);
     if (first.x > last.x || first.y > last.y) return NONE;
     int side = max(high.x - low.x, high.y - low.y);
     return side <= 256 * SMALL_FACE ? SMALL : side <= 256 * MEDIUM_FACE ? MEDIUM : LARGE;
@@ -70,7 +74,7 @@ void enqueue(uint queue, uint first, uint set) {
     uint number = reserve(queue, uint(bitCount(set)));
     for (; set != 0u; set &= set - 1u, ++number) {
         uint place = queue == SMALL ? number : queue == MEDIUM ? face_count + number : face_count - 1u - number;
-        queues[place] = first + uint(findLSB(set));
+        queues[2u * uint(view_number) * face_count + place] = first + uint(findLSB(set));
     }
 }
 

@@ -29,8 +29,8 @@ void main() {
     ivec3 corners = corners_of(face);
     ivec2 a = place_of(corners.x), b = place_of(corners.y), c = place_of(corners.z);
     ivec2 low = min(a, min(b, c)), high = max(a, max(b, c));
-    ivec2 first = max((low + 127) >> 8, ivec2(0, band.x));
-    ivec2 last = min((high - 128) >> 8, ivec2(image_size.x, band.y) - 1);
+    ivec2 first = max((low + 127) >> 8, ivec2(0, view.band.x));
+    ivec2 last = min((high - 128) >> 8, ivec2(view.image_size.x, view.band.y) - 1);
 
     ivec2 ab = b - a, bc = c - b, ca = a - c;
     int area = ca.x * ab.y - ca.y * ab.x;  // twice; positive if clockwise on the screen, whose v goes down

@@ -45,6 +45,7 @@ ARROWS = {
     "scene": {"errors", "mesh", "camera", "context"},
     "engines": set(),
     "engines.sheets": {"attributes", "camera", "scene"},
+    "camera_runs": {"camera"},
     "engines.face_vertices": set(),
     "engines.drawn_faces": {"mesh"},
     "engines.crossing_memory": {"errors"},
@@ -73,8 +74,11 @@ ARROWS = {
         "engines.pictures", "engines.targets", "engines.finished_sheets", "engines.image_pool"
     },
     "engines.face_parts": {"context", "gl_calls", "scene", "engines.drawn_faces"},
+    "engines.compute_view": {"camera", "scene", "engines.sheets"},
+    "engines.face_queues": {"context", "gl_calls", "scene", "engines.face_parts"},
     "engines.face_passes": {
-        "camera", "context", "scene", "shader_library", "engines.face_parts", "engines.sheets"
+        "camera", "context", "scene", "shader_library", "engines.compute_view", "engines.face_parts",
+        "engines.face_queues", "engines.sheets"
     },
     "engines.layer_lists": {
         "errors", "camera", "context", "scene", "engines.crossing_keys", "engines.crossing_memory",
@@ -88,7 +92,8 @@ ARROWS = {
     },
     "renderer": {
         "errors", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context",
-        "scene", "silhouettes", "device_maps", "engines.sheets", "engines.raster", "engines.compute"
+        "scene", "silhouettes", "device_maps", "camera_runs", "engines.sheets", "engines.raster",
+        "engines.compute"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},

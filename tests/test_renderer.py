@@ -74,6 +74,64 @@ def test_many_equals_a_loop_and_keeps_the_order(renderer, mesh):
     assert all(same(maps, renderer.entry_exit(scene, c)) for maps, c in zip(many, cameras, strict=True))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"surfaces": "any"},
+        {"near": 3.0, "far": 4.5},
+        {"attributes": ("face", "position")},
+        {"output": "gpu"},
+    ],
+    ids=["plain", "any", "cropped", "attributes", "gpu"],
+)
+@pytest.mark.parametrize("close", [False, True], ids=["around", "some inside"])
+def test_many_together_equal_a_loop(renderer, mesh, options, close):
+    """Small images that may go out together, of several kinds, more of one kind than go at once."""
+    scene = renderer.upload(mesh)
+    cameras = dd.Camera.orbit(mesh, views=40, width=60, height=44)
+    cameras[20:20] = dd.Camera.orbit(mesh, views=3, width=44, height=60)
+    pose = np.eye(4)
+    pose[2, 3] = 3.0
+    cameras[7:7] = [dd.Camera.orthographic(extent, pose, 60, 44) for extent in (2.0, 3.0)]
+    if close:  # faces behind the camera, and large ones
+        for index in (3, 4, 30):
+            K = [[20.0, 0, 30], [0, 20.0, 22], [0, 0, 1]]
+            pose = cameras[index].camera_from_world.copy()
+            pose[:3, 3] = 0.1
+            cameras[index] = dd.Camera.from_intrinsics(K, pose, 60, 44)
+    many = renderer.entry_exit_many(scene, iter(cameras), **options)
+    for camera, maps in zip(cameras, many, strict=True):
+        alone = renderer.entry_exit(scene, camera, **options)
+        assert maps.camera is camera
+        if "output" in options:
+            maps, alone = (device.numpy() for device in (maps, alone))
+        assert maps.entry.tobytes() == alone.entry.tobytes()
+        assert maps.exit.tobytes() == alone.exit.tobytes()
+        for name in options.get("attributes", ()):
+            for one, other in zip(maps.attributes[name], alone.attributes[name], strict=True):
+                assert one.tobytes() == other.tobytes()
+    scene.release()
+
+
+def test_an_error_among_many_comes_after_the_images_before_it(renderer, mesh, camera):
+    scene = renderer.upload(mesh)
+    alone = renderer.entry_exit(scene, camera)
+
+    def failing():
+        yield from [camera] * 3
+        raise LookupError("no more cameras")
+
+    for cameras, error in (([*[camera] * 3, None, camera], dd.CameraError), (failing(), LookupError)):
+        images = renderer.entry_exit_many(scene, cameras)
+        assert all(same(next(images), alone) for _ in range(3))
+        with pytest.raises(error):
+            next(images)
+        with pytest.raises(StopIteration):
+            next(images)
+    scene.release()
+
+
 def test_many_takes_a_generator_and_other_calls_in_between(renderer, mesh, camera):
     scene, other = renderer.upload(mesh), renderer.upload(box())
     alone = renderer.entry_exit(scene, camera)
@@ -443,8 +501,7 @@ def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatc
 
     before = everything()
     engine = renderer._engine
-    images = engine._pool.take((32, 24), False)
-    engine._pool.give_back(images)
+    images = engine._pool._idle[-1]
     where = {
         "submit": (engine, "_draw_sheets" if renderer.info.engine == "raster" else "_render"),
         "collect": (type(images), "read"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..camera import Camera
 from ..context import GLContext
 from ..scene import Scene
 from .attributes import AttributeShader
-from .face_passes import FACES, SHEETS, FacePasses
+from .face_passes import FACES, SHEETS, VIEWS, FacePasses
 from .finished_sheets import FinishPass
 from .image_pool import ImagePool, Pending
 from .layer_lists import list_layers
@@ -29,6 +30,10 @@ from .sheet_buffers import SheetBands
 from .sheets import LayerBuffers, SheetBuffers, SheetRequest
 
 __all__ = ["ComputeEngine"]
+
+# The largest images that go out together, pixels each; and the largest meshes.
+_PIXELS_TOGETHER_IN_SOFTWARE, _PIXELS_TOGETHER_ON_A_GPU = 1 << 16, 1 << 20
+_FACES_TOGETHER = 1 << 17
 
 
 class ComputeEngine:
@@ -54,41 +59,63 @@ class ComputeEngine:
         self._passes.prepare(scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
-    def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> Pending[SheetBands]:
+    def views_at_once(self, scene: Scene, camera: Camera) -> int:
+        """How many cameras like this one `submit` takes: several of small images of a small mesh.
+
+        Every dispatch takes a while to start, and one small image does not fill a GPU. In software larger
+        images are faster one by one, in the cache (measured: docs/performance.md).
+        """
+        pixels = camera.width * camera.height
+        most_pixels = _PIXELS_TOGETHER_IN_SOFTWARE if self._context.is_software else _PIXELS_TOGETHER_ON_A_GPU
+        # Eight bytes: of a pixel both sheets, of a vertex its place, of a face two queues.
+        largest = 8 * VIEWS * max(pixels, len(scene.mesh.faces), len(scene.mesh.vertices))
+        are_small = pixels <= most_pixels and len(scene.mesh.faces) <= _FACES_TOGETHER
+        return VIEWS if are_small and largest <= self._context.max_storage_block else 1
+
+    def submit(self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest) -> Pending[SheetBands]:
         """Renders both sheets without waiting for the device: all of them, or the first of several bands.
+
+        Args:
+            scene: of the mesh.
+            cameras: one, or at most `views_at_once` of one size, perspective or orthographic all of them.
+            request: for each of them.
 
         Raises:
             DeviceMemoryError: the images do not fit.
         """
-        bands = self._pool.take((camera.width, camera.height), request.faces)
+        size = cameras[0].width, cameras[0].height
+        bands = self._pool.take(size, request.faces, 1 if len(cameras) == 1 else VIEWS)
         with self._pool.returning_on_error(bands):
-            self._render(scene, camera, request, bands, bands.first)
-        return Pending(bands, scene, camera, request)
+            pending = Pending(bands, scene, cameras, request)
+            self._render(pending, bands.first)
+        return pending
 
-    def _render(
-        self, scene: Scene, camera: Camera, request: SheetRequest, bands: SheetBands, band: tuple[int, int]
-    ) -> None:
-        bands.clear(band)
-        faces = self._passes.transform(scene, camera, request, band)
+    def _render(self, pending: Pending[SheetBands], band: tuple[int, int]) -> None:
+        bands, request = pending.images, pending.request
+        bands.clear(band, len(pending.cameras))
+        faces = self._passes.transform(pending.scene, pending.cameras, request, band)
         self._passes.run(SHEETS, faces, bands.depths)
         if request.faces:
             self._passes.run(FACES, faces, bands.depths, bands.faces)
 
-    def collect(self, pending: Pending[SheetBands]) -> SheetBuffers:
-        """Waits for an image and gives its buffers, which belong to the caller.
+    def collect(self, pending: Pending[SheetBands]) -> list[SheetBuffers]:
+        """Waits for what was submitted and gives its buffers, which belong to the caller.
 
         Raises:
-            DeviceMemoryError, ContextError: what the driver reports of this image's calls.
+            DeviceMemoryError, ContextError: what the driver reports of these images' calls.
         """
-        scene, camera, request = pending.scene, pending.camera, pending.request
-        sheets = self._read(pending)
-        attributes = {}
-        if request.faces:
-            attributes = self._attributes.of_sheets(scene, camera, request.attributes, sheets[2:])
-        return SheetBuffers(sheets[0], sheets[1], attributes)
+        collected = []
+        for camera, (entry, exit_, *faces) in zip(pending.cameras, self._read(pending), strict=True):
+            attributes = {}
+            if faces:
+                attributes = self._attributes.of_sheets(
+                    pending.scene, camera, pending.request.attributes, faces
+                )
+            collected.append(SheetBuffers(entry, exit_, attributes))
+        return collected
 
-    def keep(self, pending: Pending[SheetBands]) -> list[Any]:
-        """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
+    def keep(self, pending: Pending[SheetBands]) -> list[list[Any]]:
+        """Finishes images on the device: buffers of entry and of exit, which belong to the caller.
 
         Args:
             pending: from `submit`, without attributes.
@@ -97,19 +124,31 @@ class ComputeEngine:
             ContextError, DeviceMemoryError: see `FinishPass.run`.
         """
         with self._pool.returning(pending.images):
-            buffers = self._finish.run(pending.images.depths, pending.scene, pending.camera, pending.request)
+            buffers: list[list[Any]] = []
+            try:
+                for number, camera in enumerate(pending.cameras):
+                    buffers.append(
+                        self._finish.run(
+                            pending.images.depths, pending.scene, camera, pending.request, number
+                        )
+                    )
+            except BaseException:
+                for made in chain(*buffers):
+                    made.release()
+                raise
         self._context.check_error("finishing the sheets", "the image size")
         return buffers
 
-    def _read(self, pending: Pending[SheetBands]) -> list[npt.NDArray[Any]]:
-        """Entry and exit depth, (H, W) float32, then if wanted their faces, (H, W) int32."""
+    def _read(self, pending: Pending[SheetBands]) -> list[list[npt.NDArray[Any]]]:
+        """Of each camera entry and exit depth, (H, W) float32, then if wanted their faces, (H, W) int32."""
         bands = pending.images
         with self._pool.returning(bands):
-            sheets = bands.new_arrays()
+            sheets = [bands.new_arrays() for _ in pending.cameras]
             for band in bands:
                 if band != bands.first:
-                    self._render(pending.scene, pending.camera, pending.request, bands, band)
-                bands.read(sheets, band)
+                    self._render(pending, band)
+                for view, arrays in enumerate(sheets):
+                    bands.read(arrays, band, view)
         self._context.check_error("rendering", "the image size or the number of faces")
         return sheets
 
@@ -127,7 +166,7 @@ class ComputeEngine:
         picture = np.empty((camera.height, camera.width, 4), np.uint8)
         gl = self._context.gl
         for rows, band in bands_of_samples(camera, samples):
-            entry, exit_, face, _ = self._read(self.submit(scene, band, request))
+            ((entry, exit_, face, _),) = self._read(self.submit(scene, (band,), request))
             entry[np.isnan(exit_)] = np.nan
             size = (band.width, band.height)
             made: list[Any] = []
@@ -172,7 +211,7 @@ class ComputeEngine:
         return not self._context.is_software
 
     def discard(self, pending: Pending[SheetBands]) -> None:
-        """Gives up an image that was submitted."""
+        """Gives up what was submitted."""
         self._pool.give_back(pending.images)
 
     def trim(self, keep: int = 1) -> None:

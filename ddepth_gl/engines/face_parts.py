@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +27,10 @@ class FacePart:
 
     Attributes:
         indices: texels of (n, 3) int32, into the vertices of the block that the part belongs to.
-        queues: buffer of (2, n) uint32, rewritten for every image.
-        queued: its texels.
         first, count: which faces of the mesh.
     """
 
     indices: BufferTexture
-    queues: Any
-    queued: BufferTexture
     first: int
     count: int
 
@@ -47,19 +41,11 @@ class VertexBlock:
 
     Attributes:
         positions: texels of (n, 3) int32, local frame.
-        places: buffer of (n, 2) int32, rewritten for every image.
-        placed: its texels.
-        cells: buffer of (n,) int32, rewritten for every image.
-        in_cells: its texels.
         count: n.
         parts: the faces.
     """
 
     positions: BufferTexture
-    places: Any
-    placed: BufferTexture
-    cells: Any
-    in_cells: BufferTexture
     count: int
     parts: list[FacePart]
 
@@ -77,9 +63,6 @@ class FaceParts:
 
     Attributes:
         blocks: in the order of their faces.
-        part_count: of all blocks.
-        dispatches: buffer of (part_count, 3, 4) uint32: of each queue its groups along three axes, its faces.
-        dispatched: its texels.
         longest_edge: of the faces that are drawn, local units.
     """
 
@@ -101,41 +84,14 @@ class FaceParts:
                 block = self._block(own)
                 block.parts.append(self._part(part, corners.reshape(-1, 3).astype(np.int32), own))
                 self.blocks.append(block)
-        self.part_count = len(parts)
-        self.dispatches = self._new(3 * 16 * len(parts))
-        self.dispatched = self._texels(self.dispatches, 1)
 
-    def __iter__(self) -> Iterator[tuple[int, VertexBlock, FacePart]]:
-        """Number, block and part of every part."""
-        number = 0
-        for block in self.blocks:
-            for part in block.parts:
-                yield number, block, part
-                number += 1
-
-    def _new(self, content: int | npt.NDArray[Any]) -> Any:
-        buffer = (
-            self._context.gl.buffer(reserve=content)
-            if isinstance(content, int)
-            else self._context.gl.buffer(content)
-        )
-        return self._scene.own(buffer)
-
-    def _texels(self, buffer: Any, components: int) -> BufferTexture:
-        texels: BufferTexture = self._scene.own(self._context.calls.buffer_texture(buffer, components))
+    def _texels(self, rows: npt.NDArray[np.int32]) -> BufferTexture:
+        buffer = self._scene.own(self._context.gl.buffer(np.ascontiguousarray(rows)))
+        texels: BufferTexture = self._scene.own(self._context.calls.buffer_texture(buffer, rows.shape[1]))
         return texels
 
     def _block(self, vertices: npt.NDArray[np.int32]) -> VertexBlock:
-        places, cells = self._new(8 * len(vertices)), self._new(4 * len(vertices))
-        return VertexBlock(
-            self._texels(self._new(vertices), 3),
-            places,
-            self._texels(places, 2),
-            cells,
-            self._texels(cells, 1),
-            len(vertices),
-            [],
-        )
+        return VertexBlock(self._texels(vertices), len(vertices), [])
 
     def _part(self, part: slice, faces: npt.NDArray[np.int32], vertices: npt.NDArray[np.int32]) -> FacePart:
         drawn = np.empty(len(faces), np.bool_)
@@ -146,14 +102,7 @@ class FaceParts:
             self.longest_edge = max(self.longest_edge, _longest_edge(corners[drawn[some]]))
         # A face whose corners are one vertex covers nothing.
         indices = faces if drawn.all() else faces * drawn[:, None]
-        queues = self._new(2 * 4 * len(faces))
-        return FacePart(
-            self._texels(self._new(np.ascontiguousarray(indices)), 3),
-            queues,
-            self._texels(queues, 1),
-            part.start,
-            len(faces),
-        )
+        return FacePart(self._texels(indices), part.start, len(faces))
 
 
 def _longest_edge(corners: npt.NDArray[np.int32]) -> float:

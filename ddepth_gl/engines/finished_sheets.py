@@ -40,12 +40,15 @@ class FinishPass:
                 "out, or reduce the image size"
             )
 
-    def run(self, sheets: Any, scene: Scene, camera: Camera, request: SheetRequest) -> list[Any]:
+    def run(
+        self, sheets: Any, scene: Scene, camera: Camera, request: SheetRequest, number: int = 0
+    ) -> list[Any]:
         """Two buffers, the caller's, of entry and of exit: (H, W) float32, NaN where there is none.
 
         Args:
-            sheets: buffer of the depths, entries and then exits; a miss is any NaN.
+            sheets: buffer of the depths, entries and then exits, of one image or several; a miss is any NaN.
             scene, camera, request: of the image.
+            number: which one of them it is.
 
         Raises:
             ContextError: there are no compute shaders.
@@ -57,6 +60,7 @@ class FinishPass:
         size = (camera.width, camera.height)
         program = self._program(camera.is_orthographic, uncross)
         program["image_size"] = size
+        program["first_row"] = 2 * number * size[1]
         if "most_apart" in program:
             program["most_apart"].write(np.float64(farthest_crossed(camera)))
         made: list[Any] = []

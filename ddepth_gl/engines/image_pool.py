@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..camera import Camera
 from ..scene import Scene
@@ -13,12 +13,9 @@ from .sheets import SheetRequest
 
 __all__ = ["ImagePool", "Pending"]
 
-Size = tuple[int, int]
-
 
 class _Images(Protocol):
-    size: Size
-    has_faces: bool
+    kind: tuple[Any, ...]
 
     def release(self) -> None: ...
 
@@ -28,11 +25,11 @@ Images = TypeVar("Images", bound=_Images)
 
 @dataclass(frozen=True)
 class Pending(Generic[Images]):
-    """An image that an engine has submitted and not yet collected, and the images it was rendered to."""
+    """What an engine has submitted and not yet collected, and the images it was rendered to."""
 
     images: Images
     scene: Scene
-    camera: Camera
+    cameras: tuple[Camera, ...]
     request: SheetRequest
 
 
@@ -40,25 +37,25 @@ class ImagePool(Generic[Images]):
     """Lends images, and owns those that are not lent.
 
     Args:
-        make: makes some, given (width, height) and whether there are faces.
+        make: makes some, given what becomes their `kind`.
     """
 
-    def __init__(self, make: Callable[[Size, bool], Images]) -> None:
+    def __init__(self, make: Callable[..., Images]) -> None:
         self._make = make
         self._idle: list[Images] = []
 
-    def take(self, size: Size, faces: bool) -> Images:
+    def take(self, *kind: Any) -> Images:
         """Images of that kind; to be handed to `give_back`.
 
         Raises:
             DeviceMemoryError: they do not fit.
         """
         for images in self._idle:
-            if (images.size, images.has_faces) == (size, faces):
+            if images.kind == kind:
                 self._idle.remove(images)
                 return images
         self.trim(keep=1)
-        return self._make(size, faces)
+        return self._make(*kind)
 
     def give_back(self, images: Images) -> None:
         """Ends a loan."""

@@ -73,7 +73,7 @@ def list_layers(
         most = min(context.max_storage_block, left // lists) // BYTES_PER_LISTED
         for band in _bands(in_rows, most, width, context.max_storage_block):
             if band != faces.band:
-                faces = passes.transform(scene, camera, request, band)
+                faces = passes.transform(scene, [camera], request, band)
             here = counts[slice(*band)].reshape(-1)
             place = keys[offsets[band[0] * width] : offsets[band[1] * width]]
             if max_layers is None:
@@ -124,7 +124,7 @@ def _counts(
         band = start, min(start + rows, camera.height)
         part = counts[slice(*band)]
         context.calls.fill_buffer(counter, 0, part.size)
-        faces = passes.transform(scene, camera, request, band)
+        faces = passes.transform(scene, [camera], request, band)
         passes.run(COUNT, faces, counter)
         counter.read_into(part, part.nbytes)
     return counts, faces

@@ -63,17 +63,24 @@ class RasterEngine:
         self._pool = ImagePool(partial(SheetTargets, context))
         self._idle_peel: PeelTargets | None = None
 
-    def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> Pending[SheetTargets]:
+    def views_at_once(self, scene: Scene, camera: Camera) -> int:
+        """How many cameras `submit` takes."""
+        return 1
+
+    def submit(
+        self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest
+    ) -> Pending[SheetTargets]:
         """Draws both sheets without waiting for the device.
 
         Raises:
             DeviceMemoryError: the images do not fit.
         """
+        (camera,) = cameras
         targets = self._pool.take((camera.width, camera.height), request.faces)
         with self._pool.returning_on_error(targets):
             self._draw_sheets(scene, camera, request, targets)
             targets.start_reading()
-        return Pending(targets, scene, camera, request)
+        return Pending(targets, scene, cameras, request)
 
     def _draw_sheets(
         self, scene: Scene, camera: Camera, request: SheetRequest, targets: SheetTargets
@@ -93,8 +100,8 @@ class RasterEngine:
             framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=cleared)
             vertex_array.render()
 
-    def collect(self, pending: Pending[SheetTargets]) -> SheetBuffers:
-        """Waits for an image and gives its buffers, which belong to the caller.
+    def collect(self, pending: Pending[SheetTargets]) -> list[SheetBuffers]:
+        """Waits for what was submitted and gives its buffers, which belong to the caller.
 
         Raises:
             DeviceMemoryError, ContextError: what the driver reports of this image's calls.
@@ -107,12 +114,12 @@ class RasterEngine:
             for depth, face in zip((entry, exit_), faces, strict=True):
                 face[np.isnan(depth)] = -1
             attributes = self._attributes.of_sheets(
-                pending.scene, pending.camera, pending.request.attributes, faces
+                pending.scene, pending.cameras[0], pending.request.attributes, faces
             )
-        return SheetBuffers(entry, exit_, attributes)
+        return [SheetBuffers(entry, exit_, attributes)]
 
-    def keep(self, pending: Pending[SheetTargets]) -> list[Any]:
-        """Finishes an image on the device: buffers of entry and of exit, which belong to the caller.
+    def keep(self, pending: Pending[SheetTargets]) -> list[list[Any]]:
+        """Finishes images on the device: buffers of entry and of exit, which belong to the caller.
 
         Args:
             pending: from `submit`, without attributes.
@@ -121,9 +128,9 @@ class RasterEngine:
             ContextError, DeviceMemoryError: see `FinishPass.run`.
         """
         with self._pool.returning(pending.images), pending.images.depths_in_a_buffer() as depths:
-            buffers = self._finish.run(depths, pending.scene, pending.camera, pending.request)
+            buffers = self._finish.run(depths, pending.scene, pending.cameras[0], pending.request)
         self._context.check_error("finishing the sheets", "the image size")
-        return buffers
+        return [buffers]
 
     def shade(self, scene: Scene, camera: Camera, request: SheetRequest, samples: int) -> npt.NDArray[Any]:
         """(H, W, 4) uint8: the picture, sRGB, alpha where there are both entry and exit.
@@ -200,7 +207,7 @@ class RasterEngine:
         return not self._context.is_software or 8 * len(scene.mesh.faces) >= camera.width * camera.height
 
     def discard(self, pending: Pending[SheetTargets]) -> None:
-        """Gives up an image that was submitted."""
+        """Gives up what was submitted."""
         self._pool.give_back(pending.images)
 
     def trim(self, keep: int = 1) -> None:

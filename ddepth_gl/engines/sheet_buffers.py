@@ -1,4 +1,4 @@
-"""The buffers that one image in flight is rendered to by compute shaders, and how they are read back."""
+"""The buffers that images in flight are rendered to by compute shaders, and how they are read back."""
 
 from __future__ import annotations
 
@@ -23,32 +23,34 @@ Band = tuple[int, int]
 class SheetBands:
     """Buffers of both sheets, depth and faces if wanted, of as many rows as fit into them.
 
-    Iterating gives the bands of rows that make up the image: first row, and the row after the last.
+    Iterating gives the bands of rows that make up an image: first row, and the row after the last.
 
     Args:
         context: current.
         size: (width, height) in pixels.
         faces: whether there are faces.
+        views: how many images there is room for; more than one must fit as a whole.
 
     Attributes:
-        depths, faces: the buffers of one band, entries and then exits.
+        depths, faces: the buffers of one band, entries and then exits, of each view.
         first: the first band.
 
     Raises:
         DeviceMemoryError: they do not fit.
     """
 
-    def __init__(self, context: GLContext, size: tuple[int, int], faces: bool) -> None:
+    def __init__(self, context: GLContext, size: tuple[int, int], faces: bool, views: int) -> None:
+        self.kind = size, faces, views
         self.size, self.has_faces = size, faces
         self._calls = context.calls
         width, height = size
-        self._rows = min(height, max(1, context.max_storage_block // (8 * width)))
+        self._rows = min(height, max(1, context.max_storage_block // (8 * width * views)))
         self.first: Band = (0, self._rows)
         self._kinds = [(np.dtype(np.float32), _NO_DEPTH)] + faces * [(np.dtype(np.int32), _NO_FACE)]
         self._buffers: list[Any] = []
         with context.making("images", size, self._buffers):
             for _ in self._kinds:
-                self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows))
+                self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows * views))
         self.depths = self._buffers[0]
         self.faces = self._buffers[-1]
 
@@ -57,23 +59,23 @@ class SheetBands:
         for start in range(0, height, self._rows):
             yield start, min(start + self._rows, height)
 
-    def clear(self, band: Band) -> None:
-        """No face covers any pixel of a band."""
+    def clear(self, band: Band, views: int) -> None:
+        """No face covers any pixel of a band, in a number of views."""
         pixels = self.size[0] * (band[1] - band[0])
         for buffer, (_, empty) in zip(self._buffers, self._kinds, strict=True):
-            for sheet, value in enumerate(empty):
+            for sheet, value in enumerate(empty * views):
                 self._calls.fill_buffer(buffer, value, pixels, sheet * pixels)
 
     def new_arrays(self) -> list[npt.NDArray[Any]]:
         """Arrays of the whole image: entry and exit, (H, W), of depth, then if there are any of faces."""
         return [np.empty(self.size[::-1], kind) for kind, _ in self._kinds for _ in range(2)]
 
-    def read(self, into: list[npt.NDArray[Any]], band: Band) -> None:
-        """Copies the band that was rendered to its rows of `new_arrays`."""
+    def read(self, into: list[npt.NDArray[Any]], band: Band, view: int) -> None:
+        """Copies the band that was rendered of a view to its rows of `new_arrays`."""
         for index, array in enumerate(into):
             rows = array[slice(*band)]
             kind, sheet = divmod(index, 2)
-            self._buffers[kind].read_into(rows, rows.nbytes, sheet * rows.nbytes)
+            self._buffers[kind].read_into(rows, rows.nbytes, (2 * view + sheet) * rows.nbytes)
         # One NaN for both sheets: without the sign bit, which no depth has.
         exits = into[1][slice(*band)].view(np.uint32)
         exits &= np.uint32(0x7FFFFFFF)

@@ -96,11 +96,15 @@ class Engine(Protocol):
 
     def prepare(self, scene: Scene) -> None: ...  # noqa: D102
 
-    def submit(self, scene: Scene, camera: Camera, request: SheetRequest) -> Any: ...  # noqa: D102
+    def views_at_once(self, scene: Scene, camera: Camera) -> int: ...  # noqa: D102
 
-    def collect(self, pending: Any) -> SheetBuffers: ...  # noqa: D102
+    def submit(  # noqa: D102
+        self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest
+    ) -> Any: ...
 
-    def keep(self, pending: Any) -> list[Any]: ...  # noqa: D102
+    def collect(self, pending: Any) -> list[SheetBuffers]: ...  # noqa: D102
+
+    def keep(self, pending: Any) -> list[list[Any]]: ...  # noqa: D102
 
     def discard(self, pending: Any) -> None: ...  # noqa: D102
 

@@ -31,6 +31,7 @@ class SheetTargets:
     """
 
     def __init__(self, context: GLContext, size: tuple[int, int], faces: bool) -> None:
+        self.kind = size, faces
         self.size, self.has_faces = size, faces
         self._context = context
         self._objects: list[Any] = []

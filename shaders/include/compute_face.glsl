@@ -5,7 +5,7 @@ layout(binding = 1) uniform isamplerBuffer places;   // of vertices, see compute
 layout(binding = 2) uniform isamplerBuffer indices;  // vertices of each face of this part of the mesh
 
 ivec2 place_of(int vertex) {
-    return texelFetch(places, vertex).xy;
+    return texelFetch(places, int(of_view(vertex))).xy;
 }
 
 ivec3 corners_of(uint face) {
@@ -22,12 +22,12 @@ struct FacePlane {
 };
 
 FacePlane face_plane(ivec3 corners) {
-    precise dvec3 a = dvec3(position_of(corners.x)) - camera_centre;
-    precise dvec3 b = dvec3(position_of(corners.y)) - camera_centre;
-    precise dvec3 c = dvec3(position_of(corners.z)) - camera_centre;
+    precise dvec3 a = dvec3(position_of(corners.x)) - view.camera_centre;
+    precise dvec3 b = dvec3(position_of(corners.y)) - view.camera_centre;
+    precise dvec3 c = dvec3(position_of(corners.z)) - view.camera_centre;
     precise dvec3 normal = cross(b - a, c - a);
-    precise dvec3 slopes = dvec3(dot(normal, ray_right), dot(normal, ray_down), dot(normal, ray_origin));
-    precise vec3 depths = vec3(dot(a, view_direction), dot(b, view_direction), dot(c, view_direction));
+    precise dvec3 slopes = dvec3(dot(normal, view.ray_right), dot(normal, view.ray_down), dot(normal, view.ray_origin));
+    precise vec3 depths = vec3(dot(a, view.view_direction), dot(b, view.view_direction), dot(c, view.view_direction));
     float nearest = min(depths.x, min(depths.y, depths.z));
     float farthest = max(depths.x, max(depths.y, depths.z));
     FacePlane face;
@@ -35,7 +35,7 @@ FacePlane face_plane(ivec3 corners) {
     precise double scale = dot(normal, a);
     face.limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30, nearest > 0.0 ? 1.0 / nearest : 1.0e30);
 #else
-    precise double scale = dot(normal, view_direction);
+    precise double scale = dot(normal, view.view_direction);
     slopes = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
     face.limits = vec2(nearest, farthest);
 #endif
@@ -53,6 +53,6 @@ float depth_at(FacePlane face, ivec2 pixel) {
 #if PERSPECTIVE
     value = 1.0 / value;
 #endif
-    precise float depth = mesh_units * value;
+    precise float depth = view.mesh_units * value;
     return depth;
 }

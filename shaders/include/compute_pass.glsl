@@ -7,7 +7,7 @@
 const int SHEETS = 0, FACES = 1, COUNT = 2, STORE = 3;
 
 #if PASS == 0 || PASS == 1
-// Of the pixels of the band: entries, then exits. Empty: numbers that lose against every depth, both NaN.
+// Of the pixels of the band: entries, then exits, of each view. Empty: numbers that lose against every depth, both NaN.
 layout(std430, binding = 3) buffer Depths { int depths[]; };
 #endif
 #if PASS == 1
@@ -23,19 +23,21 @@ layout(std430, binding = 4) writeonly buffer Stored { uvec2 stored[]; };
 #endif
 
 void meet(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
-    int place = (pixel.y - band.x) * image_size.x + pixel.x;
+    int place = (pixel.y - view.band.x) * view.image_size.x + pixel.x;
+#if PASS == 0 || PASS == 1
+    int pixels = (view.band.y - view.band.x) * view.image_size.x;
+    place += 2 * pixels * view_number;
+    int exit_place = place + pixels;
+#endif
 #if PASS != 2 || CROP || !PERSPECTIVE
     float depth = depth_at(plane, pixel);
 #if !PERSPECTIVE
     if (depth <= 0.0) return;  // rays start on the plane of depth 0
 #endif
 #if CROP
-    if (depth < crop.x || depth > crop.y) return;
+    if (depth < view.crop.x || depth > view.crop.y) return;
 #endif
     int bits = floatBitsToInt(depth);
-#endif
-#if PASS == 0 || PASS == 1
-    int exit_place = place + (band.y - band.x) * image_size.x;
 #endif
 #if PASS == 0
 #if ANY

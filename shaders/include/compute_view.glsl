@@ -1,6 +1,6 @@
-// The camera in the scene's local frame, and the rows that are being rendered; one block for every compute shader.
+// Cameras in the scene's local frame, and the rows that are being rendered; one block for every compute shader.
 // Units of the image are subpixels, 1/256 pixel: the centre of pixel i lies at 256 i + 128.
-layout(std140, binding = 0) uniform View {
+struct View {
     dvec3 camera_centre;
     // Rows that take an offset from the camera centre to homogeneous image coordinates (u w, v w, w), subpixels.
     dvec3 image_right;
@@ -18,12 +18,27 @@ layout(std140, binding = 0) uniform View {
     float mesh_units;      // per local unit, a power of two
     int column_bits;       // of the column in a vertex's cell
 };
+layout(std140, binding = 0) uniform Views { View views[VIEWS]; };
 
-// Dispatches are two-dimensional, since the number of groups along one axis is limited.
+// Along the first two axes of a dispatch lies the work on one view (the number of groups along one axis is limited),
+// along the third axis lie the views.
 layout(local_size_x = GROUP) in;
+
+#if VIEWS > 1
+#define view_number int(gl_WorkGroupID.z)
+#else
+#define view_number 0
+#endif
+#define view views[view_number]
 
 uint invocation() {
     return gl_GlobalInvocationID.x + gl_NumWorkGroups.x * uint(GROUP) * gl_GlobalInvocationID.y;
+}
+
+uniform uint vertex_count;  // what depends on the view is there for all vertices of the first, then of the next
+
+uint of_view(int vertex) {
+    return uint(view_number) * vertex_count + uint(vertex);
 }
 
 // Vertices, read as texels: software rasterizers gather texels several times faster than the contents of buffers.
@@ -35,10 +50,11 @@ ivec3 position_of(int vertex) {
 
 // (u w, v w, w) in subpixels; w is the depth in perspective and 1 otherwise. The same position gives the same bits.
 dvec3 homogeneous(ivec3 position) {
-    precise dvec3 offset = dvec3(position) - camera_centre;
-    precise dvec3 image = dvec3(dot(offset, image_right), dot(offset, image_down), dot(offset, view_direction));
+    precise dvec3 offset = dvec3(position) - view.camera_centre;
+    precise dvec3 image = dvec3(dot(offset, view.image_right), dot(offset, view.image_down),
+                                dot(offset, view.view_direction));
 #if !PERSPECTIVE
-    image = dvec3(image.xy + image_origin.xy, 1.0lf);
+    image = dvec3(image.xy + view.image_origin.xy, 1.0lf);
 #endif
     return image;
 }
