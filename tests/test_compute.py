@@ -87,7 +87,7 @@ def test_the_way_a_face_goes_does_not_show(mesh, cameras, monkeypatch):
 
 @pytest.mark.parametrize("orthographic", [False, True])
 def test_what_is_left_out_for_fine_meshes_does_not_show(orthographic, monkeypatch):
-    """Where all faces are small, most are told by their corners' cells; at the border of the image as well."""
+    """Where all faces are small, most are told by their corners' cells, at the image's border as well."""
     rng = np.random.default_rng(6)
     fine = merged(torus(), torus(minor=0.1, steps=300, sides=20, centre=(0.3, 1.7, 0)))
     cameras = [random_camera(rng, fine, orthographic, size) for size in (3, 20, 96, 96, 200)]
