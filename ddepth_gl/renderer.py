@@ -23,8 +23,9 @@ from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps, SheetPair
 from .device_maps import DeviceDepthMaps
 from .engines.compute import ComputeEngine
+from .engines.engine import Engine
 from .engines.raster import RasterEngine
-from .engines.sheets import Engine, SheetRequest
+from .engines.sheets import SheetRequest
 from .errors import CameraError, ContextError, DeviceMemoryError, MeshError, RequestError
 from .mesh import Mesh
 from .mesh_files import load_mesh
@@ -119,7 +120,7 @@ class DepthRenderer:
         use_compute = engine == "compute" or (
             engine == "auto" and context.has_compute and context.is_software
         )
-        self._engine: Engine = (ComputeEngine if use_compute else RasterEngine)(self._context)
+        self._engine: Engine[Any] = (ComputeEngine if use_compute else RasterEngine)(self._context)
         self._scenes: weakref.WeakSet[Scene] = weakref.WeakSet()
 
     @property

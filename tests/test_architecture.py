@@ -44,7 +44,7 @@ ARROWS = {
     "silhouettes": {"camera"},
     "scene": {"errors", "mesh", "camera", "context"},
     "engines": set(),
-    "engines.sheets": {"attributes", "camera", "scene"},
+    "engines.sheets": {"attributes"},
     "camera_runs": {"camera"},
     "engines.face_vertices": set(),
     "engines.drawn_faces": {"mesh"},
@@ -60,7 +60,7 @@ ARROWS = {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
         "srgb", "engines.crossing_keys", "engines.sheets"
     },
-    "engines.image_pool": {"camera", "scene", "engines.sheets"},
+    "engines.image_pool": set(),
     "engines.finished_sheets": {
         "errors", "camera", "context", "scene", "shader_library", "silhouettes", "engines.sheets"
     },
@@ -68,10 +68,13 @@ ARROWS = {
     "device_maps": {"errors", "camera", "context", "cuda_interop", "depth_maps"},
     "engines.targets": {"context"},
     "engines.pictures": {"camera", "context", "scene", "shader_library", "engines.attributes"},
+    "engines.engine": {
+        "camera", "context", "scene", "engines.sheets", "engines.attributes", "engines.pictures",
+        "engines.finished_sheets", "engines.image_pool"
+    },
     "engines.raster": {
-        "camera", "context", "scene", "shader_library", "engines.sheets",
-        "engines.face_vertices", "engines.drawn_faces", "engines.peeling", "engines.attributes",
-        "engines.pictures", "engines.targets", "engines.finished_sheets", "engines.image_pool"
+        "camera", "context", "scene", "shader_library", "engines.sheets", "engines.engine",
+        "engines.face_vertices", "engines.drawn_faces", "engines.peeling", "engines.targets"
     },
     "engines.face_parts": {"context", "gl_calls", "scene", "engines.drawn_faces"},
     "engines.compute_view": {"camera", "scene", "engines.sheets"},
@@ -86,14 +89,13 @@ ARROWS = {
     },
     "engines.sheet_buffers": {"context"},
     "engines.compute": {
-        "camera", "context", "scene", "engines.sheets", "engines.attributes",
-        "engines.pictures", "engines.face_passes", "engines.layer_lists", "engines.sheet_buffers",
-        "engines.finished_sheets", "engines.image_pool"
+        "camera", "context", "scene", "engines.sheets", "engines.engine", "engines.face_passes",
+        "engines.layer_lists", "engines.sheet_buffers"
     },
     "renderer": {
         "errors", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context",
-        "scene", "silhouettes", "device_maps", "camera_runs", "engines.sheets", "engines.raster",
-        "engines.compute"
+        "scene", "silhouettes", "device_maps", "camera_runs", "engines.sheets", "engines.engine",
+        "engines.raster", "engines.compute"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},

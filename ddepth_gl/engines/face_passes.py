@@ -51,14 +51,12 @@ class Transformed:
 
     Attributes:
         queues: the faces.
-        views: how many images.
         band: the rows that passes are to render, from the first up to, not including, the second.
         options: of the programs, see compute_view.glsl and compute_pass.glsl.
         is_fine: all faces are small in the images.
     """
 
     queues: FaceQueues
-    views: int
     band: tuple[int, int]
     options: dict[str, int]
     is_fine: bool
@@ -119,7 +117,7 @@ class FacePasses:
         self._place_vertices(queues, len(views), FINE=int(is_fine), **options)
         self._fill(queues, len(views), FINE=int(is_fine), **options)
         options |= {"CROP": int(request.crop is not None), "ANY": int(not request.oriented)}
-        return Transformed(queues, len(views), band, options, is_fine)
+        return Transformed(queues, band, options, is_fine)
 
     def _place_vertices(self, queues: FaceQueues, views: int, **options: int) -> None:
         program = self._program("compute_vertices", **options)

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from ..camera import Camera
-from ..scene import Scene
-from .sheets import SheetRequest
-
-__all__ = ["ImagePool", "Pending"]
+__all__ = ["ImagePool", "PooledImages"]
 
 
-class _Images(Protocol):
+class PooledImages(Protocol):
+    """What is lent.
+
+    Attributes:
+        kind: the arguments that it was made with.
+    """
+
     kind: tuple[Any, ...]
 
-    def release(self) -> None: ...
+    def release(self) -> None: ...  # noqa: D102
 
 
-Images = TypeVar("Images", bound=_Images)
-
-
-@dataclass(frozen=True)
-class Pending(Generic[Images]):
-    """What an engine has submitted and not yet collected, and the images it was rendered to."""
-
-    images: Images
-    scene: Scene
-    cameras: tuple[Camera, ...]
-    request: SheetRequest
+Images = TypeVar("Images", bound=PooledImages)
 
 
 class ImagePool(Generic[Images]):

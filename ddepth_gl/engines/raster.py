@@ -21,14 +21,11 @@ from ..camera import Camera
 from ..context import GLContext
 from ..scene import Scene
 from ..shader_library import compile_program
-from .attributes import AttributeShader
 from .drawn_faces import drawn_faces
+from .engine import Engine, Pending
 from .face_vertices import FaceVertices
-from .finished_sheets import FinishPass
-from .image_pool import ImagePool, Pending
 from .peeling import LayerDraws, PeelTargets, peel_layers
-from .pictures import PictureShader, bands_of_samples
-from .sheets import LayerBuffers, SheetBuffers, SheetRequest
+from .sheets import LayerBuffers, SheetRequest
 from .targets import SheetTargets
 
 __all__ = ["RasterEngine"]
@@ -49,32 +46,20 @@ _ENTRY = ("back", "<", 1.0)
 _EXIT = ("front", ">=", 0.0)
 
 
-class RasterEngine:
+class RasterEngine(Engine[SheetTargets]):
     """Renders both sheets through the fixed-function depth test; needs OpenGL 4.1."""
 
     name = "raster"
 
     def __init__(self, context: GLContext) -> None:
-        self._context = context
-        self._attributes = AttributeShader(context)
-        self._pictures = PictureShader(context, self._attributes)
-        self._finish = FinishPass(context)
+        super().__init__(context, partial(SheetTargets, context))
         self._programs: dict[tuple[Any, ...], Any] = {}
-        self._pool = ImagePool(partial(SheetTargets, context))
         self._idle_peel: PeelTargets | None = None
-
-    def views_at_once(self, scene: Scene, camera: Camera) -> int:
-        """How many cameras `submit` takes."""
-        return 1
 
     def submit(
         self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest
     ) -> Pending[SheetTargets]:
-        """Draws both sheets without waiting for the device.
-
-        Raises:
-            DeviceMemoryError: the images do not fit.
-        """
+        """Draws both sheets; on a GPU, has it copy them to where they are read from."""
         (camera,) = cameras
         targets = self._pool.take((camera.width, camera.height), request.faces)
         with self._pool.returning_on_error(targets):
@@ -100,71 +85,29 @@ class RasterEngine:
             framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=cleared)
             vertex_array.render()
 
-    def collect(self, pending: Pending[SheetTargets]) -> list[SheetBuffers]:
-        """Waits for what was submitted and gives its buffers, which belong to the caller.
-
-        Raises:
-            DeviceMemoryError, ContextError: what the driver reports of this image's calls.
-        """
+    def _read(self, pending: Pending[SheetTargets]) -> list[list[npt.NDArray[Any]]]:
         with self._pool.returning(pending.images):
             entry, exit_, *faces = pending.images.read()
         self._context.check_error("rendering", "the image size or the number of faces")
-        attributes = {}
-        if faces:
-            for depth, face in zip((entry, exit_), faces, strict=True):
-                face[np.isnan(depth)] = -1
-            attributes = self._attributes.of_sheets(
-                pending.scene, pending.cameras[0], pending.request.attributes, faces
+        for depth, face in zip((entry, exit_), faces, strict=False):
+            face[np.isnan(depth)] = -1
+        return [[entry, exit_, *faces]]
+
+    def _picture(
+        self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
+    ) -> npt.NDArray[np.uint8]:
+        targets = self._pool.take((camera.width, camera.height), True)
+        with self._pool.returning(targets):
+            self._draw_sheets(scene, camera, request, targets)
+            # The depth buffer holds the exits: the test passes just where there is one.
+            return self._pictures.draw(
+                scene, camera, targets.faces[0], targets.depths[0], samples, targets.depth_buffer, _EXIT[2]
             )
-        return [SheetBuffers(entry, exit_, attributes)]
-
-    def keep(self, pending: Pending[SheetTargets]) -> list[list[Any]]:
-        """Finishes images on the device: buffers of entry and of exit, which belong to the caller.
-
-        Args:
-            pending: from `submit`, without attributes.
-
-        Raises:
-            ContextError, DeviceMemoryError: see `FinishPass.run`.
-        """
-        with self._pool.returning(pending.images), pending.images.depths_in_a_buffer() as depths:
-            buffers = self._finish.run(depths, pending.scene, pending.cameras[0], pending.request)
-        self._context.check_error("finishing the sheets", "the image size")
-        return [buffers]
-
-    def shade(self, scene: Scene, camera: Camera, request: SheetRequest, samples: int) -> npt.NDArray[Any]:
-        """(H, W, 4) uint8: the picture, sRGB, alpha where there are both entry and exit.
-
-        Args:
-            scene, camera, request: what to draw; attributes have no effect.
-            samples: along each side of a pixel.
-
-        Raises:
-            DeviceMemoryError: the images do not fit.
-        """
-        request = replace(request, attributes=("face",))
-        picture = np.empty((camera.height, camera.width, 4), np.uint8)
-        for rows, band in bands_of_samples(camera, samples):
-            targets = self._pool.take((band.width, band.height), True)
-            with self._pool.returning(targets):
-                self._draw_sheets(scene, band, request, targets)
-                # The depth buffer holds the exits: the test passes just where there is one.
-                picture[rows] = self._pictures.draw(
-                    scene, band, targets.faces[0], targets.depths[0], samples, targets.depth_buffer, _EXIT[2]
-                )
-        if samples > 1:
-            self._pool.trim(keep=0)  # larger than what is asked for otherwise
-        self._context.check_error("shading", "the image size")
-        return picture
 
     def peel(
         self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
     ) -> LayerBuffers:
-        """Every crossing of one image; see `peel_layers`.
-
-        Raises:
-            DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, or the images not at all.
-        """
+        """Peels the layers one by one; see `peel_layers`."""
         uniforms = _uniforms(scene, camera, request)
 
         def drawing(faces: bool, **which: int) -> Callable[[], None]:
@@ -198,41 +141,30 @@ class RasterEngine:
         return self._attributes.added_to(layers, scene, camera, request.beside_face)
 
     def overlaps(self, scene: Scene, camera: Camera) -> bool:
-        """Whether it pays to submit the next image before this one is collected.
+        """On a GPU always: the transfer runs beside the drawing.
 
-        On a GPU always: the transfer runs beside the drawing. On Mesa's software rasterizer only the vertices
-        of the next image can run beside the pixels of this one; where there are few vertices, the second
-        set of images just takes cache from the first (measured: docs/performance.md).
+        On Mesa's software rasterizer only the vertices of the next image can run beside the pixels of this one;
+        where there are few vertices, the second set of images just takes cache from the first (measured:
+        docs/performance.md).
         """
         return not self._context.is_software or 8 * len(scene.mesh.faces) >= camera.width * camera.height
 
-    def discard(self, pending: Pending[SheetTargets]) -> None:
-        """Gives up what was submitted."""
-        self._pool.give_back(pending.images)
-
     def trim(self, keep: int = 1) -> None:
         """Frees idle images beyond the last `keep`; with 0 those of layers as well."""
-        self._pool.trim(keep)
+        super().trim(keep)
         if keep == 0 and self._idle_peel is not None:
             self._idle_peel.release()
             self._idle_peel = None
 
     def release(self) -> None:
         """Frees every GL object of the engine."""
-        self.trim(keep=0)
-        self._pictures.release()
-        self._finish.release()
-        self._attributes.release()
+        super().release()
         for program in self._programs.values():
             program.release()
         self._programs.clear()
 
     def prepare(self, scene: Scene) -> None:
-        """Uploads what the engine needs of a scene's mesh.
-
-        Raises:
-            DeviceMemoryError: it does not fit.
-        """
+        """Uploads the vertices in an order of their own, see `FaceVertices`."""
         self._buffers(scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 

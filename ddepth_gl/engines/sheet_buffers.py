@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,11 @@ class SheetBands:
         if self.has_faces:
             entry, _, entry_face, _ = (array[slice(*band)] for array in into)
             entry_face[np.isnan(entry)] = -1
+
+    @contextmanager
+    def depths_in_a_buffer(self) -> Iterator[Any]:
+        """Within it, `depths`."""
+        yield self.depths
 
     def release(self) -> None:
         """Frees everything."""

@@ -1,18 +1,16 @@
-"""What is asked of an engine, and the buffers it gives: the interface that every engine serves."""
+"""What is asked of an engine, and the buffers it gives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..attributes import ATTRIBUTES
-from ..camera import Camera
-from ..scene import Scene
 
-__all__ = ["Engine", "LayerBuffers", "SheetBuffers", "SheetRequest"]
+__all__ = ["LayerBuffers", "SheetBuffers", "SheetRequest"]
 
 
 @dataclass(frozen=True)
@@ -83,41 +81,3 @@ class LayerBuffers:
     front_facing: npt.NDArray[np.bool_]
     truncated: npt.NDArray[np.bool_]
     attributes: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
-
-
-class Engine(Protocol):
-    """What every engine does; the methods are described where they are implemented.
-
-    Attributes:
-        name: "raster" or "compute".
-    """
-
-    name: str
-
-    def prepare(self, scene: Scene) -> None: ...  # noqa: D102
-
-    def views_at_once(self, scene: Scene, camera: Camera) -> int: ...  # noqa: D102
-
-    def submit(  # noqa: D102
-        self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest
-    ) -> Any: ...
-
-    def collect(self, pending: Any) -> list[SheetBuffers]: ...  # noqa: D102
-
-    def keep(self, pending: Any) -> list[list[Any]]: ...  # noqa: D102
-
-    def discard(self, pending: Any) -> None: ...  # noqa: D102
-
-    def overlaps(self, scene: Scene, camera: Camera) -> bool: ...  # noqa: D102
-
-    def peel(  # noqa: D102
-        self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
-    ) -> LayerBuffers: ...
-
-    def shade(  # noqa: D102
-        self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
-    ) -> npt.NDArray[Any]: ...
-
-    def trim(self, keep: int = 1) -> None: ...  # noqa: D102
-
-    def release(self) -> None: ...  # noqa: D102
