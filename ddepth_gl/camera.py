@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pyrr import matrix44
 
+from .counts import is_whole
 from .errors import CameraError
 
 __all__ = ["Camera", "Frame"]
@@ -92,8 +93,7 @@ def _image_size(width: Any, height: Any) -> tuple[int, int]:
     sizes = []
     for name, value in (("width", width), ("height", height)):
         # The upper limit keeps absurd sizes from overflowing further on.
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not whole or not 1 <= value < 1 << 31:
+        if not is_whole(value) or not 1 <= value < 1 << 31:
             raise CameraError(
                 f"{name} must be a whole number of pixels, at least 1, not {reprlib.repr(value)}"
             )
@@ -259,7 +259,7 @@ class Camera:
         Raises:
             CameraError: an argument is not one of those above, or the mesh is a single point.
         """
-        if isinstance(views, bool) or not isinstance(views, (int, np.integer)) or views < 1:
+        if not is_whole(views) or views < 1:
             raise CameraError(f"views must be a whole number, at least 1, not {views!r}")
         try:
             seed = operator.index(seed)

@@ -137,7 +137,7 @@ def render(
             "several with commas.",
         ),
     ] = "npz",
-    samples: Annotated[int, typer.Option(help="Of photos, along each side of a pixel.")] = 1,
+    samples: Annotated[int, typer.Option(help="Of photos, along each side of a pixel, 1 to 128.")] = 1,
     surfaces: Annotated[
         SurfacesOption, typer.Option(help="oriented: closed meshes; any: scans with holes, sheets.")
     ] = SurfacesOption.oriented,

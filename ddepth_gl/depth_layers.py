@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .attributes import ATTRIBUTES, NotAskedForError
 from .camera import Camera, Frame
+from .counts import is_whole
 from .depth_maps import DepthMaps, SheetPair
 from .errors import RequestError
 from .silhouettes import uncross
@@ -27,10 +28,6 @@ _DENSE_FILL: dict[str, Any] = {
     **{"depth": np.nan, "distance": np.nan, "front_facing": False},
     **{name: attribute.fill for name, attribute in ATTRIBUTES.items()},
 }
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _sums_before(values: npt.NDArray[Any]) -> IntArray:
@@ -161,7 +158,7 @@ class DepthLayers:
         if not isinstance(name, str) or name not in _DENSE_FILL:
             raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {name!r}")
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
-        if not _is_whole(layers) or layers < 0:
+        if not is_whole(layers) or layers < 0:
             raise RequestError(f"max_layers must be a whole number, at least 0, or None, not {max_layers!r}")
         values = getattr(self, name)
         shape = (layers, len(self.offsets) - 1, *values.shape[1:])
@@ -315,8 +312,7 @@ class DepthLayers:
             RequestError: there is no such pixel, or as for `solid_pieces`.
         """
         height, width = self._shape
-        is_whole = _is_whole(row) and _is_whole(column)
-        if not (is_whole and 0 <= row < height and 0 <= column < width):
+        if not (is_whole(row) and is_whole(column) and 0 <= row < height and 0 <= column < width):
             raise RequestError(
                 f"there is no pixel ({row!r}, {column!r}) in an image of {height} rows, {width} columns"
             )
@@ -343,7 +339,7 @@ class DepthLayers:
     def rows(self, start: int, stop: int) -> DepthLayers:
         """The layers of the rows from `start` up to, not including, `stop`, with the camera of just them."""
         height, width = self._shape
-        if not (_is_whole(start) and _is_whole(stop) and 0 <= start < stop <= height):
+        if not (is_whole(start) and is_whole(stop) and 0 <= start < stop <= height):
             raise RequestError(f"rows must satisfy 0 <= start < stop <= {height}, not {start!r}, {stop!r}")
         first, last = int(self.offsets[start * width]), int(self.offsets[stop * width])
         return replace(

@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from .attributes import checked_names
 from .camera import Camera
+from .counts import MOST_SAMPLES, checked_count
 from .errors import MeshError, OutputError, RequestError
 from .mesh import Mesh
 from .render_formats import FORMATS, Format, View, checked_formats, write_picture
 from .renderer import DepthRenderer, Surfaces
 from .scene import Scene
-from .writers.contents import checked_count, checked_fill
+from .writers.contents import checked_fill
 from .writers.png16 import check_positive, common_scale
 
 __all__ = [
@@ -74,7 +75,7 @@ class RenderJob:
         formats = checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
         checked_fill(self.fill)
-        checked_count("--samples", self.samples)
+        checked_count("--samples", self.samples, MOST_SAMPLES)
         if self.max_layers is not None:
             checked_count("--max-layers", self.max_layers)
             if not self.layers:

@@ -19,6 +19,7 @@ from .attributes import checked_names
 from .camera import Camera
 from .camera_runs import camera_runs
 from .context import GLContext
+from .counts import MOST_SAMPLES, checked_count
 from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps, SheetPair
 from .device_maps import DeviceDepthMaps
@@ -326,10 +327,10 @@ class DepthRenderer:
             DeviceMemoryError: the crossings do not fit; the message says how many there are.
         """
         if max_layers is not None:
-            _check_count("max_layers", max_layers)
+            checked_count("max_layers", max_layers)
         if memory_limit is None:
             memory_limit = max(self._context.memory // 4, 1)
-        _check_count("memory_limit", memory_limit)
+        checked_count("memory_limit", memory_limit)
         request = _request("any", near, far, attributes)
         with self._context:
             request = self._checked(scene, camera, request)
@@ -373,17 +374,18 @@ class DepthRenderer:
 
         Args:
             scene, camera, surfaces, near, far: as for `entry_exit`.
-            samples: along each side of a pixel: 1 samples its centre, 4 takes the mean of 4 x 4.
+            samples: along each side of a pixel, 1 to 128: 1 samples its centre, 4 takes the mean of 4 x 4.
 
         Returns:
             (H, W, 4) uint8 sRGB and alpha, not multiplied by it. With ``samples=1`` alpha is 255 where
             `DepthMaps.mask` is set and 0 elsewhere; with more it is the part of the pixel that is covered.
 
         Raises:
-            RequestError: `samples` is no whole number >= 1, or makes the image wider than the device allows.
+            RequestError: `samples` is no whole number from 1 to 128, or makes the image wider than the device
+                allows.
             CameraError, ContextClosedError, DeviceMemoryError: as `entry_exit` does.
         """
-        _check_count("samples", samples)
+        samples = checked_count("samples", samples, MOST_SAMPLES)
         request = _request(surfaces, near, far, ())
         with self._context:
             request = self._checked(scene, camera, request)
@@ -393,7 +395,7 @@ class DepthRenderer:
                     f"samples={samples} makes {camera.width}x{camera.height} pixels larger than "
                     f"{self._context.renderer} allows; {most} is the most for this image"
                 )
-            return self._engine.shade(scene, camera, request, int(samples))
+            return self._engine.shade(scene, camera, request, samples)
 
     def _pipeline(
         self,
@@ -549,11 +551,6 @@ def _request(
         if not 0.0 <= crop[0] < crop[1]:
             raise RequestError(f"near and far must satisfy 0 <= near < far, not near={near!r}, far={far!r}")
     return SheetRequest(surfaces == "oriented", names, crop)
-
-
-def _check_count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise RequestError(f"{name} must be a whole number, at least 1, not {value!r}")
 
 
 def double_depth(

@@ -1,5 +1,7 @@
 #version 430 core
-// Medium faces, or with LARGE the large ones, each split over CHUNKS invocations: invocation k takes every CHUNKS-th row from the k-th.
+// Medium faces, or with LARGE the large ones, each split over many invocations: of ROWS_APART of them, side by side, the
+// k-th takes every ROWS_APART-th row from the k-th on; of large faces, where images are wide, only COLUMNS_EACH columns.
+// (Mesa's software rasterizer ends all loops of an invocation after 65,535 times, without a word.)
 //
 // Faces may be of any size here, reach out of the guard band and behind the camera. An edge is a line, (x, y, z) with
 // the pixel (u, v) on its inner side where x u + y v + z > 0. Its numbers are whole, and small enough that double
@@ -93,7 +95,9 @@ void narrow(inout ivec2 columns, dvec3 line, double v) {
 }
 
 void main() {
-    uint number = invocation() / uint(CHUNKS), chunk = invocation() % uint(CHUNKS);
+    int segments = LARGE == 1 ? segments_across() : 1, invocations = ROWS_APART * segments;
+    uint number = invocation() / uint(invocations);
+    int part = int(invocation() % uint(invocations));
     if (number >= faces_in_queue()) return;
     uint face = face_at(LARGE == 1 ? face_count - 1u - number : face_count + number);
     ivec3 corners = corners_of(face);
@@ -119,8 +123,12 @@ void main() {
         first = max(first, (low + 127) >> 8);
         last = min(last, (high - 128) >> 8);
     }
+    if (segments > 1) {
+        first.x = max(first.x, part / ROWS_APART * COLUMNS_EACH);
+        last.x = min(last.x, (part / ROWS_APART + 1) * COLUMNS_EACH - 1);
+    }
     FacePlane plane = face_plane(corners);
-    for (int row = first.y + int(chunk); row <= last.y; row += CHUNKS) {
+    for (int row = first.y + part % ROWS_APART; row <= last.y; row += ROWS_APART) {
         double v = 256.0lf * double(row) + 128.0lf;
         ivec2 columns = ivec2(first.x, last.x);
         narrow(columns, ab, v);

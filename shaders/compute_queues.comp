@@ -1,7 +1,7 @@
 #version 430 core
 // Every face once: most faces of a dense mesh miss every pixel centre and are gone before anything but the places, or
-// with FINE the cells, of their corners was read. The others go to one of three queues: small in the image, medium, large. Every pass over the image's
-// faces then takes them from there, so that neighbouring invocations all have something to do.
+// with FINE the cells, of their corners was read. The others go to one of three queues: small in the image, medium,
+// large. Every pass over the faces then takes them from there: neighbouring invocations all have something to do.
 #include "compute_face.glsl"
 
 struct Dispatch {
@@ -16,13 +16,19 @@ uniform uint face_count;
 uniform uint first_dispatch;
 
 const uint SMALL = 0u, MEDIUM = 1u, LARGE = 2u, NONE = 3u;
-const uint CHUNKS_OF[3] = uint[3](1u, uint(MEDIUM_CHUNKS), uint(LARGE_CHUNKS));  // invocations a face
+
+// A face.
+uint invocations_for(uint queue) {
+    if (queue == SMALL) return 1u;
+    return uint(queue == MEDIUM ? MEDIUM_ROWS_APART : LARGE_ROWS_APART * segments_across());
+}
 
 // Makes room for some faces at the end of a queue, and sees to it that enough groups will come for them.
 uint reserve(uint queue, uint count) {
     uint number = atomicAdd(dispatches[first_dispatch + queue].faces[view_number], count);
-    uint before = (number * CHUNKS_OF[queue] + uint(GROUP) - 1u) / uint(GROUP);
-    uint groups = ((number + count) * CHUNKS_OF[queue] + uint(GROUP) - 1u) / uint(GROUP);
+    uint each = invocations_for(queue);
+    uint before = (number * each + uint(GROUP) - 1u) / uint(GROUP);
+    uint groups = ((number + count) * each + uint(GROUP) - 1u) / uint(GROUP);
     if (groups != before) {
         atomicMax(dispatches[first_dispatch + queue].groups_x, min(groups, uint(MAX_GROUPS)));
         atomicMax(dispatches[first_dispatch + queue].groups_y, (groups - 1u) / uint(MAX_GROUPS) + 1u);

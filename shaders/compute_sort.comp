@@ -1,6 +1,7 @@
 #version 430 core
-// Sorts the crossings of each pixel by (depth, face): by insertion where they are FEW, or with MANY the others, as a
-// heap. Two programs, since invocations run in step: loops that one of them enters cost all of them.
+// Sorts the crossings of each pixel by (depth, face): by insertion where they are FEW, or with MANY where they are more,
+// as a heap. Two programs, since invocations run in step: loops that one of them enters cost all of them. Pixels with
+// more than MOST are left to the host.
 layout(local_size_x = GROUP) in;
 layout(std430, binding = 0) readonly buffer Ends { uint ends[]; };      // of the pixels' stretches, in order
 layout(std430, binding = 1) buffer Stored { uvec2 stored[]; };          // see compute_pass.glsl
@@ -59,7 +60,7 @@ void main() {
     if (pixel >= pixel_count) return;
     uint start = pixel > 0u ? ends[pixel - 1u] : 0u, end = ends[pixel];
 #if MANY
-    if (end - start > uint(FEW)) heap_sort(start, end);
+    if (end - start > uint(FEW) && end - start <= uint(MOST)) heap_sort(start, end);
 #else
     if (end - start > 1u && end - start <= uint(FEW)) insertion_sort(start, end);
 #endif

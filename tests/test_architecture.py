@@ -18,6 +18,7 @@ PACKAGE = ROOT / "ddepth_gl"
 # What each module may import of the package; docs/architecture.md draws the same arrows.
 ARROWS = {
     "errors": set(),
+    "counts": {"errors"},
     "srgb": set(),
     "mesh": {"errors"},
     "mesh_reading": set(),
@@ -30,11 +31,11 @@ ARROWS = {
         "mesh_reading.gltf"
     },
     "attributes": {"errors"},
-    "camera": {"errors"},
+    "camera": {"counts", "errors"},
     "camera_files": {"errors", "camera"},
     "mould": {"errors", "camera"},
     "depth_maps": {"errors", "attributes", "mesh", "camera", "mould"},
-    "depth_layers": {"errors", "attributes", "camera", "depth_maps", "silhouettes", "srgb"},
+    "depth_layers": {"counts", "errors", "attributes", "camera", "depth_maps", "silhouettes", "srgb"},
     "egl": {"errors"},
     "gl_calls": {"egl"},
     "host_memory": set(),
@@ -93,7 +94,8 @@ ARROWS = {
         "engines.layer_lists", "engines.sheet_buffers"
     },
     "renderer": {
-        "errors", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers", "context",
+        "errors", "counts", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers",
+        "context",
         "scene", "silhouettes", "device_maps", "camera_runs", "engines.sheets", "engines.engine",
         "engines.raster", "engines.compute"
     },
@@ -103,13 +105,13 @@ ARROWS = {
     "writers.npz": {"depth_maps", "depth_layers", "writers.contents", "writers.whole_file"},
     "writers.ply": {"errors", "depth_layers", "srgb", "writers.whole_file"},
     "writers.png16": {"errors", "camera", "depth_maps", "writers.contents", "writers.whole_file"},
-    "writers.layereddepth": {"depth_layers", "writers.png16", "writers.whole_file"},
+    "writers.layereddepth": {"counts", "depth_layers", "writers.png16", "writers.whole_file"},
     "writers.exr": {
         "errors", "attributes", "camera", "depth_maps", "depth_layers", "writers.contents",
         "writers.whole_file"
     },
-    "writers.xray": {"errors", "depth_layers", "srgb", "writers.contents", "writers.npz"},
-    "writers.lari": {"errors", "depth_layers", "writers.contents", "writers.npz"},
+    "writers.xray": {"errors", "counts", "depth_layers", "srgb", "writers.npz"},
+    "writers.lari": {"errors", "counts", "depth_layers", "writers.npz"},
     "demo_mesh": {"mesh"},
     "panels": set(),
     "layer_panels": {"depth_layers", "panels"},
@@ -122,7 +124,7 @@ ARROWS = {
         "writers.png16", "writers.xray", "writers.lari", "writers.layereddepth", "writers.whole_file"
     },
     "render_job": {
-        "errors", "attributes", "mesh", "camera", "renderer", "scene", "render_formats", "preview",
+        "errors", "counts", "attributes", "mesh", "camera", "renderer", "scene", "render_formats", "preview",
         "writers.contents", "writers.png16"
     },
     "__main__": {"cli"},

@@ -123,6 +123,35 @@ def test_the_bound_on_the_size_of_faces_holds(orthographic):
             scene.release()
 
 
+def test_large_faces_in_wide_images(monkeypatch):
+    """More pixels a face than Mesa's software rasterizer lets a loop go round, for a single invocation."""
+    monkeypatch.setattr(face_passes, "_ROWS_APART", (1, 1))
+    with dd.DepthRenderer("compute") as renderer:
+        scene = renderer.upload(box())
+        size = {"width": renderer.info.max_image_size, "height": 8}
+        camera = dd.Camera.look_at((0.3, 0.2, 3), (0, 0, 0), (0, 1, 0), fov_y_deg=0.016, **size)
+        assert renderer.entry_exit(scene, camera).mask.all()
+        assert (renderer.peel(scene, camera).count == 2).all()
+
+
+@pytest.mark.parametrize("many", [2000, 5000, 20_000])
+def test_thousands_of_crossings_of_a_pixel_are_sorted(many):
+    """Sheets from the farthest to the nearest; Mesa's software rasterizer would cut loops short."""
+    z = np.arange(many, 0, -1.0)
+    z[many // 3 : many // 2] = z[many // 3]  # some of them in the same place
+    corners = [np.stack([0 * z + x, 0 * z + y, z], 1) for x, y in ((-9, -9), (9, -9), (0, 9))]
+    mesh = dd.Mesh(np.stack(corners, 1).reshape(-1, 3), np.arange(3 * many).reshape(-1, 3))
+    pose = np.eye(4)
+    pose[2, 3] = 5.0
+    camera = dd.Camera(np.array([[1.0, 0, 1], [0, 1, 1], [0, 0, 1]]), pose, 2, 2, True)
+    with dd.DepthRenderer("compute") as renderer:
+        layers = renderer.peel(renderer.upload(mesh), camera)
+    order = np.lexsort((np.arange(many), z))
+    assert (layers.count == many).all()
+    for pixel in range(4):
+        np.testing.assert_array_equal(layers.face[layers.offsets[pixel] :][:many], order)
+
+
 def test_the_same_bits_every_time(mesh, cameras):
     with dd.DepthRenderer("compute") as renderer:
         first = everything(renderer, mesh, cameras)

@@ -268,7 +268,8 @@ def test_all_layers_for_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"samples": 0}, "--samples must be a whole number, at least 1, not 0"),
+        ({"samples": 0}, "--samples must be a whole number, at least 1 and at most 128, not 0"),
+        ({"samples": 129}, "--samples must be a whole number, at least 1 and at most 128, not 129"),
         ({"samples": 1.5}, "--samples must be"),
         ({"samples": True}, "--samples must be"),
         ({"layers": True, "max_layers": 0}, "--max-layers must be a whole number, at least 1, not 0"),

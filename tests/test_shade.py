@@ -569,11 +569,19 @@ def test_pictures_belong_to_the_caller(renderer):
     scene.release()
 
 
-@pytest.mark.parametrize("bad", [0, -1, True, 1.5, 2.0, "2", None, float("nan")])
+@pytest.mark.parametrize("bad", [0, -1, True, 1.5, 2.0, "2", None, float("nan"), 129])
 def test_samples_must_be_a_whole_number(renderer, bad):
     scene = renderer.upload(box())
     with pytest.raises(dd.RequestError, match="samples"):
         renderer.shade(scene, FACE_ON, samples=bad)
+    scene.release()
+
+
+def test_as_many_samples_as_there_may_be(renderer):
+    """Loops of shaders that go round more often may end too early."""
+    scene = renderer.upload(box())
+    camera = dd.Camera.look_at((0.3, 0.2, 3), (0, 0, 0), (0, 1, 0), fov_y_deg=30, width=4, height=4)
+    assert (renderer.shade(scene, camera, samples=128)[..., 3] == 255).all()
     scene.release()
 
 

@@ -17,7 +17,7 @@ from .face_parts import FaceParts
 from .face_queues import FaceQueues, PartQueues
 from .sheets import SheetRequest
 
-__all__ = ["COUNT", "FACES", "SHEETS", "STORE", "VIEWS", "FacePasses", "Transformed"]
+__all__ = ["COUNT", "FACES", "SHEETS", "SORTED_MOST", "STORE", "VIEWS", "FacePasses", "Transformed"]
 
 # What a pass does where a face covers a pixel; see shaders/include/compute_pass.glsl.
 SHEETS, FACES, COUNT, STORE = range(4)
@@ -26,9 +26,13 @@ SHEETS, FACES, COUNT, STORE = range(4)
 VIEWS = 16
 
 # The longest side of a face's box, pixels, up to which one invocation walks it (64 at most: it counts in 32
-# bits), and up to which it is split over _CHUNKS[0] invocations. Larger faces are split over _CHUNKS[1].
+# bits), and up to which it is medium, not large.
 _SMALL_FACE, _MEDIUM_FACE = 16, 256
-_CHUNKS = (8, 256)
+# How many invocations walk side by side through the rows of a medium and of a large face, and how many pixels
+# of a row of a large face one invocation walks at most. So it walks 2^15 pixels in an image of 16,384 rows;
+# Mesa's software rasterizer ends all loops of an invocation after 2^16 times, without a word.
+_ROWS_APART = (8, 256)
+_COLUMNS_EACH = 512
 # Where no face can be larger than this, all of them are walked by one invocation each. The bound is coarse.
 _FINE_FACE = 64
 
@@ -36,7 +40,9 @@ _FINE_FACE = 64
 _GROUP = 64
 _MAX_GROUPS = 32768
 
-_FEW = 24  # crossings of a pixel, up to which they are sorted by insertion
+# Crossings of a pixel, up to which they are sorted by insertion, and at all: with more, Mesa's software
+# rasterizer would end loops, see above.
+_FEW, SORTED_MOST = 24, 2048
 
 _BYTES_PER_TEXEL = 12  # of a vertex, and of a face
 
@@ -137,8 +143,8 @@ class FacePasses:
             FACES_EACH=each,
             SMALL_FACE=_SMALL_FACE,
             MEDIUM_FACE=_MEDIUM_FACE,
-            MEDIUM_CHUNKS=_CHUNKS[0],
-            LARGE_CHUNKS=_CHUNKS[1],
+            MEDIUM_ROWS_APART=_ROWS_APART[0],
+            LARGE_ROWS_APART=_ROWS_APART[1],
             MAX_GROUPS=_MAX_GROUPS,
             **options,
         )
@@ -163,8 +169,8 @@ class FacePasses:
         programs = [self._program("compute_small", **options)]
         if not faces.is_fine:
             programs += [
-                self._program("compute_large", CHUNKS=chunks, LARGE=large, **options)
-                for large, chunks in enumerate(_CHUNKS)
+                self._program("compute_large", ROWS_APART=apart, LARGE=large, **options)
+                for large, apart in enumerate(_ROWS_APART)
             ]
         self._views.bind_to_uniform_block(0)
         for binding, buffer in enumerate(buffers, start=3):
@@ -179,7 +185,7 @@ class FacePasses:
         self._context.gl.memory_barrier()
 
     def sort(self, pixel_count: int, most: int, ends: Any, stored: Any) -> None:
-        """Sorts each pixel's crossings by (depth, face).
+        """Sorts each pixel's crossings by (depth, face), where there are no more than SORTED_MOST.
 
         Args:
             pixel_count: n.
@@ -190,7 +196,7 @@ class FacePasses:
         ends.bind_to_storage_buffer(0)
         stored.bind_to_storage_buffer(1)
         for many in range((most > 1) + (most > _FEW)):
-            program = self._program("compute_sort", FEW=_FEW, MANY=many)
+            program = self._program("compute_sort", FEW=_FEW, MOST=SORTED_MOST, MANY=many)
             program["pixel_count"] = pixel_count
             self._run(program, pixel_count)
         self._context.gl.memory_barrier()
@@ -219,6 +225,6 @@ class FacePasses:
     def _program(self, shader: str, **options: int) -> Any:
         key = (shader, *options.items())
         if key not in self._programs:
-            defines = {"GROUP": _GROUP, **options}
+            defines = {"GROUP": _GROUP, "COLUMNS_EACH": _COLUMNS_EACH, **options}
             self._programs[key] = compile_program(self._context.gl, defines, compute_shader=f"{shader}.comp")
         return self._programs[key]

@@ -14,7 +14,7 @@ from ..errors import DeviceMemoryError
 from ..scene import Scene
 from .crossing_keys import KeyArray, first_of_each_pixel, offsets_of, split_keys
 from .crossing_memory import BYTES_PER_LISTED, check_crossings_fit
-from .face_passes import COUNT, STORE, FacePasses, Transformed
+from .face_passes import COUNT, SORTED_MOST, STORE, FacePasses, Transformed
 from .sheets import LayerBuffers, SheetRequest
 
 __all__ = ["list_layers"]
@@ -158,6 +158,8 @@ def _list(
         # Each cursor has moved to the end of its pixel's stretch.
         passes.sort(len(ends), int(counts.max()), cursors, stored)
         stored.read_into(into, into.nbytes)
+        for pixel in np.flatnonzero(counts > SORTED_MOST):
+            into[ends[pixel] - counts[pixel] : ends[pixel]].sort()
     finally:
         for made in reversed(objects):
             made.release()

@@ -143,8 +143,8 @@ class RasterEngine(Engine[SheetTargets]):
     def overlaps(self, scene: Scene, camera: Camera) -> bool:
         """On a GPU always: the transfer runs beside the drawing.
 
-        On Mesa's software rasterizer only the vertices of the next image can run beside the pixels of this one;
-        where there are few vertices, the second set of images just takes cache from the first (measured:
+        On Mesa's software rasterizer only the vertices of the next image can run beside the pixels of this
+        one; where there are few vertices, the second set of images just takes cache from the first (measured:
         docs/performance.md).
         """
         return not self._context.is_software or 8 * len(scene.mesh.faces) >= camera.width * camera.height

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import OutputError, RequestError
+from ..errors import OutputError
 from ..version import __version__
 
-__all__ = ["FRAMES", "VERSION", "checked_count", "checked_fill", "filled"]
+__all__ = ["FRAMES", "VERSION", "checked_fill", "filled"]
 
 VERSION = f"ddepth_gl {__version__}"
 
@@ -21,21 +21,6 @@ FRAMES = (
     "which K is in. Depth is the camera-frame z, distance is along the ray. Mesh units. "
     "Normals and positions are in the world frame, colours are linear. "
 )
-
-
-def checked_count(name: str, number: object) -> int:
-    """`number` as an int, if it is a whole one of at least 1.
-
-    Args:
-        name: what it is called in the message.
-        number: to check.
-
-    Raises:
-        RequestError: it is not.
-    """
-    if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
-        raise RequestError(f"{name} must be a whole number, at least 1, not {number!r}")
-    return int(number)
 
 
 def checked_fill(fill: float) -> np.float32:

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from ..counts import checked_count
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
-from .contents import checked_count
 from .npz import write_archive
 
 __all__ = ["write_lari"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..counts import checked_count
 from ..depth_layers import DepthLayers
 from .png16 import checked_scale, write_about, write_steps
 from .whole_file import remove_others
@@ -47,12 +48,13 @@ def write_layereddepth(
         The files written, in the order of the layers, after the JSON file.
 
     Raises:
-        RequestError: `max_layers` is no whole number, at least 0.
+        RequestError: `max_layers` is no whole number, at least 1.
         OutputError: a depth does not fit into 16 bits at this scale, or is rounded to 0, which means a
             miss; the message names the scale that fits. Or a file cannot be written, or one of an earlier
             run not be removed.
     """
     target = Path(path)
+    max_layers = checked_count("max_layers", max_layers)
     stack = layers.dense("depth", max_layers).astype(np.float64)
     step = checked_scale(target, stack[~np.isnan(stack)], PUBLISHED_SCALE if scale is None else scale)
     written = [target.with_name(f"{target.name}.layereddepth.json")]

@@ -6,10 +6,10 @@ import os
 
 import numpy as np
 
+from ..counts import checked_count
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
 from ..srgb import srgb_from_linear
-from .contents import checked_count
 from .npz import write_archive
 
 __all__ = ["write_xray"]

@@ -35,6 +35,11 @@ uint invocation() {
     return gl_GlobalInvocationID.x + gl_NumWorkGroups.x * uint(GROUP) * gl_GlobalInvocationID.y;
 }
 
+// How many invocations share a row of a large face.
+int segments_across() {
+    return (view.image_size.x + COLUMNS_EACH - 1) / COLUMNS_EACH;
+}
+
 uniform uint vertex_count;  // what depends on the view is there for all vertices of the first, then of the next
 
 uint of_view(int vertex) {
