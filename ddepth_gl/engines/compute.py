@@ -55,10 +55,13 @@ class ComputeEngine(Engine[SheetBands]):
         """
         pixels = camera.width * camera.height
         most_pixels = _PIXELS_TOGETHER_IN_SOFTWARE if self._context.is_software else _PIXELS_TOGETHER_ON_A_GPU
+        faces, vertices = len(scene.mesh.faces), len(scene.mesh.vertices)
         # Eight bytes: of a pixel both sheets, of a vertex its place, of a face two queues.
-        largest = 8 * VIEWS * max(pixels, len(scene.mesh.faces), len(scene.mesh.vertices))
-        are_small = pixels <= most_pixels and len(scene.mesh.faces) <= _FACES_TOGETHER
-        return VIEWS if are_small and largest <= self._context.max_storage_block else 1
+        fit = (
+            8 * VIEWS * max(pixels, faces, vertices) <= self._context.max_storage_block
+            and VIEWS * max(2 * faces, vertices) <= self._context.max_texels
+        )
+        return VIEWS if fit and pixels <= most_pixels and faces <= _FACES_TOGETHER else 1
 
     def submit(self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest) -> Pending[SheetBands]:
         """Renders all of both sheets, or the first of several bands."""
