@@ -3,7 +3,8 @@
 // one and the same NaN, and with UNCROSS entry and exit become their mean where they have crossed at a silhouette,
 // as ddepth_gl/silhouettes.py has it, which gives the reasons.
 layout(local_size_x = GROUP) in;
-layout(std430, binding = 0) readonly buffer Sheets { float sheets[]; };  // any NaN is a miss
+// Bits of float32, with INVERTED those of entries all inverted; any NaN is a miss.
+layout(std430, binding = 0) readonly buffer Sheets { uint sheets[]; };
 layout(std430, binding = 1) writeonly buffer Entry { uint entry[]; };    // bits of float32
 layout(std430, binding = 2) writeonly buffer Exit { uint exit_[]; };
 uniform ivec2 image_size;
@@ -13,7 +14,8 @@ uniform double most_apart;  // mesh units; in perspective at a depth of 1
 const uint MISS = 0x7fc00000u;
 
 float depth(int sheet, ivec2 pixel) {
-    return sheets[(first_row + sheet * image_size.y + pixel.y) * image_size.x + pixel.x];
+    uint bits = sheets[(first_row + sheet * image_size.y + pixel.y) * image_size.x + pixel.x];
+    return uintBitsToFloat(INVERTED == 1 && sheet == 0 ? ~bits : bits);
 }
 
 bool is_crossed(ivec2 pixel) {

@@ -36,6 +36,7 @@ class ComputeEngine(Engine[SheetBands]):
     """Renders sheets and layers in compute shaders; needs OpenGL 4.3."""
 
     name = "compute"
+    inverts_entries = True
 
     def __init__(self, context: GLContext) -> None:
         super().__init__(context, partial(SheetBands, context))

@@ -50,15 +50,17 @@ class Engine(ABC, Generic[Images]):
 
     Attributes:
         name: "raster" or "compute".
+        inverts_entries: whether the bits of entry depths are inverted on the device.
     """
 
     name: ClassVar[str]
+    inverts_entries: ClassVar[bool]
 
     def __init__(self, context: GLContext, make_images: Callable[..., Images]) -> None:
         self._context = context
         self._attributes = AttributeShader(context)
         self._pictures = PictureShader(context, self._attributes)
-        self._finish = FinishPass(context)
+        self._finish = FinishPass(context, self.inverts_entries)
         self._pool = ImagePool(make_images)
 
     @abstractmethod

@@ -21,10 +21,16 @@ _GROUP, _MAX_GROUPS = 64, 32768
 
 
 class FinishPass:
-    """The programs of compute_finish.comp; needs OpenGL 4.3, which is checked when it is used."""
+    """The programs of compute_finish.comp; needs OpenGL 4.3, which is checked when it is used.
 
-    def __init__(self, context: GLContext) -> None:
+    Args:
+        context: current whenever it is used.
+        inverted: whether the bits of entries come inverted.
+    """
+
+    def __init__(self, context: GLContext, inverted: bool) -> None:
         self._context = context
+        self._inverted = inverted
         self._programs: dict[tuple[bool, bool], Any] = {}
 
     def _check_fits(self, camera: Camera) -> None:
@@ -76,7 +82,12 @@ class FinishPass:
     def _program(self, orthographic: bool, uncross: bool) -> Any:
         key = orthographic, uncross
         if key not in self._programs:
-            defines = {"GROUP": _GROUP, "PERSPECTIVE": int(not orthographic), "UNCROSS": int(uncross)}
+            defines = {
+                "GROUP": _GROUP,
+                "PERSPECTIVE": int(not orthographic),
+                "UNCROSS": int(uncross),
+                "INVERTED": int(self._inverted),
+            }
             self._programs[key] = compile_program(
                 self._context.gl, defines, compute_shader="compute_finish.comp"
             )

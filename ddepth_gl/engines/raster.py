@@ -50,6 +50,7 @@ class RasterEngine(Engine[SheetTargets]):
     """Renders both sheets through the fixed-function depth test; needs OpenGL 4.1."""
 
     name = "raster"
+    inverts_entries = False
 
     def __init__(self, context: GLContext) -> None:
         super().__init__(context, partial(SheetTargets, context))

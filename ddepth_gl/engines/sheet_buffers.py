@@ -13,10 +13,10 @@ from ..context import GLContext
 
 __all__ = ["SheetBands"]
 
-# What a pixel holds that no face covers. Of the entry the bits of NaN, as an integer more than those of every
-# depth; of the exit the bits of -NaN, which are less. Of faces the largest index, and -1.
-_NO_DEPTH = (0x7FC00000, 0xFFC00000)
-_NO_FACE = (0x7FFFFFFF, 0xFFFFFFFF)
+# What a pixel holds that no face covers, see shaders/include/compute_pass.glsl. Of depths the bits of NaN,
+# inverted for the entry, and with a sign for the exit, which makes it less than every depth.
+_NO_DEPTH = (~0x7FC00000 & 0xFFFFFFFF, 0xFFC00000)
+_NO_FACE = (0, 0)
 
 Band = tuple[int, int]
 
@@ -77,12 +77,12 @@ class SheetBands:
             rows = array[slice(*band)]
             kind, sheet = divmod(index, 2)
             self._buffers[kind].read_into(rows, rows.nbytes, (2 * view + sheet) * rows.nbytes)
-        # One NaN for both sheets: without the sign bit, which no depth has.
-        exits = into[1][slice(*band)].view(np.uint32)
-        exits &= np.uint32(0x7FFFFFFF)
+        entry, exit_, *faces = (array[slice(*band)].view(np.uint32) for array in into)
+        np.invert(entry, out=entry)
+        exit_ &= np.uint32(0x7FFFFFFF)  # one NaN for both sheets: without the sign, which no depth has
         if self.has_faces:
-            entry, _, entry_face, _ = (array[slice(*band)] for array in into)
-            entry_face[np.isnan(entry)] = -1
+            np.invert(faces[0], out=faces[0])
+            faces[1] -= np.uint32(1)  # no face becomes -1 in both
 
     @contextmanager
     def depths_in_a_buffer(self) -> Iterator[Any]:

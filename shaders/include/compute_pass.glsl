@@ -1,17 +1,20 @@
 // What a pass does with a pixel that a face covers: meet(pixel, face, corners' plane, whether its front is seen).
 //   SHEETS: the nearest front and the farthest back, as bits of float32: of positive numbers they sort like integers
 //   FACES:  the smallest face at the depth of the entry, the largest at that of the exit
+// In both the larger number wins; where it is the smaller that is wanted, all bits are inverted. So there is one atomic
+// operation, not one for each sheet, of which an invocation waits for the other.
 //   COUNT:  how many faces cover the pixel
 //   STORE:  all of them, in any order, each in its pixel's own stretch of the list
 // With ANY, fronts and backs count as both.
 const int SHEETS = 0, FACES = 1, COUNT = 2, STORE = 3;
 
 #if PASS == 0 || PASS == 1
-// Of the pixels of the band: entries, then exits, of each view. Empty: numbers that lose against every depth, both NaN.
+// Of the pixels of the band: entries, inverted, then exits, of each view. Empty: numbers that lose against every depth.
 layout(std430, binding = 3) buffer Depths { int depths[]; };
 #endif
 #if PASS == 1
-layout(std430, binding = 4) buffer SheetFaces { int sheet_faces[]; };
+// Likewise: of entries the face, inverted; of exits one more than the face. Empty: 0.
+layout(std430, binding = 4) buffer SheetFaces { uint sheet_faces[]; };
 #endif
 #if PASS == 2 || PASS == 3
 // Of the pixels of the band: how many crossings; or where the next one goes.
@@ -41,15 +44,19 @@ void meet(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
 #endif
 #if PASS == 0
 #if ANY
-    atomicMin(depths[place], bits);
+    atomicMax(depths[place], ~bits);
     atomicMax(depths[exit_place], bits);
 #else
-    if (is_front) atomicMin(depths[place], bits);
-    else atomicMax(depths[exit_place], bits);
+    atomicMax(depths[is_front ? place : exit_place], is_front ? ~bits : bits);
 #endif
 #elif PASS == 1
-    if ((ANY == 1 || is_front) && depths[place] == bits) atomicMin(sheet_faces[place], int(face));
-    if ((ANY == 1 || !is_front) && depths[exit_place] == bits) atomicMax(sheet_faces[exit_place], int(face));
+#if ANY
+    if (depths[place] == ~bits) atomicMax(sheet_faces[place], ~face);
+    if (depths[exit_place] == bits) atomicMax(sheet_faces[exit_place], face + 1u);
+#else
+    int here = is_front ? place : exit_place;
+    if (depths[here] == (is_front ? ~bits : bits)) atomicMax(sheet_faces[here], is_front ? ~face : face + 1u);
+#endif
 #elif PASS == 2
     atomicAdd(cursors[place], 1u);
 #else
