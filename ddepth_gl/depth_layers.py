@@ -317,6 +317,7 @@ class DepthLayers:
                 f"there is no pixel ({row!r}, {column!r}) in an image of {height} rows, {width} columns"
             )
         self._check_complete()
+        row = int(row)  # NumPy's small integers would overflow
         columns, pieces = self.rows(row, row + 1).solid_pieces
         return [(float(entry), float(exit_)) for entry, exit_ in pieces[columns == column]]
 
@@ -341,6 +342,7 @@ class DepthLayers:
         height, width = self._shape
         if not (is_whole(start) and is_whole(stop) and 0 <= start < stop <= height):
             raise RequestError(f"rows must satisfy 0 <= start < stop <= {height}, not {start!r}, {stop!r}")
+        start, stop = int(start), int(stop)  # NumPy's small integers would overflow below
         first, last = int(self.offsets[start * width]), int(self.offsets[stop * width])
         return replace(
             self,

@@ -114,10 +114,18 @@ class DepthMaps:
         return distance.astype(np.float32)
 
     def filled(self, value: float) -> SheetPair:
-        """Copies of entry and exit with `value` in place of NaN."""
-        if abs(value) > np.finfo(np.float32).max and not np.isinf(value):
+        """Copies of entry and exit with `value` in place of NaN.
+
+        Raises:
+            RequestError: it is no number, or beyond float32.
+        """
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise RequestError(f"the fill value must be a number, not {value!r}") from None
+        if abs(number) > np.finfo(np.float32).max and not np.isinf(number):
             raise RequestError(f"{value!r} is beyond float32; give another fill value, or infinity")
-        fill = np.float32(value)
+        fill = np.float32(number)
         return SheetPair(
             np.where(np.isnan(self.entry), fill, self.entry), np.where(np.isnan(self.exit), fill, self.exit)
         )

@@ -546,7 +546,7 @@ def _request(
     if near is not None or far is not None:
         try:
             crop = (0.0 if near is None else float(near), np.inf if far is None else float(far))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             crop = (np.nan, np.nan)
         if not 0.0 <= crop[0] < crop[1]:
             raise RequestError(f"near and far must satisfy 0 <= near < far, not near={near!r}, far={far!r}")

@@ -1,6 +1,6 @@
 #version 430 core
 // Medium faces, or with LARGE the large ones, each split over many invocations: of ROWS_APART of them, side by side, the
-// k-th takes every ROWS_APART-th row from the k-th on; of large faces, where images are wide, only COLUMNS_EACH columns.
+// k-th takes every ROWS_APART-th row from the k-th on; of large faces, where images are large, only a segment of it.
 // (Mesa's software rasterizer ends all loops of an invocation after 65,535 times, without a word.)
 //
 // Faces may be of any size here, reach out of the guard band and behind the camera. An edge is a line, (x, y, z) with
@@ -95,9 +95,13 @@ void narrow(inout ivec2 columns, dvec3 line, double v) {
 }
 
 void main() {
-    int segments = LARGE == 1 ? segments_across() : 1, invocations = ROWS_APART * segments;
-    uint number = invocation() / uint(invocations);
-    int part = int(invocation() % uint(invocations));
+#if LARGE
+    uint group = gl_WorkGroupID.x + gl_NumWorkGroups.x * gl_WorkGroupID.y, number = group / groups_of_large();
+    int part = int(group % groups_of_large()) * GROUP + int(gl_LocalInvocationID.x);
+#else
+    uint number = invocation() / uint(ROWS_APART);
+    int part = int(invocation() % uint(ROWS_APART));
+#endif
     if (number >= faces_in_queue()) return;
     uint face = face_at(LARGE == 1 ? face_count - 1u - number : face_count + number);
     ivec3 corners = corners_of(face);
@@ -123,10 +127,11 @@ void main() {
         first = max(first, (low + 127) >> 8);
         last = min(last, (high - 128) >> 8);
     }
-    if (segments > 1) {
-        first.x = max(first.x, part / ROWS_APART * COLUMNS_EACH);
-        last.x = min(last.x, (part / ROWS_APART + 1) * COLUMNS_EACH - 1);
-    }
+#if LARGE
+    int segment = (view.image_size.x + segments_across() - 1) / segments_across();
+    first.x = max(first.x, part / ROWS_APART * segment);
+    last.x = min(last.x, (part / ROWS_APART + 1) * segment - 1);
+#endif
     FacePlane plane = face_plane(corners);
     for (int row = first.y + part % ROWS_APART; row <= last.y; row += ROWS_APART) {
         double v = 256.0lf * double(row) + 128.0lf;

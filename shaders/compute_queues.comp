@@ -17,19 +17,17 @@ uniform uint first_dispatch;
 
 const uint SMALL = 0u, MEDIUM = 1u, LARGE = 2u, NONE = 3u;
 
-// A face.
-uint invocations_for(uint queue) {
-    if (queue == SMALL) return 1u;
-    return uint(queue == MEDIUM ? MEDIUM_ROWS_APART : LARGE_ROWS_APART * segments_across());
+// Work groups for some faces. Of large faces each has groups of its own: invocations would be too many for 32 bits.
+uint groups_for(uint queue, uint faces) {
+    if (queue == LARGE) return faces * groups_of_large();
+    return (faces * (queue == SMALL ? 1u : uint(MEDIUM_ROWS_APART)) + uint(GROUP) - 1u) / uint(GROUP);
 }
 
 // Makes room for some faces at the end of a queue, and sees to it that enough groups will come for them.
 uint reserve(uint queue, uint count) {
     uint number = atomicAdd(dispatches[first_dispatch + queue].faces[view_number], count);
-    uint each = invocations_for(queue);
-    uint before = (number * each + uint(GROUP) - 1u) / uint(GROUP);
-    uint groups = ((number + count) * each + uint(GROUP) - 1u) / uint(GROUP);
-    if (groups != before) {
+    uint groups = groups_for(queue, number + count);
+    if (groups != groups_for(queue, number)) {
         atomicMax(dispatches[first_dispatch + queue].groups_x, min(groups, uint(MAX_GROUPS)));
         atomicMax(dispatches[first_dispatch + queue].groups_y, (groups - 1u) / uint(MAX_GROUPS) + 1u);
     }

@@ -127,13 +127,34 @@ def test_the_bound_on_the_size_of_faces_holds(orthographic):
 
 def test_large_faces_in_wide_images(monkeypatch):
     """More pixels a face than Mesa's software rasterizer lets a loop go round, for a single invocation."""
-    monkeypatch.setattr(face_passes, "_ROWS_APART", (1, 1))
+    monkeypatch.setattr(face_passes, "_ROWS_APART", (1, 64))
     with dd.DepthRenderer("compute") as renderer:
         scene = renderer.upload(box())
-        size = {"width": renderer.info.max_image_size, "height": 8}
-        camera = dd.Camera.look_at((0.3, 0.2, 3), (0, 0, 0), (0, 1, 0), fov_y_deg=0.016, **size)
+        size = {"width": renderer.info.max_image_size, "height": 640}
+        camera = dd.Camera.look_at((0.3, 0.2, 3), (0, 0, 0), (0, 1, 0), fov_y_deg=1.28, **size)
         assert renderer.entry_exit(scene, camera).mask.all()
         assert (renderer.peel(scene, camera).count == 2).all()
+
+
+@pytest.mark.slow
+def test_more_large_faces_than_32_bits_have_invocations():
+    """600,000 needles, one behind the other in eight rows, each with many invocations."""
+    count, width, height, length = 600_000, 16384, 8, 300.0
+    pose = np.eye(4)
+    pose[2, 3] = 5.0
+    camera = dd.Camera(np.eye(3), pose, width, height, True)
+    rng = np.random.default_rng(0)
+    x, z = rng.uniform(0, width - length, count), 1.0 - np.arange(count) / count
+    y = rng.integers(0, height, count) + 0.5
+    corners = [(x, y - 0.02, z), (x + length, y - 0.01, z), (x + length, y + 0.03, z)]
+    vertices = np.stack([np.stack(corner, 1) for corner in corners], 1).reshape(-1, 3)
+    mesh = dd.Mesh(vertices, np.arange(3 * count).reshape(-1, 3))
+    with dd.DepthRenderer("compute") as renderer:
+        maps = renderer.entry_exit(renderer.upload(mesh), camera, surfaces="any", attributes=("face",))
+    # The last ones are in front: near the wide end of each of them no other is seen but a later one.
+    last = np.arange(count - 1000, count)
+    middle = (y[last].astype(int), (x[last] + 0.9 * length).astype(int))
+    assert (maps.entry_face[middle] >= last).all()
 
 
 @pytest.mark.parametrize("many", [2000, 5000, 20_000])

@@ -28,11 +28,11 @@ VIEWS = 16
 # The longest side of a face's box, pixels, up to which one invocation walks it (64 at most: it counts in 32
 # bits), and up to which it is medium, not large.
 _SMALL_FACE, _MEDIUM_FACE = 16, 256
-# How many invocations walk side by side through the rows of a medium and of a large face, and how many pixels
-# of a row of a large face one invocation walks at most. So it walks 2^15 pixels in an image of 16,384 rows;
-# Mesa's software rasterizer ends all loops of an invocation after 2^16 times, without a word.
+# How many invocations walk side by side through the rows of a medium and of a large face (the latter a
+# multiple of _GROUP), and how many pixels of a large face one invocation walks through, but for what rounding
+# adds: Mesa's software rasterizer ends all loops of an invocation after 2^16 times, without a word.
 _ROWS_APART = (8, 256)
-_COLUMNS_EACH = 512
+_PIXELS_EACH = 1 << 15
 # Where no face can be larger than this, all of them are walked by one invocation each. The bound is coarse.
 _FINE_FACE = 64
 
@@ -93,9 +93,13 @@ class FacePasses:
         return parts
 
     def _queues(self, scene: Scene, parts: FaceParts, views: int) -> FaceQueues:
-        queues: FaceQueues = scene.once(
-            ("compute", views), lambda: FaceQueues(self._context, scene, parts, views)
-        )
+        queues: FaceQueues = scene.once(("compute", views), lambda: self._new_queues(scene, parts, views))
+        return queues
+
+    def _new_queues(self, scene: Scene, parts: FaceParts, views: int) -> FaceQueues:
+        queues = FaceQueues(self._context, scene, parts, views)
+        # Before the scene remembers them: buffers that did not fit must not be used again.
+        self._context.check_error(f"queueing {scene.mesh!r}", "the number of faces")
         return queues
 
     def transform(
@@ -115,9 +119,9 @@ class FacePasses:
         for number, camera in enumerate(cameras):
             views[number] = packed_view(scene, camera, request, band)
         orthographic = cameras[0].is_orthographic
-        largest = max(largest_face(view, scene, orthographic, parts.longest_edge) for view in views)
+        largest = [largest_face(view, scene, orthographic, parts.longest_edge) for view in views]
         options = {"PERSPECTIVE": int(not orthographic), "VIEWS": queues.views}
-        is_fine = largest <= _FINE_FACE
+        is_fine = all(bound <= _FINE_FACE for bound in largest)  # a bound may be NaN
         self._views.write(views)
         self._views.bind_to_uniform_block(0)
         self._place_vertices(queues, len(views), FINE=int(is_fine), **options)
@@ -144,7 +148,6 @@ class FacePasses:
             SMALL_FACE=_SMALL_FACE,
             MEDIUM_FACE=_MEDIUM_FACE,
             MEDIUM_ROWS_APART=_ROWS_APART[0],
-            LARGE_ROWS_APART=_ROWS_APART[1],
             MAX_GROUPS=_MAX_GROUPS,
             **options,
         )
@@ -225,6 +228,11 @@ class FacePasses:
     def _program(self, shader: str, **options: int) -> Any:
         key = (shader, *options.items())
         if key not in self._programs:
-            defines = {"GROUP": _GROUP, "COLUMNS_EACH": _COLUMNS_EACH, **options}
+            defines = {
+                "GROUP": _GROUP,
+                "LARGE_ROWS_APART": _ROWS_APART[1],
+                "PIXELS_EACH": _PIXELS_EACH,
+                **options,
+            }
             self._programs[key] = compile_program(self._context.gl, defines, compute_shader=f"{shader}.comp")
         return self._programs[key]

@@ -35,9 +35,14 @@ uint invocation() {
     return gl_GlobalInvocationID.x + gl_NumWorkGroups.x * uint(GROUP) * gl_GlobalInvocationID.y;
 }
 
-// How many invocations share a row of a large face.
+// How many invocations share a row of a large face, so that none of them walks through more than some PIXELS_EACH.
 int segments_across() {
-    return (view.image_size.x + COLUMNS_EACH - 1) / COLUMNS_EACH;
+    int rows = (view.band.y - view.band.x + LARGE_ROWS_APART - 1) / LARGE_ROWS_APART;
+    return (rows * view.image_size.x + PIXELS_EACH - 1) / PIXELS_EACH;
+}
+
+uint groups_of_large() {
+    return uint(LARGE_ROWS_APART / GROUP * segments_across());
 }
 
 uniform uint vertex_count;  // what depends on the view is there for all vertices of the first, then of the next
