@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -164,7 +164,7 @@ class GLContext:
         self._handle = 0
         self._depth = 0
         self._outer: tuple[int | None, ...] | None = None
-        self._orphans: deque[Any] = deque()
+        self._postponed: deque[Callable[[], None]] = deque()
         self._egl = egl.load()
         failures = []
         for candidate in _candidates(device, require_gpu):
@@ -226,7 +226,16 @@ class GLContext:
         Not at once: collection may happen in any thread and in the middle of another context's calls. They
         wait until this context is next entered.
         """
-        weakref.finalize(owner, self._orphans.extend, objects).atexit = False
+
+        def release() -> None:
+            for each in objects:
+                each.release()
+
+        weakref.finalize(owner, self.when_entered, release).atexit = False
+
+    def when_entered(self, action: Callable[[], None]) -> None:
+        """Has something done when this context is next entered; may be called in any thread."""
+        self._postponed.append(action)
 
     @contextmanager
     def making(self, what: str, size: tuple[int, int], objects: list[Any]) -> Iterator[None]:
@@ -312,8 +321,8 @@ class GLContext:
             if current != self._handle:
                 self._outer = self._egl.current() if current and current not in _our_contexts else None
                 self._egl.make_current(self._display, None, None, self._handle)
-            while self._orphans:
-                self._orphans.popleft().release()
+            while self._postponed:
+                self._postponed.popleft()()
         elif self._egl.current_context() != self._handle:
             self._egl.make_current(self._display, None, None, self._handle)
         self._depth += 1

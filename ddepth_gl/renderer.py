@@ -285,7 +285,7 @@ class DepthRenderer:
         The next image is drawn while the last one is read back, and on the engine "compute" up to 16 small
         images of a small mesh are drawn together; so many cameras are taken before the first image comes.
         Cameras may differ in size and kind, and other calls may be made between images. Arguments and errors
-        are those of `entry_exit`; an error comes after the images of the cameras before it.
+        are those of `entry_exit`; an error in `cameras` comes after the images of those before it.
         """
         request = _request(surfaces, near, far, attributes, output)
         if not isinstance(cameras, Iterable):
@@ -425,10 +425,8 @@ class DepthRenderer:
         finally:
             for submitted in in_flight:
                 self._engine.discard(submitted.pending)
-            # A generator may be finalized anywhere, also after close: then there is nothing left to trim.
-            if not self._context.is_closed and self._context.in_owner_thread:
-                with self._context:
-                    self._engine.trim()
+            # Not at once: a generator may be finalized in any thread, and in the middle of other GL calls.
+            self._context.when_entered(self._engine.trim)
 
     def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
         """The request for this camera, and what else images have in common that go out together."""

@@ -316,6 +316,9 @@ def test_sphere(renderer, view, record_property):
     for sheet, with_fill in ((maps.entry, filled.entry), (maps.exit, filled.exit)):
         assert (with_fill[np.isnan(sheet)] == -7.5).all()
         np.testing.assert_array_equal(with_fill[~np.isnan(sheet)], sheet[~np.isnan(sheet)])
+    for wrong in ("x", None, [], 1j, 10**400, 1e39):
+        with pytest.raises(dd.RequestError, match="fill"):
+            maps.filled(wrong)
 
 
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])

@@ -598,3 +598,11 @@ def test_what_is_inside_is_not_guessed_from_some_of_the_crossings(renderer):
     whole = peel(renderer, sphere(), camera)
     kept = peel(renderer, sphere(), camera, near=0.1, far=100.0, max_layers=2)
     np.testing.assert_array_equal(kept.solid_length, whole.solid_length)
+
+
+def test_rows_and_pixels_may_be_small_integers_of_numpy():
+    layers = by_hand([[(1.0, True), (2.0, False)]] * 900, width=30)
+    np.testing.assert_array_equal(
+        layers.rows(np.uint8(20), np.uint8(25)).offsets, layers.rows(20, 25).offsets
+    )
+    assert layers.intervals(np.uint8(20), np.uint8(7)) == [(1.0, 2.0)]

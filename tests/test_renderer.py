@@ -524,3 +524,24 @@ def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatc
     with renderer._context:
         assert gl_census() == census
     scene.release()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_generator_finalized_amid_the_calls_of_another_renderer(engine, mesh, camera, monkeypatch):
+    """Collection may come anywhere: it must leave the other's context current, and its framebuffer bound."""
+    with dd.DepthRenderer(engine) as one, dd.DepthRenderer(engine) as other:
+        scene, scene_of_other = one.upload(mesh), other.upload(mesh)
+        right = other.entry_exit(scene_of_other, camera)
+        abandoned = [one.entry_exit_many(scene, [camera] * 3)]
+        next(abandoned[0])
+        submit = other._engine.submit
+
+        def submit_amid_collection(*arguments):
+            current = other._context._egl.current_context()
+            abandoned.clear()
+            gc.collect()
+            assert other._context._egl.current_context() == current
+            return submit(*arguments)
+
+        monkeypatch.setattr(other._engine, "submit", submit_amid_collection)
+        assert same(other.entry_exit(scene_of_other, camera), right)
