@@ -123,7 +123,7 @@ class DepthMaps:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
             raise RequestError(f"the fill value must be a number, not {value!r}") from None
-        if abs(number) > np.finfo(np.float32).max and not np.isinf(number):
+        if abs(number) > float(np.finfo(np.float32).max) and not np.isinf(number):
             raise RequestError(f"{value!r} is beyond float32; give another fill value, or infinity")
         fill = np.float32(number)
         return SheetPair(
