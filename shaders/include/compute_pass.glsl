@@ -1,11 +1,11 @@
 // What a pass does with a pixel that a face covers: meet(pixel, face, corners' plane, whether its front is seen).
 //   SHEETS: the nearest front and the farthest back, as bits of float32: of positive numbers they sort like integers
 //   FACES:  the smallest face at the depth of the entry, the largest at that of the exit
-// In both the larger number wins; where it is the smaller that is wanted, all bits are inverted. So there is one atomic
-// operation, not one for each sheet, of which an invocation waits for the other.
 //   COUNT:  how many faces cover the pixel
 //   STORE:  all of them, in any order, each in its pixel's own stretch of the list
 // With ANY, fronts and backs count as both.
+// In SHEETS and FACES the larger number wins; where it is the smaller that is wanted, all bits are inverted. So there is one atomic
+// operation, not one for each sheet, of which an invocation waits for the other.
 const int SHEETS = 0, FACES = 1, COUNT = 2, STORE = 3;
 
 #if PASS == 0 || PASS == 1
