@@ -1,4 +1,4 @@
-"""The OpenGL calls that moderngl lacks: other textures than its own, and counting in the stencil buffer."""
+"""The OpenGL calls that moderngl lacks: other textures, counting in the stencil, buffers mapped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import egl
+from .errors import ContextError, DeviceMemoryError
 
 __all__ = ["STENCIL_MOST", "BufferTexture", "GLCalls"]
 
@@ -29,6 +30,7 @@ _DEPTH_STENCIL = (
 _FRAMEBUFFER, _DEPTH_STENCIL_ATTACHMENT, _STENCIL_INDEX = 0x8D40, 0x821A, 0x1901
 _STENCIL_TEST, _ALWAYS, _KEEP, _INCREMENT = 0x0B90, 0x0207, 0x1E00, 0x1E02
 _PACK_ALIGNMENT = 0x0D05
+_COPY_READ_BUFFER, _MAP_READ, _MAP_WRITE, _MAP_INVALIDATE_RANGE = 0x8F36, 1, 2, 4
 _COPY_WRITE_BUFFER, _R32UI, _RED_INTEGER, _UNSIGNED_INT = 0x8F37, 0x8236, 0x8D94, 0x1405
 _DEDICATED_KILOBYTES = 0x9047  # GL_GPU_MEMORY_INFO_DEDICATED_VIDMEM_NVX
 
@@ -55,6 +57,10 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "glTexImage2D": (_UINT, _INT, _INT, _INT, _INT, _INT, _UINT, _UINT, _POINTER),
 }
 
+# Those that return something.
+_MAP_BUFFER = ("glMapBufferRange", _POINTER, _UINT, _SIZE, _SIZE, _UINT)
+_UNMAP_BUFFER = ("glUnmapBuffer", ctypes.c_ubyte, _UINT)
+
 # Of OpenGL 4.3, for the engine that needs it.
 _SIGNATURES_43: dict[str, tuple[Any, ...]] = {
     "glClearBufferSubData": (_UINT, _UINT, _SIZE, _SIZE, _UINT, _UINT, _POINTER),
@@ -78,6 +84,7 @@ class GLCalls:
             name: library.function(name, None, *arguments)
             for name, arguments in (_SIGNATURES | (_SIGNATURES_43 if gl.version_code >= 430 else {})).items()
         }
+        self._map, self._unmap = library.function(*_MAP_BUFFER), library.function(*_UNMAP_BUFFER)
 
     def device_memory(self) -> int | None:
         """Bytes of memory of the device's own; None where it does not say (GL_NVX_gpu_memory_info)."""
@@ -151,6 +158,41 @@ class GLCalls:
             _UNSIGNED_INT,
             ctypes.byref(_UINT(value)),
         )
+
+    @contextmanager
+    def mapped(
+        self, buffer: Any, kind: npt.DTypeLike, count: int, first: int = 0, *, write: bool = False
+    ) -> Iterator[npt.NDArray[Any]]:
+        """Within it, `count` numbers of a buffer, from the `first` on, as an array that is no copy.
+
+        Args:
+            buffer: moderngl's; nothing else may use it meanwhile.
+            kind: of the numbers.
+            count, first: which of them.
+            write: they are to be set, all of them, and not to be read; else the other way round.
+
+        Raises:
+            DeviceMemoryError: there is no room for them where the processor could see them.
+            ContextError: the driver lost them, as some do when the display changes.
+        """
+        size = np.dtype(kind).itemsize
+        if count == 0:  # which OpenGL would not map
+            yield np.empty(0, kind)
+            return
+        self._call("glBindBuffer", _COPY_READ_BUFFER, buffer.glo)
+        access = _MAP_WRITE | _MAP_INVALIDATE_RANGE if write else _MAP_READ
+        address = self._map(_COPY_READ_BUFFER, size * first, size * count, access)
+        if not address:
+            self._gl.error  # noqa: B018  reading it clears it
+            raise DeviceMemoryError(f"the driver cannot map {size * count:,} bytes; reduce the image size")
+        memory = (ctypes.c_char * (size * count)).from_address(address)
+        try:
+            yield np.frombuffer(memoryview(memory), kind)
+        finally:
+            self._call("glBindBuffer", _COPY_READ_BUFFER, buffer.glo)
+            is_intact = self._unmap(_COPY_READ_BUFFER)
+        if not is_intact:
+            raise ContextError("the driver lost the contents of a buffer; render the image again")
 
     def buffer_texture(self, buffer: Any, components: int) -> BufferTexture:
         """A view of a buffer as texels of signed 32-bit whole numbers; moderngl has none.

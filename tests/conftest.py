@@ -16,7 +16,7 @@ settings.register_profile("ddepth", deadline=None, derandomize=True, print_blob=
 settings.load_profile("ddepth")
 
 
-def gl_census(names: int = 2000) -> dict[str, int]:
+def gl_census(names: int = 8000) -> dict[str, int]:
     """How many GL objects of each kind are alive in the current context, asked of the driver itself.
 
     `names` is how far to look; drivers count up and reuse names late.

@@ -37,7 +37,7 @@ ARROWS = {
     "depth_maps": {"errors", "attributes", "mesh", "camera", "mould"},
     "depth_layers": {"counts", "errors", "attributes", "camera", "depth_maps", "silhouettes", "srgb"},
     "egl": {"errors"},
-    "gl_calls": {"egl"},
+    "gl_calls": {"egl", "errors"},
     "host_memory": set(),
     "context": {"errors", "egl", "gl_calls", "host_memory"},
     "shader_library": {"errors"},

@@ -8,7 +8,7 @@ from shapes import box, merged, random_camera, random_closed_mesh, rotation, tor
 
 import ddepth_gl as dd
 from ddepth_gl.context import GLContext
-from ddepth_gl.engines import face_passes
+from ddepth_gl.engines import face_passes, layer_lists
 from ddepth_gl.engines.compute_view import largest_face, packed_view
 from ddepth_gl.engines.sheets import SheetRequest
 
@@ -194,3 +194,46 @@ def test_a_device_without_compute_shaders(mesh, cameras, monkeypatch):
         dd.DepthRenderer("compute")
     with dd.DepthRenderer() as renderer:
         assert renderer.info.engine == "raster"
+
+
+def test_buffers_of_layers_are_kept_but_for_large_ones(mesh, cameras, monkeypatch):
+    with dd.DepthRenderer("compute") as renderer:
+        scene = renderer.upload(mesh)
+        lists = renderer._engine._lists
+        first = renderer.peel(scene, cameras[0])
+        kept = dict(lists._buffers)
+        size = kept["stored"].size
+        assert set(kept) == {"cursors", "stored"}
+        again = renderer.peel(scene, cameras[0])
+        assert lists._buffers == kept
+        assert again.depth.tobytes() == first.depth.tobytes()
+        # Not where a limit leaves less room than they have.
+        crossings = len(first.depth)
+        limited = renderer.peel(scene, cameras[0], memory_limit=crossings * 17)
+        assert lists._buffers["stored"].size < size
+        assert limited.depth.tobytes() == first.depth.tobytes()
+        monkeypatch.setattr(layer_lists, "_KEPT", 16)
+        renderer.peel(scene, cameras[0])
+        assert not lists._buffers
+
+
+def test_buffers_are_read_and_written_in_place():
+    context = GLContext("software")
+    with context:
+        buffer = context.gl.buffer(np.arange(6, dtype=np.uint32))
+        with context.calls.mapped(buffer, np.uint32, 2, 3, write=True) as numbers:
+            numbers[:] = 7, 8
+        with context.calls.mapped(buffer, np.int64, 2, 1) as numbers:
+            assert numbers.tobytes() == np.array([2, 7, 8, 5], np.uint32).tobytes()
+        with context.calls.mapped(buffer, np.uint32, 0, 99) as numbers:
+            assert len(numbers) == 0
+        with pytest.raises(dd.DeviceMemoryError, match="28 bytes"):
+            with context.calls.mapped(buffer, np.uint32, 7):
+                pass
+        with pytest.raises(KeyError):
+            with context.calls.mapped(buffer, np.uint32, 1):
+                raise KeyError
+        assert buffer.read(4) == b"\0\0\0\0"  # which it is not while it is mapped
+        assert context.gl.error == "GL_NO_ERROR"
+        buffer.release()
+    context.release()

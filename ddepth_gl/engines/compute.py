@@ -21,7 +21,7 @@ from ..context import GLContext
 from ..scene import Scene
 from .engine import Engine, Pending
 from .face_passes import FACES, SHEETS, VIEWS, FacePasses
-from .layer_lists import list_layers
+from .layer_lists import LayerLists
 from .sheet_buffers import SheetBands
 from .sheets import LayerBuffers, SheetRequest
 
@@ -42,6 +42,7 @@ class ComputeEngine(Engine[SheetBands]):
         super().__init__(context, partial(SheetBands, context))
         with context:
             self._passes = FacePasses(context)
+            self._lists = LayerLists(context, self._passes)
 
     def prepare(self, scene: Scene) -> None:
         """Uploads the faces in parts, see `FaceParts`."""
@@ -113,10 +114,8 @@ class ComputeEngine(Engine[SheetBands]):
     def peel(
         self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
     ) -> LayerBuffers:
-        """Counts, stores and sorts the crossings; see `list_layers`."""
-        layers = list_layers(
-            self._context,
-            self._passes,
+        """Counts, stores and sorts the crossings; see `LayerLists`."""
+        layers = self._lists.of(
             scene,
             camera,
             replace(request, attributes=()),
@@ -133,4 +132,5 @@ class ComputeEngine(Engine[SheetBands]):
     def release(self) -> None:
         """Frees every GL object of the engine."""
         super().release()
+        self._lists.release()
         self._passes.release()

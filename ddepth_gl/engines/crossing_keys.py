@@ -11,7 +11,9 @@ import numpy.typing as npt
 __all__ = [
     "AT_A_TIME",
     "CountArray",
+    "IntArray",
     "KeyArray",
+    "add_up",
     "blocks_of_crossings",
     "first_of_each_pixel",
     "offsets_of",
@@ -29,22 +31,21 @@ AT_A_TIME = 1 << 15
 
 
 def split_keys(
-    keys: KeyArray,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Depth (M,), face (M,) and whether it faces the camera (M,) of each key.
+    keys: KeyArray, depth: npt.NDArray[np.float32], face: IntArray, front_facing: npt.NDArray[np.bool_]
+) -> None:
+    """Takes keys apart.
 
     Args:
-        keys: (M,), overwritten: it becomes the array of faces.
+        keys: (M,).
+        depth, face, front_facing: (M,) are filled with what each key says; `face` may be `keys` itself.
     """
-    depth, front_facing = np.empty(len(keys), np.float32), np.empty(len(keys), np.bool_)
     for start in range(0, len(keys), AT_A_TIME):
         block = slice(start, start + AT_A_TIME)
-        face = keys[block]
-        depth[block] = face.view(np.float32)[1::2]  # the lower half comes first
-        np.equal(face & 1, 0, out=front_facing[block])
-        face &= 0xFFFFFFFF
-        face >>= 1
-    return depth, keys, front_facing
+        key = keys[block]
+        depth[block] = key.view(np.float32)[1::2]  # the lower half comes first
+        np.equal(key & 1, 0, out=front_facing[block])
+        np.bitwise_and(key, 0xFFFFFFFF, out=face[block])
+        face[block] >>= 1
 
 
 def blocks_of_crossings(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
@@ -75,11 +76,15 @@ def offsets_of(*counts: CountArray, max_layers: int | None = None) -> IntArray:
         total = sum((more[block] for more in counts[1:]), counts[0][block].astype(np.int32))
         if max_layers is not None:
             np.minimum(total, max_layers, out=total)
-        ends = offsets[1:][block]
-        np.cumsum(total, out=ends)
-        ends += end
-        end = ends[-1]
+        end = add_up(total, end, offsets[1:][block])
     return offsets
+
+
+def add_up(counts: CountArray, before: int, into: IntArray) -> int:
+    """Fills `into` (n,) with `before` and the running total of counts (n,); returns the last of these."""
+    np.cumsum(counts, out=into, dtype=np.int64)
+    into += before
+    return int(into[-1])
 
 
 def first_of_each_pixel(keys: KeyArray, offsets: IntArray, max_layers: int, into: KeyArray) -> None:

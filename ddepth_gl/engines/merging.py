@@ -145,7 +145,9 @@ class FacingLayers:
             offsets = offsets_of(*self._counts, max_layers=max_layers)
             keys = np.empty(int(offsets[-1]), dtype=np.int64)
             first_of_each_pixel(self._keys, self.offsets, max_layers, keys)
-        return LayerBuffers(offsets, *split_keys(keys), truncated)
+        depth, front_facing = np.empty(len(keys), np.float32), np.empty(len(keys), np.bool_)
+        split_keys(keys, depth, keys, front_facing)
+        return LayerBuffers(offsets, depth, keys, front_facing, truncated)
 
 
 def _sort(keys: KeyArray, offsets: IntArray) -> None:

@@ -73,16 +73,16 @@ class SheetBands:
 
     def read(self, into: list[npt.NDArray[Any]], band: Band, view: int) -> None:
         """Copies the band that was rendered of a view to its rows of `new_arrays`."""
-        for index, array in enumerate(into):
-            rows = array[slice(*band)]
-            kind, sheet = divmod(index, 2)
-            self._buffers[kind].read_into(rows, rows.nbytes, (2 * view + sheet) * rows.nbytes)
-        entry, exit_, *faces = (array[slice(*band)].view(np.uint32) for array in into)
-        np.invert(entry, out=entry)
-        exit_ &= np.uint32(0x7FFFFFFF)  # one NaN for both sheets: without the sign, which no depth has
+        pixels = self.size[0] * (band[1] - band[0])
+        sheets = [array[slice(*band)].view(np.uint32).reshape(-1) for array in into]
+        with self._calls.mapped(self.depths, np.uint32, 2 * pixels, 2 * view * pixels) as bits:
+            np.invert(bits[:pixels], out=sheets[0])
+            # One NaN for both sheets: without the sign, which no depth has.
+            np.bitwise_and(bits[pixels:], np.uint32(0x7FFFFFFF), out=sheets[1])
         if self.has_faces:
-            np.invert(faces[0], out=faces[0])
-            faces[1] -= np.uint32(1)  # no face becomes -1 in both
+            with self._calls.mapped(self.faces, np.uint32, 2 * pixels, 2 * view * pixels) as faces:
+                np.invert(faces[:pixels], out=sheets[2])
+                np.subtract(faces[pixels:], np.uint32(1), out=sheets[3])  # no face becomes -1 in both
 
     @contextmanager
     def depths_in_a_buffer(self) -> Iterator[Any]:
