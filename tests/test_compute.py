@@ -227,12 +227,13 @@ def test_buffers_are_read_and_written_in_place():
             assert numbers.tobytes() == np.array([2, 7, 8, 5], np.uint32).tobytes()
         with context.calls.mapped(buffer, np.uint32, 0, 99) as numbers:
             assert len(numbers) == 0
-        with pytest.raises(dd.DeviceMemoryError, match="28 bytes"):
-            with context.calls.mapped(buffer, np.uint32, 7):
-                pass
-        with pytest.raises(KeyError):
-            with context.calls.mapped(buffer, np.uint32, 1):
-                raise KeyError
+        with (
+            pytest.raises(dd.DeviceMemoryError, match="28 bytes"),
+            context.calls.mapped(buffer, np.uint32, 7),
+        ):
+            pass
+        with pytest.raises(KeyError), context.calls.mapped(buffer, np.uint32, 1):
+            raise KeyError
         assert buffer.read(4) == b"\0\0\0\0"  # which it is not while it is mapped
         assert context.gl.error == "GL_NO_ERROR"
         buffer.release()
