@@ -1,98 +1,13 @@
 #version 430 core
-// Medium faces, or with LARGE the large ones, each split over many invocations: of ROWS_APART of them, side by side, the
+// Medium faces, or with LARGE the large ones and those with a corner that has no place, each split over many invocations: of ROWS_APART of them, side by side, the
 // k-th takes every ROWS_APART-th row from the k-th on; of large faces, where images are large, only a segment of it.
 // (Mesa's software rasterizer ends all loops of an invocation after 65,535 times, without a word.)
-//
-// Faces may be of any size here, reach out of the guard band and behind the camera. An edge is a line, (x, y, z) with
-// the pixel (u, v) on its inner side where x u + y v + z > 0. Its numbers are whole, and small enough that double
-// precision adds and multiplies them exactly, so it is decided exactly on which side a pixel lies. The line depends on
-// the edge alone, not on the face: both faces at the edge have the same one. Nothing needs to be clipped: a triangle
-// that reaches behind the camera is seen where a pixel is on the inner side of all three lines through the
-// homogeneous corners (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997).
+#define ROWS_APART (LARGE == 1 ? LARGE_ROWS_APART : MEDIUM_ROWS_APART)
 #include "compute_face.glsl"
 #include "compute_pass.glsl"
 #include "compute_queue.glsl"
-
-const double LINE_SIZE = 67108864.0lf;  // 2^26: with subpixels of 2^22 and less, sums stay below 2^53
-
-struct Corner {
-    ivec3 position;  // local frame: tells the ends of an edge apart, whichever face asks
-    bool has_place;
-    dvec3 image;     // homogeneous, subpixels; snapped, with w = 1, where the vertex has a place
-};
-
-Corner corner_of(int vertex) {
-    Corner corner;
-    corner.position = position_of(vertex);
-    ivec2 place = place_of(vertex);
-    corner.has_place = place.x != NO_PLACE;
-    corner.image = corner.has_place ? dvec3(place, 1.0lf) : homogeneous(corner.position);
-    return corner;
-}
-
-bool comes_before(ivec3 a, ivec3 b) {
-    return a.x != b.x ? a.x < b.x : a.y != b.y ? a.y < b.y : a.z < b.z;
-}
-
-dvec2 to_line_size(dvec2 direction) {
-    double size = max(abs(direction.x), abs(direction.y));
-    return size > 0.0lf ? floor(direction * (LINE_SIZE / size) + 0.5lf) : dvec2(0.0lf);
-}
-
-// From a to b, where a comes before b.
-dvec3 ordered_line(Corner a, Corner b) {
-    precise dvec2 along;
-    if (a.has_place && b.has_place) {
-        along = b.image.xy - a.image.xy;
-    } else if (a.has_place) {
-        along = b.image.xy - b.image.z * a.image.xy;
-        along = to_line_size(along);
-    } else if (b.has_place) {
-        along = a.image.z * b.image.xy - a.image.xy;
-        along = to_line_size(along);
-    } else {
-        precise dvec3 line = dvec3(a.image.y * b.image.z - a.image.z * b.image.y,
-                                   a.image.z * b.image.x - a.image.x * b.image.z,
-                                   a.image.x * b.image.y - a.image.y * b.image.x);
-        double size = max(abs(line.x), abs(line.y));
-        if (size == 0.0lf) return dvec3(0.0lf, 0.0lf, sign(line.z));
-        line = floor(line * (LINE_SIZE / size) + 0.5lf);
-        const double far = 1125899906842624.0lf;  // 2^50: no pixel is near such a line
-        return dvec3(line.xy, clamp(line.z, -far, far));
-    }
-    // Exactly through the corner that has a place, so that all edges there meet in one point.
-    dvec2 through = a.has_place ? a.image.xy : b.image.xy;
-    return dvec3(-along.y, along.x, along.y * through.x - along.x * through.y);
-}
-
-dvec3 line_of(Corner a, Corner b) {
-    return comes_before(b.position, a.position) ? -ordered_line(b, a) : ordered_line(a, b);
-}
-
-// The sine, so to speak, of the turn from one edge into the next at the corner between them.
-double turn(dvec3 line, dvec3 next) {
-    return line.x * next.y - line.y * next.x;
-}
-
-// Half a unit to the side that owns the edge, see compute_small.comp: then no pixel lies on a line.
-dvec3 owned(dvec3 line) {
-    bool owns = line.x > 0.0lf || (line.x == 0.0lf && line.y > 0.0lf);
-    return dvec3(line.xy, line.z + (owns ? 0.5lf : -0.5lf));
-}
-
-// Narrows the columns, from x to y, to those on the inner side of a line. No quotient comes near a whole number, for
-// no pixel lies on the line, so the rounding of the division does not matter.
-void narrow(inout ivec2 columns, dvec3 line, double v) {
-    double at_zero = line.y * v + line.z + 128.0lf * line.x;
-    double step = 256.0lf * line.x;
-    if (step == 0.0lf) {
-        if (at_zero < 0.0lf) columns.y = -1;
-        return;
-    }
-    double zero = clamp(-at_zero / step, -1.0lf, double(view.image_size.x));
-    if (step > 0.0lf) columns.x = max(columns.x, int(ceil(zero)));
-    else columns.y = min(columns.y, int(floor(zero)));
-}
+#define PLACED !LARGE
+#include "face_outline.glsl"
 
 void main() {
 #if LARGE
@@ -105,41 +20,18 @@ void main() {
     if (number >= faces_in_queue()) return;
     uint face = face_at(LARGE == 1 ? face_count - 1u - number : face_count + number);
     ivec3 corners = corners_of(face);
-    Corner a = corner_of(corners.x), b = corner_of(corners.y), c = corner_of(corners.z);
-    dvec3 ab = line_of(a, b), bc = line_of(b, c), ca = line_of(c, a);
-    precise double area = a.has_place ? turn(ca, ab) : b.has_place ? turn(ab, bc) : c.has_place ? turn(bc, ca)
-                        : dot(a.image, cross(b.image, c.image));
-    if (area == 0.0lf) return;
-    bool is_front = area < 0.0lf;
-    if (is_front) {
-        ab = -ab;
-        bc = -bc;
-        ca = -ca;
-    }
-    ab = owned(ab);
-    bc = owned(bc);
-    ca = owned(ca);
-
-    ivec2 first = ivec2(0, view.band.x), last = ivec2(view.image_size.x, view.band.y) - 1;
-    if (a.has_place && b.has_place && c.has_place) {
-        ivec2 low = ivec2(min(a.image.xy, min(b.image.xy, c.image.xy)));
-        ivec2 high = ivec2(max(a.image.xy, max(b.image.xy, c.image.xy)));
-        first = max(first, (low + 127) >> 8);
-        last = min(last, (high - 128) >> 8);
-    }
+    Outline outline;
+    if (!find_outline(corners, outline)) return;
+    ivec2 columns = ivec2(outline.box.first.x, outline.box.last.x);
 #if LARGE
     int segment = (view.image_size.x + segments_across() - 1) / segments_across();
-    first.x = max(first.x, part / ROWS_APART * segment);
-    last.x = min(last.x, (part / ROWS_APART + 1) * segment - 1);
+    columns.x = max(columns.x, part / ROWS_APART * segment);
+    columns.y = min(columns.y, (part / ROWS_APART + 1) * segment - 1);
 #endif
     FacePlane plane = face_plane(corners);
-    for (int row = first.y + part % ROWS_APART; row <= last.y; row += ROWS_APART) {
-        double v = 256.0lf * double(row) + 128.0lf;
-        ivec2 columns = ivec2(first.x, last.x);
-        narrow(columns, ab, v);
-        narrow(columns, bc, v);
-        narrow(columns, ca, v);
-        for (int column = columns.x; column <= columns.y; ++column)
-            meet(ivec2(column, row), first_face + face, plane, is_front);
+    for (int row = outline.box.first.y + part % ROWS_APART; row <= outline.box.last.y; row += ROWS_APART) {
+        ivec2 covered = covered_columns(outline, row, columns);
+        for (int column = covered.x; column <= covered.y; ++column)
+            meet(ivec2(column, row), first_face + face, plane, outline.is_front);
     }
 }

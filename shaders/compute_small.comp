@@ -28,9 +28,8 @@ void main() {
     uint face = face_at(number);
     ivec3 corners = corners_of(face);
     ivec2 a = place_of(corners.x), b = place_of(corners.y), c = place_of(corners.z);
-    ivec2 low = min(a, min(b, c)), high = max(a, max(b, c));
-    ivec2 first = max((low + 127) >> 8, ivec2(0, view.band.x));
-    ivec2 last = min((high - 128) >> 8, ivec2(view.image_size.x, view.band.y) - 1);
+    Box box = box_around(a, b, c);
+    ivec2 first = box.first, last = box.last;
 
     ivec2 ab = b - a, bc = c - b, ca = a - c;
     int area = ca.x * ab.y - ca.y * ab.x;  // twice; positive if clockwise on the screen, whose v goes down

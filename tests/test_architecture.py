@@ -80,9 +80,10 @@ ARROWS = {
     "engines.face_parts": {"context", "gl_calls", "scene", "engines.drawn_faces"},
     "engines.compute_view": {"camera", "scene", "engines.sheets"},
     "engines.face_queues": {"context", "gl_calls", "scene", "engines.face_parts"},
+    "engines.face_tiles": {"context", "gl_calls"},
     "engines.face_passes": {
         "camera", "context", "scene", "shader_library", "engines.compute_view", "engines.face_parts",
-        "engines.face_queues", "engines.sheets"
+        "engines.face_queues", "engines.face_tiles", "engines.sheets"
     },
     "engines.layer_lists": {
         "errors", "camera", "context", "scene", "engines.crossing_keys", "engines.crossing_memory",

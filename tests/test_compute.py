@@ -8,7 +8,7 @@ from shapes import box, merged, random_camera, random_closed_mesh, rotation, tor
 
 import ddepth_gl as dd
 from ddepth_gl.context import GLContext
-from ddepth_gl.engines import face_passes, layer_lists
+from ddepth_gl.engines import face_passes, face_tiles, layer_lists
 from ddepth_gl.engines.compute_view import largest_face, packed_view
 from ddepth_gl.engines.sheets import SheetRequest
 
@@ -75,12 +75,21 @@ def test_a_row_of_crossings_beyond_the_largest_buffer_is_a_clear_error(mesh, cam
 
 
 def test_the_way_a_face_goes_does_not_show(mesh, cameras, monkeypatch):
-    """Walked by one invocation in 32 bits, or split over many in double precision: the same pixels."""
+    """Walked by one invocation in 32 bits, split over many in doubles, or by tiles: the same pixels."""
     results = []
-    for small, medium in ((1, 2), (1, 256), (16, 16), (63, 256)):
+    for small, medium, tiled in (
+        (1, 2, 0),
+        (1, 256, 0),
+        (1, 256, 1),
+        (16, 16, 0),
+        (16, 256, 1),
+        (63, 256, 0),
+    ):
         monkeypatch.setattr(face_passes, "_SMALL_FACE", small)
         monkeypatch.setattr(face_passes, "_MEDIUM_FACE", medium)
         with dd.DepthRenderer("compute") as renderer:
+            if not tiled:
+                monkeypatch.setattr(renderer._engine._passes, "_tiles", None)
             results.append(everything(renderer, mesh, cameras))
     assert all(result == results[0] for result in results)
 
@@ -101,7 +110,7 @@ def test_what_is_left_out_for_fine_meshes_does_not_show(orthographic, monkeypatc
                 passes, "transform", lambda *a, run=transform, to=found: to.append(run(*a)) or to[-1]
             )
             results.append(everything(renderer, fine, cameras))
-            assert {image.is_fine for image in found} == {limit > 0}
+            assert {len(image.rasterizers) for image in found} == {1 if limit > 0 else 3}
             monkeypatch.setattr(renderer._context, "max_storage_block", 60_000)  # by parts and bands
             results.append(everything(renderer, fine, cameras))
     assert all(result == results[0] for result in results)
@@ -125,10 +134,47 @@ def test_the_bound_on_the_size_of_faces_holds(orthographic):
             scene.release()
 
 
-def test_large_faces_in_wide_images(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "most"), [("TILE_FACES", 1), ("TILE_FACES", 3), ("TILE_ROUNDS", 0), ("TILE_ROUNDS", 1500)]
+)
+def test_tiles_without_room_for_all_faces_do_not_show(mesh, cameras, name, most, monkeypatch):
+    with dd.DepthRenderer("compute") as renderer:
+        whole = everything(renderer, mesh, cameras)
+    monkeypatch.setitem(face_tiles.TILE_OPTIONS, name, most)
+    with dd.DepthRenderer("compute") as renderer:
+        passes, found = renderer._engine._passes, []
+        transform = passes.transform
+        monkeypatch.setattr(passes, "transform", lambda *a: found.append(transform(*a)) or found[-1])
+        assert everything(renderer, mesh, cameras) == whole
+        assert any(face_passes._TILES not in image.rasterizers for image in found)
+
+
+@pytest.mark.parametrize("sheets", [20, 500, 999, 1000, 1001, 1200])
+@pytest.mark.parametrize("width", [3, 256])
+def test_tiles_hold_as_many_faces_as_loops_may_go_round_for(sheets, width):
+    """Sheets over a whole tile and more, the farthest first: none is lost, whether or not they have room."""
+    z = np.arange(sheets, 0, -1.0)
+    corners = [np.stack([0 * z + x, 0 * z + y, z], 1) for x, y in ((-999, -999), (999, -999), (0, 999))]
+    mesh = dd.Mesh(np.stack(corners, 1).reshape(-1, 3), np.arange(3 * sheets).reshape(-1, 3))
+    camera = dd.Camera(np.array([[1.0, 0, 99], [0, 1, 50], [0, 0, 1]]), np.eye(4), width, 64, True)
+    with dd.DepthRenderer("compute") as renderer:
+        scene = renderer.upload(mesh)
+        maps = renderer.entry_exit(scene, camera, surfaces="any", attributes=("face",))
+        layers = renderer.peel(scene, camera)
+    assert (maps.entry == 1).all()
+    assert (maps.exit == sheets).all()
+    assert (maps.entry_face == sheets - 1).all()
+    assert (maps.exit_face == 0).all()
+    assert (layers.count == sheets).all()
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+def test_large_faces_in_wide_images(tiled, monkeypatch):
     """More pixels a face than Mesa's software rasterizer lets a loop go round, for a single invocation."""
     monkeypatch.setattr(face_passes, "_ROWS_APART", (1, 64))
     with dd.DepthRenderer("compute") as renderer:
+        if not tiled:
+            monkeypatch.setattr(renderer._engine._passes, "_tiles", None)
         scene = renderer.upload(box())
         size = {"width": renderer.info.max_image_size, "height": 640}
         camera = dd.Camera.look_at((0.3, 0.2, 3), (0, 0, 0), (0, 1, 0), fov_y_deg=1.28, **size)

@@ -15,6 +15,7 @@ from ..shader_library import compile_program
 from .compute_view import VIEW, largest_face, packed_view
 from .face_parts import FaceParts
 from .face_queues import FaceQueues, PartQueues
+from .face_tiles import TILE_OPTIONS, TILE_ROWS_APART, FaceTiles
 from .sheets import SheetRequest
 
 __all__ = ["COUNT", "FACES", "SHEETS", "SORTED_MOST", "STORE", "VIEWS", "FacePasses", "Transformed"]
@@ -47,8 +48,15 @@ _FEW, SORTED_MOST = 24, 2048
 _BYTES_PER_TEXEL = 12  # of a vertex, and of a face
 
 # Faces that one invocation of compute_queues.comp looks at, 32 at most. Many save a processor some work, few
-# keep a GPU busy.
-_FACES_EACH_IN_SOFTWARE, _FACES_EACH_ON_A_GPU = 32, 4
+# keep a GPU busy. With tiles: so few that no loops end early where each face is in all tiles.
+_FACES_EACH_IN_SOFTWARE, _FACES_EACH_ON_A_GPU, _FACES_EACH_WITH_TILES = 32, 4, 8
+
+# The program for each queue, and its options.
+_Rasterizers = tuple[tuple[str, dict[str, int]], ...]
+_SMALL = ("compute_small", {"OWNED": 0})
+_MEDIUM = ("compute_large", {"OWNED": 0, "LARGE": 0})
+_LARGE = ("compute_large", {"OWNED": 0, "LARGE": 1})
+_TILES = ("compute_tiles", {"OWNED": 1, "GROUP": TILE_ROWS_APART})
 
 
 @dataclass(frozen=True)
@@ -59,13 +67,13 @@ class Transformed:
         queues: the faces.
         band: the rows that passes are to render, from the first up to, not including, the second.
         options: of the programs, see compute_view.glsl and compute_pass.glsl.
-        is_fine: all faces are small in the images.
+        rasterizers: the program for each queue, if only the first then because all faces are small.
     """
 
     queues: FaceQueues
     band: tuple[int, int]
     options: dict[str, int]
-    is_fine: bool
+    rasterizers: _Rasterizers
 
 
 class FacePasses:
@@ -79,6 +87,7 @@ class FacePasses:
         self._context = context
         self._programs: dict[tuple[Any, ...], Any] = {}
         self._views = context.gl.buffer(reserve=VIEWS * VIEW.itemsize)
+        self._tiles = FaceTiles(context) if context.is_software else None
 
     def prepare(self, scene: Scene) -> FaceParts:
         """The mesh in the device's buffers, uploaded at the first call.
@@ -125,9 +134,18 @@ class FacePasses:
         self._views.write(views)
         self._views.bind_to_uniform_block(0)
         self._place_vertices(queues, len(views), FINE=int(is_fine), **options)
-        self._fill(queues, len(views), FINE=int(is_fine), **options)
+        rasterizers: _Rasterizers = (_SMALL,) if is_fine else (_SMALL, _MEDIUM, _LARGE)
+        if self._tiles is None or is_fine or queues.views > 1 or len(queues) > 1:
+            self._fill(queues, len(views), FINE=int(is_fine), TILED=0, **options)
+        else:
+            self._tiles.clear(cameras[0].width, band[1] - band[0])
+            self._fill(queues, 1, FINE=0, TILED=1, **options)
+            if queues.tiles_had_room():
+                rasterizers = (_SMALL, _TILES, _LARGE)
+            else:
+                self._fill(queues, 1, FINE=0, TILED=0, **options)
         options |= {"CROP": int(request.crop is not None), "ANY": int(not request.oriented)}
-        return Transformed(queues, band, options, is_fine)
+        return Transformed(queues, band, options, rasterizers)
 
     def _place_vertices(self, queues: FaceQueues, views: int, **options: int) -> None:
         program = self._program("compute_vertices", **options)
@@ -142,12 +160,13 @@ class FacePasses:
 
     def _fill(self, queues: FaceQueues, views: int, **options: int) -> None:
         each = _FACES_EACH_IN_SOFTWARE if self._context.is_software else _FACES_EACH_ON_A_GPU
+        if options["TILED"]:
+            each = _FACES_EACH_WITH_TILES
         program = self._program(
             "compute_queues",
             FACES_EACH=each,
             SMALL_FACE=_SMALL_FACE,
             MEDIUM_FACE=_MEDIUM_FACE,
-            MEDIUM_ROWS_APART=_ROWS_APART[0],
             MAX_GROUPS=_MAX_GROUPS,
             **options,
         )
@@ -169,12 +188,9 @@ class FacePasses:
             buffers: what the pass reads and writes, in the order of their bindings.
         """
         options = {"PASS": which, **faces.options}
-        programs = [self._program("compute_small", **options)]
-        if not faces.is_fine:
-            programs += [
-                self._program("compute_large", ROWS_APART=apart, LARGE=large, **options)
-                for large, apart in enumerate(_ROWS_APART)
-            ]
+        programs = [self._program(shader, **options, **more) for shader, more in faces.rasterizers]
+        if _TILES in faces.rasterizers and self._tiles:
+            self._tiles.use()
         self._views.bind_to_uniform_block(0)
         for binding, buffer in enumerate(buffers, start=3):
             buffer.bind_to_storage_buffer(binding)
@@ -210,6 +226,8 @@ class FacePasses:
             program.release()
         self._programs.clear()
         self._views.release()
+        if self._tiles:
+            self._tiles.release()
 
     def _run(self, program: Any, invocations: int, views: int = 1) -> None:
         groups = -(-invocations // _GROUP)
@@ -230,8 +248,10 @@ class FacePasses:
         if key not in self._programs:
             defines = {
                 "GROUP": _GROUP,
+                "MEDIUM_ROWS_APART": _ROWS_APART[0],
                 "LARGE_ROWS_APART": _ROWS_APART[1],
                 "PIXELS_EACH": _PIXELS_EACH,
+                **TILE_OPTIONS,
                 **options,
             }
             self._programs[key] = compile_program(self._context.gl, defines, compute_shader=f"{shader}.comp")

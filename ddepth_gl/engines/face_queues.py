@@ -71,6 +71,7 @@ class FaceQueues:
         views: the same.
         vertices: of every block.
         dispatches: of each queue: groups along three axes, then the number of faces for each view, uint32.
+            Where there are tiles, not a queue of medium faces, that number is not 0 if they had no room.
     """
 
     def __init__(self, context: GLContext, scene: Scene, parts: FaceParts, views: int) -> None:
@@ -92,6 +93,9 @@ class FaceQueues:
         self._nothing_queued = np.tile(nothing, QUEUES * len(self._parts))
         self.dispatches = self._notes(self._nothing_queued.size, 1)
 
+    def __len__(self) -> int:
+        return len(self._parts)
+
     def __iter__(self) -> Iterator[PartQueues]:
         return iter(self._parts)
 
@@ -99,6 +103,13 @@ class FaceQueues:
         """Empties all queues, for a number of views."""
         self._nothing_queued[2 :: 3 + self.views] = views
         self.dispatches.buffer.write(self._nothing_queued)
+
+    def tiles_had_room(self) -> bool:
+        """Whether tiles had room for all medium faces of a single part, in one view; waits for the device."""
+        medium = np.frombuffer(
+            self.dispatches.buffer.read(self.bytes_per_dispatch, offset=self.bytes_per_dispatch)
+        )
+        return int(medium.view(np.uint32)[-1]) == 0
 
     def _notes(self, words: int, components: int) -> _Notes:
         buffer = self._scene.own(self._context.gl.buffer(reserve=4 * words))

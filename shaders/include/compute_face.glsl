@@ -14,6 +14,17 @@ ivec3 corners_of(uint face) {
 
 uniform uint first_face;  // of this part
 
+// The pixels of the band whose centres are in the box around a face, given the places of its corners; none if the last
+// is before the first.
+struct Box {
+    ivec2 first, last;
+};
+
+Box box_around(ivec2 a, ivec2 b, ivec2 c) {
+    return Box(max((min(a, min(b, c)) + 127) >> 8, ivec2(0, view.band.x)),
+               min((max(a, max(b, c)) - 128) >> 8, ivec2(view.image_size.x, view.band.y) - 1));
+}
+
 // 1 / depth (perspective) or depth (orthographic), local units, is plane . (u, v, 1) with (u, v) in pixels; within
 // the face's own corners lie the limits. Set up as in sheet.vert, for the same reasons.
 struct FacePlane {

@@ -25,6 +25,15 @@ layout(std430, binding = 3) buffer Cursors { uint cursors[]; };
 layout(std430, binding = 4) writeonly buffer Stored { uvec2 stored[]; };
 #endif
 
+// With OWNED a pixel belongs to one invocation.
+#if OWNED
+#define RAISE(number, value) number = max(number, value)
+#define NEXT(number) number++
+#else
+#define RAISE(number, value) atomicMax(number, value)
+#define NEXT(number) atomicAdd(number, 1u)
+#endif
+
 void meet(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
     int place = (pixel.y - view.band.x) * view.image_size.x + pixel.x;
 #if PASS == 0 || PASS == 1
@@ -44,22 +53,22 @@ void meet(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
 #endif
 #if PASS == 0
 #if ANY
-    atomicMax(depths[place], ~bits);
-    atomicMax(depths[exit_place], bits);
+    RAISE(depths[place], ~bits);
+    RAISE(depths[exit_place], bits);
 #else
-    atomicMax(depths[is_front ? place : exit_place], is_front ? ~bits : bits);
+    RAISE(depths[is_front ? place : exit_place], is_front ? ~bits : bits);
 #endif
 #elif PASS == 1
 #if ANY
-    if (depths[place] == ~bits) atomicMax(sheet_faces[place], ~face);
-    if (depths[exit_place] == bits) atomicMax(sheet_faces[exit_place], face + 1u);
+    if (depths[place] == ~bits) RAISE(sheet_faces[place], ~face);
+    if (depths[exit_place] == bits) RAISE(sheet_faces[exit_place], face + 1u);
 #else
     int here = is_front ? place : exit_place;
-    if (depths[here] == (is_front ? ~bits : bits)) atomicMax(sheet_faces[here], is_front ? ~face : face + 1u);
+    if (depths[here] == (is_front ? ~bits : bits)) RAISE(sheet_faces[here], is_front ? ~face : face + 1u);
 #endif
 #elif PASS == 2
-    atomicAdd(cursors[place], 1u);
+    NEXT(cursors[place]);
 #else
-    stored[atomicAdd(cursors[place], 1u)] = uvec2(face << 1 | uint(!is_front), uint(bits));
+    stored[NEXT(cursors[place])] = uvec2(face << 1 | uint(!is_front), uint(bits));
 #endif
 }
