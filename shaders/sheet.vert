@@ -17,12 +17,13 @@ flat out int provoking_face;
 uniform dvec3 camera_centre;     // local frame
 uniform mat3x4 clip_from_local;  // acts on offsets from the camera centre
 uniform vec4 clip_offset;
-uniform dvec3 view_direction;    // local frame, unit: depth of an offset is its dot product with this
+uniform dvec3 view_direction;    // local frame: depth of an offset is its dot product with this
 // Perspective: direction of depth 1 of the ray through pixel (u, v) = u * right + v * down + origin.
 // Orthographic: offset of the start of the ray through pixel (u, v). Both in the local frame.
 uniform dvec3 ray_right;
 uniform dvec3 ray_down;
 uniform dvec3 ray_origin;
+uniform dvec3 ray_direction;     // of depth 1, of all rays; orthographic cameras only
 
 invariant gl_Position;
 
@@ -43,7 +44,7 @@ void main() {
     plane = slopes;
     plane_limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30, nearest > 0.0 ? 1.0 / nearest : 1.0e30);
 #else
-    precise double scale = dot(normal, view_direction);
+    precise double scale = dot(normal, ray_direction);
     plane = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
     plane_limits = vec2(nearest, farthest);
 #endif

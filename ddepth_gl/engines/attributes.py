@@ -24,6 +24,7 @@ from ..shader_library import compile_program
 from ..smooth_normals import smooth_normals
 from ..srgb import linear_from_srgb
 from .crossing_keys import AT_A_TIME, blocks_of_crossings
+from .local_camera import local_camera
 from .sheets import LayerBuffers
 
 __all__ = ["AttributeShader"]
@@ -340,23 +341,18 @@ _TABLES: dict[str, Callable[[Scene], npt.NDArray[Any]]] = {
 
 def _uniforms(scene: Scene, camera: Camera) -> dict[str, npt.NDArray[Any]]:
     """The camera in the scene's local frame."""
-    rotation = camera.camera_from_world[:3, :3]
-    image_from_local = camera.image_from_camera[:2, :3] @ rotation
-    if camera.is_orthographic:
-        image_from_local = (
-            image_from_local * scene.step
-        )  # K is per mesh unit; in perspective the unit cancels
+    local = local_camera(scene, camera)
     double = {
-        "camera_centre": scene.to_local(camera.centre),
-        "image_right": image_from_local[0],
-        "image_down": image_from_local[1],
-        "view_direction": rotation[2],
-        "image_origin": camera.image_from_camera[:2, 3],
+        "camera_centre": local.centre,
+        "image_right": local.image_from_offset[0],
+        "image_down": local.image_from_offset[1],
+        "view_direction": local.view_direction,
+        "image_origin": local.image_origin,
         "world_centre": camera.centre,
         "mesh_units": scene.step,
     }
     return {
         **{name: np.ascontiguousarray(value, dtype=np.float64) for name, value in double.items()},
-        "image_up": np.ascontiguousarray(-rotation[1], dtype=np.float32),
+        "image_up": np.ascontiguousarray(-camera.camera_from_world[1, :3], dtype=np.float32),
         "linear_of_srgb": _LINEAR_OF_SRGB,
     }

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..camera import Camera
 from ..scene import Scene
+from .local_camera import local_camera
 from .sheets import SheetRequest
 
 __all__ = ["VIEW", "largest_face", "packed_view"]
@@ -17,7 +18,7 @@ _GUARD_BAND = 2.0**23  # subpixels, as in compute_view.glsl
 
 _DOUBLES = (
     "camera_centre", "image_right", "image_down", "view_direction", "image_origin",
-    "ray_right", "ray_down", "ray_origin",
+    "ray_right", "ray_down", "ray_origin", "ray_direction",
 )  # fmt: skip
 
 # The struct View of shaders/include/compute_view.glsl, in the layout std140.
@@ -25,8 +26,8 @@ VIEW = np.dtype(
     {
         "names": [*_DOUBLES, "image_size", "band", "crop", "mesh_units", "column_bits"],
         "formats": [*["3f8"] * len(_DOUBLES), "2i4", "2i4", "2f4", "f4", "i4"],
-        "offsets": [*range(0, 32 * len(_DOUBLES), 32), 248, 256, 264, 272, 276],
-        "itemsize": 288,
+        "offsets": [*range(0, 32 * len(_DOUBLES), 32), 280, 288, 296, 304, 308],
+        "itemsize": 320,
     }
 )
 
@@ -38,21 +39,14 @@ def packed_view(scene: Scene, camera: Camera, request: SheetRequest, band: tuple
         scene, camera, request: of the image.
         band: the rows that are rendered, from the first up to, not including, the second.
     """
-    rotation = camera.camera_from_world[:3, :3]
-    image_from_local = _SUBPIXELS * camera.image_from_camera[:2, :3] @ rotation
-    rays = np.linalg.inv(camera.K)
-    if camera.is_orthographic:
-        # K is per mesh unit; in perspective the unit cancels. The rays start on the plane of depth 0.
-        image_from_local *= scene.step
-        rays[:2] /= scene.step
-        rays[2] = 0.0
-    local_rays = rotation.T @ rays
+    local = local_camera(scene, camera)
     view = np.zeros((), VIEW)
-    view["camera_centre"] = scene.to_local(camera.centre)
-    view["image_right"], view["image_down"] = image_from_local
-    view["view_direction"] = rotation[2]
-    view["image_origin"][:2] = _SUBPIXELS * camera.image_from_camera[:2, 3]
-    view["ray_right"], view["ray_down"], view["ray_origin"] = local_rays.T
+    view["camera_centre"] = local.centre
+    view["image_right"], view["image_down"] = _SUBPIXELS * local.image_from_offset
+    view["view_direction"] = local.view_direction
+    view["image_origin"][:2] = _SUBPIXELS * local.image_origin
+    view["ray_right"], view["ray_down"], view["ray_origin"] = local.rays
+    view["ray_direction"] = local.ray_direction
     view["image_size"] = camera.width, camera.height
     view["band"] = band
     with np.errstate(over="ignore"):  # a crop beyond float32 becomes infinite, which is what it means
@@ -65,8 +59,8 @@ def packed_view(scene: Scene, camera: Camera, request: SheetRequest, band: tuple
 def largest_face(view: Any, scene: Scene, is_orthographic: bool, longest_edge: float) -> float:
     """A bound on the sides of all faces' boxes in an image, pixels.
 
-    It is infinite if a vertex may have no place in the image, being behind the camera or out of the guard
-    band. It knows the mesh as a ball only, and is some four times too large for the usual view.
+    It is infinite, or no number, if a vertex may have no place in the image, being behind the camera or out
+    of the guard band. It knows the mesh as a ball only, and is some four times too large for the usual view.
 
     Args:
         view: of the image.
@@ -74,24 +68,25 @@ def largest_face(view: Any, scene: Scene, is_orthographic: bool, longest_edge: f
         is_orthographic: whether the camera is.
         longest_edge: of the faces, local units.
     """
-    offset = -view["camera_centre"]  # of the local origin, the middle of a ball that holds all vertices
-    radius = 1.01 * scene.radius
-    rows = np.stack((view["image_right"], view["image_down"]))
-    middle = rows @ offset
-    nearest = 1.0
-    # What an edge adds by its going away from the camera, for a point at the ball's rim.
-    going_away = 0.0
-    if is_orthographic:
-        middle += view["image_origin"][:2]
-    else:
-        depth = float(view["view_direction"] @ offset)
-        nearest = depth - radius
-        if nearest <= 0.0:
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # of absurd cameras
+        offset = -view["camera_centre"]  # of the local origin, the middle of a ball that holds all vertices
+        radius = 1.01 * scene.radius
+        rows = np.stack((view["image_right"], view["image_down"]))
+        middle = rows @ offset
+        nearest = 1.0
+        # What an edge adds by its going away from the camera, for a point at the ball's rim.
+        going_away = 0.0
+        if is_orthographic:
+            middle += view["image_origin"][:2]
+        else:
+            depth = float(view["view_direction"] @ offset)
+            nearest = depth - radius
+            if nearest <= 0.0:
+                return np.inf
+            middle /= depth
+            rows -= middle[:, None] * view["view_direction"]
+            going_away = radius / nearest
+        slope = float(np.sqrt((rows**2).sum(axis=1).max())) / nearest
+        if np.abs(middle).max() + slope * radius > _GUARD_BAND:
             return np.inf
-        middle /= depth
-        rows -= middle[:, None] * view["view_direction"]
-        going_away = radius / nearest
-    slope = float(np.sqrt((rows**2).sum(axis=1).max())) / nearest
-    if np.abs(middle).max() + slope * radius > _GUARD_BAND:
-        return np.inf
-    return slope * longest_edge * (1.0 + going_away) / _SUBPIXELS
+        return slope * longest_edge * (1.0 + going_away) / _SUBPIXELS

@@ -24,6 +24,7 @@ from ..shader_library import compile_program
 from .drawn_faces import drawn_faces
 from .engine import Engine, Pending
 from .face_vertices import FaceVertices
+from .local_camera import local_camera
 from .peeling import LayerDraws, PeelTargets, peel_layers
 from .sheets import LayerBuffers, SheetRequest
 from .targets import SheetTargets
@@ -229,23 +230,18 @@ class RasterEngine(Engine[SheetTargets]):
 
 def _uniforms(scene: Scene, camera: Camera, request: SheetRequest) -> dict[str, npt.NDArray[Any]]:
     """The camera in the scene's local frame; float64 for what the planes are made from."""
-    rotation = camera.camera_from_world[:3, :3]
+    local = local_camera(scene, camera)
     farthest = max(scene.depth_range(camera)[1] / scene.step, 1e-6)
     window_range = 2.0 ** math.ceil(math.log2(farthest))
     # Clip z does nothing but cut faces off in front of the camera: at a depth of `near`, or of 0.
     near = farthest * _NEAR_FRACTION
     depth_row = (0.0, 0.0, 1.0 / farthest, -1.0) if camera.is_orthographic else (0.0, 0.0, 0.0, -near)
     clip_from_camera = camera.projection(depth_row)
-    rays = np.linalg.inv(camera.K)
     if camera.is_orthographic:
-        # K is per mesh unit; in perspective the unit cancels. The rays start on the plane of depth 0.
-        clip_from_camera[:2, :3] *= scene.step
-        rays[:2] /= scene.step
-        rays[2] = 0.0
-    local_rays = rotation.T @ rays
+        clip_from_camera[:2, :3] *= scene.step  # K is per mesh unit; in perspective the unit cancels
     single = {
         # moderngl wants columns; row i of the transpose is column i.
-        "clip_from_local": (clip_from_camera[:, :3] @ rotation).T,
+        "clip_from_local": (clip_from_camera[:, :3] @ camera.camera_from_world[:3, :3]).T,
         "clip_offset": clip_from_camera[:, 3],
         "mesh_units": scene.step,
         "window_scale": 1.0 / window_range,
@@ -253,11 +249,12 @@ def _uniforms(scene: Scene, camera: Camera, request: SheetRequest) -> dict[str, 
     if request.crop is not None:
         single["crop"] = request.crop
     double = {
-        "camera_centre": scene.to_local(camera.centre),
-        "view_direction": rotation[2],
-        "ray_right": local_rays[:, 0],
-        "ray_down": local_rays[:, 1],
-        "ray_origin": local_rays[:, 2],
+        "camera_centre": local.centre,
+        "view_direction": local.view_direction,
+        "ray_right": local.rays[0],
+        "ray_down": local.rays[1],
+        "ray_origin": local.rays[2],
+        "ray_direction": local.ray_direction,
     }
     with np.errstate(over="ignore"):  # a crop beyond float32 becomes infinite, which is what it means
         return {

@@ -46,7 +46,7 @@ FacePlane face_plane(ivec3 corners) {
     precise double scale = dot(normal, a);
     face.limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30, nearest > 0.0 ? 1.0 / nearest : 1.0e30);
 #else
-    precise double scale = dot(normal, view.view_direction);
+    precise double scale = dot(normal, view.ray_direction);
     slopes = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
     face.limits = vec2(nearest, farthest);
 #endif

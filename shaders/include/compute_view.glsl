@@ -5,13 +5,14 @@ struct View {
     // Rows that take an offset from the camera centre to homogeneous image coordinates (u w, v w, w), subpixels.
     dvec3 image_right;
     dvec3 image_down;
-    dvec3 view_direction;  // unit: depth of an offset is its dot product with this
+    dvec3 view_direction;  // depth of an offset is its dot product with this
     dvec3 image_origin;    // of the camera centre, subpixels; orthographic cameras only, whose w is 1
     // Perspective: direction of depth 1 of the ray through pixel (u, v) = u * right + v * down + origin.
     // Orthographic: offset of the start of the ray through pixel (u, v). In pixels, not subpixels.
     dvec3 ray_right;
     dvec3 ray_down;
     dvec3 ray_origin;
+    dvec3 ray_direction;   // of depth 1, of all rays; orthographic cameras only
     ivec2 image_size;      // pixels
     ivec2 band;            // first row, and the row after the last
     vec2 crop;             // keep crop.x <= depth <= crop.y, mesh units
