@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pyrr import matrix44
 
-from .counts import is_whole
+from .arguments import checked_choice, is_whole
 from .errors import CameraError
 
 __all__ = ["Camera", "Frame"]
@@ -24,8 +24,10 @@ __all__ = ["Camera", "Frame"]
 Float64Array = npt.NDArray[np.float64]
 Frame = Literal["world", "camera"]
 
-# How far from orthonormal a rotation may be: rounding of float32 and of text files passes, a scale does not.
+# How far from orthonormal a rotation may be: that of float32, and of text files of five digits, passes; a scale
+# does not.
 ROTATION_TOLERANCE = 1e-4
+_MOST_VIEWS = 1 << 24  # of an orbit: more than memory holds
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
 
 # OpenGL's camera frame (x right, y up, z backward) to and from OpenCV's.
@@ -58,6 +60,14 @@ def _numbers(name: str, value: Any, *shapes: tuple[int, ...]) -> Float64Array:
     if not np.isfinite(array).all():
         raise CameraError(f"{name} holds NaN or infinity: {array.tolist()}")
     return array
+
+
+def _points(name: str, value: Any) -> Float64Array:
+    """`value` as float64 of any shape, NaN and infinity included."""
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise CameraError(f"{name} must be an array of numbers, not {reprlib.repr(value)}") from None
 
 
 def _pose(name: str, value: Any) -> Float64Array:
@@ -259,8 +269,10 @@ class Camera:
         Raises:
             CameraError: an argument is not one of those above, or the mesh is a single point.
         """
-        if not is_whole(views) or views < 1:
-            raise CameraError(f"views must be a whole number, at least 1, not {views!r}")
+        if not is_whole(views) or not 1 <= views <= _MOST_VIEWS:
+            raise CameraError(
+                f"views must be a whole number from 1 to {_MOST_VIEWS}, not {reprlib.repr(views)}"
+            )
         try:
             seed = operator.index(seed)
             generator = np.random.default_rng(seed)
@@ -355,7 +367,9 @@ class Camera:
             (..., 2) image coordinates (column, row), pixel centres at halves, and (...) depth, both float64.
             For a perspective camera, image coordinates are meaningful where depth > 0.
         """
-        given = np.asarray(points, dtype=np.float64)
+        given = _points("points", points)
+        if given.ndim == 0 or given.shape[-1] != 3:
+            raise CameraError(f"points must have shape (..., 3), not {given.shape}")
         if _frame(frame) == "world":
             given = given @ self.camera_from_world[:3, :3].T + self.camera_from_world[:3, 3]
         image = given @ self.image_from_camera[:, :3].T + self.image_from_camera[:, 3]
@@ -373,8 +387,9 @@ class Camera:
         Returns:
             (..., 3) float64.
         """
-        z = np.asarray(depth, dtype=np.float64)
-        image = np.asarray(pixels, dtype=np.float64)
+        z, image = _points("depth", depth), _points("pixels", pixels)
+        if image.ndim == 0 or image.shape[-1] != 2:
+            raise CameraError(f"pixels must have shape (..., 2), not {image.shape}")
         y = (image[..., 1] - self.K[1, 2]) / self.K[1, 1]
         x = (image[..., 0] - self.K[0, 2] - self.K[0, 1] * y) / self.K[0, 0]
         scale = np.ones_like(z) if self.is_orthographic else z
@@ -439,9 +454,7 @@ def _inverse(pose: Float64Array) -> Float64Array:
 
 
 def _frame(frame: str) -> str:
-    if frame not in ("world", "camera"):
-        raise CameraError(f"frame must be 'world' or 'camera', not {frame!r}")
-    return frame
+    return checked_choice("frame", frame, ("world", "camera"), CameraError)
 
 
 def _axes(up: npt.ArrayLike) -> Float64Array:

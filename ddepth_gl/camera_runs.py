@@ -50,4 +50,7 @@ def camera_runs(
     if run:
         yield kind, tuple(run)
     if failed is not None:
-        yield failed
+        try:
+            yield failed
+        finally:
+            del failed  # else its traceback would keep this frame, and that the cameras

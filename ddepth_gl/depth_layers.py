@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import checked_choice, checked_float_type, is_whole
 from .attributes import ATTRIBUTES, NotAskedForError
 from .camera import Camera, Frame
-from .counts import is_whole
 from .depth_maps import DepthMaps, SheetPair
 from .errors import RequestError
 from .silhouettes import uncross
@@ -159,10 +160,18 @@ class DepthLayers:
             raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {name!r}")
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
         if not is_whole(layers) or layers < 0:
-            raise RequestError(f"max_layers must be a whole number, at least 0, or None, not {max_layers!r}")
+            raise RequestError(
+                f"max_layers must be a whole number, at least 0, or None, not {reprlib.repr(max_layers)}"
+            )
         values = getattr(self, name)
         shape = (layers, len(self.offsets) - 1, *values.shape[1:])
-        stack = np.full(shape, _DENSE_FILL[name], dtype=values.dtype)
+        try:
+            stack = np.full(shape, _DENSE_FILL[name], dtype=values.dtype)
+        except (MemoryError, ValueError):  # NumPy's for arrays that no computer could hold
+            raise RequestError(
+                f"there is no memory for {reprlib.repr(layers)} layers of {self._shape[1]}x{self._shape[0]} "
+                "pixels; pass a small max_layers="
+            ) from None
         for image, (pixels, crossings) in zip(stack, self._by_layer(), strict=False):
             image[pixels] = values[crossings]
         return stack.reshape(layers, *self._shape, *values.shape[1:])
@@ -182,8 +191,7 @@ class DepthLayers:
         Raises:
             RequestError: the attribute was not asked for, or is no colour.
         """
-        if name not in ("color", "shaded_color"):
-            raise RequestError(f"pictures are made of color or shaded_color, not {name!r}")
+        checked_choice("the attribute of pictures", name, ("color", "shaded_color"))
         colours = self.dense(name, max_layers)
         pictures = srgb_from_linear(colours)
         pictures[..., 3] = np.where(np.isnan(colours[..., 3]), 0, 255)
@@ -199,8 +207,7 @@ class DepthLayers:
             RequestError: `max_layers` cut a pixel short, so that its exit is not known.
         """
         self._check_not_truncated("their exits are")
-        if surfaces not in ("oriented", "any"):
-            raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
+        checked_choice("surfaces", surfaces, ("oriented", "any"))
         oriented = surfaces == "oriented"
         entering = self.front_facing if oriented else np.ones(len(self.depth), bool)
         leaving = ~self.front_facing if oriented else entering
@@ -330,10 +337,15 @@ class DepthLayers:
 
         Returns:
             A list of (N, 3) arrays of `dtype`, pixels in row-major order.
+
+        Raises:
+            RequestError: `dtype` is no floating point type.
+            CameraError: `frame` is neither of the two.
         """
+        kind = checked_float_type(dtype)
         centres = self.camera.pixel_centres().reshape(-1, 2)
         return [
-            self.camera.unproject(centres[pixels], self.depth[crossings], frame).astype(dtype)
+            self.camera.unproject(centres[pixels], self.depth[crossings], frame).astype(kind)
             for pixels, crossings in self._by_layer()
         ]
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import checked_float32, checked_float_type
 from .attributes import ATTRIBUTES, NotAskedForError
 from .camera import Camera, Frame
-from .errors import RequestError
 from .mesh import Mesh
 from .mould import stitch
 
@@ -119,13 +119,7 @@ class DepthMaps:
         Raises:
             RequestError: it is no number, or beyond float32.
         """
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            raise RequestError(f"the fill value must be a number, not {value!r}") from None
-        if abs(number) > float(np.finfo(np.float32).max) and not np.isinf(number):
-            raise RequestError(f"{value!r} is beyond float32; give another fill value, or infinity")
-        fill = np.float32(number)
+        fill = checked_float32("the fill value", value)
         return SheetPair(
             np.where(np.isnan(self.entry), fill, self.entry), np.where(np.isnan(self.exit), fill, self.exit)
         )
@@ -140,10 +134,15 @@ class DepthMaps:
 
         Returns:
             (front, back), each (N, 3) of `dtype`.
+
+        Raises:
+            RequestError: `dtype` is no floating point type.
+            CameraError: `frame` is neither of the two.
         """
+        kind = checked_float_type(dtype)
         pixels = self.camera.pixel_centres()[self.mask]
         front, back = (
-            np.ascontiguousarray(self.camera.unproject(pixels, sheet[self.mask], frame), dtype=dtype)
+            np.ascontiguousarray(self.camera.unproject(pixels, sheet[self.mask], frame), dtype=kind)
             for sheet in (self.entry, self.exit)
         )
         return SheetPoints(front, back)

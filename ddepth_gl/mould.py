@@ -42,7 +42,7 @@ def stitch(
     Raises:
         MeshError: nothing can be joined, or `jump` is not positive.
     """
-    if isinstance(jump, (str, bytes)) or not jump > 0.0:
+    if not isinstance(jump, (int, float, np.number)) or not jump > 0.0:
         raise MeshError(f"jump must be positive (a number of pixel footprints), not {jump!r}")
     triangles = _triangulate(_joined_pairs(camera, entry, exit_, mask, jump), mask.shape)
     if not len(triangles):

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import MOST_SAMPLES, checked_count
 from .attributes import checked_names
 from .camera import Camera
-from .counts import MOST_SAMPLES, checked_count
 from .errors import MeshError, OutputError, RequestError
 from .mesh import Mesh
 from .render_formats import FORMATS, Format, View, checked_formats, write_picture

@@ -7,6 +7,7 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from types import TracebackType
@@ -15,11 +16,11 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import MOST_SAMPLES, checked_choice, checked_count
 from .attributes import checked_names
 from .camera import Camera
 from .camera_runs import camera_runs
 from .context import GLContext
-from .counts import MOST_SAMPLES, checked_count
 from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps, SheetPair
 from .device_maps import DeviceDepthMaps
@@ -107,21 +108,21 @@ class DepthRenderer:
     def __init__(
         self, engine: str = "auto", device: int | str | None = None, *, require_gpu: bool = False
     ) -> None:
-        if engine not in ENGINES:
-            raise RequestError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-        self._context = GLContext(device, require_gpu=require_gpu)
-        if engine == "compute" and not self._context.has_compute:
-            version = self._context.gl_version
-            self._context.release()
-            raise ContextError(
-                f"engine='compute' needs OpenGL 4.3 with compute shaders, and this device has {version}; "
-                "use engine='raster' or 'auto'"
+        checked_choice("engine", engine, ENGINES)
+        self._context = context = GLContext(device, require_gpu=require_gpu)
+        try:
+            if engine == "compute" and not context.has_compute:
+                raise ContextError(
+                    f"engine='compute' needs OpenGL 4.3 with compute shaders, and this device has "
+                    f"{context.gl_version}; use engine='raster' or 'auto'"
+                )
+            use_compute = engine == "compute" or (
+                engine == "auto" and context.has_compute and context.is_software
             )
-        context = self._context
-        use_compute = engine == "compute" or (
-            engine == "auto" and context.has_compute and context.is_software
-        )
-        self._engine: Engine[Any] = (ComputeEngine if use_compute else RasterEngine)(self._context)
+            self._engine: Engine[Any] = (ComputeEngine if use_compute else RasterEngine)(context)
+        except BaseException:
+            context.release()
+            raise
         self._scenes: weakref.WeakSet[Scene] = weakref.WeakSet()
 
     @property
@@ -238,7 +239,7 @@ class DepthRenderer:
             DeviceMemoryError: the images do not fit.
         """
         request = _request(surfaces, near, far, attributes, output)
-        with self._context:
+        with self._context, _in_memory("the images", "reduce the image size"):
             views = _Views(scene, (camera,), self._checked(scene, camera, request))
             maps: DepthMaps | DeviceDepthMaps = self._finish[output](self._submit(views))[0]
             return maps
@@ -285,7 +286,8 @@ class DepthRenderer:
         The next image is drawn while the last one is read back, and on the engine "compute" up to 16 small
         images of a small mesh are drawn together; so many cameras are taken before the first image comes.
         Cameras may differ in size and kind, and other calls may be made between images. Arguments and errors
-        are those of `entry_exit`; an error in `cameras` comes after the images of those before it.
+        are those of `entry_exit`; an error in `cameras`, or of submitting
+        an image, comes after the images before it.
         """
         request = _request(surfaces, near, far, attributes, output)
         if not isinstance(cameras, Iterable):
@@ -334,15 +336,8 @@ class DepthRenderer:
         request = _request("any", near, far, attributes)
         with self._context:
             request = self._checked(scene, camera, request)
-            try:
+            with _in_memory("the crossings", "reduce the image size, pass max_layers= or ask for less"):
                 buffers = self._engine.peel(scene, camera, request, max_layers, memory_limit)
-            except DeviceMemoryError:
-                raise
-            except MemoryError as error:
-                raise DeviceMemoryError(
-                    f"there is no memory left for the crossings ({error}); reduce the image size, pass "
-                    "max_layers= or ask for fewer attributes"
-                ) from error
         return DepthLayers(
             offsets=buffers.offsets,
             depth=buffers.depth,
@@ -395,7 +390,8 @@ class DepthRenderer:
                     f"samples={samples} makes {camera.width}x{camera.height} pixels larger than "
                     f"{self._context.renderer} allows; {most} is the most for this image"
                 )
-            return self._engine.shade(scene, camera, request, samples)
+            with _in_memory("the picture", "reduce the image size"):
+                return self._engine.shade(scene, camera, request, samples)
 
     def _pipeline(
         self,
@@ -411,16 +407,23 @@ class DepthRenderer:
                 partial(self._kind, scene, request=request),
                 partial(self._engine.views_at_once, scene),
             ):
-                if isinstance(run, Exception):
-                    yield from self._finished(in_flight, finish, 0)
-                    raise run
-                (checked, *_), together = run
-                views = _Views(scene, together, checked)
-                with self._context:
-                    in_flight.append(self._submit(views))
-                    # One image ahead keeps the device busy; more would only take memory.
-                    ahead = 1 if self._engine.overlaps(scene, views.cameras[0]) else 0
+                failed, ahead = run if isinstance(run, Exception) else None, 0
+                if not isinstance(run, Exception):
+                    (checked, *_), together = run
+                    views = _Views(scene, together, checked)
+                    try:
+                        with self._context, _in_memory("the images", "reduce the image size"):
+                            in_flight.append(self._submit(views))
+                            # One run ahead keeps the device busy; more would only take memory.
+                            ahead = int(self._engine.overlaps(scene, views.cameras[0]))
+                    except Exception as error:
+                        failed = error
                 yield from self._finished(in_flight, finish, ahead)
+                if failed is not None:
+                    try:
+                        raise failed
+                    finally:
+                        del run, failed  # else its traceback would keep this frame, and that the scene
             yield from self._finished(in_flight, finish, 0)
         finally:
             for submitted in in_flight:
@@ -439,7 +442,7 @@ class DepthRenderer:
     ) -> Iterator[Any]:
         """The images in flight, oldest first, but for those that were submitted in the last `keep` calls."""
         while len(in_flight) > keep:
-            with self._context:
+            with self._context, _in_memory("the images", "reduce the image size"):
                 finished = deque(finish(in_flight.popleft()))
             while finished:
                 self._context.check_usable()
@@ -526,6 +529,17 @@ class DepthRenderer:
         return f"<DepthRenderer {self._engine.name} on {self._context.renderer}>"
 
 
+@contextmanager
+def _in_memory(what: str, remedy: str) -> Iterator[None]:
+    """Within it, NumPy's lack of memory is reported as that of the device is."""
+    try:
+        yield
+    except DeviceMemoryError:
+        raise
+    except MemoryError as error:
+        raise DeviceMemoryError(f"there is no memory left for {what} ({error}); {remedy}") from error
+
+
 def _request(
     surfaces: str,
     near: float | None,
@@ -533,11 +547,9 @@ def _request(
     attributes: Iterable[str],
     output: str = "numpy",
 ) -> SheetRequest:
-    if surfaces not in ("oriented", "any"):
-        raise RequestError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
+    checked_choice("surfaces", surfaces, ("oriented", "any"))
     names = checked_names(attributes)
-    if output not in ("numpy", "gpu"):
-        raise RequestError(f"output must be 'numpy' or 'gpu', not {output!r}")
+    checked_choice("output", output, ("numpy", "gpu"))
     if output == "gpu" and names:
         raise RequestError(f'attributes={names} come as NumPy arrays only; leave output="gpu" or them out')
     crop = None
@@ -578,7 +590,7 @@ def double_depth(
     with DepthRenderer(device=device) as renderer:
         return renderer.entry_exit(
             renderer.upload(given),
-            camera or Camera.orbit(given, views=1)[0],
+            Camera.orbit(given, views=1)[0] if camera is None else camera,
             surfaces=surfaces,
             near=near,
             far=far,

@@ -3,8 +3,9 @@
 import sys
 
 import ddepth_gl as dd
+from ddepth_gl.demo_mesh import demo_mesh
 
-mesh = dd.load_mesh(sys.argv[1])
+mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
 output = sys.argv[2] if len(sys.argv) > 2 else "mould.ply"
 
 # Parallel rays from above, ten percent wider than the mesh, starting above its top.

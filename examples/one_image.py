@@ -5,8 +5,9 @@ import sys
 import numpy as np
 
 import ddepth_gl as dd
+from ddepth_gl.demo_mesh import demo_mesh
 
-mesh = dd.load_mesh(sys.argv[1])
+mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
 maps = dd.double_depth(mesh)
 
 print(f"{maps.mask.mean():.1%} of the image is covered")

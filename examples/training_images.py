@@ -5,11 +5,13 @@ import sys
 import numpy as np
 
 import ddepth_gl as dd
+from ddepth_gl.demo_mesh import demo_mesh
 
-mesh = dd.load_mesh(sys.argv[1])
+mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
 cameras = dd.Camera.orbit(mesh, views=16, width=256, height=256, seed=1)
 
 with dd.DepthRenderer() as renderer:
+    device = renderer.info.renderer
     scene = renderer.upload(mesh)
     batch = np.stack(
         [
@@ -18,4 +20,4 @@ with dd.DepthRenderer() as renderer:
         ]
     )
 
-print(f"{batch.shape} {batch.dtype}, {np.count_nonzero(batch[:, 0]):,} hits on {renderer!r}")
+print(f"{batch.shape} {batch.dtype}, {np.count_nonzero(batch[:, 0]):,} hits on {device}")

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "ddepth_gl"
 # What each module may import of the package; docs/architecture.md draws the same arrows.
 ARROWS = {
     "errors": set(),
-    "counts": {"errors"},
+    "arguments": {"errors"},
     "srgb": set(),
     "mesh": {"errors"},
     "mesh_reading": set(),
@@ -31,11 +31,11 @@ ARROWS = {
         "mesh_reading.gltf"
     },
     "attributes": {"errors"},
-    "camera": {"counts", "errors"},
+    "camera": {"arguments", "errors"},
     "camera_files": {"errors", "camera"},
     "mould": {"errors", "camera"},
-    "depth_maps": {"errors", "attributes", "mesh", "camera", "mould"},
-    "depth_layers": {"counts", "errors", "attributes", "camera", "depth_maps", "silhouettes", "srgb"},
+    "depth_maps": {"arguments", "attributes", "mesh", "camera", "mould"},
+    "depth_layers": {"arguments", "errors", "attributes", "camera", "depth_maps", "silhouettes", "srgb"},
     "egl": {"errors"},
     "gl_calls": {"egl", "errors"},
     "host_memory": set(),
@@ -59,8 +59,9 @@ ARROWS = {
     "smooth_normals": {"mesh"},
     "engines.attributes": {
         "errors", "attributes", "mesh", "camera", "context", "scene", "shader_library", "smooth_normals",
-        "srgb", "engines.crossing_keys", "engines.sheets"
+        "srgb", "engines.crossing_keys", "engines.local_camera", "engines.sheets"
     },
+    "engines.local_camera": {"camera", "scene"},
     "engines.image_pool": set(),
     "engines.finished_sheets": {
         "errors", "camera", "context", "scene", "shader_library", "silhouettes", "engines.sheets"
@@ -75,10 +76,11 @@ ARROWS = {
     },
     "engines.raster": {
         "camera", "context", "scene", "shader_library", "engines.sheets", "engines.engine",
-        "engines.face_vertices", "engines.drawn_faces", "engines.peeling", "engines.targets"
+        "engines.face_vertices", "engines.drawn_faces", "engines.local_camera", "engines.peeling",
+        "engines.targets"
     },
-    "engines.face_parts": {"context", "gl_calls", "scene", "engines.drawn_faces"},
-    "engines.compute_view": {"camera", "scene", "engines.sheets"},
+    "engines.face_parts": {"context", "gl_calls", "mesh", "scene", "engines.drawn_faces"},
+    "engines.compute_view": {"camera", "scene", "engines.local_camera", "engines.sheets"},
     "engines.face_queues": {"context", "gl_calls", "scene", "engines.face_parts"},
     "engines.face_tiles": {"context", "gl_calls"},
     "engines.face_passes": {
@@ -95,24 +97,30 @@ ARROWS = {
         "engines.layer_lists", "engines.sheet_buffers"
     },
     "renderer": {
-        "errors", "counts", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers",
+        "errors", "arguments", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers",
         "context",
         "scene", "silhouettes", "device_maps", "camera_runs", "engines.sheets", "engines.engine",
         "engines.raster", "engines.compute"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},
-    "writers.contents": {"errors", "version"},
+    "writers.contents": {"arguments", "errors", "version"},
     "writers.npz": {"depth_maps", "depth_layers", "writers.contents", "writers.whole_file"},
-    "writers.ply": {"errors", "depth_layers", "srgb", "writers.whole_file"},
+    "writers.ply": {"errors", "depth_layers", "srgb", "writers.contents", "writers.whole_file"},
     "writers.png16": {"errors", "camera", "depth_maps", "writers.contents", "writers.whole_file"},
-    "writers.layereddepth": {"counts", "depth_layers", "writers.png16", "writers.whole_file"},
+    "writers.layereddepth": {
+        "arguments", "depth_layers", "writers.contents", "writers.png16", "writers.whole_file"
+    },
     "writers.exr": {
         "errors", "attributes", "camera", "depth_maps", "depth_layers", "writers.contents",
         "writers.whole_file"
     },
-    "writers.xray": {"errors", "counts", "depth_layers", "srgb", "writers.npz"},
-    "writers.lari": {"errors", "counts", "depth_layers", "writers.npz"},
+    "writers.xray": {
+        "errors", "arguments", "depth_layers", "srgb", "writers.contents", "writers.npz", "writers.whole_file"
+    },
+    "writers.lari": {
+        "errors", "arguments", "depth_layers", "writers.contents", "writers.npz", "writers.whole_file"
+    },
     "demo_mesh": {"mesh"},
     "panels": set(),
     "layer_panels": {"depth_layers", "panels"},
@@ -125,8 +133,8 @@ ARROWS = {
         "writers.png16", "writers.xray", "writers.lari", "writers.layereddepth", "writers.whole_file"
     },
     "render_job": {
-        "errors", "counts", "attributes", "mesh", "camera", "renderer", "scene", "render_formats", "preview",
-        "writers.contents", "writers.png16"
+        "errors", "arguments", "attributes", "mesh", "camera", "renderer", "scene", "render_formats",
+        "preview", "writers.contents", "writers.png16"
     },
     "__main__": {"cli"},
     "cli": {

@@ -582,7 +582,7 @@ def test_bad_extent(extent):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"views": 0}, "views must be a whole number, at least 1, not 0"),
+        ({"views": 0}, "views must be a whole number from 1 to 16777216, not 0"),
         ({"views": 2.0}, "views"),
         ({"views": True}, "views"),
         ({"views": None}, "views"),

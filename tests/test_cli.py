@@ -483,7 +483,7 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
             ("--fill has no effect on ply, mould; it is for npz, exr",),
         ),
         (("--format", "", "--no-preview"), ("nothing to write",)),
-        (("--engine", "warp"), ("engine must be one of", "'warp'")),
+        (("--engine", "warp"), ("engine must be 'auto'", "'warp'")),
         (("--device", "banana"), ("banana",)),
         (("--device", "99"), ("99",)),
         (("--near", "5", "--far", "2"), ("near",)),

@@ -91,7 +91,7 @@ def test_the_last_depths_that_half_precision_holds(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["float64", "int32", None])
 def test_another_type(tmp_path, dtype):
-    with pytest.raises(dd.OutputError, match="dtype must be float32 or float16"):
+    with pytest.raises(dd.OutputError, match="dtype must be 'float32' or 'float16'"):
         write_lari(tmp_path / "a.npz", random_layers(6), dtype=dtype)
 
 

@@ -62,7 +62,7 @@ def test_what_was_not_asked_for(renderer, two_boxes):
         dd.RequestError, match=r'shaded_color was not asked for; peel with attributes=\("shaded'
     ):
         layers.pictures("shaded_color")
-    with pytest.raises(dd.RequestError, match="color or shaded_color, not 'normal'"):
+    with pytest.raises(dd.RequestError, match="'color' or 'shaded_color', not 'normal'"):
         layers.pictures("normal")
 
 

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import warnings
+import weakref
 
 import numpy as np
 import pytest
 from conftest import ENGINES, gl_census
-from shapes import box, sphere
+from shapes import box, rotation, sphere
 
 import ddepth_gl as dd
 from ddepth_gl import egl
@@ -545,3 +546,118 @@ def test_a_generator_finalized_amid_the_calls_of_another_renderer(engine, mesh, 
 
         monkeypatch.setattr(other._engine, "submit", submit_amid_collection)
         assert same(other.entry_exit(scene_of_other, camera), right)
+
+
+@pytest.mark.parametrize("digits", [4, 5, 6])
+@pytest.mark.parametrize("orthographic", [False, True])
+def test_rotations_rounded_to_a_few_digits(renderer, digits, orthographic):
+    """As text files have them. The pose is taken as it is: depth along the rays that the camera gives."""
+    rng = np.random.default_rng(digits)
+    # The faces' planes, all of them seen from outside: x, y or z = -1 or 1.
+    scene = renderer.upload(box())
+    for _ in range(20):
+        pose = np.eye(4)
+        while True:  # a few of those with four digits are refused
+            pose[:3, :3] = np.round(rotation(rng), digits)
+            if np.abs(pose[:3, :3] @ pose[:3, :3].T - np.eye(3)).max() < 9e-5:
+                break
+        pose[:3, 3] = 0.2, -0.1, 7.0
+        focal = 20.0 if orthographic else 200.0
+        camera = dd.Camera(np.array([[focal, 0, 41], [0, focal, 43], [0, 0, 1]]), pose, 80, 90, orthographic)
+        maps = renderer.entry_exit(scene, camera, attributes=("position",))
+        centres = camera.pixel_centres()
+        start = camera.unproject(centres, np.zeros(centres.shape[:2]))
+        step = camera.unproject(centres, np.ones(centres.shape[:2])) - start
+        with np.errstate(divide="ignore"):
+            times = np.stack([(side - start) / step for side in (-1.0, 1.0)])
+        near, far = np.sort(times.min(axis=0)), np.sort(times.max(axis=0))
+        entry, exit_ = near[..., 2], far[..., 0]
+        # Not where faces meet: there either may cover the pixel.
+        inside = (exit_ - entry > 0.05) & (entry - near[..., 1] > 0.02) & (far[..., 1] - exit_ > 0.02)
+        assert inside.sum() > 500
+        for found, true in ((maps.entry, entry), (maps.exit, exit_)):
+            np.testing.assert_allclose(found[inside], true[inside], rtol=2e-6)
+        true = start + entry[..., None] * step
+        # Near its border, a face's nearest point.
+        rim = float(camera.pixel_footprint(np.array(8.5))) / 128
+        np.testing.assert_allclose(maps.entry_position[inside], true[inside], atol=rim)
+    scene.release()
+
+
+def test_an_image_that_cannot_be_submitted_comes_after_those_before_it(renderer, mesh, camera, monkeypatch):
+    scene = renderer.upload(mesh)
+    submit = renderer._engine.submit
+    large = dd.Camera.orbit(mesh, views=1, width=50, height=30)[0]
+
+    def failing(scene, cameras, request):
+        if cameras[0].width == 50:
+            raise dd.DeviceMemoryError("no room")
+        return submit(scene, cameras, request)
+
+    monkeypatch.setattr(renderer._engine, "submit", failing)
+    for ahead in (False, True):
+        monkeypatch.setattr(renderer._engine, "overlaps", lambda scene, camera, ahead=ahead: ahead)
+        images = renderer.entry_exit_many(scene, [camera, camera, large, camera])
+        found = [next(images), next(images)]
+        assert all(same(maps, renderer.entry_exit(scene, camera)) for maps in found)
+        with pytest.raises(dd.DeviceMemoryError, match="no room"):
+            next(images)
+    scene.release()
+
+
+@pytest.mark.parametrize("name", ["_read", "submit"])
+def test_memory_that_this_computer_lacks(renderer, mesh, camera, monkeypatch, name):
+    def out_of_memory(*arguments):
+        raise MemoryError("Unable to allocate 8. TiB")
+
+    scene = renderer.upload(mesh)
+    with monkeypatch.context() as patch:
+        patch.setattr(renderer._engine, name, out_of_memory)
+        calls = [
+            lambda: renderer.entry_exit(scene, camera),
+            lambda: next(renderer.entry_exit_many(scene, [camera])),
+        ]
+        for call in calls:
+            with pytest.raises(dd.DeviceMemoryError, match=r"no memory left for the images.*8\. TiB.*reduce"):
+                call()
+    assert renderer.entry_exit(scene, camera).mask.any()
+    scene.release()
+
+
+def test_scenes_go_with_their_last_name(renderer, mesh, camera):
+    """Without waiting for the garbage collector, which knows nothing of the memory on the GPU."""
+    gc.collect()
+    gc.disable()
+    try:
+        for use in (
+            lambda scene: None,
+            lambda scene: renderer.entry_exit(scene, camera, attributes=("normal",)),
+            lambda scene: renderer.peel(scene, camera),
+            lambda scene: list(renderer.entry_exit_many(scene, [camera] * 3)),
+        ):
+            scene = renderer.upload(mesh)
+            use(scene)
+            gone = weakref.ref(scene)
+            del scene
+            assert gone() is None
+        scene = renderer.upload(mesh)
+        gone = weakref.ref(scene)
+        with pytest.raises(dd.CameraError) as raised:
+            list(renderer.entry_exit_many(scene, [camera, None]))
+        del scene, raised
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_renderer_that_cannot_be_made_leaves_no_context(monkeypatch):
+    contexts = []
+
+    def failing(context):
+        contexts.append(context)
+        raise dd.ShaderError("no shaders")
+
+    monkeypatch.setattr("ddepth_gl.renderer.ComputeEngine", failing)
+    with pytest.raises(dd.ShaderError):
+        dd.DepthRenderer("compute")
+    assert contexts[0].is_closed

@@ -9,10 +9,13 @@ import numpy.typing as npt
 
 from ..context import GLContext
 from ..gl_calls import BufferTexture
+from ..mesh import Mesh
 from ..scene import Scene
 from .drawn_faces import drawn_faces
 
 __all__ = ["FacePart", "FaceParts", "VertexBlock"]
+
+IntArray = npt.NDArray[np.int32]
 
 # Faces looked at together while uploading: bounds the memory needed for it.
 _FACES_AT_A_TIME = 1 << 16
@@ -67,42 +70,45 @@ class FaceParts:
     """
 
     def __init__(self, context: GLContext, scene: Scene, block_limit: int) -> None:
-        self._context, self._scene = context, scene
         self.longest_edge = 0.0
+        self.blocks: list[VertexBlock] = []
         faces, vertices = scene.mesh.faces, scene.local_vertices()
-        size = min(block_limit // _BYTES_PER_FACE, len(faces))
-        parts = [slice(start, min(start + size, len(faces))) for start in range(0, len(faces), size)]
+
+        def texels(rows: npt.NDArray[np.int32]) -> BufferTexture:
+            buffer = scene.own(context.gl.buffer(np.ascontiguousarray(rows)))
+            made: BufferTexture = scene.own(context.calls.buffer_texture(buffer, rows.shape[1]))
+            return made
+
+        def add_part(block: VertexBlock, first: int, faces: IntArray, vertices: IntArray) -> None:
+            drawn, longest_edge = _looked_at(faces, vertices, scene.mesh)
+            self.longest_edge = max(self.longest_edge, longest_edge)
+            # A face whose corners are one vertex covers nothing.
+            indices = faces if drawn.all() else faces * drawn[:, None]
+            block.parts.append(FacePart(texels(indices), first, len(faces)))
+
+        most = block_limit // _BYTES_PER_FACE
         if len(vertices) * _BYTES_PER_VERTEX <= block_limit:
-            block = self._block(vertices)
-            block.parts.extend(self._part(part, faces[part], vertices) for part in parts)
-            self.blocks = [block]
-        else:
-            self.blocks = []
-            for part in parts:
-                used, corners = np.unique(faces[part], return_inverse=True)
-                own = vertices[used]
-                block = self._block(own)
-                block.parts.append(self._part(part, corners.reshape(-1, 3).astype(np.int32), own))
-                self.blocks.append(block)
+            self.blocks.append(VertexBlock(texels(vertices), len(vertices), []))
+            for first in range(0, len(faces), most):
+                add_part(self.blocks[0], first, faces[first : first + most], vertices)
+            return
+        most = max(1, most // 3)  # each may have three vertices of its own
+        for first in range(0, len(faces), most):
+            used, corners = np.unique(faces[first : first + most], return_inverse=True)
+            own = vertices[used]
+            self.blocks.append(VertexBlock(texels(own), len(own), []))
+            add_part(self.blocks[-1], first, corners.reshape(-1, 3).astype(np.int32), own)
 
-    def _texels(self, rows: npt.NDArray[np.int32]) -> BufferTexture:
-        buffer = self._scene.own(self._context.gl.buffer(np.ascontiguousarray(rows)))
-        texels: BufferTexture = self._scene.own(self._context.calls.buffer_texture(buffer, rows.shape[1]))
-        return texels
 
-    def _block(self, vertices: npt.NDArray[np.int32]) -> VertexBlock:
-        return VertexBlock(self._texels(vertices), len(vertices), [])
-
-    def _part(self, part: slice, faces: npt.NDArray[np.int32], vertices: npt.NDArray[np.int32]) -> FacePart:
-        drawn = np.empty(len(faces), np.bool_)
-        for start in range(0, len(faces), _FACES_AT_A_TIME):
-            some = slice(start, start + _FACES_AT_A_TIME)
-            corners = vertices[faces[some]]
-            drawn[some] = drawn_faces(corners, self._scene.mesh)
-            self.longest_edge = max(self.longest_edge, _longest_edge(corners[drawn[some]]))
-        # A face whose corners are one vertex covers nothing.
-        indices = faces if drawn.all() else faces * drawn[:, None]
-        return FacePart(self._texels(indices), part.start, len(faces))
+def _looked_at(faces: IntArray, vertices: IntArray, mesh: Mesh) -> tuple[npt.NDArray[np.bool_], float]:
+    """(F,) which faces of the mesh are drawn, and the longest edge of these, local units."""
+    drawn, longest_edge = np.empty(len(faces), np.bool_), 0.0
+    for start in range(0, len(faces), _FACES_AT_A_TIME):
+        some = slice(start, start + _FACES_AT_A_TIME)
+        corners = vertices[faces[some]]
+        drawn[some] = drawn_faces(corners, mesh)
+        longest_edge = max(longest_edge, _longest_edge(corners[drawn[some]]))
+    return drawn, longest_edge
 
 
 def _longest_edge(corners: npt.NDArray[np.int32]) -> float:

@@ -75,23 +75,24 @@ class FaceQueues:
     """
 
     def __init__(self, context: GLContext, scene: Scene, parts: FaceParts, views: int) -> None:
-        self._context, self._scene = context, scene
+        def notes(words: int, components: int) -> _Notes:
+            buffer = scene.own(context.gl.buffer(reserve=4 * words))
+            return _Notes(buffer, scene.own(context.calls.buffer_texture(buffer, components)))
+
         self.views = views
         self.vertices: list[VertexPlaces] = []
         self._parts: list[PartQueues] = []
         for block in parts.blocks:
-            vertices = VertexPlaces(
-                block, self._notes(2 * views * block.count, 2), self._notes(views * block.count, 1)
-            )
+            vertices = VertexPlaces(block, notes(2 * views * block.count, 2), notes(views * block.count, 1))
             self.vertices.append(vertices)
             for part in block.parts:
-                queues = self._notes(2 * views * part.count, 1)
+                queues = notes(2 * views * part.count, 1)
                 self._parts.append(PartQueues(vertices, part, queues, QUEUES * len(self._parts)))
         # No face has asked for a dispatch yet.
         nothing = np.array([0, 1, views, *[0] * views], np.uint32)
         self.bytes_per_dispatch = nothing.nbytes
         self._nothing_queued = np.tile(nothing, QUEUES * len(self._parts))
-        self.dispatches = self._notes(self._nothing_queued.size, 1)
+        self.dispatches = notes(self._nothing_queued.size, 1)
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -110,7 +111,3 @@ class FaceQueues:
             self.dispatches.buffer.read(self.bytes_per_dispatch, offset=self.bytes_per_dispatch)
         )
         return int(medium.view(np.uint32)[-1]) == 0
-
-    def _notes(self, words: int, components: int) -> _Notes:
-        buffer = self._scene.own(self._context.gl.buffer(reserve=4 * words))
-        return _Notes(buffer, self._scene.own(self._context.calls.buffer_texture(buffer, components)))

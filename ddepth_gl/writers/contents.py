@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import checked_float32
 from ..errors import OutputError
 from ..version import __version__
 
-__all__ = ["FRAMES", "VERSION", "checked_fill", "filled"]
+__all__ = ["FRAMES", "VERSION", "check_is", "checked_fill", "filled"]
 
 VERSION = f"ddepth_gl {__version__}"
 
@@ -23,16 +23,20 @@ FRAMES = (
 )
 
 
-def checked_fill(fill: float) -> np.float32:
+def checked_fill(fill: Any) -> np.float32:
     """The float32 nearest to `fill`.
 
     Raises:
-        OutputError: float32 cannot hold it.
+        OutputError: it is no number, or float32 cannot hold it.
     """
-    if math.isfinite(fill) and abs(fill) > float(np.finfo(np.float32).max):
-        raise OutputError(f"fill must be a number that float32 holds, NaN or infinity, not {fill!r}")
-    value: np.float32 = np.float32(fill)
-    return value
+    return checked_float32("fill", fill, OutputError)
+
+
+def check_is(result: Any, *kinds: type) -> None:
+    """Raises OutputError unless what is to be written is one of these kinds."""
+    if not isinstance(result, kinds):
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise OutputError(f"{names} can be written here, not a {type(result).__name__}")
 
 
 def filled(array: npt.NDArray[Any], fill: np.float32) -> npt.NDArray[Any]:

@@ -15,8 +15,8 @@ from ..camera import Camera
 from ..depth_layers import DepthLayers
 from ..depth_maps import DepthMaps
 from ..errors import OutputError, RequestError
-from .contents import FRAMES, VERSION, checked_fill, filled
-from .whole_file import whole_file
+from .contents import FRAMES, VERSION, check_is, checked_fill, filled
+from .whole_file import file_path, whole_file
 
 __all__ = ["NOTHING", "openexr", "write_deep_exr", "write_exr"]
 
@@ -70,6 +70,8 @@ def write_exr(
         OutputError: the package OpenEXR is not installed, a face index does not fit into 32 bits, float32
             cannot hold `fill`, or the file cannot be written.
     """
+    check_is(result, DepthMaps, DepthLayers)
+    file_path(path)
     exr = openexr()
     miss = checked_fill(fill)
     header = {
@@ -114,6 +116,8 @@ def write_deep_exr(path: str | os.PathLike[str], layers: DepthLayers, *, volumes
             `far`, so that what is solid is unknown; a face index does not fit into 32 bits; or the file
             cannot be written.
     """
+    check_is(layers, DepthLayers)
+    file_path(path)
     exr = openexr()
     columns: dict[str, npt.NDArray[Any]] = {"Z": layers.depth}
     if volumes:

@@ -7,10 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from ..counts import checked_count
+from ..arguments import checked_choice, checked_count
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
+from .contents import check_is
 from .npz import write_archive
+from .whole_file import file_path
 
 __all__ = ["write_lari"]
 
@@ -46,8 +48,9 @@ def write_lari(
         RequestError: `max_layers` is no whole number >= 1.
         OutputError: a depth does not fit into `dtype`, or the file cannot be written.
     """
-    if dtype not in _TYPES:
-        raise OutputError(f"dtype must be {' or '.join(_TYPES)}, not {dtype!r}")
+    check_is(layers, DepthLayers)
+    file_path(path)
+    checked_choice("dtype", dtype, _TYPES, OutputError)
     depth = layers.dense("depth", checked_count("max_layers", max_layers))
     hit = ~np.isnan(depth)
     with np.errstate(over="ignore", under="ignore"):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..counts import checked_count
+from ..arguments import checked_count
 from ..depth_layers import DepthLayers
+from .contents import check_is
 from .png16 import checked_scale, write_about, write_steps
-from .whole_file import remove_others
+from .whole_file import file_path, remove_others
 
 __all__ = ["PUBLISHED_SCALE", "write_layereddepth"]
 
@@ -53,7 +54,8 @@ def write_layereddepth(
             miss; the message names the scale that fits. Or a file cannot be written, or one of an earlier
             run not be removed.
     """
-    target = Path(path)
+    check_is(layers, DepthLayers)
+    target = file_path(path)
     max_layers = checked_count("max_layers", max_layers)
     stack = layers.dense("depth", max_layers).astype(np.float64)
     step = checked_scale(target, stack[~np.isnan(stack)], PUBLISHED_SCALE if scale is None else scale)

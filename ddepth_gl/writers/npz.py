@@ -11,7 +11,7 @@ import numpy as np
 
 from ..depth_layers import DepthLayers
 from ..depth_maps import DepthMaps
-from .contents import FRAMES, VERSION, checked_fill, filled
+from .contents import FRAMES, VERSION, check_is, checked_fill, filled
 from .whole_file import whole_file
 
 __all__ = ["write_archive", "write_npz"]
@@ -54,6 +54,7 @@ def write_npz(
     Raises:
         OutputError: the file cannot be written, or float32 cannot hold `fill`.
     """
+    check_is(result, DepthMaps, DepthLayers)
     miss = checked_fill(fill)
     arrays = _of_layers(result) if isinstance(result, DepthLayers) else _of_maps(result, miss)
     camera = result.camera

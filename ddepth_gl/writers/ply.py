@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy.typing as npt
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
 from ..srgb import srgb_from_linear
-from .whole_file import remove_others, whole_file
+from .contents import check_is
+from .whole_file import file_path, remove_others, whole_file
 
 __all__ = ["coordinate_type", "sheet_normals", "write_layer_clouds", "write_ply"]
 
@@ -39,6 +41,7 @@ def write_ply(
     Raises:
         OutputError: the shapes do not fit, or the file cannot be written.
     """
+    vertices = _numbers("vertices", vertices)
     kind = "<f8" if vertices.dtype == np.float64 else "<f4"
     columns: list[tuple[str, str, npt.NDArray[Any]]] = []
     groups = ((("x", "y", "z"), kind, vertices), (("nx", "ny", "nz"), "<f4", normals),
@@ -46,6 +49,7 @@ def write_ply(
     for names, column_kind, values in groups:
         if values is None:
             continue
+        values = _numbers(" ".join(names), values)
         if values.shape != (len(vertices), len(names)):
             raise OutputError(
                 f"{' '.join(names)} need shape ({len(vertices)}, {len(names)}), not {values.shape}"
@@ -57,6 +61,13 @@ def write_ply(
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}"]
     header += [f"property {_PLY_TYPES[column_kind]} {name}" for name, column_kind, _ in columns]
     if faces is not None:
+        faces = _numbers("faces", faces)
+        if faces.dtype.kind not in "iu" or faces.ndim != 2 or faces.shape[1] != 3:
+            raise OutputError(f"faces need shape (F, 3) and whole numbers, not {faces.shape} {faces.dtype}")
+        if len(faces) and not (faces.min() >= 0 and faces.max() < len(vertices)):
+            raise OutputError(
+                f"faces name vertices {faces.min()} to {faces.max()}, but there are {len(vertices)} of them"
+            )
         header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
     with whole_file(path) as file:
         file.write("\n".join([*header, "end_header\n"]).encode("ascii"))
@@ -65,6 +76,13 @@ def write_ply(
             corners = np.empty(len(faces), dtype=[("count", "u1"), ("index", "<i4", 3)])
             corners["count"], corners["index"] = 3, faces
             file.write(corners.tobytes())
+
+
+def _numbers(name: str, values: Any) -> npt.NDArray[Any]:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iufb":
+        raise OutputError(f"{name} must be an array of numbers, not {reprlib.repr(values)}")
+    return array
 
 
 def coordinate_type(points: npt.NDArray[np.float64]) -> type[np.floating]:
@@ -97,7 +115,8 @@ def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> lis
     Raises:
         OutputError: a file cannot be written, or one of an earlier run not be removed.
     """
-    target = Path(path)
+    check_is(layers, DepthLayers)
+    target = file_path(path)
     clouds = layers.points(frame="world", dtype=np.float64) or [np.zeros((0, 3))]
     kind = coordinate_type(np.concatenate(clouds))
     normals, colors = layers.attributes.get("normal"), layers.attributes.get("color")

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from ..camera import Camera
 from ..depth_maps import DepthMaps
 from ..errors import OutputError
-from .contents import VERSION
-from .whole_file import whole_file
+from .contents import VERSION, check_is
+from .whole_file import file_path, whole_file
 
 __all__ = [
     "LARGEST",
@@ -79,7 +79,8 @@ def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | No
         OutputError: a depth does not fit into 16 bits at this scale, or is rounded to 0, which means a
             miss; the message names the scale that fits. Or a file cannot be written.
     """
-    target = Path(path)
+    check_is(maps, DepthMaps)
+    target = file_path(path)
     sheets = {"entry": maps.entry.astype(np.float64), "exit": maps.exit.astype(np.float64)}
     scale = checked_scale(
         target, np.concatenate([sheet[~np.isnan(sheet)] for sheet in sheets.values()]), scale
@@ -130,7 +131,7 @@ def checked_scale(target: Path, depths: npt.NDArray[np.float64], scale: float | 
 
 def check_positive(scale: float) -> None:
     """Raises OutputError unless `scale`, mesh units per step, is a positive number."""
-    if not (math.isfinite(scale) and scale > 0.0):
+    if not isinstance(scale, (int, float, np.number)) or not (math.isfinite(scale) and scale > 0.0):
         raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {scale!r}")
 
 

@@ -12,7 +12,19 @@ from typing import BinaryIO
 
 from ..errors import OutputError
 
-__all__ = ["remove_others", "whole_file"]
+__all__ = ["file_path", "remove_others", "whole_file"]
+
+
+def file_path(path: object) -> Path:
+    """`path` as one that can name a file.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    target = Path(path) if isinstance(path, (str, os.PathLike)) else Path()
+    if not target.name or "\0" in str(target):
+        raise OutputError(f"{path!r} is not the path of a file; give a name, with its folder if need be")
+    return target
 
 
 @contextmanager
@@ -22,9 +34,10 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     What was at `path` before stays until then, and stays for good if writing fails or is interrupted.
 
     Raises:
-        OutputError: the folder is missing or read-only, the disk is full, or `path` is a folder or a device.
+        OutputError: the folder is missing or read-only, the disk is full, or `path` is a folder, a device or
+            no path at all.
     """
-    target = Path(path)
+    target = file_path(path)
     # A short name of its own: the target's, made longer, could be too long for the file system.
     part = target.with_name(f".ddepth-{secrets.token_hex(8)}.part")
     try:

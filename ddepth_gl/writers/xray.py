@@ -6,15 +6,18 @@ import os
 
 import numpy as np
 
-from ..counts import checked_count
+from ..arguments import checked_count
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
 from ..srgb import srgb_from_linear
+from .contents import check_is
 from .npz import write_archive
+from .whole_file import file_path
 
 __all__ = ["write_xray"]
 
 CHANNELS = 7
+_MOST_LAYERS = 1 << 24
 _NEEDED = ("normal", "color")
 
 
@@ -45,13 +48,15 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
         RequestError: `max_layers` is no whole number >= 1.
         OutputError: an attribute is missing, or the file cannot be written.
     """
+    check_is(layers, DepthLayers)
+    file_path(path)
     missing = [name for name in _NEEDED if name not in layers.attributes]
     if missing:
         raise OutputError(
             f"{os.fspath(path)}: X-Ray needs the attribute {' and '.join(missing)}; "
             'peel with attributes=("normal", "color")'
         )
-    max_layers = checked_count("max_layers", max_layers)
+    max_layers = checked_count("max_layers", max_layers, _MOST_LAYERS)
     camera = layers.camera
     layer = layers.layer
     kept = layer < max_layers
