@@ -24,8 +24,7 @@ __all__ = ["Camera", "Frame"]
 Float64Array = npt.NDArray[np.float64]
 Frame = Literal["world", "camera"]
 
-# How far from orthonormal a rotation may be: that of float32, and of text files of five digits, passes; a scale
-# does not.
+# How far from orthonormal a rotation may be: that of float32 or of five digits passes, a scale does not.
 ROTATION_TOLERANCE = 1e-4
 _MOST_VIEWS = 1 << 24  # of an orbit: more than memory holds
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
