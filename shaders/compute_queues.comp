@@ -2,8 +2,7 @@
 // Every face once: most faces of a dense mesh miss every pixel centre and are gone before anything but the places, or
 // with FINE the cells, of their corners was read. The others go to one of three queues: small in the image, medium,
 // large. Every pass over the faces then takes them from there: neighbouring invocations all have something to do. With
-// TILED there are tiles instead of the queue of medium faces, see tiles.glsl, and of large faces only those with a corner
-// that has no place are queued.
+// TILED, medium faces are all those that are not small but for faces with a corner that has no place: see tiles.glsl.
 #include "compute_face.glsl"
 
 struct Dispatch {
@@ -83,40 +82,6 @@ void enqueue(uint queue, uint first, uint set) {
     }
 }
 
-#if TILED
-#include "tiles.glsl"
-layout(std430, binding = 7) buffer Tiles { uint tiles[]; };
-
-// How often loops go round in an invocation of compute_tiles.comp that draws so many rows and columns; at most.
-int rounds_for(ivec2 size) {
-    int rows = (size.y + TILE_ROWS_APART - 1) / TILE_ROWS_APART;
-    return 4 + rows * (size.x + 2);
-}
-
-// Notes a face in all tiles that its box touches; or that one of them has no room for it. Then nothing that was noted counts.
-void put_into_tiles(uint face) {
-    ivec3 corners = corners_of(face);
-    ivec2 a = place_of(corners.x), b = place_of(corners.y), c = place_of(corners.z);
-    Box box = box_around(a, b, c);
-    ivec2 from = (box.first - ivec2(0, view.band.x)) / TILE, to = (box.last - ivec2(0, view.band.x)) / TILE;
-    bool has_room = true;
-    for (int y = from.y; y <= to.y; ++y) {
-        for (int x = from.x; x <= to.x; ++x) {
-            int tile = y * tiles_across() + x;
-            ivec2 start = first_pixel_of(tile);
-            int rounds = rounds_for(min(box.last, start + TILE - 1) - max(box.first, start) + 1);
-            // Before the count runs into the bits above it, somebody sees that there are too many.
-            uint before = atomicAdd(tiles[tile], uint(rounds) << COUNT_BITS | 1u);
-            int number = int(before) & (1 << COUNT_BITS) - 1;
-            if (number < TILE_FACES) tiles[first_face_of(tile) + number] = face;
-            has_room = has_room && number < TILE_FACES && int(before >> COUNT_BITS) + rounds <= TILE_ROUNDS;
-        }
-    }
-    atomicMax(dispatches[first_dispatch + MEDIUM].groups_x, uint(tile_count()));
-    if (!has_room) atomicMax(dispatches[first_dispatch + MEDIUM].faces[0], 1u);
-}
-#endif
-
 void main() {
     uint group = gl_WorkGroupID.x + gl_NumWorkGroups.x * gl_WorkGroupID.y;
     uint first = (group * uint(GROUP) + gl_LocalInvocationID.x) * uint(FACES_EACH);
@@ -130,12 +95,8 @@ void main() {
         large |= uint(queue == LARGE) << i;
     }
     enqueue(SMALL, first, small);
-#if TILED
-    for (; medium != 0u; medium &= medium - 1u) put_into_tiles(first + uint(findLSB(medium)));
-#elif !FINE
-    enqueue(MEDIUM, first, medium);
-#endif
 #if !FINE
+    enqueue(MEDIUM, first, medium);
     enqueue(LARGE, first, large);
 #endif
 }

@@ -1,5 +1,5 @@
 #version 430 core
-// Faces that are not small in the image, tile by tile: of a tile, one to a work group, the k-th invocation owns every
+// Medium faces, tile by tile: of a tile, one to a work group, the k-th invocation owns every
 // GROUP-th row from the k-th on, for all faces in turn.
 #include "compute_face.glsl"
 #include "compute_pass.glsl"
@@ -15,7 +15,7 @@ void main() {
     int tile = group < half_of_them ? 2 * group : 2 * (group - half_of_them) + 1;
     ivec2 first = first_pixel_of(tile), last = first + TILE - 1;
     int own = first.y + int(gl_LocalInvocationID.x);
-    int place = first_face_of(tile), end = place + (texelFetch(tiles, tile).x & (1 << COUNT_BITS) - 1);
+    int place = first_face_of(tile), end = place + (texelFetch(tiles, SUMMARIES + tile).x & (1 << COUNT_BITS) - 1);
     for (; place < end; ++place) {
         int face = texelFetch(tiles, place).x;
         ivec3 corners = corners_of(uint(face));

@@ -14,7 +14,7 @@ from ..scene import Scene
 from ..shader_library import compile_program
 from .compute_view import VIEW, largest_face, packed_view
 from .face_parts import FaceParts
-from .face_queues import FaceQueues, PartQueues
+from .face_queues import MEDIUM, FaceQueues, PartQueues
 from .face_tiles import TILE_OPTIONS, TILE_ROWS_APART, FaceTiles
 from .sheets import SheetRequest
 
@@ -48,8 +48,8 @@ _FEW, SORTED_MOST = 24, 2048
 _BYTES_PER_TEXEL = 12  # of a vertex, and of a face
 
 # Faces that one invocation of compute_queues.comp looks at, 32 at most. Many save a processor some work, few
-# keep a GPU busy. With tiles: so few that no loops end early where each face is in all tiles.
-_FACES_EACH_IN_SOFTWARE, _FACES_EACH_ON_A_GPU, _FACES_EACH_WITH_TILES = 32, 4, 8
+# keep a GPU busy.
+_FACES_EACH_IN_SOFTWARE, _FACES_EACH_ON_A_GPU = 32, 4
 
 # The program for each queue, and its options.
 _Rasterizers = tuple[tuple[str, dict[str, int]], ...]
@@ -135,12 +135,13 @@ class FacePasses:
         self._views.bind_to_uniform_block(0)
         self._place_vertices(queues, len(views), FINE=int(is_fine), **options)
         rasterizers: _Rasterizers = (_SMALL,) if is_fine else (_SMALL, _MEDIUM, _LARGE)
-        if self._tiles is None or is_fine or queues.views > 1 or len(queues) > 1:
-            self._fill(queues, len(views), FINE=int(is_fine), TILED=0, **options)
-        else:
-            self._tiles.clear(cameras[0].width, band[1] - band[0])
-            self._fill(queues, 1, FINE=0, TILED=1, **options)
-            if queues.tiles_had_room():
+        tiles = self._tiles if not is_fine and queues.views == 1 and len(queues) == 1 else None
+        self._fill(queues, len(views), FINE=int(is_fine), TILED=int(tiles is not None), **options)
+        if tiles and (medium := queues.count(MEDIUM)):
+            tiles.clear(cameras[0].width, band[1] - band[0])
+            self._put_into_tiles(queues, medium, **options)
+            if tiles.had_room():
+                queues.set_groups(MEDIUM, tiles.count)
                 rasterizers = (_SMALL, _TILES, _LARGE)
             else:
                 self._fill(queues, 1, FINE=0, TILED=0, **options)
@@ -160,8 +161,6 @@ class FacePasses:
 
     def _fill(self, queues: FaceQueues, views: int, **options: int) -> None:
         each = _FACES_EACH_IN_SOFTWARE if self._context.is_software else _FACES_EACH_ON_A_GPU
-        if options["TILED"]:
-            each = _FACES_EACH_WITH_TILES
         program = self._program(
             "compute_queues",
             FACES_EACH=each,
@@ -177,6 +176,15 @@ class FacePasses:
             part.queues.buffer.bind_to_storage_buffer(5)
             self._set(program, part, first_dispatch=part.first_dispatch)
             self._run(program, -(-part.part.count // each), views)
+        self._context.gl.memory_barrier()
+
+    def _put_into_tiles(self, queues: FaceQueues, medium: int, **options: int) -> None:
+        program = self._program("compute_bins", **options)
+        (part,) = queues
+        part.queues.texels.use(3)
+        queues.dispatches.texels.use(4)
+        self._set(program, part, dispatch_of_queue=MEDIUM)
+        self._run(program, medium)
         self._context.gl.memory_barrier()
 
     def run(self, which: int, faces: Transformed, *buffers: Any) -> None:

@@ -13,9 +13,10 @@ from ..gl_calls import BufferTexture
 from ..scene import Scene
 from .face_parts import FacePart, FaceParts, VertexBlock
 
-__all__ = ["FaceQueues", "PartQueues", "VertexPlaces"]
+__all__ = ["MEDIUM", "FaceQueues", "PartQueues", "VertexPlaces"]
 
 QUEUES = 3  # of each part: small faces, medium ones, large ones
+MEDIUM = 1
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,6 @@ class FaceQueues:
         views: the same.
         vertices: of every block.
         dispatches: of each queue: groups along three axes, then the number of faces for each view, uint32.
-            Where there are tiles, not a queue of medium faces, that number is not 0 if they had no room.
     """
 
     def __init__(self, context: GLContext, scene: Scene, parts: FaceParts, views: int) -> None:
@@ -105,9 +105,13 @@ class FaceQueues:
         self._nothing_queued[2 :: 3 + self.views] = views
         self.dispatches.buffer.write(self._nothing_queued)
 
-    def tiles_had_room(self) -> bool:
-        """Whether tiles had room for all medium faces of a single part, in one view; waits for the device."""
-        medium = np.frombuffer(
-            self.dispatches.buffer.read(self.bytes_per_dispatch, offset=self.bytes_per_dispatch)
+    def count(self, queue: int) -> int:
+        """How many faces of the first part are in a queue, for the first view; waits for the device."""
+        words = self.dispatches.buffer.read(4, offset=self.bytes_per_dispatch * queue + 12)
+        return int(np.frombuffer(words, np.uint32)[0])
+
+    def set_groups(self, queue: int, groups: int) -> None:
+        """Has so many groups come for a queue of the first part, for one view."""
+        self.dispatches.buffer.write(
+            np.array([groups, 1, 1], np.uint32), offset=self.bytes_per_dispatch * queue
         )
-        return int(medium.view(np.uint32)[-1]) == 0

@@ -31,7 +31,12 @@ class FaceTiles:
 
     Args:
         context: current whenever it is used.
+
+    Attributes:
+        count: of tiles.
     """
+
+    count = 0
 
     def __init__(self, context: GLContext) -> None:
         self._context = context
@@ -44,8 +49,8 @@ class FaceTiles:
         Raises:
             DeviceMemoryError: they do not fit.
         """
-        tiles = -(-width // _WIDTH) * -(-rows // _HEIGHT)
-        size = 4 * tiles * (1 + _FACES)
+        self.count = -(-width // _WIDTH) * -(-rows // _HEIGHT)
+        size = 4 * (1 + self.count * (1 + _FACES))
         if self._buffer is None or self._buffer.size < size:
             self.release()
             made: list[Any] = []
@@ -53,8 +58,12 @@ class FaceTiles:
                 made.append(self._context.gl.buffer(reserve=size))
                 self._texels = self._context.calls.buffer_texture(made[0], 1)
             self._buffer = made[0]
-        self._context.calls.fill_buffer(self._buffer, 0, tiles)
+        self._context.calls.fill_buffer(self._buffer, 0, 1 + self.count)
         self._buffer.bind_to_storage_buffer(7)
+
+    def had_room(self) -> bool:
+        """Whether they had room for all faces; waits for the device."""
+        return bool(self._buffer.read(4) == bytes(4))
 
     def use(self) -> None:
         """Binds them to be read."""
