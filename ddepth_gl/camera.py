@@ -365,6 +365,9 @@ class Camera:
         Returns:
             (..., 2) image coordinates (column, row), pixel centres at halves, and (...) depth, both float64.
             For a perspective camera, image coordinates are meaningful where depth > 0.
+
+        Raises:
+            CameraError: the shape is another, or there are other things than numbers.
         """
         given = _points("points", points)
         if given.ndim == 0 or given.shape[-1] != 3:
@@ -385,10 +388,17 @@ class Camera:
 
         Returns:
             (..., 3) float64.
+
+        Raises:
+            CameraError: the shapes do not fit, or there are other things than numbers.
         """
         z, image = _points("depth", depth), _points("pixels", pixels)
         if image.ndim == 0 or image.shape[-1] != 2:
             raise CameraError(f"pixels must have shape (..., 2), not {image.shape}")
+        try:
+            np.broadcast_shapes(image.shape[:-1], z.shape)
+        except ValueError:
+            raise CameraError(f"pixels of shape {image.shape} and depth of {z.shape} do not fit") from None
         y = (image[..., 1] - self.K[1, 2]) / self.K[1, 1]
         x = (image[..., 0] - self.K[0, 2] - self.K[0, 1] * y) / self.K[0, 0]
         scale = np.ones_like(z) if self.is_orthographic else z

@@ -284,10 +284,11 @@ class DepthRenderer:
         """The double depth maps of many images, in order; the same as a loop over `entry_exit`.
 
         The next image is drawn while the last one is read back, and on the engine "compute" up to 16 small
-        images of a small mesh are drawn together; so many cameras are taken before the first image comes.
+        images of a small mesh are drawn together; up to twice as many cameras are taken before the first
+        image comes.
         Cameras may differ in size and kind, and other calls may be made between images. Arguments and errors
-        are those of `entry_exit`; an error in `cameras`, or of submitting
-        an image, comes after the images before it.
+        are those of `entry_exit`; an error in `cameras`, or of submitting an image, comes after the images
+        before it.
         """
         request = _request(surfaces, near, far, attributes, output)
         if not isinstance(cameras, Iterable):

@@ -115,6 +115,7 @@ def test_scales_that_are_none(scale, tmp_path):
         lambda path: CAMERA.unproject("x", 1.0),
         lambda path: CAMERA.unproject([1.0, 2.0], [None, "x"]),
         lambda path: CAMERA.unproject([1.0, 2.0, 3.0], 1.0),
+        lambda path: CAMERA.unproject(np.zeros((3, 2)), np.zeros(4)),
         lambda path: dd.double_depth(box(), 0),
         lambda path: dd.double_depth(box(), []),
         lambda path: dd.DepthRenderer(engine=np.zeros(2)),
