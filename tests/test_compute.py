@@ -101,8 +101,10 @@ def test_what_is_left_out_for_fine_meshes_does_not_show(orthographic, monkeypatc
     fine = merged(torus(), torus(minor=0.1, steps=300, sides=20, centre=(0.3, 1.7, 0)))
     cameras = [random_camera(rng, fine, orthographic, size) for size in (3, 20, 96, 96, 200)]
     results = []
-    for limit in (face_passes._FINE_FACE, -1):
+    # Pixel by pixel all of them, as it comes, in blocks all of them; and not as fine meshes.
+    for limit, tiny in ((64, 64), (64, 8), (64, -1), (-1, 8)):
         monkeypatch.setattr(face_passes, "_FINE_FACE", limit)
+        monkeypatch.setattr(face_passes, "_TINY_FACE", tiny)
         with dd.DepthRenderer("compute") as renderer:
             passes, found = renderer._engine._passes, []
             transform = passes.transform

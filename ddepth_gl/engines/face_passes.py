@@ -28,14 +28,15 @@ VIEWS = 16
 
 # The longest side of a face's box, pixels, up to which one invocation walks it (64 at most: it counts in 32
 # bits), and up to which it is medium, not large.
-_SMALL_FACE, _MEDIUM_FACE = 16, 256
+_SMALL_FACE, _MEDIUM_FACE = 24, 256
 # How many invocations walk side by side through the rows of a medium and of a large face (the latter a
 # multiple of _GROUP), and how many pixels of a large face one invocation walks through, but for what rounding
 # adds: Mesa's software rasterizer ends all loops of an invocation after 2^16 times, without a word.
 _ROWS_APART = (8, 256)
 _PIXELS_EACH = 1 << 15
-# Where no face can be larger than this, all of them are walked by one invocation each. The bound is coarse.
-_FINE_FACE = 64
+# Where no face can be larger than this, all of them are walked by one invocation each; and where none can be
+# larger than that, pixel by pixel. The bound is coarse, some four times too large.
+_FINE_FACE, _TINY_FACE = 64, 8
 
 # Invocations in a group, and groups along the first axis of a dispatch; more go along the second.
 _GROUP = 64
@@ -53,7 +54,8 @@ _FACES_EACH_IN_SOFTWARE, _FACES_EACH_ON_A_GPU = 32, 4
 
 # The program for each queue, and its options.
 _Rasterizers = tuple[tuple[str, dict[str, int]], ...]
-_SMALL = ("compute_small", {"OWNED": 0})
+_TINY = ("compute_small", {"OWNED": 0, "TINY": 1})
+_SMALL = ("compute_small", {"OWNED": 0, "TINY": 0})
 _MEDIUM = ("compute_large", {"OWNED": 0, "LARGE": 0})
 _LARGE = ("compute_large", {"OWNED": 0, "LARGE": 1})
 _TILES = ("compute_tiles", {"OWNED": 1, "GROUP": TILE_ROWS_APART})
@@ -134,7 +136,9 @@ class FacePasses:
         self._views.write(views)
         self._views.bind_to_uniform_block(0)
         self._place_vertices(queues, len(views), FINE=int(is_fine), **options)
-        rasterizers: _Rasterizers = (_SMALL,) if is_fine else (_SMALL, _MEDIUM, _LARGE)
+        rasterizers: _Rasterizers = (_SMALL, _MEDIUM, _LARGE)
+        if is_fine:
+            rasterizers = (_TINY if all(bound <= _TINY_FACE for bound in largest) else _SMALL,)
         tiles = self._tiles if not is_fine and queues.views == 1 and len(queues) == 1 else None
         self._fill(queues, len(views), FINE=int(is_fine), TILED=int(tiles is not None), **options)
         if tiles and (medium := queues.count(MEDIUM)):
