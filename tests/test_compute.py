@@ -286,3 +286,36 @@ def test_buffers_are_read_and_written_in_place():
         assert context.gl.error == "GL_NO_ERROR"
         buffer.release()
     context.release()
+
+
+@pytest.mark.parametrize("size", [(1, 300), (700, 1), (256, 64), (257, 65), (255, 129), (513, 200)])
+def test_images_of_any_size_by_tiles(mesh, size, monkeypatch):
+    rng = np.random.default_rng(sum(size))
+    camera = random_camera(rng, mesh, False)
+    K = camera.K * np.array([[size[0] / camera.width], [size[1] / camera.height], [1.0]])
+    cameras = [
+        dd.Camera(K, camera.camera_from_world, *size),
+        dd.Camera.look_at((1, 2, 3), (0, 0, 1), fov_y_deg=99),
+    ]
+    with dd.DepthRenderer("compute") as renderer:
+        tiled = everything(renderer, mesh, cameras)
+        assert renderer._engine._passes._tiles.count
+        monkeypatch.setattr(renderer._engine._passes, "_tiles", None)
+        assert everything(renderer, mesh, cameras) == tiled
+
+
+def test_parts_of_a_soup_have_no_more_vertices_than_a_buffer_holds(cameras, monkeypatch):
+    """Every face has vertices of its own, three times as many as faces."""
+    rng = np.random.default_rng(8)
+    soup = dd.Mesh(rng.normal(size=(900, 3)), np.arange(900).reshape(-1, 3))
+    camera = dd.Camera.orbit(soup, views=1, width=90, height=60)[0]
+    with dd.DepthRenderer("compute") as renderer:
+        whole = renderer.entry_exit(renderer.upload(soup), camera, surfaces="any")
+        monkeypatch.setattr(renderer._context, "max_storage_block", 2000)
+        scene = renderer.upload(soup)
+        blocks = renderer._engine._passes.prepare(scene).blocks
+        assert len(blocks) > 5
+        assert max(12 * block.count for block in blocks) <= 2000
+        parts = renderer.entry_exit(scene, camera, surfaces="any")
+    assert parts.entry.tobytes() == whole.entry.tobytes()
+    assert parts.exit.tobytes() == whole.exit.tobytes()
