@@ -15,7 +15,6 @@ import math
 import os
 import re
 import reprlib
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from pyrr import matrix33
 
 from .camera import Camera, Float64Array, _image_size, _numbers
 from .errors import CameraError
+from .opened_files import opened
 
 __all__ = ["load_cameras"]
 
@@ -134,18 +134,23 @@ def _camera_file(path: Path) -> Path:
 
 def _text(path: Path, limit: int) -> str:
     try:
-        found = path.stat()
-        # A pipe or device would have no size and perhaps no end.
-        is_file, fits = stat.S_ISREG(found.st_mode), found.st_size <= limit
-        # Only names of images may be other than ASCII; a wrong letter in one does no harm.
-        text = path.read_text("utf-8-sig", errors="replace") if is_file and fits else ""
+        with opened(path) as file:
+            if not file.is_regular:  # a pipe or device would have no size and perhaps no end
+                raise CameraError(f"is not a plain file; {WANTED}")
+            if file.size > limit:
+                raise CameraError(
+                    f"{file.size} bytes are more than the limit of {limit}; raise max_file_bytes"
+                )
+            data = file.read()
+    except CameraError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise CameraError(f"cannot be read ({error.args[-1]}); check the name and its permissions") from None
-    if not is_file:
-        raise CameraError(f"is not a plain file; {WANTED}")
-    if not fits:
-        raise CameraError(f"{found.st_size} bytes are more than the limit of {limit}; raise max_file_bytes")
-    return text
+    if data is None:
+        raise CameraError("is being written; load it once it is whole")
+    # Only names of images may be other than ASCII; a wrong letter in one does no harm.
+    text = data.decode("utf-8-sig", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _json(path: Path, limit: int) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import io
 import logging
 import os
 import signal
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,42 +82,17 @@ def _one_line(value: object, limit: int = 240) -> str:
 
 
 def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
-    data = _read(path, max_file_bytes)
-    folder = MeshFolder(path, max_file_bytes)
     suffix = path.suffix.lower()
-    with warnings.catch_warnings():
+    with MeshFolder(path, max_file_bytes) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # NumPy's text parser only warns where it stops at something that is no number.
         warnings.filterwarnings("error", message="string or file could not be read")
+        data = folder.read_mesh((*_CHECKS, *_GLTF))
         if suffix in _GLTF:
             parts = gltf_parts(data, folder, max_faces)
         else:
             parts = _trimesh_parts(_CHECKS[suffix](data, max_faces), suffix, folder)
         return merged(parts, path.stem, max_faces)
-
-
-def _read(path: Path, max_file_bytes: int) -> bytes:
-    try:
-        info = path.stat()
-    except FileNotFoundError as error:
-        raise MeshError("there is no such file; check the path") from error
-    if stat.S_ISDIR(info.st_mode):
-        raise MeshError("it is a directory; give the path of a mesh file in it")
-    if not stat.S_ISREG(info.st_mode):
-        raise MeshError(
-            "it is not a regular file; give the path of a mesh file"
-        )  # reading could wait forever
-    supported = (*_CHECKS, *_GLTF)
-    if path.suffix.lower() not in supported:
-        raise MeshError(f"files of type {path.suffix!r} are not read; convert it to {', '.join(supported)}")
-    if info.st_size == 0:
-        raise MeshError("it is empty; copy or export it again")
-    if info.st_size > max_file_bytes:
-        raise MeshError(
-            f"it has {info.st_size} bytes, the limit is {max_file_bytes}; pass a larger max_file_bytes"
-        )
-    with path.open("rb") as file:
-        return file.read(max_file_bytes)
 
 
 def _trimesh_parts(data: bytes, suffix: str, folder: MeshFolder) -> list[MeshPart]:

@@ -505,7 +505,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_size_is_checked_before_reading(write, monkeypatch):
     path = write(nerf())
     load_cameras(path, max_file_bytes=path.stat().st_size)
-    monkeypatch.setattr(Path, "read_text", lambda *_args, **_more: pytest.fail("was read"))
+    monkeypatch.setattr("ddepth_gl.opened_files.OpenedFile.read", lambda _: pytest.fail("was read"))
     refused(
         path, f"limit of {path.stat().st_size - 1}", "max_file_bytes", max_file_bytes=path.stat().st_size - 1
     )

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
-import stat
+from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
 
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import MeshError
+from ..opened_files import OpenedFile, opened, opened_below, opened_folder
 
 __all__ = ["MAX_PICTURE_PIXELS", "PICTURE_FORMATS", "MeshFolder", "open_picture"]
 
 MAX_PICTURE_PIXELS = 2**27
 # Formats whose decoders only decode. Others (EPS) start programs.
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TGA", "TIFF", "GIF", "DDS")
+_NO_FILE = "there is no such file; check the path"
 
 
 def open_picture(data: bytes, name: str) -> Image.Image | None:
@@ -40,11 +44,13 @@ def open_picture(data: bytes, name: str) -> Image.Image | None:
 
 
 class MeshFolder:
-    """Reads the files that a mesh file names, in the form in which trimesh asks for them.
+    """Reads a mesh file and the files that it names, in the form in which trimesh asks for them.
 
-    A file is read only if it is a regular file inside the mesh's folder after every symbolic link is
+    A named file is read only if it is a regular file inside the mesh's folder after every symbolic link is
     followed, and no larger than ``max_file_bytes``. An absolute or outside path is tried by its last
     component alone, because exporters write the paths of the machine they ran on.
+
+    A context manager: within it the folder is open, and stays the same one if its name is given to another.
     """
 
     def __init__(self, mesh_path: Path, max_file_bytes: int) -> None:
@@ -52,9 +58,52 @@ class MeshFolder:
         self.file_name = mesh_path.name
         self.max_file_bytes = max_file_bytes
         self.refusal: MeshError | None = None  # trimesh swallows what get() raises
+        self._held = ExitStack()
+        self._descriptor = -1
+
+    def __enter__(self) -> MeshFolder:
+        try:
+            self._descriptor = self._held.enter_context(opened_folder(self.folder))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise MeshError(_NO_FILE) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._held.close()
+
+    def read_mesh(self, suffixes: Collection[str]) -> bytes:
+        """Return the bytes of the mesh file itself, which may be a symbolic link to anywhere.
+
+        Args:
+            suffixes: of the formats that are read.
+
+        Raises:
+            MeshError: it is missing, no regular file, of another format, empty or too large.
+        """
+        suffix = Path(self.file_name).suffix
+        try:
+            with opened(self.file_name or ".", self._descriptor) as file:
+                if file.is_folder:
+                    raise MeshError("it is a directory; give the path of a mesh file in it")
+                if not file.is_regular:
+                    raise MeshError("it is not a regular file; give the path of a mesh file")
+                if suffix.lower() not in suffixes:
+                    raise MeshError(
+                        f"files of type {suffix!r} are not read; convert it to {', '.join(suffixes)}"
+                    )
+                if file.size == 0:
+                    raise MeshError("it is empty; copy or export it again")
+                return self._content(file, "it has")
+        except FileNotFoundError as error:
+            raise MeshError(_NO_FILE) from error
 
     def read(self, name: str) -> bytes:
-        """The bytes of the file of this name.
+        """Return the bytes of the file of this name.
 
         Raises:
             FileNotFoundError: if there is no such file in the folder, with the name as its message.
@@ -62,24 +111,31 @@ class MeshFolder:
         """
         plain = name.strip().replace("\\", "/")
         for candidate in dict.fromkeys((plain, unquote(plain), plain.rsplit("/", 1)[-1])):
-            try:
-                path = (self.folder / candidate).resolve(strict=True)
-                info = path.stat()
-            except (OSError, ValueError, RuntimeError):  # missing, NUL in the name, a loop of links
-                continue
-            if not path.is_relative_to(self.folder) or not stat.S_ISREG(info.st_mode):
-                continue
-            if info.st_size > self.max_file_bytes:
-                raise MeshError(
-                    f"it needs {candidate!r} of {info.st_size} bytes, the limit is {self.max_file_bytes}; "
-                    "pass a larger max_file_bytes"
-                )
-            with path.open("rb") as file:
-                return file.read(self.max_file_bytes)
+            with ExitStack() as held:
+                try:
+                    # Only a look where links lead: what is there by now need not be what is opened.
+                    path = (self.folder / candidate).resolve(strict=True).relative_to(self.folder)
+                    file = held.enter_context(opened_below(self._descriptor, path))
+                except (OSError, ValueError, RuntimeError):  # missing, outside, NUL, a loop of links
+                    continue
+                if file.is_regular:
+                    return self._content(file, f"it needs {candidate!r} of")
         raise FileNotFoundError(name)
 
+    def _content(self, file: OpenedFile, what: str) -> bytes:
+        if file.size > self.max_file_bytes:
+            raise MeshError(
+                f"{what} {file.size} bytes, the limit is {self.max_file_bytes}; pass a larger max_file_bytes"
+            )
+        data = file.read()
+        if data is None:
+            raise MeshError(
+                f"{what} {file.size} bytes no longer: it is being written; load it once it is whole"
+            )
+        return data
+
     def get(self, name: str) -> bytes:
-        """What ``read`` gives, for trimesh: text as UTF-8, pictures only if they may be opened."""
+        """Return what ``read`` does, for trimesh: text as UTF-8, pictures only if they may be opened."""
         try:
             data = self.read(name)
             if name.strip().lower().endswith(".mtl"):
