@@ -154,6 +154,9 @@ def render(
     device: Device = None,
     max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
     max_file_mb: Annotated[int | None, typer.Option(help="Refuse larger mesh files, in MiB.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that were written from another mesh.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Render entry and exit depth of one or more meshes and write them to files."""
@@ -184,6 +187,7 @@ def render(
             max_layers=max_layers,
             attributes=_names(attributes),
             samples=samples,
+            overwrite=overwrite,
         )
         cameras_for = _cameras(
             file=cameras,
@@ -232,9 +236,11 @@ def demo(output: Output = Path("out/demo"), device: Device = None, debug: Debug 
         _say(f"{output / 'demo.ply'}: the mesh, {len(mesh.faces):,} faces, closed, several bodies")
         cameras = Camera.orbit(mesh, views=4, width=640, height=480)
         formats = ("npz", "ply", "png16", "mould", "photo")
-        sheets = RenderJob(folder=output, formats=formats, preview=False, samples=2)
+        sheets = RenderJob(folder=output, formats=formats, preview=False, samples=2, overwrite=True)
         _render_one(renderer, sheets, mesh, cameras, "demo")
-        report = _render_one(renderer, RenderJob(folder=output, layers=True), mesh, cameras, "demo")
+        report = _render_one(
+            renderer, RenderJob(folder=output, layers=True, overwrite=True), mesh, cameras, "demo"
+        )
         _say(f"on {_where(renderer)}")
         _say(f"look at {report.preview}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -112,8 +113,10 @@ class DeviceDepthMaps:
         camera: the Camera of the image.
     """
 
-    def __init__(self, context: GLContext, camera: Camera, buffers: list[Any]) -> None:
-        self.camera = camera
+    def __init__(
+        self, context: GLContext, camera: Camera, buffers: list[Any], provenance: Mapping[str, str]
+    ) -> None:
+        self.camera, self._provenance = camera, provenance
         self._owner = _Buffers(context, buffers)
         shape = (camera.height, camera.width)
         self.entry, self.exit = (DeviceImage(self._owner, buffer, shape) for buffer in buffers)
@@ -124,7 +127,7 @@ class DeviceDepthMaps:
         Raises:
             ContextClosedError: the maps were released or the renderer closed.
         """
-        return DepthMaps(self.entry.numpy(), self.exit.numpy(), self.camera)
+        return DepthMaps(self.entry.numpy(), self.exit.numpy(), self.camera, provenance=self._provenance)
 
     def release(self) -> None:
         """Frees the images on the device. Idempotent."""

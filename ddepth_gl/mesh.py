@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import MeshError
 
-__all__ = ["Mesh", "position_keys"]
+__all__ = ["Mesh", "MeshSource", "position_keys"]
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 # Depths of a mesh as small as this still have all the bits of a float32.
 _SMALLEST_EXTENT = 2.0**-100
 _MAX_COUNT = 2**31  # indices are int32 here and on the GPU
+
+
+class MeshSource(NamedTuple):
+    """The file that a mesh was read from: its absolute path, and its content's SHA-256 in hexadecimal."""
+
+    path: str
+    sha256: str
 
 
 class Mesh:
@@ -35,6 +42,7 @@ class Mesh:
         object_id: (F,) non-negative integers; stored as int32. By default 0 everywhere.
         object_names: the name of each object id; empty when the objects have no names.
         name: what to call the mesh in messages.
+        source: the file it was read from, as `load_mesh` gives it; None if it came from no file.
 
     Everything array-like may be a NumPy array, a list or anything with ``__array__``. The arrays are
     copied, C-contiguous and read-only.
@@ -52,6 +60,7 @@ class Mesh:
         "name",
         "object_id",
         "object_names",
+        "source",
         "texture_id",
         "textures",
         "uv",
@@ -67,6 +76,7 @@ class Mesh:
     object_id: npt.NDArray[np.int32]
     object_names: tuple[str, ...]
     name: str
+    source: MeshSource | None
     _bounds: npt.NDArray[np.float64]
     _topology: tuple[bool, bool] | None
     _volume: float | None
@@ -83,6 +93,7 @@ class Mesh:
         object_id: npt.ArrayLike | None = None,
         object_names: Sequence[str] = (),
         name: str = "mesh",
+        source: MeshSource | None = None,
     ) -> None:
         points = _checked_vertices(vertices)
         triangles = _checked_faces(faces, len(points))
@@ -97,6 +108,8 @@ class Mesh:
             or not all(isinstance(n, str) for n in object_names)
         ):
             raise MeshError("object_names must be a sequence of strings; pass a tuple of str")
+        if source is not None and not isinstance(source, MeshSource):
+            raise MeshError(f"source must be a MeshSource or None, not a {type(source).__name__}; omit it")
         values: dict[str, Any] = {
             "vertices": _frozen(points),
             "faces": _frozen(triangles),
@@ -107,6 +120,7 @@ class Mesh:
             "object_id": _frozen(_checked_object_id(object_id, len(triangles), len(object_names))),
             "object_names": tuple(object_names),
             "name": str(name),
+            "source": source,
             "_bounds": _frozen(bounds),
             "_topology": None,
             "_volume": None,
@@ -122,7 +136,7 @@ class Mesh:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Rebuilding through the constructor keeps the arrays of an unpickled mesh read-only.
-        return partial(type(self), **self._attributes()), (self.vertices, self.faces)
+        return partial(type(self), **self._attributes(), source=self.source), (self.vertices, self.faces)
 
     def __repr__(self) -> str:
         closed = "unknown" if self._topology is None else self._topology[0]

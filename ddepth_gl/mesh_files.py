@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import os
@@ -16,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import MeshError
-from .mesh import Mesh
+from .mesh import Mesh, MeshSource
 from .mesh_reading.checks import checked_obj, checked_off, checked_ply, checked_stl
-from .mesh_reading.folder import MeshFolder
+from .mesh_reading.folder import UNNAMED, MeshFolder
 from .mesh_reading.gltf import gltf_parts
 from .mesh_reading.parts import MeshPart, merged
 
@@ -91,11 +92,12 @@ def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
         if suffix in _GLTF:
             parts = gltf_parts(data, folder, max_faces)
         else:
-            parts = _trimesh_parts(_CHECKS[suffix](data, max_faces), suffix, folder)
-        return merged(parts, path.stem, max_faces)
+            parts = _trimesh_parts(_CHECKS[suffix](data, max_faces), suffix, folder, path.stem)
+        source = MeshSource(str(path.absolute()), hashlib.sha256(data).hexdigest())
+        return merged(parts, path.stem, max_faces, source)
 
 
-def _trimesh_parts(data: bytes, suffix: str, folder: MeshFolder) -> list[MeshPart]:
+def _trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> list[MeshPart]:
     with _interrupts_held_back():
         import trimesh  # slow to import, and only needed here
 
@@ -113,8 +115,8 @@ def _trimesh_parts(data: bytes, suffix: str, folder: MeshFolder) -> list[MeshPar
         geometry = scene.geometry[key]
         if not isinstance(geometry, trimesh.Trimesh) or geometry.is_empty:
             continue
-        unnamed = node == folder.file_name or str(node).startswith("geometry_")  # names that trimesh makes up
-        name = Path(folder.file_name).stem if unnamed else str(node)
+        unnamed = node == UNNAMED or str(node).startswith("geometry_")  # names that trimesh makes up
+        name = stem if unnamed else str(node)
         vertices = np.asarray(geometry.vertices)
         parts.append(
             MeshPart(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 
@@ -20,11 +19,10 @@ from .writers.lari import write_lari
 from .writers.layereddepth import write_layereddepth
 from .writers.npz import write_npz
 from .writers.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
-from .writers.png16 import write_png16
-from .writers.whole_file import whole_file
+from .writers.png16 import write_png, write_png16
 from .writers.xray import write_xray
 
-__all__ = ["FORMATS", "Format", "View", "checked_formats", "write_mesh", "write_picture"]
+__all__ = ["FORMATS", "Format", "View", "checked_formats", "write_mesh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +102,7 @@ def _ply(view: View) -> Iterator[Path]:
     for ending, points, faces, outward in sheets:
         path, kind = view.file(ending), coordinate_type(points)
         outwards = sheet_normals(normals, faces[maps.mask], toward=outward)
-        write_ply(path, points.astype(kind), normals=outwards)
+        write_ply(path, points.astype(kind), normals=outwards, provenance=maps.provenance)
         yield path
 
 
@@ -116,13 +114,13 @@ def _png16(view: View) -> Iterator[Path]:
 def _photo(view: View) -> Iterator[Path]:
     path = view.file("_photo.png")
     if view.photo is not None:
-        write_picture(path, view.photo)
+        write_png(path, view.photo, view.maps.provenance)
         yield path
 
 
 def _mould(view: View) -> Iterator[Path]:
     path = view.file("_mould.ply")
-    write_mesh(path, view.maps.to_mesh())
+    write_mesh(path, view.maps.to_mesh(), view.maps.provenance)
     yield path
 
 
@@ -148,6 +146,7 @@ class Format:
 
     Attributes:
         write: writes a view's files and gives their paths.
+        endings: of the names of its files, as regular expressions: of the two sheets, of all layers.
         needs_layers: whether it stores all crossings and nothing else.
         of_maps, of_layers: attributes that it always stores of the two sheets, or of all crossings.
         height: how many layers it stores unless told otherwise; None for all.
@@ -157,6 +156,7 @@ class Format:
     """
 
     write: Callable[[View], Iterator[Path]] = field(repr=False)
+    endings: tuple[str, str]
     _: KW_ONLY
     needs_layers: bool = False
     of_maps: tuple[str, ...] = ()
@@ -180,16 +180,32 @@ class Format:
 
 
 FORMATS = {
-    "npz": Format(_npz, options=("layers", "attributes"), options_of_sheets=("fill",)),
-    "ply": Format(_ply, of_maps=("face",), of_layers=("normal", "color"), options=("layers",)),
-    "png16": Format(_png16, options=("png_scale",)),
-    "mould": Format(_mould),
-    "photo": Format(_photo, options=("samples",)),
-    "exr": Format(_exr, options=("layers", "attributes", "fill"), check=openexr),
-    "deepexr": Format(_deep_exr, needs_layers=True, options=("attributes",), check=openexr),
-    "xray": Format(_xray, needs_layers=True, of_layers=("normal", "color"), height=16),
-    "lari": Format(_lari, needs_layers=True, height=15),
-    "layereddepth": Format(_layereddepth, needs_layers=True, height=8, options=("png_scale",)),
+    "npz": Format(
+        _npz, (r"\.npz", r"_layers\.npz"), options=("layers", "attributes"), options_of_sheets=("fill",)
+    ),
+    "ply": Format(
+        _ply,
+        (r"_(front|back)\.ply", r"_layer[0-9]+\.ply"),
+        of_maps=("face",),
+        of_layers=("normal", "color"),
+        options=("layers",),
+    ),
+    "png16": Format(_png16, (r"_(entry\.png|exit\.png|png16\.json)",) * 2, options=("png_scale",)),
+    "mould": Format(_mould, (r"_mould\.ply",) * 2),
+    "photo": Format(_photo, (r"_photo\.png",) * 2, options=("samples",)),
+    "exr": Format(_exr, (r"\.exr", r"_layers\.exr"), options=("layers", "attributes", "fill"), check=openexr),
+    "deepexr": Format(
+        _deep_exr, (r"_deep\.exr",) * 2, needs_layers=True, options=("attributes",), check=openexr
+    ),
+    "xray": Format(_xray, (r"_xray\.npz",) * 2, needs_layers=True, of_layers=("normal", "color"), height=16),
+    "lari": Format(_lari, (r"_ldi\.npz",) * 2, needs_layers=True, height=15),
+    "layereddepth": Format(
+        _layereddepth,
+        (r"\.(depth_[0-9]+\.png|layereddepth\.json)",) * 2,
+        needs_layers=True,
+        height=8,
+        options=("png_scale",),
+    ),
 }
 
 
@@ -210,13 +226,7 @@ def checked_formats(names: tuple[str, ...], layers: bool) -> list[Format]:
     return [FORMATS[name] for name in names]
 
 
-def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Writes a PNG of (h, w, 3) or (h, w, 4) uint8 sRGB, whole or not at all."""
-    with whole_file(path) as file:
-        file.write(iio.imwrite("<bytes>", picture, extension=".png"))
-
-
-def write_mesh(path: Path, mesh: Mesh) -> None:
+def write_mesh(path: Path, mesh: Mesh, provenance: Mapping[str, str] | None = None) -> None:
     """Writes a Mesh with its vertex colours as binary PLY."""
     vertices = mesh.vertices.astype(coordinate_type(mesh.vertices))
-    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces)
+    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces, provenance=provenance)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from .arguments import MOST_SAMPLES, checked_count
 from .attributes import checked_names
 from .camera import Camera
 from .errors import MeshError, OutputError, RequestError
-from .mesh import Mesh
-from .render_formats import FORMATS, Format, View, checked_formats, write_picture
+from .mesh import Mesh, MeshSource
+from .provenance import from_mesh, source_in_memory
+from .render_formats import FORMATS, Format, View, checked_formats
 from .renderer import DepthRenderer, Surfaces
 from .scene import Scene
 from .writers.contents import checked_fill
-from .writers.png16 import check_positive, common_scale
+from .writers.png16 import check_positive, common_scale, write_png
+from .writers.replaced_files import check_replaceable
 
 __all__ = [
     "PREVIEW_VIEWS",
@@ -51,6 +54,7 @@ class RenderJob:
         max_layers: keep the first that many crossings of a pixel; None keeps all.
         attributes: what to store of each crossing; see `DepthRenderer.entry_exit`.
         samples: of the photo, along each side of a pixel.
+        overwrite: whether to replace files that were not written from the same mesh.
 
     Raises:
         RequestError: an option is out of its range, contradicts another, or changes nothing in the formats.
@@ -70,6 +74,7 @@ class RenderJob:
     max_layers: int | None = None
     attributes: tuple[str, ...] = ()
     samples: int = 1
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         formats = checked_formats(self.formats, self.layers)
@@ -127,19 +132,24 @@ class RenderJob:
             progress: called after every image.
 
         Raises:
-            OutputError: a file cannot be written.
+            OutputError: a file cannot be written; or, before anything is rendered, one is there already that
+                is not from this mesh, and `overwrite` is False.
             DDepthError: whatever rendering raises.
         """
+        source = mesh.source or source_in_memory(mesh)
+        if not self.overwrite:
+            check_replaceable(self.folder, self._names(name, len(cameras)), source.sha256)
         scale = common_scale(mesh.bounds, cameras) if "png16" in self.formats else None
         report = RenderReport()
         rows: list[npt.NDArray[np.uint8]] = []
-        digits = max(3, len(str(len(cameras) - 1)))
+        digits = _digits(len(cameras))
         scene = renderer.upload(mesh)
         try:
             for number, camera in enumerate(cameras):
                 stem = f"{name}_{number:0{digits}d}"
                 with_preview = self.preview and len(rows) < PREVIEW_VIEWS
                 view = self._rendered(renderer, scene, camera, stem, scale, with_preview, report)
+                view = _from_source(view, source)
                 report.covered.append(float(view.maps.mask.mean()))
                 for name_of, each in zip(
                     self.formats, checked_formats(self.formats, self.layers), strict=True
@@ -157,8 +167,16 @@ class RenderJob:
             scene.release()
         if rows:
             report.preview = self.folder / f"{name}_preview.png"
-            write_picture(report.preview, _stack(rows))
+            write_png(report.preview, _stack(rows), view.maps.provenance)
         return report
+
+    def _names(self, name: str, views: int) -> re.Pattern[str]:
+        """The names of all files that `run` may write or remove."""
+        endings = [FORMATS[each].endings[self.layers] for each in self.formats]
+        # Numbers of as many digits that are too large are those of an earlier run with more views.
+        patterns = [f"_[0-9]{{{_digits(views)}}}({'|'.join(endings)})"] if endings else []
+        patterns += [r"_preview\.png"] if self.preview else []
+        return re.compile(re.escape(name) + f"({'|'.join(patterns)})")
 
     def _rendered(
         self,
@@ -242,15 +260,35 @@ class RenderReport:
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """The stem of every path; where stems repeat, with ``-2``, ``-3``, ... so that no output is lost."""
+    """Return a name for the files of every path: its stem, and where stems repeat what tells the paths apart.
+
+    ``part.obj`` and ``part.stl`` become ``part-obj`` and ``part-stl``, ``a/model.obj`` and ``b/model.obj``
+    become ``model-a`` and ``model-b``. The same path given again gets ``-2``, ``-3``, ...
+    """
+    whole = [path.absolute() for path in paths]
     names: list[str] = []
-    for path in paths:
-        name, number = path.stem, 1
+    for path in whole:
+        plain = _telling_name(path, {other for other in whole if other.stem == path.stem})
+        name, number = plain, 1
         while name in names:
             number += 1
-            name = f"{path.stem}-{number}"
+            name = f"{plain}-{number}"
         names.append(name)
     return names
+
+
+def _telling_name(path: Path, alike: Collection[Path]) -> str:
+    """The stem, and as little of the ending and the folders as tells it apart from those of the same stem."""
+    longest = max(len(other.parts) for other in alike)
+    for folders, with_ending in ((n, ending) for n in range(longest) for ending in (False, True)):
+
+        def telling(other: Path, n: int = folders, ending: bool = with_ending) -> tuple[str, ...]:
+            above = other.parent.parts[-n:] if n else ()
+            return *(part.replace("/", "") for part in above), *([other.suffix[1:]] if ending else [])
+
+        if len(set(map(telling, alike))) == len(alike):
+            return "-".join(filter(None, (path.stem, *telling(path))))
+    return path.stem
 
 
 def make_folder(folder: Path) -> None:
@@ -263,6 +301,22 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made a folder ({error.strerror}); give another -o") from error
+
+
+def _digits(views: int) -> int:
+    """How many digits the number of a view has in the names of files."""
+    return max(3, len(str(views - 1)))
+
+
+def _from_source(view: View, source: MeshSource) -> View:
+    """The view, its results naming the mesh whether it came from a file or not."""
+    named = from_mesh(source)
+    maps, layers = view.maps, view.layers
+    return replace(
+        view,
+        maps=replace(maps, provenance={**maps.provenance, **named}),
+        layers=layers and replace(layers, provenance={**layers.provenance, **named}),
+    )
 
 
 def _stack(rows: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:

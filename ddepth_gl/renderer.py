@@ -31,6 +31,7 @@ from .engines.sheets import SheetRequest
 from .errors import CameraError, ContextError, DeviceMemoryError, MeshError, RequestError
 from .mesh import Mesh
 from .mesh_files import load_mesh
+from .provenance import from_mesh
 from .scene import Scene
 from .silhouettes import uncross
 
@@ -350,6 +351,7 @@ class DepthRenderer:
             # Of the mesh alone, so that layers can be pickled.
             _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
             _is_cropped=request.crop is not None,
+            provenance=_provenance(scene),
         )
 
     def shade(
@@ -478,8 +480,8 @@ class DepthRenderer:
 
     def _keep(self, submitted: _Submitted) -> list[DeviceDepthMaps]:
         kept = self._engine.keep(submitted.pending)
-        cameras = submitted.views.cameras
-        return [DeviceDepthMaps(self._context, *each) for each in zip(cameras, kept, strict=True)]
+        cameras, provenance = submitted.views.cameras, _provenance(submitted.views.scene)
+        return [DeviceDepthMaps(self._context, *each, provenance) for each in zip(cameras, kept, strict=True)]
 
     def _collect(self, submitted: _Submitted) -> list[DepthMaps]:
         views, maps = submitted.views, []
@@ -487,7 +489,7 @@ class DepthRenderer:
             if views.request.may_uncross:
                 uncross(buffers.entry, buffers.exit, camera, lambda: views.scene.mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
-            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes))
+            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes, _provenance(views.scene)))
         return maps
 
     def close(self) -> None:
@@ -539,6 +541,11 @@ def _in_memory(what: str, remedy: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise DeviceMemoryError(f"there is no memory left for {what} ({error}); {remedy}") from error
+
+
+def _provenance(scene: Scene) -> dict[str, str]:
+    """What the results of a scene say about where they come from."""
+    return from_mesh(scene.mesh.source)
 
 
 def _request(

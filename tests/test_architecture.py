@@ -47,6 +47,7 @@ ARROWS = {
     "scene": {"errors", "mesh", "camera", "context"},
     "engines": set(),
     "engines.sheets": {"attributes"},
+    "provenance": {"mesh"},
     "camera_runs": {"camera"},
     "engines.face_vertices": set(),
     "engines.drawn_faces": {"mesh"},
@@ -99,13 +100,14 @@ ARROWS = {
     },
     "renderer": {
         "errors", "arguments", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers",
-        "context",
+        "context", "provenance",
         "scene", "silhouettes", "device_maps", "camera_runs", "engines.sheets", "engines.engine",
         "engines.raster", "engines.compute"
     },
     "writers": set(),
     "writers.whole_file": {"errors"},
     "writers.contents": {"arguments", "errors", "version"},
+    "writers.replaced_files": {"errors", "opened_files", "provenance"},
     "writers.npz": {"depth_maps", "depth_layers", "writers.contents", "writers.whole_file"},
     "writers.ply": {"errors", "depth_layers", "srgb", "writers.contents", "writers.whole_file"},
     "writers.png16": {"errors", "camera", "depth_maps", "writers.contents", "writers.whole_file"},
@@ -113,8 +115,7 @@ ARROWS = {
         "arguments", "depth_layers", "writers.contents", "writers.png16", "writers.whole_file"
     },
     "writers.exr": {
-        "errors", "attributes", "camera", "depth_maps", "depth_layers", "writers.contents",
-        "writers.whole_file"
+        "errors", "attributes", "depth_maps", "depth_layers", "writers.contents", "writers.whole_file"
     },
     "writers.xray": {
         "errors", "arguments", "depth_layers", "srgb", "writers.contents", "writers.npz", "writers.whole_file"
@@ -131,11 +132,11 @@ ARROWS = {
     },
     "render_formats": {
         "errors", "mesh", "depth_maps", "depth_layers", "writers.npz", "writers.exr", "writers.ply",
-        "writers.png16", "writers.xray", "writers.lari", "writers.layereddepth", "writers.whole_file"
+        "writers.png16", "writers.xray", "writers.lari", "writers.layereddepth"
     },
     "render_job": {
         "errors", "arguments", "attributes", "mesh", "camera", "renderer", "scene", "render_formats",
-        "preview", "writers.contents", "writers.png16"
+        "preview", "provenance", "writers.contents", "writers.png16", "writers.replaced_files"
     },
     "__main__": {"cli"},
     "cli": {

@@ -402,9 +402,9 @@ def test_the_same_stem_twice(ddepth):
         write_mesh(Path(folder, "m.ply"), box() if folder == "a" else sphere())
     code, out, _ = ddepth("render", "a/m.ply", "b/m.ply", "-o", "out", "--size", "8x8")
     assert code == 0
-    assert files() == ["m-2_000.npz", "m-2_preview.png", "m_000.npz", "m_preview.png"]
-    assert "m: 1 image of 8x8, 12 faces" in out
-    assert "m-2: 1 image of 8x8" in out
+    assert files() == ["m-a_000.npz", "m-a_preview.png", "m-b_000.npz", "m-b_preview.png"]
+    assert "m-a: 1 image of 8x8, 12 faces" in out
+    assert "m-b: 1 image of 8x8" in out
 
 
 # Warnings

@@ -495,6 +495,50 @@ def test_points_and_lines_beside_triangles_are_left_out(tmp_path):
     assert len(load_mesh(put(tmp_path, "a.glb", glb(tree, content))).faces) == 4
 
 
+# Names that are no text
+
+NO_TEXT = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_names_that_are_no_utf8(tmp_path, name):
+    mesh = load_mesh(put(tmp_path, NO_TEXT + Path(name).suffix, SMALL[name]))
+    assert mesh.is_oriented
+    assert mesh.name == NO_TEXT
+    assert len(mesh.object_names) == 1
+
+
+def test_an_object_with_the_name_of_the_file_keeps_it(tmp_path):
+    mesh = load_mesh(put(tmp_path, "a.obj", b"o a.obj\n" + obj()))
+    assert mesh.object_names == ("a.obj",)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_files_beside_an_obj_whose_names_are_no_ascii(tmp_path, encoding):
+    """Exporters write names in the encoding of their machine, and archives bring the files' names along."""
+    put(tmp_path, os.fsdecode("café.mtl".encode(encoding)), "newmtl paint\nmap_Kd é.png\n".encode(encoding))
+    put(tmp_path, os.fsdecode("é.png".encode(encoding)), png(PICTURE))
+    text = textured_obj("café.mtl").decode().encode(encoding)
+    check_texture(load_mesh(put(tmp_path, "a.obj", text)))
+
+
+@pytest.mark.parametrize("uri", ["%C3%A9.bin", "é.bin"])
+def test_files_beside_a_gltf_whose_names_are_no_ascii(tmp_path, uri):
+    _, content = gltf_tree(TETRA)
+    put(tmp_path, "é.bin", content)
+    tree, _ = gltf_tree(TETRA, buffers=[{"uri": uri, "byteLength": len(content)}])
+    assert load_mesh(put(tmp_path, "a.gltf", json.dumps(tree).encode())).is_oriented
+    (tmp_path / "é.bin").rename(tmp_path / os.fsdecode(b"\xe9.bin"))
+    tree, _ = gltf_tree(TETRA, buffers=[{"uri": "%E9.bin", "byteLength": len(content)}])
+    assert load_mesh(put(tmp_path, "a.gltf", json.dumps(tree).encode())).is_oriented
+
+
+@pytest.mark.parametrize("uri", ["\ud800.bin", "%00.bin", "%"])
+def test_names_that_no_file_can_have(tmp_path, uri):
+    tree, _ = gltf_tree(TETRA, buffers=[{"uri": uri, "byteLength": 100}])
+    refused(put(tmp_path, "a.gltf", json.dumps(tree).encode()), "which is not in its folder")
+
+
 # Files beside the mesh
 
 

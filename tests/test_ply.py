@@ -27,6 +27,8 @@ def read(path):
     elements: list[tuple[str, int, list[str]]] = []
     for line in lines[2:]:
         word, *rest = line.split()
+        if word == "comment":
+            continue
         if word == "element":
             elements.append((rest[0], int(rest[1]), []))
         else:

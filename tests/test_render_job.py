@@ -343,7 +343,7 @@ def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypa
 
     monkeypatch.setattr(Path, "replace", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else dd.OutputError):
-        RenderJob(folder=tmp_path / "cut", formats=("npz", "ply"), preview=False).run(
+        RenderJob(folder=tmp_path / "cut", formats=("npz", "ply"), preview=False, overwrite=True).run(
             renderer, mesh, cameras(mesh), "m"
         )
     assert [scene.is_released for scene in scenes] == [True]
@@ -354,13 +354,22 @@ def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypa
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_unique_names():
-    paths = [Path(p) for p in ("a/x.obj", "b/x.ply", "x-2.obj", "c/x.stl", "y.tar.obj", "a b ü.obj", "x.obj")]
-    given = unique_names(paths)
-    assert given[0] == "x"
-    assert given[4:6] == ["y.tar", "a b ü"]
-    assert len(set(given)) == len(paths)
-    assert all(name.startswith(path.stem) for name, path in zip(given, paths, strict=True))
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["a/x.obj", "y.tar.obj", "a b ü.obj"], ["x", "y.tar", "a b ü"]),
+        (["a/m.obj", "b/m.obj"], ["m-a", "m-b"]),
+        (["b/m.obj", "a/m.obj"], ["m-b", "m-a"]),
+        (["part.obj", "part.stl"], ["part-obj", "part-stl"]),
+        (["r/1/a/m.obj", "r/2/a/m.obj"], ["m-1-a", "m-2-a"]),
+        (["a/m.obj", "a/m.stl", "b/m.obj"], ["m-a-obj", "m-a-stl", "m-b-obj"]),
+        (["m.obj", "m.obj", "m.obj"], ["m", "m-2", "m-3"]),
+        (["a/m.obj", "b/m.obj", "a/m.obj", "m-a.ply"], ["m-a", "m-b", "m-a-2", "m-a-3"]),
+        (["/m.obj", "/a/m.obj"], ["m", "m-a"]),
+    ],
+)
+def test_names_keep_what_tells_the_paths_apart(paths, expected):
+    assert unique_names([Path(path) for path in paths]) == expected
 
 
 def test_make_folder(tmp_path):

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import MeshError
 from ..opened_files import OpenedFile, opened, opened_below, opened_folder
 
-__all__ = ["MAX_PICTURE_PIXELS", "PICTURE_FORMATS", "MeshFolder", "open_picture"]
+__all__ = ["MAX_PICTURE_PIXELS", "PICTURE_FORMATS", "UNNAMED", "MeshFolder", "open_picture"]
 
 MAX_PICTURE_PIXELS = 2**27
 # Formats whose decoders only decode. Others (EPS) start programs.
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TGA", "TIFF", "GIF", "DDS")
+# For trimesh, which encodes the name of a file as UTF-8, that it may not be: one that no object can have.
+UNNAMED = "the file\n"
 _NO_FILE = "there is no such file; check the path"
 
 
@@ -55,7 +58,8 @@ class MeshFolder:
 
     def __init__(self, mesh_path: Path, max_file_bytes: int) -> None:
         self.folder = mesh_path.parent.resolve()
-        self.file_name = mesh_path.name
+        self.file_name = UNNAMED  # trimesh looks for it
+        self._mesh_name = mesh_path.name
         self.max_file_bytes = max_file_bytes
         self.refusal: MeshError | None = None  # trimesh swallows what get() raises
         self._held = ExitStack()
@@ -85,9 +89,9 @@ class MeshFolder:
         Raises:
             MeshError: it is missing, no regular file, of another format, empty or too large.
         """
-        suffix = Path(self.file_name).suffix
+        suffix = Path(self._mesh_name).suffix
         try:
-            with opened(self.file_name or ".", self._descriptor) as file:
+            with opened(self._mesh_name or ".", self._descriptor) as file:
                 if file.is_folder:
                     raise MeshError("it is a directory; give the path of a mesh file in it")
                 if not file.is_regular:
@@ -109,8 +113,7 @@ class MeshFolder:
             FileNotFoundError: if there is no such file in the folder, with the name as its message.
             MeshError: if it is too large.
         """
-        plain = name.strip().replace("\\", "/")
-        for candidate in dict.fromkeys((plain, unquote(plain), plain.rsplit("/", 1)[-1])):
+        for candidate in _spellings(name.strip().replace("\\", "/")):
             with ExitStack() as held:
                 try:
                     # Only a look where links lead: what is there by now need not be what is opened.
@@ -153,6 +156,24 @@ class MeshFolder:
     def namespaced(self, namespace: str) -> Any:
         """Part of trimesh's interface, used for archives only; always refuses."""
         raise FileNotFoundError(namespace)
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Yield the paths that a name in a mesh file may mean, the likeliest first.
+
+    Names on disk are bytes, and a file that is no UTF-8 was read as Latin-1: its names are tried so as well.
+    """
+    seen = set()
+    for path in (name, name.rsplit("/", 1)[-1]):
+        for encoding in ("utf-8", "latin-1"):
+            try:
+                plain = path.encode(encoding, "surrogateescape")
+            except UnicodeEncodeError:
+                continue
+            for spelling in (plain, unquote_to_bytes(plain)):
+                if spelling not in seen:
+                    seen.add(spelling)
+                    yield os.fsdecode(spelling)
 
 
 def as_utf8(data: bytes) -> bytes:

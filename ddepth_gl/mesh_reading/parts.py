@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import MeshError
-from ..mesh import Mesh
+from ..mesh import Mesh, MeshSource
 from .folder import MAX_PICTURE_PIXELS, PICTURE_FORMATS
 
 __all__ = ["MeshPart", "merged"]
@@ -34,7 +34,7 @@ class MeshPart:
     picture: Image.Image | None = None
 
 
-def merged(parts: Sequence[MeshPart], name: str, max_faces: int) -> Mesh:
+def merged(parts: Sequence[MeshPart], name: str, max_faces: int, source: MeshSource | None = None) -> Mesh:
     """All parts as one Mesh in world coordinates, in order.
 
     Raises:
@@ -70,6 +70,7 @@ def merged(parts: Sequence[MeshPart], name: str, max_faces: int) -> Mesh:
         object_id=np.repeat([objects[part.object_key] for part in parts], face_counts),
         object_names=names,
         name=name,
+        source=source,
     )
 
 

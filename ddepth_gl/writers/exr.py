@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..attributes import ATTRIBUTES
-from ..camera import Camera
 from ..depth_layers import DepthLayers
 from ..depth_maps import DepthMaps
 from ..errors import OutputError, RequestError
@@ -58,8 +57,9 @@ def write_exr(
 
     Colours are linear and, as is EXR's rule, multiplied by alpha. Each part's header holds ``K`` (m33d) and
     ``camera_from_world`` (m44d), both as they are printed in mathematics; ``is_orthographic`` (int), ``fill``
-    (float), ``conventions`` and ``software`` (string); of layers ``truncated_pixels`` (int), how many pixels
-    `max_layers` cut short; and OpenEXR's own ``worldToCamera`` (m44f: left-handed, y up, for row vectors).
+    (float), ``conventions``, ``software`` and the result's `provenance` (string); of layers
+    ``truncated_pixels`` (int), how many pixels `max_layers` cut short; and OpenEXR's own ``worldToCamera``
+    (m44f: left-handed, y up, for row vectors).
 
     Args:
         path: of the file; replaced as a whole.
@@ -78,7 +78,7 @@ def write_exr(
         "compression": exr.ZIP_COMPRESSION,
         "type": exr.scanlineimage,
         "fill": float(miss),
-        **_about(result.camera, _FLAT),
+        **_about(result, _FLAT),
     }
     if isinstance(result, DepthLayers):
         header["truncated_pixels"] = int(result.truncated.sum())
@@ -145,7 +145,7 @@ def write_deep_exr(path: str | os.PathLike[str], layers: DepthLayers, *, volumes
         "compression": exr.ZIPS_COMPRESSION,  # of the lossless ones, deep files take this or run lengths
         "type": exr.deepscanline,
         "truncated_pixels": int(layers.truncated.sum()),
-        **_about(layers.camera, _DEEP),
+        **_about(layers, _DEEP),
     }
     pixels = np.flatnonzero(layers.count)
     samples = list(map(slice, layers.offsets[pixels].tolist(), layers.offsets[pixels + 1].tolist()))
@@ -183,7 +183,8 @@ def _write(path: str | os.PathLike[str], exr: Any) -> None:
         file.write(stream.getbuffer())
 
 
-def _about(camera: Camera, channels: str) -> dict[str, Any]:
+def _about(result: DepthMaps | DepthLayers, channels: str) -> dict[str, Any]:
+    camera = result.camera
     return {
         "K": np.array(camera.K),
         "camera_from_world": np.array(camera.camera_from_world),
@@ -191,6 +192,7 @@ def _about(camera: Camera, channels: str) -> dict[str, Any]:
         "worldToCamera": np.ascontiguousarray((_FLIP_Y @ camera.camera_from_world).T, dtype=np.float32),
         "conventions": FRAMES + channels,
         "software": VERSION,  # `version` is that of the file format
+        **result.provenance,
     }
 
 

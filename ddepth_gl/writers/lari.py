@@ -36,7 +36,8 @@ def write_lari(
     10 of them; so it is fixed here as well, and all files have one shape, whatever an image shows. Theirs are
     float16; the loader makes float32 of either.
 
-    The layout holds no camera. It keeps mesh units; LaRI's objects have a longest side of 1.
+    The layout holds no camera. It keeps mesh units; LaRI's objects have a longest side of 1. The texts of
+    `DepthLayers.provenance` are added, which the loader does not look at.
 
     Args:
         path: of the file; replaced as a whole.
@@ -62,4 +63,4 @@ def write_lari(
             f"{os.fspath(path)}: {dtype} cannot hold depth {depth[lost].max():g}; "
             "write float32, or scale the mesh"
         )
-    write_archive(path, {"ldi": np.ascontiguousarray(np.moveaxis(stack, 0, -1))})
+    write_archive(path, {"ldi": np.ascontiguousarray(np.moveaxis(stack, 0, -1)), **layers.provenance})

@@ -63,10 +63,16 @@ def write_layereddepth(
     left_out = int((layers.layer >= max_layers).sum())
     cut_short = int(layers.truncated.sum())
     write_about(
-        written[0], layers.camera, step, layers=len(stack), left_out=left_out, truncated_pixels=cut_short
+        written[0],
+        layers.camera,
+        step,
+        layers.provenance,
+        layers=len(stack),
+        left_out=left_out,
+        truncated_pixels=cut_short,
     )
     for number, depth in enumerate(stack, start=1):
         written.append(target.with_name(f"{target.name}.depth_{number}.png"))
-        write_steps(written[-1], depth, step)
+        write_steps(written[-1], depth, step, layers.provenance)
     remove_others(target, r"\.depth_[1-9][0-9]*\.png", written)
     return written

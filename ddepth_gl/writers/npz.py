@@ -35,7 +35,8 @@ def write_npz(
     """Writes one image as a compressed ``.npz`` that ``numpy.load`` reads without pickle.
 
     In both kinds: ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``, ``height``,
-    ``layout`` int64, ``is_orthographic`` bool; ``conventions``, ``version`` text.
+    ``layout`` int64, ``is_orthographic`` bool; ``conventions``, ``version`` text; and, if the mesh was read
+    from a file, ``mesh_path``, ``mesh_sha256`` text (see `provenance` of the results).
 
     Of DepthMaps: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W) float32;
     ``mask`` (H, W) bool; ``entry_NAME``, ``exit_NAME`` for each attribute that the maps have, (H, W) or
@@ -69,6 +70,7 @@ def write_npz(
             "is_orthographic": camera.is_orthographic,
             "layout": LAYOUT,
             "version": VERSION,
+            **result.provenance,
         },
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import reprlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def write_ply(
     normals: npt.NDArray[Any] | None = None,
     colors: npt.NDArray[np.uint8] | None = None,
     faces: npt.NDArray[np.integer[Any]] | None = None,
+    provenance: Mapping[str, str] | None = None,
 ) -> None:
     """Writes little-endian binary PLY 1.0 (Turk, "The PLY Polygon File Format", 1994).
 
@@ -37,6 +39,7 @@ def write_ply(
         normals: (N, 3) unit vectors, written as ``float``: ``nx ny nz``.
         colors: (N, 4) uint8 sRGB: ``red green blue alpha``.
         faces: (F, 3) vertex indices: ``vertex_indices``.
+        provenance: see that of `DepthMaps`; a comment in the header for each entry.
 
     Raises:
         OutputError: the shapes do not fit, or the file cannot be written.
@@ -58,7 +61,9 @@ def write_ply(
     rows = np.empty(len(vertices), dtype=[(name, column_kind) for name, column_kind, _ in columns])
     for name, _, values in columns:
         rows[name] = values
-    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}"]
+    header = ["ply", "format binary_little_endian 1.0"]
+    header += [f"comment {key} {text}" for key, text in (provenance or {}).items()]
+    header += [f"element vertex {len(vertices)}"]
     header += [f"property {_PLY_TYPES[column_kind]} {name}" for name, column_kind, _ in columns]
     if faces is not None:
         faces = _numbers("faces", faces)
@@ -70,7 +75,7 @@ def write_ply(
             )
         header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
     with whole_file(path) as file:
-        file.write("\n".join([*header, "end_header\n"]).encode("ascii"))
+        file.write("\n".join([*header, "end_header\n"]).encode("ascii", "backslashreplace"))
         file.write(rows.tobytes())
         if faces is not None:
             corners = np.empty(len(faces), dtype=[("count", "u1"), ("index", "<i4", 3)])
@@ -129,6 +134,7 @@ def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> lis
             points.astype(kind),
             normals=None if normals is None else normals[chosen],
             colors=None if colors is None else srgb_from_linear(colors[chosen]),
+            provenance=layers.provenance,
         )
     remove_others(target, r"_layer([0-9]{2}|[1-9][0-9]{2,})\.ply", written)
     return written

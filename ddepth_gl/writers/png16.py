@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ __all__ = [
     "common_scale",
     "scale_for",
     "write_about",
+    "write_png",
     "write_png16",
     "write_steps",
 ]
@@ -87,10 +89,10 @@ def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | No
     )
     # The scale first: a picture without it would be worthless, it without a picture harms nobody.
     written = [target.with_name(f"{target.name}_png16.json")]
-    write_about(written[0], maps.camera, scale)
+    write_about(written[0], maps.camera, scale, maps.provenance)
     for name, sheet in sheets.items():
         written.append(target.with_name(f"{target.name}_{name}.png"))
-        write_steps(written[-1], sheet, scale)
+        write_steps(written[-1], sheet, scale, maps.provenance)
     return written
 
 
@@ -135,7 +137,7 @@ def check_positive(scale: float) -> None:
         raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {scale!r}")
 
 
-def write_about(path: Path, camera: Camera, scale: float, **more: int) -> None:
+def write_about(path: Path, camera: Camera, scale: float, provenance: Mapping[str, str], **more: int) -> None:
     """Writes the JSON file that stands beside the pictures.
 
     Raises:
@@ -152,19 +154,35 @@ def write_about(path: Path, camera: Camera, scale: float, **more: int) -> None:
         "height": camera.height,
         "is_orthographic": camera.is_orthographic,
         "version": VERSION,
+        **provenance,
     }
     with whole_file(path) as file:
         file.write((json.dumps(about, indent=2) + "\n").encode())
 
 
-def write_steps(path: Path, sheet: npt.NDArray[np.float64], scale: float) -> None:
+def write_steps(
+    path: Path, sheet: npt.NDArray[np.float64], scale: float, provenance: Mapping[str, str]
+) -> None:
     """Writes one 16-bit picture of (H, W) depths, NaN where none, that `checked_scale` has passed.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    import imageio.v3 as iio  # slow to import, and only needed here
-
     steps = np.nan_to_num(np.rint(sheet / scale), nan=0.0).astype(np.uint16)
+    write_png(path, steps, provenance)
+
+
+def write_png(path: Path, picture: npt.NDArray[Any], provenance: Mapping[str, str]) -> None:
+    """Write a PNG of (H, W) uint16 or (H, W, 3 or 4) uint8, its provenance as text chunks.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    import imageio.v3 as iio  # slow to import, and only needed here
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for key, text in provenance.items():
+        info.add_text(key, text)
     with whole_file(path) as file:
-        file.write(iio.imwrite("<bytes>", steps, extension=".png"))
+        file.write(iio.imwrite("<bytes>", picture, extension=".png", pnginfo=info))

@@ -1,0 +1,97 @@
+"""Files that are replaced only by the mesh that they were written from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ..errors import OutputError
+from ..opened_files import opened
+from ..provenance import MESH_HASH, MESH_PATH
+
+__all__ = ["check_replaceable"]
+
+_MOST_HEADER_LINES = 100
+
+
+def check_replaceable(folder: Path, names: re.Pattern[str], mesh_hash: str) -> None:
+    """Raise OutputError if one of the files to be written is there already and is not from this mesh.
+
+    Args:
+        folder: where they are to be written.
+        names: theirs.
+        mesh_hash: SHA-256 of the mesh.
+    """
+    try:
+        present = sorted(path for path in folder.iterdir() if names.fullmatch(path.name) and path.is_file())
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be read ({error.strerror}); check the folder") from error
+    for path in present:
+        found = _provenance(path)
+        if found.get(MESH_HASH) != mesh_hash:
+            whose = f"is of another mesh ({found.get(MESH_PATH) or 'without a path'})"
+            raise OutputError(
+                f"{path} {whose if found else 'does not say that it is of this mesh'}; "
+                "give another -o, or --overwrite to replace it"
+            )
+
+
+def _provenance(path: Path) -> dict[str, str]:
+    """Return what a file says about its mesh; nothing if it says nothing or cannot be read."""
+    read = _READERS.get(path.suffix)
+    if read is None:
+        return {}
+    try:
+        with opened(path) as file, open(file.descriptor, "rb", closefd=False) as stream:
+            found = read(stream)
+    except Exception:  # what is no such file at all makes the decoders raise nearly anything
+        return {}
+    return {key: str(found[key]) for key in (MESH_PATH, MESH_HASH) if key in found}
+
+
+def _of_npz(stream: BinaryIO) -> dict[str, object]:
+    with np.load(stream, allow_pickle=False) as archive:
+        return {key: archive[key] for key in (MESH_PATH, MESH_HASH)}
+
+
+def _of_json(stream: BinaryIO) -> dict[str, object]:
+    return dict(json.load(stream))
+
+
+def _of_png(stream: BinaryIO) -> dict[str, object]:
+    from PIL import Image
+
+    with Image.open(stream, formats=["PNG"]) as picture:
+        return dict(picture.info)
+
+
+def _of_ply(stream: BinaryIO) -> dict[str, object]:
+    comments = (line.decode("ascii").split(maxsplit=2) for line in islice(stream, _MOST_HEADER_LINES))
+    found: dict[str, object] = {}
+    for words in comments:
+        if words == ["end_header"]:
+            break
+        if words[0] == "comment" and len(words) == 3:
+            found[words[1]] = words[2].strip()
+    return found
+
+
+def _of_exr(stream: BinaryIO) -> dict[str, object]:
+    import OpenEXR
+
+    return dict(OpenEXR.File(stream, header_only=True).parts[0].header)
+
+
+_READERS: dict[str, Callable[[BinaryIO], dict[str, object]]] = {
+    ".npz": _of_npz,
+    ".json": _of_json,
+    ".png": _of_png,
+    ".ply": _of_ply,
+    ".exr": _of_exr,
+}

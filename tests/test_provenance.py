@@ -1,0 +1,233 @@
+"""Every file names the mesh it was made of, and only that mesh replaces it unasked."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from shapes import box, sphere
+
+import ddepth_gl as dd
+from ddepth_gl import cli
+from ddepth_gl.provenance import printable_path
+from ddepth_gl.render_formats import FORMATS, write_mesh
+from ddepth_gl.render_job import RenderJob
+
+EVERY = ",".join(FORMATS)
+SHEETS = ",".join(name for name, each in FORMATS.items() if not each.needs_layers)
+
+
+@pytest.fixture(autouse=True)
+def meshes(tmp_path, monkeypatch):
+    """Two folders with a mesh of the same name each."""
+    monkeypatch.chdir(tmp_path)
+    for folder, mesh in (("a", box()), ("b", sphere(1.0, 6, 8))):
+        Path(folder).mkdir()
+        write_mesh(Path(folder, "model.ply"), mesh)
+    return tmp_path
+
+
+@pytest.fixture
+def render(monkeypatch, capfdbinary):
+    """Runs `ddepth render` in this process: (exit status, lines of stderr)."""
+
+    def run(*arguments):
+        line = ["ddepth", "render", "-o", "out", "--size", "8x6", *arguments]
+        monkeypatch.setattr(sys, "argv", line)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code or 0, capfdbinary.readouterr().err.decode().splitlines()
+
+    return run
+
+
+def said(path):
+    """What a file says of its mesh, read without the package: (path, hash)."""
+    if path.suffix == ".npz":
+        with np.load(path) as file:
+            return str(file["mesh_path"]), str(file["mesh_sha256"])
+    if path.suffix == ".json":
+        about = json.loads(path.read_bytes())
+        return about["mesh_path"], about["mesh_sha256"]
+    if path.suffix == ".png":
+        with Image.open(path) as picture:
+            return picture.text["mesh_path"], picture.text["mesh_sha256"]
+    if path.suffix == ".ply":
+        header = path.read_bytes().split(b"end_header\n")[0].decode("ascii").splitlines()
+        comments = dict(line.split(" ", 2)[1:] for line in header if line.startswith("comment "))
+        return comments["mesh_path"], comments["mesh_sha256"]
+    import OpenEXR
+
+    with path.open("rb") as file:  # OpenEXR takes no name that is no text
+        headers = [part.header for part in OpenEXR.File(file).parts]
+    assert {(header["mesh_path"], header["mesh_sha256"]) for header in headers} == {
+        (headers[0]["mesh_path"], headers[0]["mesh_sha256"])
+    }
+    return headers[0]["mesh_path"], headers[0]["mesh_sha256"]
+
+
+def contents(folder="out"):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+@pytest.mark.parametrize(
+    "options", [["--format", SHEETS], ["--layers", "--format", EVERY, "--png-scale", ".01"]]
+)
+def test_every_file_names_its_mesh(render, options):
+    assert render("a/model.ply", *options) == (0, [])
+    digest = hashlib.sha256(Path("a/model.ply").read_bytes()).hexdigest()
+    written = list(Path("out").iterdir())
+    assert {path.suffix for path in written} == {".npz", ".json", ".png", ".ply", ".exr"}
+    assert {path.name: said(path) for path in written} == dict.fromkeys(
+        (path.name for path in written), (str(Path("a/model.ply").absolute()), digest)
+    )
+
+
+@pytest.mark.parametrize("layers", [False, True])
+@pytest.mark.parametrize("name", FORMATS)
+def test_another_mesh_replaces_nothing_unless_asked(render, name, layers):
+    if FORMATS[name].needs_layers and not layers:
+        return
+    options = ["--format", name, "--no-preview"]
+    options += ["--layers"] if layers and FORMATS[name].takes("layers", True) else []
+    options += ["--png-scale", ".01"] if name == "layereddepth" else []
+    assert render("a/model.ply", *options) == (0, [])
+    before = contents()
+    assert render("a/model.ply", *options) == (0, [])  # its own files, once more
+    code, lines = render("b/model.ply", *options)
+    assert code == 1
+    (line,) = lines
+    assert f"is of another mesh ({Path('a/model.ply').absolute()}); give another -o, or --overwrite" in line
+    assert line.startswith("ddepth: error: out/model_000")
+    assert set(contents()) == set(before)
+    code, lines = render("b/model.ply", *options, "--overwrite")
+    assert (code, lines) == (0, [])
+    assert all(said(path)[0].endswith("b/model.ply") for path in Path("out").iterdir())
+
+
+def test_the_preview_as_well(render):
+    assert render("a/model.ply", "--format", "")[0] == 0
+    before = contents()
+    code, lines = render("b/model.ply")
+    assert (code, len(lines)) == (1, 1)
+    assert "out/model_preview.png is of another mesh" in lines[0]
+    assert contents() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"mine", b"PK\3\4", b'{"mesh": 5}'])
+@pytest.mark.parametrize(
+    "name",
+    ["model_000.npz", "model_000_png16.json", "model_000_photo.png", "model_000_mould.ply", "model_000.exr"],
+)
+def test_a_file_from_elsewhere_is_not_replaced(render, name, content):
+    Path("out").mkdir()
+    Path("out", name).write_bytes(content)
+    code, lines = render("a/model.ply", "--format", SHEETS)
+    assert (code, len(lines)) == (1, 1)
+    assert f"out/{name} does not say that it is of this mesh; give another -o, or --overwrite" in lines[0]
+    assert contents() == {name: content}
+    assert render("a/model.ply", "--format", SHEETS, "--overwrite") == (0, [])
+
+
+def test_an_archive_of_something_else(render):
+    Path("out").mkdir()
+    np.savez("out/model_000.npz", weights=np.arange(3))
+    assert "does not say that it is of this mesh" in render("a/model.ply")[1][0]
+
+
+def test_files_that_would_not_be_written_do_not_matter(render):
+    Path("out").mkdir()
+    for name in ("model_1000.npz", "model_000.txt", "other_000.npz", "model_000_layers.npz", "model.npz"):
+        Path("out", name).write_bytes(b"mine")
+    assert render("a/model.ply") == (0, [])
+
+
+def test_layers_of_another_mesh_are_not_removed(render):
+    """A run removes the higher layers that an earlier one has left; they are files like any other."""
+    options = ["--layers", "--format", "ply", "--no-preview"]
+    assert render("a/model.ply", *options)[0] == 0
+    Path("out/model_000_layer07.ply").write_bytes(b"mine")
+    code, lines = render("a/model.ply", *options)
+    assert (code, len(lines)) == (1, 1)
+    assert "out/model_000_layer07.ply does not say" in lines[0]
+    assert Path("out/model_000_layer07.ply").read_bytes() == b"mine"
+
+
+def test_other_meshes_of_the_run_are_rendered(render):
+    assert render("a/model.ply")[0] == 0
+    Path("other.ply").write_bytes(Path("b/model.ply").read_bytes())
+    code, lines = render("b/model.ply", "other.ply")
+    assert (code, len(lines)) == (1, 1)
+    assert Path("out/other_000.npz").exists()
+
+
+def test_the_same_content_at_another_path_is_the_same_mesh(render):
+    assert render("a/model.ply")[0] == 0
+    Path("a/model.ply").rename("model.ply")
+    assert render("model.ply") == (0, [])
+
+
+def test_nothing_is_rendered_before_the_look(render, monkeypatch):
+    assert render("a/model.ply", "--views", "3")[0] == 0
+    monkeypatch.setattr(dd.DepthRenderer, "upload", lambda *_: pytest.fail("was uploaded"))
+    assert "model_000.npz is of another mesh" in render("b/model.ply", "--views", "2")[1][0]
+
+
+def test_meshes_in_memory_are_told_apart_by_their_arrays(renderer, tmp_path):
+    job = RenderJob(folder=tmp_path, preview=False)
+    camera = [dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=8, height=6)]
+    job.run(renderer, box(), camera, "m")
+    job.run(renderer, box(), camera, "m")
+    with pytest.raises(dd.OutputError, match=r"is of another mesh \(without a path\)"):
+        job.run(renderer, sphere(1.0, 6, 8), camera, "m")
+    painted = dd.Mesh(box().vertices, box().faces, colors=np.zeros((len(box().vertices), 3), np.uint8))
+    with pytest.raises(dd.OutputError, match="is of another mesh"):
+        job.run(renderer, painted, camera, "m")
+
+
+def test_results_and_what_is_made_of_them(renderer):
+    mesh = dd.load_mesh("a/model.ply")
+    digest = hashlib.sha256(Path("a/model.ply").read_bytes()).hexdigest()
+    assert mesh.source == (str(Path("a/model.ply").absolute()), digest)
+    for clone in (copy.deepcopy(mesh), pickle.loads(pickle.dumps(mesh))):
+        assert clone.source == mesh.source
+    assert mesh.transformed(np.eye(4)).source is None  # it is not what the file holds
+    camera = dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=8, height=6)
+    scene = renderer.upload(mesh)
+    layers = renderer.peel(scene, camera)
+    results = [renderer.entry_exit(scene, camera), layers, layers.entry_exit(), layers.rows(1, 3)]
+    if renderer.info.engine == "compute":
+        with renderer.entry_exit(scene, camera, output="gpu") as maps:
+            results.append(maps.numpy())
+    scene.release()
+    for result in results:
+        assert result.provenance["mesh_path"] == mesh.source.path
+        assert result.provenance["mesh_sha256"] == mesh.source.sha256
+    dd.write_npz("maps.npz", results[0])
+    assert said(Path("maps.npz")) == mesh.source
+    in_memory = renderer.upload(box())
+    assert "mesh_path" not in renderer.entry_exit(in_memory, camera).provenance
+    in_memory.release()
+
+
+def test_names_that_are_no_text(render):
+    names = [os.fsdecode(b"caf\xe9.ply"), "two\nlines.ply", "käse 日本.ply"]
+    for name in names:
+        write_mesh(Path(name), box())
+    options = ["--layers", "--format", EVERY, "--png-scale", ".01"]
+    assert render(*names, *options) == (0, [])
+    for name, text in zip(names, ["caf\\xe9.ply", "two\\nlines.ply", "käse 日本.ply"], strict=True):
+        expected = str(Path(text).absolute())
+        assert printable_path(str(Path(name).absolute())) == expected
+        for path in Path("out").glob(f"{Path(name).stem}*"):
+            ascii_only = expected.encode("ascii", "backslashreplace").decode()
+            assert said(path)[0] == (ascii_only if path.suffix == ".ply" else expected)
+    assert render(*names, *options) == (0, [])
