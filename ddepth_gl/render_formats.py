@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,15 @@ class View:
     def file(self, ending: str) -> Path:
         """The file with this ending."""
         return self.target.with_name(self.target.name + ending)
+
+    def with_only(self, of_maps: Collection[str], of_layers: Collection[str]) -> View:
+        """The view with these attributes of its results and no others."""
+        maps = {name: pair for name, pair in self.maps.attributes.items() if name in of_maps}
+        layers = self.layers
+        if layers is not None:
+            kept = {name: values for name, values in layers.attributes.items() if name in of_layers}
+            layers = replace(layers, attributes=kept)
+        return replace(self, maps=replace(self.maps, attributes=maps), layers=layers)
 
     @property
     def all_layers(self) -> DepthLayers:

@@ -223,8 +223,10 @@ class RenderJob:
 
     def _write(self, view: View, failures: list[str]) -> Iterator[Path]:
         for each in checked_formats(self.formats, self.layers):
+            # What a format stores depends on its own options, not on the formats beside it.
+            alone = view.with_only({*self.attributes, *each.of_maps}, {*self.attributes, *each.of_layers})
             try:
-                yield from each.write(view)
+                yield from each.write(alone)
             except MeshError as error:
                 # The view shows nothing to cast a mould of: the other views are still worth having.
                 failures.append(f"{view.file('_mould.ply')}: {error}")

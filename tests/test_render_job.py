@@ -245,6 +245,34 @@ def test_an_option_changes_files_or_is_refused(renderer, tmp_path, option, layer
                 RenderJob(folder=tmp_path, **base, **given)
 
 
+@pytest.mark.parametrize("attributes", [(), ("uv",)])
+@pytest.mark.parametrize("layers", [False, True])
+def test_what_a_format_holds_does_not_depend_on_those_beside_it(renderer, tmp_path, layers, attributes):
+    mesh = torus(steps=30, sides=20)
+    formats = [name for name, each in FORMATS.items() if layers or not each.needs_layers]
+    options = {"layers": layers, "attributes": attributes, "png_scale": 0.01, "samples": 2}
+
+    def run(folder, names):
+        (tmp_path / folder).mkdir()
+        taken = [each for name in names for each in [FORMATS[name]]]
+        given = {
+            option: value
+            for option, value in options.items()
+            if any(each.takes(option, layers) for each in taken) or option == "layers"
+        }
+        preview = layers and not any(each.takes("layers", True) for each in taken)  # else all for nothing
+        RenderJob(folder=tmp_path / folder, formats=tuple(names), preview=preview, **given).run(
+            renderer, mesh, cameras(mesh, 1), "m"
+        )
+        (tmp_path / folder / "m_preview.png").unlink(missing_ok=True)
+        return contents(tmp_path / folder)
+
+    together = run("together", formats)
+    for name in formats:
+        alone = run(name, [name])
+        assert alone == {file: together[file] for file in alone}, name
+
+
 def test_one_format_that_takes_an_option_is_enough(tmp_path):
     RenderJob(folder=tmp_path, formats=("ply", "photo"), samples=2)
     with pytest.raises(dd.RequestError, match="--samples has no effect on the preview; it is for photo"):
