@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import shown
 from .errors import RequestError
 
-__all__ = ["ATTRIBUTES", "Attribute", "NotAskedForError", "checked_names"]
+__all__ = ["ATTRIBUTES", "Attribute", "NotAskedForError", "checked_attributes", "checked_names"]
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,42 @@ class NotAskedForError(RequestError, AttributeError):
     """An attribute that the results do not have; also what `hasattr` and `getattr` expect."""
 
 
+def checked_attributes(
+    given: Any, shape: tuple[int, ...], check: Callable[[Attribute, Any, tuple[int, ...]], Any]
+) -> dict[str, Any]:
+    """Return the attributes of a result as a dict.
+
+    Args:
+        given: names of `ATTRIBUTES` to whatever `check` takes.
+        shape: of the result.
+        check: returns what to store, given an attribute, its value and the shape of its arrays.
+
+    Raises:
+        RequestError: it is no mapping, or there is no attribute of that name.
+    """
+    if not isinstance(given, Mapping):
+        raise RequestError(f"attributes must be a dict of names to arrays, not {shown(given)}")
+    checked = {}
+    for name in checked_names(given):
+        attribute = ATTRIBUTES[name]
+        whole = (*shape, attribute.channels) if attribute.channels else shape
+        checked[name] = check(attribute, given[name], whole)
+    return checked
+
+
 def checked_names(names: Iterable[str]) -> tuple[str, ...]:
     """The names asked for, once each, in the order of `ATTRIBUTES`; a single string is one name.
 
     Raises:
         RequestError: there is no attribute of that name.
     """
-    if not isinstance(names, Iterable):
-        raise RequestError(f"attributes must be a tuple of names, not {names!r}")
-    wanted = (names,) if isinstance(names, str) else tuple(names)
-    unknown = [name for name in wanted if not isinstance(name, str) or name not in ATTRIBUTES]
-    if unknown:
-        raise RequestError(
-            f"attributes may hold {', '.join(ATTRIBUTES)}, not {', '.join(map(repr, unknown))}"
-        )
+    try:
+        each = iter((names,) if isinstance(names, str) else names)
+    except Exception:  # of whatever has no elements
+        raise RequestError(f"attributes must be a tuple of names, not {shown(names)}") from None
+    wanted = set()
+    for name in each:
+        if not isinstance(name, str) or name not in ATTRIBUTES:
+            raise RequestError(f"attributes may hold {', '.join(ATTRIBUTES)}, not {shown(name)}")
+        wanted.add(name)
     return tuple(name for name in ATTRIBUTES if name in wanted)

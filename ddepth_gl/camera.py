@@ -7,19 +7,27 @@ the top row; pixel (row r, column c) is sampled at its centre, image coordinates
 from __future__ import annotations
 
 import math
-import operator
-import reprlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pyrr import matrix44
 
-from .arguments import checked_choice, is_whole
+from .arguments import (
+    checked_array,
+    checked_choice,
+    checked_flag,
+    is_whole,
+    of_any_size,
+    one_line,
+    plain_array,
+    shown,
+)
 from .errors import CameraError
+from .frozen_arrays import frozen
 
-__all__ = ["Camera", "Frame"]
+__all__ = ["Camera", "Frame", "check_camera"]
 
 Float64Array = npt.NDArray[np.float64]
 Frame = Literal["world", "camera"]
@@ -44,18 +52,18 @@ class HasBounds(Protocol):
 def _numbers(name: str, value: Any, *shapes: tuple[int, ...]) -> Float64Array:
     """A float64 copy of `value`, which must be finite numbers of one of the shapes."""
     try:
-        given = np.asarray(value)
+        given = plain_array(value)
         # Text would be parsed, None would become NaN and the imaginary part would be dropped.
         if given.dtype.kind not in "iuf":
             raise TypeError("not real numbers")
-        array = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a torch tensor that requires grad
+    except Exception as error:  # whatever an __array__ method raises, as of a torch tensor that requires grad
         wanted = f"numbers of shape {shapes[0]}" if shapes[0] else "a number"
-        what = f"{name} must be {wanted}, not {reprlib.repr(value)} ({error})"
-        raise CameraError(" ".join(what.split())) from None
-    if array.shape not in shapes:
+        raise CameraError(f"{name} must be {wanted}, not {shown(value)} ({one_line(error)})") from None
+    if given.shape not in shapes:
         wanted = " or ".join(map(str, shapes))
-        raise CameraError(f"{name} must have shape {wanted}, not {array.shape}")
+        raise CameraError(f"{name} must have shape {wanted}, not {given.shape}")
+    with np.errstate(over="ignore"):
+        array = np.array(given, dtype=np.float64)
     if not np.isfinite(array).all():
         raise CameraError(f"{name} holds NaN or infinity: {array.tolist()}")
     return array
@@ -63,10 +71,9 @@ def _numbers(name: str, value: Any, *shapes: tuple[int, ...]) -> Float64Array:
 
 def _points(name: str, value: Any) -> Float64Array:
     """`value` as float64 of any shape, NaN and infinity included."""
-    try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):
-        raise CameraError(f"{name} must be an array of numbers, not {reprlib.repr(value)}") from None
+    given = checked_array(name, value, "biuf", None, CameraError)
+    with of_any_size(CameraError, given):
+        return given.astype(np.float64, copy=False)
 
 
 def _pose(name: str, value: Any) -> Float64Array:
@@ -94,7 +101,7 @@ def _pose(name: str, value: Any) -> Float64Array:
 def _field_of_view(fov_y_deg: Any) -> float:
     fov_y = float(_numbers("fov_y_deg", fov_y_deg, ()))
     if not 1e-9 < fov_y < 180.0:  # smaller ones have no tangent left
-        raise CameraError(f"fov_y_deg must lie between 0 and 180 degrees, not {fov_y_deg}")
+        raise CameraError(f"fov_y_deg must lie between 0 and 180 degrees, not {fov_y}")
     return fov_y
 
 
@@ -103,9 +110,7 @@ def _image_size(width: Any, height: Any) -> tuple[int, int]:
     for name, value in (("width", width), ("height", height)):
         # The upper limit keeps absurd sizes from overflowing further on.
         if not is_whole(value) or not 1 <= value < 1 << 31:
-            raise CameraError(
-                f"{name} must be a whole number of pixels, at least 1, not {reprlib.repr(value)}"
-            )
+            raise CameraError(f"{name} must be a whole number of pixels, at least 1, not {shown(value)}")
         sizes.append(int(value))
     return sizes[0], sizes[1]
 
@@ -143,10 +148,15 @@ class Camera:
                 "for a camera frame with y up use Camera.from_opengl"
             )
         pose = _pose("camera_from_world", self.camera_from_world)
-        for name, value in (("K", K), ("camera_from_world", pose), ("width", width), ("height", height)):
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
-            object.__setattr__(self, name, value)
+        parallel = checked_flag("is_orthographic", self.is_orthographic, CameraError)
+        for field, value in zip(
+            fields(self), (frozen(K), frozen(pose), width, height, parallel), strict=True
+        ):
+            object.__setattr__(self, field.name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Rebuilding through the constructor keeps the arrays of a copied or unpickled camera read-only.
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     # Constructors
 
@@ -195,7 +205,7 @@ class Camera:
         """
         first = float(_numbers("pixel_center", pixel_center, ()))
         if first not in (0.0, 0.5):
-            raise CameraError(f"pixel_center must be 0.0 or 0.5, not {pixel_center!r}")
+            raise CameraError(f"pixel_center must be 0.0 or 0.5, not {shown(pixel_center)}")
         shifted = _numbers("K", K, (3, 3))
         shifted[:2, 2] += 0.5 - first
         return cls(shifted, _pose("camera_from_world", camera_from_world), width, height)
@@ -269,14 +279,10 @@ class Camera:
             CameraError: an argument is not one of those above, or the mesh is a single point.
         """
         if not is_whole(views) or not 1 <= views <= _MOST_VIEWS:
-            raise CameraError(
-                f"views must be a whole number from 1 to {_MOST_VIEWS}, not {reprlib.repr(views)}"
-            )
-        try:
-            seed = operator.index(seed)
-            generator = np.random.default_rng(seed)
-        except (TypeError, ValueError):
-            raise CameraError(f"seed must be a whole number, at least 0, not {seed!r}") from None
+            raise CameraError(f"views must be a whole number from 1 to {_MOST_VIEWS}, not {shown(views)}")
+        if not is_whole(seed) or seed < 0:
+            raise CameraError(f"seed must be a whole number, at least 0, not {shown(seed)}")
+        generator = np.random.default_rng(int(seed))
         low, high = _numbers("mesh.bounds", getattr(mesh, "bounds", None), (2, 3))
         centre = (low + high) / 2.0
         # A box around a round mesh reaches a good deal farther than the mesh.
@@ -311,7 +317,16 @@ class Camera:
         Args:
             start, stop: rows.
             samples: pixels along each side of one of this camera's pixels.
+
+        Raises:
+            CameraError: there are no such rows, or `samples` is no whole number, at least 1.
         """
+        if not (is_whole(start) and is_whole(stop) and 0 <= start < stop <= self.height):
+            raise CameraError(
+                f"rows must satisfy 0 <= start < stop <= {self.height}, not {shown(start)}, {shown(stop)}"
+            )
+        samples, _ = _image_size(samples, 1)
+        start, stop = int(start), int(stop)  # NumPy's small integers would overflow
         K = self.K.copy()
         K[1, 2] -= start
         K[:2] *= samples
@@ -353,7 +368,9 @@ class Camera:
             (4, 4) float64.
         """
         u, v, w = self.image_from_camera
-        return np.array([2.0 / self.width * u - w, 2.0 / self.height * v - w, np.asarray(depth_row), w])
+        return np.array(
+            [2.0 / self.width * u - w, 2.0 / self.height * v - w, _numbers("depth_row", depth_row, (4,)), w]
+        )
 
     def project(self, points: npt.ArrayLike, frame: Frame = "world") -> tuple[Float64Array, Float64Array]:
         """Image coordinates and depth of points.
@@ -372,10 +389,11 @@ class Camera:
         given = _points("points", points)
         if given.ndim == 0 or given.shape[-1] != 3:
             raise CameraError(f"points must have shape (..., 3), not {given.shape}")
-        if _frame(frame) == "world":
-            given = given @ self.camera_from_world[:3, :3].T + self.camera_from_world[:3, 3]
-        image = given @ self.image_from_camera[:, :3].T + self.image_from_camera[:, 3]
-        with np.errstate(divide="ignore", invalid="ignore"):
+        is_world = _frame(frame) == "world"
+        with of_any_size(CameraError, given):
+            if is_world:
+                given = given @ self.camera_from_world[:3, :3].T + self.camera_from_world[:3, 3]
+            image = given @ self.image_from_camera[:, :3].T + self.image_from_camera[:, 3]
             return image[..., :2] / image[..., 2:], given[..., 2]
 
     def unproject(self, pixels: npt.ArrayLike, depth: npt.ArrayLike, frame: Frame = "world") -> Float64Array:
@@ -399,15 +417,16 @@ class Camera:
             np.broadcast_shapes(image.shape[:-1], z.shape)
         except ValueError:
             raise CameraError(f"pixels of shape {image.shape} and depth of {z.shape} do not fit") from None
-        y = (image[..., 1] - self.K[1, 2]) / self.K[1, 1]
-        x = (image[..., 0] - self.K[0, 2] - self.K[0, 1] * y) / self.K[0, 0]
-        scale = np.ones_like(z) if self.is_orthographic else z
-        points: Float64Array = np.stack(np.broadcast_arrays(x * scale, y * scale, z), axis=-1)
-        if _frame(frame) == "camera":
+        is_world = _frame(frame) == "world"
+        with of_any_size(CameraError, image, z):
+            y = (image[..., 1] - self.K[1, 2]) / self.K[1, 1]
+            x = (image[..., 0] - self.K[0, 2] - self.K[0, 1] * y) / self.K[0, 0]
+            scale = np.ones_like(z) if self.is_orthographic else z
+            points: Float64Array = np.stack(np.broadcast_arrays(x * scale, y * scale, z), axis=-1)
+            if is_world:
+                pose = self.world_from_camera
+                points = points @ pose[:3, :3].T + pose[:3, 3]
             return points
-        pose = self.world_from_camera
-        points = points @ pose[:3, :3].T + pose[:3, 3]
-        return points
 
     def pixel_centres(self) -> Float64Array:
         """(H, W, 2) float64 image coordinates (column + 0.5, row + 0.5) of every pixel centre."""
@@ -439,8 +458,10 @@ class Camera:
         Returns:
             (...) mesh units.
         """
+        depth = checked_array("depth", depth, "biuf", None, CameraError)
         focal = min(self.K[0, 0], self.K[1, 1])
-        return np.full_like(depth, 1.0 / focal) if self.is_orthographic else depth / focal
+        with of_any_size(CameraError, depth):
+            return np.full_like(depth, 1.0 / focal) if self.is_orthographic else depth / focal
 
     def distance_per_depth(self) -> Float64Array:
         """(H, W) float64: what depth is multiplied by to give the distance along the pixel's ray."""
@@ -453,6 +474,12 @@ class Camera:
         squares += y * y + 1.0
         np.sqrt(squares, out=squares)
         return squares
+
+
+def check_camera(camera: Any) -> None:
+    """Raises CameraError unless it is a Camera."""
+    if not isinstance(camera, Camera):
+        raise CameraError(f"camera must be a Camera, not a {type(camera).__name__}")
 
 
 def _inverse(pose: Float64Array) -> Float64Array:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from pyrr import matrix33
 
+from .arguments import is_whole, one_line, shown
 from .camera import Camera, Float64Array, _image_size, _numbers
 from .errors import CameraError
 from .opened_files import opened
@@ -86,12 +87,18 @@ def load_cameras(
             such as lens distortion; the message names the file, the frame and what to do.
     """
     if (width is None) != (height is None):
-        raise CameraError(f"width={width!r} and height={height!r} go together; give both or neither")
+        raise CameraError(
+            f"width={shown(width)} and height={shown(height)} go together; give both or neither"
+        )
     asked = None if width is None else _image_size(width, height)
+    if not is_whole(max_file_bytes):
+        raise CameraError(f"max_file_bytes must be a whole number, not {shown(max_file_bytes)}")
     try:
         file = _camera_file(Path(path))
-    except (OSError, TypeError) as error:
-        raise CameraError(f"{reprlib.repr(path)} cannot be opened ({error}); {WANTED}") from None
+    except CameraError:
+        raise
+    except Exception as error:  # whatever an __fspath__ method raises
+        raise CameraError(f"{shown(path)} cannot be opened ({one_line(error)}); {WANTED}") from None
     if file.name in COLMAP_FILES:
         return _colmap(file.parent, asked, max_file_bytes)
     document = _json(file, max_file_bytes)

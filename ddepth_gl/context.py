@@ -15,6 +15,7 @@ from typing import Any
 import moderngl
 
 from . import egl
+from .arguments import shown
 from .errors import ContextClosedError, ContextError, DeviceMemoryError
 from .gl_calls import GLCalls
 from .host_memory import host_memory
@@ -81,7 +82,7 @@ def _candidates(wanted: int | str | None, require_gpu: bool) -> list[Device]:
     if wanted is None:
         wanted, asked_by = os.environ.get(ENVIRONMENT_VARIABLE) or "auto", f"{ENVIRONMENT_VARIABLE}="
     if isinstance(wanted, bool) or not isinstance(wanted, (int, str)):
-        raise ContextError(f"{asked_by}{wanted!r} is not a device; give {DEVICE_FORMS}")
+        raise ContextError(f"{asked_by}{shown(wanted)} is not a device; give {DEVICE_FORMS}")
     present = devices()
     if not present:
         raise ContextError(
@@ -89,7 +90,7 @@ def _candidates(wanted: int | str | None, require_gpu: bool) -> list[Device]:
             "in an NVIDIA container set NVIDIA_DRIVER_CAPABILITIES=all"
         )
     in_order = sorted(present, key=lambda device: device.is_software)
-    name = str(wanted).strip().lower()
+    name = (wanted if isinstance(wanted, str) else shown(wanted)).strip().lower()
     if name == "auto":
         chosen = in_order
     elif name in ("gpu", "software"):
@@ -101,10 +102,10 @@ def _candidates(wanted: int | str | None, require_gpu: bool) -> list[Device]:
     elif ":" in name and "." in name:
         chosen = [device for device in present if device.pci_address == name]
     else:
-        raise ContextError(f"{asked_by}{wanted!r} is not a device; give {DEVICE_FORMS}")
+        raise ContextError(f"{asked_by}{shown(wanted)} is not a device; give {DEVICE_FORMS}")
     listing = ", ".join(map(str, present))
     if not chosen:
-        raise ContextError(f"{asked_by}{wanted!r} matches none of the EGL devices here: {listing}")
+        raise ContextError(f"{asked_by}{shown(wanted)} matches none of the EGL devices here: {listing}")
     if require_gpu:
         chosen = [device for device in chosen if not device.is_software]
         if not chosen:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import checked_choice, checked_float_type, is_whole
-from .attributes import ATTRIBUTES, NotAskedForError
-from .camera import Camera, Frame
+from .arguments import checked_choice, checked_float_type, checked_result, checked_texts, is_whole, shown
+from .attributes import ATTRIBUTES, NotAskedForError, checked_attributes
+from .camera import Camera, Frame, check_camera
 from .depth_maps import DepthMaps, SheetPair
 from .errors import RequestError
 from .silhouettes import uncross
@@ -58,6 +57,10 @@ class DepthLayers:
         camera: the Camera of the image.
         attributes: name to (M,) or (M, channels).
         provenance: what files say about where they come from, such as ``mesh_path`` and ``mesh_sha256``.
+
+    Raises:
+        CameraError: `camera` is no Camera.
+        RequestError: an array has another shape than the others ask for, or cannot be of its type.
     """
 
     offsets: IntArray
@@ -70,6 +73,29 @@ class DepthLayers:
     provenance: Mapping[str, str] = field(default_factory=dict)
     _is_oriented: Callable[[], bool] = bool  # which gives False, and unlike a lambda can be pickled
     _is_cropped: bool = False
+
+    def __post_init__(self) -> None:
+        check_camera(self.camera)
+        shape = height, width = self.camera.height, self.camera.width
+        offsets = checked_result("offsets", self.offsets, np.int64, (height * width + 1,))
+        count = len(checked_result("depth", self.depth, np.float32, (None,)))
+        if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < 0).any():
+            raise RequestError(f"offsets must rise from 0 to {count}, the number of depths")
+        checked = {
+            "offsets": offsets,
+            "depth": checked_result("depth", self.depth, np.float32, (count,)),
+            "face": checked_result("face", self.face, np.int64, (count,)),
+            "front_facing": checked_result("front_facing", self.front_facing, np.bool_, (count,)),
+            "truncated": checked_result("truncated", self.truncated, np.bool_, shape),
+            "attributes": checked_attributes(
+                self.attributes,
+                (count,),
+                lambda each, value, shape: checked_result(each.name, value, each.dtype, shape),
+            ),
+            "provenance": checked_texts("provenance", self.provenance),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> npt.NDArray[Any]:
         """The attributes, by their names."""
@@ -159,11 +185,11 @@ class DepthLayers:
             RequestError: there is no quantity of that name, or `max_layers` is no whole number >= 0.
         """
         if not isinstance(name, str) or name not in _DENSE_FILL:
-            raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {name!r}")
+            raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {shown(name)}")
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
         if not is_whole(layers) or layers < 0:
             raise RequestError(
-                f"max_layers must be a whole number, at least 0, or None, not {reprlib.repr(max_layers)}"
+                f"max_layers must be a whole number, at least 0, or None, not {shown(max_layers)}"
             )
         values = getattr(self, name)
         shape = (layers, len(self.offsets) - 1, *values.shape[1:])
@@ -171,7 +197,7 @@ class DepthLayers:
             stack = np.full(shape, _DENSE_FILL[name], dtype=values.dtype)
         except (MemoryError, ValueError):  # NumPy's for arrays that no computer could hold
             raise RequestError(
-                f"there is no memory for {reprlib.repr(layers)} layers of {self._shape[1]}x{self._shape[0]} "
+                f"there is no memory for {shown(layers)} layers of {self._shape[1]}x{self._shape[0]} "
                 "pixels; pass a small max_layers="
             ) from None
         for image, (pixels, crossings) in zip(stack, self._by_layer(), strict=False):
@@ -323,7 +349,8 @@ class DepthLayers:
         height, width = self._shape
         if not (is_whole(row) and is_whole(column) and 0 <= row < height and 0 <= column < width):
             raise RequestError(
-                f"there is no pixel ({row!r}, {column!r}) in an image of {height} rows, {width} columns"
+                f"there is no pixel ({shown(row)}, {shown(column)}) in an image of {height} rows, "
+                f"{width} columns"
             )
         self._check_complete()
         row = int(row)  # NumPy's small integers would overflow
@@ -355,7 +382,9 @@ class DepthLayers:
         """The layers of the rows from `start` up to, not including, `stop`, with the camera of just them."""
         height, width = self._shape
         if not (is_whole(start) and is_whole(stop) and 0 <= start < stop <= height):
-            raise RequestError(f"rows must satisfy 0 <= start < stop <= {height}, not {start!r}, {stop!r}")
+            raise RequestError(
+                f"rows must satisfy 0 <= start < stop <= {height}, not {shown(start)}, {shown(stop)}"
+            )
         start, stop = int(start), int(stop)  # NumPy's small integers would overflow below
         first, last = int(self.offsets[start * width]), int(self.offsets[stop * width])
         return replace(

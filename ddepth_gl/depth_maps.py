@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import checked_float32, checked_float_type
-from .attributes import ATTRIBUTES, NotAskedForError
-from .camera import Camera, Frame
+from .arguments import checked_float32, checked_float_type, checked_result, checked_texts, shown
+from .attributes import ATTRIBUTES, Attribute, NotAskedForError, checked_attributes
+from .camera import Camera, Frame, check_camera
+from .errors import RequestError
 from .mesh import Mesh
 from .mould import stitch
 
@@ -35,6 +36,19 @@ class SheetPoints(NamedTuple):
     back: npt.NDArray[Any]
 
 
+def _checked_pair(attribute: Attribute, value: Any, shape: tuple[int, ...]) -> SheetPair:
+    try:
+        entry, exit_ = value
+    except Exception:  # of whatever it takes to go through it
+        raise RequestError(
+            f"attribute {attribute.name} must be a pair of arrays, entry and exit, not {shown(value)}"
+        ) from None
+    return SheetPair(
+        checked_result(f"entry_{attribute.name}", entry, attribute.dtype, shape),
+        checked_result(f"exit_{attribute.name}", exit_, attribute.dtype, shape),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class DepthMaps:
     """The double depth map of one image.
@@ -52,6 +66,10 @@ class DepthMaps:
         camera: the Camera of the image.
         attributes: name to (entry, exit), each (H, W) or (H, W, channels).
         provenance: what files say about where they come from, such as ``mesh_path`` and ``mesh_sha256``.
+
+    Raises:
+        CameraError: `camera` is no Camera.
+        RequestError: an array has another shape than its image, or cannot be of its type.
     """
 
     entry: Float32Array
@@ -59,6 +77,18 @@ class DepthMaps:
     camera: Camera
     attributes: Mapping[str, SheetPair] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_camera(self.camera)
+        shape = self.camera.height, self.camera.width
+        checked = {
+            "entry": checked_result("entry", self.entry, np.float32, shape),
+            "exit": checked_result("exit", self.exit, np.float32, shape),
+            "attributes": checked_attributes(self.attributes, shape, _checked_pair),
+            "provenance": checked_texts("provenance", self.provenance),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> npt.NDArray[Any]:
         """``entry_NAME`` and ``exit_NAME`` of every attribute."""

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import checked_texts, shown
 from .camera import Camera
 from .context import GLContext
 from .cuda_interop import CUDA_DEVICE, CudaCopies
 from .depth_maps import DepthMaps
-from .errors import ContextClosedError
+from .device_owner import DeviceOwner
+from .errors import ContextClosedError, ContextError
 
 __all__ = ["DeviceDepthMaps", "DeviceImage"]
 
@@ -45,7 +47,7 @@ class _Buffers:
         return "released" if is_gone else f"on {self._context.renderer}"
 
 
-class DeviceImage:
+class DeviceImage(DeviceOwner):
     """One sheet on the device; ``torch.from_dlpack(image)`` and its like take it over.
 
     What they get is a copy, made on the GPU: it lives as long as they keep it, whatever becomes of the
@@ -101,7 +103,7 @@ class DeviceImage:
         return f"<DeviceImage {self.shape[1]}x{self.shape[0]}, {self._owner}>"
 
 
-class DeviceDepthMaps:
+class DeviceDepthMaps(DeviceOwner):
     """The double depth map of one image, on the device; from ``DepthRenderer.entry_exit(..., output="gpu")``.
 
     Its two images take 8 bytes a pixel of the device until `release`; or until nobody holds the maps or one
@@ -116,7 +118,15 @@ class DeviceDepthMaps:
     def __init__(
         self, context: GLContext, camera: Camera, buffers: list[Any], provenance: Mapping[str, str]
     ) -> None:
-        self.camera, self._provenance = camera, provenance
+        if not isinstance(context, GLContext) or not isinstance(camera, Camera):
+            raise ContextError('DeviceDepthMaps are made by DepthRenderer.entry_exit(..., output="gpu")')
+        self.camera, self._provenance = camera, checked_texts("provenance", provenance)
+        if not (
+            isinstance(buffers, list)
+            and len(buffers) == 2
+            and all(callable(getattr(each, "release", None)) for each in buffers)
+        ):
+            raise ContextError(f"DeviceDepthMaps lie in a list of two buffers, not in {shown(buffers)}")
         self._owner = _Buffers(context, buffers)
         shape = (camera.height, camera.width)
         self.entry, self.exit = (DeviceImage(self._owner, buffer, shape) for buffer in buffers)

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import one_line, plain_array, shown
 from .errors import MeshError
+from .frozen_arrays import frozen
 
 __all__ = ["Mesh", "MeshSource", "position_keys"]
 
@@ -110,18 +112,20 @@ class Mesh:
             raise MeshError("object_names must be a sequence of strings; pass a tuple of str")
         if source is not None and not isinstance(source, MeshSource):
             raise MeshError(f"source must be a MeshSource or None, not a {type(source).__name__}; omit it")
+        if not isinstance(name, str):
+            raise MeshError(f"name must be a str, not {shown(name)}")
         values: dict[str, Any] = {
-            "vertices": _frozen(points),
-            "faces": _frozen(triangles),
-            "uv": None if uv is None else _frozen(_checked_uv(uv, len(points))),
-            "colors": None if colors is None else _frozen(_checked_colors(colors, len(points))),
+            "vertices": frozen(points),
+            "faces": frozen(triangles),
+            "uv": None if uv is None else frozen(_checked_uv(uv, len(points))),
+            "colors": None if colors is None else frozen(_checked_colors(colors, len(points))),
             "textures": textures,
-            "texture_id": _frozen(_checked_texture_id(texture_id, len(triangles), len(textures))),
-            "object_id": _frozen(_checked_object_id(object_id, len(triangles), len(object_names))),
+            "texture_id": frozen(_checked_texture_id(texture_id, len(triangles), len(textures))),
+            "object_id": frozen(_checked_object_id(object_id, len(triangles), len(object_names))),
             "object_names": tuple(object_names),
             "name": str(name),
             "source": source,
-            "_bounds": _frozen(bounds),
+            "_bounds": frozen(bounds),
             "_topology": None,
             "_volume": None,
         }
@@ -140,7 +144,8 @@ class Mesh:
 
     def __repr__(self) -> str:
         closed = "unknown" if self._topology is None else self._topology[0]
-        return f"Mesh({self.name!r}, {len(self.vertices)} vertices, {len(self.faces)} faces, closed={closed})"
+        name = shown(self.name)
+        return f"Mesh({name}, {len(self.vertices)} vertices, {len(self.faces)} faces, closed={closed})"
 
     @property
     def texture(self) -> npt.NDArray[np.uint8] | None:
@@ -196,7 +201,9 @@ class Mesh:
         Raises:
             MeshError: if the matrix is not affine and invertible, or moves vertices out of float32.
         """
-        m = _as_array(matrix, "matrix", "biuf").astype(np.float64)
+        m = _as_array(matrix, "matrix", "biuf")
+        with np.errstate(over="ignore"):
+            m = m.astype(np.float64) if m.shape == (4, 4) else m
         if m.shape != (4, 4) or not np.isfinite(m).all() or not np.array_equal(m[3], (0.0, 0.0, 0.0, 1.0)):
             raise MeshError(
                 f"matrix of shape {m.shape} is not affine; pass finite (4, 4) with last row 0, 0, 0, 1"
@@ -287,18 +294,13 @@ def _unit_normals(vertices: npt.NDArray[np.float64], faces: npt.NDArray[Any]) ->
     return normals
 
 
-def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    array.flags.writeable = False
-    return array
-
-
 def _as_array(value: object, what: str, kinds: str) -> npt.NDArray[Any]:
     """``value`` as an array whose dtype is of one of these kinds: b(ool), i(nt), u(nsigned), f(loat)."""
     try:
-        array = np.asarray(value)
+        array = plain_array(value)
     except Exception as error:  # whatever an __array__ method raises
-        reason = " ".join(str(error).split())[:120]
-        raise MeshError(f"{what} cannot be read as an array ({reason}); pass a NumPy array") from error
+        reason = one_line(error)
+        raise MeshError(f"{what} cannot be read as an array ({reason}); pass a NumPy array") from None
     if array.size and array.dtype.kind not in kinds:
         wanted = "numbers" if "f" in kinds else "integers"
         raise MeshError(f"{what} are of dtype {array.dtype}, expected {wanted}; convert them first")
@@ -419,8 +421,7 @@ def _checked_picture(value: object) -> npt.NDArray[np.uint8]:
         )
     picture = np.full((*given.shape[:2], 4), 255, np.uint8)
     picture[..., : max(channels, 3)] = given[..., None] if given.ndim == 2 else given
-    _frozen(picture)
-    return picture
+    return frozen(picture)
 
 
 def _checked_texture_id(value: object, face_count: int, texture_count: int) -> npt.NDArray[np.int32]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import is_whole, one_line, shown
 from .errors import MeshError
 from .mesh import Mesh, MeshSource
 from .mesh_reading.checks import checked_obj, checked_off, checked_ply, checked_stl
@@ -61,8 +62,15 @@ def load_mesh(
     Raises:
         MeshError: one line, ``<path>: <what is wrong>; <what to do>``.
     """
+    for name, limit in (("max_file_bytes", max_file_bytes), ("max_faces", max_faces)):
+        if not is_whole(limit) or limit < 0:
+            raise MeshError(f"{name} must be a whole number, at least 0, not {shown(limit)}")
     try:
-        return _load(Path(path), max_file_bytes, max_faces)
+        path = Path(path)
+    except Exception as error:  # whatever an __fspath__ method raises
+        raise MeshError(f"{shown(path)} is not the path of a file ({one_line(error)}); give one") from None
+    try:
+        return _load(path, int(max_file_bytes), int(max_faces))
     except MeshError as error:
         raise MeshError(f"{_one_line(path, 4096)}: {_one_line(error)}") from error
     except FileNotFoundError as error:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import checked_number
 from .camera import Camera
 from .errors import MeshError
 
@@ -42,8 +43,9 @@ def stitch(
     Raises:
         MeshError: nothing can be joined, or `jump` is not positive.
     """
-    if not isinstance(jump, (int, float, np.number)) or not jump > 0.0:
-        raise MeshError(f"jump must be positive (a number of pixel footprints), not {jump!r}")
+    jump = checked_number("jump", jump, MeshError)
+    if not jump > 0.0:
+        raise MeshError(f"jump must be positive (a number of pixel footprints), not {jump}")
     triangles = _triangulate(_joined_pairs(camera, entry, exit_, mask, jump), mask.shape)
     if not len(triangles):
         raise MeshError(

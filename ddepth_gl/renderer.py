@@ -16,14 +16,15 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import MOST_SAMPLES, checked_choice, checked_count
+from .arguments import MOST_SAMPLES, checked_choice, checked_count, checked_flag, checked_number, shown
 from .attributes import checked_names
-from .camera import Camera
+from .camera import Camera, check_camera
 from .camera_runs import camera_runs
 from .context import GLContext
 from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps, SheetPair
 from .device_maps import DeviceDepthMaps
+from .device_owner import DeviceOwner
 from .engines.compute import ComputeEngine
 from .engines.engine import Engine
 from .engines.raster import RasterEngine
@@ -87,7 +88,7 @@ class _Submitted:
     views: _Views
 
 
-class DepthRenderer:
+class DepthRenderer(DeviceOwner):
     """Renders double depth maps on one device; the only owner of GL state. A context manager.
 
     It serves the thread that made it. Several renderers may live in one process, and their calls may
@@ -110,6 +111,7 @@ class DepthRenderer:
         self, engine: str = "auto", device: int | str | None = None, *, require_gpu: bool = False
     ) -> None:
         checked_choice("engine", engine, ENGINES)
+        checked_flag("require_gpu", require_gpu)
         self._context = context = GLContext(device, require_gpu=require_gpu)
         try:
             if engine == "compute" and not context.has_compute:
@@ -292,9 +294,12 @@ class DepthRenderer:
         before it.
         """
         request = _request(surfaces, near, far, attributes, output)
-        if not isinstance(cameras, Iterable):
-            raise CameraError(f"cameras must be several Cameras, not a {type(cameras).__name__}; pass a list")
-        return self._pipeline(scene, cameras, request, self._finish[output])
+        try:
+            each = iter(cameras)
+        except Exception:  # of whatever has no elements
+            what = f"cameras must be several Cameras, not a {type(cameras).__name__}; pass a list"
+            raise CameraError(what) from None
+        return self._pipeline(scene, each, request, self._finish[output])
 
     def peel(
         self,
@@ -455,8 +460,7 @@ class DepthRenderer:
         """Raises unless the three fit together; gives the request without what has no effect."""
         if not isinstance(scene, Scene):
             raise MeshError(f"scene must come from upload(mesh), not be a {type(scene).__name__}")
-        if not isinstance(camera, Camera):
-            raise CameraError(f"camera must be a Camera, not a {type(camera).__name__}")
+        check_camera(camera)
         if not scene.belongs_to(self._context):
             raise ContextError("the scene was uploaded to another renderer; upload its mesh to this one")
         scene.check_usable()
@@ -562,12 +566,14 @@ def _request(
         raise RequestError(f'attributes={names} come as NumPy arrays only; leave output="gpu" or them out')
     crop = None
     if near is not None or far is not None:
-        try:
-            crop = (0.0 if near is None else float(near), np.inf if far is None else float(far))
-        except (TypeError, ValueError, OverflowError):
-            crop = (np.nan, np.nan)
+        crop = (
+            0.0 if near is None else checked_number("near", near),
+            np.inf if far is None else checked_number("far", far),
+        )
         if not 0.0 <= crop[0] < crop[1]:
-            raise RequestError(f"near and far must satisfy 0 <= near < far, not near={near!r}, far={far!r}")
+            raise RequestError(
+                f"near and far must satisfy 0 <= near < far, not near={shown(near)}, far={shown(far)}"
+            )
     return SheetRequest(surfaces == "oriented", names, crop)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .camera import Camera
+from .arguments import checked_array, of_any_size, shown
+from .camera import Camera, check_camera
 from .context import GLContext
-from .errors import ContextClosedError
+from .device_owner import DeviceOwner
+from .errors import ContextClosedError, ContextError, RequestError
 from .mesh import Mesh
 
 __all__ = ["Scene"]
@@ -21,7 +23,7 @@ Made = TypeVar("Made")
 _BITS = 30
 
 
-class Scene:
+class Scene(DeviceOwner):
     """A mesh on the GPU; made by `DepthRenderer.upload`, freed by `release` or with its renderer.
 
     Vertices are stored as whole numbers in the *local frame*: ``world = origin + step * local``, with the
@@ -40,6 +42,8 @@ class Scene:
     """
 
     def __init__(self, context: GLContext, mesh: Mesh) -> None:
+        if not isinstance(context, GLContext) or not isinstance(mesh, Mesh):
+            raise ContextError("a Scene is made by DepthRenderer.upload(mesh); call that")
         self.mesh = mesh
         low, high = mesh.bounds
         self.origin: npt.NDArray[np.float64] = low + (high - low) / 2.0
@@ -54,12 +58,17 @@ class Scene:
 
     def to_local(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """World points (..., 3) to the local frame, float64."""
-        local = np.asarray(points, dtype=np.float64) - self.origin
-        local /= self.step
-        return local
+        given = checked_array("points", points, "biuf", None, RequestError)
+        if given.shape[-1:] != (3,):
+            raise RequestError(f"points must have shape (..., 3), not {given.shape}")
+        with of_any_size(RequestError, given):
+            local = given.astype(np.float64, copy=False) - self.origin
+            local /= self.step
+            return local
 
     def depth_range(self, camera: Camera) -> tuple[float, float]:
         """Depths, mesh units, that no point of the mesh is outside of."""
+        check_camera(camera)
         centre = float(camera.camera_from_world[2, :3] @ self.origin + camera.camera_from_world[2, 3])
         radius = 1.01 * self.radius * self.step
         return centre - radius, centre + radius
@@ -77,6 +86,8 @@ class Scene:
     def once(self, key: object, make: Callable[[], Made]) -> Made:
         """What `make` gives, made on the first call with this key."""
         self.check_usable()
+        if not isinstance(key, Hashable) or not callable(make):
+            raise RequestError(f"once takes a hashable key and a function, not {shown(key)}, {shown(make)}")
         if key not in self._made:
             self._made[key] = make()
         made: Made = self._made[key]
@@ -84,6 +95,8 @@ class Scene:
 
     def own(self, gl_object: Any) -> Any:
         """Hands a moderngl object to the scene, which will release it; gives it back."""
+        if not callable(getattr(gl_object, "release", None)):
+            raise RequestError(f"a scene owns objects that have release(), not {shown(gl_object)}")
         self._objects.append(gl_object)
         return gl_object
 

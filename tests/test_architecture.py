@@ -20,7 +20,9 @@ ARROWS = {
     "errors": set(),
     "arguments": {"errors"},
     "srgb": set(),
-    "mesh": {"errors"},
+    "frozen_arrays": set(),
+    "device_owner": {"errors"},
+    "mesh": {"errors", "arguments", "frozen_arrays"},
     "opened_files": set(),
     "mesh_reading": set(),
     "mesh_reading.folder": {"errors", "opened_files"},
@@ -28,23 +30,23 @@ ARROWS = {
     "mesh_reading.checks": {"errors", "mesh_reading.folder"},
     "mesh_reading.gltf": {"errors", "srgb", "mesh_reading.folder", "mesh_reading.parts"},
     "mesh_files": {
-        "errors", "mesh", "mesh_reading.parts", "mesh_reading.folder", "mesh_reading.checks",
+        "errors", "arguments", "mesh", "mesh_reading.parts", "mesh_reading.folder", "mesh_reading.checks",
         "mesh_reading.gltf"
     },
-    "attributes": {"errors"},
-    "camera": {"arguments", "errors"},
-    "camera_files": {"errors", "camera", "opened_files"},
-    "mould": {"errors", "camera"},
-    "depth_maps": {"arguments", "attributes", "mesh", "camera", "mould"},
+    "attributes": {"arguments", "errors"},
+    "camera": {"arguments", "errors", "frozen_arrays"},
+    "camera_files": {"errors", "arguments", "camera", "opened_files"},
+    "mould": {"errors", "arguments", "camera"},
+    "depth_maps": {"errors", "arguments", "attributes", "mesh", "camera", "mould"},
     "depth_layers": {"arguments", "errors", "attributes", "camera", "depth_maps", "silhouettes", "srgb"},
     "egl": {"errors"},
     "gl_calls": {"egl", "errors"},
     "host_memory": set(),
-    "context": {"errors", "egl", "gl_calls", "host_memory"},
+    "context": {"errors", "arguments", "egl", "gl_calls", "host_memory"},
     "shader_library": {"errors"},
     "version": set(),
     "silhouettes": {"camera"},
-    "scene": {"errors", "mesh", "camera", "context"},
+    "scene": {"errors", "arguments", "mesh", "camera", "context", "device_owner"},
     "engines": set(),
     "engines.sheets": {"attributes"},
     "provenance": {"mesh"},
@@ -69,7 +71,9 @@ ARROWS = {
         "errors", "camera", "context", "scene", "shader_library", "silhouettes", "engines.sheets"
     },
     "cuda_interop": {"errors", "context"},
-    "device_maps": {"errors", "camera", "context", "cuda_interop", "depth_maps"},
+    "device_maps": {
+        "errors", "arguments", "camera", "context", "cuda_interop", "depth_maps", "device_owner"
+    },
     "engines.targets": {"context"},
     "engines.pictures": {"camera", "context", "scene", "shader_library", "engines.attributes"},
     "engines.engine": {
@@ -100,22 +104,25 @@ ARROWS = {
     },
     "renderer": {
         "errors", "arguments", "attributes", "mesh", "mesh_files", "camera", "depth_maps", "depth_layers",
-        "context", "provenance",
+        "context", "provenance", "device_owner",
         "scene", "silhouettes", "device_maps", "camera_runs", "engines.sheets", "engines.engine",
         "engines.raster", "engines.compute"
     },
     "writers": set(),
-    "writers.whole_file": {"errors"},
+    "writers.whole_file": {"arguments", "errors"},
     "writers.contents": {"arguments", "errors", "version"},
     "writers.replaced_files": {"errors", "opened_files", "provenance"},
     "writers.npz": {"depth_maps", "depth_layers", "writers.contents", "writers.whole_file"},
-    "writers.ply": {"errors", "depth_layers", "srgb", "writers.contents", "writers.whole_file"},
-    "writers.png16": {"errors", "camera", "depth_maps", "writers.contents", "writers.whole_file"},
+    "writers.ply": {"errors", "arguments", "depth_layers", "srgb", "writers.contents", "writers.whole_file"},
+    "writers.png16": {
+        "errors", "arguments", "camera", "depth_maps", "writers.contents", "writers.whole_file"
+    },
     "writers.layereddepth": {
         "arguments", "depth_layers", "writers.contents", "writers.png16", "writers.whole_file"
     },
     "writers.exr": {
-        "errors", "attributes", "depth_maps", "depth_layers", "writers.contents", "writers.whole_file"
+        "errors", "arguments", "attributes", "depth_maps", "depth_layers", "writers.contents",
+        "writers.whole_file"
     },
     "writers.xray": {
         "errors", "arguments", "depth_layers", "srgb", "writers.contents", "writers.npz", "writers.whole_file"

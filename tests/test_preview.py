@@ -479,7 +479,7 @@ def test_layers_of_a_large_image_take_little_memory():
     layers = dd.DepthLayers(
         offsets=np.arange(size * size + 1) * most,
         depth=np.tile(np.arange(1, most + 1, dtype=np.float32), size * size),
-        face=np.zeros(0, np.int64),
+        face=np.broadcast_to(np.int64(0), size * size * most),  # which takes no memory
         front_facing=np.tile(np.array([True, False]), size * size * most // 2),
         truncated=np.zeros((size, size), bool),
         camera=dd.Camera.orthographic(2.0, np.eye(4), size, size),

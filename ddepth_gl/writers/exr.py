@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import checked_flag
 from ..attributes import ATTRIBUTES
 from ..depth_layers import DepthLayers
 from ..depth_maps import DepthMaps
@@ -119,6 +120,7 @@ def write_deep_exr(path: str | os.PathLike[str], layers: DepthLayers, *, volumes
     check_is(layers, DepthLayers)
     file_path(path)
     exr = openexr()
+    checked_flag("volumes", volumes, OutputError)
     columns: dict[str, npt.NDArray[Any]] = {"Z": layers.depth}
     if volumes:
         try:
@@ -186,13 +188,13 @@ def _write(path: str | os.PathLike[str], exr: Any) -> None:
 def _about(result: DepthMaps | DepthLayers, channels: str) -> dict[str, Any]:
     camera = result.camera
     return {
+        **result.provenance,
         "K": np.array(camera.K),
         "camera_from_world": np.array(camera.camera_from_world),
         "is_orthographic": int(camera.is_orthographic),
         "worldToCamera": np.ascontiguousarray((_FLIP_Y @ camera.camera_from_world).T, dtype=np.float32),
         "conventions": FRAMES + channels,
         "software": VERSION,  # `version` is that of the file format
-        **result.provenance,
     }
 
 

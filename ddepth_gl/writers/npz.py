@@ -62,6 +62,7 @@ def write_npz(
     write_archive(
         path,
         {
+            **result.provenance,
             **arrays,
             "K": camera.K,
             "camera_from_world": camera.camera_from_world,
@@ -70,7 +71,6 @@ def write_npz(
             "is_orthographic": camera.is_orthographic,
             "layout": LAYOUT,
             "version": VERSION,
-            **result.provenance,
         },
     )
 

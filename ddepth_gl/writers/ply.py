@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import checked_array, checked_texts, of_any_size
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
 from ..srgb import srgb_from_linear
@@ -42,36 +42,37 @@ def write_ply(
         provenance: see that of `DepthMaps`; a comment in the header for each entry.
 
     Raises:
-        OutputError: the shapes do not fit, or the file cannot be written.
+        OutputError: the shapes do not fit, a number is beyond its type, or the file cannot be written.
     """
-    vertices = _numbers("vertices", vertices)
+    about = {} if provenance is None else checked_texts("provenance", provenance)
+    vertices = checked_array("vertices", vertices, "biuf", None, OutputError)
     kind = "<f8" if vertices.dtype == np.float64 else "<f4"
+    count = len(vertices) if vertices.ndim else 0
     columns: list[tuple[str, str, npt.NDArray[Any]]] = []
     groups = ((("x", "y", "z"), kind, vertices), (("nx", "ny", "nz"), "<f4", normals),
               (("red", "green", "blue", "alpha"), "|u1", colors))  # fmt: skip
     for names, column_kind, values in groups:
         if values is None:
             continue
-        values = _numbers(" ".join(names), values)
-        if values.shape != (len(vertices), len(names)):
-            raise OutputError(
-                f"{' '.join(names)} need shape ({len(vertices)}, {len(names)}), not {values.shape}"
-            )
+        values = checked_array(" ".join(names), values, "biuf", None, OutputError)
+        if values.shape != (count, len(names)):
+            raise OutputError(f"{' '.join(names)} need shape ({count}, {len(names)}), not {values.shape}")
+        values = _converted(" ".join(names), values, np.dtype(column_kind))
         columns += [(name, column_kind, values[:, axis]) for axis, name in enumerate(names)]
-    rows = np.empty(len(vertices), dtype=[(name, column_kind) for name, column_kind, _ in columns])
+    rows = np.empty(count, dtype=[(name, column_kind) for name, column_kind, _ in columns])
     for name, _, values in columns:
         rows[name] = values
     header = ["ply", "format binary_little_endian 1.0"]
-    header += [f"comment {key} {text}" for key, text in (provenance or {}).items()]
-    header += [f"element vertex {len(vertices)}"]
+    header += [f"comment {key} {text}" for key, text in about.items()]
+    header += [f"element vertex {count}"]
     header += [f"property {_PLY_TYPES[column_kind]} {name}" for name, column_kind, _ in columns]
     if faces is not None:
-        faces = _numbers("faces", faces)
+        faces = checked_array("faces", faces, "biuf", None, OutputError)
         if faces.dtype.kind not in "iu" or faces.ndim != 2 or faces.shape[1] != 3:
             raise OutputError(f"faces need shape (F, 3) and whole numbers, not {faces.shape} {faces.dtype}")
-        if len(faces) and not (faces.min() >= 0 and faces.max() < len(vertices)):
+        if len(faces) and not (faces.min() >= 0 and faces.max() < count):
             raise OutputError(
-                f"faces name vertices {faces.min()} to {faces.max()}, but there are {len(vertices)} of them"
+                f"faces name vertices {faces.min()} to {faces.max()}, but there are {count} of them"
             )
         header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
     with whole_file(path) as file:
@@ -83,11 +84,14 @@ def write_ply(
             file.write(corners.tobytes())
 
 
-def _numbers(name: str, values: Any) -> npt.NDArray[Any]:
-    array = np.asarray(values)
-    if array.dtype.kind not in "iufb":
-        raise OutputError(f"{name} must be an array of numbers, not {reprlib.repr(values)}")
-    return array
+def _converted(name: str, values: npt.NDArray[Any], kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    """The values in another type, if they are in its range; NaN and infinity are in that of floats."""
+    with of_any_size(OutputError, values):
+        converted = values.astype(kind)
+        lost = np.isinf(converted) & np.isfinite(values) if kind.kind == "f" else converted != values
+    if lost.any():
+        raise OutputError(f"{name} hold {values[lost][0]}, which {_PLY_TYPES[kind.str]} cannot; scale them")
+    return converted
 
 
 def coordinate_type(points: npt.NDArray[np.float64]) -> type[np.floating]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import checked_number
 from ..camera import Camera
 from ..depth_maps import DepthMaps
 from ..errors import OutputError
@@ -112,18 +113,18 @@ def checked_scale(target: Path, depths: npt.NDArray[np.float64], scale: float | 
     best = scale_for(largest)
     if scale is None:
         scale = best
-    check_positive(scale)
+    scale = check_positive(scale)
     if not len(depths):
         return scale
     advice = f"scale {best:g} fits this image"
     if round(smallest / best) < 1:
         advice = f"no scale holds both {smallest:g} and {largest:g}, use npz"
-    if round(largest / scale) > LARGEST:
+    if largest / scale >= LARGEST + 0.5:
         raise OutputError(
             f"{target}: depth {largest:g} needs {largest / scale:.0f} steps of {scale:g}, more than the "
             f"{LARGEST} of a 16-bit PNG; {advice}"
         )
-    if round(smallest / scale) < 1:
+    if smallest / scale <= 0.5:
         raise OutputError(
             f"{target}: depth {smallest:g} is less than half a step of {scale:g} and would read as a miss; "
             f"{advice}"
@@ -131,10 +132,16 @@ def checked_scale(target: Path, depths: npt.NDArray[np.float64], scale: float | 
     return scale
 
 
-def check_positive(scale: float) -> None:
-    """Raises OutputError unless `scale`, mesh units per step, is a positive number."""
-    if not isinstance(scale, (int, float, np.number)) or not (math.isfinite(scale) and scale > 0.0):
-        raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {scale!r}")
+def check_positive(scale: Any) -> float:
+    """Return `scale`, mesh units per step.
+
+    Raises:
+        OutputError: it is no positive number.
+    """
+    number = checked_number("the scale of a 16-bit PNG, positive mesh units per step,", scale, OutputError)
+    if not (math.isfinite(number) and number > 0.0):
+        raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {number}")
+    return number
 
 
 def write_about(path: Path, camera: Camera, scale: float, provenance: Mapping[str, str], **more: int) -> None:
@@ -144,6 +151,7 @@ def write_about(path: Path, camera: Camera, scale: float, provenance: Mapping[st
         OutputError: the file cannot be written.
     """
     about = {
+        **provenance,
         "scale": scale,
         "miss": 0,
         "depth": "pixel value * scale, z-depth in mesh units",
@@ -154,7 +162,6 @@ def write_about(path: Path, camera: Camera, scale: float, provenance: Mapping[st
         "height": camera.height,
         "is_orthographic": camera.is_orthographic,
         "version": VERSION,
-        **provenance,
     }
     with whole_file(path) as file:
         file.write((json.dumps(about, indent=2) + "\n").encode())

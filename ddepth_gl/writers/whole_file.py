@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from ..arguments import shown
 from ..errors import OutputError
 
 __all__ = ["file_path", "remove_others", "whole_file"]
@@ -21,9 +22,12 @@ def file_path(path: object) -> Path:
     Raises:
         OutputError: it cannot.
     """
-    target = Path(path) if isinstance(path, (str, os.PathLike)) else Path()
+    try:
+        target = Path(path) if isinstance(path, (str, os.PathLike)) else Path()
+    except Exception:  # whatever an __fspath__ method raises
+        target = Path()
     if not target.name or "\0" in str(target):
-        raise OutputError(f"{path!r} is not the path of a file; give a name, with its folder if need be")
+        raise OutputError(f"{shown(path)} is not the path of a file; give a name, with its folder if need be")
     return target
 
 

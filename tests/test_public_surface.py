@@ -1,0 +1,401 @@
+"""Every public callable, every argument of it, every absurd value: it works, or says so in one line.
+
+The callables are found, not listed: whoever makes a new one public adds a call of it that works to `CALLS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+import io
+import pickle
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from crossings import by_hand
+from shapes import box
+
+import ddepth_gl as dd
+
+
+class Odd:
+    """An object all of whose conversions raise one error, its repr on two lines or raising as well."""
+
+    def __init__(self, error, text=None):
+        self.error, self.text = error, text
+
+    def fail(self, *_, **__):
+        raise self.error("first line\nsecond line")
+
+    __array__ = __index__ = __int__ = __float__ = __len__ = __iter__ = __bool__ = __fspath__ = fail
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = __contains__ = fail
+    __hash__ = object.__hash__
+
+    def __repr__(self):
+        return self.fail() if self.text is None else self.text
+
+
+class Buffer:
+    """What moderngl's are to those that own them."""
+
+    def release(self):
+        pass
+
+
+class Lines(str):
+    """Text whose repr has two lines."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return "one\ntwo"
+
+
+MASKED = np.ma.array(np.eye(4), mask=np.eye(4, dtype=bool))
+VALUES = {
+    "None": None,
+    "True": True,
+    "0": 0,
+    "-1": -1,
+    "1.5": 1.5,
+    "nan": float("nan"),
+    "inf": float("inf"),
+    "-inf": float("-inf"),
+    "1e300": 1e300,
+    "1e-320": 1e-320,
+    "1j": 1j,
+    "10**400": 10**400,
+    "10**5000": 10**5000,
+    "-10**400": -(10**400),
+    "2**63": 2**63,
+    "x": "x",
+    "empty": "",
+    "two lines": "a\nb",
+    "surrogate": "\udcff",
+    "null": "a\0b",
+    "long": "x" * 300,
+    "Lines": Lines("x"),
+    "bytes": b"bytes",
+    "bytearray": bytearray(b"ab"),
+    "list": [],
+    "ragged": [[1], [1, 2]],
+    "Nones": [None],
+    "huge in a list": [10**400],
+    "texts": ["a\nb", "x"],
+    "tuple": (),
+    "dict": {},
+    "dict of Odd": {"a\nb": Odd(RuntimeError)},
+    "set": {1, 2},
+    "iterator": iter(()),
+    "range": range(3),
+    "object": object(),
+    "class": int,
+    "function": lambda *_, **__: None,
+    "0-d": np.array(5.0),
+    "0-d of None": np.array(None),
+    "0-d text": np.array("x"),
+    "scalar": np.float32(2.0),
+    "unsigned scalar": np.uint8(255),
+    "long double": np.longdouble("1e4000"),
+    "long doubles": np.full((3, 3), np.longdouble("1e4000")),
+    "objects": np.array([object(), None]),
+    "numbers as objects": np.array([1, 2.5, 10**400], dtype=object),
+    "text array": np.array(["a", "b"]),
+    "dates": np.array(["2020-01-01"], "M8[D]"),
+    "complex": np.ones((4, 4), complex),
+    "booleans": np.ones((4, 6), bool),
+    "records": np.zeros(3, [("a", "f4"), ("b", "i4")]),
+    "empty array": np.zeros((0, 3)),
+    "no rows": np.zeros((3, 0)),
+    "nans": np.full((4, 4), np.nan),
+    "large floats": np.full((4, 4), 1e300),
+    "large rows": np.full((2, 3), 1e300),
+    "large pairs": np.full((2, 2), -1e300),
+    "huge plane": np.broadcast_to(0.0, (10**6, 10**6)),
+    "huge rows": np.broadcast_to(0.0, (1 << 40, 3)),
+    "huge pairs": np.broadcast_to(0.0, (1 << 40, 2)),
+    "huge vector": np.broadcast_to(np.float32(1), (1 << 44,)),
+    "seven axes": np.zeros((1,) * 7),
+    "masked": MASKED,
+    "masked vector": np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]),
+    "masked row in a list": [np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])] * 3,
+    "masked itself": np.ma.masked,
+    "nothing masked": np.ma.array([1.0, 2.0, 3.0]),
+    **{
+        f"Odd {error.__name__}": Odd(error, "one\ntwo")
+        for error in (TypeError, RuntimeError, KeyError, OSError)
+    },
+    "Odd without repr": Odd(ZeroDivisionError),
+}
+
+CAMERA = dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=6, height=4)
+POSE = CAMERA.camera_from_world
+SHEET = np.full((4, 6), 2.0, np.float32)
+PLANE = {
+    "normal": np.ones((2, 3), np.float32),
+    "color": np.ones((2, 4), np.float32),
+    "face": np.zeros(2, np.int64),
+}
+
+
+def maps():
+    pair = (np.zeros((4, 6), np.int64),) * 2
+    return dd.DepthMaps(SHEET.copy(), SHEET + 1, CAMERA, {"face": pair}, {"mesh_path": "x"})
+
+
+def layers():
+    return by_hand([["F1 B2"]], attributes=PLANE)
+
+
+def of_layers(**changed):
+    given = layers()
+    names = ("offsets", "depth", "face", "front_facing", "truncated", "camera", "attributes", "provenance")
+    return {name: getattr(given, name) for name in names} | changed
+
+
+# Of each callable: keyword arguments of a call that works, and for methods what it is called on.
+CALLS = {
+    "Camera": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE, "width": 6, "height": 4,
+                                "is_orthographic": False}),
+    "Camera.look_at": lambda _: (None, {"eye": (3, 2, 1), "target": (0, 0, 0), "up": (0, 0, 1),
+                                        "fov_y_deg": 40.0, "width": 6, "height": 4}),
+    "Camera.from_intrinsics": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE, "width": 6,
+                                                "height": 4, "pixel_center": 0.5}),
+    "Camera.orthographic": lambda _: (None, {"extent": 2.0, "camera_from_world": POSE, "width": 6,
+                                             "height": 4}),
+    "Camera.from_opengl": lambda _: (None, {"intrinsics": CAMERA.K, "world_from_camera": np.eye(4),
+                                            "width": 6, "height": 4}),
+    "Camera.orbit": lambda _: (None, {"mesh": box(), "views": 2, "width": 6, "height": 4, "seed": 0,
+                                      "fov_y_deg": 40.0, "up": (0, 0, 1)}),
+    "Camera.rows": lambda _: (CAMERA, {"start": 1, "stop": 3, "samples": 1}),
+    "Camera.projection": lambda _: (CAMERA, {"depth_row": (0, 0, 1, 0)}),
+    "Camera.project": lambda _: (CAMERA, {"points": (1, 2, 3), "frame": "world"}),
+    "Camera.unproject": lambda _: (CAMERA, {"pixels": (1, 2), "depth": 3.0, "frame": "world"}),
+    "Camera.pixel_centres": lambda _: (CAMERA, {}),
+    "Camera.rays": lambda _: (CAMERA, {"frame": "world"}),
+    "Camera.pixel_footprint": lambda _: (CAMERA, {"depth": np.ones(3)}),
+    "Camera.distance_per_depth": lambda _: (CAMERA, {}),
+    "DepthMaps": lambda _: (None, {name: getattr(maps(), name) for name in
+                                   ("entry", "exit", "camera", "attributes", "provenance")}),
+    "DepthMaps.filled": lambda _: (maps(), {"value": 0.0}),
+    "DepthMaps.points": lambda _: (maps(), {"frame": "world", "dtype": np.float32}),
+    "DepthMaps.to_mesh": lambda _: (maps(), {"jump": 10.0}),
+    "DepthLayers": lambda _: (None, of_layers()),
+    "DepthLayers.dense": lambda _: (layers(), {"name": "depth", "max_layers": 2}),
+    "DepthLayers.pictures": lambda _: (layers(), {"name": "color", "max_layers": 2}),
+    "DepthLayers.entry_exit": lambda _: (layers(), {"surfaces": "oriented"}),
+    "DepthLayers.intervals": lambda _: (layers(), {"row": 0, "column": 0}),
+    "DepthLayers.points": lambda _: (layers(), {"frame": "world", "dtype": np.float32}),
+    "DepthLayers.rows": lambda _: (layers(), {"start": 0, "stop": 1}),
+    "Mesh": lambda _: (None, {
+        "vertices": box().vertices, "faces": box().faces, "uv": np.zeros((8, 2)), "colors": np.zeros((8, 3)),
+        "texture": np.zeros((2, 2, 3), np.uint8), "texture_id": np.zeros(12, int),
+        "object_id": np.zeros(12, int),
+        "object_names": ("a",), "name": "box", "source": None}),
+    "Mesh.face_normals": lambda _: (box(), {}),
+    "Mesh.transformed": lambda _: (box(), {"matrix": np.eye(4)}),
+    "load_mesh": lambda _: (None, {"path": "box.ply", "max_file_bytes": 10**6, "max_faces": 100}),
+    "load_cameras": lambda _: (None, {"path": "views.json", "width": 8, "height": 8,
+                                     "max_file_bytes": 10**6}),
+    "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented", "near": 0.1,
+                                      "far": 9.0, "attributes": ("face",), "device": "software"}),
+    "DepthRenderer": lambda _: (None, {"engine": "auto", "device": "software", "require_gpu": False}),
+    "DepthRenderer.upload": lambda r: (r, {"mesh": box()}),
+    "DepthRenderer.entry_exit": lambda r: (r, {
+        "scene": r.upload(box()), "camera": CAMERA, "surfaces": "oriented", "near": 0.1, "far": 9.0,
+        "attributes": ("face",), "output": "numpy"}),
+    "DepthRenderer.entry_exit_many": lambda r: (r, {
+        "scene": r.upload(box()), "cameras": [CAMERA], "surfaces": "oriented", "near": 0.1, "far": 9.0,
+        "attributes": ("face",), "output": "numpy"}),
+    "DepthRenderer.peel": lambda r: (r, {
+        "scene": r.upload(box()), "camera": CAMERA, "max_layers": 2, "near": 0.1, "far": 9.0,
+        "attributes": ("normal",), "memory_limit": 10**7}),
+    "DepthRenderer.shade": lambda r: (r, {
+        "scene": r.upload(box()), "camera": CAMERA, "samples": 2, "surfaces": "oriented", "near": 0.1,
+        "far": 9.0}),
+    "DepthRenderer.close": lambda _: (dd.DepthRenderer(device="software"), {}),
+    "Scene": lambda r: (None, {"context": r._context, "mesh": box()}),
+    "Scene.to_local": lambda r: (r.upload(box()), {"points": (1, 2, 3)}),
+    "Scene.depth_range": lambda r: (r.upload(box()), {"camera": CAMERA}),
+    "Scene.local_vertices": lambda r: (r.upload(box()), {}),
+    "Scene.once": lambda r: (r.upload(box()), {"key": "k", "make": list}),
+    "Scene.own": lambda r: (r.upload(box()), {"gl_object": Buffer()}),
+    "Scene.belongs_to": lambda r: (r.upload(box()), {"context": r._context}),
+    "Scene.check_usable": lambda r: (r.upload(box()), {}),
+    "Scene.release": lambda r: (r.upload(box()), {}),
+    "DeviceDepthMaps": lambda r: (None, {"context": r._context, "camera": CAMERA,
+                                         "buffers": [Buffer(), Buffer()], "provenance": {}}),
+    "DeviceDepthMaps.numpy": lambda r: (on_device(r), {}),
+    "DeviceDepthMaps.release": lambda r: (on_device(r), {}),
+    "write_npz": lambda _: (None, {"path": "a.npz", "result": maps(), "fill": 0.0}),
+    "write_exr": lambda _: (None, {"path": "a.exr", "result": maps(), "fill": 0.0}),
+    "write_deep_exr": lambda _: (None, {"path": "a.exr", "layers": layers(), "volumes": True}),
+    "write_png16": lambda _: (None, {"path": "a", "maps": maps(), "scale": 0.01}),
+    "write_xray": lambda _: (None, {"path": "a.npz", "layers": layers(), "max_layers": 2}),
+    "write_lari": lambda _: (None, {"path": "a.npz", "layers": layers(), "max_layers": 2,
+                                   "dtype": "float32"}),
+    "write_layereddepth": lambda _: (None, {"path": "a", "layers": layers(), "scale": 0.01, "max_layers": 2}),
+    "write_layer_clouds": lambda _: (None, {"path": "a", "layers": layers()}),
+    "write_ply": lambda _: (None, {
+        "path": "a.ply", "vertices": np.eye(3), "normals": np.eye(3), "colors": np.zeros((3, 4), np.uint8),
+        "faces": [[0, 1, 2]], "provenance": {"a": "b"}}),
+}  # fmt: skip
+
+
+def on_device(renderer):
+    return renderer.entry_exit(renderer.upload(box()), CAMERA, output="gpu")
+
+
+def public_callables() -> dict[str, object]:
+    """Every function of `__all__`, and every class with its public methods; the errors take anything."""
+    found = {}
+    for name in set(dd.__all__) - {"__version__"}:
+        public = getattr(dd, name)
+        if isinstance(public, type) and issubclass(public, BaseException):
+            continue
+        found[name] = public
+        for attribute in dir(public) if isinstance(public, type) else ():
+            method = getattr(public, attribute)
+            if not attribute.startswith("_") and callable(method):
+                found[f"{name}.{attribute}"] = method
+    return found
+
+
+def test_every_public_callable_has_a_call():
+    assert set(CALLS) == set(public_callables())
+
+
+def test_every_argument_is_in_its_call():
+    for name, public in public_callables().items():
+        parameters = [
+            each
+            for each in inspect.signature(public).parameters
+            if each != "self" and not each.startswith("_")
+        ]
+        with dd.DepthRenderer(device="software") as renderer:
+            on, arguments = CALLS[name](renderer)
+            assert list(arguments) == parameters, name
+            if isinstance(on, dd.DepthRenderer):
+                on.close()
+
+
+@pytest.fixture
+def surroundings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dd.write_ply("box.ply", box().vertices, faces=box().faces)
+    Path("views.json").write_text('{"0": {"cam_K": [9, 0, 4, 0, 9, 4, 0, 0, 1]}}')
+
+
+def call(name, on, arguments):
+    """Calls, and takes what comes: all of a generator, every property of an object of ours."""
+    public = public_callables()[name]
+    result = public(**arguments) if on is None else getattr(on, name.partition(".")[2])(**arguments)
+    if isinstance(result, dd.DepthRenderer):
+        result.close()
+    elif isinstance(result, Iterator):
+        list(result)
+    elif isinstance(result, (dd.Camera, dd.DepthMaps, dd.DepthLayers, dd.Mesh)):
+        repr(result)
+        for attribute in dir(type(result)):
+            if isinstance(inspect.getattr_static(type(result), attribute), property):
+                with contextlib.suppress(dd.RequestError):
+                    getattr(result, attribute)
+
+
+def complaint(name, on, arguments):
+    """What is wrong with how the call ended, or None."""
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()) as said:
+            warnings.simplefilter("error")
+            call(name, on, arguments)
+    except dd.DDepthError as error:
+        message = str(error)
+        if len(message.splitlines()) != 1:
+            return f"a message of several lines: {message!r}"
+        if len(message) > 600:
+            return f"a message of {len(message)} characters: {message[:100]!r}"
+        return None
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"[:300]
+    return f"prints {said.getvalue()[:100]!r}" if said.getvalue() else None
+
+
+@pytest.mark.usefixtures("surroundings")
+@pytest.mark.parametrize("name", CALLS)
+def test_absurd_values(renderer, name):
+    on, arguments = CALLS[name](renderer)
+    assert complaint(name, on, arguments) is None, "the call that works does not"
+    wrong = []
+    for parameter in arguments:
+        for title, value in VALUES.items():
+            on, arguments = CALLS[name](renderer)
+            found = complaint(name, on, arguments | {parameter: value})
+            if found:
+                wrong.append(f"{parameter}={title}: {found}")
+    assert not wrong, f"{len(wrong)}\n" + "\n".join(wrong)
+
+
+CLONES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{
+        f"pickle {p}": lambda x, p=p: pickle.loads(pickle.dumps(x, p))
+        for p in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
+}
+
+
+@pytest.mark.parametrize("clone", CLONES.values(), ids=CLONES)
+def test_what_cannot_be_changed_stays_so_in_copies(clone):
+    camera, mesh = clone(CAMERA), clone(box())
+    np.testing.assert_array_equal(camera.K, CAMERA.K)
+    np.testing.assert_array_equal(camera.camera_from_world, POSE)
+    assert (camera.width, camera.height, camera.is_orthographic) == (6, 4, False)
+    np.testing.assert_array_equal(mesh.faces, box().faces)
+    for array in (camera.K, camera.camera_from_world, mesh.vertices, mesh.faces, mesh.bounds, mesh.object_id):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+        with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
+            array.flags.writeable = True
+        with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
+            array.setflags(write=True)
+
+
+@pytest.mark.parametrize("clone", CLONES.values(), ids=CLONES)
+def test_what_owns_memory_on_the_device_has_no_copies(renderer, clone):
+    with on_device(renderer) as maps:
+        for owner in (renderer, renderer.upload(box()), maps, maps.entry):
+            with pytest.raises(dd.ContextError, match=f"a {type(owner).__name__} owns memory on the device"):
+                clone(owner)
+    assert renderer.info.engine in ("raster", "compute")  # it is still open
+
+
+@pytest.mark.parametrize("clone", CLONES.values(), ids=CLONES)
+def test_results_belong_to_whoever_has_them(clone):
+    for result, name in ((clone(maps()), "entry"), (clone(layers()), "depth")):
+        array = getattr(result, name)
+        array[...] = 7.0
+        assert (getattr(result, name) == 7.0).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda masked: dd.Mesh(masked, [[0, 1, 2]]), dd.MeshError),
+        (lambda masked: dd.Mesh(list(masked), [[0, 1, 2]]), dd.MeshError),
+        (lambda masked: dd.Camera(masked, POSE, 6, 4), dd.CameraError),
+        (lambda masked: CAMERA.project(masked), dd.CameraError),
+        (lambda masked: dd.write_ply("a.ply", masked), dd.OutputError),
+    ],
+)
+@pytest.mark.usefixtures("surroundings")
+def test_a_mask_is_never_dropped_silently(make, error):
+    numbers = np.array([[5.0, 0.0, 3.0], [0.0, 5.0, 2.0], [0.0, 0.0, 1.0]])
+    with pytest.raises(error, match="elements are masked; fill or remove them"):
+        make(np.ma.array(numbers, mask=[[0, 0, 0], [0, 0, 0], [0, 0, 1]]))
+    make(np.ma.array(numbers))
+    make(np.ma.array(numbers, mask=np.zeros((3, 3), bool)))
