@@ -40,6 +40,10 @@ Surfaces = Literal["oriented", "any"]
 Output = Literal["numpy", "gpu"]
 ENGINES = ("auto", "raster", "compute")
 
+# Without compute shaders: how near a camera may be to a face, as a part of the bounding box's diagonal. Nearer, a
+# driver's float32 decides wrongly which pixels the face covers.
+_NEAREST_WITHOUT_COMPUTE = 1e-5
+
 
 @dataclass(frozen=True)
 class RendererInfo:
@@ -120,6 +124,7 @@ class DepthRenderer:
                 engine == "auto" and context.has_compute and context.is_software
             )
             self._engine: Engine[Any] = (ComputeEngine if use_compute else RasterEngine)(context)
+            self._engine_beside: ComputeEngine | None = None
         except BaseException:
             context.release()
             raise
@@ -338,7 +343,8 @@ class DepthRenderer:
         with self._context:
             request = self._checked(scene, camera, request)
             with _in_memory("the crossings", "reduce the image size, pass max_layers= or ask for less"):
-                buffers = self._engine.peel(scene, camera, request, max_layers, memory_limit)
+                engine = self._engine_for(request)
+                buffers = engine.peel(scene, camera, request, max_layers, memory_limit)
         return DepthLayers(
             offsets=buffers.offsets,
             depth=buffers.depth,
@@ -392,7 +398,7 @@ class DepthRenderer:
                     f"{self._context.renderer} allows; {most} is the most for this image"
                 )
             with _in_memory("the picture", "reduce the image size"):
-                return self._engine.shade(scene, camera, request, samples)
+                return self._engine_for(request).shade(scene, camera, request, samples)
 
     def _pipeline(
         self,
@@ -416,7 +422,7 @@ class DepthRenderer:
                         with self._context, _in_memory("the images", "reduce the image size"):
                             in_flight.append(self._submit(views))
                             # One run ahead keeps the device busy; more would only take memory.
-                            ahead = int(self._engine.overlaps(scene, views.cameras[0]))
+                            ahead = int(self._engine_for(checked).overlaps(scene, views.cameras[0]))
                     except Exception as error:
                         failed = error
                 yield from self._finished(in_flight, finish, ahead)
@@ -428,9 +434,9 @@ class DepthRenderer:
             yield from self._finished(in_flight, finish, 0)
         finally:
             for submitted in in_flight:
-                self._engine.discard(submitted.pending)
+                self._engine_for(submitted.views.request).discard(submitted.pending)
             # Not at once: a generator may be finalized in any thread, and in the middle of other GL calls.
-            self._context.when_entered(self._engine.trim)
+            self._context.when_entered(self._trim)
 
     def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
         """The request for this camera, and what else images have in common that go out together."""
@@ -466,24 +472,57 @@ class DepthRenderer:
             )
         nearest, farthest = scene.depth_range(camera)
         if request.crop is not None and request.crop[0] <= max(nearest, 0.0) and farthest <= request.crop[1]:
-            return replace(request, crop=None)  # it cuts nothing
-        return request
+            request = replace(request, crop=None)  # it cuts nothing
+        return replace(request, beside_a_face=True) if self._is_beside_a_face(scene, camera) else request
+
+    def _is_beside_a_face(self, scene: Scene, camera: Camera) -> bool:
+        """Return whether the image needs the care that only compute shaders take.
+
+        Raises:
+            CameraError: it does, and there are none.
+        """
+        distance = scene.distance_beside(camera)
+        if not self._context.has_compute and distance < _NEAREST_WITHOUT_COMPUTE * scene.diagonal:
+            raise CameraError(
+                f"the camera is {distance:.3g} mesh units from a face, and this device "
+                f"({self._context.gl_version}) is exact from {_NEAREST_WITHOUT_COMPUTE * scene.diagonal:.3g} on; "
+                "move the camera, or use a device with OpenGL 4.3"
+            )
+        return self._context.has_compute and distance < np.inf
+
+    def _engine_for(self, request: SheetRequest) -> Engine[Any]:
+        """The engine in use, but for cameras beside a face: the fixed pipeline is too coarse for these."""
+        if not request.beside_a_face or isinstance(self._engine, ComputeEngine):
+            return self._engine
+        if self._engine_beside is None:
+            self._engine_beside = ComputeEngine(self._context)
+        return self._engine_beside
+
+    def _trim(self) -> None:
+        for engine in self._engines:
+            engine.trim()
+
+    @property
+    def _engines(self) -> list[Engine[Any]]:
+        return [self._engine] if self._engine_beside is None else [self._engine, self._engine_beside]
 
     def _submit(self, views: _Views) -> _Submitted:
-        return _Submitted(self._engine.submit(views.scene, views.cameras, views.request), views)
+        engine = self._engine_for(views.request)
+        return _Submitted(engine.submit(views.scene, views.cameras, views.request), views)
 
     @property
     def _finish(self) -> dict[str, Callable[[_Submitted], list[Any]]]:
         return {"numpy": self._collect, "gpu": self._keep}
 
     def _keep(self, submitted: _Submitted) -> list[DeviceDepthMaps]:
-        kept = self._engine.keep(submitted.pending)
+        kept = self._engine_for(submitted.views.request).keep(submitted.pending)
         cameras = submitted.views.cameras
         return [DeviceDepthMaps(self._context, *each) for each in zip(cameras, kept, strict=True)]
 
     def _collect(self, submitted: _Submitted) -> list[DepthMaps]:
         views, maps = submitted.views, []
-        for camera, buffers in zip(views.cameras, self._engine.collect(submitted.pending), strict=True):
+        collected = self._engine_for(views.request).collect(submitted.pending)
+        for camera, buffers in zip(views.cameras, collected, strict=True):
             if views.request.may_uncross:
                 uncross(buffers.entry, buffers.exit, camera, lambda: views.scene.mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
@@ -501,7 +540,8 @@ class DepthRenderer:
         with self._context:
             for scene in list(self._scenes):
                 scene.release()
-            self._engine.release()
+            for engine in self._engines:
+                engine.release()
         self._context.release()
 
     def __enter__(self) -> DepthRenderer:
