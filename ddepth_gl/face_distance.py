@@ -64,7 +64,7 @@ class FaceDistance:
 
 
 def _along_curve(mesh: Mesh) -> npt.NDArray[np.int32]:
-    """(F,) the faces along a Z-order curve (Morton 1966), so that neighbors in the list are neighbors in space."""
+    """(F,) the faces along a Z-order curve (Morton 1966): neighbors in the list are neighbors in space."""
     low, high = mesh.bounds
     scale = ((1 << _CURVE_BITS) - 1) / max(float((high - low).max()), np.finfo(np.float64).tiny)
     codes = np.empty(len(mesh.faces), np.uint32)

@@ -40,8 +40,8 @@ Surfaces = Literal["oriented", "any"]
 Output = Literal["numpy", "gpu"]
 ENGINES = ("auto", "raster", "compute")
 
-# Without compute shaders: how near a camera may be to a face, as a part of the bounding box's diagonal. Nearer, a
-# driver's float32 decides wrongly which pixels the face covers.
+# Without compute shaders: how near a camera may be to a face, as a part of the bounding box's diagonal.
+# Nearer, a driver's float32 decides wrongly which pixels the face covers.
 _NEAREST_WITHOUT_COMPUTE = 1e-5
 
 
@@ -481,11 +481,11 @@ class DepthRenderer:
         Raises:
             CameraError: it does, and there are none.
         """
-        distance = scene.distance_beside(camera)
-        if not self._context.has_compute and distance < _NEAREST_WITHOUT_COMPUTE * scene.diagonal:
+        distance, nearest = scene.distance_beside(camera), _NEAREST_WITHOUT_COMPUTE * scene.diagonal
+        if not self._context.has_compute and distance < nearest:
             raise CameraError(
                 f"the camera is {distance:.3g} mesh units from a face, and this device "
-                f"({self._context.gl_version}) is exact from {_NEAREST_WITHOUT_COMPUTE * scene.diagonal:.3g} on; "
+                f"({self._context.gl_version}) is exact from {nearest:.3g} on; "
                 "move the camera, or use a device with OpenGL 4.3"
             )
         return self._context.has_compute and distance < np.inf

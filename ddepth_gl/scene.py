@@ -18,13 +18,14 @@ __all__ = ["Scene"]
 
 Made = TypeVar("Made")
 
-# Local coordinates lie within +-2**_BITS, in int32; what rounding to integers leaves, in units of 2**-_MORE_BITS.
+# Local coordinates lie within +-2**_BITS, in int32; what rounding to integers leaves is stored in units of
+# 2**-_MORE_BITS.
 _BITS = 30
 _MORE_BITS = 31
 
-# A camera is beside a face if that is nearer than this part of the bounding box's diagonal. Rounded vertices then
-# show in the depth of the face, and a corner snapped to 1/256 pixel may put its plane on the other side of the camera
-# (down to focal lengths of a pixel).
+# A camera is beside a face if that is nearer than this part of the bounding box's diagonal. Rounded vertices
+# then show in the depth of the face, and a corner snapped to 1/256 pixel may put its plane on the other side
+# of the camera (for focal lengths of a pixel and more).
 _BESIDE = 2.0**-9
 
 

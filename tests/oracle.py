@@ -48,9 +48,9 @@ class View:
 
     Perspective: image = K @ (x, y, z) / z, rays from the camera centre. Orthographic: image = K @ (x, y, 1),
     K in pixels per mesh unit, rays from the plane z = 0 along +z. Only crossings with z > 0 count;
-    `near` and `far` (camera z, mesh units) keep near <= z <= far. A face that reaches behind the camera counts as
-    edge-on, so that rounding may show either side of it, if its plane is nearer to the camera than `edge_on`, as
-    a part of the face's size.
+    `near` and `far` (camera z, mesh units) keep near <= z <= far. A face that reaches behind the camera
+    counts as edge-on, so that rounding may show either side of it, if its plane is nearer to the camera than
+    `edge_on`, as a part of the face's size.
     """
 
     K: np.ndarray

@@ -15,7 +15,7 @@ __all__ = ["VIEW", "largest_face", "packed_view"]
 
 _SUBPIXELS = 256  # of a pixel, along each side
 _GUARD_BAND = 2.0**23  # subpixels, as in compute_view.glsl
-_ROUNDING = 2.0**-50  # of positions in double precision, after a few operations
+_ROUNDING = 2.0**-47  # of positions in double precision, after several operations
 
 _DOUBLES = (
     "camera_centre", "image_right", "image_down", "view_direction", "image_origin",
@@ -55,7 +55,11 @@ def packed_view(scene: Scene, camera: Camera, request: SheetRequest, band: tuple
     view["mesh_units"] = scene.step
     view["column_bits"] = camera.width.bit_length()
     # Of the camera's pose, of its center that follows from it, and of offsets from there.
-    sizes = np.linalg.norm(camera.camera_from_world[:3, 3]) / scene.step, np.linalg.norm(local.centre), scene.radius
+    sizes = (
+        np.linalg.norm(camera.camera_from_world[:3, 3]) / scene.step,
+        np.linalg.norm(local.centre),
+        scene.radius,
+    )
     view["rounding"] = _ROUNDING * max(sizes)
     return view
 

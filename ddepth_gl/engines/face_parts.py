@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,13 +48,13 @@ class VertexBlock:
         count: n.
         parts: the faces.
         of_mesh: (n,) which vertices of the mesh; None for all, in their order.
-        remainders: texels of (n, 3) int32, see `Scene.local_remainders`; once `FaceParts.add_remainders` was called.
+        remainders: texels of (n, 3) int32, see `Scene.local_remainders`; from `FaceParts.add_remainders`.
     """
 
     positions: BufferTexture
     count: int
     parts: list[FacePart]
-    of_mesh: npt.NDArray[np.int64] | None = None
+    of_mesh: npt.NDArray[np.integer[Any]] | None = None
     remainders: BufferTexture | None = None
 
 
