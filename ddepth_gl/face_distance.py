@@ -11,12 +11,11 @@ __all__ = ["FaceDistance"]
 
 Float64Array = npt.NDArray[np.float64]
 
-# Blocks of neighboring faces, at most. Twice as many cost a query twice as much in the first step and half
-# as much in the second.
+# Blocks of neighboring faces, at most. More cost a query more in its first step and less in the second.
 _BLOCKS = 4096
-# Faces looked at together while the blocks are made: bounds the memory needed for it.
-_FACES_AT_A_TIME = 1 << 16
-_CURVE_BITS = 10  # of each coordinate; `_spread` has room for so many
+# Faces looked at together while the blocks are made: bounds the memory needed for it, and stays in the cache.
+_FACES_AT_A_TIME = 1 << 15
+_CURVE_BITS = 10  # of each coordinate; three of them have to fit into 32 bits
 
 
 class FaceDistance:
@@ -28,19 +27,21 @@ class FaceDistance:
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
-        self._order = _along_curve(mesh)
-        count = len(self._order)
+        count = len(mesh.faces)
+        places = np.empty(count, np.uint32)
+        for start in range(0, count, _FACES_AT_A_TIME):
+            some = slice(start, start + _FACES_AT_A_TIME)
+            places[some] = _places_on_curve(mesh.vertices[mesh.faces[some]].mean(axis=1), mesh.bounds)
+        self._order = np.argsort(places, kind="stable").astype(np.int32)
         self._size = -(-count // _BLOCKS)
-        starts = np.arange(0, count, self._size)
-        self._low, self._high = np.empty((2, 3, len(starts)))
+        self._low, self._high = np.empty((2, 3, -(-count // self._size)))
         step = max(_FACES_AT_A_TIME // self._size, 1)
-        for first in range(0, len(starts), step):
+        for first in range(0, self._low.shape[1], step):
             blocks = slice(first, first + step)
-            begin = int(starts[first])
-            corners = self._corners(slice(begin, begin + step * self._size))
-            within = starts[blocks] - begin
-            self._low[:, blocks] = np.minimum.reduceat(corners.min(axis=1), within, axis=0).T
-            self._high[:, blocks] = np.maximum.reduceat(corners.max(axis=1), within, axis=0).T
+            corners = self._corners(first, first + step)
+            starts = np.arange(0, len(corners), self._size)
+            self._low[:, blocks] = np.minimum.reduceat(corners.min(axis=1), starts).T
+            self._high[:, blocks] = np.maximum.reduceat(corners.max(axis=1), starts).T
 
     def within(self, point: Float64Array, limit: float) -> float:
         """Return the distance to the nearest face; infinity if it is more than `limit`.
@@ -49,38 +50,50 @@ class FaceDistance:
             point: (3,) world frame.
             limit: mesh units.
         """
-        beside = np.maximum(self._low - point[:, None], point[:, None] - self._high).max(axis=0) <= limit
+        column = point[:, None]
+        at_least = np.maximum(self._low - column, column - self._high).max(axis=0)
         nearest = np.inf
-        for block in np.flatnonzero(beside):
-            start = int(block) * self._size
-            corners = self._corners(slice(start, start + self._size)) - point
-            nearest = min(nearest, _distance_to_origin(corners))
+        blocks = np.flatnonzero(at_least <= limit)
+        for block in blocks[np.argsort(at_least[blocks])].tolist():
+            if at_least[block] >= nearest:
+                break
+            nearest = min(nearest, _distance_to_origin(self._corners(block, block + 1) - point))
         return nearest if nearest <= limit else np.inf
 
-    def _corners(self, part: slice) -> Float64Array:
-        """(n, 3, 3) corners of some faces, in the order of the blocks."""
-        corners: Float64Array = self._mesh.vertices[self._mesh.faces[self._order[part]]]
+    def _corners(self, first: int, last: int) -> Float64Array:
+        """(n, 3, 3) corners of the faces of some blocks, from the first up to, not including, the last."""
+        faces = self._mesh.faces[self._order[first * self._size : last * self._size]]
+        corners: Float64Array = self._mesh.vertices[faces]
         return corners
 
 
-def _along_curve(mesh: Mesh) -> npt.NDArray[np.int32]:
-    """(F,) the faces along a Z-order curve (Morton 1966): neighbors in the list are neighbors in space."""
-    low, high = mesh.bounds
+def _places_on_curve(points: Float64Array, bounds: Float64Array) -> npt.NDArray[np.uint32]:
+    """(n,) where on a Hilbert curve through the box `bounds` points lie: neighbors there are near in space.
+
+    J. Skilling, "Programming the Hilbert curve", AIP Conference Proceedings 707, 2004.
+    """
+    low, high = bounds
     scale = ((1 << _CURVE_BITS) - 1) / max(float((high - low).max()), np.finfo(np.float64).tiny)
-    codes = np.empty(len(mesh.faces), np.uint32)
-    for start in range(0, len(codes), _FACES_AT_A_TIME):
-        some = slice(start, start + _FACES_AT_A_TIME)
-        middle = mesh.vertices[mesh.faces[some]].mean(axis=1)
-        x, y, z = ((middle - low) * scale).astype(np.uint32).T
-        codes[some] = _spread(x) | _spread(y) << np.uint32(1) | _spread(z) << np.uint32(2)
-    return np.argsort(codes, kind="stable").astype(np.int32)
-
-
-def _spread(number: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """_CURVE_BITS bits, each followed by two zeros."""
-    for shift, kept in ((16, 0x030000FF), (8, 0x0300F00F), (4, 0x030C30C3), (2, 0x09249249)):
-        number = (number | number << np.uint32(shift)) & np.uint32(kept)
-    return number
+    axes = ((points - low) * scale).astype(np.uint32).T.copy()
+    for bit in reversed(range(1, _CURVE_BITS)):
+        below = np.uint32((1 << bit) - 1)
+        for axis in axes:
+            is_set = axis >> np.uint32(bit) & np.uint32(1)
+            axes[0] ^= is_set * below
+            exchanged = (axes[0] ^ axis) & (below * (1 - is_set))
+            axes[0] ^= exchanged
+            axis ^= exchanged
+    axes[1] ^= axes[0]
+    axes[2] ^= axes[1]
+    gray = np.zeros(len(points), np.uint32)
+    for bit in reversed(range(1, _CURVE_BITS)):
+        gray ^= (axes[2] >> np.uint32(bit) & np.uint32(1)) * np.uint32((1 << bit) - 1)
+    axes ^= gray
+    places = np.zeros(len(points), np.uint32)
+    for bit in reversed(range(_CURVE_BITS)):
+        for axis in axes:
+            places = places << np.uint32(1) | axis >> np.uint32(bit) & np.uint32(1)
+    return places
 
 
 def _distance_to_origin(corners: Float64Array) -> float:
