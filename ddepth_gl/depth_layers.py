@@ -279,8 +279,9 @@ class DepthLayers:
         """The pieces of all rays inside the solid: the pixel of each (N,), and its ends (N, 2), depths.
 
         By facing and nesting: bodies that overlap or contain each other are one piece, a cavity (a surface
-        wound inwards) is in none. Pieces are in the order of pixels, nearest first; one that begins at
-        depth 0 is of a camera inside the solid. Meant for closed meshes; see `odd`.
+        wound inwards) is in none, nor is a back that is before its front at a silhouette. Pieces are in the
+        order of pixels, nearest first; one that begins at depth 0 is of a camera inside the solid. Meant for
+        closed meshes; see `odd`.
 
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings away, which the nesting needs.

@@ -148,17 +148,22 @@ class DepthMaps:
         return SheetPoints(front, back)
 
     def to_mesh(self, jump: float = 10.0) -> Mesh:
-        """The mould: both sheets as one closed, outward-oriented Mesh in the world frame.
+        """Return the mould: both sheets as one closed, outward-oriented Mesh in the world frame.
 
         Neighbouring pixels of `mask` are joined into triangles in both sheets; wherever they are not joined
         (the object's silhouette, an image border, a depth jump) a wall along the rays closes the mould.
+
+        The mould is a 2-manifold, also when it is written in float32 and vertices at equal positions are
+        merged. So pixels without thickness are left out, those thinner than 2**-18 of the largest coordinate
+        (or than an eighth of a pixel's footprint, if that is less). Where parts touch in one pixel alone the
+        smaller ones lose their triangles there; of real objects that is a few triangles in a thousand.
 
         Args:
             jump: two neighbouring pixels are not joined where their depths, in either sheet, differ by more
                 than this many pixel footprints (the size of a pixel at the nearer of the two depths).
 
         Raises:
-            MeshError: no three neighbouring pixels can be joined.
+            MeshError: no three neighbouring pixels with thickness can be joined.
         """
         vertices, faces = stitch(self.camera, self.entry, self.exit, self.mask, jump)
         return Mesh(vertices, faces, name="mould")
