@@ -352,7 +352,7 @@ class DepthRenderer:
             truncated=buffers.truncated,
             camera=camera,
             attributes=buffers.attributes,
-            # Of the mesh alone, so that layers can be pickled.
+            # Of the mesh alone: layers do not keep the scene.
             _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
             _is_cropped=request.crop is not None,
         )
