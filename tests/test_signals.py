@@ -119,8 +119,8 @@ def test_ctrl_c_at_any_moment(record_property):
         if status == 130:
             assert err == LINE[signal.SIGINT]
             continue
-        # The interpreter itself was starting: it dies by the signal, or prints a traceback of its own. No more
-        # than the first lines of this package have run.
+        # The interpreter itself was starting: it dies by the signal, or prints a traceback of its own. At
+        # most the first lines of this package have run.
         assert status in (-signal.SIGINT, 1)
         frames = [Path(frame) for frame in re.findall(r'File "([^"]+)"', err)]
         ours = {frame.name for frame in frames if frame.parent == ROOT / "ddepth_gl"}
