@@ -56,7 +56,7 @@ _UsageError: Any = typer.BadParameter.__base__
 
 
 def main() -> None:
-    """The entry point of the `ddepth` command."""
+    """Runs the command that `sys.argv` asks for; `start.main` calls it."""
     try:
         # Not standalone, which would print a wrong command line's error on four lines.
         sys.exit(app(sys.argv[1:] or ["--help"], prog_name="ddepth", standalone_mode=False))

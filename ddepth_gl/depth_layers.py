@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -77,6 +77,11 @@ class DepthLayers:
         if array is None:
             raise NotAskedForError(f'{name} was not asked for; peel with attributes=("{name}",)')
         return array
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Whoever pickles or copies layers wants them without the mesh that `_is_oriented` may hold.
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**state, "_is_oriented": partial(bool, self.is_oriented)}
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.attributes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -68,6 +68,10 @@ class DepthMaps:
             raise NotAskedForError(f'{name} was not asked for; render with attributes=("{attribute}",)')
         array: npt.NDArray[Any] = getattr(pair, sheet)
         return array
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Without what follows from the fields and was kept once it was asked for.
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def __dir__(self) -> list[str]:
         return [

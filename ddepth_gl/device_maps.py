@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .camera import Camera
-from .context import GLContext
+from .context import GLContext, check_not_forked
 from .cuda_interop import CUDA_DEVICE, CudaCopies
 from .depth_maps import DepthMaps
 from .errors import ContextClosedError
@@ -28,6 +28,7 @@ class _Buffers:
     def usable(self) -> GLContext:
         """The context, to be entered."""
         if self._released or self._context.is_closed:
+            check_not_forked()
             raise ContextClosedError("these maps were released, or their renderer was closed; render again")
         return self._context
 

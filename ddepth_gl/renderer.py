@@ -96,6 +96,10 @@ class DepthRenderer:
     It serves the thread that made it. Several renderers may live in one process, and their calls may
     interleave.
 
+    Worker processes that render are started with multiprocessing's "spawn" or "forkserver" method, as in
+    ``DataLoader(..., multiprocessing_context="spawn")``, or forked before any renderer was made: OpenGL does
+    not survive fork. What other libraries did with OpenGL before the fork is not noticed; the child hangs.
+
     Args:
         engine: "compute", a rasterizer in compute shaders, for which the device must have OpenGL 4.3;
             "raster", the depth test of the fixed pipeline, on any device; or "auto", the one that was
@@ -106,7 +110,8 @@ class DepthRenderer:
         require_gpu: refuse a software rasterizer.
 
     Raises:
-        ContextError: no device serves; the message says what was tried and what mends it.
+        ContextError: no device serves; the message says what was tried and what mends it. Or this process was
+            forked from one that had made a renderer.
     """
 
     def __init__(
@@ -353,7 +358,7 @@ class DepthRenderer:
             truncated=buffers.truncated,
             camera=camera,
             attributes=buffers.attributes,
-            # Of the mesh alone, so that layers can be pickled.
+            # Of the mesh alone: layers do not keep the scene.
             _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
             _is_cropped=request.crop is not None,
         )
@@ -531,6 +536,8 @@ class DepthRenderer:
 
     def close(self) -> None:
         """Frees everything on the GPU, scenes included, and the context. Idempotent.
+
+        In a forked child it does nothing: what there is belongs to the parent.
 
         Raises:
             ContextError: called from another thread than the one that made the renderer.

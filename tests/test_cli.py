@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,7 @@ from ddepth_gl import cli, render_job
 from ddepth_gl.context import ENVIRONMENT_VARIABLE
 from ddepth_gl.render_formats import write_mesh
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli import main; main()"]
+COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.start import main; main()"]
 
 
 @pytest.fixture(autouse=True)
@@ -167,41 +165,6 @@ def test_demo_writes_everything_it_says():
         assert picture.width > 1000
     # The mesh it leaves can be rendered like any other.
     assert shell("render", "out/demo/demo.ply", "-o", "again", "--size", "8x8").stderr == ""
-
-
-@pytest.mark.parametrize("when", ["importing", "rendering"])
-def test_ctrl_c(when):
-    process = subprocess.Popen(
-        [*COMMAND, "render", "ring.ply", "-o", "out", "--views", "5000", "--size", "300x300"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell starts what it runs in the background with SIGINT ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    if when == "importing":
-        time.sleep(0.3)
-    else:
-        for _ in range(600):
-            if len(files()) > 2:
-                break
-            time.sleep(0.05)
-    try:
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-        process.communicate()
-    if when == "importing":
-        # Wherever it strikes, also where Python itself is not ready yet: never a half file.
-        assert process.returncode != 0
-    else:
-        assert process.returncode == 130
-        assert err == "ddepth: error: interrupted; files written so far are whole\n"
-        assert files()
-    for name in files():
-        assert not name.endswith(".part")
-        np.load(Path("out") / name).close()
 
 
 def test_help_is_fast_and_imports_little():
