@@ -120,6 +120,13 @@ def render(
             help="With --layers, keep the first that many; if not given all, or as many as a layout has."
         ),
     ] = None,
+    memory_limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BYTES",
+            help="With --layers, what an image's crossings may take; if not given a quarter of the memory.",
+        ),
+    ] = None,
     attributes: Annotated[
         str,
         typer.Option(
@@ -182,6 +189,7 @@ def render(
             preview=preview,
             layers=layers,
             max_layers=max_layers,
+            memory_limit=memory_limit,
             attributes=_names(attributes),
             samples=samples,
         )

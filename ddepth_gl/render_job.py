@@ -49,6 +49,7 @@ class RenderJob:
         preview: whether to write one picture per mesh to look at.
         layers: whether to render all layers besides the two sheets.
         max_layers: keep the first that many crossings of a pixel; None keeps all.
+        memory_limit: bytes that the crossings of an image may take; see `DepthRenderer.peel`.
         attributes: what to store of each crossing; see `DepthRenderer.entry_exit`.
         samples: of the photo, along each side of a pixel.
 
@@ -68,6 +69,7 @@ class RenderJob:
     preview: bool = True
     layers: bool = False
     max_layers: int | None = None
+    memory_limit: int | None = None
     attributes: tuple[str, ...] = ()
     samples: int = 1
 
@@ -76,10 +78,11 @@ class RenderJob:
         checked_names(self.attributes)
         checked_fill(self.fill)
         checked_count("--samples", self.samples, MOST_SAMPLES)
-        if self.max_layers is not None:
-            checked_count("--max-layers", self.max_layers)
-            if not self.layers:
-                raise RequestError("--max-layers belongs to --layers; give both")
+        for option, value in (("--max-layers", self.max_layers), ("--memory-limit", self.memory_limit)):
+            if value is not None:
+                checked_count(option, value)
+                if not self.layers:
+                    raise RequestError(f"{option} belongs to --layers; give both")
         if self.png_scale is not None:
             check_positive(self.png_scale)
         if not self.formats and not self.preview:
@@ -183,7 +186,12 @@ class RenderJob:
             layers = None
             if self.layers:
                 layers = renderer.peel(
-                    scene, camera, max_layers=self.max_layers, attributes=of_layers, **crop
+                    scene,
+                    camera,
+                    max_layers=self.max_layers,
+                    memory_limit=self.memory_limit,
+                    attributes=of_layers,
+                    **crop,
                 )
             photo = None
             if "photo" in self.formats:

@@ -319,8 +319,8 @@ class DepthRenderer:
                 ``layers.NAME``, (M,) or (M, channels). "face" is always there.
             memory_limit: bytes that the crossings may take while they are found and handed over, besides
                 24 a pixel and the images on the device; None allows a quarter of the device's memory, or of
-                what this process may use if that is less. The engine "compute" works in bands of rows to stay
-                within it.
+                what this process may use if that is less, but never less than one row needs. The engine
+                "compute" works in bands of rows to stay within it.
 
         Returns:
             DepthLayers, whose arrays belong to the caller.
@@ -331,9 +331,8 @@ class DepthRenderer:
         """
         if max_layers is not None:
             checked_count("max_layers", max_layers)
-        if memory_limit is None:
-            memory_limit = max(self._context.memory // 4, 1)
-        checked_count("memory_limit", memory_limit)
+        if memory_limit is not None:
+            checked_count("memory_limit", memory_limit)
         request = _request("any", near, far, attributes)
         with self._context:
             request = self._checked(scene, camera, request)
