@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-oldest check format bench setup system-gl clean
+.PHONY: demo test test-fast test-oldest test-on compare-demo check format bench setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
@@ -28,6 +28,16 @@ format: setup
 # The lower bounds of pyproject.toml, each of them at once.
 test-oldest: system-gl
 	PYTHON="$(PYTHON)" scripts/test-oldest
+
+# `make test-on SUITE=trixie`: the README's two commands on a fresh Debian or Ubuntu; needs root.
+# AS=user: as an ordinary user; RUN=demo: not the tests.
+test-on:
+	@scripts/test-on "$(SUITE)" "$(or $(AS),root)" $(RUN)
+
+# `make compare-demo A=bookworm B=trixie`: whether `make test-on` got the same arrays, bit for bit, on both.
+compare-demo:
+	@diff out/test-on/$(A).arrays out/test-on/$(B).arrays
+	@echo "$(A) and $(B): $$(wc -l < out/test-on/$(A).arrays) arrays, bit for bit alike"
 
 # `make bench BENCH=--write` puts what it measures into docs/performance.md. Peers come with the extra [bench].
 bench: setup
