@@ -30,9 +30,9 @@ test-oldest: system-gl
 	PYTHON="$(PYTHON)" scripts/test-oldest
 
 # `make test-on SUITE=trixie`: the README's two commands on a fresh Debian or Ubuntu; needs root.
-# AS=user: as an ordinary user; RUN=demo: not the tests.
+# BY=user: as an ordinary user; RUN=demo: not the tests.
 test-on:
-	@scripts/test-on "$(SUITE)" "$(or $(AS),root)" $(RUN)
+	@scripts/test-on "$(SUITE)" "$(or $(BY),root)" $(RUN)
 
 # `make compare-demo A=bookworm B=trixie`: whether `make test-on` got the same arrays, bit for bit, on both.
 compare-demo:
