@@ -58,7 +58,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 system-gl: $(VENV)/installed
-	@scripts/system-gl $(BIN)/ddepth
+	@scripts/system-gl $(VENV)
 
 clean:
 	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache
