@@ -18,10 +18,11 @@ from .attributes import checked_names
 from .camera import Camera
 from .errors import MeshError, OutputError, RequestError
 from .mesh import Mesh
-from .render_formats import FORMATS, Format, View, checked_formats, write_picture
+from .render_formats import FORMATS, Format, View, checked_formats
 from .renderer import DepthRenderer, Surfaces
 from .scene import Scene
-from .writers.contents import checked_fill
+from .writers.contents import checked_fill, provenance
+from .writers.png import write_png
 from .writers.png16 import check_positive, common_scale
 
 __all__ = [
@@ -160,7 +161,7 @@ class RenderJob:
             scene.release()
         if rows:
             report.preview = self.folder / f"{name}_preview.png"
-            write_picture(report.preview, _stack(rows))
+            write_png(report.preview, _stack(rows), provenance(view.maps))
         return report
 
     def _rendered(

@@ -124,6 +124,11 @@ class DepthRenderer:
             context.release()
             raise
         self._scenes: weakref.WeakSet[Scene] = weakref.WeakSet()
+        self._provenance = {
+            "renderer": context.renderer,
+            "gl_version": context.gl_version,
+            "engine": self._engine.name,
+        }
 
     @property
     def info(self) -> RendererInfo:
@@ -346,6 +351,7 @@ class DepthRenderer:
             truncated=buffers.truncated,
             camera=camera,
             attributes=buffers.attributes,
+            provenance=self._provenance,
             # Of the mesh alone, so that layers can be pickled.
             _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
             _is_cropped=request.crop is not None,
@@ -478,7 +484,10 @@ class DepthRenderer:
     def _keep(self, submitted: _Submitted) -> list[DeviceDepthMaps]:
         kept = self._engine.keep(submitted.pending)
         cameras = submitted.views.cameras
-        return [DeviceDepthMaps(self._context, *each) for each in zip(cameras, kept, strict=True)]
+        return [
+            DeviceDepthMaps(self._context, *each, self._provenance)
+            for each in zip(cameras, kept, strict=True)
+        ]
 
     def _collect(self, submitted: _Submitted) -> list[DepthMaps]:
         views, maps = submitted.views, []
@@ -486,7 +495,7 @@ class DepthRenderer:
             if views.request.may_uncross:
                 uncross(buffers.entry, buffers.exit, camera, lambda: views.scene.mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
-            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes))
+            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes, self._provenance))
         return maps
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Mesa's software OpenGL where `scripts/unpack-mesa` has unpacked it, for machines without it and without root.
+"""Mesa's software OpenGL, unpacked by `scripts/unpack-mesa` for users without root on machines without it.
 
 The dynamic linker does not look there, and LD_LIBRARY_PATH counts only when a process starts. But it takes a
 library that is loaded already, by its name: so each is loaded by its path, after those it needs.
@@ -15,7 +15,7 @@ __all__ = ["FOLDER", "load_libegl"]
 
 FOLDER = Path(sys.prefix) / "mesa"  # of the virtual environment
 
-# Where libglvnd looks by itself; its variable replaces them. https://github.com/NVIDIA/libglvnd/blob/master/src/EGL/icd_enumeration.md
+# Where libglvnd looks by itself, which its variable replaces; see icd_enumeration.md in its sources.
 _VENDOR_FOLDERS = ("/etc/glvnd/egl_vendor.d", "/usr/share/glvnd/egl_vendor.d")
 _VENDOR_VARIABLES = ("__EGL_VENDOR_LIBRARY_DIRS", "__EGL_VENDOR_LIBRARY_FILENAMES")
 _DRIVERS_VARIABLE = "LIBGL_DRIVERS_PATH"
