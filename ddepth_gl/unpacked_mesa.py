@@ -19,6 +19,8 @@ FOLDER = Path(sys.prefix) / "mesa"  # of the virtual environment
 _VENDOR_FOLDERS = ("/etc/glvnd/egl_vendor.d", "/usr/share/glvnd/egl_vendor.d")
 _VENDOR_VARIABLES = ("__EGL_VENDOR_LIBRARY_DIRS", "__EGL_VENDOR_LIBRARY_FILENAMES")
 _DRIVERS_VARIABLE = "LIBGL_DRIVERS_PATH"
+_DRIVER = "swrast_dri.so"
+_SYSTEM = Path("/usr/lib")
 
 
 def load_libegl() -> ctypes.CDLL:
@@ -40,10 +42,10 @@ def load_libegl() -> ctypes.CDLL:
         if not any(variable in os.environ for variable in _VENDOR_VARIABLES):
             vendors = FOLDER / "usr" / "share" / "glvnd" / "egl_vendor.d"
             os.environ[_VENDOR_VARIABLES[0]] = os.pathsep.join((*_VENDOR_FOLDERS, str(vendors)))
-    drivers = folder / "dri"
-    if drivers.is_dir():
-        _load("dri/swrast_dri.so", folder)
-        os.environ.setdefault(_DRIVERS_VARIABLE, f"/usr/lib/{folder.name}/dri{os.pathsep}{drivers}")
+    drivers, of_system = folder / "dri", _SYSTEM / folder.name / "dri"
+    if drivers.is_dir() and not (of_system / _DRIVER).exists():
+        _load(f"dri/{_DRIVER}", folder)
+        os.environ.setdefault(_DRIVERS_VARIABLE, os.pathsep.join(map(str, (of_system, drivers))))
     try:
         return ctypes.CDLL("libEGL.so.1")
     except OSError:
