@@ -89,7 +89,8 @@ class DepthMaps:
     @cached_property
     def mask(self) -> npt.NDArray[np.bool_]:
         """(H, W) bool: both entry and exit exist."""
-        return ~(np.isnan(self.entry) | np.isnan(self.exit))
+        mask: npt.NDArray[np.bool_] = ~(np.isnan(self.entry) | np.isnan(self.exit))
+        return mask
 
     @property
     def entry_distance(self) -> Float32Array:
