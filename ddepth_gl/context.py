@@ -37,6 +37,9 @@ DEVICE_FORMS = (
 # Newest first: a driver may answer a request for 4.1 with just 4.1. 4.3 brings compute shaders.
 _VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
 
+# Of Mesa's and Google's software rasterizers, in lower case.
+_SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
+
 # Contexts of this module; when one of them is current at entry it need not be put back at exit.
 _our_contexts: set[int] = set()
 
@@ -232,7 +235,7 @@ class GLContext:
         self.version_code: int = self.gl.version_code
         # A vendor library that fails to load is passed over silently: only the renderer's name is proof.
         self.is_software = device.is_software or any(
-            name in self.renderer.lower() for name in ("llvmpipe", "softpipe", "swiftshader", "swrast")
+            name in self.renderer.lower() for name in _SOFTWARE_RENDERERS
         )
         if require_gpu and self.is_software:
             raise ContextError(f"require_gpu=True, but the renderer is {self.renderer}")
@@ -244,8 +247,9 @@ class GLContext:
         self.max_texels: int = info.get("GL_MAX_TEXTURE_BUFFER_SIZE", 0)
         self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
         self.calls = GLCalls(self.gl, self._egl)
-        host = host_memory()
-        self.memory = min(host, self.calls.device_memory() or host)
+        host = host_memory()  # a software renderer's own; and no more is ever believed of a device
+        device_memory = None if self.is_software else self.calls.device_memory()
+        self.memory = min(host, device_memory or host)
         self._resting_framebuffer = self.gl.framebuffer([self.gl.renderbuffer((1, 1))])
 
     def unbind_framebuffer(self) -> None:

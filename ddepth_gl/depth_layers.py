@@ -57,6 +57,7 @@ class DepthLayers:
         truncated: (H, W) bool, pixels that `max_layers` cut short.
         camera: the Camera of the image.
         attributes: name to (M,) or (M, channels).
+        provenance: of the image, as in `DepthMaps`.
     """
 
     offsets: IntArray
@@ -66,6 +67,7 @@ class DepthLayers:
     truncated: BoolArray
     camera: Camera
     attributes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
     _is_oriented: Callable[[], bool] = bool  # which gives False, and unlike a lambda can be pickled
     _is_cropped: bool = False
 
@@ -224,7 +226,7 @@ class DepthLayers:
             name: SheetPair(*(self._image(*sheet, values, ATTRIBUTES[name].fill) for sheet in sheets))
             for name, values in {"face": self.face, **self.attributes}.items()
         }
-        return DepthMaps(entry, exit_, self.camera, attributes)
+        return DepthMaps(entry, exit_, self.camera, attributes, self.provenance)
 
     def _outermost(self, wanted: BoolArray, which: Literal[0, -1]) -> tuple[IntArray, IntArray]:
         """The pixels that have wanted crossings (M,), and the first (0) or the last (-1) one of each."""

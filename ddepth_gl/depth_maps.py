@@ -51,12 +51,15 @@ class DepthMaps:
         exit: (H, W) float32, depth where the ray last exits.
         camera: the Camera of the image.
         attributes: name to (entry, exit), each (H, W) or (H, W, channels).
+        provenance: ``renderer`` and ``gl_version``, the driver's own words, and ``engine``, as files say.
+            Empty where no `DepthRenderer` rendered the image.
     """
 
     entry: Float32Array
     exit: Float32Array
     camera: Camera
     attributes: Mapping[str, SheetPair] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> npt.NDArray[Any]:
         """``entry_NAME`` and ``exit_NAME`` of every attribute."""
@@ -90,7 +93,8 @@ class DepthMaps:
     @cached_property
     def mask(self) -> npt.NDArray[np.bool_]:
         """(H, W) bool: both entry and exit exist."""
-        return ~(np.isnan(self.entry) | np.isnan(self.exit))
+        mask: npt.NDArray[np.bool_] = ~(np.isnan(self.entry) | np.isnan(self.exit))
+        return mask
 
     @property
     def entry_distance(self) -> Float32Array:

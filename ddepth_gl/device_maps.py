@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -111,10 +112,14 @@ class DeviceDepthMaps:
     Attributes:
         entry, exit: a `DeviceImage` each, (H, W) float32 depth as in `DepthMaps`.
         camera: the Camera of the image.
+        provenance: of the image, as in `DepthMaps`.
     """
 
-    def __init__(self, context: GLContext, camera: Camera, buffers: list[Any]) -> None:
+    def __init__(
+        self, context: GLContext, camera: Camera, buffers: list[Any], provenance: Mapping[str, str]
+    ) -> None:
         self.camera = camera
+        self.provenance = provenance
         self._owner = _Buffers(context, buffers)
         shape = (camera.height, camera.width)
         self.entry, self.exit = (DeviceImage(self._owner, buffer, shape) for buffer in buffers)
@@ -125,7 +130,7 @@ class DeviceDepthMaps:
         Raises:
             ContextClosedError: the maps were released or the renderer closed.
         """
-        return DepthMaps(self.entry.numpy(), self.exit.numpy(), self.camera)
+        return DepthMaps(self.entry.numpy(), self.exit.numpy(), self.camera, provenance=self.provenance)
 
     def release(self) -> None:
         """Frees the images on the device. Idempotent."""

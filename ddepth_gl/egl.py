@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ContextError
+from .unpacked_mesa import load_libegl
 
 __all__ = ["INSTALL_HINT", "Egl", "glx_is_current", "load"]
 
@@ -204,6 +205,6 @@ def load() -> Egl:
         ContextError: there is no libEGL.
     """
     try:
-        return Egl(ctypes.CDLL("libEGL.so.1"))
+        return Egl(load_libegl())
     except OSError as error:
         raise ContextError(f"libEGL.so.1 cannot be loaded ({error}); {INSTALL_HINT}") from None

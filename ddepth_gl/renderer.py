@@ -329,8 +329,8 @@ class DepthRenderer:
                 ``layers.NAME``, (M,) or (M, channels). "face" is always there.
             memory_limit: bytes that the crossings may take while they are found and handed over, besides
                 24 a pixel and the images on the device; None allows a quarter of the device's memory, or of
-                what this process may use if that is less. The engine "compute" works in bands of rows to stay
-                within it.
+                what this process may use if that is less, but never less than one row needs. The engine
+                "compute" works in bands of rows to stay within it.
 
         Returns:
             DepthLayers, whose arrays belong to the caller.
@@ -341,9 +341,8 @@ class DepthRenderer:
         """
         if max_layers is not None:
             checked_count("max_layers", max_layers)
-        if memory_limit is None:
-            memory_limit = max(self._context.memory // 4, 1)
-        checked_count("memory_limit", memory_limit)
+        if memory_limit is not None:
+            checked_count("memory_limit", memory_limit)
         request = _request("any", near, far, attributes)
         with self._context:
             request = self._checked(scene, camera, request)
@@ -358,6 +357,7 @@ class DepthRenderer:
             truncated=buffers.truncated,
             camera=camera,
             attributes=buffers.attributes,
+            provenance=self._provenance(engine),
             # Of the mesh alone: layers do not keep the scene.
             _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
             _is_cropped=request.crop is not None,
@@ -503,6 +503,15 @@ class DepthRenderer:
             self._engine_beside = ComputeEngine(self._context)
         return self._engine_beside
 
+    def _provenance(self, engine: Engine[Any]) -> dict[str, str]:
+        """What rendered an image, for the files that it is written to."""
+        context = self._context
+        return {
+            "renderer": context.renderer,
+            "gl_version": context.gl_version,
+            "engine": engine.name,
+        }
+
     def _trim(self) -> None:
         for engine in self._engines:
             engine.trim()
@@ -520,18 +529,22 @@ class DepthRenderer:
         return {"numpy": self._collect, "gpu": self._keep}
 
     def _keep(self, submitted: _Submitted) -> list[DeviceDepthMaps]:
-        kept = self._engine_for(submitted.views.request).keep(submitted.pending)
-        cameras = submitted.views.cameras
-        return [DeviceDepthMaps(self._context, *each) for each in zip(cameras, kept, strict=True)]
+        engine, cameras = self._engine_for(submitted.views.request), submitted.views.cameras
+        kept = engine.keep(submitted.pending)
+        return [
+            DeviceDepthMaps(self._context, *each, self._provenance(engine))
+            for each in zip(cameras, kept, strict=True)
+        ]
 
     def _collect(self, submitted: _Submitted) -> list[DepthMaps]:
         views, maps = submitted.views, []
-        collected = self._engine_for(views.request).collect(submitted.pending)
-        for camera, buffers in zip(views.cameras, collected, strict=True):
+        engine = self._engine_for(views.request)
+        for camera, buffers in zip(views.cameras, engine.collect(submitted.pending), strict=True):
             if views.request.may_uncross:
                 uncross(buffers.entry, buffers.exit, camera, lambda: views.scene.mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
-            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes))
+            provenance = self._provenance(engine)
+            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance))
         return maps
 
     def close(self) -> None:

@@ -36,7 +36,8 @@ ARROWS = {
     "mould": {"errors", "camera"},
     "depth_maps": {"arguments", "attributes", "mesh", "camera", "mould"},
     "depth_layers": {"arguments", "errors", "attributes", "camera", "depth_maps", "silhouettes", "srgb"},
-    "egl": {"errors"},
+    "unpacked_mesa": set(),
+    "egl": {"errors", "unpacked_mesa"},
     "gl_calls": {"egl", "errors"},
     "host_memory": set(),
     "context": {"errors", "egl", "gl_calls", "host_memory"},
@@ -108,7 +109,10 @@ ARROWS = {
     "writers.contents": {"arguments", "errors", "version"},
     "writers.npz": {"depth_maps", "depth_layers", "writers.contents", "writers.whole_file"},
     "writers.ply": {"errors", "depth_layers", "srgb", "writers.contents", "writers.whole_file"},
-    "writers.png16": {"errors", "camera", "depth_maps", "writers.contents", "writers.whole_file"},
+    "writers.png": {"writers.whole_file"},
+    "writers.png16": {
+        "errors", "camera", "depth_maps", "writers.contents", "writers.png", "writers.whole_file"
+    },
     "writers.layereddepth": {
         "arguments", "depth_layers", "writers.contents", "writers.png16", "writers.whole_file"
     },
@@ -130,18 +134,18 @@ ARROWS = {
         "errors", "depth_maps", "depth_layers", "panels", "layer_panels", "cross_section"
     },
     "render_formats": {
-        "errors", "mesh", "depth_maps", "depth_layers", "writers.npz", "writers.exr", "writers.ply",
-        "writers.png16", "writers.xray", "writers.lari", "writers.layereddepth", "writers.whole_file"
+        "errors", "mesh", "depth_maps", "depth_layers", "writers.contents", "writers.npz", "writers.exr",
+        "writers.ply", "writers.png", "writers.png16", "writers.xray", "writers.lari", "writers.layereddepth"
     },
     "render_job": {
         "errors", "arguments", "attributes", "mesh", "camera", "renderer", "scene", "render_formats",
-        "preview", "writers.contents", "writers.png16"
+        "preview", "writers.contents", "writers.png", "writers.png16"
     },
     "__main__": {"start"},
     "start": {"cli"},
     "cli": {
         "errors", "mesh", "mesh_files", "camera", "camera_files", "context", "renderer", "render_job",
-        "render_formats", "demo_mesh", "version"
+        "render_formats", "demo_mesh", "version", "writers.contents"
     },
 }  # fmt: skip
 MODERNGL = {"context", "shader_library", "scene", "engines.raster", "renderer"}

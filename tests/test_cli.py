@@ -430,6 +430,8 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--format", "npz,xray"), ("format xray stores all layers; give --layers",)),
         (("--max-layers", "3"), ("--max-layers belongs to --layers",)),
         (("--layers", "--max-layers", "0"), ("--max-layers must be a whole number, at least 1",)),
+        (("--memory-limit", "3"), ("--memory-limit belongs to --layers",)),
+        (("--layers", "--memory-limit", "9"), ("crossings", "--memory-limit", "the memory_limit of 9;")),
         (("--layers", "--format", "png16", "--no-preview"), ("--layers has no effect on png16",)),
         (("--format", "npz,ply, npz"), ("format npz is given twice",)),
         (("--attributes", "face,hue"), ("attributes may hold face, normal", "'hue'")),
@@ -613,7 +615,8 @@ def test_doctor(ddepth, monkeypatch):
     assert (code, err) == (0, [])
     with dd.DepthRenderer() as renderer:
         info = renderer.info
-    assert f"A renderer made without device= runs on device {info.device_index}: {info.renderer}." in out
+    assert f"ddepth_gl {dd.__version__}: a renderer made without device= runs engine {info.engine}" in out
+    assert f" on device {info.device_index}: {info.renderer}, OpenGL {info.gl_version}." in out
     assert ("No GPU answers" in out) == info.is_software
     assert "raster" in out
 
@@ -626,6 +629,7 @@ def test_doctor_for_machines(ddepth, monkeypatch):
     with dd.DepthRenderer() as renderer:
         assert report["default"] == {"error": None, "info": renderer.info.as_dict()}
     assert report[ENVIRONMENT_VARIABLE] is None
+    assert report["version"] == f"ddepth_gl {dd.__version__}"
     device = report["devices"][report["default"]["info"]["device_index"]]
     assert device["renderer"] == report["default"]["info"]["renderer"]
     assert "raster" in device["engines"]
