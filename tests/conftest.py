@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import gc
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import settings
@@ -16,18 +18,49 @@ settings.register_profile("ddepth", deadline=None, derandomize=True, print_blob=
 settings.load_profile("ddepth")
 
 
-def gl_census(names: int = 8000) -> dict[str, int]:
-    """How many GL objects of each kind are alive in the current context, asked of the driver itself.
-
-    `names` is how far to look; drivers count up and reuse names late.
-    """
+def gl_census() -> dict[str, int]:
+    """How many GL objects of each kind are alive in the current context, asked of the driver itself."""
     library = egl.load()
     kinds = ("Buffer", "Texture", "Framebuffer", "Program", "Shader", "VertexArray", "Renderbuffer", "Query")
     census = {}
     for kind in kinds:
         exists = library.function(f"glIs{kind}", ctypes.c_ubyte, ctypes.c_uint)
-        census[kind] = sum(bool(exists(name)) for name in range(1, names))
+        # Some drivers count up for ever, others reuse the lowest name: look as far as the next one, and
+        # beyond it by more than the objects that may be alive.
+        names = range(1, _next_name(library, kind) + 2000)
+        census[kind] = sum(bool(exists(name)) for name in names)
     return census
+
+
+def _next_name(library, kind: str) -> int:
+    """The name that the driver would give to the next object of a kind."""
+    if kind in ("Program", "Shader"):
+        arguments = (0x8B31,) * (kind == "Shader")  # GL_VERTEX_SHADER
+        name = library.function(f"glCreate{kind}", ctypes.c_uint, *[ctypes.c_uint] * len(arguments))(
+            *arguments
+        )
+        library.function(f"glDelete{kind}", None, ctypes.c_uint)(name)
+        return name
+    plural = "Queries" if kind == "Query" else f"{kind}s"
+    name = ctypes.c_uint()
+    for verb in ("Gen", "Delete"):
+        call = library.function(f"gl{verb}{plural}", None, ctypes.c_int, ctypes.POINTER(ctypes.c_uint))
+        call(1, ctypes.byref(name))
+    return name.value
+
+
+@contextmanager
+def no_gl_objects_left(renderer):
+    """Asserts that as many GL objects of the renderer are alive after the block as before it.
+
+    What earlier tests left to the garbage collector is collected first: it must not go within the block.
+    """
+    gc.collect()
+    with renderer._context:  # which frees what was collected
+        before = gl_census()
+    yield
+    with renderer._context:
+        assert gl_census() == before
 
 
 @pytest.fixture(scope="session", params=ENGINES)
