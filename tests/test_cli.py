@@ -204,26 +204,24 @@ def test_ctrl_c(when):
         np.load(Path("out") / name).close()
 
 
-def test_help_is_fast_and_imports_little():
+def test_help_imports_little():
+    """Help is at once there because it loads neither OpenGL nor what only some commands need."""
     script = """
-import sys, time
-start = time.perf_counter()
+import sys
+from pathlib import Path
 sys.argv = ["ddepth", "--help"]
 from ddepth_gl.cli import main
 try:
     main()
 except SystemExit as ended:
     assert not ended.code
-print(time.perf_counter() - start)
-heavy = {"trimesh", "imageio", "imageio.v3", "rich", "cmap", "PIL.ImageFont"}
+heavy = {"trimesh", "imageio", "imageio.v3", "rich", "cmap", "PIL.ImageFont", "scipy", "OpenEXR", "cuda"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
+assert "libEGL" not in Path("/proc/self/maps").read_text()
 """
-    seconds = []
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        seconds.append(float(done.stdout.splitlines()[-1]))
-        assert {"render", "demo", "doctor"} <= set(done.stdout.split())
-    assert min(seconds) < 1.0
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"render", "demo", "doctor"} <= set(done.stdout.split())
 
 
 # Options of render, each with its effect
