@@ -6,6 +6,7 @@ import ctypes
 import gc
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -75,3 +76,13 @@ def renderer(shared_renderer):
     yield shared_renderer
     with shared_renderer._context as context:
         assert context.gl.error == "GL_NO_ERROR"
+
+
+@pytest.fixture
+def record_property(record_property):
+    """pytest's own, for NumPy's numbers as well: pytest-xdist's processes send each other plain ones only."""
+
+    def record(name, value):
+        record_property(name, value.item() if isinstance(value, np.generic) else value)
+
+    return record

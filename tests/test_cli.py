@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,9 +92,8 @@ def test_the_main_job():
     lines = done.stdout.splitlines()
     assert "out/box_???.npz   3 files" in lines
     assert "out/box_preview.png" in lines
-    assert any(
-        "box: 3 images of 32x24, 12 faces," in line and line.endswith(" ms per image") for line in lines
-    )
+    (line,) = (line for line in lines if line.startswith("box: 3 images of 32x24, 12 faces, "))
+    assert line.endswith(" to render the first, set-up included")
     with dd.DepthRenderer() as renderer:
         info = renderer.info
         assert f"on {info.renderer}, OpenGL {info.gl_version.split()[0]}, engine {info.engine}" in lines
@@ -532,16 +532,18 @@ def test_a_missing_package_is_told_once_and_first(ddepth, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ((), ""),
-        (("--layers",), " with all layers"),
-        (("--format", "photo,npz"), " with the photo"),
-        (("--format", "photo,npz", "--layers"), " with all layers and the photo"),
+        ((), ("sheets", "writing")),
+        (("--layers",), ("sheets", "layers", "writing")),
+        (("--format", "photo,npz"), ("sheets", "photo", "writing")),
+        (("--format", "photo,npz", "--layers"), ("sheets", "layers", "photo", "writing")),
     ],
 )
 def test_the_line_of_the_time_says_what_of(ddepth, options, what):
     _, out, _ = ddepth("render", "box.ply", "-o", "out", "--size", "4x4", *options)
     (line,) = (line for line in out.splitlines() if " ms per image" in line)
-    assert line.endswith(f" ms per image{what}")
+    number = r"\d+\.\d"
+    steps = [rf"{number}{' ms per image' * (step == 'sheets')} for (?:the |all )?{step}" for step in what]
+    assert re.fullmatch(rf"box: 1 image of 4x4, 12 faces, {', '.join(steps)}; set-up included", line)
 
 
 def test_missing_meshes(ddepth):
