@@ -1,14 +1,20 @@
-"""Fixtures: a renderer per engine, checked after every test for GL errors and for objects left behind."""
+"""Fixtures: a renderer per engine, checked after every test for GL errors; a census of GL objects.
+
+Also the options of `make soak`, and what a run says at its end: what was skipped, how many cases soaked.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import secrets
+from collections import Counter
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from meshes import ABSENT
 
 import ddepth_gl as dd
 from ddepth_gl import egl
@@ -17,6 +23,32 @@ ENGINES = ("raster", "compute")
 
 settings.register_profile("ddepth", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ddepth")
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("soak")
+    group.addoption("--soak-minutes", type=float, default=1.0, help="How long all tests marked soak take.")
+    group.addoption("--soak-seed", type=int, help="Of their first cases; a random one if not given.")
+
+
+def pytest_configure(config):
+    if config.option.soak_seed is None:  # the processes of pytest-xdist are given this one
+        config.option.soak_seed = secrets.randbelow(10**9)
+
+
+def pytest_terminal_summary(terminalreporter):
+    reasons = Counter(
+        "for lack of real meshes" if ABSENT in str(report.longrepr) else "for other reasons, see above"
+        for report in terminalreporter.stats.get("skipped", ())
+    )
+    if not reasons:
+        terminalreporter.write_line("nothing was skipped")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"{count} {'test' if count == 1 else 'tests'} skipped {reason}")
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if name == "soaked":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")
 
 
 def gl_census() -> dict[str, int]:

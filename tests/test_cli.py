@@ -553,7 +553,7 @@ def test_missing_meshes(ddepth):
     fails(ddepth("render", "empty.stl", "-o", "out"), "empty.stl: it is empty")
 
 
-@pytest.mark.parametrize("path", bad_files(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", bad_files())
 def test_bad_meshes(ddepth, path):
     # Either it can be used, or one line names the file: never a traceback.
     code, _, err = ddepth("render", path, "-o", "out", "--size", "16x16", "--format", "npz,ply")
