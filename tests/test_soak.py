@@ -181,7 +181,7 @@ def test_random_scenes_against_the_oracle(renderer, soak):
 @pytest.mark.soak
 @pytest.mark.parametrize("engine", ENGINES)
 def test_calls_in_any_order(engine, soak):
-    """Generators of two renderers, stepped in turns and some given up: the bits of single calls, no growth."""
+    """Generators of two renderers, stepped in turns, some given up: the bits of single calls, no growth."""
     levels = []  # of memory, after every case
     with dd.DepthRenderer(engine) as one, dd.DepthRenderer(engine) as other:
 
