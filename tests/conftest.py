@@ -36,15 +36,15 @@ def pytest_configure(config):
         config.option.soak_seed = secrets.randbelow(10**9)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter):
+    yield  # first the reasons in full
     reasons = Counter(
-        "for lack of real meshes" if ABSENT in str(report.longrepr) else "for other reasons, see above"
+        "for lack of real meshes" if ABSENT in str(report.longrepr) else "for other reasons"
         for report in terminalreporter.stats.get("skipped", ())
     )
-    if not reasons:
-        terminalreporter.write_line("nothing was skipped")
-    for reason, count in sorted(reasons.items()):
-        terminalreporter.write_line(f"{count} {'test' if count == 1 else 'tests'} skipped {reason}")
+    counts = [f"{count} {reason}" for reason, count in sorted(reasons.items())]
+    terminalreporter.write_line(f"skipped: {', '.join(counts) or 'nothing'}")
     for report in terminalreporter.stats.get("passed", ()):
         for name, value in report.user_properties:
             if name == "soaked":
