@@ -4,16 +4,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-oldest test-on compare-demo check format bench setup system-gl clean
+# A process per CPU; eight already keep llvmpipe's own threads busy, and each takes memory.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8
+# Of `make soak`. SEED=... starts with the case of that seed.
+MINUTES ?= 120
+
+.PHONY: demo test test-fast test-oldest test-on compare-demo soak check format bench setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
 
 test: setup check
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow and not soak"
+
+soak: setup
+	$(PYTEST) -m soak --soak-minutes $(MINUTES) $(if $(SEED),--soak-seed $(SEED))
 
 check: setup
 	$(BIN)/ruff format --check .

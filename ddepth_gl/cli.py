@@ -321,8 +321,6 @@ def _render_one(
     renderer: DepthRenderer, job: RenderJob, mesh: Mesh, cameras: list[Camera], name: str
 ) -> RenderReport:
     """Runs the job for one mesh under a progress bar, and prints what it wrote."""
-    from statistics import median
-
     from rich.console import Console
     from rich.progress import Progress
 
@@ -345,11 +343,8 @@ def _render_one(
             what = f"{crossings:,} crossings are beyond the layers that {name_of} stores and were left out"
             _complain(f"{name}: {what}; --max-layers stores more", "warning")
     size = f"{cameras[0].width}x{cameras[0].height}"
-    parts = ["all layers"] * job.layers + ["the photo"] * ("photo" in job.formats)
-    _say(
-        f"{name}: {len(cameras)} image{'s' * (len(cameras) > 1)} of {size}, {len(mesh.faces):,} faces, "
-        f"{median(report.milliseconds):.1f} ms per image{' with ' * bool(parts)}{' and '.join(parts)}"
-    )
+    images = f"{len(cameras)} image{'s' * (len(cameras) > 1)} of {size}"
+    _say(f"{name}: {images}, {len(mesh.faces):,} faces, {report.time_taken()}")
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
         raise OutputError(report.failures[0] + more)

@@ -375,9 +375,11 @@ class DepthRenderer:
     ) -> npt.NDArray[np.uint8]:
         """The ordinary picture of the object: its colour under a simple light, what a photo would show.
 
-        A head light at the camera and a sky above a ground half as bright, up being the image's up; smooth
-        normals; no shadows, no highlights, and nothing brighter than its own colour. A mesh without colours
-        is light grey.
+        A head light at the camera and a sky above a ground half as bright, up being the image's up; no
+        shadows, no highlights, and nothing brighter than its own color. Linear, a point's color is multiplied
+        by ``0.7 * head + 0.3 * (0.75 + 0.25 * sky)``: the cosines of its smooth normal, on the side that is
+        seen, with the direction to the camera (at least 0) and with the image's up. A mesh without colors has
+        the linear gray 0.6.
 
         Args:
             scene, camera, surfaces, near, far: as for `entry_exit`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,9 +90,8 @@ def test_the_main_job():
     lines = done.stdout.splitlines()
     assert "out/box_???.npz   3 files" in lines
     assert "out/box_preview.png" in lines
-    assert any(
-        "box: 3 images of 32x24, 12 faces," in line and line.endswith(" ms per image") for line in lines
-    )
+    (line,) = (line for line in lines if line.startswith("box: 3 images of 32x24, 12 faces, "))
+    assert line.endswith(" to render the first, set-up included")
     with dd.DepthRenderer() as renderer:
         info = renderer.info
         assert f"on {info.renderer}, OpenGL {info.gl_version.split()[0]}, engine {info.engine}" in lines
@@ -167,26 +167,24 @@ def test_demo_writes_everything_it_says():
     assert shell("render", "out/demo/demo.ply", "-o", "again", "--size", "8x8").stderr == ""
 
 
-def test_help_is_fast_and_imports_little():
+def test_help_imports_little():
+    """Help is at once there because it loads neither OpenGL nor what only some commands need."""
     script = """
-import sys, time
-start = time.perf_counter()
+import sys
+from pathlib import Path
 sys.argv = ["ddepth", "--help"]
 from ddepth_gl.cli import main
 try:
     main()
 except SystemExit as ended:
     assert not ended.code
-print(time.perf_counter() - start)
-heavy = {"trimesh", "imageio", "imageio.v3", "rich", "cmap", "PIL.ImageFont"}
+heavy = {"trimesh", "imageio", "imageio.v3", "rich", "cmap", "PIL.ImageFont", "scipy", "OpenEXR", "cuda"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
+assert "libEGL" not in Path("/proc/self/maps").read_text()
 """
-    seconds = []
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        seconds.append(float(done.stdout.splitlines()[-1]))
-        assert {"render", "demo", "doctor"} <= set(done.stdout.split())
-    assert min(seconds) < 1.0
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"render", "demo", "doctor"} <= set(done.stdout.split())
 
 
 # Options of render, each with its effect
@@ -499,16 +497,18 @@ def test_a_missing_package_is_told_once_and_first(ddepth, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ((), ""),
-        (("--layers",), " with all layers"),
-        (("--format", "photo,npz"), " with the photo"),
-        (("--format", "photo,npz", "--layers"), " with all layers and the photo"),
+        ((), ("sheets", "writing")),
+        (("--layers",), ("sheets", "layers", "writing")),
+        (("--format", "photo,npz"), ("sheets", "photo", "writing")),
+        (("--format", "photo,npz", "--layers"), ("sheets", "layers", "photo", "writing")),
     ],
 )
 def test_the_line_of_the_time_says_what_of(ddepth, options, what):
     _, out, _ = ddepth("render", "box.ply", "-o", "out", "--size", "4x4", *options)
     (line,) = (line for line in out.splitlines() if " ms per image" in line)
-    assert line.endswith(f" ms per image{what}")
+    number = r"\d+\.\d"
+    steps = [rf"{number}{' ms per image' * (step == 'sheets')} for (?:the |all )?{step}" for step in what]
+    assert re.fullmatch(rf"box: 1 image of 4x4, 12 faces, {', '.join(steps)}; set-up included", line)
 
 
 def test_missing_meshes(ddepth):
@@ -518,7 +518,7 @@ def test_missing_meshes(ddepth):
     fails(ddepth("render", "empty.stl", "-o", "out"), "empty.stl: it is empty")
 
 
-@pytest.mark.parametrize("path", bad_files(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", bad_files())
 def test_bad_meshes(ddepth, path):
     # Either it can be used, or one line names the file: never a traceback.
     code, _, err = ddepth("render", path, "-o", "out", "--size", "16x16", "--format", "npz,ply")
