@@ -94,7 +94,7 @@ def test_the_main_job():
     assert line.endswith(" to render the first, set-up included")
     with dd.DepthRenderer() as renderer:
         info = renderer.info
-        assert f"on {info.renderer}, OpenGL {info.gl_version.split()[0]}, engine {info.engine}" in lines
+        assert f"on {info.renderer}, OpenGL {info.gl_version}, engine {info.engine}" in lines
         mesh = dd.load_mesh("ring.ply")
         maps = renderer.entry_exit(renderer.upload(mesh), dd.Camera.orbit(mesh, 3, 32, 24)[2])
     np.testing.assert_array_equal(loaded("ring_002")["entry"], maps.entry)

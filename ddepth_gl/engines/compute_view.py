@@ -55,12 +55,8 @@ def packed_view(scene: Scene, camera: Camera, request: SheetRequest, band: tuple
     view["mesh_units"] = scene.step
     view["column_bits"] = camera.width.bit_length()
     # Of the camera's pose, of its center that follows from it, and of offsets from there.
-    sizes = (
-        np.linalg.norm(camera.camera_from_world[:3, 3]) / scene.step,
-        np.linalg.norm(local.centre),
-        scene.radius,
-    )
-    view["rounding"] = _ROUNDING * max(sizes)
+    pose, center = float(np.linalg.norm(camera.camera_from_world[:3, 3])), float(np.linalg.norm(local.centre))
+    view["rounding"] = _ROUNDING * max(pose / scene.step, center, scene.radius)
     return view
 
 
