@@ -4,16 +4,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-oldest check format bench setup system-gl clean
+# A process per CPU; eight already keep llvmpipe's own threads busy, and each takes memory.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8
+# Of `make soak`. SEED=... starts with the case of that seed.
+MINUTES ?= 120
+
+.PHONY: demo test test-fast test-oldest test-on compare-demo soak check format bench setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
 
 test: setup check
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow and not soak"
+
+soak: setup
+	$(PYTEST) -m soak --soak-minutes $(MINUTES) $(if $(SEED),--soak-seed $(SEED))
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -28,6 +36,16 @@ format: setup
 # The lower bounds of pyproject.toml, each of them at once.
 test-oldest: system-gl
 	PYTHON="$(PYTHON)" scripts/test-oldest
+
+# `make test-on SUITE=trixie`: the README's two commands on a fresh Debian or Ubuntu; needs root.
+# BY=user: as an ordinary user; RUN=demo: not the tests.
+test-on:
+	@scripts/test-on "$(SUITE)" "$(or $(BY),root)" $(RUN)
+
+# `make compare-demo A=bookworm B=trixie`: whether `make test-on` got the same arrays, bit for bit, on both.
+compare-demo:
+	@diff out/test-on/$(A).arrays out/test-on/$(B).arrays
+	@echo "$(A) and $(B): $$(wc -l < out/test-on/$(A).arrays) arrays, bit for bit alike"
 
 # `make bench BENCH=--write` puts what it measures into docs/performance.md. Peers come with the extra [bench].
 bench: setup
@@ -48,7 +66,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 system-gl: $(VENV)/installed
-	@scripts/system-gl $(BIN)/ddepth
+	@scripts/system-gl $(VENV)
 
 clean:
 	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache

@@ -56,7 +56,7 @@ _UsageError: Any = typer.BadParameter.__base__
 
 
 def main() -> None:
-    """The entry point of the `ddepth` command."""
+    """Runs the command that `sys.argv` asks for; `start.main` calls it."""
     try:
         # Not standalone, which would print a wrong command line's error on four lines.
         sys.exit(app(sys.argv[1:] or ["--help"], prog_name="ddepth", standalone_mode=False))
@@ -118,6 +118,13 @@ def render(
         int | None,
         typer.Option(
             help="With --layers, keep the first that many; if not given all, or as many as a layout has."
+        ),
+    ] = None,
+    memory_limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BYTES",
+            help="With --layers, what an image's crossings may take; if not given a quarter of the memory.",
         ),
     ] = None,
     attributes: Annotated[
@@ -185,6 +192,7 @@ def render(
             preview=preview,
             layers=layers,
             max_layers=max_layers,
+            memory_limit=memory_limit,
             attributes=_names(attributes),
             samples=samples,
             overwrite=overwrite,
@@ -253,6 +261,7 @@ def doctor(
     with _one_line_errors(debug):
         from .context import ENVIRONMENT_VARIABLE, inspect_devices
         from .renderer import DepthRenderer
+        from .writers.contents import VERSION
 
         reports = inspect_devices()
         chosen: dict[str, Any] = {"error": None, "info": None}
@@ -278,9 +287,8 @@ def doctor(
                 for report in reports
             ]
             environment = os.environ.get(ENVIRONMENT_VARIABLE)
-            _say(
-                json.dumps({"devices": rows, ENVIRONMENT_VARIABLE: environment, "default": chosen}, indent=2)
-            )
+            facts = {ENVIRONMENT_VARIABLE: environment, "default": chosen, "version": VERSION}
+            _say(json.dumps({"devices": rows, **facts}, indent=2))
         else:
             _print_devices(reports)
         if chosen["error"]:
@@ -289,7 +297,8 @@ def doctor(
         if not as_json:
             info = chosen["info"]
             _say(
-                f"A renderer made without device= runs on device {info['device_index']}: {info['renderer']}."
+                f"{VERSION}: a renderer made without device= runs engine {info['engine']} on device "
+                f"{info['device_index']}: {info['renderer']}, OpenGL {info['gl_version']}."
             )
             if info["is_software"]:
                 _say("No GPU answers through EGL; Mesa's software rasterizer works, only slower.")
@@ -307,7 +316,7 @@ def _print_devices(reports: list[Any]) -> None:
         table.add_row(
             "\n".join(name for name in names if name),
             f"{report.renderer}\n{report.vendor}" if report.renderer else f"fails: {report.error}",
-            (report.gl_version or "-").split()[0],
+            report.gl_version or "-",
             str(report.max_image_size or "-"),
             ", ".join(report.engines) or "none",
         )
@@ -318,8 +327,6 @@ def _render_one(
     renderer: DepthRenderer, job: RenderJob, mesh: Mesh, cameras: list[Camera], name: str
 ) -> RenderReport:
     """Runs the job for one mesh under a progress bar, and prints what it wrote."""
-    from statistics import median
-
     from rich.console import Console
     from rich.progress import Progress
 
@@ -342,11 +349,8 @@ def _render_one(
             what = f"{crossings:,} crossings are beyond the layers that {name_of} stores and were left out"
             _complain(f"{name}: {what}; --max-layers stores more", "warning")
     size = f"{cameras[0].width}x{cameras[0].height}"
-    parts = ["all layers"] * job.layers + ["the photo"] * ("photo" in job.formats)
-    _say(
-        f"{name}: {len(cameras)} image{'s' * (len(cameras) > 1)} of {size}, {len(mesh.faces):,} faces, "
-        f"{median(report.milliseconds):.1f} ms per image{' with ' * bool(parts)}{' and '.join(parts)}"
-    )
+    images = f"{len(cameras)} image{'s' * (len(cameras) > 1)} of {size}"
+    _say(f"{name}: {images}, {len(mesh.faces):,} faces, {report.time_taken()}")
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
         raise OutputError(report.failures[0] + more)
@@ -355,7 +359,7 @@ def _render_one(
 
 def _where(renderer: DepthRenderer) -> str:
     info = renderer.info
-    return f"{info.renderer}, OpenGL {info.gl_version.split()[0]}, engine {info.engine}"
+    return f"{info.renderer}, OpenGL {info.gl_version}, engine {info.engine}"
 
 
 def _cameras(

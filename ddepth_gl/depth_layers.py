@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -56,7 +56,7 @@ class DepthLayers:
         truncated: (H, W) bool, pixels that `max_layers` cut short.
         camera: the Camera of the image.
         attributes: name to (M,) or (M, channels).
-        provenance: what files say about where they come from, such as ``mesh_path`` and ``mesh_sha256``.
+        provenance: of the image, as in `DepthMaps`.
 
     Raises:
         CameraError: `camera` is no Camera.
@@ -105,6 +105,11 @@ class DepthLayers:
         if array is None:
             raise NotAskedForError(f'{name} was not asked for; peel with attributes=("{name}",)')
         return array
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Whoever pickles or copies layers wants them without the mesh that `_is_oriented` may hold.
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**state, "_is_oriented": partial(bool, self.is_oriented)}
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.attributes]
@@ -307,8 +312,9 @@ class DepthLayers:
         """The pieces of all rays inside the solid: the pixel of each (N,), and its ends (N, 2), depths.
 
         By facing and nesting: bodies that overlap or contain each other are one piece, a cavity (a surface
-        wound inwards) is in none. Pieces are in the order of pixels, nearest first; one that begins at
-        depth 0 is of a camera inside the solid. Meant for closed meshes; see `odd`.
+        wound inwards) is in none, nor is a back that is before its front at a silhouette. Pieces are in the
+        order of pixels, nearest first; one that begins at depth 0 is of a camera inside the solid. Meant for
+        closed meshes; see `odd`.
 
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings away, which the nesting needs.

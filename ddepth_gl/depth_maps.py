@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -65,7 +65,9 @@ class DepthMaps:
         exit: (H, W) float32, depth where the ray last exits.
         camera: the Camera of the image.
         attributes: name to (entry, exit), each (H, W) or (H, W, channels).
-        provenance: what files say about where they come from, such as ``mesh_path`` and ``mesh_sha256``.
+        provenance: ``renderer`` and ``gl_version``, the driver's own words, and ``engine``, as files say; of
+            a mesh from a file its ``mesh_path`` and ``mesh_sha256``. Empty where no `DepthRenderer` rendered
+            the image.
 
     Raises:
         CameraError: `camera` is no Camera.
@@ -101,6 +103,10 @@ class DepthMaps:
         array: npt.NDArray[Any] = getattr(pair, sheet)
         return array
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Without what follows from the fields and was kept once it was asked for.
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def __dir__(self) -> list[str]:
         return [
             *super().__dir__(),
@@ -118,7 +124,8 @@ class DepthMaps:
     @cached_property
     def mask(self) -> npt.NDArray[np.bool_]:
         """(H, W) bool: both entry and exit exist."""
-        return ~(np.isnan(self.entry) | np.isnan(self.exit))
+        mask: npt.NDArray[np.bool_] = ~(np.isnan(self.entry) | np.isnan(self.exit))
+        return mask
 
     @property
     def entry_distance(self) -> Float32Array:
@@ -180,17 +187,22 @@ class DepthMaps:
         return SheetPoints(front, back)
 
     def to_mesh(self, jump: float = 10.0) -> Mesh:
-        """The mould: both sheets as one closed, outward-oriented Mesh in the world frame.
+        """Return the mould: both sheets as one closed, outward-oriented Mesh in the world frame.
 
         Neighbouring pixels of `mask` are joined into triangles in both sheets; wherever they are not joined
         (the object's silhouette, an image border, a depth jump) a wall along the rays closes the mould.
+
+        The mould is a 2-manifold, also when it is written in float32 and vertices at equal positions are
+        merged. So pixels without thickness are left out, those thinner than 2**-18 of the largest coordinate
+        (or than an eighth of a pixel's footprint, if that is less). Where parts touch in one pixel alone the
+        smaller ones lose their triangles there; of real objects that is a few triangles in a thousand.
 
         Args:
             jump: two neighbouring pixels are not joined where their depths, in either sheet, differ by more
                 than this many pixel footprints (the size of a pixel at the nearer of the two depths).
 
         Raises:
-            MeshError: no three neighbouring pixels can be joined.
+            MeshError: no three neighbouring pixels with thickness can be joined.
         """
         vertices, faces = stitch(self.camera, self.entry, self.exit, self.mask, jump)
         return Mesh(vertices, faces, name="mould")

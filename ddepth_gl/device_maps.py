@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .arguments import checked_texts, shown
 from .camera import Camera
-from .context import GLContext
+from .context import GLContext, check_not_forked
 from .cuda_interop import CUDA_DEVICE, CudaCopies
 from .depth_maps import DepthMaps
 from .device_owner import DeviceOwner
@@ -31,6 +31,7 @@ class _Buffers:
     def usable(self) -> GLContext:
         """The context, to be entered."""
         if self._released or self._context.is_closed:
+            check_not_forked()
             raise ContextClosedError("these maps were released, or their renderer was closed; render again")
         return self._context
 
@@ -113,6 +114,7 @@ class DeviceDepthMaps(DeviceOwner):
     Attributes:
         entry, exit: a `DeviceImage` each, (H, W) float32 depth as in `DepthMaps`.
         camera: the Camera of the image.
+        provenance: of the image, as in `DepthMaps`.
     """
 
     def __init__(
@@ -120,7 +122,8 @@ class DeviceDepthMaps(DeviceOwner):
     ) -> None:
         if not isinstance(context, GLContext) or not isinstance(camera, Camera):
             raise ContextError('DeviceDepthMaps are made by DepthRenderer.entry_exit(..., output="gpu")')
-        self.camera, self._provenance = camera, checked_texts("provenance", provenance)
+        self.camera = camera
+        self.provenance = checked_texts("provenance", provenance)
         if not (
             isinstance(buffers, list)
             and len(buffers) == 2
@@ -137,7 +140,7 @@ class DeviceDepthMaps(DeviceOwner):
         Raises:
             ContextClosedError: the maps were released or the renderer closed.
         """
-        return DepthMaps(self.entry.numpy(), self.exit.numpy(), self.camera, provenance=self._provenance)
+        return DepthMaps(self.entry.numpy(), self.exit.numpy(), self.camera, provenance=self.provenance)
 
     def release(self) -> None:
         """Frees the images on the device. Idempotent."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps
 from .errors import RequestError
 from .mesh import Mesh
+from .writers.contents import Rendered, provenance
 from .writers.exr import openexr, write_deep_exr, write_exr
 from .writers.lari import write_lari
 from .writers.layereddepth import write_layereddepth
 from .writers.npz import write_npz
 from .writers.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
-from .writers.png16 import write_png, write_png16
+from .writers.png import write_png
+from .writers.png16 import write_png16
 from .writers.xray import write_xray
 
 __all__ = ["FORMATS", "Format", "View", "checked_formats", "write_mesh"]
@@ -111,7 +113,7 @@ def _ply(view: View) -> Iterator[Path]:
     for ending, points, faces, outward in sheets:
         path, kind = view.file(ending), coordinate_type(points)
         outwards = sheet_normals(normals, faces[maps.mask], toward=outward)
-        write_ply(path, points.astype(kind), normals=outwards, provenance=maps.provenance)
+        write_ply(path, points.astype(kind), normals=outwards, rendered=maps)
         yield path
 
 
@@ -123,13 +125,13 @@ def _png16(view: View) -> Iterator[Path]:
 def _photo(view: View) -> Iterator[Path]:
     path = view.file("_photo.png")
     if view.photo is not None:
-        write_png(path, view.photo, view.maps.provenance)
+        write_png(path, view.photo, provenance(view.maps))
         yield path
 
 
 def _mould(view: View) -> Iterator[Path]:
     path = view.file("_mould.ply")
-    write_mesh(path, view.maps.to_mesh(), view.maps.provenance)
+    write_mesh(path, view.maps.to_mesh(), view.maps)
     yield path
 
 
@@ -235,7 +237,7 @@ def checked_formats(names: tuple[str, ...], layers: bool) -> list[Format]:
     return [FORMATS[name] for name in names]
 
 
-def write_mesh(path: Path, mesh: Mesh, provenance: Mapping[str, str] | None = None) -> None:
-    """Writes a Mesh with its vertex colours as binary PLY."""
+def write_mesh(path: Path, mesh: Mesh, rendered: Rendered | None = None) -> None:
+    """Writes a Mesh with its vertex colors as binary PLY; for `rendered` see `write_ply`."""
     vertices = mesh.vertices.astype(coordinate_type(mesh.vertices))
-    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces, provenance=provenance)
+    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces, rendered=rendered)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,9 @@ from .provenance import from_mesh, source_in_memory
 from .render_formats import FORMATS, Format, View, checked_formats
 from .renderer import DepthRenderer, Surfaces
 from .scene import Scene
-from .writers.contents import checked_fill
-from .writers.png16 import check_positive, common_scale, write_png
+from .writers.contents import checked_fill, provenance
+from .writers.png import write_png
+from .writers.png16 import check_positive, common_scale
 from .writers.replaced_files import check_replaceable
 
 __all__ = [
@@ -52,6 +54,7 @@ class RenderJob:
         preview: whether to write one picture per mesh to look at.
         layers: whether to render all layers besides the two sheets.
         max_layers: keep the first that many crossings of a pixel; None keeps all.
+        memory_limit: bytes that the crossings of an image may take; see `DepthRenderer.peel`.
         attributes: what to store of each crossing; see `DepthRenderer.entry_exit`.
         samples: of the photo, along each side of a pixel.
         overwrite: whether to replace files that were not written from the same mesh.
@@ -72,6 +75,7 @@ class RenderJob:
     preview: bool = True
     layers: bool = False
     max_layers: int | None = None
+    memory_limit: int | None = None
     attributes: tuple[str, ...] = ()
     samples: int = 1
     overwrite: bool = False
@@ -81,10 +85,11 @@ class RenderJob:
         checked_names(self.attributes)
         checked_fill(self.fill)
         checked_count("--samples", self.samples, MOST_SAMPLES)
-        if self.max_layers is not None:
-            checked_count("--max-layers", self.max_layers)
-            if not self.layers:
-                raise RequestError("--max-layers belongs to --layers; give both")
+        for option, value in (("--max-layers", self.max_layers), ("--memory-limit", self.memory_limit)):
+            if value is not None:
+                checked_count(option, value)
+                if not self.layers:
+                    raise RequestError(f"{option} belongs to --layers; give both")
         if self.png_scale is not None:
             check_positive(self.png_scale)
         if not self.formats and not self.preview:
@@ -155,8 +160,9 @@ class RenderJob:
                     self.formats, checked_formats(self.formats, self.layers), strict=True
                 ):
                     report.left_out[name_of] = report.left_out.get(name_of, 0) + each.left_out(view)
-                for path in self._write(view, report.failures):
-                    report.files.setdefault(path.name.removeprefix(stem), []).append(path)
+                with report.timing("writing"):
+                    for path in self._write(view, report.failures):
+                        report.files.setdefault(path.name.removeprefix(stem), []).append(path)
                 if with_preview and view.photo is not None:
                     from .preview import preview
 
@@ -167,7 +173,7 @@ class RenderJob:
             scene.release()
         if rows:
             report.preview = self.folder / f"{name}_preview.png"
-            write_png(report.preview, _stack(rows), view.maps.provenance)
+            write_png(report.preview, _stack(rows), provenance(view.maps))
         return report
 
     def _names(self, name: str, views: int) -> re.Pattern[str]:
@@ -194,20 +200,26 @@ class RenderJob:
         of_layers = {name for each in formats for name in each.of_layers} | set(self.attributes)
         crop: dict[str, Any] = {"near": self.near, "far": self.far}
         # One at a time: drawing ahead while files are written would hide what an image takes.
-        with report.timing():
+        with report.timing("the sheets"):
             maps = renderer.entry_exit(
                 scene, camera, surfaces=self.surfaces, attributes=() if self.layers else of_maps, **crop
             )
-            layers = None
-            if self.layers:
+        layers = photo = None
+        if self.layers:
+            with report.timing("all layers"):
                 layers = renderer.peel(
-                    scene, camera, max_layers=self.max_layers, attributes=of_layers, **crop
+                    scene,
+                    camera,
+                    max_layers=self.max_layers,
+                    memory_limit=self.memory_limit,
+                    attributes=of_layers,
+                    **crop,
                 )
-            photo = None
-            if "photo" in self.formats:
+        if "photo" in self.formats:
+            with report.timing("the photo"):
                 photo = renderer.shade(scene, camera, samples=self.samples, surfaces=self.surfaces, **crop)
-        if with_preview and photo is None:
-            # Of the few images of the preview only, which their time is not part of.
+        elif with_preview:
+            # Not timed: of the few images of the preview only.
             photo = renderer.shade(scene, camera, surfaces=self.surfaces, **crop)
         return View(
             target=self.folder / stem,
@@ -239,8 +251,9 @@ class RenderReport:
     Attributes:
         files: written, by what follows the view's number in their names; without the preview.
         preview: the picture to look at.
-        milliseconds: to render each image, read-back included: the sheets, all layers and the photo where
-            they are to be written; not a photo that only the preview shows.
+        milliseconds: that each step took, an entry an image: ``"the sheets"``, ``"all layers"`` and
+            ``"the photo"``, read-back included, where they are to be written, and ``"writing"`` the files of
+            the formats; without the preview, and the photo that only it shows.
         covered: fraction of each image's pixels with both an entry and an exit.
         failures: what could not be written of single views, a line each.
         left_out: by format, how many crossings it had no room for.
@@ -248,17 +261,31 @@ class RenderReport:
 
     files: dict[str, list[Path]] = field(default_factory=dict)
     preview: Path | None = None
-    milliseconds: list[float] = field(default_factory=list)
+    milliseconds: dict[str, list[float]] = field(default_factory=dict)
     covered: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
-    def timing(self) -> Iterator[None]:
-        """Adds the time that the block takes to `milliseconds`."""
+    def timing(self, step: str) -> Iterator[None]:
+        """Adds the time that the block takes to the `milliseconds` of a step."""
         start = time.perf_counter()
         yield
-        self.milliseconds.append(1e3 * (time.perf_counter() - start))
+        self.milliseconds.setdefault(step, []).append(1e3 * (time.perf_counter() - start))
+
+    def time_taken(self) -> str:
+        """Return what each step took per image, as text: medians, to render of all images but the first.
+
+        The first one compiles shaders and makes buffers: what it took to render is said apart.
+        """
+        rendering = [times for step, times in self.milliseconds.items() if step != "writing"]
+        has_more = len(rendering[0]) > 1
+        each: list[str] = []
+        for step, times in self.milliseconds.items():
+            usual = median(times[has_more and step != "writing" :])
+            each.append(f"{usual:.1f}{'' if each else ' ms per image'} for {step}")
+        first = f"{sum(times[0] for times in rendering):.1f} to render the first, " if has_more else ""
+        return f"{', '.join(each)}; {first}set-up included"
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:

@@ -52,7 +52,8 @@ vec3 smooth_normal(RayFace meets, int face, vec3 flat_normal) {
     return size > 0.0 ? sum / size : flat_normal;
 }
 
-// A head light, and a sky above a ground half as bright. Of either side, and never brighter than the colour itself.
+// A head light, and a sky above a ground half as bright. Of either side, and never brighter than the color itself.
+// The weights are documented in `DepthRenderer.shade`.
 vec3 lit(vec3 color, vec3 normal, vec3 flat_normal, vec3 towards_camera) {
     vec3 seen = dot(flat_normal, towards_camera) < 0.0 ? -normal : normal;
     float head = max(dot(seen, towards_camera), 0.0);

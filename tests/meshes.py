@@ -12,6 +12,7 @@ REAL = (
     "suzanne.obj", "spot/spot.obj", "rocker-arm.obj", "homer.obj", "stanford-bunny.obj", "ogre.obj",
     "not_convex.obj", "multibody.stl", "Duck.glb", "CesiumMilkTruck.glb",
 )  # fmt: skip
+ABSENT = "set DDEPTH_MESHES to the folder of test meshes"
 _FORMATS = (".obj", ".stl", ".ply", ".off", ".glb", ".gltf")
 
 
@@ -19,10 +20,12 @@ def good(name: str) -> Path:
     """The path of a file under good/; skips the test, saying why, where it is absent."""
     path = MESHES / "good" / name
     if not path.exists():
-        pytest.skip(f"{path} is absent; set DDEPTH_MESHES to the folder of test meshes")
+        pytest.skip(f"{path} is absent; {ABSENT}")
     return path
 
 
-def bad_files() -> list[Path]:
-    """Every mesh file under bad/, sorted; empty where the folder is absent."""
-    return sorted(p for p in (MESHES / "bad").rglob("*") if p.suffix.lower() in _FORMATS)
+def bad_files() -> list:
+    """Every mesh file under bad/, sorted, as values of a parameter; one that skips where there are none."""
+    paths = sorted(p for p in (MESHES / "bad").rglob("*") if p.suffix.lower() in _FORMATS)
+    absent = pytest.mark.skip(reason=f"{MESHES / 'bad'} is absent; {ABSENT}")
+    return [pytest.param(p, id=p.name) for p in paths] or [pytest.param(None, id="absent", marks=absent)]

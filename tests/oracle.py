@@ -48,7 +48,9 @@ class View:
 
     Perspective: image = K @ (x, y, z) / z, rays from the camera centre. Orthographic: image = K @ (x, y, 1),
     K in pixels per mesh unit, rays from the plane z = 0 along +z. Only crossings with z > 0 count;
-    `near` and `far` (camera z, mesh units) keep near <= z <= far.
+    `near` and `far` (camera z, mesh units) keep near <= z <= far. A face that reaches behind the camera
+    counts as edge-on, so that rounding may show either side of it, if its plane is nearer to the camera than
+    `edge_on`, as a part of the face's size.
     """
 
     K: np.ndarray
@@ -58,6 +60,7 @@ class View:
     orthographic: bool = False
     near: float | None = None
     far: float | None = None
+    edge_on: float = 1e-6
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -202,7 +205,7 @@ def _prepare(vertices, faces, view: View, margin: float) -> _Faces:
         thin = area <= 2 * margin * longest
     # A face that crosses z = 0 has no height in the image; it is thin when its plane holds the camera centre.
     crosses = w.min(axis=0) <= 0
-    thin[crosses] = np.abs(towards[crosses]) <= 1e-6 * (_length(normal) * size)[crosses]
+    thin[crosses] = np.abs(towards[crosses]) <= view.edge_on * (_length(normal) * size)[crosses]
 
     return _Faces(
         index=index,
@@ -863,11 +866,11 @@ def corner_normals(vertices, faces, wanted, smooth_deg: float = 45.0) -> tuple[n
     rounding. A loop on purpose.
     """
     vertices, faces = _inputs(vertices, faces)
-    points = [tuple(point) for point in (vertices + 0.0).tolist()]  # 0.0, not -0.0
-    around: dict[tuple, list[tuple[int, int]]] = {}
-    for f, face in enumerate(faces.tolist()):
-        for k, vertex in enumerate(face):
-            around.setdefault(points[vertex], []).append((f, k))
+    # Positions by number; 0.0, not -0.0.
+    place = np.unique(vertices + 0.0, axis=0, return_inverse=True)[1].reshape(-1)[faces]
+    around: dict[int, list[tuple[int, int]]] = {int(p): [] for p in np.unique(place[wanted])}
+    for f, k in np.argwhere(np.isin(place, place[wanted])).tolist():
+        around[int(place[f, k])].append((f, k))
 
     def shape(f):
         """The unit normal, None without area; the three angles; whether it is certain that there is area."""
@@ -877,7 +880,7 @@ def corner_normals(vertices, faces, wanted, smooth_deg: float = 45.0) -> tuple[n
         if size == 0:
             return None, None, True
         edges = [edge / size for edge in edges]
-        cross = np.cross(edges[0], edges[1])
+        cross = np.array(_cross(edges[0], edges[1]))
         length = float(np.linalg.norm(cross))
         lengths = sorted(float(np.linalg.norm(edge)) for edge in edges)
         if length <= NO_AREA * lengths[1] * lengths[2]:
@@ -885,7 +888,7 @@ def corner_normals(vertices, faces, wanted, smooth_deg: float = 45.0) -> tuple[n
         angles = []
         for k in range(3):
             a, b = edges[k], -edges[k - 1]
-            angles.append(float(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
+            angles.append(float(np.arctan2(np.linalg.norm(_cross(a, b)), a @ b)))
         return cross / length, angles, length >= SOME_AREA * lengths[1] * lengths[2]
 
     shapes: dict[int, tuple] = {}
@@ -898,14 +901,14 @@ def corner_normals(vertices, faces, wanted, smooth_deg: float = 45.0) -> tuple[n
             continue
         for k in range(3):
             total = np.zeros(3)
-            for other, corner in around[points[faces[f, k]]]:
+            for other, corner in around[int(place[f, k])]:
                 if other not in shapes:
                     shapes[other] = shape(other)
                 normal, angles, is_certain = shapes[other]
                 certain[i] &= is_certain
                 if normal is None:
                     continue
-                between = np.arctan2(np.linalg.norm(np.cross(own[0], normal)), own[0] @ normal)
+                between = np.arctan2(np.linalg.norm(_cross(own[0], normal)), own[0] @ normal)
                 certain[i] &= abs(between - np.radians(smooth_deg)) > ANGLE_DOUBT
                 if between <= np.radians(smooth_deg):
                     total += angles[corner] * normal

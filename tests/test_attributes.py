@@ -23,7 +23,7 @@ from dataclasses import replace
 import numpy as np
 import oracle
 import pytest
-from conftest import gl_census
+from conftest import no_gl_objects_left
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from meshes import REAL, good
@@ -1239,12 +1239,9 @@ def test_attributes_leave_no_gl_objects_behind(renderer):
         scene.release()
 
     everything()  # the programs are made once and kept
-    with renderer._context:
-        census = gl_census()
-    for _ in range(3):
-        everything()
-    with renderer._context:
-        assert gl_census() == census
+    with no_gl_objects_left(renderer):
+        for _ in range(3):
+            everything()
 
 
 def test_points_are_within_the_rasterizers_reach_of_their_pixels(renderer):

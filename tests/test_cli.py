@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from ddepth_gl import cli, render_job
 from ddepth_gl.context import ENVIRONMENT_VARIABLE
 from ddepth_gl.render_formats import write_mesh
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli import main; main()"]
+COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.start import main; main()"]
 
 
 @pytest.fixture(autouse=True)
@@ -91,12 +90,11 @@ def test_the_main_job():
     lines = done.stdout.splitlines()
     assert "out/box_???.npz   3 files" in lines
     assert "out/box_preview.png" in lines
-    assert any(
-        "box: 3 images of 32x24, 12 faces," in line and line.endswith(" ms per image") for line in lines
-    )
+    (line,) = (line for line in lines if line.startswith("box: 3 images of 32x24, 12 faces, "))
+    assert line.endswith(" to render the first, set-up included")
     with dd.DepthRenderer() as renderer:
         info = renderer.info
-        assert f"on {info.renderer}, OpenGL {info.gl_version.split()[0]}, engine {info.engine}" in lines
+        assert f"on {info.renderer}, OpenGL {info.gl_version}, engine {info.engine}" in lines
         mesh = dd.load_mesh("ring.ply")
         maps = renderer.entry_exit(renderer.upload(mesh), dd.Camera.orbit(mesh, 3, 32, 24)[2])
     np.testing.assert_array_equal(loaded("ring_002")["entry"], maps.entry)
@@ -169,61 +167,24 @@ def test_demo_writes_everything_it_says():
     assert shell("render", "out/demo/demo.ply", "-o", "again", "--size", "8x8").stderr == ""
 
 
-@pytest.mark.parametrize("when", ["importing", "rendering"])
-def test_ctrl_c(when):
-    process = subprocess.Popen(
-        [*COMMAND, "render", "ring.ply", "-o", "out", "--views", "5000", "--size", "300x300"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell starts what it runs in the background with SIGINT ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    if when == "importing":
-        time.sleep(0.3)
-    else:
-        for _ in range(600):
-            if len(files()) > 2:
-                break
-            time.sleep(0.05)
-    try:
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-        process.communicate()
-    if when == "importing":
-        # Wherever it strikes, also where Python itself is not ready yet: never a half file.
-        assert process.returncode != 0
-    else:
-        assert process.returncode == 130
-        assert err == "ddepth: error: interrupted; files written so far are whole\n"
-        assert files()
-    for name in files():
-        assert not name.endswith(".part")
-        np.load(Path("out") / name).close()
-
-
-def test_help_is_fast_and_imports_little():
+def test_help_imports_little():
+    """Help is at once there because it loads neither OpenGL nor what only some commands need."""
     script = """
-import sys, time
-start = time.perf_counter()
+import sys
+from pathlib import Path
 sys.argv = ["ddepth", "--help"]
 from ddepth_gl.cli import main
 try:
     main()
 except SystemExit as ended:
     assert not ended.code
-print(time.perf_counter() - start)
-heavy = {"trimesh", "imageio", "imageio.v3", "rich", "cmap", "PIL.ImageFont"}
+heavy = {"trimesh", "imageio", "imageio.v3", "rich", "cmap", "PIL.ImageFont", "scipy", "OpenEXR", "cuda"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
+assert "libEGL" not in Path("/proc/self/maps").read_text()
 """
-    seconds = []
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        seconds.append(float(done.stdout.splitlines()[-1]))
-        assert {"render", "demo", "doctor"} <= set(done.stdout.split())
-    assert min(seconds) < 1.0
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"render", "demo", "doctor"} <= set(done.stdout.split())
 
 
 # Options of render, each with its effect
@@ -467,6 +428,8 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--format", "npz,xray"), ("format xray stores all layers; give --layers",)),
         (("--max-layers", "3"), ("--max-layers belongs to --layers",)),
         (("--layers", "--max-layers", "0"), ("--max-layers must be a whole number, at least 1",)),
+        (("--memory-limit", "3"), ("--memory-limit belongs to --layers",)),
+        (("--layers", "--memory-limit", "9"), ("crossings", "--memory-limit", "the memory_limit of 9;")),
         (("--layers", "--format", "png16", "--no-preview"), ("--layers has no effect on png16",)),
         (("--format", "npz,ply, npz"), ("format npz is given twice",)),
         (("--attributes", "face,hue"), ("attributes may hold face, normal", "'hue'")),
@@ -534,16 +497,18 @@ def test_a_missing_package_is_told_once_and_first(ddepth, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ((), ""),
-        (("--layers",), " with all layers"),
-        (("--format", "photo,npz"), " with the photo"),
-        (("--format", "photo,npz", "--layers"), " with all layers and the photo"),
+        ((), ("sheets", "writing")),
+        (("--layers",), ("sheets", "layers", "writing")),
+        (("--format", "photo,npz"), ("sheets", "photo", "writing")),
+        (("--format", "photo,npz", "--layers"), ("sheets", "layers", "photo", "writing")),
     ],
 )
 def test_the_line_of_the_time_says_what_of(ddepth, options, what):
     _, out, _ = ddepth("render", "box.ply", "-o", "out", "--size", "4x4", *options)
     (line,) = (line for line in out.splitlines() if " ms per image" in line)
-    assert line.endswith(f" ms per image{what}")
+    number = r"\d+\.\d"
+    steps = [rf"{number}{' ms per image' * (step == 'sheets')} for (?:the |all )?{step}" for step in what]
+    assert re.fullmatch(rf"box: 1 image of 4x4, 12 faces, {', '.join(steps)}; set-up included", line)
 
 
 def test_missing_meshes(ddepth):
@@ -553,7 +518,7 @@ def test_missing_meshes(ddepth):
     fails(ddepth("render", "empty.stl", "-o", "out"), "empty.stl: it is empty")
 
 
-@pytest.mark.parametrize("path", bad_files(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", bad_files())
 def test_bad_meshes(ddepth, path):
     # Either it can be used, or one line names the file: never a traceback.
     code, _, err = ddepth("render", path, "-o", "out", "--size", "16x16", "--format", "npz,ply")
@@ -650,7 +615,8 @@ def test_doctor(ddepth, monkeypatch):
     assert (code, err) == (0, [])
     with dd.DepthRenderer() as renderer:
         info = renderer.info
-    assert f"A renderer made without device= runs on device {info.device_index}: {info.renderer}." in out
+    assert f"ddepth_gl {dd.__version__}: a renderer made without device= runs engine {info.engine}" in out
+    assert f" on device {info.device_index}: {info.renderer}, OpenGL {info.gl_version}." in out
     assert ("No GPU answers" in out) == info.is_software
     assert "raster" in out
 
@@ -663,6 +629,7 @@ def test_doctor_for_machines(ddepth, monkeypatch):
     with dd.DepthRenderer() as renderer:
         assert report["default"] == {"error": None, "info": renderer.info.as_dict()}
     assert report[ENVIRONMENT_VARIABLE] is None
+    assert report["version"] == f"ddepth_gl {dd.__version__}"
     device = report["devices"][report["default"]["info"]["device_index"]]
     assert device["renderer"] == report["default"]["info"]["renderer"]
     assert "raster" in device["engines"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import gl_census
+from conftest import no_gl_objects_left
 from shapes import box, random_closed_mesh
 
 import ddepth_gl as dd
@@ -85,37 +85,35 @@ def test_they_live_until_they_are_released(renderer):
     scene = renderer.upload(box())
     for _ in range(2):
         renderer.entry_exit(scene, FACE_ON, output="gpu").release()  # what is made once and kept
-    gc.collect()  # what other tests have left
-    with renderer._context:
-        census = gl_census()
-    maps = renderer.entry_exit(scene, FACE_ON, output="gpu")
-    before = maps.numpy()
-    for _ in range(3):  # other images do not go over it
-        renderer.entry_exit(scene, dd.Camera.orbit(box(), views=1, width=40, height=30)[0])
-    assert same(maps.numpy(), before)
-    maps.release()
-    maps.release()
-    for use in (
-        maps.numpy,
-        maps.entry.numpy,
-        maps.exit.__dlpack__,
-        maps.entry.__dlpack_device__,
-        maps.__enter__,
-    ):
-        with pytest.raises(dd.ContextClosedError, match="released"):
-            use()
-    assert "released" in repr(maps)
-    assert "40x30" in repr(maps)
-    gc.disable()  # it does not take the collector to find them
-    try:
-        renderer.entry_exit(scene, FACE_ON, output="gpu")  # nobody holds it: freed at the next use
-        entry = renderer.entry_exit(scene, FACE_ON, output="gpu").entry
-        assert entry.numpy().tobytes() == before.entry.tobytes()  # one of the images is enough to keep them
-        del entry
-    finally:
-        gc.enable()
-    with renderer._context:
-        assert gl_census() == census
+    with no_gl_objects_left(renderer):
+        maps = renderer.entry_exit(scene, FACE_ON, output="gpu")
+        before = maps.numpy()
+        for _ in range(3):  # other images do not go over it
+            renderer.entry_exit(scene, dd.Camera.orbit(box(), views=1, width=40, height=30)[0])
+        assert same(maps.numpy(), before)
+        maps.release()
+        maps.release()
+        for use in (
+            maps.numpy,
+            maps.entry.numpy,
+            maps.exit.__dlpack__,
+            maps.entry.__dlpack_device__,
+            maps.__enter__,
+        ):
+            with pytest.raises(dd.ContextClosedError, match="released"):
+                use()
+        assert "released" in repr(maps)
+        assert "40x30" in repr(maps)
+        gc.disable()  # it does not take the collector to find them
+        try:
+            renderer.entry_exit(scene, FACE_ON, output="gpu")  # nobody holds it: freed at the next use
+            entry = renderer.entry_exit(scene, FACE_ON, output="gpu").entry
+            assert (
+                entry.numpy().tobytes() == before.entry.tobytes()
+            )  # one of the images is enough to keep them
+            del entry
+        finally:
+            gc.enable()
     scene.release()
 
 

@@ -894,7 +894,7 @@ def test_random_damage_loads_or_is_refused(tmp_path, name, flips, keep):
 # Meshes from elsewhere
 
 
-@pytest.mark.parametrize("path", bad_files(), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", bad_files())
 def test_bad_files(path):
     load_or_refuse(path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import oracle
 import pytest
-from conftest import gl_census
+from conftest import no_gl_objects_left
 from hypothesis import HealthCheck, given, settings
 from meshes import REAL, good
 from shapes import (
@@ -647,17 +647,14 @@ def test_a_memory_limit_is_a_clear_error_and_the_renderer_lives_on(renderer):
     scene = renderer.upload(mesh)
     before = renderer.peel(scene, FACE_ON)
     maps = renderer.entry_exit(scene, FACE_ON)
-    with renderer._context:
-        census = gl_census()
     crossings = len(before.depth)
-    with pytest.raises(dd.DeviceMemoryError, match=rf"{crossings:,} crossings.*20 layers.*max_layers"):
-        renderer.peel(scene, FACE_ON, memory_limit=crossings)
-    # Cut to what the limit holds, it fits.
-    assert len(renderer.peel(scene, FACE_ON, max_layers=1, memory_limit=crossings * 21 // 2).depth)
-    same_bits(renderer.peel(scene, FACE_ON), before)
-    assert renderer.entry_exit(scene, FACE_ON).entry.tobytes() == maps.entry.tobytes()
-    with renderer._context:
-        assert gl_census() == census
+    with no_gl_objects_left(renderer):
+        with pytest.raises(dd.DeviceMemoryError, match=rf"{crossings:,} crossings.*20 layers.*max_layers"):
+            renderer.peel(scene, FACE_ON, memory_limit=crossings)
+        # Cut to what the limit holds, it fits.
+        assert len(renderer.peel(scene, FACE_ON, max_layers=1, memory_limit=crossings * 21 // 2).depth)
+        same_bits(renderer.peel(scene, FACE_ON), before)
+        assert renderer.entry_exit(scene, FACE_ON).entry.tobytes() == maps.entry.tobytes()
     scene.release()
 
 
@@ -683,12 +680,9 @@ def test_peeling_leaves_no_gl_objects_behind(renderer):
     arguments = ({}, {"max_layers": 2}, {"near": 1.0, "far": 2.0})
     for each in arguments:
         peel(renderer, mesh, camera, **each)  # the programs are made once and kept
-    with renderer._context:
-        census = gl_census()
-    for each in arguments * 3:
-        peel(renderer, mesh, camera, **each)
-    with renderer._context:
-        assert gl_census() == census
+    with no_gl_objects_left(renderer):
+        for each in arguments * 3:
+            peel(renderer, mesh, camera, **each)
 
 
 def hairball(needles: int, thickness: float) -> dd.Mesh:
@@ -736,20 +730,17 @@ def test_a_hairball_of_100_000_slivers(renderer):
     assert np.isin(keys, truth_keys[truth.certain | truth.uncertain]).all()
     assert truth.certain.sum() > 0.7 * len(keys) > 20_000
     maps = renderer.entry_exit(scene, camera)
-    with renderer._context:
-        census = gl_census()
     limit = 13 * len(layers.depth) - 1  # one byte too few
     message = rf"{len(layers.depth):,} crossings \({layers.count.max()} layers\).*reduce.*size.*max_layers="
-    with pytest.raises(dd.DeviceMemoryError, match=message) as caught:
-        renderer.peel(scene, camera, memory_limit=limit)
-    assert "\n" not in str(caught.value)
-    assert renderer.entry_exit(scene, camera).entry.tobytes() == maps.entry.tobytes()
-    # As advised: fewer layers fit, and they are the first.
-    few = renderer.peel(scene, camera, max_layers=3, memory_limit=limit)
-    assert few.depth.tobytes() == layers.depth[layers.layer < 3].tobytes()
-    # The engine `compute` lists at least a row at a time besides.
-    in_row = int(layers.count.sum(axis=1).max()) if renderer.info.engine == "compute" else 0
-    same_bits(renderer.peel(scene, camera, memory_limit=limit + 1 + 8 * in_row), layers)
-    with renderer._context:
-        assert gl_census() == census
+    with no_gl_objects_left(renderer):
+        with pytest.raises(dd.DeviceMemoryError, match=message) as caught:
+            renderer.peel(scene, camera, memory_limit=limit)
+        assert "\n" not in str(caught.value)
+        assert renderer.entry_exit(scene, camera).entry.tobytes() == maps.entry.tobytes()
+        # As advised: fewer layers fit, and they are the first.
+        few = renderer.peel(scene, camera, max_layers=3, memory_limit=limit)
+        assert few.depth.tobytes() == layers.depth[layers.layer < 3].tobytes()
+        # The engine `compute` lists at least a row at a time besides.
+        in_row = int(layers.count.sum(axis=1).max()) if renderer.info.engine == "compute" else 0
+        same_bits(renderer.peel(scene, camera, memory_limit=limit + 1 + 8 * in_row), layers)
     scene.release()

@@ -31,7 +31,7 @@ def read(path):
             continue
         if word == "element":
             elements.append((rest[0], int(rest[1]), []))
-        else:
+        elif word != "comment":
             assert word == "property"
             elements[-1][2].append(" ".join(rest))
     name, count, properties = elements[0]

@@ -221,6 +221,8 @@ CALLS = {
     "Scene": lambda r: (None, {"context": r._context, "mesh": box()}),
     "Scene.to_local": lambda r: (r.upload(box()), {"points": (1, 2, 3)}),
     "Scene.depth_range": lambda r: (r.upload(box()), {"camera": CAMERA}),
+    "Scene.distance_beside": lambda r: (r.upload(box()), {"camera": CAMERA}),
+    "Scene.local_remainders": lambda r: (r.upload(box()), {}),
     "Scene.local_vertices": lambda r: (r.upload(box()), {}),
     "Scene.once": lambda r: (r.upload(box()), {"key": "k", "make": list}),
     "Scene.own": lambda r: (r.upload(box()), {"gl_object": Buffer()}),
@@ -242,7 +244,7 @@ CALLS = {
     "write_layer_clouds": lambda _: (None, {"path": "a", "layers": layers()}),
     "write_ply": lambda _: (None, {
         "path": "a.ply", "vertices": np.eye(3), "normals": np.eye(3), "colors": np.zeros((3, 4), np.uint8),
-        "faces": [[0, 1, 2]], "provenance": {"a": "b"}}),
+        "faces": [[0, 1, 2]], "rendered": maps()}),
 }  # fmt: skip
 
 

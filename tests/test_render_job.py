@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import inspect
 import sys
-import time
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,8 +15,9 @@ from PIL import Image
 from shapes import box, merged, sphere, torus
 
 import ddepth_gl as dd
+from ddepth_gl import render_formats, render_job
 from ddepth_gl.render_formats import FORMATS, View
-from ddepth_gl.render_job import RenderJob, make_folder, unique_names
+from ddepth_gl.render_job import RenderJob, RenderReport, make_folder, unique_names
 
 
 def cameras(mesh, views=3):
@@ -42,8 +43,9 @@ def test_every_format_and_the_preview(renderer, tmp_path):
         ending: [f"ring_{view:03d}{ending}" for view in range(3)] for ending in endings
     }
     assert report.preview == tmp_path / "ring_preview.png"
-    assert len(steps) == len(report.milliseconds) == len(report.covered) == 3
-    assert min(report.milliseconds) > 0
+    assert len(steps) == len(report.covered) == 3
+    assert set(report.milliseconds) == {"the sheets", "the photo", "writing"}
+    assert all(len(times) == 3 and min(times) > 0 for times in report.milliseconds.values())
     assert dd.load_mesh(tmp_path / "ring_001_mould.ply").is_oriented
 
 
@@ -302,6 +304,9 @@ def test_all_layers_for_nothing(tmp_path):
         ({"samples": True}, "--samples must be"),
         ({"layers": True, "max_layers": 0}, "--max-layers must be a whole number, at least 1, not 0"),
         ({"max_layers": -2}, "--max-layers must be"),
+        ({"layers": True, "memory_limit": 0}, "--memory-limit must be a whole number, at least 1, not 0"),
+        ({"layers": True, "memory_limit": 1e9}, "--memory-limit must be"),
+        ({"memory_limit": 100}, "--memory-limit belongs to --layers; give both"),
         ({"fill": 1e39}, "fill must be a number that float32 holds"),
         ({"formats": ("png16",), "png_scale": 0.0}, "16-bit PNG must be positive"),
         ({"formats": ("npz", "ply", "npz")}, "format npz is given twice; give it once"),
@@ -321,13 +326,57 @@ def test_a_missing_package_is_found_before_anything_is_done(tmp_path, monkeypatc
     RenderJob(folder=tmp_path, formats=("npz",), layers=True)
 
 
-def test_the_time_of_an_image_is_that_of_what_is_written(renderer, tmp_path, monkeypatch):
-    shade = renderer.shade
-    monkeypatch.setattr(renderer, "shade", lambda *a, **k: time.sleep(0.3) or shade(*a, **k))
-    for formats, photo in ((("photo",), True), (("npz",), False)):
-        report = RenderJob(folder=tmp_path, formats=formats).run(renderer, box(), cameras(box(), 2), "m")
-        assert report.preview  # which shows a photo in either case
-        assert (min(report.milliseconds) > 300) == (max(report.milliseconds) > 300) == photo
+@pytest.fixture
+def clock(renderer, monkeypatch):
+    """A clock that goes on in calls only: by 1 s for the sheets, 10 layers, 100 a photo, 1000 a file."""
+    now = [0.0]
+
+    def slowed(owner, name, seconds):
+        call = getattr(owner, name)
+
+        def wrapper(*arguments, **options):
+            now[0] += seconds
+            return call(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, wrapper)
+
+    slowed(renderer, "entry_exit", 1)
+    slowed(renderer, "peel", 10)
+    slowed(renderer, "shade", 100)
+    slowed(render_formats, "write_npz", 1000)
+    slowed(render_formats, "write_picture", 1000)
+    monkeypatch.setattr(render_job, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    return now
+
+
+@pytest.mark.parametrize(
+    ("formats", "layers", "seconds"),
+    [
+        (("npz",), False, {"the sheets": 1, "writing": 1000}),
+        (("npz", "photo"), False, {"the sheets": 1, "the photo": 100, "writing": 2000}),
+        (("npz",), True, {"the sheets": 1, "all layers": 10, "writing": 1000}),
+        (("photo", "npz"), True, {"the sheets": 1, "all layers": 10, "the photo": 100, "writing": 2000}),
+    ],
+)
+def test_steps_are_timed_apart(renderer, tmp_path, clock, formats, layers, seconds):
+    """And nothing else: not the photo that only the preview shows, nor the preview."""
+    job = RenderJob(folder=tmp_path, formats=formats, layers=layers)
+    report = job.run(renderer, box(), cameras(box(), 2), "m")
+    assert report.preview
+    assert report.milliseconds == {step: [1000.0 * time] * 2 for step, time in seconds.items()}
+
+
+def test_the_time_taken_as_text():
+    """The first image is slow, for what is made once: medians are of the others, and it is named."""
+    times = {"the sheets": [80.0, 1, 2, 9], "the photo": [100.0, 7, 7, 8], "writing": [20.0, 10, 30, 40]}
+    assert RenderReport(milliseconds=times).time_taken() == (
+        "2.0 ms per image for the sheets, 7.0 for the photo, 25.0 for writing; "
+        "180.0 to render the first, set-up included"
+    )
+    one = {step: each[:1] for step, each in times.items()}
+    assert RenderReport(milliseconds=one).time_taken() == (
+        "80.0 ms per image for the sheets, 100.0 for the photo, 20.0 for writing; set-up included"
+    )
 
 
 @pytest.mark.parametrize("kind", [RenderJob, View])

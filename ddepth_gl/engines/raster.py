@@ -107,7 +107,12 @@ class RasterEngine(Engine[SheetTargets]):
             )
 
     def peel(
-        self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        max_layers: int | None,
+        memory_limit: int | None,
     ) -> LayerBuffers:
         """Peels the layers one by one; see `peel_layers`."""
         uniforms = _uniforms(scene, camera, request)

@@ -15,7 +15,7 @@ from ..attributes import ATTRIBUTES
 from ..depth_layers import DepthLayers
 from ..depth_maps import DepthMaps
 from ..errors import OutputError, RequestError
-from .contents import FRAMES, VERSION, check_is, checked_fill, filled
+from .contents import FRAMES, check_is, checked_fill, filled, provenance
 from .whole_file import file_path, whole_file
 
 __all__ = ["NOTHING", "openexr", "write_deep_exr", "write_exr"]
@@ -58,9 +58,9 @@ def write_exr(
 
     Colours are linear and, as is EXR's rule, multiplied by alpha. Each part's header holds ``K`` (m33d) and
     ``camera_from_world`` (m44d), both as they are printed in mathematics; ``is_orthographic`` (int), ``fill``
-    (float), ``conventions``, ``software`` and the result's `provenance` (string); of layers
-    ``truncated_pixels`` (int), how many pixels `max_layers` cut short; and OpenEXR's own ``worldToCamera``
-    (m44f: left-handed, y up, for row vectors).
+    (float), ``conventions`` and ``software`` (string), and of a rendered image ``renderer``, ``gl_version``
+    and ``engine`` (string); of layers ``truncated_pixels`` (int), how many pixels
+    `max_layers` cut short; and OpenEXR's own ``worldToCamera`` (m44f: left-handed, y up, for row vectors).
 
     Args:
         path: of the file; replaced as a whole.
@@ -186,15 +186,15 @@ def _write(path: str | os.PathLike[str], exr: Any) -> None:
 
 
 def _about(result: DepthMaps | DepthLayers, channels: str) -> dict[str, Any]:
-    camera = result.camera
+    camera, texts = result.camera, provenance(result)
     return {
-        **result.provenance,
         "K": np.array(camera.K),
         "camera_from_world": np.array(camera.camera_from_world),
         "is_orthographic": int(camera.is_orthographic),
         "worldToCamera": np.ascontiguousarray((_FLIP_Y @ camera.camera_from_world).T, dtype=np.float32),
         "conventions": FRAMES + channels,
-        "software": VERSION,  # `version` is that of the file format
+        "software": texts.pop("version"),  # `version` is that of the file format
+        **texts,
     }
 
 

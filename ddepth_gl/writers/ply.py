@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..arguments import checked_array, checked_texts, of_any_size
+from ..arguments import checked_array, of_any_size
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
 from ..srgb import srgb_from_linear
-from .contents import check_is
+from .contents import Rendered, check_is, provenance
 from .whole_file import file_path, remove_others, whole_file
 
 __all__ = ["coordinate_type", "sheet_normals", "write_layer_clouds", "write_ply"]
@@ -29,7 +28,7 @@ def write_ply(
     normals: npt.NDArray[Any] | None = None,
     colors: npt.NDArray[np.uint8] | None = None,
     faces: npt.NDArray[np.integer[Any]] | None = None,
-    provenance: Mapping[str, str] | None = None,
+    rendered: Rendered | None = None,
 ) -> None:
     """Writes little-endian binary PLY 1.0 (Turk, "The PLY Polygon File Format", 1994).
 
@@ -39,12 +38,12 @@ def write_ply(
         normals: (N, 3) unit vectors, written as ``float``: ``nx ny nz``.
         colors: (N, 4) uint8 sRGB: ``red green blue alpha``.
         faces: (F, 3) vertex indices: ``vertex_indices``.
-        provenance: see that of `DepthMaps`; a comment in the header for each entry.
+        rendered: the DepthMaps or DepthLayers that the points are of; comments repeat their provenance.
 
     Raises:
         OutputError: the shapes do not fit, a number is beyond its type, or the file cannot be written.
     """
-    about = {} if provenance is None else checked_texts("provenance", provenance)
+    texts = provenance(rendered)
     vertices = checked_array("vertices", vertices, "biuf", None, OutputError)
     kind = "<f8" if vertices.dtype == np.float64 else "<f4"
     count = len(vertices) if vertices.ndim else 0
@@ -63,7 +62,7 @@ def write_ply(
     for name, _, values in columns:
         rows[name] = values
     header = ["ply", "format binary_little_endian 1.0"]
-    header += [f"comment {key} {text}" for key, text in about.items()]
+    header += [f"comment {name} {' '.join(text.split())}" for name, text in texts.items()]
     header += [f"element vertex {count}"]
     header += [f"property {_PLY_TYPES[column_kind]} {name}" for name, column_kind, _ in columns]
     if faces is not None:
@@ -138,7 +137,7 @@ def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> lis
             points.astype(kind),
             normals=None if normals is None else normals[chosen],
             colors=None if colors is None else srgb_from_linear(colors[chosen]),
-            provenance=layers.provenance,
+            rendered=layers,
         )
     remove_others(target, r"_layer([0-9]{2}|[1-9][0-9]{2,})\.ply", written)
     return written

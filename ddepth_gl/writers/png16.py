@@ -16,7 +16,8 @@ from ..arguments import checked_number
 from ..camera import Camera
 from ..depth_maps import DepthMaps
 from ..errors import OutputError
-from .contents import VERSION, check_is
+from .contents import check_is, provenance
+from .png import write_png
 from .whole_file import file_path, whole_file
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "common_scale",
     "scale_for",
     "write_about",
-    "write_png",
     "write_png16",
     "write_steps",
 ]
@@ -90,10 +90,11 @@ def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | No
     )
     # The scale first: a picture without it would be worthless, it without a picture harms nobody.
     written = [target.with_name(f"{target.name}_png16.json")]
-    write_about(written[0], maps.camera, scale, maps.provenance)
+    texts = provenance(maps)
+    write_about(written[0], maps.camera, scale, texts)
     for name, sheet in sheets.items():
         written.append(target.with_name(f"{target.name}_{name}.png"))
-        write_steps(written[-1], sheet, scale, maps.provenance)
+        write_steps(written[-1], sheet, scale, texts)
     return written
 
 
@@ -144,14 +145,13 @@ def check_positive(scale: Any) -> float:
     return number
 
 
-def write_about(path: Path, camera: Camera, scale: float, provenance: Mapping[str, str], **more: int) -> None:
-    """Writes the JSON file that stands beside the pictures.
+def write_about(path: Path, camera: Camera, scale: float, texts: Mapping[str, str], **more: int) -> None:
+    """Writes the JSON file that stands beside the pictures; `texts` are those of `contents.provenance`.
 
     Raises:
         OutputError: the file cannot be written.
     """
     about = {
-        **provenance,
         "scale": scale,
         "miss": 0,
         "depth": "pixel value * scale, z-depth in mesh units",
@@ -161,35 +161,16 @@ def write_about(path: Path, camera: Camera, scale: float, provenance: Mapping[st
         "width": camera.width,
         "height": camera.height,
         "is_orthographic": camera.is_orthographic,
-        "version": VERSION,
+        **texts,
     }
     with whole_file(path) as file:
         file.write((json.dumps(about, indent=2) + "\n").encode())
 
 
-def write_steps(
-    path: Path, sheet: npt.NDArray[np.float64], scale: float, provenance: Mapping[str, str]
-) -> None:
+def write_steps(path: Path, sheet: npt.NDArray[np.float64], scale: float, texts: Mapping[str, str]) -> None:
     """Writes one 16-bit picture of (H, W) depths, NaN where none, that `checked_scale` has passed.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    steps = np.nan_to_num(np.rint(sheet / scale), nan=0.0).astype(np.uint16)
-    write_png(path, steps, provenance)
-
-
-def write_png(path: Path, picture: npt.NDArray[Any], provenance: Mapping[str, str]) -> None:
-    """Write a PNG of (H, W) uint16 or (H, W, 3 or 4) uint8, its provenance as text chunks.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    import imageio.v3 as iio  # slow to import, and only needed here
-    from PIL.PngImagePlugin import PngInfo
-
-    info = PngInfo()
-    for key, text in provenance.items():
-        info.add_text(key, text)
-    with whole_file(path) as file:
-        file.write(iio.imwrite("<bytes>", picture, extension=".png", pnginfo=info))
+    write_png(path, np.nan_to_num(np.rint(sheet / scale), nan=0.0).astype(np.uint16), texts)

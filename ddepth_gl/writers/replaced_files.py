@@ -68,7 +68,7 @@ def _of_png(stream: BinaryIO) -> dict[str, object]:
     from PIL import Image
 
     with Image.open(stream, formats=["PNG"]) as picture:
-        return dict(picture.info)
+        return {str(key): text for key, text in picture.info.items()}
 
 
 def _of_ply(stream: BinaryIO) -> dict[str, object]:
