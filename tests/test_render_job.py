@@ -344,7 +344,7 @@ def clock(renderer, monkeypatch):
     slowed(renderer, "peel", 10)
     slowed(renderer, "shade", 100)
     slowed(render_formats, "write_npz", 1000)
-    slowed(render_formats, "write_picture", 1000)
+    slowed(render_formats, "write_png", 1000)
     monkeypatch.setattr(render_job, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     return now
 
