@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8
 # Of `make soak`. SEED=... starts with the case of that seed.
 MINUTES ?= 120
 
-.PHONY: demo test test-fast test-oldest soak check format bench setup system-gl clean
+.PHONY: demo test test-fast test-oldest test-on compare-demo soak check format bench setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
@@ -37,6 +37,16 @@ format: setup
 test-oldest: system-gl
 	PYTHON="$(PYTHON)" scripts/test-oldest
 
+# `make test-on SUITE=trixie`: the README's two commands on a fresh Debian or Ubuntu; needs root.
+# BY=user: as an ordinary user; RUN=demo: not the tests.
+test-on:
+	@scripts/test-on "$(SUITE)" "$(or $(BY),root)" $(RUN)
+
+# `make compare-demo A=bookworm B=trixie`: whether `make test-on` got the same arrays, bit for bit, on both.
+compare-demo:
+	@diff out/test-on/$(A).arrays out/test-on/$(B).arrays
+	@echo "$(A) and $(B): $$(wc -l < out/test-on/$(A).arrays) arrays, bit for bit alike"
+
 # `make bench BENCH=--write` puts what it measures into docs/performance.md. Peers come with the extra [bench].
 bench: setup
 	$(BIN)/python benchmarks/sheets.py $(BENCH)
@@ -56,7 +66,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 system-gl: $(VENV)/installed
-	@scripts/system-gl $(BIN)/ddepth
+	@scripts/system-gl $(VENV)
 
 clean:
 	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache

@@ -1,5 +1,5 @@
 """``python -m ddepth_gl`` is the command `ddepth`."""
 
-from .cli import main
+from .start import main
 
 main()

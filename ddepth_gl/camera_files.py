@@ -321,7 +321,7 @@ def _bop(document: dict[str, Any], made_for: Size | None, asked: Size | None) ->
                 raise CameraError("lacks 'cam_K'")
             if ("cam_R_w2c" in values) != ("cam_t_w2c" in values):
                 raise CameraError("has one of 'cam_R_w2c' and 'cam_t_w2c' without the other")
-            K = _numbers("cam_K", values["cam_K"], (9,)).reshape(3, 3)
+            K: Float64Array = _numbers("cam_K", values["cam_K"], (9,)).reshape(3, 3)
             K[:2, 2] += 0.5
             pose = np.eye(3, 4)
             if "cam_R_w2c" in values:

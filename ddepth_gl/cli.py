@@ -56,7 +56,7 @@ _UsageError: Any = typer.BadParameter.__base__
 
 
 def main() -> None:
-    """The entry point of the `ddepth` command."""
+    """Runs the command that `sys.argv` asks for; `start.main` calls it."""
     try:
         # Not standalone, which would print a wrong command line's error on four lines.
         sys.exit(app(sys.argv[1:] or ["--help"], prog_name="ddepth", standalone_mode=False))
@@ -118,6 +118,13 @@ def render(
         int | None,
         typer.Option(
             help="With --layers, keep the first that many; if not given all, or as many as a layout has."
+        ),
+    ] = None,
+    memory_limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BYTES",
+            help="With --layers, what an image's crossings may take; if not given a quarter of the memory.",
         ),
     ] = None,
     attributes: Annotated[
@@ -182,6 +189,7 @@ def render(
             preview=preview,
             layers=layers,
             max_layers=max_layers,
+            memory_limit=memory_limit,
             attributes=_names(attributes),
             samples=samples,
         )
@@ -247,6 +255,7 @@ def doctor(
     with _one_line_errors(debug):
         from .context import ENVIRONMENT_VARIABLE, inspect_devices
         from .renderer import DepthRenderer
+        from .writers.contents import VERSION
 
         reports = inspect_devices()
         chosen: dict[str, Any] = {"error": None, "info": None}
@@ -272,9 +281,8 @@ def doctor(
                 for report in reports
             ]
             environment = os.environ.get(ENVIRONMENT_VARIABLE)
-            _say(
-                json.dumps({"devices": rows, ENVIRONMENT_VARIABLE: environment, "default": chosen}, indent=2)
-            )
+            facts = {ENVIRONMENT_VARIABLE: environment, "default": chosen, "version": VERSION}
+            _say(json.dumps({"devices": rows, **facts}, indent=2))
         else:
             _print_devices(reports)
         if chosen["error"]:
@@ -283,7 +291,8 @@ def doctor(
         if not as_json:
             info = chosen["info"]
             _say(
-                f"A renderer made without device= runs on device {info['device_index']}: {info['renderer']}."
+                f"{VERSION}: a renderer made without device= runs engine {info['engine']} on device "
+                f"{info['device_index']}: {info['renderer']}, OpenGL {info['gl_version']}."
             )
             if info["is_software"]:
                 _say("No GPU answers through EGL; Mesa's software rasterizer works, only slower.")
@@ -301,7 +310,7 @@ def _print_devices(reports: list[Any]) -> None:
         table.add_row(
             "\n".join(name for name in names if name),
             f"{report.renderer}\n{report.vendor}" if report.renderer else f"fails: {report.error}",
-            (report.gl_version or "-").split()[0],
+            report.gl_version or "-",
             str(report.max_image_size or "-"),
             ", ".join(report.engines) or "none",
         )
@@ -344,7 +353,7 @@ def _render_one(
 
 def _where(renderer: DepthRenderer) -> str:
     info = renderer.info
-    return f"{info.renderer}, OpenGL {info.gl_version.split()[0]}, engine {info.engine}"
+    return f"{info.renderer}, OpenGL {info.gl_version}, engine {info.engine}"
 
 
 def _cameras(

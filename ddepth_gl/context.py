@@ -19,7 +19,15 @@ from .errors import ContextClosedError, ContextError, DeviceMemoryError
 from .gl_calls import GLCalls
 from .host_memory import host_memory
 
-__all__ = ["ENVIRONMENT_VARIABLE", "Device", "DeviceReport", "GLContext", "devices", "inspect_devices"]
+__all__ = [
+    "ENVIRONMENT_VARIABLE",
+    "Device",
+    "DeviceReport",
+    "GLContext",
+    "check_not_forked",
+    "devices",
+    "inspect_devices",
+]
 
 ENVIRONMENT_VARIABLE = "DDEPTH_DEVICE"
 DEVICE_FORMS = (
@@ -29,8 +37,30 @@ DEVICE_FORMS = (
 # Newest first: a driver may answer a request for 4.1 with just 4.1. 4.3 brings compute shaders.
 _VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
 
+# Of Mesa's and Google's software rasterizers, in lower case.
+_SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
+
 # Contexts of this module; when one of them is current at entry it need not be put back at exit.
 _our_contexts: set[int] = set()
+
+# The process that opened a device: this one, or the one that it was forked from. Mesa's worker threads and
+# the connections of GPU drivers begin there and do not survive fork: OpenGL in the child would hang.
+_gl_process: int | None = None
+
+
+def _is_forked() -> bool:
+    return _gl_process not in (None, os.getpid())
+
+
+def check_not_forked() -> None:
+    """Raises ContextError where this process was forked from one that had used OpenGL."""
+    if _is_forked():
+        raise ContextError(
+            f"OpenGL does not survive fork, and process {_gl_process} had used it when this one was forked "
+            "(a DepthRenderer, even one closed since); start processes with multiprocessing's 'spawn' or "
+            "'forkserver' method (DataLoader: multiprocessing_context='spawn'), or make no DepthRenderer "
+            "before the fork"
+        )
 
 
 @dataclass(frozen=True)
@@ -135,7 +165,7 @@ class GLContext:
     """A headless OpenGL context on one device; ``with context:`` makes it current.
 
     It serves the thread and the process that made it. Whatever other EGL context was current at entry is
-    current again at exit.
+    current again at exit. In a forked child it counts as closed: what it owns is the parent's.
 
     Args:
         device: an EGL index, ``"cuda:0"``, a PCI address, ``"gpu"``, ``"software"`` or ``"auto"``;
@@ -155,12 +185,13 @@ class GLContext:
         max_texels: of the largest buffer that is read as a texture.
 
     Raises:
-        ContextError: no device serves; the message says what was tried and what mends it.
+        ContextError: no device serves; the message says what was tried and what mends it. Or the process was
+            forked from one that had opened a device.
     """
 
     def __init__(self, device: int | str | None = None, *, require_gpu: bool = False) -> None:
+        check_not_forked()
         self._thread = threading.get_ident()
-        self._process = os.getpid()
         self._handle = 0
         self._depth = 0
         self._outer: tuple[int | None, ...] | None = None
@@ -172,10 +203,14 @@ class GLContext:
                 self._open(candidate, require_gpu)
                 return
             except ContextError as error:
+                if egl.glx_is_current():
+                    raise  # no other device and no package would help
                 failures.append(f"{candidate}: {error}")
         raise ContextError(f"no OpenGL context; tried {'; '.join(failures)}; {egl.INSTALL_HINT}")
 
     def _open(self, device: Device, require_gpu: bool) -> None:
+        global _gl_process
+        _gl_process = os.getpid()
         self._display = self._egl.display(device.handle)
         self._handle = self._egl.create_context(self._display, _VERSIONS)
         _our_contexts.add(self._handle)
@@ -200,7 +235,7 @@ class GLContext:
         self.version_code: int = self.gl.version_code
         # A vendor library that fails to load is passed over silently: only the renderer's name is proof.
         self.is_software = device.is_software or any(
-            name in self.renderer.lower() for name in ("llvmpipe", "softpipe", "swiftshader", "swrast")
+            name in self.renderer.lower() for name in _SOFTWARE_RENDERERS
         )
         if require_gpu and self.is_software:
             raise ContextError(f"require_gpu=True, but the renderer is {self.renderer}")
@@ -212,8 +247,9 @@ class GLContext:
         self.max_texels: int = info.get("GL_MAX_TEXTURE_BUFFER_SIZE", 0)
         self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
         self.calls = GLCalls(self.gl, self._egl)
-        host = host_memory()
-        self.memory = min(host, self.calls.device_memory() or host)
+        host = host_memory()  # a software renderer's own; and no more is ever believed of a device
+        device_memory = None if self.is_software else self.calls.device_memory()
+        self.memory = min(host, device_memory or host)
         self._resting_framebuffer = self.gl.framebuffer([self.gl.renderbuffer((1, 1))])
 
     def unbind_framebuffer(self) -> None:
@@ -292,23 +328,19 @@ class GLContext:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the context was released."""
-        return self._handle == 0
+        """Whether there is nothing to use or to free: it was released, or belongs to a parent process."""
+        return self._handle == 0 or _is_forked()
 
     @property
     def in_owner_thread(self) -> bool:
-        """Whether the caller is the thread, and the process, that made the context."""
-        return threading.get_ident() == self._thread and os.getpid() == self._process
+        """Whether the caller is the thread that made the context."""
+        return threading.get_ident() == self._thread
 
     def check_usable(self) -> None:
         """Raises unless the context is open and the caller is the thread and process that made it."""
+        check_not_forked()
         if self.is_closed:
             raise ContextClosedError("the renderer is closed; make a new DepthRenderer")
-        if os.getpid() != self._process:
-            raise ContextError(
-                "an OpenGL context does not survive fork; make the DepthRenderer in the child process, "
-                "or start processes with multiprocessing's 'spawn' method"
-            )
         if threading.get_ident() != self._thread:
             raise ContextError(
                 "a DepthRenderer serves only the thread that made it; make one in this thread as well"
@@ -371,8 +403,10 @@ def inspect_devices() -> list[DeviceReport]:
     """Opens and closes a context on every EGL device and reports what it says of itself.
 
     Raises:
-        ContextError: there is no EGL on this machine.
+        ContextError: there is no EGL on this machine, or the process was forked from one that had opened a
+            device.
     """
+    check_not_forked()
     reports = []
     for device in devices():
         try:

@@ -216,10 +216,8 @@ def draw_section(sheet: Sheet, section: Section, x: int, y: int, width: int, hei
         at = top + int((depth - low) / (high - low) * height)
         sheet.draw.line((left - 5, at, left - 2, at), INK)
         sheet.text(left - 8, at, label, "rm")
-    columns, column_labels = (np.zeros(1), ["0"])
-    if section.width > 1:
-        most = max(1, min(section.width - 1, (right - left) // 90))
-        columns, column_labels = ticks(0, section.width - 1, most)
+    most = max(1, min(section.width - 1, (right - left) // 90))
+    columns, column_labels = ticks(0, section.width - 1, most) if section.width > 1 else (np.zeros(1), ["0"])
     for column, label in zip(columns, column_labels, strict=True):
         at = left + int((column + 0.5) * (right - left) / section.width)
         sheet.draw.line((at, bottom + 1, at, bottom + 4), INK)

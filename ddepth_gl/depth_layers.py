@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -57,6 +57,7 @@ class DepthLayers:
         truncated: (H, W) bool, pixels that `max_layers` cut short.
         camera: the Camera of the image.
         attributes: name to (M,) or (M, channels).
+        provenance: of the image, as in `DepthMaps`.
     """
 
     offsets: IntArray
@@ -66,6 +67,7 @@ class DepthLayers:
     truncated: BoolArray
     camera: Camera
     attributes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
     _is_oriented: Callable[[], bool] = bool  # which gives False, and unlike a lambda can be pickled
     _is_cropped: bool = False
 
@@ -77,6 +79,11 @@ class DepthLayers:
         if array is None:
             raise NotAskedForError(f'{name} was not asked for; peel with attributes=("{name}",)')
         return array
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Whoever pickles or copies layers wants them without the mesh that `_is_oriented` may hold.
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**state, "_is_oriented": partial(bool, self.is_oriented)}
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.attributes]
@@ -219,7 +226,7 @@ class DepthLayers:
             name: SheetPair(*(self._image(*sheet, values, ATTRIBUTES[name].fill) for sheet in sheets))
             for name, values in {"face": self.face, **self.attributes}.items()
         }
-        return DepthMaps(entry, exit_, self.camera, attributes)
+        return DepthMaps(entry, exit_, self.camera, attributes, self.provenance)
 
     def _outermost(self, wanted: BoolArray, which: Literal[0, -1]) -> tuple[IntArray, IntArray]:
         """The pixels that have wanted crossings (M,), and the first (0) or the last (-1) one of each."""
@@ -279,8 +286,9 @@ class DepthLayers:
         """The pieces of all rays inside the solid: the pixel of each (N,), and its ends (N, 2), depths.
 
         By facing and nesting: bodies that overlap or contain each other are one piece, a cavity (a surface
-        wound inwards) is in none. Pieces are in the order of pixels, nearest first; one that begins at
-        depth 0 is of a camera inside the solid. Meant for closed meshes; see `odd`.
+        wound inwards) is in none, nor is a back that is before its front at a silhouette. Pieces are in the
+        order of pixels, nearest first; one that begins at depth 0 is of a camera inside the solid. Meant for
+        closed meshes; see `odd`.
 
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings away, which the nesting needs.

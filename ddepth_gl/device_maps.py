@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .camera import Camera
-from .context import GLContext
+from .context import GLContext, check_not_forked
 from .cuda_interop import CUDA_DEVICE, CudaCopies
 from .depth_maps import DepthMaps
 from .errors import ContextClosedError
@@ -28,6 +29,7 @@ class _Buffers:
     def usable(self) -> GLContext:
         """The context, to be entered."""
         if self._released or self._context.is_closed:
+            check_not_forked()
             raise ContextClosedError("these maps were released, or their renderer was closed; render again")
         return self._context
 
@@ -110,10 +112,14 @@ class DeviceDepthMaps:
     Attributes:
         entry, exit: a `DeviceImage` each, (H, W) float32 depth as in `DepthMaps`.
         camera: the Camera of the image.
+        provenance: of the image, as in `DepthMaps`.
     """
 
-    def __init__(self, context: GLContext, camera: Camera, buffers: list[Any]) -> None:
+    def __init__(
+        self, context: GLContext, camera: Camera, buffers: list[Any], provenance: Mapping[str, str]
+    ) -> None:
         self.camera = camera
+        self.provenance = provenance
         self._owner = _Buffers(context, buffers)
         shape = (camera.height, camera.width)
         self.entry, self.exit = (DeviceImage(self._owner, buffer, shape) for buffer in buffers)
@@ -124,7 +130,7 @@ class DeviceDepthMaps:
         Raises:
             ContextClosedError: the maps were released or the renderer closed.
         """
-        return DepthMaps(self.entry.numpy(), self.exit.numpy(), self.camera)
+        return DepthMaps(self.entry.numpy(), self.exit.numpy(), self.camera, provenance=self.provenance)
 
     def release(self) -> None:
         """Frees the images on the device. Idempotent."""

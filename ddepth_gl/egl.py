@@ -10,14 +10,16 @@ EGL_KHR_surfaceless_context, EGL_NV_device_cuda.
 from __future__ import annotations
 
 import ctypes
+import os
 from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_ssize_t, c_uint, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .errors import ContextError
+from .unpacked_mesa import load_libegl
 
-__all__ = ["INSTALL_HINT", "Egl", "load"]
+__all__ = ["INSTALL_HINT", "Egl", "glx_is_current", "load"]
 
 INSTALL_HINT = "on Debian or Ubuntu: apt-get install -y libegl1 libgl1 libgl1-mesa-dri"
 
@@ -167,12 +169,32 @@ class Egl:
         Raises:
             ContextError: the driver refuses, for example because another thread holds the context.
         """
-        if not self._make_current(display, draw, read, context):
-            raise ContextError(f"the OpenGL context cannot be made current ({self._error()})")
+        if self._make_current(display, draw, read, context):
+            return
+        if glx_is_current():
+            raise ContextError(
+                "another library's GLX context (an X11 window's) is current in this thread, and EGL is "
+                f"refused beside it ({self._error()}); make that context not current first, or use the "
+                "DepthRenderer in another thread or process"
+            )
+        raise ContextError(f"the OpenGL context cannot be made current ({self._error()})")
 
     def _error(self) -> str:
         code = self._get_error()
         return _ERROR_NAMES.get(code, f"EGL error {code:#x}")
+
+
+def glx_is_current() -> bool:
+    """Whether some library has made a GLX context (that of an X11 window) current in this thread."""
+    for name in ("libGLX.so.0", "libGL.so.1"):
+        try:
+            library = ctypes.CDLL(name, mode=os.RTLD_LAZY | os.RTLD_NOLOAD)  # only if somebody has loaded it
+        except OSError:
+            continue
+        current = library.glXGetCurrentContext
+        current.restype, current.argtypes = c_void_p, ()
+        return bool(current())
+    return False
 
 
 @cache
@@ -183,6 +205,6 @@ def load() -> Egl:
         ContextError: there is no libEGL.
     """
     try:
-        return Egl(ctypes.CDLL("libEGL.so.1"))
+        return Egl(load_libegl())
     except OSError as error:
         raise ContextError(f"libEGL.so.1 cannot be loaded ({error}); {INSTALL_HINT}") from None

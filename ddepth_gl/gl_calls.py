@@ -87,12 +87,16 @@ class GLCalls:
         self._map, self._unmap = library.function(*_MAP_BUFFER), library.function(*_UNMAP_BUFFER)
 
     def device_memory(self) -> int | None:
-        """Bytes of memory of the device's own; None where it does not say (GL_NVX_gpu_memory_info)."""
+        """Return the bytes of the device's own memory; None where it says nothing to be believed.
+
+        GL_NVX_gpu_memory_info answers in kilobytes, as a signed 32-bit integer, without an error of its own.
+        Mesa's llvmpipe answers with garbage, often negative: ask no software renderer.
+        """
         if "GL_NVX_gpu_memory_info" not in self._gl.extensions:
             return None
         kilobytes = _INT()
         self._call("glGetIntegerv", _DEDICATED_KILOBYTES, ctypes.byref(kilobytes))
-        return 1024 * kilobytes.value or None
+        return 1024 * kilobytes.value if kilobytes.value > 0 else None
 
     def depth_texture(self, size: tuple[int, int], *, stencil: bool = False) -> Any:
         """A moderngl depth texture whose storage is 32-bit float; moderngl's own is always 24-bit.

@@ -7,7 +7,6 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 
@@ -15,16 +14,17 @@ from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps
 from .errors import RequestError
 from .mesh import Mesh
+from .writers.contents import Rendered, provenance
 from .writers.exr import openexr, write_deep_exr, write_exr
 from .writers.lari import write_lari
 from .writers.layereddepth import write_layereddepth
 from .writers.npz import write_npz
 from .writers.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
+from .writers.png import write_png
 from .writers.png16 import write_png16
-from .writers.whole_file import whole_file
 from .writers.xray import write_xray
 
-__all__ = ["FORMATS", "Format", "View", "checked_formats", "write_mesh", "write_picture"]
+__all__ = ["FORMATS", "Format", "View", "checked_formats", "write_mesh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ def _ply(view: View) -> Iterator[Path]:
     for ending, points, faces, outward in sheets:
         path, kind = view.file(ending), coordinate_type(points)
         outwards = sheet_normals(normals, faces[maps.mask], toward=outward)
-        write_ply(path, points.astype(kind), normals=outwards)
+        write_ply(path, points.astype(kind), normals=outwards, rendered=maps)
         yield path
 
 
@@ -116,13 +116,13 @@ def _png16(view: View) -> Iterator[Path]:
 def _photo(view: View) -> Iterator[Path]:
     path = view.file("_photo.png")
     if view.photo is not None:
-        write_picture(path, view.photo)
+        write_png(path, view.photo, provenance(view.maps))
         yield path
 
 
 def _mould(view: View) -> Iterator[Path]:
     path = view.file("_mould.ply")
-    write_mesh(path, view.maps.to_mesh())
+    write_mesh(path, view.maps.to_mesh(), view.maps)
     yield path
 
 
@@ -210,13 +210,7 @@ def checked_formats(names: tuple[str, ...], layers: bool) -> list[Format]:
     return [FORMATS[name] for name in names]
 
 
-def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Writes a PNG of (h, w, 3) or (h, w, 4) uint8 sRGB, whole or not at all."""
-    with whole_file(path) as file:
-        file.write(iio.imwrite("<bytes>", picture, extension=".png"))
-
-
-def write_mesh(path: Path, mesh: Mesh) -> None:
-    """Writes a Mesh with its vertex colours as binary PLY."""
+def write_mesh(path: Path, mesh: Mesh, rendered: Rendered | None = None) -> None:
+    """Writes a Mesh with its vertex colors as binary PLY; for `rendered` see `write_ply`."""
     vertices = mesh.vertices.astype(coordinate_type(mesh.vertices))
-    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces)
+    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces, rendered=rendered)

@@ -19,10 +19,11 @@ from .attributes import checked_names
 from .camera import Camera
 from .errors import MeshError, OutputError, RequestError
 from .mesh import Mesh
-from .render_formats import FORMATS, Format, View, checked_formats, write_picture
+from .render_formats import FORMATS, Format, View, checked_formats
 from .renderer import DepthRenderer, Surfaces
 from .scene import Scene
-from .writers.contents import checked_fill
+from .writers.contents import checked_fill, provenance
+from .writers.png import write_png
 from .writers.png16 import check_positive, common_scale
 
 __all__ = [
@@ -50,6 +51,7 @@ class RenderJob:
         preview: whether to write one picture per mesh to look at.
         layers: whether to render all layers besides the two sheets.
         max_layers: keep the first that many crossings of a pixel; None keeps all.
+        memory_limit: bytes that the crossings of an image may take; see `DepthRenderer.peel`.
         attributes: what to store of each crossing; see `DepthRenderer.entry_exit`.
         samples: of the photo, along each side of a pixel.
 
@@ -69,6 +71,7 @@ class RenderJob:
     preview: bool = True
     layers: bool = False
     max_layers: int | None = None
+    memory_limit: int | None = None
     attributes: tuple[str, ...] = ()
     samples: int = 1
 
@@ -77,10 +80,11 @@ class RenderJob:
         checked_names(self.attributes)
         checked_fill(self.fill)
         checked_count("--samples", self.samples, MOST_SAMPLES)
-        if self.max_layers is not None:
-            checked_count("--max-layers", self.max_layers)
-            if not self.layers:
-                raise RequestError("--max-layers belongs to --layers; give both")
+        for option, value in (("--max-layers", self.max_layers), ("--memory-limit", self.memory_limit)):
+            if value is not None:
+                checked_count(option, value)
+                if not self.layers:
+                    raise RequestError(f"{option} belongs to --layers; give both")
         if self.png_scale is not None:
             check_positive(self.png_scale)
         if not self.formats and not self.preview:
@@ -159,7 +163,7 @@ class RenderJob:
             scene.release()
         if rows:
             report.preview = self.folder / f"{name}_preview.png"
-            write_picture(report.preview, _stack(rows))
+            write_png(report.preview, _stack(rows), provenance(view.maps))
         return report
 
     def _rendered(
@@ -186,7 +190,12 @@ class RenderJob:
         if self.layers:
             with report.timing("all layers"):
                 layers = renderer.peel(
-                    scene, camera, max_layers=self.max_layers, attributes=of_layers, **crop
+                    scene,
+                    camera,
+                    max_layers=self.max_layers,
+                    memory_limit=self.memory_limit,
+                    attributes=of_layers,
+                    **crop,
                 )
         if "photo" in self.formats:
             with report.timing("the photo"):

@@ -40,6 +40,10 @@ Surfaces = Literal["oriented", "any"]
 Output = Literal["numpy", "gpu"]
 ENGINES = ("auto", "raster", "compute")
 
+# Without compute shaders: how near a camera may be to a face, as a part of the bounding box's diagonal.
+# Nearer, a driver's float32 decides wrongly which pixels the face covers.
+_NEAREST_WITHOUT_COMPUTE = 1e-5
+
 
 @dataclass(frozen=True)
 class RendererInfo:
@@ -92,6 +96,10 @@ class DepthRenderer:
     It serves the thread that made it. Several renderers may live in one process, and their calls may
     interleave.
 
+    Worker processes that render are started with multiprocessing's "spawn" or "forkserver" method, as in
+    ``DataLoader(..., multiprocessing_context="spawn")``, or forked before any renderer was made: OpenGL does
+    not survive fork. What other libraries did with OpenGL before the fork is not noticed; the child hangs.
+
     Args:
         engine: "compute", a rasterizer in compute shaders, for which the device must have OpenGL 4.3;
             "raster", the depth test of the fixed pipeline, on any device; or "auto", the one that was
@@ -102,7 +110,8 @@ class DepthRenderer:
         require_gpu: refuse a software rasterizer.
 
     Raises:
-        ContextError: no device serves; the message says what was tried and what mends it.
+        ContextError: no device serves; the message says what was tried and what mends it. Or this process was
+            forked from one that had made a renderer.
     """
 
     def __init__(
@@ -120,6 +129,7 @@ class DepthRenderer:
                 engine == "auto" and context.has_compute and context.is_software
             )
             self._engine: Engine[Any] = (ComputeEngine if use_compute else RasterEngine)(context)
+            self._engine_beside: ComputeEngine | None = None
         except BaseException:
             context.release()
             raise
@@ -319,8 +329,8 @@ class DepthRenderer:
                 ``layers.NAME``, (M,) or (M, channels). "face" is always there.
             memory_limit: bytes that the crossings may take while they are found and handed over, besides
                 24 a pixel and the images on the device; None allows a quarter of the device's memory, or of
-                what this process may use if that is less. The engine "compute" works in bands of rows to stay
-                within it.
+                what this process may use if that is less, but never less than one row needs. The engine
+                "compute" works in bands of rows to stay within it.
 
         Returns:
             DepthLayers, whose arrays belong to the caller.
@@ -331,14 +341,14 @@ class DepthRenderer:
         """
         if max_layers is not None:
             checked_count("max_layers", max_layers)
-        if memory_limit is None:
-            memory_limit = max(self._context.memory // 4, 1)
-        checked_count("memory_limit", memory_limit)
+        if memory_limit is not None:
+            checked_count("memory_limit", memory_limit)
         request = _request("any", near, far, attributes)
         with self._context:
             request = self._checked(scene, camera, request)
             with _in_memory("the crossings", "reduce the image size, pass max_layers= or ask for less"):
-                buffers = self._engine.peel(scene, camera, request, max_layers, memory_limit)
+                engine = self._engine_for(request)
+                buffers = engine.peel(scene, camera, request, max_layers, memory_limit)
         return DepthLayers(
             offsets=buffers.offsets,
             depth=buffers.depth,
@@ -347,7 +357,8 @@ class DepthRenderer:
             truncated=buffers.truncated,
             camera=camera,
             attributes=buffers.attributes,
-            # Of the mesh alone, so that layers can be pickled.
+            provenance=self._provenance(engine),
+            # Of the mesh alone: layers do not keep the scene.
             _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
             _is_cropped=request.crop is not None,
         )
@@ -394,7 +405,7 @@ class DepthRenderer:
                     f"{self._context.renderer} allows; {most} is the most for this image"
                 )
             with _in_memory("the picture", "reduce the image size"):
-                return self._engine.shade(scene, camera, request, samples)
+                return self._engine_for(request).shade(scene, camera, request, samples)
 
     def _pipeline(
         self,
@@ -418,7 +429,7 @@ class DepthRenderer:
                         with self._context, _in_memory("the images", "reduce the image size"):
                             in_flight.append(self._submit(views))
                             # One run ahead keeps the device busy; more would only take memory.
-                            ahead = int(self._engine.overlaps(scene, views.cameras[0]))
+                            ahead = int(self._engine_for(checked).overlaps(scene, views.cameras[0]))
                     except Exception as error:
                         failed = error
                 yield from self._finished(in_flight, finish, ahead)
@@ -430,9 +441,9 @@ class DepthRenderer:
             yield from self._finished(in_flight, finish, 0)
         finally:
             for submitted in in_flight:
-                self._engine.discard(submitted.pending)
+                self._engine_for(submitted.views.request).discard(submitted.pending)
             # Not at once: a generator may be finalized in any thread, and in the middle of other GL calls.
-            self._context.when_entered(self._engine.trim)
+            self._context.when_entered(self._trim)
 
     def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
         """The request for this camera, and what else images have in common that go out together."""
@@ -468,32 +479,80 @@ class DepthRenderer:
             )
         nearest, farthest = scene.depth_range(camera)
         if request.crop is not None and request.crop[0] <= max(nearest, 0.0) and farthest <= request.crop[1]:
-            return replace(request, crop=None)  # it cuts nothing
-        return request
+            request = replace(request, crop=None)  # it cuts nothing
+        return replace(request, beside_a_face=True) if self._is_beside_a_face(scene, camera) else request
+
+    def _is_beside_a_face(self, scene: Scene, camera: Camera) -> bool:
+        """Return whether the image needs the care that only compute shaders take.
+
+        Raises:
+            CameraError: it does, and there are none.
+        """
+        distance, nearest = scene.distance_beside(camera), _NEAREST_WITHOUT_COMPUTE * scene.diagonal
+        if not self._context.has_compute and distance < nearest:
+            raise CameraError(
+                f"the camera is {distance:.3g} mesh units from a face, and this device "
+                f"({self._context.gl_version}) is exact from {nearest:.3g} on; "
+                "move the camera, or use a device with OpenGL 4.3"
+            )
+        return self._context.has_compute and distance < np.inf
+
+    def _engine_for(self, request: SheetRequest) -> Engine[Any]:
+        """The engine in use, but for cameras beside a face: the fixed pipeline is too coarse for these."""
+        if not request.beside_a_face or isinstance(self._engine, ComputeEngine):
+            return self._engine
+        if self._engine_beside is None:
+            self._engine_beside = ComputeEngine(self._context)
+        return self._engine_beside
+
+    def _provenance(self, engine: Engine[Any]) -> dict[str, str]:
+        """What rendered an image, for the files that it is written to."""
+        context = self._context
+        return {
+            "renderer": context.renderer,
+            "gl_version": context.gl_version,
+            "engine": engine.name,
+        }
+
+    def _trim(self) -> None:
+        for engine in self._engines:
+            engine.trim()
+
+    @property
+    def _engines(self) -> list[Engine[Any]]:
+        return [self._engine] if self._engine_beside is None else [self._engine, self._engine_beside]
 
     def _submit(self, views: _Views) -> _Submitted:
-        return _Submitted(self._engine.submit(views.scene, views.cameras, views.request), views)
+        engine = self._engine_for(views.request)
+        return _Submitted(engine.submit(views.scene, views.cameras, views.request), views)
 
     @property
     def _finish(self) -> dict[str, Callable[[_Submitted], list[Any]]]:
         return {"numpy": self._collect, "gpu": self._keep}
 
     def _keep(self, submitted: _Submitted) -> list[DeviceDepthMaps]:
-        kept = self._engine.keep(submitted.pending)
-        cameras = submitted.views.cameras
-        return [DeviceDepthMaps(self._context, *each) for each in zip(cameras, kept, strict=True)]
+        engine, cameras = self._engine_for(submitted.views.request), submitted.views.cameras
+        kept = engine.keep(submitted.pending)
+        return [
+            DeviceDepthMaps(self._context, *each, self._provenance(engine))
+            for each in zip(cameras, kept, strict=True)
+        ]
 
     def _collect(self, submitted: _Submitted) -> list[DepthMaps]:
         views, maps = submitted.views, []
-        for camera, buffers in zip(views.cameras, self._engine.collect(submitted.pending), strict=True):
+        engine = self._engine_for(views.request)
+        for camera, buffers in zip(views.cameras, engine.collect(submitted.pending), strict=True):
             if views.request.may_uncross:
                 uncross(buffers.entry, buffers.exit, camera, lambda: views.scene.mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
-            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes))
+            provenance = self._provenance(engine)
+            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance))
         return maps
 
     def close(self) -> None:
         """Frees everything on the GPU, scenes included, and the context. Idempotent.
+
+        In a forked child it does nothing: what there is belongs to the parent.
 
         Raises:
             ContextError: called from another thread than the one that made the renderer.
@@ -503,7 +562,8 @@ class DepthRenderer:
         with self._context:
             for scene in list(self._scenes):
                 scene.release()
-            self._engine.release()
+            for engine in self._engines:
+                engine.release()
         self._context.release()
 
     def __enter__(self) -> DepthRenderer:

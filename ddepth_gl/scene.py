@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,14 +11,22 @@ import numpy.typing as npt
 from .camera import Camera
 from .context import GLContext
 from .errors import ContextClosedError
+from .face_distance import FaceDistance
 from .mesh import Mesh
 
 __all__ = ["Scene"]
 
 Made = TypeVar("Made")
 
-# Local coordinates lie within +-2**_BITS, in int32.
+# Local coordinates lie within +-2**_BITS, in int32; what rounding to integers leaves is stored in units of
+# 2**-_MORE_BITS.
 _BITS = 30
+_MORE_BITS = 31
+
+# A camera is beside a face if that is nearer than this part of the bounding box's diagonal. Rounded vertices
+# then show in the depth of the face, and a corner snapped to 1/256 pixel may put its plane on the other side
+# of the camera (for focal lengths of a pixel and more).
+_BESIDE = 2.0**-9
 
 
 class Scene:
@@ -36,6 +44,7 @@ class Scene:
         mesh: the Mesh as it was given.
         origin: (3,) float64, world frame.
         step: mesh units per local unit, a power of two.
+        diagonal: of the bounding box, mesh units.
         radius: of a sphere around the local origin that holds every vertex, local units.
     """
 
@@ -45,7 +54,10 @@ class Scene:
         self.origin: npt.NDArray[np.float64] = low + (high - low) / 2.0
         half_diagonal = float(np.linalg.norm((high - low) / 2.0))
         self.step = float(2.0 ** (np.ceil(np.log2(half_diagonal)) - _BITS))
+        self.diagonal = 2.0 * half_diagonal
         self.radius = half_diagonal / self.step
+        self._beside = _BESIDE * self.diagonal
+        self._reach = tuple((low - self._beside).tolist()), tuple((high + self._beside).tolist())
         self._context = context
         self._made: dict[object, Any] = {}
         self._objects: list[Any] = []
@@ -64,15 +76,42 @@ class Scene:
         radius = 1.01 * self.radius * self.step
         return centre - radius, centre + radius
 
+    def distance_beside(self, camera: Camera) -> float:
+        """Return the distance of the nearest face from a camera that is beside it, else infinity.
+
+        Of perspective cameras only: from the plane that orthographic rays start on, no face is seen edge-on
+        for being near.
+        """
+        if camera.is_orthographic:
+            return np.inf
+        center = camera.centre
+        low, high = self._reach
+        if not all(a <= x <= b for a, x, b in zip(low, center.tolist(), high, strict=True)):
+            return np.inf
+        distance: FaceDistance = self.once("distance", lambda: FaceDistance(self.mesh))
+        return distance.within(center, self._beside)
+
     def local_vertices(self) -> npt.NDArray[np.int32]:
-        """(V, 3) int32: the mesh's vertices, rounded to the local frame's whole numbers."""
+        """(V, 3) int32: the mesh's vertices, rounded to integers of the local frame."""
+        local = np.empty(self.mesh.vertices.shape, dtype=np.int32)
+        for part, exact in self._local_parts():
+            local[part] = np.rint(exact)
+        return local
+
+    def local_remainders(self) -> npt.NDArray[np.int32]:
+        """(V, 3) int32: what `local_vertices` leaves out, in units of 2**-31 of the local frame's."""
+        remainders = np.empty(self.mesh.vertices.shape, dtype=np.int32)
+        for part, exact in self._local_parts():
+            remainders[part] = np.rint((exact - np.rint(exact)) * 2.0**_MORE_BITS)
+        return remainders
+
+    def _local_parts(self) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
+        """The vertices in the local frame, float64; in parts, to need no second copy of all."""
         vertices = self.mesh.vertices
-        local = np.empty(vertices.shape, dtype=np.int32)
-        for start in range(0, len(vertices), 1 << 16):  # in parts, to need no second copy in float64
+        for start in range(0, len(vertices), 1 << 16):
             part = slice(start, start + (1 << 16))
             # Vertices that no face uses may be anywhere.
-            local[part] = np.rint(self.to_local(vertices[part]).clip(-(2.0**_BITS), 2.0**_BITS))
-        return local
+            yield part, self.to_local(vertices[part]).clip(-(2.0**_BITS), 2.0**_BITS)
 
     def once(self, key: object, make: Callable[[], Made]) -> Made:
         """What `make` gives, made on the first call with this key."""

@@ -1,4 +1,4 @@
-"""Mends the one thing that a rasterizer gets wrong about two faces that meet at a silhouette."""
+"""The rule for silhouettes where a back face comes out a little before its front; see docs/conventions.md."""
 
 from __future__ import annotations
 
@@ -10,30 +10,34 @@ import numpy.typing as npt
 
 from .camera import Camera
 
-__all__ = ["farthest_crossed", "uncross"]
+__all__ = ["crossing_limits", "uncross"]
 
 Float32Array = npt.NDArray[np.float32]
 
 # How far planes can have crossed 1/128 pixel outside of their faces: two faces a twentieth of a degree from
 # edge-on, 1 / tan(0.05 deg) = 1000 pixel footprints a pixel each.
 _CROSSING_FOOTPRINTS = 2 * 1000 / 128
+# Over a whole block of 2x2 pixels they cross only where bodies are as small as pixels. What is crossed there
+# by more than this is the thickness of a body that is wound inwards.
+_BLOCK_FOOTPRINTS = 1.0
 
 
 def uncross(
     entry: Float32Array, exit_: Float32Array, camera: Camera, is_oriented: Callable[[], bool]
 ) -> None:
-    """Sets entry and exit to their mean at silhouettes where the exit has come out a little nearer.
+    """Set entry and exit to their mean at silhouettes where the exit has come out a little nearer.
 
     Where a front and a back face meet at a silhouette, the rasterizer covers pixels up to a fraction of
     a pixel outside of both, where their planes have crossed. The truth, the depth of the edge that they
     share, lies in between. On a closed mesh that is wound outwards every other entry is before its exit;
     on any other mesh nothing is changed. Nor is it where a body of its own is wound inwards: there the
-    two are far apart, or crossed over two pixels and more. For images that are not cropped.
+    two are far apart, or apart by more than a pixel's footprint over two pixels and more. For images that
+    are not cropped: a crop may leave the back of one part and the front of the next.
 
     Args:
         entry, exit_: (H, W) depth, C-contiguous; changed in place.
         camera: of the image.
-        is_oriented: whether the mesh is closed and wound outwards; asked only if it matters.
+        is_oriented: returns whether the mesh is closed and wound outwards; called only if it matters.
     """
     crossed = entry > exit_
     pixels = np.flatnonzero(crossed)
@@ -41,17 +45,23 @@ def uncross(
         return
     near, far = exit_.ravel()[pixels], entry.ravel()[pixels]
     depths = np.float64(1.0) if camera.is_orthographic else near.astype(np.float64)
-    meet = (far - near).astype(np.float64) <= farthest_crossed(camera) * depths
-    meet &= ~_in_a_block(crossed, pixels)
+    apart = (far - near).astype(np.float64)
+    farthest, farthest_in_block = crossing_limits(camera)
+    meet = apart <= farthest * depths
+    meet &= (apart <= farthest_in_block * depths) | ~_in_a_block(crossed, pixels)
     pixels, middle = pixels[meet], ((near + far) / 2)[meet]
     entry.ravel()[pixels] = middle
     exit_.ravel()[pixels] = middle
 
 
-def farthest_crossed(camera: Camera) -> float:
-    """How far exit and entry may have crossed, mesh units; in perspective at a depth of 1, to which it is in
-    proportion. In double precision, and shared with the device, which has to decide the same."""
-    return float(_CROSSING_FOOTPRINTS * camera.pixel_footprint(np.ones(1, np.float64))[0])
+def crossing_limits(camera: Camera) -> tuple[float, float]:
+    """Return how far exit and entry may have crossed at a silhouette, and in a block of 2x2 such pixels.
+
+    Mesh units; in perspective at a depth of 1, to which they are in proportion. In double precision, and
+    shared with the device, which has to decide the same.
+    """
+    footprint = float(camera.pixel_footprint(np.ones(1, np.float64))[0])
+    return _CROSSING_FOOTPRINTS * footprint, _BLOCK_FOOTPRINTS * footprint
 
 
 def _in_a_block(mask: npt.NDArray[np.bool_], pixels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:

@@ -71,7 +71,7 @@ def _by_cells(
     length = np.linalg.norm(means, axis=1, keepdims=True)
     np.divide(means, length, out=means, where=length > 0.0)
     near = means @ means.T >= cosine
-    of_cells: npt.NDArray[np.float64] = near @ sums
+    of_cells: npt.NDArray[np.float64] = near.astype(np.float64) @ sums
     return of_cells[cell]
 
 

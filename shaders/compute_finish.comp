@@ -9,7 +9,7 @@ layout(std430, binding = 1) writeonly buffer Entry { uint entry[]; };    // bits
 layout(std430, binding = 2) writeonly buffer Exit { uint exit_[]; };
 uniform ivec2 image_size;
 uniform int first_row;      // of this image's entries; its exits follow
-uniform double most_apart;  // mesh units; in perspective at a depth of 1
+uniform dvec2 most_apart;   // at a silhouette, and in a block of 2x2; mesh units, in perspective at a depth of 1
 
 const uint MISS = 0x7fc00000u;
 
@@ -43,13 +43,14 @@ void main() {
     if (!(far > near)) return;
     precise float apart = far - near;
 #if PERSPECTIVE
-    precise double limit = most_apart * double(near);
+    precise dvec2 limits = most_apart * double(near);
 #else
-    double limit = most_apart;
+    dvec2 limits = most_apart;
 #endif
-    if (double(apart) > limit) return;
-    if (is_block(pixel, ivec2(-1, -1)) || is_block(pixel, ivec2(1, -1)) || is_block(pixel, ivec2(-1, 1)) ||
-        is_block(pixel, ivec2(1, 1))) return;
+    if (double(apart) > limits.x) return;
+    if (double(apart) > limits.y &&
+        (is_block(pixel, ivec2(-1, -1)) || is_block(pixel, ivec2(1, -1)) || is_block(pixel, ivec2(-1, 1)) ||
+         is_block(pixel, ivec2(1, 1)))) return;
     precise float middle = (near + far) / 2.0;
     entry[place] = floatBitsToUint(middle);
     exit_[place] = floatBitsToUint(middle);

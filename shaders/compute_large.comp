@@ -1,13 +1,19 @@
 #version 430 core
-// Medium faces, or with LARGE the large ones and those with a corner that has no place, each split over many invocations: of ROWS_APART of them, side by side, the
-// k-th takes every ROWS_APART-th row from the k-th on; of large faces, where images are large, only a segment of it.
-// (Mesa's software rasterizer ends all loops of an invocation after 65,535 times, without a word.)
-#define ROWS_APART (LARGE == 1 ? LARGE_ROWS_APART : MEDIUM_ROWS_APART)
+// Medium faces, or the large ones and those with a corner that has no place, each split over many invocations: of ROWS_APART of
+// them, side by side, the k-th takes every ROWS_APART-th row from the k-th on; of large faces, where images are large, only a
+// segment of it. (Mesa's software rasterizer silently ends all loops of an invocation after 65,535 rounds.) BESIDE_A_FACE, small
+// faces as well, one to an invocation.
+#define LARGE (QUEUE == 2)
+#define ROWS_APART (QUEUE == 0 ? 1 : QUEUE == 1 ? MEDIUM_ROWS_APART : LARGE_ROWS_APART)
 #include "compute_face.glsl"
 #include "compute_pass.glsl"
 #include "compute_queue.glsl"
+#if BESIDE_A_FACE
+#include "outline_beside.glsl"
+#else
 #define PLACED !LARGE
 #include "face_outline.glsl"
+#endif
 
 void main() {
 #if LARGE
@@ -18,7 +24,7 @@ void main() {
     int part = int(invocation() % uint(ROWS_APART));
 #endif
     if (number >= faces_in_queue()) return;
-    uint face = face_at(LARGE == 1 ? face_count - 1u - number : face_count + number);
+    uint face = face_at(QUEUE == 0 ? number : QUEUE == 1 ? face_count + number : face_count - 1u - number);
     ivec3 corners = corners_of(face);
     Outline outline;
     if (!find_outline(corners, outline)) return;

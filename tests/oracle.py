@@ -48,7 +48,9 @@ class View:
 
     Perspective: image = K @ (x, y, z) / z, rays from the camera centre. Orthographic: image = K @ (x, y, 1),
     K in pixels per mesh unit, rays from the plane z = 0 along +z. Only crossings with z > 0 count;
-    `near` and `far` (camera z, mesh units) keep near <= z <= far.
+    `near` and `far` (camera z, mesh units) keep near <= z <= far. A face that reaches behind the camera
+    counts as edge-on, so that rounding may show either side of it, if its plane is nearer to the camera than
+    `edge_on`, as a part of the face's size.
     """
 
     K: np.ndarray
@@ -58,6 +60,7 @@ class View:
     orthographic: bool = False
     near: float | None = None
     far: float | None = None
+    edge_on: float = 1e-6
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -202,7 +205,7 @@ def _prepare(vertices, faces, view: View, margin: float) -> _Faces:
         thin = area <= 2 * margin * longest
     # A face that crosses z = 0 has no height in the image; it is thin when its plane holds the camera centre.
     crosses = w.min(axis=0) <= 0
-    thin[crosses] = np.abs(towards[crosses]) <= 1e-6 * (_length(normal) * size)[crosses]
+    thin[crosses] = np.abs(towards[crosses]) <= view.edge_on * (_length(normal) * size)[crosses]
 
     return _Faces(
         index=index,

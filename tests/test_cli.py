@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +20,7 @@ from ddepth_gl import cli, render_job
 from ddepth_gl.context import ENVIRONMENT_VARIABLE
 from ddepth_gl.render_formats import write_mesh
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli import main; main()"]
+COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.start import main; main()"]
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +94,7 @@ def test_the_main_job():
     assert line.endswith(" to render the first, set-up included")
     with dd.DepthRenderer() as renderer:
         info = renderer.info
-        assert f"on {info.renderer}, OpenGL {info.gl_version.split()[0]}, engine {info.engine}" in lines
+        assert f"on {info.renderer}, OpenGL {info.gl_version}, engine {info.engine}" in lines
         mesh = dd.load_mesh("ring.ply")
         maps = renderer.entry_exit(renderer.upload(mesh), dd.Camera.orbit(mesh, 3, 32, 24)[2])
     np.testing.assert_array_equal(loaded("ring_002")["entry"], maps.entry)
@@ -168,41 +166,6 @@ def test_demo_writes_everything_it_says():
         assert picture.width > 1000
     # The mesh it leaves can be rendered like any other.
     assert shell("render", "out/demo/demo.ply", "-o", "again", "--size", "8x8").stderr == ""
-
-
-@pytest.mark.parametrize("when", ["importing", "rendering"])
-def test_ctrl_c(when):
-    process = subprocess.Popen(
-        [*COMMAND, "render", "ring.ply", "-o", "out", "--views", "5000", "--size", "300x300"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell starts what it runs in the background with SIGINT ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    if when == "importing":
-        time.sleep(0.3)
-    else:
-        for _ in range(600):
-            if len(files()) > 2:
-                break
-            time.sleep(0.05)
-    try:
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-        process.communicate()
-    if when == "importing":
-        # Wherever it strikes, also where Python itself is not ready yet: never a half file.
-        assert process.returncode != 0
-    else:
-        assert process.returncode == 130
-        assert err == "ddepth: error: interrupted; files written so far are whole\n"
-        assert files()
-    for name in files():
-        assert not name.endswith(".part")
-        np.load(Path("out") / name).close()
 
 
 def test_help_imports_little():
@@ -466,6 +429,8 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--format", "npz,xray"), ("format xray stores all layers; give --layers",)),
         (("--max-layers", "3"), ("--max-layers belongs to --layers",)),
         (("--layers", "--max-layers", "0"), ("--max-layers must be a whole number, at least 1",)),
+        (("--memory-limit", "3"), ("--memory-limit belongs to --layers",)),
+        (("--layers", "--memory-limit", "9"), ("crossings", "--memory-limit", "the memory_limit of 9;")),
         (("--layers", "--format", "png16", "--no-preview"), ("--layers has no effect on png16",)),
         (("--format", "npz,ply, npz"), ("format npz is given twice",)),
         (("--attributes", "face,hue"), ("attributes may hold face, normal", "'hue'")),
@@ -651,7 +616,8 @@ def test_doctor(ddepth, monkeypatch):
     assert (code, err) == (0, [])
     with dd.DepthRenderer() as renderer:
         info = renderer.info
-    assert f"A renderer made without device= runs on device {info.device_index}: {info.renderer}." in out
+    assert f"ddepth_gl {dd.__version__}: a renderer made without device= runs engine {info.engine}" in out
+    assert f" on device {info.device_index}: {info.renderer}, OpenGL {info.gl_version}." in out
     assert ("No GPU answers" in out) == info.is_software
     assert "raster" in out
 
@@ -664,6 +630,7 @@ def test_doctor_for_machines(ddepth, monkeypatch):
     with dd.DepthRenderer() as renderer:
         assert report["default"] == {"error": None, "info": renderer.info.as_dict()}
     assert report[ENVIRONMENT_VARIABLE] is None
+    assert report["version"] == f"ddepth_gl {dd.__version__}"
     device = report["devices"][report["default"]["info"]["device_index"]]
     assert device["renderer"] == report["default"]["info"]["renderer"]
     assert "raster" in device["engines"]

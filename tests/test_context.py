@@ -13,6 +13,7 @@ import ddepth_gl as dd
 from ddepth_gl import context as context_module
 from ddepth_gl import egl
 from ddepth_gl.context import Device, GLContext, _candidates, devices, inspect_devices
+from ddepth_gl.gl_calls import GLCalls
 
 # A made-up machine: software first, as some drivers list it.
 MACHINE = [
@@ -152,6 +153,77 @@ def test_a_vendor_that_fails_to_load():
     )
     assert "apt-get install" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0
+
+
+class FakeGL:
+    """Just enough of a context for `GLCalls.device_memory`: it advertises the extension and answers so."""
+
+    extensions = frozenset({"GL_NVX_gpu_memory_info"})
+
+    def __init__(self, kilobytes):
+        self.kilobytes, self.asked = kilobytes, []
+
+    def get_integer(self, token, address):
+        self.asked.append(token)
+        address._obj.value = self.kilobytes
+
+
+def device_memory(gl):
+    calls = GLCalls.__new__(GLCalls)
+    calls._gl, calls._functions = gl, {"glGetIntegerv": gl.get_integer}
+    return calls.device_memory()
+
+
+def test_what_a_device_says_of_its_memory():
+    """Kilobytes of dedicated video memory, token 0x9047, as GL_NVX_gpu_memory_info has it."""
+    gl = FakeGL(8 * 2**20)
+    assert device_memory(gl) == 8 * 2**30
+    assert gl.asked == [0x9047]
+    gl.extensions = frozenset({"GL_ARB_debug_output"})
+    assert device_memory(gl) is None
+    assert len(gl.asked) == 1
+
+
+@pytest.mark.parametrize("kilobytes", [0, -1, -2_719_982, -(2**31)])
+def test_what_cannot_be_a_memory_is_not_believed(kilobytes):
+    assert device_memory(FakeGL(kilobytes)) is None
+
+
+HOST = 16 * 2**30
+
+
+@pytest.mark.parametrize(
+    ("says", "memory"),
+    [
+        (None, HOST),
+        (2**30, 2**30),
+        (HOST - 1024, HOST - 1024),
+        (HOST + 1024, HOST),
+        (1024 * (2**31 - 1), HOST),
+    ],
+)
+def test_memory_of_a_gpu_is_what_it_says_up_to_the_machines(monkeypatch, says, memory):
+    monkeypatch.setattr(context_module, "_SOFTWARE_RENDERERS", ("a GPU all the same",))
+    monkeypatch.setattr(context_module, "host_memory", lambda: HOST)
+    monkeypatch.setattr(GLCalls, "device_memory", lambda _: says)
+    context = GLContext()
+    device = Device(0, 0, False, None, None)  # a device that is not marked as software either
+    with context:
+        context._inspect(device, False)
+    assert not context.is_software
+    assert context.memory == memory
+    context.release()
+
+
+def test_no_software_renderer_is_asked_for_its_memory(monkeypatch):
+    """Mesa's llvmpipe answers with garbage, of either sign."""
+    if not all(device.is_software for device in devices()):
+        pytest.skip("this machine has a GPU")
+    monkeypatch.setattr(context_module, "host_memory", lambda: HOST)
+    monkeypatch.setattr(GLCalls, "device_memory", lambda _: 4096)
+    context = GLContext()
+    assert context.memory == HOST
+    context.release()
 
 
 def test_info_and_inspection_agree():

@@ -14,6 +14,9 @@ from shapes import box, torus
 import ddepth_gl as dd
 from ddepth_gl.writers.npz import write_npz
 
+# Texts that files repeat of a rendered image.
+RENDERED = ("renderer", "gl_version", "engine")
+
 SHAPES = {
     **dict.fromkeys(("entry", "exit", "entry_distance", "exit_distance", "thickness"), ("float32", "HW")),
     "mask": ("bool", "HW"),
@@ -49,7 +52,7 @@ with np.load({str(tmp_path / "maps.npz")!r}, allow_pickle=False) as file:
 mask = arrays["mask"]
 assert 0 < mask.sum() < mask.size
 assert (mask == ~np.isnan(arrays["entry"])).all()
-text = {{name: str(arrays.pop(name)) for name in ("conventions", "version")}}
+text = {{name: str(arrays.pop(name)) for name in ("conventions", "version", *{RENDERED})}}
 about = {{name: (str(array.dtype), list(array.shape)) for name, array in arrays.items()}}
 print(json.dumps([about, text]))
 """
@@ -119,7 +122,7 @@ def test_without_faces_and_orthographic(renderer, tmp_path):
     write_npz(tmp_path / "maps.npz", renderer.entry_exit(scene, camera))
     scene.release()
     with np.load(tmp_path / "maps.npz") as file:
-        assert set(file.files) == {*SHAPES, "conventions", "version"} - {"entry_face", "exit_face"}
+        assert set(file.files) == {*SHAPES, "conventions", "version", *RENDERED} - {"entry_face", "exit_face"}
         assert file["is_orthographic"]
         np.testing.assert_array_equal(file["entry"], file["entry_distance"])
         assert (file["thickness"][file["mask"]] == 2.0).all()

@@ -76,6 +76,34 @@ def test_the_first_layers(renderer, mesh, max_layers, names):
     assert most <= limit + PER_PIXEL * SIZE**2 + BESIDES
 
 
+@pytest.mark.parametrize("names", NAMES)
+def test_without_a_limit_a_quarter_of_the_memory_is_allowed(renderer, monkeypatch, names):
+    crossings = 2 * BODIES * SIZE**2
+    listed = {"raster": 0, "compute": 2 * BODIES * SIZE}[renderer.info.engine]
+    needed = handed_over(crossings, names) + listed * PER_LISTED
+    scene = renderer.upload(painted("nested"))
+    monkeypatch.setattr(renderer._context, "memory", 4 * needed)
+    assert len(renderer.peel(scene, CAMERA, attributes=names).depth) == crossings
+    monkeypatch.setattr(renderer._context, "memory", 4 * needed - 1)
+    with pytest.raises(dd.DeviceMemoryError, match=rf"{needed:,} bytes, more than .* {needed - 1:,};"):
+        renderer.peel(scene, CAMERA, attributes=names)
+    scene.release()
+
+
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("max_layers", [None, 3])
+@pytest.mark.parametrize("memory", [0, 1, 5000])
+def test_without_a_limit_one_row_fits_whatever_the_memory_is(
+    renderer, monkeypatch, memory, max_layers, names
+):
+    camera = dd.Camera.orthographic((2.0, 2.0 / SIZE), POSE, SIZE, 1)
+    scene = renderer.upload(painted("in turns"))
+    monkeypatch.setattr(renderer._context, "memory", memory)
+    layers = renderer.peel(scene, camera, max_layers=max_layers, attributes=names)
+    assert len(layers.depth) == SIZE * (max_layers or 2 * BODIES)
+    scene.release()
+
+
 @pytest.mark.parametrize("max_layers", [None, 1])
 def test_pixels_without_crossings(renderer, max_layers):
     camera = dd.Camera.orthographic(400.0, POSE, 2048, 2048)

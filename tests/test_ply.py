@@ -29,7 +29,7 @@ def read(path):
         word, *rest = line.split()
         if word == "element":
             elements.append((rest[0], int(rest[1]), []))
-        else:
+        elif word != "comment":
             assert word == "property"
             elements[-1][2].append(" ".join(rest))
     name, count, properties = elements[0]

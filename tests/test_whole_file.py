@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl.writers.whole_file import remove_others, whole_file
+from ddepth_gl.writers import whole_file as module
+from ddepth_gl.writers.whole_file import remove_others, remove_unfinished, whole_file
+
+
+@pytest.fixture(autouse=True, params=["without a name", "with a name"])
+def way(request, monkeypatch):
+    """Files are written without a name, or with one of their own where the file system knows no others."""
+    if request.param == "with a name":
+        monkeypatch.setattr(module, "_nameless", lambda _: None)
+    return request.param
 
 
 @pytest.fixture
@@ -40,6 +49,21 @@ def test_takes_its_name_when_the_block_ends(tmp_path):
         assert not path.exists()
     assert path.read_bytes() == b"new"
     assert alone(path)
+
+
+def test_what_is_beside_it_meanwhile(old, way):
+    file = whole_file(old)
+    file.__enter__().write(b"half")
+    beside = [entry.name for entry in old.parent.iterdir() if entry != old]
+    if way == "without a name" and beside:
+        pytest.skip("the file system of the temporary folder has no files without a name (O_TMPFILE)")
+    assert len(beside) == (way == "with a name")
+    remove_unfinished()
+    assert alone(old)
+    assert not file.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert alone(old)
+    assert old.read_bytes() == b"old"
+    assert not module._unfinished
 
 
 def test_replaces_what_was_there(old):
@@ -86,6 +110,7 @@ def test_a_disk_that_is_really_full(old, monkeypatch):
     # /dev/full takes the place of the new file: writes go to its buffer and fail when that is emptied.
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
+    monkeypatch.setattr(module, "_nameless", lambda _: None)
     opened = []
 
     def open_full(path, mode):

@@ -18,8 +18,9 @@ from ddepth_gl.writers.xray import write_xray
 def read(path, height, width, layers=16):
     """The dense (layers, 7, height, width) array, after checks of what is stored."""
     with np.load(path, allow_pickle=False) as file:
-        assert sorted(file.files) == ["data", "indices", "indptr", "shape"]
-        parts = {name: file[name] for name in file.files}
+        texts = {"version", "renderer", "gl_version", "engine"}
+        assert sorted(set(file.files) - texts) == ["data", "indices", "indptr", "shape"]
+        parts = {name: file[name] for name in file.files if name not in texts}
     kinds = {name: (array.dtype.name, array.ndim) for name, array in parts.items()}
     index = ("int32", 1)
     assert kinds == {"data": ("float32", 1), "indices": index, "indptr": index, "shape": ("int64", 1)}

@@ -112,7 +112,12 @@ class ComputeEngine(Engine[SheetBands]):
                 each.release()
 
     def peel(
-        self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        max_layers: int | None,
+        memory_limit: int | None,
     ) -> LayerBuffers:
         """Counts, stores and sorts the crossings; see `LayerLists`."""
         layers = self._lists.of(

@@ -15,6 +15,7 @@ __all__ = ["VIEW", "largest_face", "packed_view"]
 
 _SUBPIXELS = 256  # of a pixel, along each side
 _GUARD_BAND = 2.0**23  # subpixels, as in compute_view.glsl
+_ROUNDING = 2.0**-47  # of positions in double precision, after several operations
 
 _DOUBLES = (
     "camera_centre", "image_right", "image_down", "view_direction", "image_origin",
@@ -24,9 +25,9 @@ _DOUBLES = (
 # The struct View of shaders/include/compute_view.glsl, in the layout std140.
 VIEW = np.dtype(
     {
-        "names": [*_DOUBLES, "image_size", "band", "crop", "mesh_units", "column_bits"],
-        "formats": [*["3f8"] * len(_DOUBLES), "2i4", "2i4", "2f4", "f4", "i4"],
-        "offsets": [*range(0, 32 * len(_DOUBLES), 32), 280, 288, 296, 304, 308],
+        "names": [*_DOUBLES, "image_size", "band", "crop", "mesh_units", "column_bits", "rounding"],
+        "formats": [*["3f8"] * len(_DOUBLES), "2i4", "2i4", "2f4", "f4", "i4", "f8"],
+        "offsets": [*range(0, 32 * len(_DOUBLES), 32), 280, 288, 296, 304, 308, 312],
         "itemsize": 320,
     }
 )
@@ -53,6 +54,9 @@ def packed_view(scene: Scene, camera: Camera, request: SheetRequest, band: tuple
         view["crop"] = np.array(request.crop or (0.0, np.inf))
     view["mesh_units"] = scene.step
     view["column_bits"] = camera.width.bit_length()
+    # Of the camera's pose, of its center that follows from it, and of offsets from there.
+    pose, center = float(np.linalg.norm(camera.camera_from_world[:3, 3])), float(np.linalg.norm(local.centre))
+    view["rounding"] = _ROUNDING * max(pose / scene.step, center, scene.radius)
     return view
 
 

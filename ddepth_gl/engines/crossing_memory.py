@@ -1,4 +1,4 @@
-"""Whether the crossings of an image fit into the memory that they may take."""
+"""How much memory the crossings of an image may take, and whether they fit into it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,24 @@ from collections.abc import Callable
 
 from ..errors import DeviceMemoryError
 
-__all__ = ["BYTES_PER_LISTED", "check_crossings_fit"]
+__all__ = ["BYTES_PER_LISTED", "check_crossings_fit", "default_limit"]
 
 _BYTES_PER_CROSSING = 8 + 4 + 1  # of one that is handed over: its key, which becomes its face; depth; facing
 BYTES_PER_LISTED = 8  # of one more key in a list
+
+
+def default_limit(memory: int, most_in_row: int, more_bytes_per_crossing: int) -> int:
+    """Return the bytes that the crossings of an image may take where the caller sets no limit.
+
+    A quarter of the memory, however little a control group allows; but what one row needs in any case.
+
+    Args:
+        memory: bytes, `GLContext.memory`.
+        most_in_row: crossings of the row that has most.
+        more_bytes_per_crossing: what the attributes of one take.
+    """
+    needed = most_in_row * (_BYTES_PER_CROSSING + more_bytes_per_crossing + BYTES_PER_LISTED)
+    return max(memory // 4, needed)
 
 
 def check_crossings_fit(
@@ -32,6 +46,7 @@ def check_crossings_fit(
     if needed > memory_limit:
         raise DeviceMemoryError(
             f"{kept:,} crossings ({layers()} layers) take {needed:,} bytes, more than the memory_limit of "
-            f"{memory_limit:,}; reduce the image size, pass a small max_layers= or raise memory_limit="
+            f"{memory_limit:,}; reduce the image size, pass a small max_layers= or a larger memory_limit= "
+            "(ddepth render: --size, --max-layers, --memory-limit)"
         )
     return memory_limit - needed_here

@@ -145,12 +145,18 @@ class Engine(ABC, Generic[Images]):
 
     @abstractmethod
     def peel(
-        self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        max_layers: int | None,
+        memory_limit: int | None,
     ) -> LayerBuffers:
         """Every crossing of one image.
 
         Raises:
-            DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, or the images not at all.
+            DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, if None into
+                `default_limit`, or the images not at all.
         """
 
     def shade(self, scene: Scene, camera: Camera, request: SheetRequest, samples: int) -> npt.NDArray[Any]:

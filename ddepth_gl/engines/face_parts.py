@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,7 @@ class FacePart:
     count: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class VertexBlock:
     """Vertices, and all faces that use them.
 
@@ -46,11 +47,15 @@ class VertexBlock:
         positions: texels of (n, 3) int32, local frame.
         count: n.
         parts: the faces.
+        of_mesh: (n,) which vertices of the mesh; None for all, in their order.
+        remainders: texels of (n, 3) int32, see `Scene.local_remainders`; from `FaceParts.add_remainders`.
     """
 
     positions: BufferTexture
     count: int
     parts: list[FacePart]
+    of_mesh: npt.NDArray[np.integer[Any]] | None = None
+    remainders: BufferTexture | None = None
 
 
 class FaceParts:
@@ -74,10 +79,8 @@ class FaceParts:
         self.blocks: list[VertexBlock] = []
         faces, vertices = scene.mesh.faces, scene.local_vertices()
 
-        def texels(rows: npt.NDArray[np.int32]) -> BufferTexture:
-            buffer = scene.own(context.gl.buffer(np.ascontiguousarray(rows)))
-            made: BufferTexture = scene.own(context.calls.buffer_texture(buffer, rows.shape[1]))
-            return made
+        def texels(rows: IntArray) -> BufferTexture:
+            return _texels(context, scene, rows)
 
         def add_part(block: VertexBlock, first: int, faces: IntArray, vertices: IntArray) -> None:
             drawn, longest_edge = _looked_at(faces, vertices, scene.mesh)
@@ -96,8 +99,27 @@ class FaceParts:
         for first in range(0, len(faces), most):
             used, corners = np.unique(faces[first : first + most], return_inverse=True)
             own = vertices[used]
-            self.blocks.append(VertexBlock(texels(own), len(own), []))
+            self.blocks.append(VertexBlock(texels(own), len(own), [], used))
             add_part(self.blocks[-1], first, corners.reshape(-1, 3).astype(np.int32), own)
+
+    def add_remainders(self, context: GLContext, scene: Scene) -> None:
+        """Uploads the rest of the vertices' positions, which only cameras beside a face need.
+
+        Args:
+            context: current.
+            scene: the same as that of the other buffers.
+        """
+        remainders = scene.local_remainders()
+        for block in self.blocks:
+            own = remainders if block.of_mesh is None else remainders[block.of_mesh]
+            block.remainders = _texels(context, scene, own)
+
+
+def _texels(context: GLContext, scene: Scene, rows: IntArray) -> BufferTexture:
+    """(n, components) integers on the device, owned by the scene."""
+    buffer = scene.own(context.gl.buffer(np.ascontiguousarray(rows)))
+    made: BufferTexture = scene.own(context.calls.buffer_texture(buffer, rows.shape[1]))
+    return made
 
 
 def _looked_at(faces: IntArray, vertices: IntArray, mesh: Mesh) -> tuple[npt.NDArray[np.bool_], float]:

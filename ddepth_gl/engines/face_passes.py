@@ -13,7 +13,7 @@ from ..context import GLContext
 from ..scene import Scene
 from ..shader_library import compile_program
 from .compute_view import VIEW, largest_face, packed_view
-from .face_parts import FaceParts
+from .face_parts import FaceParts, VertexBlock
 from .face_queues import MEDIUM, FaceQueues, PartQueues
 from .face_tiles import TILE_OPTIONS, TILE_ROWS_APART, FaceTiles
 from .sheets import SheetRequest
@@ -56,8 +56,9 @@ _FACES_EACH_IN_SOFTWARE, _FACES_EACH_ON_A_GPU = 32, 4
 _Rasterizers = tuple[tuple[str, dict[str, int]], ...]
 _TINY = ("compute_small", {"OWNED": 0, "TINY": 1})
 _SMALL = ("compute_small", {"OWNED": 0, "TINY": 0})
-_MEDIUM = ("compute_large", {"OWNED": 0, "LARGE": 0})
-_LARGE = ("compute_large", {"OWNED": 0, "LARGE": 1})
+_MEDIUM = ("compute_large", {"OWNED": 0, "QUEUE": 1})
+_LARGE = ("compute_large", {"OWNED": 0, "QUEUE": 2})
+_SMALL_BESIDE = ("compute_large", {"OWNED": 0, "QUEUE": 0})
 _TILES = ("compute_tiles", {"OWNED": 1, "GROUP": TILE_ROWS_APART})
 
 
@@ -131,15 +132,23 @@ class FacePasses:
             views[number] = packed_view(scene, camera, request, band)
         orthographic = cameras[0].is_orthographic
         largest = [largest_face(view, scene, orthographic, parts.longest_edge) for view in views]
-        options = {"PERSPECTIVE": int(not orthographic), "VIEWS": queues.views}
-        is_fine = all(bound <= _FINE_FACE for bound in largest)  # a bound may be NaN
+        beside = request.beside_a_face
+        if beside:
+            scene.once(("compute", "remainders"), lambda: self._add_remainders(scene, parts))
+        options = {
+            "PERSPECTIVE": int(not orthographic),
+            "VIEWS": queues.views,
+            "BESIDE_A_FACE": int(beside),
+        }
+        is_fine = not beside and all(bound <= _FINE_FACE for bound in largest)  # a bound may be NaN
         self._views.write(views)
         self._views.bind_to_uniform_block(0)
         self._place_vertices(queues, len(views), FINE=int(is_fine), **options)
-        rasterizers: _Rasterizers = (_SMALL, _MEDIUM, _LARGE)
+        rasterizers: _Rasterizers = (_SMALL_BESIDE if beside else _SMALL, _MEDIUM, _LARGE)
         if is_fine:
             rasterizers = (_TINY if all(bound <= _TINY_FACE for bound in largest) else _SMALL,)
-        tiles = self._tiles if not is_fine and queues.views == 1 and len(queues) == 1 else None
+        has_tiles = not (is_fine or beside) and queues.views == 1 and len(queues) == 1
+        tiles = self._tiles if has_tiles else None
         self._fill(queues, len(views), FINE=int(is_fine), TILED=int(tiles is not None), **options)
         if tiles and (medium := queues.count(MEDIUM)):
             tiles.clear(cameras[0].width, band[1] - band[0])
@@ -152,11 +161,15 @@ class FacePasses:
         options |= {"CROP": int(request.crop is not None), "ANY": int(not request.oriented)}
         return Transformed(queues, band, options, rasterizers)
 
+    def _add_remainders(self, scene: Scene, parts: FaceParts) -> None:
+        parts.add_remainders(self._context, scene)
+        self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
+
     def _place_vertices(self, queues: FaceQueues, views: int, **options: int) -> None:
         program = self._program("compute_vertices", **options)
         for vertices in queues.vertices:
             block = vertices.block
-            block.positions.use(0)
+            self._use_positions(block)
             vertices.places.buffer.bind_to_storage_buffer(1)
             vertices.cells.buffer.bind_to_storage_buffer(2)
             program["vertex_count"] = block.count
@@ -245,9 +258,14 @@ class FacePasses:
         groups = -(-invocations // _GROUP)
         program.run(min(groups, _MAX_GROUPS), -(-groups // _MAX_GROUPS), views)
 
+    def _use_positions(self, block: VertexBlock) -> None:
+        block.positions.use(0)
+        if block.remainders is not None:
+            block.remainders.use(7)
+
     def _set(self, program: Any, part: PartQueues, **uniforms: int) -> None:
         """Has a program work on a part of the faces."""
-        part.vertices.block.positions.use(0)
+        self._use_positions(part.vertices.block)
         part.vertices.places.texels.use(1)
         part.part.indices.use(2)
         counts = {"vertex_count": part.vertices.block.count, "face_count": part.part.count}

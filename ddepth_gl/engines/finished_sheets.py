@@ -11,7 +11,7 @@ from ..context import GLContext
 from ..errors import ContextError, DeviceMemoryError
 from ..scene import Scene
 from ..shader_library import compile_program
-from ..silhouettes import farthest_crossed
+from ..silhouettes import crossing_limits
 from .sheets import SheetRequest
 
 __all__ = ["FinishPass"]
@@ -68,7 +68,7 @@ class FinishPass:
         program["image_size"] = size
         program["first_row"] = 2 * number * size[1]
         if "most_apart" in program:
-            program["most_apart"].write(np.float64(farthest_crossed(camera)))
+            program["most_apart"].write(np.array(crossing_limits(camera)))
         made: list[Any] = []
         with self._context.making("sheets", size, made):
             made += [gl.buffer(reserve=4 * size[0] * size[1]) for _ in range(2)]

@@ -13,7 +13,7 @@ from ..context import GLContext
 from ..errors import DeviceMemoryError
 from ..scene import Scene
 from .crossing_keys import AT_A_TIME, IntArray, add_up, first_of_each_pixel, offsets_of, split_keys
-from .crossing_memory import BYTES_PER_LISTED, check_crossings_fit
+from .crossing_memory import BYTES_PER_LISTED, check_crossings_fit, default_limit
 from .face_passes import COUNT, SORTED_MOST, STORE, FacePasses, Transformed
 from .sheets import LayerBuffers, SheetRequest
 
@@ -43,7 +43,7 @@ class LayerLists:
         camera: Camera,
         request: SheetRequest,
         max_layers: int | None,
-        memory_limit: int,
+        memory_limit: int | None,
         more_bytes_per_crossing: int = 0,
     ) -> LayerBuffers:
         """Every crossing of one image.
@@ -54,7 +54,7 @@ class LayerLists:
         Args:
             scene, camera, request: of the image.
             max_layers: keep the first that many of each pixel; None keeps all.
-            memory_limit: bytes that the crossings may take.
+            memory_limit: bytes that the crossings may take; None for `default_limit`.
             more_bytes_per_crossing: what the caller will add to each.
 
         Raises:
@@ -66,9 +66,12 @@ class LayerLists:
             listed, most, faces = self._count(scene, camera, request)
             offsets, truncated = _cut(listed, most, max_layers, (camera.height, width))
             in_rows = listed[::width]
+            most_in_row = int(np.diff(in_rows).max())
+            if memory_limit is None:
+                memory_limit = default_limit(self._context.memory, most_in_row, more_bytes_per_crossing)
             left = check_crossings_fit(
                 int(offsets[-1]),
-                int(np.diff(in_rows).max()),
+                most_in_row,
                 lambda: most if max_layers is None else min(most, max_layers),
                 more_bytes_per_crossing,
                 memory_limit,

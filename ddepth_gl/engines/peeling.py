@@ -20,7 +20,7 @@ import numpy.typing as npt
 from ..context import GLContext
 from ..gl_calls import STENCIL_MOST
 from .crossing_keys import CountArray, KeyArray
-from .crossing_memory import check_crossings_fit
+from .crossing_memory import check_crossings_fit, default_limit
 from .merging import FacingLayer, FacingLayers
 from .sheets import LayerBuffers
 
@@ -49,7 +49,7 @@ def peel_layers(
     targets: PeelTargets,
     draws: LayerDraws,
     max_layers: int | None,
-    memory_limit: int,
+    memory_limit: int | None,
     more_bytes_per_crossing: int = 0,
 ) -> LayerBuffers:
     """Peels one image.
@@ -59,7 +59,7 @@ def peel_layers(
         targets: of the image's size.
         draws: of the mesh.
         max_layers: keep the first that many of each pixel; None keeps all.
-        memory_limit: bytes that the crossings may take.
+        memory_limit: bytes that the crossings may take; None for `default_limit`.
         more_bytes_per_crossing: what the caller will add to each.
 
     Raises:
@@ -85,6 +85,9 @@ def peel_layers(
         listed = int(layers.offsets[-1])
         if max_layers is None:
             kept, listed = listed, 0  # the list itself is what is kept
+        if memory_limit is None:
+            most_in_row = int(total().sum(axis=1).max())
+            memory_limit = default_limit(context.memory, most_in_row, more_bytes_per_crossing)
         check_crossings_fit(
             kept, listed, lambda: max_layers or int(total().max()), more_bytes_per_crossing, memory_limit
         )

@@ -35,6 +35,8 @@ __all__ = ["RasterEngine"]
 # depth that matters, yet not at 0, where clipped corners would have no place in the image.
 _NEAR_FRACTION = 2.0**-60
 
+_MISS = np.float32(np.nan).view(np.int32)
+
 # Faces whose vertices are put together at a time while uploading: bounds the memory needed for it.
 _FACES_AT_A_TIME = 1 << 16
 
@@ -91,6 +93,10 @@ class RasterEngine(Engine[SheetTargets]):
         with self._pool.returning(pending.images):
             entry, exit_, *faces = pending.images.read()
         self._context.check_error("rendering", "the image size or the number of faces")
+        if not self._context.is_software:
+            # NVIDIA clears to a NaN of its own, which as an integer is more than that of everybody else.
+            for bits in (entry.view(np.int32), exit_.view(np.int32)):
+                np.minimum(bits, _MISS, out=bits)
         for depth, face in zip((entry, exit_), faces, strict=False):
             face[np.isnan(depth)] = -1
         return [[entry, exit_, *faces]]
@@ -107,7 +113,12 @@ class RasterEngine(Engine[SheetTargets]):
             )
 
     def peel(
-        self, scene: Scene, camera: Camera, request: SheetRequest, max_layers: int | None, memory_limit: int
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        max_layers: int | None,
+        memory_limit: int | None,
     ) -> LayerBuffers:
         """Peels the layers one by one; see `peel_layers`."""
         uniforms = _uniforms(scene, camera, request)

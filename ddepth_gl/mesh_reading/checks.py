@@ -279,7 +279,8 @@ def _fans(
 ) -> npt.NDArray[np.int64]:
     """(T, 3) triangles of all polygons, in the order of the polygons."""
     content = np.frombuffer(body, np.uint8)
-    triangles, owners = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
+    triangles: list[npt.NDArray[np.int64]] = [np.zeros((0, 3), np.int64)]
+    owners: list[npt.NDArray[np.intp]] = [np.zeros(0, np.intp)]
     for count in np.unique(counts[counts >= 3]).tolist():
         polygons = np.flatnonzero(counts == count)
         at = starts[polygons, None] + np.arange(count * item.itemsize)

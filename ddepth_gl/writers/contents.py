@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from ..arguments import checked_float32
 from ..errors import OutputError
 from ..version import __version__
 
-__all__ = ["FRAMES", "VERSION", "check_is", "checked_fill", "filled"]
+__all__ = ["FRAMES", "VERSION", "Rendered", "check_is", "checked_fill", "filled", "provenance"]
 
 VERSION = f"ddepth_gl {__version__}"
 
@@ -21,6 +22,19 @@ FRAMES = (
     "which K is in. Depth is the camera-frame z, distance is along the ray. Mesh units. "
     "Normals and positions are in the world frame, colours are linear. "
 )
+
+
+class Rendered(Protocol):
+    """What knows where it was rendered: DepthMaps and DepthLayers."""
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Names of the driver and the engine."""
+
+
+def provenance(result: Rendered | None = None) -> dict[str, str]:
+    """Return what every file says of where it comes from: ``version``, and that of the rendered image."""
+    return {"version": VERSION, **(result.provenance if result else {})}
 
 
 def checked_fill(fill: Any) -> np.float32:

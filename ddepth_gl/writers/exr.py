@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..attributes import ATTRIBUTES
-from ..camera import Camera
 from ..depth_layers import DepthLayers
 from ..depth_maps import DepthMaps
 from ..errors import OutputError, RequestError
-from .contents import FRAMES, VERSION, check_is, checked_fill, filled
+from .contents import FRAMES, check_is, checked_fill, filled, provenance
 from .whole_file import file_path, whole_file
 
 __all__ = ["NOTHING", "openexr", "write_deep_exr", "write_exr"]
@@ -58,7 +57,8 @@ def write_exr(
 
     Colours are linear and, as is EXR's rule, multiplied by alpha. Each part's header holds ``K`` (m33d) and
     ``camera_from_world`` (m44d), both as they are printed in mathematics; ``is_orthographic`` (int), ``fill``
-    (float), ``conventions`` and ``software`` (string); of layers ``truncated_pixels`` (int), how many pixels
+    (float), ``conventions`` and ``software`` (string), and of a rendered image ``renderer``, ``gl_version``
+    and ``engine`` (string); of layers ``truncated_pixels`` (int), how many pixels
     `max_layers` cut short; and OpenEXR's own ``worldToCamera`` (m44f: left-handed, y up, for row vectors).
 
     Args:
@@ -78,7 +78,7 @@ def write_exr(
         "compression": exr.ZIP_COMPRESSION,
         "type": exr.scanlineimage,
         "fill": float(miss),
-        **_about(result.camera, _FLAT),
+        **_about(result, _FLAT),
     }
     if isinstance(result, DepthLayers):
         header["truncated_pixels"] = int(result.truncated.sum())
@@ -145,7 +145,7 @@ def write_deep_exr(path: str | os.PathLike[str], layers: DepthLayers, *, volumes
         "compression": exr.ZIPS_COMPRESSION,  # of the lossless ones, deep files take this or run lengths
         "type": exr.deepscanline,
         "truncated_pixels": int(layers.truncated.sum()),
-        **_about(layers.camera, _DEEP),
+        **_about(layers, _DEEP),
     }
     pixels = np.flatnonzero(layers.count)
     samples = list(map(slice, layers.offsets[pixels].tolist(), layers.offsets[pixels + 1].tolist()))
@@ -183,14 +183,16 @@ def _write(path: str | os.PathLike[str], exr: Any) -> None:
         file.write(stream.getbuffer())
 
 
-def _about(camera: Camera, channels: str) -> dict[str, Any]:
+def _about(result: DepthMaps | DepthLayers, channels: str) -> dict[str, Any]:
+    camera, texts = result.camera, provenance(result)
     return {
         "K": np.array(camera.K),
         "camera_from_world": np.array(camera.camera_from_world),
         "is_orthographic": int(camera.is_orthographic),
         "worldToCamera": np.ascontiguousarray((_FLIP_Y @ camera.camera_from_world).T, dtype=np.float32),
         "conventions": FRAMES + channels,
-        "software": VERSION,  # `version` is that of the file format
+        "software": texts.pop("version"),  # `version` is that of the file format
+        **texts,
     }
 
 

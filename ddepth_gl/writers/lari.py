@@ -10,7 +10,7 @@ import numpy as np
 from ..arguments import checked_choice, checked_count
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
-from .contents import check_is
+from .contents import check_is, provenance
 from .npz import write_archive
 from .whole_file import file_path
 
@@ -36,7 +36,8 @@ def write_lari(
     10 of them; so it is fixed here as well, and all files have one shape, whatever an image shows. Theirs are
     float16; the loader makes float32 of either.
 
-    The layout holds no camera. It keeps mesh units; LaRI's objects have a longest side of 1.
+    The layout holds no camera. Texts stand beside the array, which the loader does not look at: those of
+    `DepthLayers.provenance` and ``version``. It keeps mesh units; LaRI's objects have a longest side of 1.
 
     Args:
         path: of the file; replaced as a whole.
@@ -62,4 +63,4 @@ def write_lari(
             f"{os.fspath(path)}: {dtype} cannot hold depth {depth[lost].max():g}; "
             "write float32, or scale the mesh"
         )
-    write_archive(path, {"ldi": np.ascontiguousarray(np.moveaxis(stack, 0, -1))})
+    write_archive(path, {"ldi": np.ascontiguousarray(np.moveaxis(stack, 0, -1)), **provenance(layers)})

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arguments import checked_count
 from ..depth_layers import DepthLayers
-from .contents import check_is
+from .contents import check_is, provenance
 from .png16 import checked_scale, write_about, write_steps
 from .whole_file import file_path, remove_others
 
@@ -62,11 +62,18 @@ def write_layereddepth(
     written = [target.with_name(f"{target.name}.layereddepth.json")]
     left_out = int((layers.layer >= max_layers).sum())
     cut_short = int(layers.truncated.sum())
+    texts = provenance(layers)
     write_about(
-        written[0], layers.camera, step, layers=len(stack), left_out=left_out, truncated_pixels=cut_short
+        written[0],
+        layers.camera,
+        step,
+        texts,
+        layers=len(stack),
+        left_out=left_out,
+        truncated_pixels=cut_short,
     )
     for number, depth in enumerate(stack, start=1):
         written.append(target.with_name(f"{target.name}.depth_{number}.png"))
-        write_steps(written[-1], depth, step)
+        write_steps(written[-1], depth, step, texts)
     remove_others(target, r"\.depth_[1-9][0-9]*\.png", written)
     return written

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..depth_layers import DepthLayers
 from ..depth_maps import DepthMaps
-from .contents import FRAMES, VERSION, check_is, checked_fill, filled
+from .contents import FRAMES, check_is, checked_fill, filled, provenance
 from .whole_file import whole_file
 
 __all__ = ["write_archive", "write_npz"]
@@ -35,7 +35,8 @@ def write_npz(
     """Writes one image as a compressed ``.npz`` that ``numpy.load`` reads without pickle.
 
     In both kinds: ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``, ``height``,
-    ``layout`` int64, ``is_orthographic`` bool; ``conventions``, ``version`` text.
+    ``layout`` int64, ``is_orthographic`` bool; ``conventions``, ``version`` text, and of a rendered image
+    ``renderer``, ``gl_version``, ``engine`` text.
 
     Of DepthMaps: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W) float32;
     ``mask`` (H, W) bool; ``entry_NAME``, ``exit_NAME`` for each attribute that the maps have, (H, W) or
@@ -68,7 +69,7 @@ def write_npz(
             "height": camera.height,
             "is_orthographic": camera.is_orthographic,
             "layout": LAYOUT,
-            "version": VERSION,
+            **provenance(result),
         },
     )
 

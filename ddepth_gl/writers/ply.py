@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
 from ..srgb import srgb_from_linear
-from .contents import check_is
+from .contents import Rendered, check_is, provenance
 from .whole_file import file_path, remove_others, whole_file
 
 __all__ = ["coordinate_type", "sheet_normals", "write_layer_clouds", "write_ply"]
@@ -28,6 +28,7 @@ def write_ply(
     normals: npt.NDArray[Any] | None = None,
     colors: npt.NDArray[np.uint8] | None = None,
     faces: npt.NDArray[np.integer[Any]] | None = None,
+    rendered: Rendered | None = None,
 ) -> None:
     """Writes little-endian binary PLY 1.0 (Turk, "The PLY Polygon File Format", 1994).
 
@@ -37,6 +38,7 @@ def write_ply(
         normals: (N, 3) unit vectors, written as ``float``: ``nx ny nz``.
         colors: (N, 4) uint8 sRGB: ``red green blue alpha``.
         faces: (F, 3) vertex indices: ``vertex_indices``.
+        rendered: the DepthMaps or DepthLayers that the points are of; comments repeat their provenance.
 
     Raises:
         OutputError: the shapes do not fit, or the file cannot be written.
@@ -58,7 +60,9 @@ def write_ply(
     rows = np.empty(len(vertices), dtype=[(name, column_kind) for name, column_kind, _ in columns])
     for name, _, values in columns:
         rows[name] = values
-    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}"]
+    header = ["ply", "format binary_little_endian 1.0"]
+    header += [f"comment {name} {' '.join(text.split())}" for name, text in provenance(rendered).items()]
+    header += [f"element vertex {len(vertices)}"]
     header += [f"property {_PLY_TYPES[column_kind]} {name}" for name, column_kind, _ in columns]
     if faces is not None:
         faces = _numbers("faces", faces)
@@ -70,7 +74,7 @@ def write_ply(
             )
         header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
     with whole_file(path) as file:
-        file.write("\n".join([*header, "end_header\n"]).encode("ascii"))
+        file.write("\n".join([*header, "end_header\n"]).encode("ascii", "backslashreplace"))
         file.write(rows.tobytes())
         if faces is not None:
             corners = np.empty(len(faces), dtype=[("count", "u1"), ("index", "<i4", 3)])
@@ -129,6 +133,7 @@ def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> lis
             points.astype(kind),
             normals=None if normals is None else normals[chosen],
             colors=None if colors is None else srgb_from_linear(colors[chosen]),
+            rendered=layers,
         )
     remove_others(target, r"_layer([0-9]{2}|[1-9][0-9]{2,})\.ply", written)
     return written

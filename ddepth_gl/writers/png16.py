@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ import numpy.typing as npt
 from ..camera import Camera
 from ..depth_maps import DepthMaps
 from ..errors import OutputError
-from .contents import VERSION, check_is
+from .contents import check_is, provenance
+from .png import write_png
 from .whole_file import file_path, whole_file
 
 __all__ = [
@@ -87,10 +88,11 @@ def write_png16(path: str | os.PathLike[str], maps: DepthMaps, scale: float | No
     )
     # The scale first: a picture without it would be worthless, it without a picture harms nobody.
     written = [target.with_name(f"{target.name}_png16.json")]
-    write_about(written[0], maps.camera, scale)
+    texts = provenance(maps)
+    write_about(written[0], maps.camera, scale, texts)
     for name, sheet in sheets.items():
         written.append(target.with_name(f"{target.name}_{name}.png"))
-        write_steps(written[-1], sheet, scale)
+        write_steps(written[-1], sheet, scale, texts)
     return written
 
 
@@ -135,8 +137,8 @@ def check_positive(scale: float) -> None:
         raise OutputError(f"the scale of a 16-bit PNG must be positive mesh units per step, not {scale!r}")
 
 
-def write_about(path: Path, camera: Camera, scale: float, **more: int) -> None:
-    """Writes the JSON file that stands beside the pictures.
+def write_about(path: Path, camera: Camera, scale: float, texts: Mapping[str, str], **more: int) -> None:
+    """Writes the JSON file that stands beside the pictures; `texts` are those of `contents.provenance`.
 
     Raises:
         OutputError: the file cannot be written.
@@ -151,20 +153,16 @@ def write_about(path: Path, camera: Camera, scale: float, **more: int) -> None:
         "width": camera.width,
         "height": camera.height,
         "is_orthographic": camera.is_orthographic,
-        "version": VERSION,
+        **texts,
     }
     with whole_file(path) as file:
         file.write((json.dumps(about, indent=2) + "\n").encode())
 
 
-def write_steps(path: Path, sheet: npt.NDArray[np.float64], scale: float) -> None:
+def write_steps(path: Path, sheet: npt.NDArray[np.float64], scale: float, texts: Mapping[str, str]) -> None:
     """Writes one 16-bit picture of (H, W) depths, NaN where none, that `checked_scale` has passed.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    import imageio.v3 as iio  # slow to import, and only needed here
-
-    steps = np.nan_to_num(np.rint(sheet / scale), nan=0.0).astype(np.uint16)
-    with whole_file(path) as file:
-        file.write(iio.imwrite("<bytes>", steps, extension=".png"))
+    write_png(path, np.nan_to_num(np.rint(sheet / scale), nan=0.0).astype(np.uint16), texts)

@@ -12,7 +12,10 @@ from typing import BinaryIO
 
 from ..errors import OutputError
 
-__all__ = ["file_path", "remove_others", "whole_file"]
+__all__ = ["file_path", "remove_others", "remove_unfinished", "whole_file"]
+
+# Of files that are being written: the names that they have, or take for a moment, until they are whole.
+_unfinished: set[Path] = set()
 
 
 def file_path(path: object) -> Path:
@@ -31,7 +34,8 @@ def file_path(path: object) -> Path:
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Opens a binary file that takes its name only when the block ends without an error.
 
-    What was at `path` before stays until then, and stays for good if writing fails or is interrupted.
+    What was at `path` before stays until then, and stays for good if writing fails or is interrupted. Nor is
+    anything left if the process is killed, where the file system has files without a name.
 
     Raises:
         OutputError: the folder is missing or read-only, the disk is full, or `path` is a folder, a device or
@@ -43,19 +47,46 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         if target.exists() and not target.is_file():
             raise OutputError(f"{target} is a {'folder' if target.is_dir() else 'device'}; give a file name")
+        _unfinished.add(part)
         try:
-            with part.open("xb") as file:
+            with _nameless(part.parent) or part.open("xb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                number = file.fileno()
+                os.fsync(number)
+                if os.fstat(number).st_nlink == 0:
+                    # Python follows this link only with the number of a folder (any: the path is absolute).
+                    os.link(f"/proc/self/fd/{number}", part, src_dir_fd=number)
             part.replace(target)
         except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
+        finally:
+            _unfinished.discard(part)
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"{target} cannot be written ({reason}); check the folder and the disk") from error
+
+
+def _nameless(folder: Path) -> BinaryIO | None:
+    """A new file in `folder` that has no name yet, or None where there are no such files.
+
+    Linux has them on most local file systems; see open(2), O_TMPFILE.
+    """
+    if not (hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir()):
+        return None
+    try:
+        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
+    except OSError:
+        return None  # whatever the reason, a file with a name meets it as well
+
+
+def remove_unfinished() -> None:
+    """Removes the files that are being written; for a process that is about to end at once."""
+    for part in list(_unfinished):
+        with suppress(OSError):
+            part.unlink()
 
 
 def remove_others(target: Path, ending: str, written: Collection[Path]) -> None:

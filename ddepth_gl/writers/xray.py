@@ -10,7 +10,7 @@ from ..arguments import checked_count
 from ..depth_layers import DepthLayers
 from ..errors import OutputError
 from ..srgb import srgb_from_linear
-from .contents import check_is
+from .contents import check_is, provenance
 from .npz import write_archive
 from .whole_file import file_path
 
@@ -38,6 +38,8 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
     takes exactly 16 layers of 256 x 256 pixels. The published meshes are centred and have a longest side of
     1, and their rays pass whole-number image coordinates: for the same rays make the camera from the same K
     with ``Camera.from_intrinsics(..., pixel_center=0.0)``. The layout holds no camera.
+    Texts stand beside the arrays, which the loader does not look at: those of `DepthLayers.provenance` and
+    ``version``.
 
     Args:
         path: of the file; replaced as a whole.
@@ -85,5 +87,6 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
             "indices": column[order].astype(index_type),
             "indptr": np.concatenate([[0], ends]).astype(index_type),
             "shape": np.array([max_layers, CHANNELS * pixels], np.int64),
+            **provenance(layers),
         },
     )

@@ -20,9 +20,10 @@ struct Box {
     ivec2 first, last;
 };
 
+// BESIDE_A_FACE, corners are not snapped to subpixels: a subpixel more on either side.
 Box box_around(ivec2 a, ivec2 b, ivec2 c) {
-    return Box(max((min(a, min(b, c)) + 127) >> 8, ivec2(0, view.band.x)),
-               min((max(a, max(b, c)) - 128) >> 8, ivec2(view.image_size.x, view.band.y) - 1));
+    return Box(max((min(a, min(b, c)) + 127 - BESIDE_A_FACE) >> 8, ivec2(0, view.band.x)),
+               min((max(a, max(b, c)) - 128 + BESIDE_A_FACE) >> 8, ivec2(view.image_size.x, view.band.y) - 1));
 }
 
 // 1 / depth (perspective) or depth (orthographic), local units, is plane . (u, v, 1) with (u, v) in pixels; within
@@ -33,9 +34,9 @@ struct FacePlane {
 };
 
 FacePlane face_plane(ivec3 corners) {
-    precise dvec3 a = dvec3(position_of(corners.x)) - view.camera_centre;
-    precise dvec3 b = dvec3(position_of(corners.y)) - view.camera_centre;
-    precise dvec3 c = dvec3(position_of(corners.z)) - view.camera_centre;
+    precise dvec3 a = position_of(corners.x) - view.camera_centre;
+    precise dvec3 b = position_of(corners.y) - view.camera_centre;
+    precise dvec3 c = position_of(corners.z) - view.camera_centre;
     precise dvec3 normal = cross(b - a, c - a);
     precise dvec3 slopes = dvec3(dot(normal, view.ray_right), dot(normal, view.ray_down), dot(normal, view.ray_origin));
     precise vec3 depths = vec3(dot(a, view.view_direction), dot(b, view.view_direction), dot(c, view.view_direction));

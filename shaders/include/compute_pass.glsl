@@ -56,7 +56,8 @@ void meet(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
     RAISE(depths[place], ~bits);
     RAISE(depths[exit_place], bits);
 #else
-    RAISE(depths[is_front ? place : exit_place], is_front ? ~bits : bits);
+    int here = is_front ? place : exit_place;  // NVIDIA's compiler gives up on a choice within the brackets
+    RAISE(depths[here], is_front ? ~bits : bits);
 #endif
 #elif PASS == 1
 #if ANY

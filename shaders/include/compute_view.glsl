@@ -18,6 +18,7 @@ struct View {
     vec2 crop;             // keep crop.x <= depth <= crop.y, mesh units
     float mesh_units;      // per local unit, a power of two
     int column_bits;       // of the column in a vertex's cell
+    double rounding;       // of the camera center and of offsets from it, local units
 };
 layout(std140, binding = 0) uniform Views { View views[VIEWS]; };
 
@@ -55,13 +56,24 @@ uint of_view(int vertex) {
 // Vertices, read as texels: software rasterizers gather texels several times faster than the contents of buffers.
 layout(binding = 0) uniform isamplerBuffer positions;  // local frame
 
-ivec3 position_of(int vertex) {
-    return texelFetch(positions, vertex).xyz;
+// BESIDE_A_FACE: the camera is so near to a face that rounded positions would show.
+#if BESIDE_A_FACE
+layout(binding = 7) uniform isamplerBuffer remainders;  // what rounding left of the positions, in units of 2^-31
+
+dvec3 position_of(int vertex) {
+    precise dvec3 remainder = dvec3(texelFetch(remainders, vertex).xyz) * (1.0lf / 2147483648.0lf);
+    precise dvec3 position = dvec3(texelFetch(positions, vertex).xyz) + remainder;
+    return position;
 }
+#else
+dvec3 position_of(int vertex) {
+    return dvec3(texelFetch(positions, vertex).xyz);
+}
+#endif
 
 // (u w, v w, w) in subpixels; w is the depth in perspective and 1 otherwise. The same position gives the same bits.
-dvec3 homogeneous(ivec3 position) {
-    precise dvec3 offset = dvec3(position) - view.camera_centre;
+dvec3 homogeneous(dvec3 position) {
+    precise dvec3 offset = position - view.camera_centre;
     precise dvec3 image = dvec3(dot(offset, view.image_right), dot(offset, view.image_down),
                                 dot(offset, view.view_direction));
 #if !PERSPECTIVE

@@ -67,7 +67,7 @@ bool find_outline(ivec3 corners, out Outline outline) {
 const double LINE_SIZE = 67108864.0lf;  // 2^26: with subpixels of 2^22 and less, sums stay below 2^53
 
 struct Corner {
-    ivec3 position;  // local frame: tells the ends of an edge apart, whichever face asks
+    dvec3 position;  // local frame: tells the ends of an edge apart, whichever face asks
     bool has_place;
     dvec3 image;     // homogeneous, subpixels; snapped, with w = 1, where the vertex has a place
 };
@@ -81,7 +81,7 @@ Corner corner_of(int vertex) {
     return corner;
 }
 
-bool comes_before(ivec3 a, ivec3 b) {
+bool comes_before(dvec3 a, dvec3 b) {
     return a.x != b.x ? a.x < b.x : a.y != b.y ? a.y < b.y : a.z < b.z;
 }
 

@@ -45,8 +45,9 @@ dvec3 on_rim(RayFace meets, dvec3 weights, dvec2 a, dvec2 b, dvec2 c) {
         double sum = kept.x + kept.y + kept.z;
         return sum > 0.0lf ? kept / sum : dvec3(1.0lf / 3.0lf);
     }
+    // Arrays: NVIDIA's compiler has no dvec3 whose component is chosen by a variable.
     dvec2 corners[3] = dvec2[3](a / w.x, b / w.y, c / w.z);
-    dvec3 nearest = dvec3(0.0lf);
+    double depths[3] = double[3](w.x, w.y, w.z), nearest[3] = double[3](0.0lf, 0.0lf, 0.0lf);
     double least = -1.0lf;
     for (int i = 0; i < 3; ++i) {
         int j = (i + 1) % 3;
@@ -58,12 +59,12 @@ dvec3 on_rim(RayFace meets, dvec3 weights, dvec2 a, dvec2 b, dvec2 c) {
         if (least >= 0.0lf && distance >= least) continue;
         least = distance;
         // Straight in the image is not evenly spaced in depth.
-        double of_i = (1.0lf - part) / w[i], of_j = part / w[j];
-        nearest = dvec3(0.0lf);
+        double of_i = (1.0lf - part) / depths[i], of_j = part / depths[j];
         nearest[i] = of_i / (of_i + of_j);
         nearest[j] = of_j / (of_i + of_j);
+        nearest[3 - i - j] = 0.0lf;
     }
-    return nearest;
+    return dvec3(nearest[0], nearest[1], nearest[2]);
 }
 
 RayFace ray_face(vec2 pixel, int face) {

@@ -1,0 +1,256 @@
+"""Cameras beside a face: from a thousandth of the mesh's size down to a ten-millionth, and exactly on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import oracle
+import pytest
+from conftest import ENGINES
+from shapes import box, inside_out, merged, random_closed_mesh, rotation, view_of
+
+import ddepth_gl as dd
+from ddepth_gl.face_distance import FaceDistance
+
+WIDTH, HEIGHT = 60, 50
+
+# Of a face's size: the oracle holds a face to its facing if its plane is farther from the camera than this.
+# Its products of three float64 numbers, and positions rotated in float64, are right to some 1e-15.
+EDGE_ON = 1e-13
+
+
+def octahedron() -> dd.Mesh:
+    corners = 2.0 * np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)])
+    upper = np.array([(0, 2, 4), (2, 1, 4), (1, 3, 4), (3, 0, 4)])
+    lower = upper[:, ::-1] + np.array((1, 0, 0)) * (upper[:, ::-1] == 4)
+    return dd.Mesh(corners, np.concatenate([upper, lower]))
+
+
+def some_mesh(rng: np.random.Generator) -> dd.Mesh:
+    """A body with a room's large faces, turned or not, or several with small ones."""
+    kind = rng.integers(4)
+    if kind == 3:
+        return random_closed_mesh(rng, int(rng.integers(1, 4)))
+    mesh = octahedron() if kind == 2 else box((-0.5,) * 3, (0.5,) * 3)
+    if kind == 0:
+        return mesh
+    return dd.Mesh(mesh.vertices @ rotation(rng).T * rng.uniform(0.1, 10) + rng.normal(size=3), mesh.faces)
+
+
+def diagonal(mesh: dd.Mesh) -> float:
+    return float(np.linalg.norm(np.ptp(mesh.bounds, axis=0)))
+
+
+def camera_at(rng: np.random.Generator, eye: np.ndarray) -> dd.Camera:
+    """A camera there that looks anywhere, from wide angle to telephoto."""
+    pose = np.eye(4)
+    pose[:3, :3] = rotation(rng)
+    pose[:3, 3] = -pose[:3, :3] @ eye
+    focal = 10 ** rng.uniform(1, 2.7)
+    K = [[focal, 0.02 * focal, WIDTH / 2 + rng.normal() * 5], [0, 1.1 * focal, HEIGHT / 2], [0, 0, 1]]
+    return dd.Camera.from_intrinsics(K, pose, WIDTH, HEIGHT)
+
+
+def surface_point(rng: np.random.Generator, mesh: dd.Mesh, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """A point of a face, an edge or a vertex, and a direction: of a face its normal, either way."""
+    corners = mesh.vertices[mesh.faces[rng.integers(len(mesh.faces))]]
+    along = rng.uniform(0.05, 0.95)
+    weights = {"face": rng.dirichlet((1, 1, 1)), "edge": (along, 1 - along, 0), "vertex": (1, 0, 0)}[where]
+    if where == "face":
+        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+        return np.array(weights) @ corners, normal / np.linalg.norm(normal) * rng.choice((-1, 1))
+    return np.array(weights) @ corners, rotation(rng)[0]
+
+
+def assert_as_the_oracle(maps: dd.DepthMaps, mesh: dd.Mesh, surfaces: str, near: float | None = None) -> None:
+    view = replace(view_of(maps.camera, near), edge_on=EDGE_ON)
+    report = oracle.check(oracle.reference(mesh.vertices, mesh.faces, view, surfaces), maps.entry, maps.exit)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("where", ["face", "edge", "vertex"])
+@pytest.mark.parametrize("seed", range(8))
+def test_beside_a_face_an_edge_or_a_vertex(renderer, where, seed):
+    rng = np.random.default_rng([seed, len(where)])
+    mesh = some_mesh(rng)
+    scene = renderer.upload(mesh)
+    for distance in 10.0 ** -rng.uniform(3, 7, 3):
+        point, away = surface_point(rng, mesh, where)
+        camera = camera_at(rng, point + distance * diagonal(mesh) * away)
+        for surfaces in ("oriented", "any"):
+            assert_as_the_oracle(renderer.entry_exit(scene, camera, surfaces=surfaces), mesh, surfaces)
+    scene.release()
+
+
+@pytest.mark.parametrize("where", ["face", "edge", "vertex"])
+@pytest.mark.parametrize("seed", range(4))
+def test_exactly_on_a_face_an_edge_or_a_vertex(renderer, where, seed):
+    """The crossing at depth 0 does not count, however the pose was rounded; all others do."""
+    rng = np.random.default_rng([seed, len(where), 1])
+    mesh = some_mesh(rng)
+    scene = renderer.upload(mesh)
+    for _ in range(3):
+        camera = camera_at(rng, surface_point(rng, mesh, where)[0])
+        tiny = 1e-6 * diagonal(mesh)
+        for surfaces in ("oriented", "any"):
+            maps = renderer.entry_exit(scene, camera, surfaces=surfaces)
+            assert not (maps.entry < tiny).any()
+            assert not (maps.exit < tiny).any()
+            assert_as_the_oracle(maps, mesh, surfaces, near=tiny)
+    scene.release()
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-6, 1e-7, 1e-9])
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_a_cube_by_the_slabs_that_it_is(renderer, distance, is_inside):
+    """A ray is in a cube between its entries into three slabs and its exits from them."""
+    rng = np.random.default_rng(2)
+    mesh = box((-0.5,) * 3, (0.5,) * 3)
+    eye = np.array((0.5 - distance if is_inside else 0.5 + distance, 0.12, -0.23))
+    camera = camera_at(rng, eye)
+    maps = renderer.entry_exit(renderer.upload(mesh), camera)
+    origins, directions = camera.rays()
+    per_depth = camera.distance_per_depth()
+    ends = (np.array((-0.5, 0.5)) - origins[..., None]) / directions[..., None]
+    first, last = ends.min(axis=-1).max(axis=-1), ends.max(axis=-1).min(axis=-1)
+    # Where no pixel's neighbor decides otherwise: within 1/128 pixel of a border either answer is right.
+    hits = last > first
+    same = np.ones_like(hits)
+    same[1:-1, 1:-1] = np.all(
+        [np.roll(hits, s, a)[1:-1, 1:-1] == hits[1:-1, 1:-1] for s in (-1, 1) for a in (0, 1)], 0
+    )
+    expected = (np.where(hits & (first > 0), first, np.nan), np.where(hits & (last > 0), last, np.nan))
+    for got, wanted in zip((maps.entry_distance, maps.exit_distance), expected, strict=True):
+        np.testing.assert_array_equal(np.isnan(got)[same], np.isnan(wanted)[same])
+        both = same & ~np.isnan(wanted)
+        # The center is exact to some 1e-16: that is the part of a small distance which is not known.
+        np.testing.assert_allclose(got[both], wanted[both], rtol=1e-6 + 1e-15 / distance)
+    assert per_depth.shape == maps.entry.shape
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_layers_sheets_and_pictures_agree(renderer, seed):
+    """Layers give the sheets, all rays cross an even number of faces or all an odd one, alpha is the mask."""
+    rng = np.random.default_rng([seed, 2])
+    mesh = some_mesh(rng)
+    scene = renderer.upload(mesh)
+    corners = mesh.vertices[mesh.faces[0]]
+    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+    normal *= 10.0 ** -rng.uniform(3, 7) * diagonal(mesh) / np.linalg.norm(normal)
+    center = corners.mean(axis=0)
+    for side in (1, -1):
+        camera = camera_at(rng, center + side * normal)
+        layers = renderer.peel(scene, camera, attributes=("normal", "position"))
+        maps = renderer.entry_exit(scene, camera, attributes=("face", "position"))
+        again = layers.entry_exit()
+        assert again.entry.tobytes() == maps.entry.tobytes()
+        assert again.exit.tobytes() == maps.exit.tobytes()
+        if (
+            seed % 2
+        ):  # one body or several that overlap: inside of how many the camera is, is the same for all rays
+            assert len(np.unique(layers.odd)) == 1
+        image = renderer.shade(scene, camera)
+        np.testing.assert_array_equal(image[..., 3] == 255, maps.mask)
+        rows, columns = np.nonzero(~np.isnan(maps.entry))
+        points, depth = camera.project(maps.entry_position[rows, columns])
+        off = np.abs(points - np.stack([columns, rows], 1) - 0.5).max(axis=1)
+        # Positions are float32 of the world frame, and near faces are borders of 1/128 pixel.
+        rounding = 2.0**-24 * np.abs(mesh.vertices).max() * np.sqrt(3) / depth
+        assert (off <= 1 / 128 + 2 * rounding * camera.K[1, 1]).all()
+    scene.release()
+
+
+def test_many_cameras_are_a_loop_over_one(renderer):
+    """Beside a face and not, in one run: the same bits, on the device as well."""
+    rng = np.random.default_rng(3)
+    mesh = random_closed_mesh(rng, 2)
+    scene = renderer.upload(mesh)
+    cameras = [camera_at(rng, np.array((3.0, 1.0, 2.0))) for _ in range(3)]
+    for _ in range(5):
+        point, away = surface_point(rng, mesh, "face")
+        cameras.insert(int(rng.integers(len(cameras))), camera_at(rng, point + 1e-5 * away))
+    one_by_one = [renderer.entry_exit(scene, camera) for camera in cameras]
+    for maps, many in zip(one_by_one, renderer.entry_exit_many(scene, cameras), strict=True):
+        assert maps.entry.tobytes() == many.entry.tobytes()
+        assert maps.exit.tobytes() == many.exit.tobytes()
+    for maps, many in zip(one_by_one, renderer.entry_exit_many(scene, cameras, output="gpu"), strict=True):
+        with many:
+            assert maps.entry.tobytes() == many.numpy().entry.tobytes()
+    scene.release()
+
+
+def test_parts_of_a_mesh_do_not_show(monkeypatch):
+    rng = np.random.default_rng(4)
+    mesh = random_closed_mesh(rng, 2)
+    point, away = surface_point(rng, mesh, "face")
+    camera = camera_at(rng, point + 1e-5 * away)
+    with dd.DepthRenderer("compute") as renderer:
+        whole = renderer.entry_exit(renderer.upload(mesh), camera)
+        monkeypatch.setattr(renderer._context, "max_storage_block", 3000)
+        scene = renderer.upload(mesh)
+        assert len(renderer._engine._passes.prepare(scene).blocks) > 3
+        parts = renderer.entry_exit(scene, camera)
+    assert parts.entry.tobytes() == whole.entry.tobytes()
+    assert parts.exit.tobytes() == whole.exit.tobytes()
+
+
+def test_without_compute_shaders_too_near_is_an_error_that_names_the_distance(monkeypatch):
+    mesh = box()
+    size = diagonal(mesh)
+    with dd.DepthRenderer("raster") as renderer:
+        monkeypatch.setattr(renderer._context, "has_compute", False)
+        scene = renderer.upload(mesh)
+        for distance in (1e-7, 9e-6):
+            near = dd.Camera.look_at((1 + distance * size, 0.1, 0.2), (-1, 0.3, 0.1))
+            for call in (renderer.entry_exit, renderer.peel, renderer.shade):
+                with pytest.raises(dd.CameraError, match=f"the camera is {distance * size:.3g} mesh units"):
+                    call(scene, near)
+        far = dd.Camera.look_at((1 + 2e-5 * size, 0.1, 0.2), (-1, 0.3, 0.1), width=60, height=50)
+        assert_as_the_oracle(renderer.entry_exit(scene, far), mesh, "oriented")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_other_cameras_do_not_notice(engine, monkeypatch):
+    """From outside of the box nothing is even asked; from within, the faces nearby only."""
+    mesh = merged(box(), inside_out(box((-0.9,) * 3, (0.9,) * 3)))
+    with dd.DepthRenderer(engine) as renderer:
+        scene = renderer.upload(mesh)
+        submit, requests = renderer._engine.submit, []
+        monkeypatch.setattr(
+            renderer._engine, "submit", lambda *given: requests.append(given[2]) or submit(*given)
+        )
+        renderer.entry_exit(scene, dd.Camera.look_at((1.1, 2, 3), (0, 0, 0)))
+        assert "distance" not in scene._made
+        renderer.entry_exit(scene, dd.Camera.look_at((0.1, 0.2, 0.3), (1, 0, 0)))
+        renderer.entry_exit(scene, dd.Camera.look_at((0.95, 0.2, 0.3), (1, 0, 0)))
+        assert "distance" in scene._made
+        assert [request.beside_a_face for request in requests] == [False] * 3
+        assert ("compute", "remainders") not in scene._made
+
+
+@pytest.mark.parametrize("faces", [1, 12, 3000, 9000])
+def test_distance_to_the_nearest_face(faces):
+    """Against the distance to every face, by trimesh's algorithm."""
+    from trimesh.triangles import closest_point
+
+    rng = np.random.default_rng(faces)
+    middle = rng.normal(size=(faces, 1, 3)) * (1, 3, 0.5)
+    corners = middle + rng.normal(size=(faces, 3, 3)) * 10.0 ** rng.uniform(-3, 0, (faces, 1, 1))
+    corners[1::7, 2] = corners[1::7, 1]  # some have no area
+    mesh = dd.Mesh(corners.reshape(-1, 3), np.arange(3 * faces).reshape(-1, 3))
+    asked = FaceDistance(mesh)
+    for _ in range(20):
+        point = corners[rng.integers(faces)].mean(axis=0) + rng.normal(size=3) * 10.0 ** rng.uniform(-6, 0)
+        solid = (
+            np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) > 0
+        )
+        away = closest_point(corners[solid], np.repeat(point[None], solid.sum(), 0)) - point
+        nearest = np.linalg.norm(away, axis=1).min(initial=np.inf)
+        if not solid.all():  # trimesh wants area: of a face without, its longest edge
+            for a, b, _ in corners[~solid]:
+                part = np.clip((point - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
+                nearest = min(nearest, np.linalg.norm(a + part * (b - a) - point))
+        for limit in (nearest * 0.99, nearest * 1.01):
+            expected = nearest if nearest <= limit else np.inf
+            assert asked.within(point, limit) == pytest.approx(expected, rel=1e-9)

@@ -1,0 +1,358 @@
+"""Worker processes, started in every way: what works, what is refused at once, and that nothing hangs.
+
+And a thread that another library's window has taken.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import re
+import shutil
+import subprocess
+
+import pytest
+from programs import ROOT, run_script
+from shapes import box, torus
+
+import ddepth_gl as dd
+from ddepth_gl import egl
+from ddepth_gl.render_formats import write_mesh
+
+METHODS = ("fork", "spawn", "forkserver")
+
+# How OpenGL was used before the workers start: not at all, by a renderer that was closed, by one that is
+# open, by one that could not be made, or by a look at the devices.
+BEFORE = {
+    "nothing": "",
+    "no such device": "refused(lambda: dd.DepthRenderer(device=99))",
+    "closed": "dd.DepthRenderer().close()",
+    "open": "renderer = dd.DepthRenderer(); scene = renderer.upload(box()); images(renderer)",
+    "failed half way": "refused(half_a_renderer)",
+    "inspected": "from ddepth_gl.context import inspect_devices; inspect_devices()",
+}
+USES_GL = ("closed", "open", "failed half way", "inspected")
+
+POOL = """
+import multiprocessing, sys
+
+import numpy as np
+import ddepth_gl as dd
+from ddepth_gl import renderer as module
+
+def box():
+    return dd.Mesh(
+        [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]
+    )
+
+def refused(make):
+    try:
+        make()
+    except dd.ContextError:
+        return
+    raise SystemExit("a renderer where none could be made")
+
+def half_a_renderer():
+    # The context is there already when the engine cannot be made.
+    def engine(context):
+        raise dd.ContextError("the engine cannot be made")
+    whole = module.ComputeEngine, module.RasterEngine
+    module.ComputeEngine = module.RasterEngine = engine
+    try:
+        dd.DepthRenderer()
+    finally:
+        module.ComputeEngine, module.RasterEngine = whole
+
+def images(renderer):
+    cameras = dd.Camera.orbit(box(), views=3, width=40, height=30)
+    return [maps.thickness for maps in renderer.entry_exit_many(renderer.upload(box()), cameras)]
+
+def work(number):
+    try:
+        with dd.DepthRenderer() as renderer:
+            return sum(float(np.nansum(image)) for image in images(renderer))
+    except dd.ContextError as error:
+        return error
+
+if __name__ == "__main__":
+    method, before = sys.argv[1:]
+    exec(before)
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        for result in pool.map(work, range(4), chunksize=1):
+            print(type(result).__name__, result)
+    if before.startswith("renderer"):
+        renderer.close()
+"""
+
+
+def lines_of(done):
+    assert (done.status, done.err) == (0, "")
+    return done.out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("method", "before"),
+    [("fork", before) for before in BEFORE]
+    + [(method, before) for method in ("spawn", "forkserver") for before in ("nothing", "open")],
+)
+def test_renderers_in_a_pool(tmp_path, method, before):
+    lines = lines_of(run_script(POOL, tmp_path, method, BEFORE[before]))
+    assert len(lines) == 4
+    if method == "fork" and before in USES_GL:
+        for line in lines:
+            assert line.startswith("ContextError OpenGL does not survive fork")
+            for word in ("'spawn'", "'forkserver'", "DataLoader"):
+                assert word in line
+    else:
+        assert len(set(lines)) == 1
+        assert float(lines[0].removeprefix("float ")) > 0
+
+
+INHERITED = """
+import gc, os, sys, time
+
+import ddepth_gl as dd
+
+mesh = dd.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+camera = dd.Camera.look_at((0.2, 0.2, 3), (0.2, 0.2, 0), (0, 1, 0), width=40, height=30)
+renderer = dd.DepthRenderer(engine="compute")
+scene = renderer.upload(mesh)
+gone = dd.DepthRenderer()
+gone.close()
+maps = renderer.entry_exit(scene, camera, output="gpu")
+images = renderer.entry_exit_many(scene, [camera] * 60)
+next(images)
+
+def gl_in_child():
+    for call in (
+        lambda: renderer.entry_exit(scene, camera),
+        lambda: renderer.upload(mesh),
+        lambda: renderer.peel(scene, camera),
+        lambda: renderer.info,
+        lambda: gone.info,
+        lambda: next(images),
+        lambda: maps.numpy(),
+        lambda: maps.entry.numpy(),
+        lambda: renderer.__enter__(),
+        dd.DepthRenderer,
+    ):
+        try:
+            call()
+        except dd.ContextError as error:
+            assert "'spawn' or 'forkserver'" in str(error), error
+        else:
+            raise SystemExit("it was not refused")
+
+def collected():
+    global renderer, scene, maps, images, gone
+    del renderer, scene, maps, images, gone
+    gc.collect()
+
+def left():
+    with renderer:
+        with maps:
+            raise KeyError("mine")
+
+def own_error():
+    try:
+        left()
+    except KeyError:
+        return
+    raise SystemExit("the error that left the blocks was replaced")
+
+actions = {
+    "use": gl_in_child,
+    "close": lambda: [renderer.close(), renderer.close(), gone.close(), gl_in_child()],
+    "release": lambda: [scene.release(), maps.release(), maps.release()],
+    "generator": lambda: images.close(),
+    "repr": lambda: [repr(renderer), repr(scene), repr(maps)],
+    "collected": collected,
+    "leave": lambda: None,
+    "exit": lambda: sys.exit(),
+}
+child = 0
+renderer.__enter__()
+maps.__enter__()
+child = os.fork()
+if child == 0:
+    actions[sys.argv[1]]()
+    if sys.argv[1] == "leave":
+        renderer.__exit__(None, None, None)
+        maps.__exit__(None, None, None)
+    sys.exit(7)  # and with it the collection of all that is left
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == (0 if sys.argv[1] == "exit" else 7), status
+
+# The parent's are as they were.
+assert sum(1 for _ in images) == 59
+before = maps.numpy()
+after = renderer.entry_exit(scene, camera)
+assert after.entry.tobytes() == before.entry.tobytes() and after.mask.tobytes() == before.mask.tobytes()
+renderer.close()
+"""
+
+
+@pytest.mark.parametrize(
+    "action", ["use", "close", "release", "generator", "repr", "collected", "leave", "exit"]
+)
+def test_what_a_forked_child_inherits_is_the_parents(tmp_path, action):
+    done = run_script(INHERITED, tmp_path, action)
+    assert (done.status, done.err) == (0, "")
+
+
+# PyTorch's DataLoader, with the example of the documentation
+
+
+@pytest.fixture
+def loader_script(tmp_path):
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed; .ci/run installs a CPU build of it")
+    for number in range(3):
+        write_mesh(tmp_path / f"{number}.ply", torus(steps=24 + number, sides=12))
+    (script,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs/processes.md").read_text(encoding="utf-8"), re.S
+    )
+    assert script.count('"spawn"') == 1
+    assert script.count("    sheets = Sheets(") == 1
+    return script
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_data_loader_with_two_workers(tmp_path, loader_script, method):
+    done = run_script(loader_script.replace('"spawn"', repr(method)), tmp_path, limit=120)
+    lines = lines_of(done)
+    assert len(lines) == 3
+    assert all(line.startswith("torch.Size([1, 48, 64]) ") for line in lines)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_data_loader_after_a_renderer_in_the_parent(tmp_path, loader_script, method):
+    script = loader_script.replace('"spawn"', repr(method))
+    script = script.replace("    sheets = Sheets(", "    dd.DepthRenderer().close()\n    sheets = Sheets(")
+    done = run_script(script, tmp_path, limit=120)
+    if method == "fork":
+        assert done.status == 1
+        assert "ContextError" in done.err
+        assert "OpenGL does not survive fork" in done.err
+    else:
+        assert len(lines_of(done)) == 3
+
+
+# A window of another library in the same thread
+
+WINDOW = """
+import moderngl
+import ddepth_gl as dd
+from ddepth_gl.context import inspect_devices
+
+def says(call):
+    try:
+        call()
+    except dd.ContextError as error:
+        print(error)
+    else:
+        print("no error")
+
+window = moderngl.create_context(standalone=True, libgl="libGL.so.1", libx11="libX11.so.6")
+says(dd.DepthRenderer)
+print(inspect_devices()[0].error)
+window.release()
+"""
+
+WINDOW_FIRST = """
+import ctypes, threading
+import ddepth_gl as dd
+
+# A renderer in a thread that has no window is not disturbed by one in another thread.
+import moderngl
+window = moderngl.create_context(standalone=True, libgl="libGL.so.1", libx11="libX11.so.6")
+found = []
+
+def work():
+    with dd.DepthRenderer() as renderer:
+        found.append(renderer.info.renderer)
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+assert found
+window.release()
+"""
+
+
+@pytest.fixture
+def display(tmp_path):
+    """A command that runs another with an X server of its own."""
+    if not shutil.which("Xvfb"):
+        pytest.skip("there is no Xvfb; .ci/run installs it where it may: apt-get install xvfb")
+    with subprocess.Popen(
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "64x64x24", "-nolisten", "tcp"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        try:
+            yield f":{server.stdout.readline().strip()}"
+        finally:
+            server.kill()
+
+
+def test_a_window_of_another_library_is_named(tmp_path, display):
+    lines = lines_of(run_script(WINDOW, tmp_path, DISPLAY=display))
+    assert len(lines) == 2
+    for line in lines:
+        assert line.startswith("another library's GLX context")
+        assert "thread" in line
+        assert "apt-get" not in line
+
+
+def test_a_window_in_another_thread_is_no_matter(tmp_path, display):
+    done = run_script(WINDOW_FIRST, tmp_path, DISPLAY=display)
+    assert (done.status, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("library", ["libGLX.so.0", "libGL.so.1"])
+def test_a_refusal_beside_glx_without_a_window(monkeypatch, library):
+    """What libglvnd does, simulated: EGL_BAD_ACCESS while GLX says that a context is current."""
+    current = ctypes.CFUNCTYPE(ctypes.c_void_p)(lambda: 0x1234)
+
+    class Loaded:
+        glXGetCurrentContext = current  # noqa: N815 - GLX's name
+
+    def only_if_loaded(name, mode=0):
+        assert mode & egl.os.RTLD_NOLOAD
+        if name != library:
+            raise OSError(f"{name}: cannot open shared object file")
+        return Loaded
+
+    with dd.DepthRenderer() as renderer:
+        scene = renderer.upload(box())
+        camera = dd.Camera.orbit(box(), views=1, width=8, height=8)[0]
+        expected = renderer.entry_exit(scene, camera)
+        library_of_egl = renderer._context._egl
+        display, *_ = library_of_egl.current()
+        library_of_egl.make_current(display, None, None, None)
+        with monkeypatch.context() as patched:
+            patched.setattr(egl.ctypes, "CDLL", only_if_loaded)
+            patched.setattr(library_of_egl, "_make_current", lambda *_: 0)
+            patched.setattr(library_of_egl, "_get_error", lambda: 0x3002)
+            for call in (dd.DepthRenderer, lambda: renderer.entry_exit(scene, camera)):
+                with pytest.raises(dd.ContextError) as caught:
+                    call()
+                message = str(caught.value)
+                assert message.startswith("another library's GLX context")
+                assert "(EGL_BAD_ACCESS)" in message
+                assert "apt-get" not in message
+                assert "\n" not in message
+        # When the window has gone, all is as before.
+        again = renderer.entry_exit(scene, camera)
+        assert again.entry.tobytes() == expected.entry.tobytes()
+
+
+def test_a_refusal_without_glx_says_no_more_than_is_known(monkeypatch):
+    library = egl.load()
+    monkeypatch.setattr(egl, "glx_is_current", lambda: False)
+    monkeypatch.setattr(library, "_make_current", lambda *_: 0)
+    monkeypatch.setattr(library, "_get_error", lambda: 0x3002)
+    with pytest.raises(dd.ContextError, match=r"cannot be made current \(EGL_BAD_ACCESS\)"):
+        dd.DepthRenderer()

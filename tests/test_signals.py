@@ -1,0 +1,267 @@
+"""What SIGINT, SIGTERM and SIGHUP do to `ddepth`, at any moment: one line, the right status, no half file."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from programs import ROOT, kill_session, run_script
+from shapes import torus
+
+from ddepth_gl.render_formats import write_mesh
+
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+LINE = {
+    signal.SIGINT: "ddepth: error: interrupted; files written so far are whole\n",
+    signal.SIGTERM: "ddepth: error: terminated; files written so far are whole\n",
+    signal.SIGHUP: "ddepth: error: hung up; files written so far are whole\n",
+}
+SIGNALS = pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+RENDER = ("render", "ring.ply", "-o", "out", "--views", "5000", "--size", "300x300", "--format", "npz,ply")
+
+
+@pytest.fixture(autouse=True)
+def meshes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_mesh(Path("ring.ply"), torus(steps=24, sides=12))
+
+
+def take_signals():
+    # A shell starts what it runs in the background with SIGINT ignored, and children inherit that.
+    for number in STATUS:
+        signal.signal(number, signal.SIG_DFL)
+
+
+class Started:
+    """`ddepth` in a process of its own; killed when the block ends, if it has not ended by itself."""
+
+    def __init__(self, *arguments, code=None, ready=take_signals):
+        self.process = subprocess.Popen(
+            [sys.executable, *(("-m", "ddepth_gl") if code is None else ("-c", code)), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            preexec_fn=ready,
+            start_new_session=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        kill_session(self.process)
+        self.process.communicate()
+
+    def ended(self, *numbers):
+        """(status, stderr) after these signals."""
+        for number in numbers:
+            self.process.send_signal(number)
+        _, err = self.process.communicate(timeout=60)
+        return self.process.returncode, err
+
+
+def wait_until(condition):
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("what was waited for has not happened within a minute")
+
+
+def results():
+    return sorted(path.name for path in Path("out").iterdir()) if Path("out").exists() else []
+
+
+def check_results():
+    """Nothing in the folder but whole files."""
+    for name in results():
+        assert not name.endswith(".part")
+        if name.endswith(".npz"):
+            with np.load(Path("out") / name) as file:
+                assert all(file[key].dtype for key in file.files)
+
+
+@SIGNALS
+def test_a_signal_while_rendering(number):
+    with Started(*RENDER) as ddepth:
+        wait_until(lambda: len(results()) > 4)
+        assert ddepth.ended(number) == (STATUS[number], LINE[number])
+    check_results()
+
+
+def test_many_signals_are_one_line():
+    with Started(*RENDER) as ddepth:
+        wait_until(lambda: len(results()) > 4)
+        status, err = ddepth.ended(*[signal.SIGTERM, signal.SIGINT, signal.SIGHUP] * 3)
+        assert err == LINE[{status: number for number, status in STATUS.items()}[status]]
+    check_results()
+
+
+def test_ctrl_c_at_any_moment(record_property):
+    """At random in each twentieth of the first second, which holds the imports."""
+    rng = random.Random(12)
+    outcomes = []
+    for number in range(20):
+        with Started(*RENDER) as ddepth:
+            time.sleep((number + rng.random()) / 20)
+            status, err = ddepth.ended(signal.SIGINT)
+        check_results()
+        outcomes.append(status)
+        if status == 130:
+            assert err == LINE[signal.SIGINT]
+            continue
+        # The interpreter itself was starting: it dies by the signal, or prints a traceback of its own. At
+        # most the first lines of this package have run.
+        assert status in (-signal.SIGINT, 1)
+        frames = [Path(frame) for frame in re.findall(r'File "([^"]+)"', err)]
+        ours = {frame.name for frame in frames if frame.parent == ROOT / "ddepth_gl"}
+        assert ours <= {"__init__.py", "__main__.py", "start.py"}, err
+    record_property("outcomes", str(outcomes))
+    assert outcomes[-5:] == [130] * 5
+
+
+AT_AN_IMPORT = """
+import os, runpy, signal, sys
+
+class Interrupts:
+    "Sends the signal when the import of the n-th module begins that comes after the start of the command."
+    left = int(sys.argv.pop(1))
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if "ddepth_gl.cli" in sys.modules or name == "ddepth_gl.cli":
+            cls.left -= 1
+            if cls.left == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts)
+runpy.run_module("ddepth_gl", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("nth", [1, 2, 5, 20, 60, 130, 240, 400])
+def test_ctrl_c_at_an_import(nth):
+    """Exactly there where an exception would be turned into an ImportError, or lost in a callback."""
+    arguments = ("render", "ring.ply", "-o", "out", "--size", "8x8")
+    with Started(str(nth), *arguments, code=AT_AN_IMPORT) as ddepth:
+        assert ddepth.ended() == (130, LINE[signal.SIGINT])
+    check_results()
+
+
+MID_WRITE = """
+import os, sys, time
+from ddepth_gl.writers import whole_file
+
+if sys.argv.pop(1) == "with a name":
+    whole_file._nameless = lambda folder: None
+
+def wait(descriptor):
+    with open("writing", "w"):
+        pass
+    time.sleep(60)
+
+os.fsync = wait
+from ddepth_gl.start import main
+main()
+"""
+
+
+@pytest.mark.parametrize("way", ["without a name", "with a name"])
+@SIGNALS
+def test_a_signal_in_the_middle_of_a_write(number, way):
+    with Started(way, "render", "ring.ply", "-o", "out", "--size", "64x64", code=MID_WRITE) as ddepth:
+        wait_until(Path("writing").exists)
+        assert any(name.endswith(".part") for name in results()) == (way == "with a name")
+        assert ddepth.ended(number) == (STATUS[number], LINE[number])
+    assert results() == []
+
+
+LIBRARY = """
+import os, signal, sys
+import ddepth_gl as dd
+from ddepth_gl.writers.whole_file import whole_file
+
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+dd.DepthRenderer().close()
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+with whole_file("result.npz") as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("number", [*STATUS, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_program_that_is_killed_in_the_middle_of_a_write(tmp_path, number):
+    """The library handles no signals: they end the program at once, and nothing is left all the same."""
+    try:
+        os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))
+    except (AttributeError, OSError) as error:
+        pytest.skip(f"the temporary folder has no files without a name ({error})")
+    done = run_script(LIBRARY, tmp_path, str(int(number)))
+    assert (done.status, done.err) == (-number, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["program.py", "ring.ply"]
+
+
+def test_signals_that_the_parent_ignores_stay_ignored():
+    def ready():
+        for number in STATUS:
+            signal.signal(number, signal.SIG_IGN)
+
+    with Started(
+        "render", "ring.ply", "-o", "out", "--size", "64x64", "--views", "40", ready=ready
+    ) as ddepth:
+        wait_until(lambda: len(results()) > 2)
+        status, err = ddepth.ended(*STATUS)
+    assert (status, err) == (0, "")
+    assert len(results()) == 41
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams(closed):
+    command = f'exec "$@" {closed}'
+    render = [sys.executable, "-m", "ddepth_gl", "render", "ring.ply", "-o", "out", "--size", "32x24"]
+    done = subprocess.run(
+        ["bash", "-c", command, "bash", *render, "--layers", "--format", "npz,ply"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("ring_preview.png" in done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+    assert "ring_000_layers.npz" in results()
+    check_results()
+    wrong = subprocess.run(
+        ["bash", "-c", command, "bash", *render[:4], "missing.ply", "-o", "out"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert wrong.returncode == 1
+    assert ("missing.ply" in wrong.stderr) == ("2>&-" not in closed)
+
+
+def test_what_a_driver_complains_about_does_not_end_up_in_a_result():
+    """With stderr closed, the next file to be opened would be number 2."""
+    code = "import os\nfrom ddepth_gl import start\nstart._open_closed_streams()\n"
+    code += "assert os.open('file', os.O_CREAT | os.O_RDWR) > 2\nos.write(2, b'driver: warning')\n"
+    code += "print('said')\nimport sys\nprint('said', file=sys.stderr, flush=True)"
+    done = subprocess.run(
+        ["bash", "-c", '"$@" 2>&- >&- <&-', "bash", sys.executable, "-c", code],
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0
+    assert Path("file").read_bytes() == b""
