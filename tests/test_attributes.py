@@ -521,7 +521,12 @@ def test_the_judge_knows_right_from_wrong():
 # ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", REAL)
+FEW_FACES = ("suzanne.obj", "Duck.glb")  # enough for `make test-fast`
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FEW_FACES else pytest.param(name, marks=pytest.mark.slow) for name in REAL]
+)
 def test_real_meshes(renderer, name):
     mesh = dd.load_mesh(good(name))
     cameras = dd.Camera.orbit(mesh, views=2, width=130, height=100)
@@ -621,6 +626,7 @@ few = settings(
 )
 
 
+@pytest.mark.slow
 @few
 @given(scene=soups(), seed=st.integers(0, 2**32 - 1), colors=st.booleans(), textures=st.integers(0, 3))
 def test_soups(renderer, scene, seed, colors, textures):
@@ -889,6 +895,7 @@ def test_faces_without_area_do_not_bend_smooth_normals(renderer):
     judge_layers(mesh, camera, other)
 
 
+@pytest.mark.slow
 def test_faces_without_area_that_seal_a_mesh_have_finite_attributes(renderer):
     mesh = sealed_t_junction()
     rng = np.random.default_rng(67)
@@ -1130,6 +1137,7 @@ def test_dense_and_rows_carry_attributes(renderer):
     )
 
 
+@pytest.mark.slow
 def test_millions_of_crossings(renderer):
     """More than 65,535 groups of 64: 80 sheets on 256 x 256 pixels, where weights have a closed form."""
     heights = np.linspace(-1, 1, 80)

@@ -550,6 +550,7 @@ KEYS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     damage=st.dictionaries(KEYS, JSON_VALUES, max_size=3),

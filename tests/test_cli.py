@@ -145,6 +145,7 @@ def test_names_with_spaces_umlauts_dashes_and_bytes_that_are_no_text():
     assert {f"out/{stem}{ending}" for stem in stems for ending in endings} <= said
 
 
+@pytest.mark.slow
 def test_demo_writes_everything_it_says():
     done = shell("demo")
     assert (done.returncode, done.stderr) == (0, "")

@@ -44,6 +44,7 @@ def everything(renderer, mesh, cameras, **arguments) -> list[bytes]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [2000, 6000, 20_000])
 def test_meshes_and_images_beyond_the_largest_buffer(mesh, cameras, limit, monkeypatch):
     """The same bits in parts of the mesh, with vertices of their own, and in bands of the image."""
@@ -151,6 +152,7 @@ def test_tiles_without_room_for_all_faces_do_not_show(mesh, cameras, name, most,
         assert any(face_passes._TILES not in image.rasterizers for image in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sheets", [20, 500, 999, 1000, 1001, 1200])
 @pytest.mark.parametrize("width", [3, 256])
 def test_tiles_hold_as_many_faces_as_loops_may_go_round_for(sheets, width):
@@ -170,6 +172,7 @@ def test_tiles_hold_as_many_faces_as_loops_may_go_round_for(sheets, width):
     assert (layers.count == sheets).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tiled", [False, True])
 def test_large_faces_in_wide_images(tiled, monkeypatch):
     """More pixels a face than Mesa's software rasterizer lets a loop go round, for a single invocation."""

@@ -32,11 +32,13 @@ def run(arguments: list[str], folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example(example, mesh_file, tmp_path):
     assert run([str(example), str(mesh_file)], tmp_path)
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme(mesh_file, tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
     assert len(blocks) >= 2

@@ -89,6 +89,7 @@ def test_what_was_not_asked_for_is_not_there_to_python(renderer, two_boxes):
     assert not hasattr(layers.entry_exit(), "exit_normal")
 
 
+@pytest.mark.slow
 def test_the_alpha_of_a_large_picture_is_the_mask(renderer, monkeypatch):
     """Not drawn in bands, which would round vertices their own way: many a silhouette to see it at."""
     monkeypatch.setattr(pictures, "_SAMPLES_AT_A_TIME", 512 * 5)

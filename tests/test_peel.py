@@ -665,10 +665,11 @@ def test_about_as_many_faces_as_a_stencil_counts(renderer, of_each, max_layers):
     fronts, backs = dd.Mesh(QUAD, QUAD_FACES), dd.Mesh(QUAD, QUAD_FACES[:, ::-1])
     mesh = merged(*[fronts, backs] * of_each)
     scene = renderer.upload(mesh)
-    whole = renderer.peel(scene, FACE_ON)
+    camera = dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), fov_y_deg=40.0, width=12, height=9)
+    whole = renderer.peel(scene, camera)
     assert whole.count.max() == 2 * of_each
     check_invariants(whole, len(mesh.faces))
-    cut = renderer.peel(scene, FACE_ON, max_layers=max_layers)
+    cut = renderer.peel(scene, camera, max_layers=max_layers)
     assert cut.face.tobytes() == whole.face[whole.layer < max_layers].tobytes()
     assert (cut.truncated == (whole.count > max_layers)).all()
     scene.release()

@@ -52,6 +52,7 @@ def handed_over(crossings: int, names: tuple[str, ...]) -> int:
     return crossings * (PER_CROSSING + sum(ATTRIBUTES[name].bytes for name in names))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", NAMES)
 @pytest.mark.parametrize("mesh", MESHES)
 def test_all_layers(renderer, mesh, names):
@@ -60,6 +61,7 @@ def test_all_layers(renderer, mesh, names):
     assert most <= handed_over(crossings, names) + PER_PIXEL * SIZE**2 + BESIDES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", NAMES)
 @pytest.mark.parametrize("max_layers", [1, 4])
 @pytest.mark.parametrize("mesh", MESHES)

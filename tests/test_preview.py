@@ -279,6 +279,7 @@ def cells(panel, rows, columns):
     return panel[down.astype(int)][:, right.astype(int)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["random", "odd", "cut", "empty"])
 @pytest.mark.parametrize(("width", "height"), [*SIZES, (10001, 2)])
 def test_every_size_with_layers_can_be_read(texts, width, height, kind):

@@ -191,6 +191,7 @@ def test_the_preview_shows_four_views_of_whatever_sizes(renderer, tmp_path):
     assert heights[1] == heights[2]
 
 
+@pytest.mark.slow
 def test_numbers_are_as_long_as_they_must_be(renderer, tmp_path):
     tiny = dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=1, height=1)
     RenderJob(folder=tmp_path, preview=False).run(renderer, box(), [tiny] * 1001, "m")
