@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -337,13 +338,16 @@ class Camera:
     @property
     def world_from_camera(self) -> Float64Array:
         """(4, 4) float64: the inverse of `camera_from_world`."""
-        return _inverse(self.camera_from_world)
+        return self._world_from_camera.copy()
+
+    @cached_property
+    def _world_from_camera(self) -> Float64Array:
+        return frozen(_inverse(self.camera_from_world))
 
     @property
     def centre(self) -> Float64Array:
         """(3,) float64, world frame: the origin of the camera frame."""
-        centre: Float64Array = self.world_from_camera[:3, 3].copy()
-        return centre
+        return self._world_from_camera[:3, 3].copy()
 
     @property
     def image_from_camera(self) -> Float64Array:
@@ -424,7 +428,7 @@ class Camera:
             scale = np.ones_like(z) if self.is_orthographic else z
             points: Float64Array = np.stack(np.broadcast_arrays(x * scale, y * scale, z), axis=-1)
             if is_world:
-                pose = self.world_from_camera
+                pose = self._world_from_camera
                 points = points @ pose[:3, :3].T + pose[:3, 3]
             return points
 
@@ -446,7 +450,7 @@ class Camera:
         directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
         if _frame(frame) == "camera":
             return origins, directions
-        pose = self.world_from_camera
+        pose = self._world_from_camera
         return origins @ pose[:3, :3].T + pose[:3, 3], directions @ pose[:3, :3].T
 
     def pixel_footprint(self, depth: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -95,8 +95,9 @@ class Scene(DeviceOwner):
         if camera.is_orthographic:
             return np.inf
         center = camera.centre
+        x, y, z = center.tolist()
         low, high = self._reach
-        if not all(a <= x <= b for a, x, b in zip(low, center.tolist(), high, strict=True)):
+        if not (low[0] <= x <= high[0] and low[1] <= y <= high[1] and low[2] <= z <= high[2]):
             return np.inf
         distance: FaceDistance = self.once("distance", lambda: FaceDistance(self.mesh))
         return distance.within(center, self._beside)
