@@ -6,6 +6,7 @@ import re
 import reprlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -161,6 +162,8 @@ def checked_result(
         RequestError: it is no such array, or of a type that does not fit into `dtype`.
     """
     kind = np.dtype(dtype)
+    if type(value) is np.ndarray and value.dtype == kind and value.shape == shape:
+        return value  # as every image of ours is
     array = checked_array(name, value, {"f": "iuf", "b": "b"}.get(kind.kind, "iu"), shape, RequestError)
     with np.errstate(all="ignore"):
         return array.astype(kind, copy=False)
@@ -173,16 +176,17 @@ def checked_texts(name: str, value: Any) -> dict[str, str]:
         RequestError: it is none.
     """
     is_right = isinstance(value, Mapping) and all(
-        isinstance(key, str)
-        and re.fullmatch("[a-z][a-z0-9_]{0,30}", key)
-        and key not in _NOT_IN_ARCHIVES
-        and isinstance(text, str)
-        and text.isprintable()
+        isinstance(key, str) and _is_name(key) and isinstance(text, str) and text.isprintable()
         for key, text in value.items()
     )
     if not is_right:
         raise RequestError(f"{name} must be a dict of names to printable texts, not {shown(value)}")
     return dict(value)
+
+
+@lru_cache(64)  # every image has the same few
+def _is_name(key: str) -> bool:
+    return bool(re.fullmatch("[a-z][a-z0-9_]{0,30}", key)) and key not in _NOT_IN_ARCHIVES
 
 
 def plain_array(value: Any) -> npt.NDArray[Any]:

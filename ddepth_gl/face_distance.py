@@ -53,6 +53,8 @@ class FaceDistance:
         column = point[:, None]
         at_least = np.maximum(self._low - column, column - self._high).max(axis=0)
         nearest = np.inf
+        if at_least.min() > limit:
+            return nearest
         blocks = np.flatnonzero(at_least <= limit)
         for block in blocks[np.argsort(at_least[blocks])].tolist():
             if at_least[block] >= nearest:

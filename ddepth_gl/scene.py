@@ -62,6 +62,8 @@ class Scene(DeviceOwner):
         self.radius = half_diagonal / self.step
         self._beside = _BESIDE * self.diagonal
         self._reach = tuple((low - self._beside).tolist()), tuple((high + self._beside).tolist())
+        self._last_inside: Camera | None = None
+        self._last_distance = np.inf
         self._context = context
         self._made: dict[object, Any] = {}
         self._objects: list[Any] = []
@@ -99,8 +101,11 @@ class Scene(DeviceOwner):
         low, high = self._reach
         if not (low[0] <= x <= high[0] and low[1] <= y <= high[1] and low[2] <= z <= high[2]):
             return np.inf
-        distance: FaceDistance = self.once("distance", lambda: FaceDistance(self.mesh))
-        return distance.within(center, self._beside)
+        # Sheets, layers and photo of one camera are often asked for one after the other.
+        if camera is not self._last_inside:
+            faces: FaceDistance = self.once("distance", lambda: FaceDistance(self.mesh))
+            self._last_inside, self._last_distance = camera, faces.within(center, self._beside)
+        return self._last_distance
 
     def local_vertices(self) -> npt.NDArray[np.int32]:
         """(V, 3) int32: the mesh's vertices, rounded to integers of the local frame."""

@@ -54,9 +54,10 @@ def packed_view(scene: Scene, camera: Camera, request: SheetRequest, band: tuple
         view["crop"] = np.array(request.crop or (0.0, np.inf))
     view["mesh_units"] = scene.step
     view["column_bits"] = camera.width.bit_length()
-    # Of the camera's pose, of its center that follows from it, and of offsets from there.
-    pose, center = float(np.linalg.norm(camera.camera_from_world[:3, 3])), float(np.linalg.norm(local.centre))
-    view["rounding"] = _ROUNDING * max(pose / scene.step, center, scene.radius)
+    if request.beside_a_face:
+        # Of the camera's pose, of its center that follows from it, and of offsets from there.
+        pose, center = (float(np.linalg.norm(v)) for v in (camera.camera_from_world[:3, 3], local.centre))
+        view["rounding"] = _ROUNDING * max(pose / scene.step, center, scene.radius)
     return view
 
 

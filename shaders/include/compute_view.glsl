@@ -18,7 +18,7 @@ struct View {
     vec2 crop;             // keep crop.x <= depth <= crop.y, mesh units
     float mesh_units;      // per local unit, a power of two
     int column_bits;       // of the column in a vertex's cell
-    double rounding;       // of the camera center and of offsets from it, local units
+    double rounding;       // of the camera center and of offsets from it, local units; BESIDE_A_FACE only
 };
 layout(std140, binding = 0) uniform Views { View views[VIEWS]; };
 
