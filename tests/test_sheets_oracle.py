@@ -11,13 +11,13 @@ from shapes import box, random_camera, random_closed_mesh, rotation, view_of
 import ddepth_gl as dd
 
 
-def compare(renderer, mesh, camera, surfaces="oriented", near=None, far=None, absolute=0.0) -> oracle.Report:
-    """Renders and judges one image; the report is asserted on."""
+def compare(renderer, mesh, camera, surfaces="oriented", near=None, far=None, **tolerances) -> oracle.Report:
+    """Renders and judges one image, with `tolerances` of `oracle.check`; the report is asserted on."""
     scene = renderer.upload(mesh)
     maps = renderer.entry_exit(scene, camera, surfaces=surfaces, near=near, far=far)
     scene.release()
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera, near, far), surfaces)
-    report = oracle.check(reference, maps.entry, maps.exit, absolute=absolute)
+    report = oracle.check(reference, maps.entry, maps.exit, **tolerances)
     assert report.ok, str(report)
     return report
 

@@ -153,9 +153,9 @@ def random_scene(rng: np.random.Generator) -> tuple[dd.Mesh, dd.Camera, dict[str
     crop = {}
     if rng.random() < 0.3:
         _, depth = camera.project(mesh.vertices)
-        if (depth > 0).any():
+        if (depth > 0).sum() > 1:
             near, far = np.quantile(depth[depth > 0], [rng.uniform(0, 0.5), rng.uniform(0.5, 1)])
-            crop = {"near": float(near), "far": float(far)}
+            crop = {"near": float(near), "far": float(far)} if near < far else {}
     return mesh, camera, crop
 
 
@@ -169,10 +169,11 @@ def test_random_scenes_against_the_oracle(renderer, soak):
     def case(seed):
         rng = np.random.default_rng([seed, 1])
         mesh, camera, crop = random_scene(rng)
-        # Depths near 0 are off by the grid that vertices are stored on.
+        # Depths near 0 are off by the grid that vertices are stored on; those of a steep face close to the
+        # camera by more, which may be many pixels: `compare_layers` allows each of them for its own slope.
         step = 2.0**-29 * np.linalg.norm(np.ptp(mesh.bounds, axis=0)) / 2
         for surfaces in ("oriented", "any"):
-            compare_sheets(renderer, mesh, camera, surfaces, **crop, absolute=2 * step)
+            compare_sheets(renderer, mesh, camera, surfaces, **crop, absolute=2 * step, flat_fraction=0.0)
         compare_layers(renderer, mesh, camera, **crop)
 
     soak(case)
