@@ -44,9 +44,15 @@ _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
 # Contexts of this module; when one of them is current at entry it need not be put back at exit.
 _our_contexts: set[int] = set()
 
-# The process that opened a device: this one, or the one that it was forked from. Mesa's worker threads and
-# the connections of GPU drivers begin there and do not survive fork: OpenGL in the child would hang.
+# The process that opened a device, or asked a GPU's driver for its devices: this one, or the one that it was
+# forked from. Mesa's worker threads and the connections of GPU drivers begin there and do not survive fork:
+# OpenGL in the child would hang.
 _gl_process: int | None = None
+
+
+def _note_use() -> None:
+    global _gl_process
+    _gl_process = os.getpid()
 
 
 def _is_forked() -> bool:
@@ -91,10 +97,11 @@ def devices() -> list[Device]:
     """Every EGL device, in the driver's order.
 
     Raises:
-        ContextError: there is no EGL on this machine.
+        ContextError: there is no EGL on this machine, or this process was forked from one that used it.
     """
+    check_not_forked()
     library = egl.load()
-    return [
+    found = [
         Device(
             index,
             handle,
@@ -104,6 +111,9 @@ def devices() -> list[Device]:
         )
         for index, handle in enumerate(library.devices())
     ]
+    if not all(device.is_software for device in found):
+        _note_use()  # a GPU's driver connects as soon as it is asked for devices
+    return found
 
 
 def _candidates(wanted: int | str | None, require_gpu: bool) -> list[Device]:
@@ -210,8 +220,7 @@ class GLContext:
         raise ContextError(f"no OpenGL context; tried {'; '.join(failures)}; {egl.INSTALL_HINT}")
 
     def _open(self, device: Device, require_gpu: bool) -> None:
-        global _gl_process
-        _gl_process = os.getpid()
+        _note_use()
         self._display = self._egl.display(device.handle)
         self._handle = self._egl.create_context(self._display, _VERSIONS)
         _our_contexts.add(self._handle)

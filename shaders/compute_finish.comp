@@ -13,9 +13,18 @@ uniform dvec2 most_apart;   // at a silhouette, and in a block of 2x2; mesh unit
 
 const uint MISS = 0x7fc00000u;
 
-float depth(int sheet, ivec2 pixel) {
+uint depth_bits(int sheet, ivec2 pixel) {
     uint bits = sheets[(first_row + sheet * image_size.y + pixel.y) * image_size.x + pixel.x];
-    return uintBitsToFloat(INVERTED == 1 && sheet == 0 ? ~bits : bits);
+    return INVERTED == 1 && sheet == 0 ? ~bits : bits;
+}
+
+float depth(int sheet, ivec2 pixel) {
+    return uintBitsToFloat(depth_bits(sheet, pixel));
+}
+
+// Told by the bits: NVIDIA's compiler lets isnan() be false for every number, and changes the bits of a NaN that it moves.
+bool is_miss(uint bits) {
+    return (bits & 0x7fffffffu) > 0x7f800000u;
 }
 
 bool is_crossed(ivec2 pixel) {
@@ -28,18 +37,16 @@ bool is_block(ivec2 pixel, ivec2 towards) {
            is_crossed(pixel + ivec2(0, towards.y));
 }
 
-uint bits(float value) {
-    return isnan(value) ? MISS : floatBitsToUint(value);
-}
-
 void main() {
     int place = int(gl_GlobalInvocationID.x + gl_NumWorkGroups.x * gl_WorkGroupSize.x * gl_GlobalInvocationID.y);
     ivec2 pixel = ivec2(place % image_size.x, place / image_size.x);
     if (pixel.y >= image_size.y) return;
-    precise float near = depth(1, pixel), far = depth(0, pixel);
-    entry[place] = bits(far);
-    exit_[place] = bits(near);
+    uint near_bits = depth_bits(1, pixel), far_bits = depth_bits(0, pixel);
+    entry[place] = is_miss(far_bits) ? MISS : far_bits;
+    exit_[place] = is_miss(near_bits) ? MISS : near_bits;
 #if UNCROSS
+    if (is_miss(near_bits) || is_miss(far_bits)) return;
+    precise float near = uintBitsToFloat(near_bits), far = uintBitsToFloat(far_bits);
     if (!(far > near)) return;
     precise float apart = far - near;
 #if PERSPECTIVE
