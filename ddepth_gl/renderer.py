@@ -104,9 +104,10 @@ class DepthRenderer(DeviceOwner):
 
     Args:
         engine: "compute", a rasterizer in compute shaders, for which the device must have OpenGL 4.3;
-            "raster", the depth test of the fixed pipeline, on any device; or "auto", the one that was
-            measured to be faster: "compute" on Mesa's software rasterizer, "raster" on GPUs, where none was
-            measured yet. Both give the same result but for pixels within 1/128 pixel of a face's border.
+            "raster", the depth test of the fixed pipeline, on any device; or "auto": "compute" on Mesa's
+            software rasterizer, where it is the faster one, and "raster" on GPUs. Both give the same result
+            but for pixels within 1/128 pixel of a face's border. For cameras beside a face, where the fixed
+            pipeline is too coarse, "raster" uses the compute shaders as well.
         device: an EGL index, "cuda:0", a PCI address, "gpu", "software" or "auto"; None takes the
             environment variable DDEPTH_DEVICE, else GPUs come first and Mesa's software rasterizer last.
         require_gpu: refuse a software rasterizer.
