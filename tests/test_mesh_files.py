@@ -840,12 +840,12 @@ def test_deeply_nested_text(tmp_path):
 
 
 def test_a_keyboard_interrupt_passes(tmp_path, monkeypatch):
-    def interrupt(self):
+    def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "stat", interrupt)
+    monkeypatch.setattr("ddepth_gl.mesh_files.merged", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        load_mesh("a.obj")
+        load_mesh(put(tmp_path, "a.obj", obj()))
 
 
 def test_no_memory(tmp_path, monkeypatch):
