@@ -12,21 +12,23 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import OutputError
+from ..mesh import MeshSource
 from ..opened_files import opened
-from ..provenance import MESH_HASH, MESH_PATH
+from ..provenance import MESH_HASH, MESH_PATH, SIDE_FILES_HASH
 
 __all__ = ["check_replaceable"]
 
+_KEYS = (MESH_PATH, MESH_HASH, SIDE_FILES_HASH)
 _MOST_HEADER_LINES = 100
 
 
-def check_replaceable(folder: Path, names: re.Pattern[str], mesh_hash: str) -> None:
+def check_replaceable(folder: Path, names: re.Pattern[str], source: MeshSource) -> None:
     """Raise OutputError if one of the files to be written is there already and is not from this mesh.
 
     Args:
         folder: where they are to be written.
         names: theirs.
-        mesh_hash: SHA-256 of the mesh.
+        source: of the mesh.
     """
     try:
         present = sorted(path for path in folder.iterdir() if names.fullmatch(path.name) and path.is_file())
@@ -34,7 +36,8 @@ def check_replaceable(folder: Path, names: re.Pattern[str], mesh_hash: str) -> N
         raise OutputError(f"{folder} cannot be read ({error.strerror}); check the folder") from error
     for path in present:
         found = _provenance(path)
-        if found.get(MESH_HASH) != mesh_hash:
+        hashes = found.get(MESH_HASH), found.get(SIDE_FILES_HASH, "")
+        if hashes != (source.sha256, source.side_files_sha256):
             whose = f"is of another mesh ({found.get(MESH_PATH) or 'without a path'})"
             raise OutputError(
                 f"{path} {whose if found else 'does not say that it is of this mesh'}; "
@@ -52,12 +55,12 @@ def _provenance(path: Path) -> dict[str, str]:
             found = read(stream)
     except Exception:  # what is no such file at all makes the decoders raise nearly anything
         return {}
-    return {key: str(found[key]) for key in (MESH_PATH, MESH_HASH) if key in found}
+    return {key: str(found[key]) for key in _KEYS if key in found}
 
 
 def _of_npz(stream: BinaryIO) -> dict[str, object]:
     with np.load(stream, allow_pickle=False) as archive:
-        return {key: archive[key] for key in (MESH_PATH, MESH_HASH)}
+        return {key: archive[key] for key in _KEYS if key in archive}
 
 
 def _of_json(stream: BinaryIO) -> dict[str, object]:
