@@ -33,7 +33,7 @@ from .errors import CameraError, ContextError, DeviceMemoryError, MeshError, Req
 from .mesh import Mesh
 from .mesh_files import load_mesh
 from .provenance import from_mesh
-from .scene import Scene
+from .scene import Scene, coarseness
 from .silhouettes import uncross
 
 __all__ = ["DepthRenderer", "RendererInfo", "Surfaces", "double_depth"]
@@ -494,16 +494,18 @@ class DepthRenderer(DeviceOwner):
         Raises:
             CameraError: it does, and there are none.
         """
-        if camera.is_orthographic:
-            return self._context.has_compute and scene.is_cut_by(camera)
-        distance, nearest = scene.distance_beside(camera), _NEAREST_WITHOUT_COMPUTE * scene.diagonal
-        if not self._context.has_compute and distance < nearest:
-            raise CameraError(
-                f"the camera is {distance:.3g} mesh units from a face, and this device "
-                f"({self._context.gl_version}) is exact from {nearest:.3g} on; "
-                "move the camera, or use a device with OpenGL 4.3"
-            )
-        return self._context.has_compute and distance < np.inf
+        if self._context.has_compute:
+            return scene.is_beside_a_face(camera)
+        if not camera.is_orthographic and scene.is_beside_a_face(camera):
+            distance = scene.distance_to_face(camera)
+            nearest = _NEAREST_WITHOUT_COMPUTE * scene.diagonal * coarseness(camera)
+            if distance < nearest:
+                raise CameraError(
+                    f"the camera is {distance:.3g} mesh units from a face, and this device "
+                    f"({self._context.gl_version}) is exact from {nearest:.3g} on; "
+                    "move the camera, or use a device with OpenGL 4.3"
+                )
+        return False
 
     def _engine_for(self, request: SheetRequest) -> Engine[Any]:
         """The engine in use, but for cameras beside a face: the fixed pipeline is too coarse for these."""

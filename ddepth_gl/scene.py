@@ -16,7 +16,7 @@ from .errors import ContextClosedError, ContextError, RequestError
 from .face_distance import FaceDistance
 from .mesh import Mesh
 
-__all__ = ["Scene"]
+__all__ = ["Scene", "coarseness"]
 
 Made = TypeVar("Made")
 
@@ -25,9 +25,9 @@ Made = TypeVar("Made")
 _BITS = 30
 _MORE_BITS = 31
 
-# A camera is beside a face if that is nearer than this part of the bounding box's diagonal. Rounded vertices
-# then show in the depth of the face, and a corner snapped to 1/256 pixel may put its plane on the other side
-# of the camera (for focal lengths of a pixel and more).
+# A camera is beside a face if that is nearer than this part of the bounding box's diagonal, times what
+# `coarseness` says. Rounded vertices then show in the depth of the face, and a corner snapped to 1/256 pixel may
+# put its plane on the other side of the camera.
 _BESIDE = 2.0**-9
 
 
@@ -60,10 +60,9 @@ class Scene(DeviceOwner):
         self.step = float(2.0 ** (np.ceil(np.log2(half_diagonal)) - _BITS))
         self.diagonal = 2.0 * half_diagonal
         self.radius = half_diagonal / self.step
-        self._beside = _BESIDE * self.diagonal
-        self._reach = tuple((low - self._beside).tolist()), tuple((high + self._beside).tolist())
+        self._low, self._high = low.tolist(), high.tolist()
         self._last_inside: Camera | None = None
-        self._last_distance = np.inf
+        self._last_beside = False
         self._context = context
         self._made: dict[object, Any] = {}
         self._objects: list[Any] = []
@@ -87,31 +86,36 @@ class Scene(DeviceOwner):
         radius = 1.01 * self.radius * self.step
         return centre - radius, centre + radius
 
-    def distance_beside(self, camera: Camera) -> float:
-        """Return the distance of the nearest face from a perspective camera beside it, else infinity."""
+    def is_beside_a_face(self, camera: Camera) -> bool:
+        """Return whether a face is so near to the camera that rounding would show.
+
+        Of an orthographic camera that is so where the plane that its rays start on cuts the mesh, or nearly.
+        """
         check_camera(camera)
+        limit = _BESIDE * self.diagonal * coarseness(camera)
         if camera.is_orthographic:
-            return np.inf
+            low, high = self.mesh.bounds
+            forward = camera.camera_from_world[2, :3]
+            middle = float(forward @ self.origin + camera.camera_from_world[2, 3])
+            return abs(middle) <= float(np.abs(forward) @ (high - low)) / 2.0 + limit
         center = camera.centre
-        x, y, z = center.tolist()
-        low, high = self._reach
-        if not (low[0] <= x <= high[0] and low[1] <= y <= high[1] and low[2] <= z <= high[2]):
-            return np.inf
+        corners = zip(self._low, center.tolist(), self._high, strict=True)
+        if not all(low - limit <= x <= high + limit for low, x, high in corners):
+            return False
         # Sheets, layers and photo of one camera are often asked for one after the other.
         if camera is not self._last_inside:
-            faces: FaceDistance = self.once("distance", lambda: FaceDistance(self.mesh))
-            self._last_inside, self._last_distance = camera, faces.within(center, self._beside)
-        return self._last_distance
+            self._last_inside, self._last_beside = camera, self._faces.may_be_within(center, limit)
+        return self._last_beside
 
-    def is_cut_by(self, camera: Camera) -> bool:
-        """Return whether the plane that orthographic rays start on cuts the mesh, or is beside it."""
+    def distance_to_face(self, camera: Camera) -> float:
+        """Return the distance of the camera's center to the nearest face, mesh units."""
         check_camera(camera)
-        if not camera.is_orthographic:
-            return False
-        forward = camera.camera_from_world[2, :3]
-        middle = float(forward @ self.origin + camera.camera_from_world[2, 3])
-        low, high = self.mesh.bounds
-        return abs(middle) <= float(np.abs(forward) @ (high - low)) / 2.0 + self._beside
+        return self._faces.nearest(camera.centre)
+
+    @property
+    def _faces(self) -> FaceDistance:
+        faces: FaceDistance = self.once("distance", lambda: FaceDistance(self.mesh))
+        return faces
 
     def local_vertices(self) -> npt.NDArray[np.int32]:
         """(V, 3) int32: the mesh's vertices, rounded to integers of the local frame."""
@@ -179,3 +183,13 @@ class Scene(DeviceOwner):
     def __repr__(self) -> str:
         state = "released" if self._released else "on the GPU"
         return f"<Scene {state}: {self.mesh!r}>"
+
+
+def coarseness(camera: Camera) -> float:
+    """Return how far rays turn for a pixel's width, at most: 1 up to a radian a pixel and 45 degrees off axis."""
+    if camera.is_orthographic:
+        return 1.0
+    (f_x, skew, c_x), (_, f_y, c_y), _ = camera.K.tolist()
+    across, down = max(abs(c_x), abs(camera.width - c_x)), max(abs(c_y), abs(camera.height - c_y)) / f_y
+    coarsest: float = max(1.0, 1.0 / f_x, 1.0 / f_y, down, (across + abs(skew) * down) / f_x)
+    return coarsest

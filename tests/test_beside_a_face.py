@@ -294,6 +294,7 @@ def test_distance_to_the_nearest_face(faces):
             for a, b, _ in corners[~solid]:
                 part = np.clip((point - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
                 nearest = min(nearest, np.linalg.norm(a + part * (b - a) - point))
-        for limit in (nearest * 0.99, nearest * 1.01):
-            expected = nearest if nearest <= limit else np.inf
-            assert asked.within(point, limit) == pytest.approx(expected, rel=1e-9)
+        assert asked.nearest(point) == pytest.approx(nearest, rel=1e-9)
+        assert asked.may_be_within(point, nearest * 1.01)
+        # Where boxes overlap there may be too many faces to be sure.
+        assert not asked.may_be_within(point, nearest * 0.99) or faces > 1000
