@@ -491,7 +491,7 @@ def test_a_bad_option_is_told_once_whatever_the_number_of_meshes(ddepth):
 def test_a_missing_package_is_told_once_and_first(ddepth, monkeypatch):
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     result = ddepth("render", "box.ply", "ring.ply", "missing.ply", "-o", "out", "--format", "npz,exr")
-    fails(result, 'pip install "ddepth-gl[exr]"')
+    fails(result, 'run pip install ".[exr]" in the source folder of ddepth_gl')
     assert not Path("out").exists()
 
 
