@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -20,13 +20,13 @@ __all__ = ["check_replaceable"]
 _MOST_HEADER_LINES = 100
 
 
-def check_replaceable(folder: Path, names: re.Pattern[str], mesh_hash: str) -> None:
+def check_replaceable(folder: Path, names: re.Pattern[str], mesh: Mapping[str, str]) -> None:
     """Raise OutputError if one of the files to be written is there already and is not from this mesh.
 
     Args:
         folder: where they are to be written.
         names: theirs.
-        mesh_hash: SHA-256 of the mesh.
+        mesh: what `from_mesh` says of it.
     """
     try:
         present = sorted(path for path in folder.iterdir() if names.fullmatch(path.name) and path.is_file())
@@ -34,12 +34,19 @@ def check_replaceable(folder: Path, names: re.Pattern[str], mesh_hash: str) -> N
         raise OutputError(f"{folder} cannot be read ({error.strerror}); check the folder") from error
     for path in present:
         found = _provenance(path)
-        if found.get(MESH_HASH) != mesh_hash:
-            whose = f"is of another mesh ({found.get(MESH_PATH) or 'without a path'})"
-            raise OutputError(
-                f"{path} {whose if found else 'does not say that it is of this mesh'}; "
-                "give another -o, or --overwrite to replace it"
-            )
+        if found.get(MESH_HASH) != mesh[MESH_HASH]:
+            raise OutputError(f"{path} {_whose(found, mesh)}; give another -o, or --overwrite to replace it")
+
+
+def _whose(found: Mapping[str, str], mesh: Mapping[str, str]) -> str:
+    """Return whose file it is, if it is not of this state of the mesh."""
+    if MESH_HASH not in found:
+        return "was not written by ddepth, or by an older version of it"
+    # PLY holds ASCII only.
+    of, this = (each.get(MESH_PATH, "").encode("ascii", "backslashreplace") for each in (found, mesh))
+    if of and of == this:
+        return f"is of an earlier state of this mesh file ({mesh[MESH_PATH]})"
+    return f"is of another mesh ({found.get(MESH_PATH) or 'without a path'})"
 
 
 def _provenance(path: Path) -> dict[str, str]:
