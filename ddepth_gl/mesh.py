@@ -22,10 +22,18 @@ _MAX_COUNT = 2**31  # indices are int32 here and on the GPU
 
 
 class MeshSource(NamedTuple):
-    """The file that a mesh was read from: its absolute path, and its content's SHA-256 in hexadecimal."""
+    """The file that a mesh was read from.
+
+    Attributes:
+        path: absolute.
+        sha256: of its content, in hexadecimal.
+        side_files_sha256: of the other files that were read for it (materials, textures, buffers) and their
+            names; empty if there were none.
+    """
 
     path: str
     sha256: str
+    side_files_sha256: str = ""
 
 
 class Mesh:

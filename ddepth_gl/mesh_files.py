@@ -104,7 +104,8 @@ def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
             parts = gltf_parts(data, folder, max_faces)
         else:
             parts = _trimesh_parts(_CHECKS[suffix](data, max_faces), suffix, folder, path.stem)
-        source = MeshSource(str(path.absolute()), hashlib.sha256(data).hexdigest())
+        own = hashlib.sha256(data).hexdigest()
+        source = MeshSource(str(path.absolute()), own, folder.side_files_sha256())
         return merged(parts, path.stem, max_faces, source)
 
 

@@ -7,14 +7,17 @@ import os
 
 from .mesh import Mesh, MeshSource
 
-__all__ = ["MESH_HASH", "MESH_PATH", "from_mesh", "printable_path", "source_in_memory"]
+__all__ = ["MESH_HASH", "MESH_PATH", "SIDE_FILES_HASH", "from_mesh", "printable_path", "source_in_memory"]
 
-MESH_PATH, MESH_HASH = "mesh_path", "mesh_sha256"
+MESH_PATH, MESH_HASH, SIDE_FILES_HASH = "mesh_path", "mesh_sha256", "mesh_side_files_sha256"
 
 
 def from_mesh(source: MeshSource | None) -> dict[str, str]:
-    """Return the entries that name a mesh: its path, and the SHA-256 of its file's content in hexadecimal."""
-    return {} if source is None else {MESH_PATH: printable_path(source.path), MESH_HASH: source.sha256}
+    """Return the entries that name a mesh: its path and the hashes of its files, see `MeshSource`."""
+    if source is None:
+        return {}
+    entries = {MESH_PATH: printable_path(source.path), MESH_HASH: source.sha256}
+    return entries | ({SIDE_FILES_HASH: source.side_files_sha256} if source.side_files_sha256 else {})
 
 
 def printable_path(path: str) -> str:

@@ -143,7 +143,7 @@ class RenderJob:
         """
         source = mesh.source or source_in_memory(mesh)
         if not self.overwrite:
-            check_replaceable(self.folder, self._names(name, len(cameras)), from_mesh(source))
+            check_replaceable(self.folder, self._names(name, len(cameras)), source)
         scale = common_scale(mesh.bounds, cameras) if "png16" in self.formats else None
         report = RenderReport()
         rows: list[npt.NDArray[np.uint8]] = []

@@ -494,6 +494,8 @@ class DepthRenderer(DeviceOwner):
         Raises:
             CameraError: it does, and there are none.
         """
+        if camera.is_orthographic:
+            return self._context.has_compute and scene.is_cut_by(camera)
         distance, nearest = scene.distance_beside(camera), _NEAREST_WITHOUT_COMPUTE * scene.diagonal
         if not self._context.has_compute and distance < nearest:
             raise CameraError(

@@ -88,11 +88,7 @@ class Scene(DeviceOwner):
         return centre - radius, centre + radius
 
     def distance_beside(self, camera: Camera) -> float:
-        """Return the distance of the nearest face from a camera that is beside it, else infinity.
-
-        Of perspective cameras only: from the plane that orthographic rays start on, no face is seen edge-on
-        for being near.
-        """
+        """Return the distance of the nearest face from a perspective camera beside it, else infinity."""
         check_camera(camera)
         if camera.is_orthographic:
             return np.inf
@@ -106,6 +102,16 @@ class Scene(DeviceOwner):
             faces: FaceDistance = self.once("distance", lambda: FaceDistance(self.mesh))
             self._last_inside, self._last_distance = camera, faces.within(center, self._beside)
         return self._last_distance
+
+    def is_cut_by(self, camera: Camera) -> bool:
+        """Return whether the plane that orthographic rays start on cuts the mesh, or is beside it."""
+        check_camera(camera)
+        if not camera.is_orthographic:
+            return False
+        forward = camera.camera_from_world[2, :3]
+        middle = float(forward @ self.origin + camera.camera_from_world[2, 3])
+        low, high = self.mesh.bounds
+        return abs(middle) <= float(np.abs(forward) @ (high - low)) / 2.0 + self._beside
 
     def local_vertices(self) -> npt.NDArray[np.int32]:
         """(V, 3) int32: the mesh's vertices, rounded to integers of the local frame."""

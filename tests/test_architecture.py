@@ -113,7 +113,7 @@ ARROWS = {
     "writers": set(),
     "writers.whole_file": {"arguments", "errors"},
     "writers.contents": {"arguments", "errors", "version"},
-    "writers.replaced_files": {"errors", "opened_files", "provenance"},
+    "writers.replaced_files": {"errors", "mesh", "opened_files", "provenance"},
     "writers.npz": {"depth_maps", "depth_layers", "writers.contents", "writers.whole_file"},
     "writers.ply": {"errors", "arguments", "depth_layers", "srgb", "writers.contents", "writers.whole_file"},
     "writers.png": {"writers.whole_file"},

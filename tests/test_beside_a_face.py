@@ -101,6 +101,49 @@ def test_exactly_on_a_face_an_edge_or_a_vertex(renderer, where, seed):
     scene.release()
 
 
+def orthographic_beside(rng: np.random.Generator, mesh: dd.Mesh, distance: float) -> dd.Camera:
+    """A camera whose plane is parallel to a face, so far before it, or behind it."""
+    corners = mesh.vertices[mesh.faces[rng.integers(len(mesh.faces))]]
+    forward = np.cross(corners[1] - corners[0], corners[2] - corners[0]) * rng.choice((-1, 1))
+    right = np.cross(forward, rng.normal(size=3))
+    axes = np.array([right, np.cross(forward, right), forward])
+    axes /= np.linalg.norm(axes, axis=1)[:, None]
+    pose = np.eye(4)
+    pose[:3, :3] = axes
+    pose[:3, 3] = -axes @ (corners.mean(axis=0) - distance * axes[2])
+    return dd.Camera.orthographic(1.3 * diagonal(mesh), pose, WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_rays_that_start_on_a_plane_beside_a_face(renderer, seed):
+    rng = np.random.default_rng([seed, 3])
+    mesh = some_mesh(rng)
+    size, scene = diagonal(mesh), renderer.upload(mesh)
+    for distance in 10.0 ** -rng.uniform(3, 7, 3) * rng.choice((-1, 1), 3):
+        camera = orthographic_beside(rng, mesh, distance * size)
+        for surfaces in ("oriented", "any"):
+            maps = renderer.entry_exit(scene, camera, surfaces=surfaces)
+            reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera), surfaces)
+            # The plane is exact to some 1e-15 of the mesh's size, which is what a small depth does not know.
+            report = oracle.check(reference, maps.entry, maps.exit, absolute=1e-14 * size)
+            assert report.ok, str(report)
+    scene.release()
+
+
+def test_rays_that_start_exactly_on_a_face(renderer):
+    """Of thirds and tenths, which float64 rounds: nothing enters the cube whose top the rays start on."""
+    mesh = box((0.1, 0.2, 0.3), (0.1 + 1 / 3, 0.2 + 1 / 3, 0.3 + 1 / 3))
+    scene = renderer.upload(mesh)
+    pose = np.diag([1.0, -1, -1, 1])
+    pose[:3, 3] = -0.26, 0.36, mesh.vertices[:, 2].max()
+    camera = dd.Camera.orthographic(0.8, pose, 24, 24)
+    maps, layers = renderer.entry_exit(scene, camera), renderer.peel(scene, camera)
+    scene.release()
+    assert np.isnan(maps.entry).all()
+    assert (~np.isnan(maps.exit)).sum() == 100
+    assert (layers.count == ~np.isnan(maps.exit)).all()
+
+
 @pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-6, 1e-7, 1e-9])
 @pytest.mark.parametrize("is_inside", [True, False])
 def test_a_cube_by_the_slabs_that_it_is(renderer, distance, is_inside):

@@ -111,9 +111,12 @@ def test_renderers_in_a_pool(tmp_path, method, before):
 
 
 INHERITED = """
-import gc, os, sys, time
+import gc, os, sys, time, warnings
 
 import ddepth_gl as dd
+
+# From 3.12 on Python warns of a fork beside threads, and llvmpipe has some: that is what is tried here.
+warnings.filterwarnings("ignore", "This process", DeprecationWarning)
 
 mesh = dd.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
 camera = dd.Camera.look_at((0.2, 0.2, 3), (0.2, 0.2, 0), (0, 1, 0), width=40, height=30)

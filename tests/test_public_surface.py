@@ -10,11 +10,13 @@ import copy
 import inspect
 import io
 import pickle
+import resource
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from crossings import by_hand
 from shapes import box
@@ -222,6 +224,7 @@ CALLS = {
     "Scene.to_local": lambda r: (r.upload(box()), {"points": (1, 2, 3)}),
     "Scene.depth_range": lambda r: (r.upload(box()), {"camera": CAMERA}),
     "Scene.distance_beside": lambda r: (r.upload(box()), {"camera": CAMERA}),
+    "Scene.is_cut_by": lambda r: (r.upload(box()), {"camera": CAMERA}),
     "Scene.local_remainders": lambda r: (r.upload(box()), {}),
     "Scene.local_vertices": lambda r: (r.upload(box()), {}),
     "Scene.once": lambda r: (r.upload(box()), {"key": "k", "make": list}),
@@ -290,6 +293,12 @@ def surroundings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dd.write_ply("box.ply", box().vertices, faces=box().faces)
     Path("views.json").write_text('{"0": {"cam_K": [9, 0, 4, 0, 9, 4, 0, 0, 1]}}')
+    # Some systems promise any memory, and kill whoever uses it.
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    enough = psutil.Process().memory_info().vms + (1 << 34)
+    resource.setrlimit(resource.RLIMIT_AS, (enough, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def call(name, on, arguments):

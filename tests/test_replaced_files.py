@@ -209,7 +209,7 @@ def test_meshes_in_memory_are_told_apart_by_their_arrays(renderer, tmp_path):
 def test_results_and_what_is_made_of_them(renderer):
     mesh = dd.load_mesh("a/model.ply")
     digest = hashlib.sha256(Path("a/model.ply").read_bytes()).hexdigest()
-    assert mesh.source == (str(Path("a/model.ply").absolute()), digest)
+    assert mesh.source == (str(Path("a/model.ply").absolute()), digest, "")
     for clone in (copy.deepcopy(mesh), pickle.loads(pickle.dumps(mesh))):
         assert clone.source == mesh.source
     assert mesh.transformed(np.eye(4)).source is None  # it is not what the file holds
@@ -225,7 +225,7 @@ def test_results_and_what_is_made_of_them(renderer):
         assert result.provenance["mesh_path"] == mesh.source.path
         assert result.provenance["mesh_sha256"] == mesh.source.sha256
     dd.write_npz("maps.npz", results[0])
-    assert said(Path("maps.npz")) == mesh.source
+    assert said(Path("maps.npz")) == mesh.source[:2]
     in_memory = renderer.upload(box())
     assert "mesh_path" not in renderer.entry_exit(in_memory, camera).provenance
     in_memory.release()
@@ -244,3 +244,26 @@ def test_names_that_are_no_text(render):
             ascii_only = expected.encode("ascii", "backslashreplace").decode()
             assert said(path)[0] == (ascii_only if path.suffix == ".ply" else expected)
     assert render(*names, *options) == (0, [])
+
+
+def test_the_same_file_with_other_side_files_is_another_mesh(render):
+    """Two glTF files or OBJ files may be alike to the byte; what they name in their folders is not."""
+    text = (
+        "mtllib m.mtl\nusemtl paint\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+    )
+    for folder, color in (("red", "1 0 0"), ("blue", "0 0 1"), ("again", "1 0 0")):
+        Path(folder).mkdir()
+        Path(folder, "same.obj").write_text(text)
+        Path(folder, "m.mtl").write_text(f"newmtl paint\nKd {color}\n")
+    assert render("red/same.obj") == (0, [])
+    before = contents()
+    assert render("again/same.obj") == (0, [])
+    code, (line,) = render("blue/same.obj")
+    assert code == 1
+    assert "is of another mesh" in line
+    assert set(contents()) == set(before)
+    plain = dd.load_mesh("a/model.ply").source
+    assert plain.side_files_sha256 == ""
+    red, blue = (dd.load_mesh(f"{folder}/same.obj").source for folder in ("red", "blue"))
+    assert red.sha256 == blue.sha256
+    assert red.side_files_sha256 != blue.side_files_sha256

@@ -21,7 +21,8 @@ class SheetRequest:
         oriented: entry from front faces and exit from back faces; else both from faces of either side.
         attributes: names of what is wanted besides depth.
         crop: keep crossings with crop[0] <= depth <= crop[1], mesh units; None keeps all.
-        beside_a_face: the camera is so near to a face that `Scene.distance_beside` knows the distance.
+        beside_a_face: the camera is so near to a face that `Scene.distance_beside` knows the distance, or its
+            rays start on a plane that cuts the mesh.
     """
 
     oriented: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Collection, Iterator
@@ -64,6 +65,7 @@ class MeshFolder:
         self.refusal: MeshError | None = None  # trimesh swallows what get() raises
         self._held = ExitStack()
         self._descriptor = -1
+        self._side_files: dict[str, bytes] = {}  # their SHA-256
 
     def __enter__(self) -> MeshFolder:
         try:
@@ -126,8 +128,17 @@ class MeshFolder:
                 except (OSError, ValueError, RuntimeError):  # missing, outside, NUL, a loop of links
                     continue
                 if file.is_regular:
-                    return self._content(file, f"it needs {candidate!r} of")
+                    data = self._content(file, f"it needs {candidate!r} of")
+                    self._side_files[str(path)] = hashlib.sha256(data).digest()
+                    return data
         raise FileNotFoundError(name)
+
+    def side_files_sha256(self) -> str:
+        """Return the SHA-256, in hexadecimal, of the files that `read` gave and their names; "" for none."""
+        if not self._side_files:
+            return ""
+        names = (os.fsencode(name) + b"\0" + content for name, content in sorted(self._side_files.items()))
+        return hashlib.sha256(b"".join(names)).hexdigest()
 
     def _content(self, file: OpenedFile, what: str) -> bytes:
         if file.size > self.max_file_bytes:

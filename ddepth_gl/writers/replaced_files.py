@@ -12,21 +12,23 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import OutputError
+from ..mesh import MeshSource
 from ..opened_files import opened
-from ..provenance import MESH_HASH, MESH_PATH
+from ..provenance import MESH_HASH, MESH_PATH, SIDE_FILES_HASH, printable_path
 
 __all__ = ["check_replaceable"]
 
+_KEYS = (MESH_PATH, MESH_HASH, SIDE_FILES_HASH)
 _MOST_HEADER_LINES = 100
 
 
-def check_replaceable(folder: Path, names: re.Pattern[str], mesh: Mapping[str, str]) -> None:
+def check_replaceable(folder: Path, names: re.Pattern[str], source: MeshSource) -> None:
     """Raise OutputError if one of the files to be written is there already and is not from this mesh.
 
     Args:
         folder: where they are to be written.
         names: theirs.
-        mesh: what `from_mesh` says of it.
+        source: of the mesh.
     """
     try:
         present = sorted(path for path in folder.iterdir() if names.fullmatch(path.name) and path.is_file())
@@ -34,19 +36,21 @@ def check_replaceable(folder: Path, names: re.Pattern[str], mesh: Mapping[str, s
         raise OutputError(f"{folder} cannot be read ({error.strerror}); check the folder") from error
     for path in present:
         found = _provenance(path)
-        if found.get(MESH_HASH) != mesh[MESH_HASH]:
-            raise OutputError(f"{path} {_whose(found, mesh)}; give another -o, or --overwrite to replace it")
+        hashes = found.get(MESH_HASH), found.get(SIDE_FILES_HASH, "")
+        if hashes != (source.sha256, source.side_files_sha256):
+            whose = _whose(found, printable_path(source.path))
+            raise OutputError(f"{path} {whose}; give another -o, or --overwrite to replace it")
 
 
-def _whose(found: Mapping[str, str], mesh: Mapping[str, str]) -> str:
-    """Return whose file it is, if it is not of this state of the mesh."""
+def _whose(found: Mapping[str, str], mesh_path: str) -> str:
+    """Return whose file it is that is not of the present state of the mesh at `mesh_path`."""
     if MESH_HASH not in found:
         return "was not written by ddepth, or by an older version of it"
-    # PLY holds ASCII only.
-    of, this = (each.get(MESH_PATH, "").encode("ascii", "backslashreplace") for each in (found, mesh))
-    if of and of == this:
-        return f"is of an earlier state of this mesh file ({mesh[MESH_PATH]})"
-    return f"is of another mesh ({found.get(MESH_PATH) or 'without a path'})"
+    path = found.get(MESH_PATH, "")
+    # PLY files hold the path in ASCII.
+    if path and path in (mesh_path, mesh_path.encode("ascii", "backslashreplace").decode("ascii")):
+        return f"is of an earlier state of this mesh file ({mesh_path})"
+    return f"is of another mesh ({path or 'without a path'})"
 
 
 def _provenance(path: Path) -> dict[str, str]:
@@ -59,12 +63,12 @@ def _provenance(path: Path) -> dict[str, str]:
             found = read(stream)
     except Exception:  # what is no such file at all makes the decoders raise nearly anything
         return {}
-    return {key: str(found[key]) for key in (MESH_PATH, MESH_HASH) if key in found}
+    return {key: str(found[key]) for key in _KEYS if key in found}
 
 
 def _of_npz(stream: BinaryIO) -> dict[str, object]:
     with np.load(stream, allow_pickle=False) as archive:
-        return {key: archive[key] for key in (MESH_PATH, MESH_HASH)}
+        return {key: archive[key] for key in _KEYS if key in archive}
 
 
 def _of_json(stream: BinaryIO) -> dict[str, object]:

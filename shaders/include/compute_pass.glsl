@@ -44,7 +44,8 @@ void meet(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
 #if PASS != 2 || CROP || !PERSPECTIVE
     float depth = depth_at(plane, pixel);
 #if !PERSPECTIVE
-    if (depth <= 0.0) return;  // rays start on the plane of depth 0
+    // Rays start on the plane of depth 0; what is on it, as far as double precision can tell, does not count.
+    if (depth <= (BESIDE_A_FACE == 1 ? view.mesh_units * float(view.rounding) : 0.0)) return;
 #endif
 #if CROP
     if (depth < view.crop.x || depth > view.crop.y) return;
