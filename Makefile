@@ -44,6 +44,7 @@ test-on:
 
 # `make compare-demo A=bookworm B=trixie`: whether `make test-on` got the same arrays, bit for bit, on both.
 compare-demo:
+	@: $(if $(and $(A),$(B)),,$(error give two suites that make test-on has run on: make compare-demo A=bookworm B=trixie))
 	@diff out/test-on/$(A).arrays out/test-on/$(B).arrays
 	@echo "$(A) and $(B): $$(wc -l < out/test-on/$(A).arrays) arrays, bit for bit alike"
 

@@ -9,7 +9,7 @@ timed ends with NumPy arrays as each library gives them. Before any time counts,
 are compared with those of the ray casters. Then the ways are timed in turns, round after round, so that a
 machine whose speed drifts slows all of them alike. Reports median milliseconds and the peers' time over ours.
 
-    pip install ddepth-gl[bench]
+    pip install ".[bench]"
     python benchmarks/peers.py [--engine ENGINE ...] [--meshes FOLDER] [--device DEVICE] [--rounds N]
                                [--write]
 """
@@ -43,7 +43,7 @@ try:
     from embreex.rtcore_scene import EmbreeScene
     from trimesh.ray.ray_pyembree import RayMeshIntersector
 except (ImportError, OSError) as error:  # OSError: a system library that one of them needs is absent
-    print(f"{Path(__file__).name} left out: {error}; pip install ddepth-gl[bench]", file=sys.stderr)
+    print(f"{Path(__file__).name} left out: {error}; pip install '.[bench]'", file=sys.stderr)
     sys.exit()  # no failure: `make bench` goes without it
 
 JOBS = {"sheets": "entry + exit", "layers": "all layers"}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .arguments import shown
 from .errors import RequestError
 
-__all__ = ["ATTRIBUTES", "Attribute", "NotAskedForError", "checked_attributes", "checked_names"]
+__all__ = ["ATTRIBUTES", "Attribute", "checked_attributes", "checked_names"]
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,6 @@ ATTRIBUTES = {
         Attribute("position", 3, np.float32, np.nan, "the point, world frame, mesh units"),
     )
 }
-
-
-class NotAskedForError(RequestError, AttributeError):
-    """An attribute that the results do not have; also what `hasattr` and `getattr` expect."""
 
 
 def checked_attributes(

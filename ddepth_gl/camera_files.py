@@ -94,11 +94,14 @@ def load_cameras(
     if not is_whole(max_file_bytes):
         raise CameraError(f"max_file_bytes must be a whole number, not {shown(max_file_bytes)}")
     try:
-        file = _camera_file(Path(path))
-    except CameraError:
-        raise
+        given = Path(path)
     except Exception as error:  # whatever an __fspath__ method raises
         raise CameraError(f"{shown(path)} cannot be opened ({one_line(error)}); {WANTED}") from None
+    try:
+        file = _camera_file(given)
+    except OSError as error:
+        with _at(given):
+            raise _unreadable(error) from None
     if file.name in COLMAP_FILES:
         return _colmap(file.parent, asked, max_file_bytes)
     document = _json(file, max_file_bytes)
@@ -139,6 +142,10 @@ def _camera_file(path: Path) -> Path:
     raise CameraError(f"{path}: this folder holds none of {', '.join(names)}; {WANTED}")
 
 
+def _unreadable(error: OSError | ValueError) -> CameraError:
+    return CameraError(f"cannot be read ({error.args[-1]}); check the name and its permissions")
+
+
 def _text(path: Path, limit: int) -> str:
     try:
         with opened(path) as file:
@@ -152,7 +159,7 @@ def _text(path: Path, limit: int) -> str:
     except CameraError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise CameraError(f"cannot be read ({error.args[-1]}); check the name and its permissions") from None
+        raise _unreadable(error) from None
     if data is None:
         raise CameraError("is being written; load it once it is whole")
     # Only names of images may be other than ASCII; a wrong letter in one does no harm.

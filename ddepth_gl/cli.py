@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from .errors import ContextError, DDepthError, OutputError, RequestError
+from .errors import CameraError, ContextError, DDepthError, OutputError, RequestError
 
 if TYPE_CHECKING:
     from .camera import Camera
@@ -40,7 +40,18 @@ class SurfacesOption(str, Enum):
     any = "any"
 
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if missing.")]
+def _folder(text: str | Path) -> Path:
+    if not str(text):  # which pathlib takes for the working folder
+        raise typer.BadParameter("'' is no folder; give one, or . for the working folder")
+    return Path(text)
+
+
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", parser=_folder, metavar="FOLDER", help="Folder for the results; made if missing."
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(
@@ -87,14 +98,19 @@ def options(
 
 @app.command()
 def render(
-    meshes: Annotated[list[Path], typer.Argument(metavar="MESH...", help="OBJ, STL, PLY, OFF, GLB or glTF.")],
+    # Not readable=True, as is typer's default: one unreadable mesh would end the whole run.
+    meshes: Annotated[
+        list[Path],
+        typer.Argument(metavar="MESH...", readable=False, help="OBJ, STL, PLY, OFF, GLB or glTF."),
+    ],
     output: Output,
     views: Annotated[
         int | None, typer.Option(help="Cameras evenly spread around each mesh; 1 if not given.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Turns the cameras of --views; 0 if not given.")] = None,
     cameras: Annotated[
-        Path | None, typer.Option(help="Camera file: NeRF transforms.json, COLMAP text or BOP JSON.")
+        Path | None,
+        typer.Option(readable=False, help="Camera file: NeRF transforms.json, COLMAP text or BOP JSON."),
     ] = None,
     eye: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")] = None,
     target: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="What the camera looks at.")] = None,
@@ -233,22 +249,22 @@ def demo(output: Output = Path("out/demo"), device: Device = None, debug: Debug 
     """Make a strongly non-convex mesh and run the main job on it."""
     from .camera import Camera
     from .demo_mesh import demo_mesh
+    from .mesh_files import load_mesh
     from .render_formats import write_mesh
     from .render_job import RenderJob, make_folder
     from .renderer import DepthRenderer
 
     with _one_line_errors(debug), DepthRenderer(device=device) as renderer:
         make_folder(output)
-        mesh = demo_mesh()
-        write_mesh(output / "demo.ply", mesh)
+        write_mesh(output / "demo.ply", demo_mesh())
+        mesh = load_mesh(output / "demo.ply")  # so that every file names it
         _say(f"{output / 'demo.ply'}: the mesh, {len(mesh.faces):,} faces, closed, several bodies")
         cameras = Camera.orbit(mesh, views=4, width=640, height=480)
         formats = ("npz", "ply", "png16", "mould", "photo")
         sheets = RenderJob(folder=output, formats=formats, preview=False, samples=2, overwrite=True)
-        _render_one(renderer, sheets, mesh, cameras, "demo")
-        report = _render_one(
-            renderer, RenderJob(folder=output, layers=True, overwrite=True), mesh, cameras, "demo"
-        )
+        _render_one(renderer, sheets, mesh, cameras, "demo", "demo, both sheets")
+        layers = RenderJob(folder=output, layers=True, overwrite=True)
+        report = _render_one(renderer, layers, mesh, cameras, "demo", "demo, all layers")
         _say(f"on {_where(renderer)}")
         _say(f"look at {report.preview}")
 
@@ -324,12 +340,29 @@ def _print_devices(reports: list[Any]) -> None:
 
 
 def _render_one(
-    renderer: DepthRenderer, job: RenderJob, mesh: Mesh, cameras: list[Camera], name: str
+    renderer: DepthRenderer,
+    job: RenderJob,
+    mesh: Mesh,
+    cameras: list[Camera],
+    name: str,
+    heading: str | None = None,
 ) -> RenderReport:
-    """Runs the job for one mesh under a progress bar, and prints what it wrote."""
+    """Run the job for one mesh under a progress bar, and print what it wrote.
+
+    Args:
+        renderer, job, mesh, cameras, name: see `RenderJob.run`.
+        heading: of the line that tells the times; None takes `name`.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
+    limit = renderer.info.max_image_size
+    largest = max(cameras, key=lambda camera: max(camera.width, camera.height))
+    if max(largest.width, largest.height) > limit:
+        raise RequestError(
+            f"an image of {largest.width}x{largest.height} pixels is larger than the {limit}x{limit} that "
+            f"{renderer.info.renderer} allows; use a smaller --size"
+        )
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(name, total=len(cameras))
         report = job.run(renderer, mesh, cameras, name, lambda: progress.advance(task))
@@ -346,15 +379,19 @@ def _render_one(
         _complain(f"{name}: no ray enters and leaves the mesh in view {', '.join(empty[:10])}", "warning")
     for name_of, crossings in report.left_out.items():
         if crossings:
-            what = f"{crossings:,} crossings are beyond the layers that {name_of} stores and were left out"
+            what = f"{name_of} leaves out {_counted(crossings, 'crossing')} beyond the layers that it stores"
             _complain(f"{name}: {what}; --max-layers stores more", "warning")
     size = f"{cameras[0].width}x{cameras[0].height}"
-    images = f"{len(cameras)} image{'s' * (len(cameras) > 1)} of {size}"
-    _say(f"{name}: {images}, {len(mesh.faces):,} faces, {report.time_taken()}")
+    images, faces = _counted(len(cameras), "image"), _counted(len(mesh.faces), "face")
+    _say(f"{heading or name}: {images} of {size}, {faces}, {report.time_taken()}")
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
         raise OutputError(report.failures[0] + more)
     return report
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _where(renderer: DepthRenderer) -> str:
@@ -375,7 +412,7 @@ def _cameras(
     seed: int | None,
 ) -> Callable[[Mesh], list[Camera]]:
     """The cameras that the options ask for, as a function of the mesh: of a file, placed, or in orbit."""
-    from .camera import Camera
+    from .camera import Camera, _field_of_view, _image_size
     from .camera_files import load_cameras
 
     if sum(option is not None for option in (file, eye, views)) > 1:
@@ -392,16 +429,22 @@ def _cameras(
         raise RequestError("parallel rays have no field of view; give --ortho or --fov-deg")
     if views is not None and views < 1:
         raise RequestError(f"--views must be at least 1, not {views}")
-    width, height = _numbers("--size", size, "WxH", "x", int) if size else (512, 512)
+    width, height = (512, 512) if size is None else _numbers("--size", size, "WxH", "x", int)
     fov_deg = 40.0 if fov_deg is None else fov_deg
+    with _said_of("--size"):
+        _image_size(width, height)
+    with _said_of("--fov-deg"):
+        _field_of_view(fov_deg)
     up = "0,0,1" if up is None else up
 
     def parallel(cameras: list[Camera]) -> list[Camera]:
         if ortho is None:
             return cameras
-        return [
-            Camera.orthographic(ortho, view.camera_from_world, view.width, view.height) for view in cameras
-        ]
+        with _said_of("--ortho"):
+            return [
+                Camera.orthographic(ortho, view.camera_from_world, view.width, view.height)
+                for view in cameras
+            ]
 
     if file is not None:
         placed = parallel(load_cameras(file, **({"width": width, "height": height} if size else {})))
@@ -415,6 +458,15 @@ def _cameras(
         axis = _numbers("--up", up, "X,Y,Z", ",", float)
         return lambda mesh: parallel(Camera.orbit(mesh, views or 1, width, height, seed or 0, fov_deg, axis))
     return lambda mesh: placed
+
+
+@contextmanager
+def _said_of(option: str) -> Iterator[None]:
+    """Puts the option before the message of a CameraError, which names the argument in Python."""
+    try:
+        yield
+    except CameraError as error:
+        raise RequestError(f"{option}: {error}") from None
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -145,7 +145,9 @@ def _candidates(wanted: int | str | None, require_gpu: bool) -> list[Device]:
         raise ContextError(f"{asked_by}{shown(wanted)} is not a device; give {DEVICE_FORMS}")
     listing = ", ".join(map(str, present))
     if not chosen:
-        raise ContextError(f"{asked_by}{shown(wanted)} matches none of the EGL devices here: {listing}")
+        raise ContextError(
+            f"{asked_by}{shown(wanted)} matches none of the EGL devices here: {listing}; use one of these"
+        )
     if require_gpu:
         chosen = [device for device in chosen if not device.is_software]
         if not chosen:

@@ -41,7 +41,8 @@ class CudaCopies:
             from cuda.core import utils
         except ImportError as error:
             raise InteropError(
-                f"cuda.core cannot be imported ({error}); pip install ddepth-gl[cuda], or {_INSTEAD}"
+                f"cuda.core cannot be imported ({error}); "
+                f'run pip install ".[cuda]" in the source folder of ddepth_gl, or {_INSTEAD}'
             ) from error
         return cls(core, utils.StridedMemoryView, ordinal)
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .arguments import checked_choice, checked_float_type, checked_result, checked_texts, is_whole, shown
-from .attributes import ATTRIBUTES, NotAskedForError, checked_attributes
+from .attributes import ATTRIBUTES, checked_attributes
 from .camera import Camera, Frame, check_camera
 from .depth_maps import DepthMaps, SheetPair
-from .errors import RequestError
+from .errors import NotAskedForError, RequestError
 from .silhouettes import uncross
 from .srgb import srgb_from_linear
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .arguments import checked_float32, checked_float_type, checked_result, checked_texts, shown
-from .attributes import ATTRIBUTES, Attribute, NotAskedForError, checked_attributes
+from .attributes import ATTRIBUTES, Attribute, checked_attributes
 from .camera import Camera, Frame, check_camera
-from .errors import RequestError
+from .errors import NotAskedForError, RequestError
 from .mesh import Mesh
 from .mould import stitch
 

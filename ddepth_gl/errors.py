@@ -11,6 +11,7 @@
      ├── ShaderError         (RuntimeError)  a shader is missing or does not compile
      ├── DeviceMemoryError   (MemoryError)   the device or the driver ran out of memory
      ├── RequestError        (ValueError)    an argument is not one of those allowed
+     │    └── NotAskedForError (AttributeError) an attribute of crossings that the result does not have
      ├── OutputError         (ValueError)    a result cannot be written as asked
      └── DatasetError        (ValueError)    a data set cannot be made as asked
 
@@ -29,6 +30,7 @@ __all__ = [
     "DeviceMemoryError",
     "InteropError",
     "MeshError",
+    "NotAskedForError",
     "OutputError",
     "RequestError",
     "ShaderError",
@@ -69,6 +71,10 @@ class DeviceMemoryError(DDepthError, MemoryError):
 
 class RequestError(DDepthError, ValueError):
     """An argument is not one of those allowed."""
+
+
+class NotAskedForError(RequestError, AttributeError):
+    """An attribute of crossings that the result does not have; `hasattr` and `getattr` expect this type."""
 
 
 class OutputError(DDepthError, ValueError):

@@ -73,8 +73,11 @@ def load_mesh(
         return _load(path, int(max_file_bytes), int(max_faces))
     except MeshError as error:
         raise MeshError(f"{_one_line(path, 4096)}: {_one_line(error)}") from error
+    except PermissionError as error:
+        what = f"it cannot be read ({error.strerror}); change the permissions of the file or of its folder"
+        raise MeshError(f"{_one_line(path, 4096)}: {what}") from error
     except FileNotFoundError as error:
-        what = f"it needs {_one_line(error, 80)!r}, which is not in its folder; put it there"
+        what = f"it needs {_one_line(error, 80)!r}, which is not in its folder or not readable; put it there"
         raise MeshError(f"{_one_line(path, 4096)}: {what}") from error
     except MemoryError as error:
         what = "there is not enough memory to read it; use a smaller file or a larger machine"

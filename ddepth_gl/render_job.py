@@ -328,6 +328,12 @@ def make_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next(
+            (path for path in (folder, *folder.parents) if not path.is_dir() and path.exists()), folder
+        )
+        where = f"-o {folder}" if file == folder else f"-o {folder}: {file}"
+        raise OutputError(f"{where} is a file; give a folder") from error
     except OSError as error:
         raise OutputError(f"{folder} cannot be made a folder ({error.strerror}); give another -o") from error
 

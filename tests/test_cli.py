@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -111,6 +112,41 @@ def test_one_bad_mesh_among_good_ones():
     assert done.stdout.splitlines()[-1] == "2 of 4 meshes failed"
 
 
+def test_unreadable_files_fail_by_themselves():
+    """As for an ordinary user, whom permissions hold: a root that gives up its right to pass them over."""
+    Path("closed").mkdir()
+    for name in ("noread.ply", "closed/inside.ply", "views.json", "closed/views.json"):
+        Path(name).write_bytes(Path("box.ply").read_bytes())
+    for name in ("noread.ply", "views.json", "closed"):
+        Path(name).chmod(0)
+    script = """
+import ctypes, os
+header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+assert os.geteuid() != 0 or ctypes.CDLL(None).capset(header, none) == 0  # see capset(2)
+from ddepth_gl.start import main
+main()
+"""
+
+    def run(*arguments):
+        command = [sys.executable, "-c", script, "render", *arguments, "-o", "out", "--size", "8x8"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1, done.stderr
+        return done.stdout.splitlines(), done.stderr.splitlines()
+
+    said, complaints = run("noread.ply", "closed/inside.ply", "box.ply")
+    assert said[-1] == "2 of 3 meshes failed"
+    assert complaints == [
+        f"ddepth: error: {name}: it cannot be read (Permission denied); "
+        "change the permissions of the file or of its folder"
+        for name in ("noread.ply", "closed/inside.ply")
+    ]
+    assert files() == ["box_000.npz", "box_preview.png"]
+    for name in ("views.json", "closed/views.json"):
+        assert run("box.ply", "--cameras", name)[1] == [
+            f"ddepth: error: {name}: cannot be read (Permission denied); check the name and its permissions"
+        ]
+
+
 def test_debug_adds_the_traceback_and_changes_nothing_else():
     done = shell("render", "missing.obj", "box.ply", "-o", "out", "--size", "8x8", "--debug")
     assert done.returncode == 1
@@ -160,6 +196,13 @@ def test_demo_writes_everything_it_says():
         said |= set(found)
     assert said == set(files("out/demo"))
     assert len(said) == 1 + 4 * 9 + 1
+    heads = [line.split(":")[0] for line in done.stdout.splitlines() if ": 4 images of 640x480, " in line]
+    assert heads == ["demo, both sheets", "demo, all layers"]
+    mesh = Path("out/demo/demo.ply").absolute()
+    for path in Path("out/demo").glob("*.npz"):
+        with np.load(path) as arrays:
+            assert str(arrays["mesh_path"]) == str(mesh)
+            assert str(arrays["mesh_sha256"]) == hashlib.sha256(mesh.read_bytes()).hexdigest()
     look = done.stdout.splitlines()[-1]
     assert look == "look at out/demo/demo_preview.png"
     with Image.open("out/demo/demo_preview.png") as picture:
@@ -397,8 +440,10 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--size", "axb"), ("--size",)),
         (("--size", "3x4x5"), ("--size",)),
         (("--size", "3.5x4"), ("--size",)),
-        (("--size", "0x4", "--views", "2"), ("width", "0")),
-        (("--size", "-3x4"), ("width", "-3")),
+        (("--size", "0x4", "--views", "2"), ("error: --size: width", "0")),
+        (("--size", "4x0", "--eye", "1,2,3", "--target", "0,0,0"), ("error: --size: height", "0")),
+        (("--size", "-3x4"), ("error: --size: width", "-3")),
+        (("--size", ""), ("--size must look like WxH, not ''",)),
         (("--size", "9999999x4"), ("9999999",)),
         (("--eye", "1,2", "--target", "0,0,0"), ("--eye must look like X,Y,Z, not '1,2'",)),
         (("--eye", "1,2,x", "--target", "0,0,0"), ("--eye",)),
@@ -421,9 +466,9 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
             ("--ortho", "2", "--fov-deg", "9", "--eye", "1,2,3", "--target", "0,0,0"),
             ("--ortho or --fov-deg",),
         ),
-        (("--fov-deg", "180"), ("fov_y_deg",)),
+        (("--fov-deg", "180"), ("error: --fov-deg: ", "between 0 and 180")),
         (("--fov-deg", "nan"), ("fov_y_deg",)),
-        (("--ortho", "0"), ("extent must be positive",)),
+        (("--ortho", "0"), ("error: --ortho: extent must be positive",)),
         (("--ortho", "-2", "--eye", "1,2,3", "--target", "0,0,0"), ("extent must be positive",)),
         (("--format", "npz,tiff"), ("unknown format 'tiff'; give npz, ply, png16, mould",)),
         (("--format", "npz,xray"), ("format xray stores all layers; give --layers",)),
@@ -471,6 +516,8 @@ def test_bad_options_are_one_line(ddepth, options, words):
         (("render", "box.ply", "-o"), ("-o",)),
         (("paint",), ("paint", "ddepth --help")),
         (("demo", "too", "much"), ("too",)),
+        (("render", "box.ply", "-o", ""), ("-o", "'' is no folder")),
+        (("demo", "-o", ""), ("-o", "'' is no folder")),
     ],
 )
 def test_a_wrong_command_line_is_one_line(ddepth, arguments, words):
@@ -491,7 +538,7 @@ def test_a_bad_option_is_told_once_whatever_the_number_of_meshes(ddepth):
 def test_a_missing_package_is_told_once_and_first(ddepth, monkeypatch):
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     result = ddepth("render", "box.ply", "ring.ply", "missing.ply", "-o", "out", "--format", "npz,exr")
-    fails(result, 'pip install "ddepth-gl[exr]"')
+    fails(result, 'run pip install ".[exr]" in the source folder of ddepth_gl')
     assert not Path("out").exists()
 
 
@@ -512,7 +559,18 @@ def test_the_line_of_the_time_says_what_of(ddepth, options, what):
     assert re.fullmatch(rf"box: 1 image of 4x4, 12 faces, {', '.join(steps)}; set-up included", line)
 
 
+def test_one_face_is_not_faces(ddepth):
+    write_mesh(Path("one.ply"), dd.Mesh(box().vertices, box().faces[:1]))
+    _, out, _ = ddepth("render", "one.ply", "-o", "out", "--size", "4x4", "--surfaces", "any")
+    assert "one: 1 image of 4x4, 1 face, " in out
+
+
 def test_missing_meshes(ddepth):
+    write_mesh(Path("bare.ply"), box())
+    Path("bare.ply").rename("bare")
+    fails(
+        ddepth("render", "bare", "-o", "out"), "bare: its name has no extension; add that of its format, .obj"
+    )
     fails(ddepth("render", "missing.obj", "-o", "out"), "missing.obj: there is no such file")
     fails(ddepth("render", ".", "-o", "out"), "directory")
     Path("empty.stl").write_bytes(b"")
@@ -537,9 +595,11 @@ def test_bad_meshes(ddepth, path):
 
 def test_output_is_a_file(ddepth):
     before = Path("box.ply").read_bytes()
-    fails(ddepth("render", "ring.ply", "box.ply", "-o", "box.ply"), "box.ply cannot be made a folder")
-    fails(ddepth("render", "ring.ply", "-o", "box.ply/below"), "box.ply/below cannot be made a folder")
-    fails(ddepth("demo", "-o", "box.ply"), "box.ply cannot be made a folder")
+    fails(ddepth("render", "ring.ply", "box.ply", "-o", "box.ply"), "-o box.ply is a file; give a folder")
+    fails(
+        ddepth("render", "ring.ply", "-o", "box.ply/on/top"), "-o box.ply/on/top: box.ply is a file; give a"
+    )
+    fails(ddepth("demo", "-o", "box.ply"), "-o box.ply is a file; give a folder")
     assert Path("box.ply").read_bytes() == before
 
 
@@ -553,7 +613,16 @@ def test_output_that_cannot_be_written(ddepth):
 
 
 def test_an_image_larger_than_the_device_allows(ddepth):
-    fails(ddepth("render", "box.ply", "-o", "out", "--size", "70000x1"), "70000x1", "larger than")
+    fails(
+        ddepth("render", "box.ply", "-o", "out", "--size", "70000x1"),
+        "70000x1",
+        "larger than",
+        "; use a smaller --size",
+    )
+    # Python has another remedy.
+    camera = dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=70000, height=1)
+    with pytest.raises(dd.CameraError, match=r"larger than .*; render it in parts"):
+        dd.double_depth(box(), camera)
 
 
 @pytest.mark.parametrize(

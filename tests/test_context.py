@@ -63,7 +63,7 @@ def test_environment_is_the_default_and_an_argument_wins(monkeypatch):
 @pytest.mark.parametrize(
     ("wanted", "match"),
     [
-        (7, "matches none.*device 1 \\(0000:3b:00.0\\)"),
+        (7, "matches none.*device 1 \\(0000:3b:00.0\\).*; use one of these$"),
         ("cuda:5", "matches none"),
         ("0000:00:00.0", "matches none"),
         (-1, "is not a device"),

@@ -177,7 +177,7 @@ def test_another_gpu_is_no_device_of_cuda(image, nvidia, monkeypatch):
 
 def test_without_the_extra(image, nvidia, monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda", None)
-    with pytest.raises(dd.InteropError, match=r"pip install ddepth-gl\[cuda\]"):
+    with pytest.raises(dd.InteropError, match=r'pip install "\.\[cuda\]"'):
         image.__dlpack__()
 
 

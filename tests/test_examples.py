@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import trimesh
 
 from ddepth_gl.demo_mesh import demo_mesh
 from ddepth_gl.writers.ply import write_ply
@@ -44,3 +46,27 @@ def test_the_python_of_the_readme(mesh_file, tmp_path):
     assert len(blocks) >= 2
     script = "\n".join(blocks).replace('"part.glb"', repr(str(mesh_file)))
     assert len(run(["-c", script], tmp_path).split()) == 24
+
+
+@pytest.mark.slow
+def test_the_shell_of_the_readme(tmp_path):
+    """Its lines one after another in one folder, whose meshes share their name."""
+    (block,) = re.findall(
+        r"## From the shell\n+```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
+    )
+    Path(tmp_path, "b").mkdir()
+    for number, name in enumerate(("part.glb", "part.obj", "other.obj", "b/part.glb")):
+        shape = trimesh.creation.icosphere(subdivisions=1 + number % 2, radius=1.0 + number)
+        shape.export(tmp_path / name)
+    script = f'set -e\nddepth() {{ "{sys.executable}" -m ddepth_gl "$@"; }}\n{block}'
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line for line in block.splitlines() if line.startswith("ddepth render ")]
+    assert len(list(tmp_path.glob("out/*/*_preview.png"))) == len(lines) + 1  # one line has two meshes

@@ -609,7 +609,7 @@ def test_paths_that_are_no_mesh_files(tmp_path):
     os.mkfifo(tmp_path / "pipe.obj")
     refused(tmp_path / "pipe.obj", "not a regular file")
     refused(put(tmp_path, "a.fbx", b"Kaydara"), r"\.fbx.*\.obj, \.stl, \.ply, \.off, \.glb, \.gltf")
-    refused(put(tmp_path, "none", obj()), "not read")
+    refused(put(tmp_path, "none", obj()), r"no extension; add that of its format, \.obj, ")
     (tmp_path / "dangling.obj").symlink_to(tmp_path / "gone.obj")
     refused(tmp_path / "dangling.obj", "no such file")
     with pytest.raises(MeshError):

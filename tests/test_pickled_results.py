@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import pickle
+import re
 
 import numpy as np
 import pytest
-from shapes import inside_out, sphere
+from shapes import box, inside_out, sphere
 
 import ddepth_gl as dd
 from ddepth_gl import errors
@@ -131,5 +131,15 @@ def test_errors_travel_too():
         again = pickle.loads(pickle.dumps(error))
         assert type(again) is type(error)
         assert str(again) == str(error)
-    raised = inspect.getmodule(dd.DepthMaps).NotAskedForError("normal was not asked for")
-    assert str(pickle.loads(pickle.dumps(raised))) == str(raised)
+
+
+def test_every_error_is_public_and_in_the_tree():
+    ours = {name for name, each in vars(errors).items() if isinstance(each, type)}
+    assert ours == set(errors.__all__) == {name for name in dd.__all__ if name.endswith("Error")}
+    for name in ours:
+        assert re.search(rf"\b{name}\b", errors.__doc__), name
+    maps = dd.double_depth(box(), dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=4, height=4))
+    with pytest.raises(dd.NotAskedForError) as raised:
+        maps.entry_normal  # noqa: B018
+    assert isinstance(raised.value, dd.DDepthError)
+    assert isinstance(raised.value, AttributeError)

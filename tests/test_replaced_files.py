@@ -132,7 +132,8 @@ def test_a_file_from_elsewhere_is_not_replaced(render, name, content):
     Path("out", name).write_bytes(content)
     code, lines = render("a/model.ply", "--format", SHEETS)
     assert (code, len(lines)) == (1, 1)
-    assert f"out/{name} does not say that it is of this mesh; give another -o, or --overwrite" in lines[0]
+    expected = f"out/{name} was not written by ddepth, or by an older version of it; give another -o, or --ov"
+    assert expected in lines[0]
     assert contents() == {name: content}
     assert render("a/model.ply", "--format", SHEETS, "--overwrite") == (0, [])
 
@@ -140,7 +141,7 @@ def test_a_file_from_elsewhere_is_not_replaced(render, name, content):
 def test_an_archive_of_something_else(render):
     Path("out").mkdir()
     np.savez("out/model_000.npz", weights=np.arange(3))
-    assert "does not say that it is of this mesh" in render("a/model.ply")[1][0]
+    assert "was not written by ddepth" in render("a/model.ply")[1][0]
 
 
 def test_files_that_would_not_be_written_do_not_matter(render):
@@ -157,7 +158,7 @@ def test_layers_of_another_mesh_are_not_removed(render):
     Path("out/model_000_layer07.ply").write_bytes(b"mine")
     code, lines = render("a/model.ply", *options)
     assert (code, len(lines)) == (1, 1)
-    assert "out/model_000_layer07.ply does not say" in lines[0]
+    assert "out/model_000_layer07.ply was not written by ddepth" in lines[0]
     assert Path("out/model_000_layer07.ply").read_bytes() == b"mine"
 
 
@@ -173,6 +174,18 @@ def test_the_same_content_at_another_path_is_the_same_mesh(render):
     assert render("a/model.ply")[0] == 0
     Path("a/model.ply").rename("model.ply")
     assert render("model.ply") == (0, [])
+
+
+@pytest.mark.parametrize("format_", ["npz", "ply"])
+def test_an_edited_mesh_is_not_called_another(render, format_):
+    name = "käse.ply"  # PLY files hold its path in ASCII
+    write_mesh(Path(name), box())
+    assert render(name, "--format", format_)[0] == 0
+    write_mesh(Path(name), sphere(1.0, 6, 8))
+    code, (line,) = render(name, "--format", format_)
+    assert code == 1
+    assert f"is of an earlier state of this mesh file ({Path(name).absolute()}); give another -o, or" in line
+    assert render(name, "--format", format_, "--overwrite") == (0, [])
 
 
 def test_nothing_is_rendered_before_the_look(render, monkeypatch):
@@ -212,7 +225,7 @@ def test_results_and_what_is_made_of_them(renderer):
         assert result.provenance["mesh_path"] == mesh.source.path
         assert result.provenance["mesh_sha256"] == mesh.source.sha256
     dd.write_npz("maps.npz", results[0])
-    assert said(Path("maps.npz")) == mesh.source
+    assert said(Path("maps.npz")) == mesh.source[:2]
     in_memory = renderer.upload(box())
     assert "mesh_path" not in renderer.entry_exit(in_memory, camera).provenance
     in_memory.release()

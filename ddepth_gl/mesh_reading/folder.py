@@ -98,6 +98,10 @@ class MeshFolder:
                     raise MeshError("it is a directory; give the path of a mesh file in it")
                 if not file.is_regular:
                     raise MeshError("it is not a regular file; give the path of a mesh file")
+                if not suffix:
+                    raise MeshError(
+                        f"its name has no extension; add that of its format, {', '.join(suffixes)}"
+                    )
                 if suffix.lower() not in suffixes:
                     raise MeshError(
                         f"files of type {suffix!r} are not read; convert it to {', '.join(suffixes)}"

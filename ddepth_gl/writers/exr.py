@@ -166,13 +166,14 @@ def openexr() -> ModuleType:
         import OpenEXR
     except ImportError as error:
         raise OutputError(
-            f'writing EXR needs the package OpenEXR ({error}); install it with: pip install "ddepth-gl[exr]"'
+            f"writing EXR needs the package OpenEXR ({error}); "
+            'run pip install ".[exr]" in the source folder of ddepth_gl'
         ) from error
     module: ModuleType = OpenEXR
     if tuple(map(int, module.__version__.split(".")[:2])) < (3, 5):
         raise OutputError(
             f"writing EXR needs OpenEXR 3.5 or later, not {module.__version__}; "
-            'upgrade it with: pip install --upgrade "ddepth-gl[exr]"'
+            'run pip install --upgrade ".[exr]" in the source folder of ddepth_gl'
         )
     return module
 

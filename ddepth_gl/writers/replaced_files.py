@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import OutputError
 from ..mesh import MeshSource
 from ..opened_files import opened
-from ..provenance import MESH_HASH, MESH_PATH, SIDE_FILES_HASH
+from ..provenance import MESH_HASH, MESH_PATH, SIDE_FILES_HASH, printable_path
 
 __all__ = ["check_replaceable"]
 
@@ -38,11 +38,19 @@ def check_replaceable(folder: Path, names: re.Pattern[str], source: MeshSource) 
         found = _provenance(path)
         hashes = found.get(MESH_HASH), found.get(SIDE_FILES_HASH, "")
         if hashes != (source.sha256, source.side_files_sha256):
-            whose = f"is of another mesh ({found.get(MESH_PATH) or 'without a path'})"
-            raise OutputError(
-                f"{path} {whose if found else 'does not say that it is of this mesh'}; "
-                "give another -o, or --overwrite to replace it"
-            )
+            whose = _whose(found, printable_path(source.path))
+            raise OutputError(f"{path} {whose}; give another -o, or --overwrite to replace it")
+
+
+def _whose(found: Mapping[str, str], mesh_path: str) -> str:
+    """Return whose file it is that is not of the present state of the mesh at `mesh_path`."""
+    if MESH_HASH not in found:
+        return "was not written by ddepth, or by an older version of it"
+    path = found.get(MESH_PATH, "")
+    # PLY files hold the path in ASCII.
+    if path and path in (mesh_path, mesh_path.encode("ascii", "backslashreplace").decode("ascii")):
+        return f"is of an earlier state of this mesh file ({mesh_path})"
+    return f"is of another mesh ({path or 'without a path'})"
 
 
 def _provenance(path: Path) -> dict[str, str]:
