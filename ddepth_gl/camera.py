@@ -35,6 +35,7 @@ Frame = Literal["world", "camera"]
 
 # How far from orthonormal a rotation may be: that of float32 or of five digits passes, a scale does not.
 ROTATION_TOLERANCE = 1e-4
+_FARTHEST = 1e150  # whose square float64 holds
 _MOST_VIEWS = 1 << 24  # of an orbit: more than memory holds
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
 
@@ -513,6 +514,11 @@ def _axes(up: npt.ArrayLike) -> Float64Array:
 
 def _look_at_pose(eye: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike) -> Float64Array:
     eye, target, up = (_numbers(n, v, (3,)) for n, v in (("eye", eye), ("target", target), ("up", up)))
+    if max(float(np.abs(eye).max()), float(np.abs(target).max())) > _FARTHEST:
+        raise CameraError(
+            f"eye {eye.tolist()} and target {target.tolist()} must lie within {_FARTHEST:g} of the origin; "
+            "scale the mesh down"
+        )
     view = target - eye
     length = float(np.linalg.norm(view))
     if length <= 1e-14 * max(float(np.abs(eye).max()), float(np.abs(target).max())):

@@ -77,6 +77,11 @@ def main() -> None:
         sys.exit(2)
     except typer.Abort:
         sys.exit(130)
+    except OSError as error:  # of help and version: commands report what happens in them
+        if not isinstance(error, BrokenPipeError):
+            _complain(f"stdout cannot be written ({error.strerror})")
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  Python would try again when it ends
+        sys.exit(int(not isinstance(error, BrokenPipeError)))
 
 
 def _print_version(wanted: bool) -> None:

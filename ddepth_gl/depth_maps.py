@@ -145,7 +145,8 @@ class DepthMaps:
         """
         # The difference first: that of two distances would lose what a thin sheet is about. Of two float32
         # numbers within a factor of two of each other it is exact.
-        return self._along_ray(self.exit - self.entry)
+        with np.errstate(all="ignore"):  # of infinite depths
+            return self._along_ray(self.exit - self.entry)
 
     def _along_ray(self, depth: Float32Array) -> Float32Array:
         distance = self.camera.distance_per_depth()

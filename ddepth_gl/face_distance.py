@@ -11,9 +11,9 @@ __all__ = ["FaceDistance"]
 
 Float64Array = npt.NDArray[np.float64]
 
-# Blocks of neighboring faces: so many faces each, but no fewer blocks and no more than these. More blocks cost
-# more in the first step of a query and less in the second. The curve that neighbors lie on leaps over holes
-# in the mesh; where it leaps by more than this part of the bounding box's longest side, a block ends as well.
+# Blocks of neighboring faces: so many faces each, but no fewer blocks and no more than these. More blocks
+# cost more in the first step of a query and less in the second. The curve that neighbors lie on leaps over
+# holes in the mesh; where it leaps by more than this part of the bounding box's longest side, a block ends.
 _FACES_IN_BLOCK, _LEAST_BLOCKS, _MOST_BLOCKS = 64, 256, 4096
 _LEAP = 2.0**-5
 # In the blocks near a point, up to which it pays to look at them.

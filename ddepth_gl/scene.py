@@ -26,8 +26,8 @@ _BITS = 30
 _MORE_BITS = 31
 
 # A camera is beside a face if that is nearer than this part of the bounding box's diagonal, times what
-# `coarseness` says. Rounded vertices then show in the depth of the face, and a corner snapped to 1/256 pixel may
-# put its plane on the other side of the camera.
+# `coarseness` says. Rounded vertices then show in the depth of the face, and a corner snapped to 1/256 pixel
+# may put its plane on the other side of the camera.
 _BESIDE = 2.0**-9
 
 
@@ -186,7 +186,7 @@ class Scene(DeviceOwner):
 
 
 def coarseness(camera: Camera) -> float:
-    """Return how far rays turn for a pixel's width, at most: 1 up to a radian a pixel and 45 degrees off axis."""
+    """Return how coarse pixels are: 1, or more if wider than a radian or more than 45 degrees off axis."""
     if camera.is_orthographic:
         return 1.0
     (f_x, skew, c_x), (_, f_y, c_y), _ = camera.K.tolist()

@@ -101,6 +101,38 @@ def test_exactly_on_a_face_an_edge_or_a_vertex(renderer, where, seed):
     scene.release()
 
 
+@pytest.mark.parametrize("focal", [0.02, 0.05, 0.3])
+def test_pixels_wider_than_a_radian(renderer, focal):
+    """A corner moved by 1/512 pixel moves far there: such cameras are beside a face from farther away on."""
+    rng = np.random.default_rng(6)
+    mesh = box((-0.5,) * 3, (0.5,) * 3)
+    scene = renderer.upload(mesh)
+    for _ in range(20):
+        pose = np.eye(4)
+        pose[:3, :3] = rotation(rng)
+        pose[:3, 3] = -pose[:3, :3] @ (0.495, *rng.uniform(-0.45, 0.45, 2))
+        maps = renderer.entry_exit(
+            scene, dd.Camera([[focal, 0, 2.5], [0, focal, 2.5], [0, 0, 1]], pose, 5, 5)
+        )
+        assert np.isnan(maps.entry).all()
+        assert not np.isnan(maps.exit).any()
+    scene.release()
+
+
+def test_images_far_off_axis(renderer):
+    """A part of a much larger image: its rays are nearly at right angles to the axis."""
+    mesh = box((-0.5,) * 3, (0.5,) * 3)
+    scene = renderer.upload(mesh)
+    rng = np.random.default_rng(7)
+    for _ in range(12):
+        pose = np.eye(4)
+        pose[:3, :3] = rotation(rng)
+        pose[:3, 3] = -pose[:3, :3] @ (0.5042, *rng.uniform(-0.45, 0.45, 2))
+        camera = dd.Camera([[40.0, 0, 2032], [0, 40, 24], [0, 0, 1]], pose, 64, 48)
+        assert_as_the_oracle(renderer.entry_exit(scene, camera), mesh, "oriented")
+    scene.release()
+
+
 def orthographic_beside(rng: np.random.Generator, mesh: dd.Mesh, distance: float) -> dd.Camera:
     """A camera whose plane is parallel to a face, so far before it, or behind it."""
     corners = mesh.vertices[mesh.faces[rng.integers(len(mesh.faces))]]

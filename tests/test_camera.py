@@ -629,3 +629,9 @@ def test_orbit_around_another_up():
             assert above < v
     with pytest.raises(CameraError, match="up"):
         Camera.orbit(box, 2, up=(0, 0, 0))
+
+
+def test_cameras_beyond_what_float64_can_square():
+    for eye, target in (((1e308, 0, 1), (-1e308, 0, 0)), ((1e300, 1, 1), (0, 0, 0))):
+        with pytest.raises(CameraError, match="must lie within 1e\\+150 of the origin"):
+            Camera.look_at(eye, target)

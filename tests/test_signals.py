@@ -268,3 +268,15 @@ def test_what_a_driver_complains_about_does_not_end_up_in_a_result():
     )
     assert done.returncode == 0
     assert Path("file").read_bytes() == b""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["render", "--help"], ["--version"], []])
+def test_help_on_a_full_disk(arguments):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ddepth_gl", *arguments], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    expected = b"ddepth: error: stdout cannot be written (No space left on device)\n"
+    assert (done.returncode, done.stderr) == (1, expected)
