@@ -587,6 +587,7 @@ def test_faces_that_reach_behind_the_camera(renderer):
         assert np.abs(maps.entry_uv - maps.entry_position[..., :2] * (0.1, 0.2)).max() <= 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 def test_crop(renderer, orthographic):
     rng = np.random.default_rng([5, orthographic, 41])
@@ -598,6 +599,7 @@ def test_crop(renderer, orthographic):
         assert judge_both(renderer, mesh, camera, **crop) > 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [(1e6, -1e6, 5e5), (0.0, 0.0, 1e6)])
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 def test_far_from_the_origin(renderer, offset, orthographic):
@@ -610,6 +612,7 @@ def test_far_from_the_origin(renderer, offset, orthographic):
     assert judge_both(renderer, there, camera) > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e-25, 1e-9, 1e9, 1e25])
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 def test_tiny_and_huge(renderer, factor, orthographic):

@@ -488,6 +488,7 @@ def test_the_larger_of_two_fans_stays_and_a_sheet_that_is_inside_out_is_turned()
         assert mould.bounds[1, 0] == pytest.approx(0.0)  # nothing of the right column
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 @pytest.mark.parametrize("name", ["demo", *REAL])
 def test_real_moulds_are_solids_of_all_but_all_pixels(renderer, name, orthographic):

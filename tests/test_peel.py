@@ -658,6 +658,7 @@ def test_a_memory_limit_is_a_clear_error_and_the_renderer_lives_on(renderer):
     scene.release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_each", [254, 255, 256])
 @pytest.mark.parametrize("max_layers", [255, 256, 300, 2**40])
 def test_about_as_many_faces_as_a_stencil_counts(renderer, of_each, max_layers):

@@ -197,6 +197,7 @@ renderer.close()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "action", ["use", "close", "release", "generator", "repr", "collected", "leave", "exit"]
 )

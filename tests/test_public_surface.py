@@ -204,8 +204,8 @@ CALLS = {
     "load_cameras": lambda _: (None, {"path": "views.json", "width": 8, "height": 8,
                                      "max_file_bytes": 10**6}),
     "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented", "near": 0.1,
-                                      "far": 9.0, "attributes": ("face",), "device": "software"}),
-    "DepthRenderer": lambda _: (None, {"engine": "auto", "device": "software", "require_gpu": False}),
+                                      "far": 9.0, "attributes": ("face",), "device": "auto"}),
+    "DepthRenderer": lambda _: (None, {"engine": "auto", "device": "auto", "require_gpu": False}),
     "DepthRenderer.upload": lambda r: (r, {"mesh": box()}),
     "DepthRenderer.entry_exit": lambda r: (r, {
         "scene": r.upload(box()), "camera": CAMERA, "surfaces": "oriented", "near": 0.1, "far": 9.0,
@@ -281,7 +281,7 @@ def test_every_argument_is_in_its_call():
             for each in inspect.signature(public).parameters
             if each != "self" and not each.startswith("_")
         ]
-        with dd.DepthRenderer(device="software") as renderer:
+        with dd.DepthRenderer() as renderer:
             on, arguments = CALLS[name](renderer)
             assert list(arguments) == parameters, name
             if isinstance(on, dd.DepthRenderer):
@@ -335,9 +335,7 @@ def complaint(name, on, arguments):
     return f"prints {said.getvalue()[:100]!r}" if said.getvalue() else None
 
 
-@pytest.mark.usefixtures("surroundings")
-@pytest.mark.parametrize("name", CALLS)
-def test_absurd_values(renderer, name):
+def assert_nothing_absurd_passes(name, renderer):
     on, arguments = CALLS[name](renderer)
     assert complaint(name, on, arguments) is None, "the call that works does not"
     wrong = []
@@ -348,6 +346,21 @@ def test_absurd_values(renderer, name):
             if found:
                 wrong.append(f"{parameter}={title}: {found}")
     assert not wrong, f"{len(wrong)}\n" + "\n".join(wrong)
+
+
+RENDERS = [name for name, call in CALLS.items() if call.__code__.co_varnames[0] == "r"]
+
+
+@pytest.mark.usefixtures("surroundings")
+@pytest.mark.parametrize("name", RENDERS)
+def test_absurd_values(renderer, name):
+    assert_nothing_absurd_passes(name, renderer)
+
+
+@pytest.mark.usefixtures("surroundings")
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - set(RENDERS)))
+def test_absurd_values_without_a_renderer(name):
+    assert_nothing_absurd_passes(name, None)
 
 
 CLONES = {

@@ -90,6 +90,7 @@ def check_results():
                 assert all(file[key].dtype for key in file.files)
 
 
+@pytest.mark.slow
 @SIGNALS
 def test_a_signal_while_rendering(number):
     with Started(*RENDER) as ddepth:
@@ -106,6 +107,7 @@ def test_many_signals_are_one_line():
     check_results()
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_any_moment(record_property):
     """At random in each twentieth of the first second, which holds the imports."""
     rng = random.Random(12)
@@ -230,6 +232,7 @@ def test_signals_that_the_parent_ignores_stay_ignored():
     assert len(results()) == 41
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])
 def test_closed_streams(closed):
     command = f'exec "$@" {closed}'
