@@ -11,7 +11,10 @@ import pytest
 @pytest.mark.parametrize("given", [(), ("A=bookworm",), ("B=trixie",)])
 def test_compare_demo_asks_for_two_suites(given):
     done = subprocess.run(
-        ["make", "compare-demo", *given], cwd=Path(__file__).parents[1], capture_output=True, text=True
+        ["make", "--no-print-directory", "compare-demo", *given],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
