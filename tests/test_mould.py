@@ -144,6 +144,7 @@ def test_closed_and_outward(renderer, name, orthographic):
         assert (side * (normals * toward).sum(1) > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [*range(11), 12])  # the camera of 11 looks past the mesh
 def test_closed_for_random_meshes(renderer, seed):
     rng = np.random.default_rng(seed)

@@ -172,6 +172,7 @@ def test_crop(renderer, orthographic):
     assert layers.depth.max() <= np.float32(far)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=120,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

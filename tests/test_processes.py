@@ -223,6 +223,7 @@ def loader_script(tmp_path):
     return script
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_data_loader_with_two_workers(tmp_path, loader_script, method):
     done = run_script(loader_script.replace('"spawn"', repr(method)), tmp_path, limit=120)
@@ -231,6 +232,7 @@ def test_a_data_loader_with_two_workers(tmp_path, loader_script, method):
     assert all(line.startswith("torch.Size([1, 48, 64]) ") for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_data_loader_after_a_renderer_in_the_parent(tmp_path, loader_script, method):
     script = loader_script.replace('"spawn"', repr(method))

@@ -177,6 +177,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["without a name", "with a name"])
 @SIGNALS
 def test_a_signal_in_the_middle_of_a_write(number, way):
