@@ -28,7 +28,7 @@ from .arguments import (
 from .errors import CameraError
 from .frozen_arrays import frozen
 
-__all__ = ["Camera", "Frame", "check_camera"]
+__all__ = ["Camera", "Frame", "check_camera", "checked_field_of_view", "checked_image_size"]
 
 Float64Array = npt.NDArray[np.float64]
 Frame = Literal["world", "camera"]
@@ -100,14 +100,16 @@ def _pose(name: str, value: Any) -> Float64Array:
     return pose
 
 
-def _field_of_view(fov_y_deg: Any) -> float:
+def checked_field_of_view(fov_y_deg: Any) -> float:
+    """Return a vertical field of view, degrees, if it can be one; raises CameraError."""
     fov_y = float(_numbers("fov_y_deg", fov_y_deg, ()))
     if not 1e-9 < fov_y < 180.0:  # smaller ones have no tangent left
         raise CameraError(f"fov_y_deg must lie between 0 and 180 degrees, not {fov_y}")
     return fov_y
 
 
-def _image_size(width: Any, height: Any) -> tuple[int, int]:
+def checked_image_size(width: Any, height: Any) -> tuple[int, int]:
+    """Return the width and height of an image, pixels, if they can be; raises CameraError."""
     sizes = []
     for name, value in (("width", width), ("height", height)):
         # The upper limit keeps absurd sizes from overflowing further on.
@@ -140,7 +142,7 @@ class Camera:
     is_orthographic: bool = False
 
     def __post_init__(self) -> None:
-        width, height = _image_size(self.width, self.height)
+        width, height = checked_image_size(self.width, self.height)
         K = _numbers("K", self.K, (3, 3))
         if (K[2] != (0.0, 0.0, 1.0)).any() or K[1, 0] != 0.0:
             raise CameraError(f"K must be upper triangular with last row (0, 0, 1), not {K.tolist()}")
@@ -182,8 +184,8 @@ class Camera:
         Raises:
             CameraError: eye and target coincide, up is parallel to the view, or a value is not finite.
         """
-        width, height = _image_size(width, height)
-        focal = height / 2.0 / math.tan(math.radians(_field_of_view(fov_y_deg)) / 2.0)
+        width, height = checked_image_size(width, height)
+        focal = height / 2.0 / math.tan(math.radians(checked_field_of_view(fov_y_deg)) / 2.0)
         K = [[focal, 0.0, width / 2.0], [0.0, focal, height / 2.0], [0.0, 0.0, 1.0]]
         return cls(np.array(K), _look_at_pose(eye, target, up), width, height)
 
@@ -223,7 +225,7 @@ class Camera:
             camera_from_world: (4, 4) or (3, 4), to the OpenCV camera frame; rays start at its plane z = 0.
             width, height: image size in pixels.
         """
-        width, height = _image_size(width, height)
+        width, height = checked_image_size(width, height)
         given = _numbers("extent", extent, (2,), ())
         extent_x, extent_y = given if given.shape else (float(given), float(given) * height / width)
         if not (extent_x > 0.0 and extent_y > 0.0):
@@ -245,7 +247,7 @@ class Camera:
             world_from_camera: (4, 4) or (3, 4) pose of the camera (Blender's ``matrix_world``).
             width, height: image size in pixels.
         """
-        width, height = _image_size(width, height)
+        width, height = checked_image_size(width, height)
         given = _numbers("intrinsics", intrinsics, (3, 3), (4, 4))
         camera_from_world = _inverse(_pose("world_from_camera", world_from_camera) @ _FLIP_YZ)
         if given.shape == (3, 3):
@@ -297,8 +299,8 @@ class Camera:
                 f"mesh is a single point at {low.tolist()}, of which there is no view; give a larger one"
             )
         axes = _axes(up)
-        width, height = _image_size(width, height)
-        half_angle = math.radians(_field_of_view(fov_y_deg)) / 2.0
+        width, height = checked_image_size(width, height)
+        half_angle = math.radians(checked_field_of_view(fov_y_deg)) / 2.0
         narrower = min(half_angle, math.atan(math.tan(half_angle) * width / height))
         distance = 1.05 * radius / math.sin(narrower)
         turn = generator.uniform(0.0, 2.0 * math.pi)
@@ -327,7 +329,7 @@ class Camera:
             raise CameraError(
                 f"rows must satisfy 0 <= start < stop <= {self.height}, not {shown(start)}, {shown(stop)}"
             )
-        samples, _ = _image_size(samples, 1)
+        samples, _ = checked_image_size(samples, 1)
         start, stop = int(start), int(stop)  # NumPy's small integers would overflow
         K = self.K.copy()
         K[1, 2] -= start

@@ -24,7 +24,7 @@ import numpy as np
 from pyrr import matrix33
 
 from .arguments import is_whole, one_line, shown
-from .camera import Camera, Float64Array, _image_size, _numbers
+from .camera import Camera, Float64Array, _numbers, checked_image_size
 from .errors import CameraError
 from .opened_files import opened
 
@@ -90,7 +90,7 @@ def load_cameras(
         raise CameraError(
             f"width={shown(width)} and height={shown(height)} go together; give both or neither"
         )
-    asked = None if width is None else _image_size(width, height)
+    asked = None if width is None else checked_image_size(width, height)
     if not is_whole(max_file_bytes):
         raise CameraError(f"max_file_bytes must be a whole number, not {shown(max_file_bytes)}")
     try:
@@ -191,7 +191,7 @@ def _size(values: dict[str, Any], *keys: str) -> Size | None:
     numbers = [_number(values, key) for key in present]
     if any(number != int(number) for number in numbers):
         raise CameraError(f"{' and '.join(keys)} must be whole numbers of pixels, not {numbers}")
-    return _image_size(*map(int, numbers)) if present else None
+    return checked_image_size(*map(int, numbers)) if present else None
 
 
 def _resized(K: Float64Array, made_for: Size, asked: Size | None) -> tuple[Float64Array, Size]:
@@ -312,7 +312,7 @@ def _colmap_intrinsics(line: str) -> tuple[int, Float64Array, Size]:
         raise CameraError(f"width and height must be whole numbers of pixels, not {width} and {height}")
     K = np.diag([parameters[0], parameters[focals - 1], 1.0])
     K[:2, 2] = parameters[focals : focals + 2]
-    return camera_id, K, _image_size(int(width), int(height))
+    return camera_id, K, checked_image_size(int(width), int(height))
 
 
 def _colmap_pose(fields: list[str]) -> tuple[int, int, Float64Array]:

@@ -417,7 +417,7 @@ def _cameras(
     seed: int | None,
 ) -> Callable[[Mesh], list[Camera]]:
     """The cameras that the options ask for, as a function of the mesh: of a file, placed, or in orbit."""
-    from .camera import Camera, _field_of_view, _image_size
+    from .camera import Camera, checked_field_of_view, checked_image_size
     from .camera_files import load_cameras
 
     if sum(option is not None for option in (file, eye, views)) > 1:
@@ -437,9 +437,9 @@ def _cameras(
     width, height = (512, 512) if size is None else _numbers("--size", size, "WxH", "x", int)
     fov_deg = 40.0 if fov_deg is None else fov_deg
     with _said_of("--size"):
-        _image_size(width, height)
+        checked_image_size(width, height)
     with _said_of("--fov-deg"):
-        _field_of_view(fov_deg)
+        checked_field_of_view(fov_deg)
     up = "0,0,1" if up is None else up
 
     def parallel(cameras: list[Camera]) -> list[Camera]:

@@ -418,7 +418,6 @@ def inspect_devices() -> list[DeviceReport]:
         ContextError: there is no EGL on this machine, or the process was forked from one that had opened a
             device.
     """
-    check_not_forked()
     reports = []
     for device in devices():
         try:

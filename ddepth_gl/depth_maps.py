@@ -66,7 +66,8 @@ class DepthMaps:
         camera: the Camera of the image.
         attributes: name to (entry, exit), each (H, W) or (H, W, channels).
         provenance: ``renderer`` and ``gl_version``, the driver's own words, and ``engine``, as files say; of
-            a mesh from a file its ``mesh_path`` and ``mesh_sha256``. Empty where no `DepthRenderer` rendered
+            a mesh from a file its ``mesh_path``, ``mesh_sha256`` and, if other files were read for it,
+            ``mesh_side_files_sha256``. Empty where no `DepthRenderer` rendered
             the image.
 
     Raises:

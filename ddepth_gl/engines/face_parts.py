@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,7 @@ class FaceParts:
         self.blocks: list[VertexBlock] = []
         faces, vertices = scene.mesh.faces, scene.local_vertices()
 
-        def texels(rows: IntArray) -> BufferTexture:
-            return _texels(context, scene, rows)
+        texels = partial(_texels, context, scene)
 
         def add_part(block: VertexBlock, first: int, faces: IntArray, vertices: IntArray) -> None:
             drawn, longest_edge = _looked_at(faces, vertices, scene.mesh)

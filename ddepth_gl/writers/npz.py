@@ -37,7 +37,7 @@ def write_npz(
     In both kinds: ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``, ``height``,
     ``layout`` int64, ``is_orthographic`` bool; ``conventions``, ``version`` text, and of a rendered image
     ``renderer``, ``gl_version``, ``engine`` text; of one whose mesh was read from a file ``mesh_path``,
-    ``mesh_sha256`` text.
+    ``mesh_sha256`` text, and ``mesh_side_files_sha256`` if other files were read for it.
 
     Of DepthMaps: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W) float32;
     ``mask`` (H, W) bool; ``entry_NAME``, ``exit_NAME`` for each attribute that the maps have, (H, W) or

@@ -8,7 +8,7 @@
 // - an edge with a corner behind the camera has its true direction. It is moved only sideways, to go through the other corner
 //   where that was snapped.
 // An edge has one line, whichever face asks, so neighbors meet without gaps; a pixel center on a line belongs to the face that
-// owns_line tells. Depth tests, tiles and the faces' queues have no part in it.
+// owns_line tells.
 const double SNAP = 65536.0lf;  // of a subpixel
 
 // Value at (u, v): normal.x (u - through.x) + normal.y (v - through.y) + normal.z. Exactly 0 in the corner it goes through.
