@@ -34,7 +34,16 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "normal": ("normal",),
     "barycentric": ("barycentric",),
     "color": ("color",),
-    "all": ("face", "normal", "smooth_normal", "barycentric", "uv", "color", "object_id", "position"),
+    "all": (
+        "face",
+        "normal",
+        "smooth_normal",
+        "barycentric",
+        "uv",
+        "color",
+        "object_id",
+        "position",
+    ),
 }
 
 
@@ -78,7 +87,9 @@ def main(
                 layers = renderer.peel(scene, camera)
                 maps, follows = renderer.entry_exit(scene, camera), layers.entry_exit()
                 if not same([maps.entry, maps.exit], [follows.entry, follows.exit]):
-                    raise SystemExit(f"{name} at {size}: layers and sheets disagree; no time counts")
+                    raise SystemExit(
+                        f"{name} at {size}: layers and sheets disagree; no time counts"
+                    )
 
                 def peel(scene: Any = scene, camera: Any = camera) -> dd.DepthLayers:
                     return renderer.peel(scene, camera)
@@ -95,7 +106,12 @@ def main(
                 one, most, total = time_of["bare"] / 2, int(layers.count.max()), len(layers.depth)
                 del layers, maps, follows
                 ms = time_of["peel"]
-                cells = [f"{one:.2f}", f"{ms:.1f}", f"{ms / most:.2f}", f"{ms / (most + 1) / one:.2f}"]
+                cells = [
+                    f"{one:.2f}",
+                    f"{ms:.1f}",
+                    f"{ms / most:.2f}",
+                    f"{ms / (most + 1) / one:.2f}",
+                ]
                 cells = [most, f"{total:,}", *cells, f"{megabytes(peel):.0f}"]
                 of_layers.append([name, f"{len(mesh.faces):,}", size, *cells])
                 more = [time_of[kind] - time_of["sheets"] for kind in ATTRIBUTES]

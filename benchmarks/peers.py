@@ -42,7 +42,10 @@ try:
     from embreex.mesh_construction import TriangleMesh
     from embreex.rtcore_scene import EmbreeScene
     from trimesh.ray.ray_pyembree import RayMeshIntersector
-except (ImportError, OSError) as error:  # OSError: a system library that one of them needs is absent
+except (
+    ImportError,
+    OSError,
+) as error:  # OSError: a system library that one of them needs is absent
     print(f"{Path(__file__).name} left out: {error}; pip install '.[bench]'", file=sys.stderr)
     sys.exit()  # no failure: `make bench` goes without it
 
@@ -70,7 +73,7 @@ class Way:
 
 
 class Rays:
-    """The pixels' rays, forwards from the camera and backwards from behind the mesh; float32, as Embree's.
+    """The pixels' rays, forwards from the camera and backward from behind the mesh; float32, as Embree's.
 
     They advance by one in depth, so that distances along them are depths, counted from either end.
     """
@@ -79,7 +82,7 @@ class Rays:
         u, v = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
         pixels = np.stack([u, v, np.ones_like(u)], -1).reshape(-1, 3)
         along = pixels @ np.linalg.inv(camera.K).T @ camera.camera_from_world[:3, :3]
-        start = np.broadcast_to(camera.centre, along.shape)
+        start = np.broadcast_to(camera.center, along.shape)
         self.camera, self.count = camera, len(along)
         self.end = float(camera.project(mesh.vertices)[1].max()) * 1.5
         self.forward = start.astype(np.float32), along.astype(np.float32)
@@ -87,7 +90,9 @@ class Rays:
 
     def first(self, distances: list[Any]) -> list[Crossings]:
         """Entry and exit from what the two casts hit first."""
-        entry, back = (np.where(each < EMBREE_MISSES, each, np.inf).reshape(-1) for each in distances)
+        entry, back = (
+            np.where(each < EMBREE_MISSES, each, np.inf).reshape(-1) for each in distances
+        )
         return [of_sheet(entry), of_sheet(self.end - back)]
 
     def all(self, pixel: Any, depth: Any) -> list[Crossings]:
@@ -109,7 +114,8 @@ def ours(renderer: dd.DepthRenderer, scene: dd.Scene, camera: dd.Camera) -> dict
             lambda maps: [of_sheet(maps.entry), of_sheet(maps.exit)],
         ),
         "layers": Way(
-            lambda: renderer.peel(scene, camera), lambda layers: [(np.diff(layers.offsets), layers.depth)]
+            lambda: renderer.peel(scene, camera),
+            lambda layers: [(np.diff(layers.offsets), layers.depth)],
         ),
     }
 
@@ -126,7 +132,10 @@ def by_open3d(mesh: dd.Mesh, rays: Rays) -> dict[str, Way]:
         found = scene.list_intersections(forward)
         return [found["ray_ids"].numpy(), found["t_hit"].numpy()]
 
-    return {"sheets": Way(sheets, rays.first), "layers": Way(layers, lambda found: rays.all(*found))}
+    return {
+        "sheets": Way(sheets, rays.first),
+        "layers": Way(layers, lambda found: rays.all(*found)),
+    }
 
 
 def by_trimesh(mesh: dd.Mesh, rays: Rays) -> dict[str, Way]:
@@ -223,14 +232,18 @@ def compared(ways: dict[str, Way], where: str) -> dict[str, float]:
 
 def summary(cells: list[Cell], engines: dict[str, str]) -> str:
     """The table of means and least ratios."""
-    heads = [f"{title}: {what}" for title in engines.values() for what in ("geometric mean", "least")]
+    heads = [
+        f"{title}: {what}" for title in engines.values() for what in ("geometric mean", "least")
+    ]
     rows = []
     for job, peer in product(JOBS, PEERS):
         of_job = [cell for cell in cells if cell.job == job]
         row = [f"{JOBS[job]}, {peer}"]
         for engine in engines:
             least = min(of_job, key=lambda cell: cell.ratio(peer, engine))
-            row.append(f"{statistics.geometric_mean(cell.ratio(peer, engine) for cell in of_job):.2f}")
+            row.append(
+                f"{statistics.geometric_mean(cell.ratio(peer, engine) for cell in of_job):.2f}"
+            )
             row.append(f"{least.ratio(peer, engine):.2f} ({least.mesh} at {least.size})")
         rows.append([*row, f"{max(cell.differing[peer] for cell in of_job):.3%}"])
     return table(["time of the peer over ours", *heads, "pixels that differ, at most"], rows)
@@ -240,7 +253,12 @@ def details(cells: list[Cell], engines: dict[str, str]) -> str:
     """The table of milliseconds and ratios of one job."""
     rows = []
     for cell in cells:
-        row = [cell.mesh, f"{cell.faces:,}", cell.size, *(f"{cell.times[peer].ms:.1f}" for peer in PEERS)]
+        row = [
+            cell.mesh,
+            f"{cell.faces:,}",
+            cell.size,
+            *(f"{cell.times[peer].ms:.1f}" for peer in PEERS),
+        ]
         for engine in engines:
             ratios = ", ".join(f"{cell.ratio(peer, engine):.1f}" for peer in PEERS)
             row.append(f"{cell.times[engine].ms:.1f} ({ratios})")
@@ -252,7 +270,9 @@ def main(
     meshes: Annotated[Path, typer.Option(help="Folder of the real meshes.")] = MESHES,
     device: Annotated[str | None, typer.Option(help="See ddepth doctor.")] = None,
     rounds: Annotated[int, typer.Option(help="Times each way is timed.")] = 7,
-    engine: Annotated[list[str] | None, typer.Option(help="Engines to time; both, if none is named.")] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="Engines to time; both, if none is named.")
+    ] = None,
     write: Write = False,
 ) -> None:
     """Reports the tables."""
@@ -282,7 +302,9 @@ def main(
             for scene in scenes.values():
                 scene.release()
     engines = {each: f"{each} (auto)" if each == info.engine else each for each in renderers}
-    versions = ", ".join(f"{package} {version(package)}" for package in ("open3d", "trimesh", "embreex"))
+    versions = ", ".join(
+        f"{package} {version(package)}" for package in ("open3d", "trimesh", "embreex")
+    )
     how = f"{machine(info)}; {versions}; {rounds} rounds, medians, ms per image."
     if unoriented:
         how += f' `surfaces="any"` for {" and ".join(unoriented)}, which are not closed.'
@@ -294,7 +316,9 @@ def main(
     how += f" Processors kept busy: {', '.join(f'{title} {mean:.1f}' for title, mean in busy.items())}."
     parts = [how, summary(cells, engines)]
     for job, title in JOBS.items():
-        parts.append(f"{title.capitalize()}; in parentheses the time over ours of {', '.join(PEERS)}:")
+        parts.append(
+            f"{title.capitalize()}; in parentheses the time over ours of {', '.join(PEERS)}:"
+        )
         parts.append(details([cell for cell in cells if cell.job == job], engines))
     report("peers", "\n\n".join(parts), write)
 

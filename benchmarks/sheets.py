@@ -33,9 +33,9 @@ from rich.progress import track
 from tables import Write, machine, report, table
 
 import ddepth_gl as dd
-from ddepth_gl.engines.raster import _ENTRY, _EXIT, _uniforms
-from ddepth_gl.engines.sheets import SheetRequest
-from ddepth_gl.silhouettes import uncross
+from ddepth_gl.engines.raster.engine import _ENTRY, _EXIT, _uniforms
+from ddepth_gl.engines.request import SheetRequest
+from ddepth_gl.results.silhouettes import uncross
 
 SIZES = (256, 512, 1024)
 REAL = ("spot/spot.obj", "rocker-arm.obj", "stanford-bunny.obj", "ogre.obj")
@@ -70,7 +70,8 @@ def sphere(about: int) -> dd.Mesh:
     b, d = np.roll(a, -1, 1), np.roll(c, -1, 1)
     lower, upper = np.stack([a, c, d], -1)[:-1], np.stack([a, d, b], -1)[1:]
     return dd.Mesh(
-        np.stack(grid, -1).reshape(-1, 3), np.concatenate([lower.reshape(-1, 3), upper.reshape(-1, 3)])
+        np.stack(grid, -1).reshape(-1, 3),
+        np.concatenate([lower.reshape(-1, 3), upper.reshape(-1, 3)]),
     )
 
 
@@ -136,7 +137,9 @@ class Plain(Bare):
                 self.gl.buffer(scene.mesh.vertices.astype("f4")),
                 self.gl.buffer(scene.mesh.faces.astype("i4")),
             ]
-            self.vertex_array = self.gl.vertex_array(program, [(buffers[0], "3f", "position")], buffers[1])
+            self.vertex_array = self.gl.vertex_array(
+                program, [(buffers[0], "3f", "position")], buffers[1]
+            )
             self.made = [self.vertex_array, *buffers, program]
 
     def release(self) -> None:
@@ -176,7 +179,7 @@ def same(first: list[Any], second: list[Any]) -> bool:
 
 
 def colored(mesh: dd.Mesh) -> dd.Mesh:
-    """The mesh with a colour that changes from place to place, unless it has colours of its own."""
+    """The mesh with a color that changes from place to place, unless it has colors of its own."""
     if mesh.textures or mesh.colors is not None:
         return mesh
     low, high = mesh.bounds
@@ -185,7 +188,7 @@ def colored(mesh: dd.Mesh) -> dd.Mesh:
 
 
 def cases(meshes: Path) -> dict[str, Callable[[], dd.Mesh]]:
-    """The meshes to measure, by their names, made when they are wanted; each has colours."""
+    """The meshes to measure, by their names, made when they are wanted; each has colors."""
     made: dict[str, Callable[[], dd.Mesh]] = {
         f"sphere {name}": lambda faces=faces: colored(sphere(faces))
         for name, faces in (("5k", 5_000), ("82k", 82_000), ("1.3M", 1_300_000))
@@ -242,7 +245,18 @@ def main(
             scene.release()
         where = machine(renderer.info)
     how = f"{rounds} rounds of {IMAGES_PER_ROUND} images; ms per image, ± half the interquartile range"
-    heads = ("mesh", "faces", "size", "covered", "plain", "bare", "api", "many", "api - bare", "many / api")
+    heads = (
+        "mesh",
+        "faces",
+        "size",
+        "covered",
+        "plain",
+        "bare",
+        "api",
+        "many",
+        "api - bare",
+        "many / api",
+    )
     report("sheets", f"{where}; {how}.\n\n{table(heads, rows)}", write)
 
 

@@ -18,13 +18,17 @@ import typer
 import ddepth_gl as dd
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-Write = Annotated[bool, typer.Option("--write", help="Put the tables into docs/performance.md as well.")]
+Write = Annotated[
+    bool, typer.Option("--write", help="Put the tables into docs/performance.md as well.")
+]
 
 
 def machine(info: dd.RendererInfo) -> str:
     """Processor and renderer in one line."""
     # Where Linux does not name the model, Python does not know more than the architecture either.
-    model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+    model = re.search(
+        r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M
+    )
     processor = f"{platform.machine()} ({model[1]})" if model else platform.machine()
     return f"{processor}, {os.cpu_count()} processors, {info.renderer}, OpenGL {info.gl_version}"
 

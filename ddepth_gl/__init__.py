@@ -4,11 +4,9 @@
 # before NumPy and moderngl are imported; a package is imported before any module of it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .camera import Camera
-    from .camera_files import load_cameras
-    from .depth_layers import DepthLayers
-    from .depth_maps import DepthMaps
-    from .device_maps import DeviceDepthMaps
+    from ._version import __version__
+    from .camera.camera import Camera
+    from .engines.scene import Scene
     from .errors import (
         CameraError,
         ContextClosedError,
@@ -23,18 +21,21 @@ if TYPE_CHECKING:
         RequestError,
         ShaderError,
     )
-    from .mesh import Mesh
-    from .mesh_files import load_mesh
-    from .renderer import DepthRenderer, double_depth
-    from .scene import Scene
-    from .version import __version__
-    from .writers.exr import write_deep_exr, write_exr
-    from .writers.lari import write_lari
-    from .writers.layereddepth import write_layereddepth
-    from .writers.npz import write_npz
-    from .writers.ply import write_layer_clouds, write_ply
-    from .writers.png16 import write_png16
-    from .writers.xray import write_xray
+    from .io.cameras.read import load_cameras
+    from .io.meshes.read import load_mesh
+    from .io.results.exr import write_deep_exr, write_exr
+    from .io.results.lari import write_lari
+    from .io.results.layereddepth import write_layereddepth
+    from .io.results.npz import write_npz
+    from .io.results.ply import write_layer_clouds, write_ply
+    from .io.results.png16 import write_png16
+    from .io.results.xray import write_xray
+    from .mesh.mesh import Mesh
+    from .one_call import double_depth
+    from .renderer import DepthRenderer
+    from .results.depth_layers import DepthLayers
+    from .results.depth_maps import DepthMaps
+    from .results.device_maps import DeviceDepthMaps
 
 __all__ = [
     "Camera",
@@ -72,38 +73,38 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Camera": "camera",
+    "Camera": "camera.camera",
     "CameraError": "errors",
     "ContextClosedError": "errors",
     "ContextError": "errors",
     "DDepthError": "errors",
     "DatasetError": "errors",
-    "DepthLayers": "depth_layers",
-    "DepthMaps": "depth_maps",
+    "DepthLayers": "results.depth_layers",
+    "DepthMaps": "results.depth_maps",
     "DepthRenderer": "renderer",
-    "DeviceDepthMaps": "device_maps",
+    "DeviceDepthMaps": "results.device_maps",
     "DeviceMemoryError": "errors",
     "InteropError": "errors",
-    "Mesh": "mesh",
+    "Mesh": "mesh.mesh",
     "MeshError": "errors",
     "NotAskedForError": "errors",
     "OutputError": "errors",
     "RequestError": "errors",
-    "Scene": "scene",
+    "Scene": "engines.scene",
     "ShaderError": "errors",
-    "__version__": "version",
-    "double_depth": "renderer",
-    "load_cameras": "camera_files",
-    "load_mesh": "mesh_files",
-    "write_deep_exr": "writers.exr",
-    "write_exr": "writers.exr",
-    "write_lari": "writers.lari",
-    "write_layer_clouds": "writers.ply",
-    "write_layereddepth": "writers.layereddepth",
-    "write_npz": "writers.npz",
-    "write_ply": "writers.ply",
-    "write_png16": "writers.png16",
-    "write_xray": "writers.xray",
+    "__version__": "_version",
+    "double_depth": "one_call",
+    "load_cameras": "io.cameras.read",
+    "load_mesh": "io.meshes.read",
+    "write_deep_exr": "io.results.exr",
+    "write_exr": "io.results.exr",
+    "write_lari": "io.results.lari",
+    "write_layer_clouds": "io.results.ply",
+    "write_layereddepth": "io.results.layereddepth",
+    "write_npz": "io.results.npz",
+    "write_ply": "io.results.ply",
+    "write_png16": "io.results.png16",
+    "write_xray": "io.results.xray",
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
@@ -114,7 +115,10 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of the packa
         from importlib import import_module
 
         globals().update(
-            {each: getattr(import_module(f".{module}", __name__), each) for each, module in _MODULES.items()}
+            {
+                each: getattr(import_module(f".{module}", __name__), each)
+                for each, module in _MODULES.items()
+            }
         )
         return globals()[name]
 

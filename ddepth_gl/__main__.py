@@ -1,5 +1,5 @@
 """``python -m ddepth_gl`` is the command `ddepth`."""
 
-from .start import main
+from .cli.start import main
 
 main()

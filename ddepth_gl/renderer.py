@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, overload
@@ -16,35 +13,32 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import MOST_SAMPLES, checked_choice, checked_count, checked_flag, checked_number, shown
-from .attributes import checked_names
-from .camera import Camera, check_camera
-from .camera_runs import camera_runs
-from .context import GLContext
-from .depth_layers import DepthLayers
-from .depth_maps import DepthMaps, SheetPair
-from .device_maps import DeviceDepthMaps
-from .device_owner import DeviceOwner
-from .engines.compute import ComputeEngine
-from .engines.engine import Engine
-from .engines.raster import RasterEngine
-from .engines.sheets import SheetRequest
-from .errors import CameraError, ContextError, DeviceMemoryError, MeshError, RequestError
-from .mesh import Mesh
-from .mesh_files import load_mesh
-from .provenance import from_mesh
-from .scene import Scene, coarseness
-from .silhouettes import uncross
+from ._checks import (
+    MOST_SAMPLES,
+    checked_choice,
+    checked_count,
+    checked_flag,
+    checked_number,
+    shown,
+)
+from .camera.camera import Camera
+from .engines.request import SheetRequest
+from .engines.scene import Scene
+from .errors import CameraError, ContextError, MeshError, RequestError
+from .gl.context import GLContext
+from .gl.device_owner import DeviceOwner
+from .mesh.mesh import Mesh
+from .pipeline import Pipeline, reporting_memory
+from .results.attributes import checked_names
+from .results.depth_layers import DepthLayers
+from .results.depth_maps import DepthMaps
+from .results.device_maps import DeviceDepthMaps
 
-__all__ = ["DepthRenderer", "RendererInfo", "Surfaces", "double_depth"]
+__all__ = ["DepthRenderer", "RendererInfo", "Surfaces"]
 
 Surfaces = Literal["oriented", "any"]
 Output = Literal["numpy", "gpu"]
 ENGINES = ("auto", "raster", "compute")
-
-# Without compute shaders: how near a camera may be to a face, as a part of the bounding box's diagonal.
-# Nearer, a driver's float32 decides wrongly which pixels the face covers.
-_NEAREST_WITHOUT_COMPUTE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -73,23 +67,6 @@ class RendererInfo:
     def as_dict(self) -> dict[str, Any]:
         """The same as a plain dict, for JSON."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class _Views:
-    """Images of one scene that go out together, and how they are to be rendered."""
-
-    scene: Scene
-    cameras: tuple[Camera, ...]
-    request: SheetRequest
-
-
-@dataclass(frozen=True)
-class _Submitted:
-    """Images in flight, and what was asked for."""
-
-    pending: Any
-    views: _Views
 
 
 class DepthRenderer(DeviceOwner):
@@ -132,8 +109,7 @@ class DepthRenderer(DeviceOwner):
             use_compute = engine == "compute" or (
                 engine == "auto" and context.has_compute and context.is_software
             )
-            self._engine: Engine[Any] = (ComputeEngine if use_compute else RasterEngine)(context)
-            self._engine_beside: ComputeEngine | None = None
+            self._pipeline = Pipeline(context, use_compute=use_compute)
         except BaseException:
             context.release()
             raise
@@ -148,7 +124,7 @@ class DepthRenderer(DeviceOwner):
             context.vendor,
             context.renderer,
             context.gl_version,
-            self._engine.name,
+            self._pipeline.engine.name,
             context.is_software,
             context.device.index,
             context.device.pci_address,
@@ -172,7 +148,7 @@ class DepthRenderer(DeviceOwner):
             scene = Scene(self._context, mesh)
             self._scenes.add(scene)
             try:
-                self._engine.prepare(scene)
+                self._pipeline.engine.prepare(scene)
             except BaseException:
                 scene.release()
                 raise
@@ -221,7 +197,7 @@ class DepthRenderer(DeviceOwner):
             scene: from this renderer's `upload`.
             camera: a Camera.
             surfaces: "oriented": entry is the nearest front face, exit the farthest back face, right for
-                closed meshes that are wound outwards. "any": nearest and farthest face of either side, for
+                closed meshes that are wound outward. "any": nearest and farthest face of either side, for
                 scans with holes, sheets and mixed winding.
             near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
             attributes: what else is wanted of both sheets, see below; each NAME becomes ``maps.entry_NAME``
@@ -237,7 +213,7 @@ class DepthRenderer(DeviceOwner):
           at no more than 45 degrees.
         - "barycentric": (H, W, 3) float32, weights of the face's corners, in their order.
         - "uv": (H, W, 2) float32 texture coordinates, v up; NaN on a mesh without.
-        - "color": (H, W, 4) float32, linear red, green, blue and alpha in 0..1: vertex colour times texture,
+        - "color": (H, W, 4) float32, linear red, green, blue and alpha in 0..1: vertex color times texture,
           white on a mesh without either; unlit.
         - "shaded_color": (H, W, 4) float32, linear, under the light of `shade`.
         - "object_id": (H, W) int32, of the face.
@@ -253,10 +229,8 @@ class DepthRenderer(DeviceOwner):
             DeviceMemoryError: the images do not fit.
         """
         request = _request(surfaces, near, far, attributes, output)
-        with self._context, _in_memory("the images", "reduce the image size"):
-            views = _Views(scene, (camera,), self._checked(scene, camera, request))
-            maps: DepthMaps | DeviceDepthMaps = self._finish[output](self._submit(views))[0]
-            return maps
+        maps: DepthMaps | DeviceDepthMaps = self._pipeline.one(scene, camera, request, output)
+        return maps
 
     @overload
     def entry_exit_many(
@@ -310,7 +284,7 @@ class DepthRenderer(DeviceOwner):
         except Exception:  # of whatever has no elements
             what = f"cameras must be several Cameras, not a {type(cameras).__name__}; pass a list"
             raise CameraError(what) from None
-        return self._pipeline(scene, each, request, self._finish[output])
+        return self._pipeline.many(scene, each, request, output)
 
     def peel(
         self,
@@ -352,9 +326,11 @@ class DepthRenderer(DeviceOwner):
             checked_count("memory_limit", memory_limit)
         request = _request("any", near, far, attributes)
         with self._context:
-            request = self._checked(scene, camera, request)
-            with _in_memory("the crossings", "reduce the image size, pass max_layers= or ask for less"):
-                engine = self._engine_for(request)
+            request = self._pipeline.checked(scene, camera, request)
+            with reporting_memory(
+                "the crossings", "reduce the image size, pass max_layers= or ask for less"
+            ):
+                engine = self._pipeline.engine_for(request)
                 buffers = engine.peel(scene, camera, request, max_layers, memory_limit)
         return DepthLayers(
             offsets=buffers.offsets,
@@ -364,7 +340,7 @@ class DepthRenderer(DeviceOwner):
             truncated=buffers.truncated,
             camera=camera,
             attributes=buffers.attributes,
-            provenance=self._provenance(engine, scene),
+            provenance=self._pipeline.provenance(engine, scene),
             # Of the mesh alone: layers do not keep the scene.
             _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
             _is_cropped=request.crop is not None,
@@ -380,7 +356,7 @@ class DepthRenderer(DeviceOwner):
         near: float | None = None,
         far: float | None = None,
     ) -> npt.NDArray[np.uint8]:
-        """The ordinary picture of the object: its colour under a simple light, what a photo would show.
+        """The ordinary picture of the object: its color under a simple light, what a photo would show.
 
         A head light at the camera and a sky above a ground half as bright, up being the image's up; no
         shadows, no highlights, and nothing brighter than its own color. Linear, a point's color is multiplied
@@ -390,177 +366,29 @@ class DepthRenderer(DeviceOwner):
 
         Args:
             scene, camera, surfaces, near, far: as for `entry_exit`.
-            samples: along each side of a pixel, 1 to 128: 1 samples its centre, 4 takes the mean of 4 x 4.
+            samples: along each side of a pixel, 1 to 128: 1 samples its center, 4 takes the mean of 4 x 4.
 
         Returns:
             (H, W, 4) uint8 sRGB and alpha, not multiplied by it. With ``samples=1`` alpha is 255 where
             `DepthMaps.mask` is set and 0 elsewhere; with more it is the part of the pixel that is covered.
 
         Raises:
-            RequestError: `samples` is no whole number from 1 to 128, or makes the image wider than the device
+            RequestError: `samples` is not an integer from 1 to 128, or makes the image wider than the device
                 allows.
             CameraError, ContextClosedError, DeviceMemoryError: as `entry_exit` does.
         """
         samples = checked_count("samples", samples, MOST_SAMPLES)
         request = _request(surfaces, near, far, ())
         with self._context:
-            request = self._checked(scene, camera, request)
+            request = self._pipeline.checked(scene, camera, request)
             most = self._context.max_image_size // max(camera.width, camera.height)
             if samples > most:
                 raise RequestError(
                     f"samples={samples} makes {camera.width}x{camera.height} pixels larger than "
                     f"{self._context.renderer} allows; {most} is the most for this image"
                 )
-            with _in_memory("the picture", "reduce the image size"):
-                return self._engine_for(request).shade(scene, camera, request, samples)
-
-    def _pipeline(
-        self,
-        scene: Scene,
-        cameras: Iterable[Camera],
-        request: SheetRequest,
-        finish: Callable[[_Submitted], list[Any]],
-    ) -> Iterator[Any]:
-        in_flight: deque[_Submitted] = deque()
-        try:
-            for run in camera_runs(
-                cameras,
-                partial(self._kind, scene, request=request),
-                partial(self._engine.views_at_once, scene),
-            ):
-                failed, ahead = run if isinstance(run, Exception) else None, 0
-                if not isinstance(run, Exception):
-                    (checked, *_), together = run
-                    views = _Views(scene, together, checked)
-                    try:
-                        with self._context, _in_memory("the images", "reduce the image size"):
-                            in_flight.append(self._submit(views))
-                            # One run ahead keeps the device busy; more would only take memory.
-                            ahead = int(self._engine_for(checked).overlaps(scene, views.cameras[0]))
-                    except Exception as error:
-                        failed = error
-                yield from self._finished(in_flight, finish, ahead)
-                if failed is not None:
-                    try:
-                        raise failed
-                    finally:
-                        del run, failed  # else its traceback would keep this frame, and that the scene
-            yield from self._finished(in_flight, finish, 0)
-        finally:
-            for submitted in in_flight:
-                self._engine_for(submitted.views.request).discard(submitted.pending)
-            # Not at once: a generator may be finalized in any thread, and in the middle of other GL calls.
-            self._context.when_entered(self._trim)
-
-    def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
-        """The request for this camera, and what else images have in common that go out together."""
-        with self._context:
-            checked = self._checked(scene, camera, request)
-        return checked, camera.width, camera.height, camera.is_orthographic
-
-    def _finished(
-        self, in_flight: deque[_Submitted], finish: Callable[[_Submitted], list[Any]], keep: int
-    ) -> Iterator[Any]:
-        """The images in flight, oldest first, but for those that were submitted in the last `keep` calls."""
-        while len(in_flight) > keep:
-            with self._context, _in_memory("the images", "reduce the image size"):
-                finished = deque(finish(in_flight.popleft()))
-            while finished:
-                self._context.check_usable()
-                yield finished.popleft()  # not to be held on to while the next image is made
-
-    def _checked(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:
-        """Raises unless the three fit together; gives the request without what has no effect."""
-        if not isinstance(scene, Scene):
-            raise MeshError(f"scene must come from upload(mesh), not be a {type(scene).__name__}")
-        check_camera(camera)
-        if not scene.belongs_to(self._context):
-            raise ContextError("the scene was uploaded to another renderer; upload its mesh to this one")
-        scene.check_usable()
-        limit = self._context.max_image_size
-        if max(camera.width, camera.height) > limit:
-            raise CameraError(
-                f"an image of {camera.width}x{camera.height} pixels is larger than the {limit}x{limit} that "
-                f"{self._context.renderer} allows; render it in parts, by moving the principal point"
-            )
-        nearest, farthest = scene.depth_range(camera)
-        if request.crop is not None and request.crop[0] <= max(nearest, 0.0) and farthest <= request.crop[1]:
-            request = replace(request, crop=None)  # it cuts nothing
-        return replace(request, beside_a_face=True) if self._is_beside_a_face(scene, camera) else request
-
-    def _is_beside_a_face(self, scene: Scene, camera: Camera) -> bool:
-        """Return whether the image needs the care that only compute shaders take.
-
-        Raises:
-            CameraError: it does, and there are none.
-        """
-        if self._context.has_compute:
-            return scene.is_beside_a_face(camera)
-        if not camera.is_orthographic and scene.is_beside_a_face(camera):
-            distance = scene.distance_to_face(camera)
-            nearest = _NEAREST_WITHOUT_COMPUTE * scene.diagonal * coarseness(camera)
-            if distance < nearest:
-                raise CameraError(
-                    f"the camera is {distance:.3g} mesh units from a face, and this device "
-                    f"({self._context.gl_version}) is exact from {nearest:.3g} on; "
-                    "move the camera, or use a device with OpenGL 4.3"
-                )
-        return False
-
-    def _engine_for(self, request: SheetRequest) -> Engine[Any]:
-        """The engine in use, but for cameras beside a face: the fixed pipeline is too coarse for these."""
-        if not request.beside_a_face or isinstance(self._engine, ComputeEngine):
-            return self._engine
-        if self._engine_beside is None:
-            self._engine_beside = ComputeEngine(self._context)
-        return self._engine_beside
-
-    def _provenance(self, engine: Engine[Any], scene: Scene) -> dict[str, str]:
-        """What rendered an image, and of which mesh, for the files that it is written to."""
-        context = self._context
-        return {
-            "renderer": context.renderer,
-            "gl_version": context.gl_version,
-            "engine": engine.name,
-            **from_mesh(scene.mesh.source),
-        }
-
-    def _trim(self) -> None:
-        for engine in self._engines:
-            engine.trim()
-
-    @property
-    def _engines(self) -> list[Engine[Any]]:
-        return [self._engine] if self._engine_beside is None else [self._engine, self._engine_beside]
-
-    def _submit(self, views: _Views) -> _Submitted:
-        engine = self._engine_for(views.request)
-        return _Submitted(engine.submit(views.scene, views.cameras, views.request), views)
-
-    @property
-    def _finish(self) -> dict[str, Callable[[_Submitted], list[Any]]]:
-        return {"numpy": self._collect, "gpu": self._keep}
-
-    def _keep(self, submitted: _Submitted) -> list[DeviceDepthMaps]:
-        views = submitted.views
-        engine = self._engine_for(views.request)
-        kept = engine.keep(submitted.pending)
-        provenance = self._provenance(engine, views.scene)
-        return [
-            DeviceDepthMaps(self._context, *each, provenance)
-            for each in zip(views.cameras, kept, strict=True)
-        ]
-
-    def _collect(self, submitted: _Submitted) -> list[DepthMaps]:
-        views, maps = submitted.views, []
-        engine = self._engine_for(views.request)
-        for camera, buffers in zip(views.cameras, engine.collect(submitted.pending), strict=True):
-            if views.request.may_uncross:
-                uncross(buffers.entry, buffers.exit, camera, lambda: views.scene.mesh.is_oriented)
-            attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
-            provenance = self._provenance(engine, views.scene)
-            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance))
-        return maps
+            with reporting_memory("the picture", "reduce the image size"):
+                return self._pipeline.engine_for(request).shade(scene, camera, request, samples)
 
     def close(self) -> None:
         """Frees everything on the GPU, scenes included, and the context. Idempotent.
@@ -575,8 +403,7 @@ class DepthRenderer(DeviceOwner):
         with self._context:
             for scene in list(self._scenes):
                 scene.release()
-            for engine in self._engines:
-                engine.release()
+            self._pipeline.release()
         self._context.release()
 
     def __enter__(self) -> DepthRenderer:
@@ -595,25 +422,16 @@ class DepthRenderer(DeviceOwner):
         context = getattr(self, "_context", None)
         if context is None or context.is_closed:
             return
-        warnings.warn(f"{self!r} was not closed; use it in a with statement", ResourceWarning, stacklevel=2)
+        warnings.warn(
+            f"{self!r} was not closed; use it in a with statement", ResourceWarning, stacklevel=2
+        )
         if context.in_owner_thread:
             self.close()
 
     def __repr__(self) -> str:
         if self._context.is_closed:
             return "<DepthRenderer, closed>"
-        return f"<DepthRenderer {self._engine.name} on {self._context.renderer}>"
-
-
-@contextmanager
-def _in_memory(what: str, remedy: str) -> Iterator[None]:
-    """Within it, NumPy's lack of memory is reported as that of the device is."""
-    try:
-        yield
-    except DeviceMemoryError:
-        raise
-    except MemoryError as error:
-        raise DeviceMemoryError(f"there is no memory left for {what} ({error}); {remedy}") from error
+        return f"<DepthRenderer {self._pipeline.engine.name} on {self._context.renderer}>"
 
 
 def _request(
@@ -627,7 +445,9 @@ def _request(
     names = checked_names(attributes)
     checked_choice("output", output, ("numpy", "gpu"))
     if output == "gpu" and names:
-        raise RequestError(f'attributes={names} come as NumPy arrays only; leave output="gpu" or them out')
+        raise RequestError(
+            f'attributes={names} come as NumPy arrays only; leave output="gpu" or them out'
+        )
     crop = None
     if near is not None or far is not None:
         crop = (
@@ -639,38 +459,3 @@ def _request(
                 f"near and far must satisfy 0 <= near < far, not near={shown(near)}, far={shown(far)}"
             )
     return SheetRequest(surfaces == "oriented", names, crop)
-
-
-def double_depth(
-    mesh: Mesh | str | os.PathLike[str],
-    camera: Camera | None = None,
-    *,
-    surfaces: Surfaces = "oriented",
-    near: float | None = None,
-    far: float | None = None,
-    attributes: Iterable[str] = (),
-    device: int | str | None = None,
-) -> DepthMaps:
-    """The double depth map of one mesh seen by one camera, in one call.
-
-    For more than one image make a `DepthRenderer`: this one sets up and closes a context every time.
-
-    Args:
-        mesh: a Mesh, or the path of a mesh file.
-        camera: a Camera; None looks at the whole mesh, 512x512.
-        surfaces, near, far, attributes: see `DepthRenderer.entry_exit`.
-        device: see `DepthRenderer`.
-
-    Raises:
-        MeshError, CameraError, ContextError, DeviceMemoryError: as `load_mesh` and `DepthRenderer` do.
-    """
-    given = mesh if isinstance(mesh, Mesh) else load_mesh(mesh)
-    with DepthRenderer(device=device) as renderer:
-        return renderer.entry_exit(
-            renderer.upload(given),
-            Camera.orbit(given, views=1)[0] if camera is None else camera,
-            surfaces=surfaces,
-            near=near,
-            far=far,
-            attributes=attributes,
-        )

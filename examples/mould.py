@@ -3,7 +3,7 @@
 import sys
 
 import ddepth_gl as dd
-from ddepth_gl.demo_mesh import demo_mesh
+from ddepth_gl.mesh.demo import demo_mesh
 
 mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
 output = sys.argv[2] if len(sys.argv) > 2 else "mould.ply"

@@ -6,7 +6,7 @@ import imageio.v3 as iio
 import numpy as np
 
 import ddepth_gl as dd
-from ddepth_gl.demo_mesh import demo_mesh
+from ddepth_gl.mesh.demo import demo_mesh
 
 mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
 camera = dd.Camera.orbit(mesh, views=1, width=512, height=512)[0]
@@ -17,9 +17,9 @@ with dd.DepthRenderer() as renderer:
     photo = renderer.shade(scene, camera, samples=4)
 
 depth = np.nan_to_num(layers.dense("depth", max_layers=4))  # (4, 512, 512), 0 for a miss
-pictures = layers.pictures(max_layers=4)  # (4, 512, 512, 4) sRGB
+images = layers.color_images(max_layers=4)  # (4, 512, 512, 4) sRGB
 iio.imwrite("photo.png", photo)
-iio.imwrite("peeled.png", np.concatenate(list(pictures), axis=1))
+iio.imwrite("peeled.png", np.concatenate(list(images), axis=1))
 
 print(
     f"up to {layers.count.max()} crossings a ray, {len(layers.depth):,} in all; the first four: {depth.shape}"

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 import ddepth_gl as dd
-from ddepth_gl.demo_mesh import demo_mesh
+from ddepth_gl.mesh.demo import demo_mesh
 
 mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
 cameras = dd.Camera.orbit(mesh, views=16, width=256, height=256, seed=1)

@@ -14,7 +14,7 @@ uniform sampler2D sheet_depth;       // NaN where there is no face
 uniform isamplerBuffer picture_of_face;  // -1 for none
 uniform isamplerBuffer uvs;              // of vertices, bits of floats
 uniform isamplerBuffer corner_normals;   // three a face, bits of floats
-uniform dvec3 world_centre;              // of the camera
+uniform dvec3 world_center;              // of the camera
 uniform double mesh_units;               // per local unit
 uniform vec3 image_up;                   // unit, world frame
 
@@ -122,6 +122,6 @@ void main() {
     shaded_color_out = vec4(lit(color.rgb, smoothed, normal, towards_camera), LIST == 1 ? color.a : 1.0);
 #endif
 #if POSITION >= 0
-    position_out = vec3(world_centre + mesh_units * offset);
+    position_out = vec3(world_center + mesh_units * offset);
 #endif
 }

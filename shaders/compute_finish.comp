@@ -32,9 +32,9 @@ bool is_crossed(ivec2 pixel) {
     return depth(0, pixel) > depth(1, pixel);
 }
 
-bool is_block(ivec2 pixel, ivec2 towards) {
-    return is_crossed(pixel + towards) && is_crossed(pixel + ivec2(towards.x, 0)) &&
-           is_crossed(pixel + ivec2(0, towards.y));
+bool is_block(ivec2 pixel, ivec2 toward) {
+    return is_crossed(pixel + toward) && is_crossed(pixel + ivec2(toward.x, 0)) &&
+           is_crossed(pixel + ivec2(0, toward.y));
 }
 
 void main() {

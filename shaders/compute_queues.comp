@@ -1,7 +1,7 @@
 #version 430 core
-// Every face once: most faces of a dense mesh miss every pixel centre and are gone before anything but the places, or
+// Every face once: most faces of a dense mesh miss every pixel center and are gone before anything but the places, or
 // with FINE the cells, of their corners was read. The others go to one of three queues: small in the image, medium,
-// large. Every pass over the faces then takes them from there: neighbouring invocations all have something to do. With
+// large. Every pass over the faces then takes them from there: neighboring invocations all have something to do. With
 // TILED, medium faces are all those that are not small but for faces with a corner that has no place: see tiles.glsl.
 #include "compute_face.glsl"
 
@@ -9,7 +9,7 @@ struct Dispatch {
     uint groups_x, groups_y, groups_z;  // as glDispatchComputeIndirect wants them
     uint faces[VIEWS];
 };
-// Of this part of the mesh, view after view: small faces from the start on, large ones from face_count on backwards,
+// Of this part of the mesh, view after view: small faces from the start on, large ones from face_count on backward,
 // medium ones from there on.
 layout(std430, binding = 5) writeonly buffer Queues { uint queues[]; };
 layout(std430, binding = 6) buffer Dispatches { Dispatch dispatches[]; };

@@ -1,5 +1,5 @@
 #version 430 core
-// Faces that are small in the image, one to an invocation, in 32-bit whole numbers. Pixels are looked at in blocks, or with
+// Faces that are small in the image, one to an invocation, in 32-bit integers. Pixels are looked at in blocks, or with
 // TINY, where hardly a face has more than four, one after the other.
 #include "compute_face.glsl"
 #include "compute_pass.glsl"
@@ -54,8 +54,8 @@ void main() {
         bc = -bc;
         ca = -ca;
     }
-    // Of the edges ab, bc, ca: positive inside, and how they grow to the right and down. Whole numbers, so there is
-    // no rounding: below zero by one where the edge belongs to the neighbour.
+    // Of the edges ab, bc, ca: positive inside, and how they grow to the right and down. Integers, so there is
+    // no rounding: below zero by one where the edge belongs to the neighbor.
     ivec3 right = -ivec3(ab.y, bc.y, ca.y), down = ivec3(ab.x, bc.x, ca.x);
     ivec2 start = box.first * 256 + 128;
     ivec3 row = right * (start.x - ivec3(a.x, b.x, c.x)) + down * (start.y - ivec3(a.y, b.y, c.y));

@@ -1,5 +1,5 @@
 #version 410 core
-// A picture from its samples, SAMPLES x SAMPLES a pixel: the mean of linear colours under alpha, as sRGB.
+// A picture from its samples, SAMPLES x SAMPLES a pixel: the mean of linear colors under alpha, as sRGB.
 layout(location = 0) out vec4 srgb;
 
 uniform sampler2D samples;  // linear, alpha 0 or 1
@@ -14,7 +14,7 @@ void main() {
     for (int row = 0; row < SAMPLES; ++row)
         for (int column = 0; column < SAMPLES; ++column) {
             vec4 one = texelFetch(samples, first + ivec2(column, row), 0);
-            if (one.a > 0.0) sum += one;  // elsewhere there is no colour
+            if (one.a > 0.0) sum += one;  // elsewhere there is no color
         }
     srgb = vec4(0.0);
     if (sum.a > 0.0) srgb = vec4(srgb_from_linear(min(sum.rgb / sum.a, vec3(1.0))), sum.a / float(SAMPLES * SAMPLES));

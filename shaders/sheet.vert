@@ -6,7 +6,7 @@
 // face it runs out of the face altogether. The plane costs little, being set up once a face, not once a pixel.
 #include "face_plane.glsl"
 
-// Local frame, whole numbers. The corner itself and, counter-clockwise, the other two of the face it provokes.
+// Local frame, integers. The corner itself and, counter-clockwise, the other two of the face it provokes.
 layout(location = 0) in ivec3 corner;
 layout(location = 1) in ivec3 corner_after;
 layout(location = 2) in ivec3 corner_before;
@@ -14,8 +14,8 @@ layout(location = 2) in ivec3 corner_before;
 flat out int provoking_face;
 #endif
 
-uniform dvec3 camera_centre;     // local frame
-uniform mat3x4 clip_from_local;  // acts on offsets from the camera centre
+uniform dvec3 camera_center;     // local frame
+uniform mat3x4 clip_from_local;  // acts on offsets from the camera center
 uniform vec4 clip_offset;
 uniform dvec3 view_direction;    // local frame: depth of an offset is its dot product with this
 // Perspective: direction of depth 1 of the ray through pixel (u, v) = u * right + v * down + origin.
@@ -28,9 +28,9 @@ uniform dvec3 ray_direction;     // of depth 1, of all rays; orthographic camera
 invariant gl_Position;
 
 void main() {
-    dvec3 a = dvec3(corner) - camera_centre;
-    dvec3 b = dvec3(corner_after) - camera_centre;
-    dvec3 c = dvec3(corner_before) - camera_centre;
+    dvec3 a = dvec3(corner) - camera_center;
+    dvec3 b = dvec3(corner_after) - camera_center;
+    dvec3 c = dvec3(corner_before) - camera_center;
     gl_Position = clip_from_local * vec3(a) + clip_offset;
 
     // Precise: layers are told apart by comparing what different programs make of the same face.

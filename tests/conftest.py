@@ -17,7 +17,7 @@ from hypothesis import settings
 from meshes import ABSENT
 
 import ddepth_gl as dd
-from ddepth_gl import egl
+from ddepth_gl.gl import egl
 
 ENGINES = ("raster", "compute")
 
@@ -27,8 +27,12 @@ settings.load_profile("ddepth")
 
 def pytest_addoption(parser):
     group = parser.getgroup("soak")
-    group.addoption("--soak-minutes", type=float, default=1.0, help="How long all tests marked soak take.")
-    group.addoption("--soak-seed", type=int, help="Of their first cases; a random one if not given.")
+    group.addoption(
+        "--soak-minutes", type=float, default=1.0, help="How long all tests marked soak take."
+    )
+    group.addoption(
+        "--soak-seed", type=int, help="Of their first cases; a random one if not given."
+    )
 
 
 def pytest_configure(config):
@@ -54,7 +58,16 @@ def pytest_terminal_summary(terminalreporter):
 def gl_census() -> dict[str, int]:
     """How many GL objects of each kind are alive in the current context, asked of the driver itself."""
     library = egl.load()
-    kinds = ("Buffer", "Texture", "Framebuffer", "Program", "Shader", "VertexArray", "Renderbuffer", "Query")
+    kinds = (
+        "Buffer",
+        "Texture",
+        "Framebuffer",
+        "Program",
+        "Shader",
+        "VertexArray",
+        "Renderbuffer",
+        "Query",
+    )
     census = {}
     for kind in kinds:
         exists = library.function(f"glIs{kind}", ctypes.c_ubyte, ctypes.c_uint)
@@ -69,15 +82,17 @@ def _next_name(library, kind: str) -> int:
     """The name that the driver would give to the next object of a kind."""
     if kind in ("Program", "Shader"):
         arguments = (0x8B31,) * (kind == "Shader")  # GL_VERTEX_SHADER
-        name = library.function(f"glCreate{kind}", ctypes.c_uint, *[ctypes.c_uint] * len(arguments))(
-            *arguments
-        )
+        name = library.function(
+            f"glCreate{kind}", ctypes.c_uint, *[ctypes.c_uint] * len(arguments)
+        )(*arguments)
         library.function(f"glDelete{kind}", None, ctypes.c_uint)(name)
         return name
     plural = "Queries" if kind == "Query" else f"{kind}s"
     name = ctypes.c_uint()
     for verb in ("Gen", "Delete"):
-        call = library.function(f"gl{verb}{plural}", None, ctypes.c_int, ctypes.POINTER(ctypes.c_uint))
+        call = library.function(
+            f"gl{verb}{plural}", None, ctypes.c_int, ctypes.POINTER(ctypes.c_uint)
+        )
         call(1, ctypes.byref(name))
     return name.value
 

@@ -32,7 +32,7 @@ def camera_of(width: int, height: int, orthographic: bool = False) -> dd.Camera:
 def by_hand(rows, oriented: bool = False, **changes) -> dd.DepthLayers:
     """Layers of rows of pixels; a pixel is a text like "F1 B2": fronts and backs with their depths.
 
-    Of a mesh that is closed and wound outwards, or not.
+    Of a mesh that is closed and wound outward, or not.
     """
     pixels = [pixel.split() for row in rows for pixel in row]
     words = [word for pixel in pixels for word in pixel]
@@ -50,7 +50,10 @@ def by_hand(rows, oriented: bool = False, **changes) -> dd.DepthLayers:
 
 
 def layers_of(
-    count, rng: np.random.Generator, attributes: tuple[str, ...] = ATTRIBUTES, orthographic: bool = False
+    count,
+    rng: np.random.Generator,
+    attributes: tuple[str, ...] = ATTRIBUTES,
+    orthographic: bool = False,
 ) -> dd.DepthLayers:
     """Layers with `count` (H, W) crossings; everything else is random, depths lie between 1 and 9."""
     count = np.asarray(count)
@@ -59,7 +62,10 @@ def layers_of(
     pixel = np.repeat(np.arange(count.size), count.ravel())
     depth = rng.uniform(1, 9, total).astype(np.float32)
     depth = depth[np.lexsort((depth, pixel))]
-    units = [(unit := rng.normal(size=(total, 3))) / np.linalg.norm(unit, axis=1)[:, None] for _ in range(2)]
+    units = [
+        (unit := rng.normal(size=(total, 3))) / np.linalg.norm(unit, axis=1)[:, None]
+        for _ in range(2)
+    ]
     made = {
         "normal": units[0].astype(np.float32),
         "smooth_normal": units[1].astype(np.float32),
@@ -73,7 +79,7 @@ def layers_of(
     return dd.DepthLayers(
         offsets=offsets,
         depth=depth,
-        face=rng.integers(0, 2**31, total),  # beyond the whole numbers that float32 holds
+        face=rng.integers(0, 2**31, total),  # beyond the integers that float32 holds
         front_facing=rng.random(total) < 0.5,
         truncated=rng.random(count.shape) < 0.2,
         camera=camera_of(count.shape[1], count.shape[0], orthographic),

@@ -28,4 +28,6 @@ def bad_files() -> list:
     """Every mesh file under bad/, sorted, as values of a parameter; one that skips where there are none."""
     paths = sorted(p for p in (MESHES / "bad").rglob("*") if p.suffix.lower() in _FORMATS)
     absent = pytest.mark.skip(reason=f"{MESHES / 'bad'} is absent; {ABSENT}")
-    return [pytest.param(p, id=p.name) for p in paths] or [pytest.param(None, id="absent", marks=absent)]
+    return [pytest.param(p, id=p.name) for p in paths] or [
+        pytest.param(None, id="absent", marks=absent)
+    ]

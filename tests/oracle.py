@@ -46,7 +46,7 @@ CHUNK = 400_000
 class View:
     """One camera. `K` (3,3) in pixels; `camera_from_world` (4,4) rotation and translation to OpenCV axes.
 
-    Perspective: image = K @ (x, y, z) / z, rays from the camera centre. Orthographic: image = K @ (x, y, 1),
+    Perspective: image = K @ (x, y, z) / z, rays from the camera center. Orthographic: image = K @ (x, y, 1),
     K in pixels per mesh unit, rays from the plane z = 0 along +z. Only crossings with z > 0 count;
     `near` and `far` (camera z, mesh units) keep near <= z <= far. A face that reaches behind the camera
     counts as edge-on, so that rounding may show either side of it, if its plane is nearer to the camera than
@@ -71,19 +71,31 @@ class View:
 class Crossings:
     """Candidate (pixel, face) pairs as flat arrays, sorted by (pixel, face).
 
-    Every pair whose pixel centre is inside the face's image, or outside it by less than 2 * margin.
+    Every pair whose pixel center is inside the face's image, or outside it by less than 2 * margin.
     """
 
     pixel: np.ndarray  # int64, row * width + column
     face: np.ndarray  # int64, index into the faces as given
-    depth: np.ndarray  # depth of the face's plane at the pixel centre, clamped to the face's own depths
-    low: np.ndarray  # least depth of the plane within `margin` of the centre, clamped to face and crop
+    depth: (
+        np.ndarray
+    )  # depth of the face's plane at the pixel center, clamped to the face's own depths
+    low: (
+        np.ndarray
+    )  # least depth of the plane within `margin` of the center, clamped to face and crop
     high: np.ndarray  # greatest, likewise
-    slope: np.ndarray  # |dz/du| + |dz/dv| of the face's plane, mesh units per pixel; inf where edge-on
-    clearance: np.ndarray  # signed distance, pixels, from centre to the boundary of the image; inside > 0
+    slope: (
+        np.ndarray
+    )  # |dz/du| + |dz/dv| of the face's plane, mesh units per pixel; inf where edge-on
+    clearance: (
+        np.ndarray
+    )  # signed distance, pixels, from center to the boundary of the image; inside > 0
     front: np.ndarray  # bool: the counter-clockwise side faces the ray's origin
-    thin: np.ndarray  # bool: so thin in the image that moving its corners by `margin` may turn it over
-    inside: np.ndarray  # bool: the ray meets the closed face, and the crossing is kept by z > 0 and the crop
+    thin: (
+        np.ndarray
+    )  # bool: so thin in the image that moving its corners by `margin` may turn it over
+    inside: (
+        np.ndarray
+    )  # bool: the ray meets the closed face, and the crossing is kept by z > 0 and the crop
     kept: np.ndarray  # bool: z > 0 and the crop keep it beyond doubt
     margin: float  # pixels
 
@@ -117,7 +129,9 @@ class _Faces:
     plane: np.ndarray  # (3, F) affine in (u, v): 1/z of the plane (perspective) or z (orthographic)
     z_low: np.ndarray  # (F,) the face's own depths, never below 0
     z_high: np.ndarray  # (F,)
-    size: np.ndarray  # (F,) largest coordinate in camera space: what float32 rounding is relative to
+    size: (
+        np.ndarray
+    )  # (F,) largest coordinate in camera space: what float32 rounding is relative to
     sign: np.ndarray  # (F,) sign that the triple products have inside the face; 0 when seen edge-on
     front: np.ndarray  # (F,) bool
     thin: np.ndarray  # (F,) bool
@@ -184,18 +198,22 @@ def _prepare(vertices, faces, view: View, margin: float) -> _Faces:
     with np.errstate(divide="ignore", invalid="ignore"):
         if view.orthographic:
             # The ray (x, y, 0) + z (0, 0, 1) with (x, y, 1) = inverse K (u, v, 1).
-            towards = normal[2]
-            plane = np.array([-(normal[0] * inverse[0, k] + normal[1] * inverse[1, k]) for k in range(3)])
+            toward = normal[2]
+            plane = np.array(
+                [-(normal[0] * inverse[0, k] + normal[1] * inverse[1, k]) for k in range(3)]
+            )
             plane[2] += offset
-            plane /= towards
-            edge_on = np.abs(towards) <= 1e-14 * _length(normal)
+            plane /= toward
+            edge_on = np.abs(toward) <= 1e-14 * _length(normal)
         else:
             # The ray z (inverse K (u, v, 1)): 1/z = normal . direction / offset, affine in the image. It
             # shows one side at every pixel: where z > 0, normal . direction has the sign of the offset.
-            towards = offset
-            plane = np.array([sum(n * inverse[i, k] for i, n in enumerate(normal)) for k in range(3)])
+            toward = offset
+            plane = np.array(
+                [sum(n * inverse[i, k] for i, n in enumerate(normal)) for k in range(3)]
+            )
             plane /= offset
-            edge_on = np.abs(towards) <= 1e-14 * _length(normal) * size
+            edge_on = np.abs(toward) <= 1e-14 * _length(normal) * size
 
         # Least height of the triangle in the image. Three corners that each move by `margin` cannot turn it
         # over if it is higher than twice that.
@@ -203,9 +221,9 @@ def _prepare(vertices, faces, view: View, margin: float) -> _Faces:
         area = np.abs((px[1] - px[0]) * (py[2] - py[0]) - (px[2] - px[0]) * (py[1] - py[0]))
         longest = np.max([np.hypot(px[j] - px[j - 1], py[j] - py[j - 1]) for j in range(3)], axis=0)
         thin = area <= 2 * margin * longest
-    # A face that crosses z = 0 has no height in the image; it is thin when its plane holds the camera centre.
+    # A face that crosses z = 0 has no height in the image; it is thin when its plane holds the camera center.
     crosses = w.min(axis=0) <= 0
-    thin[crosses] = np.abs(towards[crosses]) <= view.edge_on * (_length(normal) * size)[crosses]
+    thin[crosses] = np.abs(toward[crosses]) <= view.edge_on * (_length(normal) * size)[crosses]
 
     return _Faces(
         index=index,
@@ -216,14 +234,14 @@ def _prepare(vertices, faces, view: View, margin: float) -> _Faces:
         z_low=np.maximum(z.min(axis=0), 0),
         z_high=z.max(axis=0),
         size=size,
-        sign=np.where(edge_on, 0, np.sign(towards) * np.sign(np.linalg.det(view.K))),
-        front=towards < 0,
+        sign=np.where(edge_on, 0, np.sign(toward) * np.sign(np.linalg.det(view.K))),
+        front=toward < 0,
         thin=thin | edge_on,
     )
 
 
 def _boxes(f: _Faces, view: View, reach: float):
-    """First row, first column, rows and columns of the pixel centres within `reach` of each face's bounds."""
+    """First row, first column, rows and columns of the pixel centers within `reach` of each face's bounds."""
     front = f.w > 0
 
     def bounds(A):
@@ -240,7 +258,7 @@ def _boxes(f: _Faces, view: View, reach: float):
         return low, high
 
     def span(low, high, count):
-        # Pixel i has its centre at i + 0.5. Clipped before the conversion to int, since bounds may be huge.
+        # Pixel i has its center at i + 0.5. Clipped before the conversion to int, since bounds may be huge.
         first = np.ceil(np.clip(low - reach - 0.5, -1, count + 1)).astype(np.int64)
         last = np.floor(np.clip(high + reach - 0.5, -1, count + 1)).astype(np.int64)
         first, last = np.maximum(first, 0), np.minimum(last, count - 1)
@@ -307,7 +325,9 @@ def crossings(vertices, faces, view: View, margin: float = 1 / 128) -> Crossings
     parts = []
     for first in range(0, int(start[-1]), CHUNK):
         stop = min(first + CHUNK, int(start[-1]))
-        held = slice(np.searchsorted(start, first, "right") - 1, np.searchsorted(start, stop, "left"))
+        held = slice(
+            np.searchsorted(start, first, "right") - 1, np.searchsorted(start, stop, "left")
+        )
         inside_chunk = np.clip(start[held.start : held.stop + 1], first, stop)
         g = np.repeat(np.arange(held.start, held.stop), np.diff(inside_chunk))
         r, c = np.divmod(np.arange(first, stop) - start[g], columns[g])
@@ -333,7 +353,13 @@ def _candidates(f: _Faces, g, row, column, view: View, margin: float) -> dict[st
     lines[(edge == 0) & (length == 0)] = 0
     clearance = lines.min(axis=0)
     near = clearance > -2 * margin
-    g, row, column, inside, clearance = g[near], row[near], column[near], inside[near], clearance[near]
+    g, row, column, inside, clearance = (
+        g[near],
+        row[near],
+        column[near],
+        inside[near],
+        clearance[near],
+    )
     corners = [values[:, near] for values in corners]
 
     # Outside, past a corner, the edge is farther away than its line.
@@ -401,12 +427,16 @@ class Sheet:
 
     name: str  # "entry" or "exit"
     surfaces: str  # "oriented" or "any"
-    depth: np.ndarray  # NaN where the ray at the exact centre meets nothing
-    face: np.ndarray  # int64, -1 where none; ties: smallest index for entry, largest for exit (see `tied`)
+    depth: np.ndarray  # NaN where the ray at the exact center meets nothing
+    face: (
+        np.ndarray
+    )  # int64, -1 where none; ties: smallest index for entry, largest for exit (see `tied`)
     slope: np.ndarray  # of that face's plane, mesh units per pixel; NaN where none
     stable: np.ndarray  # bool
     candidate: np.ndarray  # int64 index of the answer among the candidates, -1 where none
-    bound: np.ndarray  # key (see below) that the answer cannot pass, for a certain face is there; else inf
+    bound: (
+        np.ndarray
+    )  # key (see below) that the answer cannot pass, for a certain face is there; else inf
 
     @property
     def side(self) -> int:
@@ -452,12 +482,16 @@ class Reference:
         """The faces that are the answer at a pixel: several where faces coincide or share an edge there."""
         sheet, c, here = self.sheets[name], self.crossings, self.at(row, column)
         depth = sheet.depth[row, column]
-        same = (sheet.takes(c) & c.inside)[here] & (np.abs(c.depth[here] - depth) <= SAME * abs(depth))
+        same = (sheet.takes(c) & c.inside)[here] & (
+            np.abs(c.depth[here] - depth) <= SAME * abs(depth)
+        )
         return set(c.face[here[same]].tolist())
 
 
-def reference(vertices, faces, view: View, surfaces: str = "oriented", margin: float = 1 / 128) -> Reference:
-    """Entry and exit of every pixel, decided at the exact pixel centres. `margin` in pixels.
+def reference(
+    vertices, faces, view: View, surfaces: str = "oriented", margin: float = 1 / 128
+) -> Reference:
+    """Entry and exit of every pixel, decided at the exact pixel centers. `margin` in pixels.
 
     A sheet is *stable* at a pixel when no rounding within the margin can choose another answer. The answer
     cannot be beyond the far end of the interval of any certain candidate (`Sheet.bound`); so the candidates
@@ -476,7 +510,9 @@ def _sheet(c: Crossings, name: str, surfaces: str, view: View) -> Sheet:
     H, W = view.shape
     depth, slope, bound = np.full(H * W, np.nan), np.full(H * W, np.nan), np.full(H * W, np.inf)
     face, candidate, stable = np.full(H * W, -1), np.full(H * W, -1), np.ones(H * W, bool)
-    arrays = (values.reshape(H, W) for values in (depth, face, slope, stable, candidate, bound))  # views
+    arrays = (
+        values.reshape(H, W) for values in (depth, face, slope, stable, candidate, bound)
+    )  # views
     sheet = Sheet(name, surfaces, *arrays)
     key, low, high = sheet.keys(c)
     takes = sheet.takes(c)
@@ -486,7 +522,9 @@ def _sheet(c: Crossings, name: str, surfaces: str, view: View) -> Sheet:
     best = np.full(H * W, np.inf)
     np.minimum.at(best, c.pixel[met], key[met])
     met = met[key[met] <= best[c.pixel[met]] + SAME * np.abs(key[met])]
-    met = met[:: -1 if sheet.side > 0 else 1]  # candidates are in face order, and the last assignment stays
+    met = met[
+        :: -1 if sheet.side > 0 else 1
+    ]  # candidates are in face order, and the last assignment stays
     candidate[c.pixel[met]] = met
     answered = np.flatnonzero(candidate >= 0)
     chosen = candidate[answered]
@@ -518,7 +556,9 @@ class Report:
     covered: int  # those of them that should be and are depths
     band: int  # values held to the candidates' intervals
     # Each failure is (row, column, sheet, got, expected); in the band, what was possible instead of expected.
-    coverage_mismatches: list[tuple[int, int, str, float, float]]  # stable: one is NaN, the other is not
+    coverage_mismatches: list[
+        tuple[int, int, str, float, float]
+    ]  # stable: one is NaN, the other is not
     depth_failures: list[tuple[int, int, str, float, float]]  # stable: error beyond the allowance
     band_failures: list[tuple[int, int, str, float, str]]
     max_relative_error: float  # on stable values
@@ -577,8 +617,8 @@ def check(
     Band values. Let `bound` be the farthest that the answer can be ("far" in the sense of the sheet: for
     exit read nearest). It is set by what is certainly there:
       * each certain candidate: the answer is not beyond its high;
-      * each closed patch around the centre (`_closed_patches`): faces that join along shared edges and
-        have no other edge within the margin cover the centre however their corners move, though none of
+      * each closed patch around the center (`_closed_patches`): faces that join along shared edges and
+        have no other edge within the margin cover the center however their corners move, though none of
         them does so for certain by itself. The answer is not beyond the highest of their highs.
     Then
       * a depth is explained by a candidate whose [low, high] holds it within the tolerance, if it is not
@@ -606,21 +646,29 @@ def check(
         # Stable values.
         wrong = sheet.stable & (np.isfinite(got) != np.isfinite(sheet.depth))
         wrong |= sheet.stable & np.isinf(got)  # a miss is NaN, nothing else
-        mismatches += [(int(r), int(k), name, got[r, k], sheet.depth[r, k]) for r, k in np.argwhere(wrong)]
+        mismatches += [
+            (int(r), int(k), name, got[r, k], sheet.depth[r, k]) for r, k in np.argwhere(wrong)
+        ]
         held = sheet.stable & ~wrong & np.isfinite(got)
         answer = sheet.candidate[held]
         value, exact = got[held], sheet.depth[held]
         error = np.abs(value - exact)
         tolerance = relative * np.abs(exact) + absolute
-        allowed = tolerance + np.where(value > exact, c.high[answer] - exact, exact - c.low[answer]).clip(0)
+        allowed = tolerance + np.where(
+            value > exact, c.high[answer] - exact, exact - c.low[answer]
+        ).clip(0)
         beyond = np.zeros(got.shape, bool)
         beyond[held] = error > allowed
-        failures += [(int(r), int(k), name, got[r, k], sheet.depth[r, k]) for r, k in np.argwhere(beyond)]
+        failures += [
+            (int(r), int(k), name, got[r, k], sheet.depth[r, k]) for r, k in np.argwhere(beyond)
+        ]
         counts["stable"] += int(sheet.stable.sum())
         counts["covered"] += int(held.sum())
         flat += int((error <= tolerance).sum())
         with np.errstate(divide="ignore", invalid="ignore"):
-            worst_relative = max(worst_relative, np.nan_to_num(error / np.abs(exact)).max(initial=0))
+            worst_relative = max(
+                worst_relative, np.nan_to_num(error / np.abs(exact)).max(initial=0)
+            )
             worst_allowed = max(worst_allowed, np.nan_to_num(error / allowed).max(initial=0))
 
         # Band values, first by the certain candidates' bound alone.
@@ -676,13 +724,13 @@ def check(
 
 
 def _closed_patches(reference: Reference, sheet: Sheet, row: int, column: int) -> float:
-    """Bound on side * depth at a pixel, set by patches of faces that close around its centre; inf if none.
+    """Bound on side * depth at a pixel, set by patches of faces that close around its center; inf if none.
 
-    Take the faces of the right side within the margin of the centre. Turn those seen from behind, so that
+    Take the faces of the right side within the margin of the center. Turn those seen from behind, so that
     all run the same way round in the image: an edge is interior where one face runs along it and another
     against it, for then they lie on either side of it. Faces joined by interior edges within the margin form
-    a patch. If all its edges within the margin are interior and one of its faces holds the centre, its rim
-    stays clear of the centre however its corners move, so it goes round the centre as before: at least once.
+    a patch. If all its edges within the margin are interior and one of its faces holds the center, its rim
+    stays clear of the center however its corners move, so it goes round the center as before: at least once.
 
     Only ever too lenient: where an edge has more faces on one side than on the other, or a face that is
     degenerate or turned away closes the gap between two others, the patch counts as open.
@@ -742,11 +790,13 @@ class AllCrossings:
     depth: np.ndarray  # (C,)
     front: np.ndarray  # (C,) bool
     certain: np.ndarray  # (C,) bool: covered whatever the rounding
-    stable: np.ndarray  # (H,W) bool: no face is uncertain here, so the number of crossings is beyond doubt
+    stable: (
+        np.ndarray
+    )  # (H,W) bool: no face is uncertain here, so the number of crossings is beyond doubt
 
 
 def all_crossings(vertices, faces, view: View, margin: float = 1 / 128) -> AllCrossings:
-    """All crossings at the exact pixel centres.
+    """All crossings at the exact pixel centers.
 
     Depths that differ by float64 rounding alone count as equal and are ordered by face. A renderer with
     float32 depths has more ties: compare orders only where depths differ by more than its rounding.
@@ -778,15 +828,19 @@ def all_crossings(vertices, faces, view: View, margin: float = 1 / 128) -> AllCr
 class Attributes:
     """What a ray finds where it meets a face's plane, for N pairs of (pixel, face).
 
-    The ray is the one through the exact pixel centre, so the point may lie just outside of the face: then a
+    The ray is the one through the exact pixel center, so the point may lie just outside of the face: then a
     weight is negative. All is NaN where ray and plane do not meet.
     """
 
-    barycentric: np.ndarray  # (N,3) weights of the corners in the order of faces[face]; they sum to 1
+    barycentric: (
+        np.ndarray
+    )  # (N,3) weights of the corners in the order of faces[face]; they sum to 1
     position: np.ndarray  # (N,3) world frame
     normal: np.ndarray  # (N,3) unit, world frame, on the counter-clockwise side
     depth: np.ndarray  # (N,) camera z
-    altitude: np.ndarray  # (N,) pixels: smallest altitude of the face's image; 0 if a corner has z <= 0
+    altitude: (
+        np.ndarray
+    )  # (N,) pixels: smallest altitude of the face's image; 0 if a corner has z <= 0
     nearest: np.ndarray  # (N,) least camera z of the corners
     farthest: np.ndarray  # (N,) greatest
 
@@ -832,7 +886,10 @@ def attributes(vertices, faces, view: View, pixel, face) -> Attributes:
 
         z = corner[..., 2]
         w = np.ones_like(z) if view.orthographic else z
-        flat = np.stack([*np.moveaxis(corner[..., :2], -1, 0), w], axis=-1) @ np.asarray(view.K, np.float64).T
+        flat = (
+            np.stack([*np.moveaxis(corner[..., :2], -1, 0), w], axis=-1)
+            @ np.asarray(view.K, np.float64).T
+        )
         flat = flat[..., :2] / flat[..., 2:]
         sides = flat - np.roll(flat, 1, axis=1)
         area = np.abs(sides[:, 1, 0] * sides[:, 2, 1] - sides[:, 1, 1] * sides[:, 2, 0])
@@ -857,12 +914,14 @@ NO_AREA, SOME_AREA = 1e-13, 1e-9
 ANGLE_DOUBT = 1e-5
 
 
-def corner_normals(vertices, faces, wanted, smooth_deg: float = 45.0) -> tuple[np.ndarray, np.ndarray]:
+def corner_normals(
+    vertices, faces, wanted, smooth_deg: float = 45.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Unit normals (N,3,3) at the three corners of each `wanted` face, and (N,) whether they are certain.
 
     At a corner: the mean of the normals of the faces around that position, each weighted with its angle
     there, over those whose normal is within `smooth_deg` of the wanted face's; scaled to unit length. Faces
-    without area do not count. Uncertain where a neighbour's area, or its angle against the limit, hangs on
+    without area do not count. Uncertain where a neighbor's area, or its angle against the limit, hangs on
     rounding. A loop on purpose.
     """
     vertices, faces = _inputs(vertices, faces)
@@ -928,16 +987,16 @@ def encoded(value: float) -> float:
 
 
 def linear_rgba(levels) -> np.ndarray:
-    """(..., 4) linear colour of (..., 4) sRGB levels; alpha is linear already."""
+    """(..., 4) linear color of (..., 4) sRGB levels; alpha is linear already."""
     levels = np.asarray(levels)
     return np.concatenate([linear_from_srgb(levels[..., :3]), levels[..., 3:] / 255.0], axis=-1)
 
 
 def texture_at(picture, uv, doubt_texels=0.0) -> tuple[np.ndarray, np.ndarray]:
-    """(N,4) bilinear linear colour of a picture (h,w,4) sRGB at uv (N,2), and (N,4) how steep it is there.
+    """(N,4) bilinear linear color of a picture (h,w,4) sRGB at uv (N,2), and (N,4) how steep it is there.
 
-    v points up, the picture's top row comes first, texel centres are at halves, and it repeats. Steepness is
-    a bound on the change of colour for each texel of movement in each of the two directions, good for
+    v points up, the picture's top row comes first, texel centers are at halves, and it repeats. Steepness is
+    a bound on the change of color for each texel of movement in each of the two directions, good for
     movements of up to `doubt_texels`.
     """
     picture = np.asarray(picture)

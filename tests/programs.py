@@ -24,7 +24,9 @@ class Ended:
     err: str
 
 
-def run_script(script: str, folder: Path, *arguments: str, limit: float = 60.0, **environment: str) -> Ended:
+def run_script(
+    script: str, folder: Path, *arguments: str, limit: float = 60.0, **environment: str
+) -> Ended:
     """Runs Python code as a file of its own, as worker processes need it that import their parent's code.
 
     Fails the test where it takes longer than `limit` seconds. Its output goes to files: a pipe would stay

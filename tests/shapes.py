@@ -12,12 +12,18 @@ import ddepth_gl as dd
 def view_of(camera: dd.Camera, near: float | None = None, far: float | None = None) -> oracle.View:
     """The oracle's view of a camera."""
     return oracle.View(
-        camera.K, camera.camera_from_world, camera.width, camera.height, camera.is_orthographic, near, far
+        camera.K,
+        camera.camera_from_world,
+        camera.width,
+        camera.height,
+        camera.is_orthographic,
+        near,
+        far,
     )
 
 
 def box(low=(-1.0, -1.0, -1.0), high=(1.0, 1.0, 1.0)) -> dd.Mesh:
-    """An axis-aligned box, wound outwards."""
+    """An axis-aligned box, wound outward."""
     low, high = np.asarray(low, float), np.asarray(high, float)
     corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
     quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
@@ -33,7 +39,7 @@ def grid_faces(rows: int, columns: int, wrap_rows: bool = False) -> np.ndarray:
     return np.stack([a, c, d, a, d, b], -1).reshape(-1, 3)
 
 
-def sphere(radius=1.0, rings=48, sides=96, centre=(0.0, 0.0, 0.0), radius_at=None) -> dd.Mesh:
+def sphere(radius=1.0, rings=48, sides=96, center=(0.0, 0.0, 0.0), radius_at=None) -> dd.Mesh:
     """A latitude-longitude sphere, or with `radius_at(directions)` any star-shaped closed surface.
 
     All vertices lie on the surface; `sphere_sagitta` bounds how far the faces of a sphere lie below it.
@@ -41,7 +47,10 @@ def sphere(radius=1.0, rings=48, sides=96, centre=(0.0, 0.0, 0.0), radius_at=Non
     polar = np.pi * np.arange(1, rings)[:, None] / rings
     around = 2 * np.pi * np.arange(sides)[None, :] / sides
     body = np.stack(
-        np.broadcast_arrays(np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)), -1
+        np.broadcast_arrays(
+            np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)
+        ),
+        -1,
     ).reshape(-1, 3)
     directions = np.concatenate([body, [[0, 0, 1.0], [0, 0, -1.0]]])
     count = len(body)
@@ -53,7 +62,8 @@ def sphere(radius=1.0, rings=48, sides=96, centre=(0.0, 0.0, 0.0), radius_at=Non
     ]
     radii = radius if radius_at is None else radius * radius_at(directions)[:, None]
     return dd.Mesh(
-        np.asarray(centre) + radii * directions, np.concatenate([grid_faces(rings - 1, sides), *caps])
+        np.asarray(center) + radii * directions,
+        np.concatenate([grid_faces(rings - 1, sides), *caps]),
     )
 
 
@@ -63,16 +73,16 @@ def sphere_sagitta(radius: float, rings: int, sides: int) -> float:
     return radius * (1 - np.cos(half_angle))
 
 
-def torus(major=1.0, minor=0.35, steps=160, sides=80, centre=(0.0, 0.0, 0.0)) -> dd.Mesh:
+def torus(major=1.0, minor=0.35, steps=160, sides=80, center=(0.0, 0.0, 0.0)) -> dd.Mesh:
     """A torus around the z axis."""
     around, about = np.meshgrid(
         2 * np.pi * np.arange(steps) / steps, 2 * np.pi * np.arange(sides) / sides, indexing="ij"
     )
     ring = major + minor * np.cos(about)
-    vertices = np.stack([ring * np.cos(around), ring * np.sin(around), minor * np.sin(about)], -1).reshape(
-        -1, 3
-    )
-    return dd.Mesh(np.asarray(centre) + vertices, grid_faces(steps, sides, wrap_rows=True))
+    vertices = np.stack(
+        [ring * np.cos(around), ring * np.sin(around), minor * np.sin(about)], -1
+    ).reshape(-1, 3)
+    return dd.Mesh(np.asarray(center) + vertices, grid_faces(steps, sides, wrap_rows=True))
 
 
 def merged(*meshes: dd.Mesh) -> dd.Mesh:
@@ -97,7 +107,7 @@ def rotation(rng: np.random.Generator) -> np.ndarray:
 
 
 def random_closed_mesh(rng: np.random.Generator, bodies: int | None = None) -> dd.Mesh:
-    """Several lumpy, rotated, overlapping or nested closed bodies, wound outwards."""
+    """Several lumpy, rotated, overlapping or nested closed bodies, wound outward."""
     parts = []
     for _ in range(bodies or int(rng.integers(1, 6))):
         waves, phases = rng.normal(size=(4, 3)) * 3, rng.uniform(0, 2 * np.pi, 4)
@@ -107,16 +117,25 @@ def random_closed_mesh(rng: np.random.Generator, bodies: int | None = None) -> d
             return 1 + depth * np.sin(directions @ waves.T + phases).sum(1)
 
         body = sphere(
-            rng.uniform(0.2, 0.9), int(rng.integers(4, 30)), int(rng.integers(5, 50)), radius_at=radius_at
+            rng.uniform(0.2, 0.9),
+            int(rng.integers(4, 30)),
+            int(rng.integers(5, 50)),
+            radius_at=radius_at,
         )
-        parts.append(dd.Mesh(body.vertices @ rotation(rng).T + rng.normal(size=3) * 0.6, body.faces))
+        parts.append(
+            dd.Mesh(body.vertices @ rotation(rng).T + rng.normal(size=3) * 0.6, body.faces)
+        )
     return merged(*parts)
 
 
 def random_camera(
-    rng: np.random.Generator, mesh: dd.Mesh, orthographic: bool, size: int = 96, cutting: bool = False
+    rng: np.random.Generator,
+    mesh: dd.Mesh,
+    orthographic: bool,
+    size: int = 96,
+    cutting: bool = False,
 ) -> dd.Camera:
-    """A random camera that looks at about the whole mesh: skewed, off-centre, not square.
+    """A random camera that looks at about the whole mesh: skewed, off-center, not square.
 
     With `cutting`, the plane that an orthographic camera's rays start on goes through the mesh.
     """
@@ -150,7 +169,9 @@ def soups(draw):
     # give a face without area some, and the oracle knows no such face.
     levels = draw(st.sampled_from([2, 4, 8, 1024]))
     corners = rng.integers(0, levels + 1, (draw(st.integers(4, 14)), 3)) * (2.0 / levels) - 1
-    faces = rng.integers(0, len(corners), (draw(st.integers(3, 25)), 3))  # a corner may be there twice
+    faces = rng.integers(
+        0, len(corners), (draw(st.integers(3, 25)), 3)
+    )  # a corner may be there twice
     picked = faces[rng.integers(0, len(faces), draw(st.integers(0, 12)))]
     turned = picked[:, draw(st.permutations([0, 1, 2]))]  # duplicates, of either winding
     # Faces without area, the middle of an edge between its ends.
@@ -165,7 +186,7 @@ def soups(draw):
     orthographic, facing_axis = draw(st.booleans()), draw(st.booleans())
     mesh = dd.Mesh(vertices, mesh_faces)
     camera = random_camera(rng, mesh, orthographic, 40)
-    if facing_axis:  # faces seen face on and edge-on, edges along rows of pixel centres
+    if facing_axis:  # faces seen face on and edge-on, edges along rows of pixel centers
         low, high = mesh.bounds
         pose = np.eye(4)
         pose[:3, 3] = -(low + high) / 2 + (0, 0, 4)
@@ -197,7 +218,7 @@ def turned_view(angle: float, x: float, y: float) -> dd.Camera:
 
 
 def pixel_rays(camera: dd.Camera, du: float = 0.0, dv: float = 0.0) -> tuple[np.ndarray, ...]:
-    """The rays through the pixel centres moved by (du, dv) pixels, from the conventions page alone.
+    """The rays through the pixel centers moved by (du, dv) pixels, from the conventions page alone.
 
     Returns (H,W,3) origins and (H,W,3) unit directions in the world frame, and (H,W) depth per distance.
     """
@@ -206,7 +227,10 @@ def pixel_rays(camera: dd.Camera, du: float = 0.0, dv: float = 0.0) -> tuple[np.
     if camera.is_orthographic:
         start, along = on_plane * (1, 1, 0), np.broadcast_to((0.0, 0.0, 1.0), on_plane.shape)
     else:
-        start, along = np.zeros_like(on_plane), on_plane / np.linalg.norm(on_plane, axis=-1, keepdims=True)
+        start, along = (
+            np.zeros_like(on_plane),
+            on_plane / np.linalg.norm(on_plane, axis=-1, keepdims=True),
+        )
     rotation, translation = camera.camera_from_world[:3, :3], camera.camera_from_world[:3, 3]
     return (start - translation) @ rotation, along @ rotation, along[..., 2]
 
@@ -239,7 +263,9 @@ def scaled_camera(camera: dd.Camera, factor: float) -> dd.Camera:
     return dd.Camera(K, pose, camera.width, camera.height, camera.is_orthographic)
 
 
-def render(renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **arguments) -> dd.DepthMaps:
+def render(
+    renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **arguments
+) -> dd.DepthMaps:
     """One image of a mesh that is not kept."""
     scene = renderer.upload(mesh)
     try:
@@ -265,8 +291,10 @@ def peel(renderer, mesh, camera, **arguments) -> dd.DepthLayers:
         scene.release()
 
 
-def painted(rng: np.random.Generator, mesh: dd.Mesh, colors: bool = True, textures: int = 3) -> dd.Mesh:
-    """The mesh with random uv beyond the unit square, vertex colours with alpha, pictures and object ids.
+def painted(
+    rng: np.random.Generator, mesh: dd.Mesh, colors: bool = True, textures: int = 3
+) -> dd.Mesh:
+    """The mesh with random uv beyond the unit square, vertex colors with alpha, pictures and object ids.
 
     The pictures are small and not square, the first is a single texel; a fifth of the faces has none.
     """

@@ -42,11 +42,11 @@ MARGIN = 1 / 128
 # the solid, each (crossings, H, W), NaN where there is none, also behind the origin.
 
 
-def sphere_form(radius, centre=(0.0, 0.0, 0.0)):
+def sphere_form(radius, center=(0.0, 0.0, 0.0)):
     def form(origins, directions):
-        offset = origins - np.asarray(centre)
+        offset = origins - np.asarray(center)
         nearest = -(offset * directions).sum(-1)
-        # The distance from the centre through the nearest point, not as a difference of squares, which a
+        # The distance from the center through the nearest point, not as a difference of squares, which a
         # distant camera cancels.
         away = offset + nearest[..., None] * directions
         with np.errstate(invalid="ignore"):
@@ -56,13 +56,13 @@ def sphere_form(radius, centre=(0.0, 0.0, 0.0)):
     return form
 
 
-def torus_form(major, minor, centre=(0.0, 0.0, 0.0), turn=None):
-    """A torus around the z axis, turned by `turn` and then moved to `centre`: the roots of a quartic."""
+def torus_form(major, minor, center=(0.0, 0.0, 0.0), turn=None):
+    """A torus around the z axis, turned by `turn` and then moved to `center`: the roots of a quartic."""
     turn = np.eye(3) if turn is None else turn
 
     def form(origins, directions):
         shape = directions.shape[:2]
-        offset, d = (origins - np.asarray(centre)) @ turn, directions @ turn
+        offset, d = (origins - np.asarray(center)) @ turn, directions @ turn
         nearest = -(offset * d).sum(-1)
         o = offset + nearest[..., None] * d
         # With p = o + s d and o perpendicular to d: (p.p + R^2 - r^2)^2 = 4 R^2 (px^2 + py^2).
@@ -118,13 +118,19 @@ def sheets(forms, origins, directions):
 
 
 def bracket(camera, *bodies):
-    """The range of depths that the bodies give within MARGIN of each pixel centre.
+    """The range of depths that the bodies give within MARGIN of each pixel center.
 
     Each of `bodies` is a list of forms, one guess at the same scene. Returns {"entry" or "exit": (low, high,
     always, never)}: the range over all guesses and rays, whether all of them have the crossing, or none.
     """
     found = {"entry": [], "exit": []}
-    for du, dv in ((0, 0), (-MARGIN, -MARGIN), (-MARGIN, MARGIN), (MARGIN, -MARGIN), (MARGIN, MARGIN)):
+    for du, dv in (
+        (0, 0),
+        (-MARGIN, -MARGIN),
+        (-MARGIN, MARGIN),
+        (MARGIN, -MARGIN),
+        (MARGIN, MARGIN),
+    ):
         origins, directions, depth_per_distance = pixel_rays(camera, du, dv)
         for forms in bodies:
             first, last = sheets(forms, origins, directions)
@@ -141,15 +147,24 @@ def bracket(camera, *bodies):
 def run_on(ranges, camera, planes):
     """The ranges widened by planes that run on past their faces by the margin.
 
-    A pixel centre within the margin of a face may get that face's depth, though its plane is not the one to
+    A pixel center within the margin of a face may get that face's depth, though its plane is not the one to
     be met there. `planes` are (unit normal, offset). Only a plane that comes within a range can be meant.
     """
     values = []
-    for du, dv in ((0, 0), (-MARGIN, -MARGIN), (-MARGIN, MARGIN), (MARGIN, -MARGIN), (MARGIN, MARGIN)):
+    for du, dv in (
+        (0, 0),
+        (-MARGIN, -MARGIN),
+        (-MARGIN, MARGIN),
+        (MARGIN, -MARGIN),
+        (MARGIN, MARGIN),
+    ):
         origins, directions, depth_per_distance = pixel_rays(camera, du, dv)
         with np.errstate(divide="ignore", invalid="ignore"):
             values.append(
-                [(offset - origins @ n) / (directions @ n) * depth_per_distance for n, offset in planes]
+                [
+                    (offset - origins @ n) / (directions @ n) * depth_per_distance
+                    for n, offset in planes
+                ]
             )
     least, most = np.fmin.reduce(values), np.fmax.reduce(values)
     widened = {}
@@ -167,7 +182,9 @@ def run_on(ranges, camera, planes):
 def planes_of(mesh):
     """(unit normal, offset) of each face."""
     normals = mesh.face_normals()
-    return [(n, n @ mesh.vertices[face[0]]) for n, face in zip(normals, mesh.faces, strict=True)][::2]
+    return [(n, n @ mesh.vertices[face[0]]) for n, face in zip(normals, mesh.faces, strict=True)][
+        ::2
+    ]
 
 
 def overrun(camera, mesh, bend):
@@ -191,7 +208,7 @@ def assert_within(maps, ranges, face_size, record_property=None, covered=0.02):
     """Both sheets exist where they must, are NaN where they must, and are in range wherever they exist.
 
     At the rim, where the mesh may be hit or missed, its crossings lie somewhere between the larger body's
-    first entry and last exit. There the pixel centre may also be outside the face by the margin; how far its
+    first entry and last exit. There the pixel center may also be outside the face by the margin; how far its
     plane has run by then is known by the face's own depths only, which differ by `face_size` at most.
     """
     widths, excess = [0.0], 0.0
@@ -202,7 +219,9 @@ def assert_within(maps, ranges, face_size, record_property=None, covered=0.02):
         assert got.dtype == np.float32
         assert not np.isinf(got).any()
         assert not np.isnan(got[always]).any(), f"{name}: {np.isnan(got[always]).sum()} holes"
-        assert np.isnan(got[never]).all(), f"{name}: {(~np.isnan(got[never])).sum()} pixels beside the body"
+        assert np.isnan(got[never]).all(), (
+            f"{name}: {(~np.isnan(got[never])).sum()} pixels beside the body"
+        )
         assert always.mean() >= covered
         least = np.where(always, low, np.fmin(low, start) - face_size)
         most = np.where(always, high, np.fmax(high, end) + face_size)
@@ -243,7 +262,7 @@ def views(reach):
         "wide": fov(150, 90, 90, reach),
         "narrow": fov(0.5, 72, 72, reach, (-1.0, 0.3, 0.2)),
         "odd_sizes": fov(50, 97, 41, reach, (0.1, 0.2, -1.0)),
-        "off_centre": look((1, 1, 0.2), 4 * reach, [[f, 0, 20.3], [0, f, 61.8], [0, 0, 1]], 90, 70),
+        "off_center": look((1, 1, 0.2), 4 * reach, [[f, 0, 20.3], [0, f, 61.8], [0, 0, 1]], 90, 70),
         # The object is seen through the rim of a much larger image: the camera moves sideways, the principal
         # point moves the other way.
         "principal_point_outside": look(
@@ -269,13 +288,13 @@ VIEWS = tuple(views(1.0))
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_sphere(renderer, view, record_property):
-    centre = np.array([0.2, -0.1, 0.15])
-    mesh = sphere(0.7, 48, 96, centre)
+    center = np.array([0.2, -0.1, 0.15])
+    mesh = sphere(0.7, 48, 96, center)
     sagitta = sphere_sagitta(0.7, 48, 96)
     camera = views(1.0)[view]
     maps = render(renderer, mesh, camera)
     outer = 0.7 + overrun(camera, mesh, np.pi / 48)
-    ranges = bracket(camera, [sphere_form(outer, centre)], [sphere_form(0.7 - sagitta, centre)])
+    ranges = bracket(camera, [sphere_form(outer, center)], [sphere_form(0.7 - sagitta, center)])
     assert_within(maps, ranges, face_size(mesh), record_property)
 
     # What follows from the two sheets, against the same closed form.
@@ -305,7 +324,7 @@ def test_sphere(renderer, view, record_property):
         maps.points(dtype=np.float64), (maps.entry_distance, maps.exit_distance), strict=True
     ):
         slack = ROUNDING * distance[maps.mask] + across
-        radius = np.linalg.norm(points - centre, axis=1)
+        radius = np.linalg.norm(points - center, axis=1)
         assert (radius <= 0.7 + slack).all()
         assert (radius >= 0.7 - sagitta - slack).all()
     for single, double in zip(maps.points(), maps.points(dtype=np.float64), strict=True):
@@ -341,7 +360,9 @@ def test_the_largest_image(renderer, wide, orthographic, record_property):
     size = (longest + 1, 3) if wide else (3, longest + 1)
     scene = renderer.upload(box())
     with pytest.raises(dd.CameraError, match="larger than"):
-        renderer.entry_exit(scene, dd.Camera(camera.K, camera.camera_from_world, *size, orthographic))
+        renderer.entry_exit(
+            scene, dd.Camera(camera.K, camera.camera_from_world, *size, orthographic)
+        )
     scene.release()
 
 
@@ -349,11 +370,21 @@ def shell():
     """A ball with a cavity and another ball inside it: the mesh, and its larger and smaller forms."""
     at = (0.1, 0.05, -0.1)
     mesh = merged(
-        sphere(1.0, 40, 80), inside_out(sphere(0.7, 36, 72, at)), sphere(0.3, 24, 48, (0.3, 0.1, 0.0))
+        sphere(1.0, 40, 80),
+        inside_out(sphere(0.7, 36, 72, at)),
+        sphere(0.3, 24, 48, (0.3, 0.1, 0.0)),
     )
     s, c, b = sphere_sagitta(1.0, 40, 80), sphere_sagitta(0.7, 36, 72), sphere_sagitta(0.3, 24, 48)
-    outermost = [sphere_form(1.0), cavity(sphere_form(0.7 - c, at)), sphere_form(0.3, (0.3, 0.1, 0.0))]
-    innermost = [sphere_form(1.0 - s), cavity(sphere_form(0.7, at)), sphere_form(0.3 - b, (0.3, 0.1, 0.0))]
+    outermost = [
+        sphere_form(1.0),
+        cavity(sphere_form(0.7 - c, at)),
+        sphere_form(0.3, (0.3, 0.1, 0.0)),
+    ]
+    innermost = [
+        sphere_form(1.0 - s),
+        cavity(sphere_form(0.7, at)),
+        sphere_form(0.3 - b, (0.3, 0.1, 0.0)),
+    ]
     return mesh, outermost, innermost
 
 
@@ -370,7 +401,9 @@ def test_nested_spheres_from_outside(renderer, view, record_property):
 
 
 @pytest.mark.parametrize(
-    "eye", [(-0.3, -0.2, -0.2), (0.32, 0.1, 0.03), (-0.8, 0.1, 0.0)], ids=["cavity", "inner_ball", "wall"]
+    "eye",
+    [(-0.3, -0.2, -0.2), (0.32, 0.1, 0.03), (-0.8, 0.1, 0.0)],
+    ids=["cavity", "inner_ball", "wall"],
 )
 def test_camera_inside_nested_spheres(renderer, eye, record_property):
     """Rays from the wall that miss the cavity meet no front face: entry is NaN where exit is not."""
@@ -410,10 +443,12 @@ def test_torus(renderer, view, record_property):
     maps = render(renderer, mesh, camera)
     ranges = bracket(camera, [torus_form(1.0, 0.35 + spread)], [torus_form(1.0, 0.35 - spread)])
     # A single pixel may well look through the hole.
-    assert_within(maps, ranges, face_size(mesh), record_property, 0.0 if view == "one_pixel" else 0.02)
+    assert_within(
+        maps, ranges, face_size(mesh), record_property, 0.0 if view == "one_pixel" else 0.02
+    )
 
 
-@pytest.mark.parametrize("view", ["plain", "off_centre", "orthographic_skew"])
+@pytest.mark.parametrize("view", ["plain", "off_center", "orthographic_skew"])
 def test_interlocked_tori(renderer, view, record_property):
     turn = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
     turn = turn @ rotation(np.random.default_rng(3))
@@ -455,14 +490,19 @@ def assert_box(maps, camera, low, high, turn=None, record_property=None):
     step = grid_step(box(low, high))
     slant = np.abs(directions @ (np.eye(3) if turn is None else turn))
     worst = 0.0
-    for got, distance, face in ((maps.entry, near.max(-1), entry_face), (maps.exit, far.min(-1), exit_face)):
+    for got, distance, face in (
+        (maps.entry, near.max(-1), entry_face),
+        (maps.exit, far.min(-1), exit_face),
+    ):
         hits = steady & hit & (distance > 0)
         assert (np.isnan(got) == ~hits)[steady].all()
         depth = (distance * depth_per_distance)[hits]
         cosine = np.take_along_axis(slant, face[..., None], -1)[..., 0][hits]
         allowed = ROUNDING * depth + step / cosine * depth_per_distance[hits]
         error = np.abs(got[hits] - depth)
-        assert (error <= allowed).all(), f"off by {(error / allowed).max():.3g} times what is allowed"
+        assert (error <= allowed).all(), (
+            f"off by {(error / allowed).max():.3g} times what is allowed"
+        )
         worst = max(worst, (error / depth).max(initial=0))
     if record_property:
         record_property("largest_relative_error", worst)
@@ -502,9 +542,9 @@ def assert_box_from_inside(maps, camera, low, high):
     _, far = box_planes(low, high, origins, directions)
     depth = far.min(-1) * depth_per_distance
     mesh = box(low, high)
-    low_depth, high_depth, _, _ = run_on(bracket(camera, [box_form(low, high)]), camera, planes_of(mesh))[
-        "exit"
-    ]
+    low_depth, high_depth, _, _ = run_on(
+        bracket(camera, [box_form(low, high)]), camera, planes_of(mesh)
+    )["exit"]
     assert np.isnan(maps.entry).all()
     assert not maps.mask.any()
     assert not np.isnan(maps.exit).any()
@@ -519,18 +559,18 @@ def assert_box_from_inside(maps, camera, low, high):
 def test_two_boxes_in_a_row(renderer, view):
     """The entry is of the first and the exit of the last, wherever the ray goes through both."""
     camera = views(2.0)[view]
-    towards = camera.camera_from_world[2, :3]  # the view direction in the world frame
+    toward = camera.camera_from_world[2, :3]  # the view direction in the world frame
     first, last = box((-0.5,) * 3, (0.5,) * 3), box((-0.75,) * 3, (0.75,) * 3)
     mesh = merged(
-        dd.Mesh(first.vertices - towards, first.faces), dd.Mesh(last.vertices + towards, last.faces)
+        dd.Mesh(first.vertices - toward, first.faces), dd.Mesh(last.vertices + toward, last.faces)
     )
 
     def shifted(form, by):
         return lambda origins, directions: form(origins - by, directions)
 
     forms = [
-        shifted(box_form((-0.5,) * 3, (0.5,) * 3), -towards),
-        shifted(box_form((-0.75,) * 3, (0.75,) * 3), towards),
+        shifted(box_form((-0.5,) * 3, (0.5,) * 3), -toward),
+        shifted(box_form((-0.75,) * 3, (0.75,) * 3), toward),
     ]
     maps = render(renderer, mesh, camera, attributes=("face",))
     assert_within(maps, run_on(bracket(camera, forms), camera, planes_of(mesh)), face_size(mesh))
@@ -543,13 +583,15 @@ def test_two_boxes_in_a_row(renderer, view):
 def test_an_open_sheet(renderer, view):
     """Oriented, a sheet has an entry or an exit; of any side, it is both at once, to the last bit."""
     camera = views(1.0)[view]
-    right, down, towards = camera.camera_from_world[:3, :3]
-    tilted = towards + 0.4 * right - 0.3 * down
+    right, down, toward = camera.camera_from_world[:3, :3]
+    tilted = toward + 0.4 * right - 0.3 * down
     across = np.cross(tilted, right)
     along = np.cross(across, tilted)
     corners = np.array([-along - across, along - across, along + across, -along + across]) * 0.6
-    away = dd.Mesh(corners, [[0, 1, 2], [0, 2, 3]])  # its normal points along the view: seen from behind
-    assert (away.face_normals() @ towards > 0).all()
+    away = dd.Mesh(
+        corners, [[0, 1, 2], [0, 2, 3]]
+    )  # its normal points along the view: seen from behind
+    assert (away.face_normals() @ toward > 0).all()
     facing = inside_out(away)
     front, back = render(renderer, facing, camera), render(renderer, away, camera)
     assert (~np.isnan(front.entry)).mean() > 0.02
@@ -572,7 +614,7 @@ def test_an_open_sheet(renderer, view):
     assert (np.abs(front.entry - depth) <= allowed)[seen].all()
 
 
-@pytest.mark.parametrize("view", ["plain", "off_centre", "orthographic"])
+@pytest.mark.parametrize("view", ["plain", "off_center", "orthographic"])
 def test_a_box_inside_out_and_one_of_mixed_winding(renderer, view):
     mesh = box((-0.5, -0.4, -0.3), (0.5, 0.4, 0.6))
     camera = views(0.9)[view]
@@ -607,7 +649,8 @@ def test_a_body_inside_out_beside_another(renderer, view):
     larger = box((-0.6, -0.6, -0.6), (0.6, 0.6, 0.6))
     smaller = inside_out(box(low, high))
     mesh = merged(
-        dd.Mesh(larger.vertices - across, larger.faces), dd.Mesh(smaller.vertices + across, smaller.faces)
+        dd.Mesh(larger.vertices - across, larger.faces),
+        dd.Mesh(smaller.vertices + across, smaller.faces),
     )
     maps = render(renderer, mesh, camera)
     origins, directions, depth_per_distance = pixel_rays(camera)
@@ -635,7 +678,12 @@ def plate(distance, gap, tilt_deg, half_width):
     across = np.array([0, half_width, 0.0])
     middle = np.array([0, 0, distance])
     quad = np.array(
-        [middle - along - across, middle + along - across, middle + along + across, middle - along + across]
+        [
+            middle - along - across,
+            middle + along - across,
+            middle + along + across,
+            middle - along + across,
+        ]
     )
     facing = np.array([[0, 2, 1], [0, 3, 2]])
     return quad, facing, 1 + gap / distance
@@ -645,7 +693,9 @@ def plate(distance, gap, tilt_deg, half_width):
 @pytest.mark.parametrize("distance", [1e-3, 1.0, 1e6])
 @pytest.mark.parametrize("surfaces", ["oriented", "any"])
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
-def test_sheets_a_millionth_apart(renderer, distance, tilt_deg, surfaces, orthographic, record_property):
+def test_sheets_a_millionth_apart(
+    renderer, distance, tilt_deg, surfaces, orthographic, record_property
+):
     """Told apart at every pixel, in the right order.
 
     Let the depth's mantissa be m, from 1 to 2. As a float32 the depth is off by 2**-24 / m at most,
@@ -660,7 +710,9 @@ def test_sheets_a_millionth_apart(renderer, distance, tilt_deg, surfaces, orthog
     if orthographic:
         camera = dd.Camera.orthographic(0.5 * distance, np.eye(4), 64, 64)
     else:
-        camera = dd.Camera.from_intrinsics([[100.0, 0, 32], [0, 100.0, 32], [0, 0, 1]], np.eye(4), 64, 64)
+        camera = dd.Camera.from_intrinsics(
+            [[100.0, 0, 32], [0, 100.0, 32], [0, 0, 1]], np.eye(4), 64, 64
+        )
     maps = render(renderer, mesh, camera, surfaces=surfaces, attributes=("face",))
     assert maps.mask.all()
     assert (maps.entry < maps.exit).all()
@@ -684,7 +736,7 @@ FAR_AWAY = np.array([5e6, -3e6, 2e5])
 
 
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
-@pytest.mark.parametrize("detail", [1.0, 0.01], ids=["metre", "centimetre"])
+@pytest.mark.parametrize("detail", [1.0, 0.01], ids=["meter", "centimeter"])
 def test_a_mesh_far_from_the_origin(renderer, detail, orthographic, record_property):
     """Moving a mesh of radius `detail` to 5e6 rounds its vertices and camera, which the depth has to survive.
 
@@ -705,7 +757,10 @@ def test_a_mesh_far_from_the_origin(renderer, detail, orthographic, record_prope
     worst = 0.0
     for name in ("entry", "exit"):
         sheet = reference.sheets[name]
-        before, after = getattr(here, name).astype(np.float64), getattr(far, name).astype(np.float64)
+        before, after = (
+            getattr(here, name).astype(np.float64),
+            getattr(far, name).astype(np.float64),
+        )
         assert (np.isnan(before) == np.isnan(after))[sheet.stable].all()
         both = sheet.stable & ~np.isnan(before) & ~np.isnan(after)
         assert both.sum() > 500
@@ -742,7 +797,9 @@ def test_scaling_by_a_power_of_two_is_exact(renderer, exponent, view):
     mesh, camera = torus(1.0, 0.35, 60, 30, (0.3, 0.2, -0.1)), views(1.8)[view]
     factor = 2.0**exponent
     one = render(renderer, mesh, camera, attributes=("face",))
-    other = render(renderer, scaled(mesh, factor), scaled_camera(camera, factor), attributes=("face",))
+    other = render(
+        renderer, scaled(mesh, factor), scaled_camera(camera, factor), attributes=("face",)
+    )
     assert one.mask.mean() > 0.05
     for name in ("entry", "exit"):
         np.testing.assert_array_equal(getattr(other, name), getattr(one, name) * np.float32(factor))
@@ -755,7 +812,9 @@ def test_tiny_and_huge_meshes(renderer, factor, view, record_property):
     mesh, camera = torus(1.0, 0.35, 60, 30), views(1.35)[view]
     small, eye = scaled(mesh, factor), scaled_camera(camera, factor)
     maps = render(renderer, small, eye)
-    report = oracle.check(oracle.reference(small.vertices, small.faces, view_of(eye)), maps.entry, maps.exit)
+    report = oracle.check(
+        oracle.reference(small.vertices, small.faces, view_of(eye)), maps.entry, maps.exit
+    )
     assert report.ok, str(report)
     assert report.covered > 500
     spread = torus_spread(1.0, 0.35, 60, 30)
@@ -797,7 +856,9 @@ def test_crop_keeps_its_ends(renderer, orthographic, surfaces):
         (None, 0.5, None, None), (2, 4, 2, 4), (np.float32(2), np.int64(4), 2, 4),
     ]  # fmt: skip
     for near, far, entry, exit_ in cases:
-        maps = renderer.entry_exit(scene, camera, surfaces=surfaces, near=near, far=far, attributes=("face",))
+        maps = renderer.entry_exit(
+            scene, camera, surfaces=surfaces, near=near, far=far, attributes=("face",)
+        )
         for got, face, expected in (
             (maps.entry, maps.entry_face, entry),
             (maps.exit, maps.exit_face, exit_),
@@ -872,7 +933,14 @@ def test_faces_without_area_cover_nothing(renderer, view):
     repeated[200:] = repeated[200:, :1]
     # Three points of a line: exactly so on the grid of the vertices, along an axis and through a middle.
     line = np.array(
-        [[-1.25, 0.5, 0.25], [0.25, 0.5, 0.25], [1.25, 0.5, 0.25], [-1, -1, 0.25], [0, 0, 0.25], [1, 1, 0.25]]
+        [
+            [-1.25, 0.5, 0.25],
+            [0.25, 0.5, 0.25],
+            [1.25, 0.5, 0.25],
+            [-1, -1, 0.25],
+            [0, 0, 0.25],
+            [1, 1, 0.25],
+        ]
     )
     collinear = np.array([[0, 1, 2], [2, 1, 0], [3, 4, 5], [4, 5, 3], [1, 0, 2]]) + count
     vertices = np.concatenate([mesh.vertices, line])
@@ -897,7 +965,7 @@ def test_faces_without_area_cover_nothing(renderer, view):
 
 
 def face_on_camera(width, height, orthographic, depth=2.0):
-    """World x, y at z = `depth` are image coordinates: vertices are put on pixel centres to the last bit."""
+    """World x, y at z = `depth` are image coordinates: vertices are put on pixel centers to the last bit."""
     if orthographic:
         return dd.Camera(np.eye(3), np.eye(4), width, height, True)
     return dd.Camera(np.array([[depth, 0, 0], [0, depth, 0], [0, 0, 1]]), np.eye(4), width, height)
@@ -905,19 +973,21 @@ def face_on_camera(width, height, orthographic, depth=2.0):
 
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 @pytest.mark.parametrize(
-    "around", [(20.5, 20.5), (20.0, 20.0), (20.5, 20.25)], ids=["centre", "corner", "off"]
+    "around", [(20.5, 20.5), (20.0, 20.0), (20.5, 20.25)], ids=["center", "corner", "off"]
 )
 def test_a_fan_of_2000_faces_has_no_hole(renderer, orthographic, around):
-    """Around a vertex exactly on a pixel centre, where exactly one face has to own the pixel."""
+    """Around a vertex exactly on a pixel center, where exactly one face has to own the pixel."""
     angle = 2 * np.pi * np.arange(2000) / 2000
     rim = 18.0 * np.stack([np.cos(angle), np.sin(angle)], -1) + around
     vertices = np.concatenate([[[*around, 2.0]], np.column_stack([rim, np.full(2000, 2.0)])])
     following = np.roll(np.arange(2000), -1)
-    # y points down in the image: clockwise in numbers is towards the camera.
-    mesh = dd.Mesh(vertices, np.column_stack([np.zeros(2000, int), following + 1, np.arange(2000) + 1]))
+    # y points down in the image: clockwise in numbers is toward the camera.
+    mesh = dd.Mesh(
+        vertices, np.column_stack([np.zeros(2000, int), following + 1, np.arange(2000) + 1])
+    )
     camera = face_on_camera(41, 41, orthographic)
-    centres = camera.pixel_centres() - around
-    radius = np.hypot(*np.moveaxis(centres, -1, 0))
+    centers = camera.pixel_centers() - around
+    radius = np.hypot(*np.moveaxis(centers, -1, 0))
     for surfaces in ("oriented", "any"):
         maps = render(renderer, mesh, camera, surfaces=surfaces)
         # The rim is a polygon, inside the circle by 18 (1 - cos(pi / 2000)) = 2e-5 pixels.
@@ -931,14 +1001,16 @@ def test_a_fan_of_2000_faces_has_no_hole(renderer, orthographic, around):
         for part in (slice(0, 1000), slice(1000, 2000))
     ]
     assert not (halves[0] & halves[1]).any()
-    np.testing.assert_array_equal(halves[0] | halves[1], ~np.isnan(render(renderer, mesh, camera).entry))
+    np.testing.assert_array_equal(
+        halves[0] | halves[1], ~np.isnan(render(renderer, mesh, camera).entry)
+    )
 
 
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
-@pytest.mark.parametrize("offset", [0.5, 0.0], ids=["vertices_on_centres", "vertices_on_corners"])
+@pytest.mark.parametrize("offset", [0.5, 0.0], ids=["vertices_on_centers", "vertices_on_corners"])
 @pytest.mark.parametrize("cell", [1.0, 2.0, 1.5])
 def test_grids_have_no_hole(renderer, orthographic, offset, cell):
-    """Vertices on pixel centres and edges (rows, columns, diagonals) through them; z varies."""
+    """Vertices on pixel centers and edges (rows, columns, diagonals) through them; z varies."""
     count = 24
     at = np.arange(count + 1) * cell + offset
     x, y = np.meshgrid(at, at)
@@ -951,9 +1023,13 @@ def test_grids_have_no_hole(renderer, orthographic, offset, cell):
     size = int(np.ceil(at[-1])) + 2
     camera = face_on_camera(size, size, orthographic)
     maps = render(
-        renderer, dd.Mesh(points.reshape(-1, 3), faces), camera, surfaces="any", attributes=("face",)
+        renderer,
+        dd.Mesh(points.reshape(-1, 3), faces),
+        camera,
+        surfaces="any",
+        attributes=("face",),
     )
-    u, v = np.moveaxis(camera.pixel_centres(), -1, 0)
+    u, v = np.moveaxis(camera.pixel_centers(), -1, 0)
     inside = (u > at[0]) & (u < at[-1]) & (v > at[0]) & (v < at[-1])
     outside = (u < at[0]) | (u > at[-1]) | (v < at[0]) | (v > at[-1])
     assert not np.isnan(maps.entry[inside]).any()
@@ -966,29 +1042,33 @@ def test_grids_have_no_hole(renderer, orthographic, offset, cell):
 
 
 def closed_scenes():
-    """Closed meshes and cameras outside of them, with silhouettes through pixel centres among them."""
+    """Closed meshes and cameras outside of them, with silhouettes through pixel centers among them."""
     for view, camera in views(1.35).items():
         yield f"torus, {view}", torus(1.0, 0.35, 48, 24), camera
         yield f"sphere, {view}", sphere(0.8, 12, 24, (0.2, -0.1, 0.15)), camera
         yield f"box, {view}", box((-0.75, -0.5, -0.25), (0.5, 0.75, 0.375)), camera
-    # Axis-aligned, with edges exactly through pixel centres.
+    # Axis-aligned, with edges exactly through pixel centers.
     for orthographic in (False, True):
         camera = face_on_camera(24, 24, orthographic)
-        yield "box on centres", box((4.5, 5.5, 2.0), (16.5, 17.5, 3.0)), camera
+        yield "box on centers", box((4.5, 5.5, 2.0), (16.5, 17.5, 3.0)), camera
         yield "box on corners", box((4.0, 5.0, 2.0), (16.0, 17.0, 3.0)), camera
         yield "box of one pixel", box((7.5, 7.5, 2.0), (8.5, 8.5, 3.0)), camera
     # Slivers: silhouettes everywhere.
     rng = np.random.default_rng(12)
     for _ in range(20):
         spikes = sphere(1.0, 8, 40, radius_at=lambda d: 0.3 + 0.7 * (np.arange(len(d)) % 2))
-        yield "spikes", dd.Mesh(spikes.vertices @ rotation(rng).T, spikes.faces), views(1.0)["plain"]
+        yield (
+            "spikes",
+            dd.Mesh(spikes.vertices @ rotation(rng).T, spikes.faces),
+            views(1.0)["plain"],
+        )
 
 
 def test_closed_meshes_have_both_sheets_or_neither(renderer):
     """Seen from outside a closed mesh: entry exists where exit does, at every pixel, silhouettes included.
 
-    Snapped to the rasterizer's grid a closed mesh is still closed, so its image covers each pixel centre as
-    often with front as with back faces, if edges through a centre belong to one side and facing is decided
+    Snapped to the rasterizer's grid a closed mesh is still closed, so its image covers each pixel center as
+    often with front as with back faces, if edges through a center belong to one side and facing is decided
     after snapping.
     """
     for name, mesh, camera in closed_scenes():

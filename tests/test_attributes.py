@@ -9,7 +9,7 @@ What follows from it, and from float32 as the type of the results:
   1e-5 of its altitude (a camera close to a large mesh), as far as it does.
 * position: corner 0 + b1 e1 + b2 e2, so at most 2e-5 of the longest edge; and the rounding of its
   coordinates to float32, half an ulp, with as much again of the mesh's radius for the sum.
-* uv, vertex colours: the same sum over corner values: 2e-5 of the largest of them.
+* uv, vertex colors: the same sum over corner values: 2e-5 of the largest of them.
 * texture: what the picture changes by when uv moves by its tolerance.
 * outside of the face, where the rasterizer covers a pixel that it should not, the point is moved into it.
   Where negative weights become 0 and the others share, each moves by no more than the negative ones sum to;
@@ -51,7 +51,7 @@ from shapes import (
 )
 
 import ddepth_gl as dd
-from ddepth_gl.engines import attributes, crossing_keys
+from ddepth_gl.engines.shared import attributes, crossing_keys
 
 # Name: (numbers per crossing, dtype). The specification, so not taken from the package.
 SPECIFIED = {
@@ -104,7 +104,7 @@ def vertex_colors(mesh, face, weights) -> np.ndarray:
 
 
 def textured(mesh, face, uv, uv_error) -> tuple[np.ndarray, np.ndarray]:
-    """(N,4) linear colour of each face's picture at uv, and by how much it changes when uv is off."""
+    """(N,4) linear color of each face's picture at uv, and by how much it changes when uv is off."""
     color, change = np.ones((len(face), 4)), np.zeros((len(face), 4))
     for k, picture in enumerate(mesh.textures):
         here = mesh.texture_id[face] == k
@@ -140,7 +140,9 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
         assert np.isnan(got["uv"]).all()
     has_values = [name for name in got if name != "uv" or mesh.uv is not None]
     for name in has_values:
-        assert np.isfinite(got[name]).all(), f"{name} is not finite at {(~np.isfinite(got[name])).sum()}"
+        assert np.isfinite(got[name]).all(), (
+            f"{name} is not finite at {(~np.isfinite(got[name])).sum()}"
+        )
     if not count:
         return 0
 
@@ -166,7 +168,9 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
     edge = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     radius = float(np.linalg.norm(np.ptp(mesh.bounds, axis=0))) / 2
     rounding = UNIT * np.abs(corners).max(axis=1) + 4 * UNIT * radius + grid_step(mesh)
-    within("position", got["position"], mix(weights, corners), 1e-6 * edge[:, None] + rounding, where)
+    within(
+        "position", got["position"], mix(weights, corners), 1e-6 * edge[:, None] + rounding, where
+    )
     uv_size = np.ones(count)
     if mesh.uv is not None:
         corner_uv = mesh.uv[mesh.faces[face]].astype(np.float64)
@@ -184,14 +188,18 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
 
     def where(i):
         row, column = divmod(int(pixel[held[i]]), camera.width)
-        return f"row {row}, column {column}, face {int(face[i])}, {truth.altitude[i]:.3g} pixels high"
+        return (
+            f"row {row}, column {column}, face {int(face[i])}, {truth.altitude[i]:.3g} pixels high"
+        )
 
     # The grid: both ends of the altitude move, by so many pixels at the nearest corner (half as much again
     # for a skewed K, and for the slant of the rays). Image weights become the weights by a division by z.
     moves = 1.5 * grid_step(mesh) / camera.pixel_footprint(truth.nearest)
     ratio = 1 if camera.is_orthographic else truth.farthest / truth.nearest
     by_grid = 2 * moves / truth.altitude * ratio
-    by_clamping = np.maximum(2 * truth.outside, MARGIN / truth.altitude * ratio) * (truth.outside > 0)
+    by_clamping = np.maximum(2 * truth.outside, MARGIN / truth.altitude * ratio) * (
+        truth.outside > 0
+    )
     weight_error = np.maximum(CONTRACT, by_grid) + by_clamping
     within("barycentric", got["barycentric"], truth.barycentric, weight_error, where)
     within(
@@ -213,7 +221,13 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
     angle = np.linalg.norm(got["normal"] - truth.normal, axis=1)
     within("normal", angle[:, None], np.zeros((len(angle), 1)), NORMAL, where)
     judge_smooth(
-        mesh, face, truth.outside, got["barycentric"], truth.barycentric, got["smooth_normal"], where
+        mesh,
+        face,
+        truth.outside,
+        got["barycentric"],
+        truth.barycentric,
+        got["smooth_normal"],
+        where,
     )
     return len(held)
 
@@ -233,7 +247,9 @@ def judge_smooth(mesh, face, outside, weights, exact_weights, got, where) -> Non
     expected = mix(used, corners)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     angle = np.linalg.norm(got[here] - expected, axis=1)
-    within("smooth_normal", angle[:, None], np.zeros((len(here), 1)), NORMAL, lambda i: where(here[i]))
+    within(
+        "smooth_normal", angle[:, None], np.zeros((len(here), 1)), NORMAL, lambda i: where(here[i])
+    )
 
 
 def select(truth: oracle.Attributes, which) -> oracle.Attributes:
@@ -298,7 +314,9 @@ def test_oracle_weights_of_a_face_on_triangle_are_linear_in_the_image():
     pixel = np.arange(64)
     found = oracle.attributes(vertices, [(0, 1, 2)], view, pixel, np.zeros(64, int))
     u, v = pixel % 8 + 0.5, pixel // 8 + 0.5
-    np.testing.assert_allclose(found.barycentric, np.stack([1 - (u + v) / 8, u / 8, v / 8], 1), atol=1e-14)
+    np.testing.assert_allclose(
+        found.barycentric, np.stack([1 - (u + v) / 8, u / 8, v / 8], 1), atol=1e-14
+    )
     np.testing.assert_allclose(found.position, np.stack([u, v, np.full(64, 3)], 1), atol=1e-14)
     np.testing.assert_allclose(found.altitude, 8 / np.sqrt(2))
     np.testing.assert_allclose(found.depth, 3)
@@ -310,7 +328,7 @@ def test_oracle_weights_of_a_face_on_triangle_are_linear_in_the_image():
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 def test_oracle_finds_the_weights_that_a_point_was_made_with(orthographic, offset):
-    """The principal point is moved so that the point's image is a pixel centre."""
+    """The principal point is moved so that the point's image is a pixel center."""
     rng = np.random.default_rng([orthographic, int(offset)])
     for _ in range(40):
         world = rng.normal(size=(3, 3)) + offset
@@ -327,7 +345,9 @@ def test_oracle_finds_the_weights_that_a_point_was_made_with(orthographic, offse
         # Rounding of coordinates near 1e6, 1e-10, over edges of about one, seen under up to a steep angle.
         tolerance = 1e-10 + 1e-15 * offset * 50 / max(found.altitude[0], 1e-3) * 30
         np.testing.assert_allclose(found.barycentric[0], weights, atol=tolerance)
-        np.testing.assert_allclose(found.position[0], weights @ world, atol=5 * tolerance, rtol=1e-15)
+        np.testing.assert_allclose(
+            found.position[0], weights @ world, atol=5 * tolerance, rtol=1e-15
+        )
         np.testing.assert_allclose(found.depth[0], point[2], atol=5 * tolerance)
 
 
@@ -367,11 +387,15 @@ def test_oracle_corner_normals_do_not_depend_on_how_a_plane_is_cut():
     middle = np.mean(rim[:2], axis=0)
     plain = oracle.corner_normals([apex, *rim], [(0, 1, 2), (0, 2, 3), (0, 3, 1)], [1])[0]
     cut = oracle.corner_normals(
-        [apex, *rim, middle], [(0, 1, 4), (0, 2, 3), (0, 3, 1), (0, 4, 2), (1, 1, 2), (0, 0, 0)], [1]
+        [apex, *rim, middle],
+        [(0, 1, 4), (0, 2, 3), (0, 3, 1), (0, 4, 2), (1, 1, 2), (0, 0, 0)],
+        [1],
     )[0]
     np.testing.assert_allclose(plain[0, 0], cut[0, 0], atol=1e-12)
     split = oracle.corner_normals(
-        [apex, rim[0], rim[1], apex, rim[1], rim[2], apex, rim[2], rim[0]], np.arange(9).reshape(3, 3), [1]
+        [apex, rim[0], rim[1], apex, rim[1], rim[2], apex, rim[2], rim[0]],
+        np.arange(9).reshape(3, 3),
+        [1],
     )[0]
     np.testing.assert_allclose(plain, split, atol=1e-15)
 
@@ -387,12 +411,14 @@ def test_oracle_corner_normals_say_when_they_hang_on_rounding():
 def test_oracle_srgb():
     """Levels and the values that tables give for them, and the ends."""
     table = {0: 0.0, 10: 0.003035, 11: 0.003347, 128: 0.215861, 188: 0.502886, 255: 1.0}
-    np.testing.assert_allclose(oracle.linear_from_srgb(list(table)), list(table.values()), atol=5e-7)
+    np.testing.assert_allclose(
+        oracle.linear_from_srgb(list(table)), list(table.values()), atol=5e-7
+    )
     np.testing.assert_allclose(oracle.linear_rgba((0, 255, 0, 51)), (0, 1, 0, 0.2))
 
 
 def test_oracle_texture_of_a_row():
-    """Along u: texel centres at halves, straight in between, around the ends."""
+    """Along u: texel centers at halves, straight in between, around the ends."""
     picture = np.zeros((1, 4, 4), np.uint8)
     picture[0, :, 3] = (0, 51, 204, 255)  # alpha is linear: 0, 0.2, 0.8, 1
     u = np.linspace(-1, 2, 301)
@@ -427,7 +453,10 @@ def test_oracle_texture_steepness_bounds_the_change():
 def right_answers(mesh, camera) -> tuple:
     """Pixel and face of every crossing, and the oracle's attributes as a renderer would give them."""
     crossings = oracle.all_crossings(mesh.vertices, mesh.faces, view_of(camera))
-    pixel, face = np.repeat(np.arange(crossings.stable.size), np.diff(crossings.offsets)), crossings.face
+    pixel, face = (
+        np.repeat(np.arange(crossings.stable.size), np.diff(crossings.offsets)),
+        crossings.face,
+    )
     truth = oracle.attributes(mesh.vertices, mesh.faces, view_of(camera), pixel, face)
     weights = np.maximum(truth.barycentric, 0)
     weights /= weights.sum(1, keepdims=True)
@@ -439,7 +468,8 @@ def right_answers(mesh, camera) -> tuple:
         "smooth_normal": smooth / np.linalg.norm(smooth, axis=1, keepdims=True),
         "barycentric": weights,
         "uv": uv,
-        "color": vertex_colors(mesh, face, weights) * textured(mesh, face, uv, np.zeros(len(uv)))[0],
+        "color": vertex_colors(mesh, face, weights)
+        * textured(mesh, face, uv, np.zeros(len(uv)))[0],
         "position": mix(weights, mesh.vertices[mesh.faces[face]]),
     }
     got = {name: values.astype(np.float32) for name, values in got.items()}
@@ -452,7 +482,9 @@ def mistakes(mesh, camera, pixel, face, got) -> dict[str, dict]:
     uv, position, no_error = got["uv"].astype(np.float64), got["position"], np.zeros(len(face))
     tint = vertex_colors(mesh, face, weights)
     wrong: dict[str, dict] = {}
-    wrong["an attribute is NaN"] = {"color": np.where(pixel[:, None] == pixel[0], np.nan, got["color"])}
+    wrong["an attribute is NaN"] = {
+        "color": np.where(pixel[:, None] == pixel[0], np.nan, got["color"])
+    }
     wrong["weights rolled"] = {"barycentric": np.roll(weights, 1, axis=1)}
     wrong["weights that are negative"] = {"barycentric": weights + np.array((2e-5, -1e-5, -1e-5))}
 
@@ -465,12 +497,14 @@ def mistakes(mesh, camera, pixel, face, got) -> dict[str, dict]:
     }
 
     side = np.sign((got["normal"] * pixel_directions(camera, pixel)).sum(1))[:, None]
-    wrong["normals towards the camera"] = {"normal": got["normal"] * -side}
+    wrong["normals toward the camera"] = {"normal": got["normal"] * -side}
     wrong["normals off by a fiftieth of a degree"] = {"normal": got["normal"] @ turned_by(0.02)}
     wrong["normals not of unit length"] = {"normal": got["normal"] * 1.00001}
     wrong["flat normals as smooth ones"] = {"smooth_normal": got["normal"]}
     wanted, index = np.unique(face, return_inverse=True)
-    smooth = mix(weights, oracle.corner_normals(mesh.vertices, mesh.faces, wanted, smooth_deg=180)[0][index])
+    smooth = mix(
+        weights, oracle.corner_normals(mesh.vertices, mesh.faces, wanted, smooth_deg=180)[0][index]
+    )
     smooth /= np.linalg.norm(smooth, axis=1, keepdims=True)
     wrong["smooth over every edge"] = {"smooth_normal": smooth}
 
@@ -480,7 +514,7 @@ def mistakes(mesh, camera, pixel, face, got) -> dict[str, dict]:
     wrong["pictures upside down"] = {"color": tint * upside_down}
     texels = np.array([(1, 1), *(picture.shape[1::-1] for picture in mesh.textures)])
     shifted, _ = textured(mesh, face, uv + 0.5 / texels[mesh.texture_id[face] + 1], no_error)
-    wrong["texel centres at whole numbers"] = {"color": tint * shifted}
+    wrong["texel centers at integers"] = {"color": tint * shifted}
     first = np.minimum(mesh.texture_id, 0)
     one = dd.Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, texture=mesh.textures, texture_id=first)
     wrong["always the first picture"] = {"color": tint * textured(one, face, uv, no_error)[0]}
@@ -525,7 +559,8 @@ FEW_FACES = ("suzanne.obj", "Duck.glb")  # enough for `make test-fast`
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in FEW_FACES else pytest.param(name, marks=pytest.mark.slow) for name in REAL]
+    "name",
+    [name if name in FEW_FACES else pytest.param(name, marks=pytest.mark.slow) for name in REAL],
 )
 def test_real_meshes(renderer, name):
     mesh = dd.load_mesh(good(name))
@@ -538,7 +573,7 @@ def test_real_meshes(renderer, name):
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 @pytest.mark.parametrize("seed", range(4))
 def test_random_closed_meshes(renderer, seed, orthographic):
-    """Skewed, off-centre cameras; everything painted at random."""
+    """Skewed, off-center cameras; everything painted at random."""
     rng = np.random.default_rng([seed, orthographic, 31])
     mesh = painted(rng, random_closed_mesh(rng), colors=seed != 1, textures=(3, 2, 0, 1)[seed])
     assert judge_both(renderer, mesh, random_camera(rng, mesh, orthographic)) > 500
@@ -555,7 +590,9 @@ def test_camera_inside_the_mesh(renderer, seed):
     K = [[50.0, 3.0, 61.5], [0.0, 55.0, 43.0], [0.0, 0.0, 1.0]]
     camera = dd.Camera.from_intrinsics(K, pose, 120, 90)
     assert judge_both(renderer, mesh, camera) > 100
-    assert judge_both(renderer, mesh, random_camera(rng, mesh, orthographic=True, cutting=True)) > 100
+    assert (
+        judge_both(renderer, mesh, random_camera(rng, mesh, orthographic=True, cutting=True)) > 100
+    )
 
 
 def test_faces_that_reach_behind_the_camera(renderer):
@@ -579,7 +616,9 @@ def test_faces_that_reach_behind_the_camera(renderer):
         # Weights within 1e-5, so points within 2e-5 of the longest edge, 10. Near an edge the other face may
         # answer; the point is then as far off as the rasterizer moves the edge.
         face = maps.entry_face.ravel()
-        truth = oracle.attributes(mesh.vertices, mesh.faces, view_of(camera), np.arange(len(face)), face)
+        truth = oracle.attributes(
+            mesh.vertices, mesh.faces, view_of(camera), np.arange(len(face)), face
+        )
         clear = truth.outside.reshape(t.shape) == 0
         off = np.abs(maps.entry_position - expected).max(-1)
         assert clear.sum() > 2500
@@ -631,7 +670,9 @@ few = settings(
 
 @pytest.mark.slow
 @few
-@given(scene=soups(), seed=st.integers(0, 2**32 - 1), colors=st.booleans(), textures=st.integers(0, 3))
+@given(
+    scene=soups(), seed=st.integers(0, 2**32 - 1), colors=st.booleans(), textures=st.integers(0, 3)
+)
 def test_soups(renderer, scene, seed, colors, textures):
     """Coincident, duplicated, degenerate and interpenetrating faces; corners on the grid of the vertices."""
     mesh, camera = scene
@@ -689,7 +730,7 @@ def test_uv_that_is_an_affine_function_of_position(renderer):
 
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 def test_positions_lie_on_the_rays(renderer, orthographic):
-    """Their images are the pixel centres, and their depths the depths."""
+    """Their images are the pixel centers, and their depths the depths."""
     rng = np.random.default_rng([59, orthographic])
     mesh = random_closed_mesh(rng)
     camera = random_camera(rng, mesh, orthographic)
@@ -698,10 +739,10 @@ def test_positions_lie_on_the_rays(renderer, orthographic):
     held = (truth.outside == 0) & (truth.altitude > MIN_ALTITUDE)
     assert held.sum() > 1000
     image, depth = camera.project(layers.position[held].astype(np.float64))
-    centre = camera.pixel_centres().reshape(-1, 2)[layers.pixel[held]]
+    center = camera.pixel_centers().reshape(-1, 2)[layers.pixel[held]]
     # In the image a point is off by 1e-5 of its face, which is smaller than the image; the rounding of a
     # coordinate, 2**-24 of less than 4, is some 1e-5 pixels at up to 100 pixels to the unit.
-    assert np.abs(image - centre).max() <= 1e-5 * 200 + 1e-4
+    assert np.abs(image - center).max() <= 1e-5 * 200 + 1e-4
     # Along a steep face depth changes by up to altitude over its length; so only what is not steep.
     flat = np.abs((truth.normal[held] * pixel_directions(camera, layers.pixel[held])).sum(1)) > 0.2
     error = np.abs(layers.depth[held] - depth)[flat]
@@ -726,7 +767,7 @@ def test_a_picture_seen_texel_by_texel_is_that_picture(renderer, height, width):
     picture = rng.integers(0, 256, (height, width, 4)).astype(np.uint8)
     mesh = dd.Mesh(QUAD, QUAD_FACES, uv=QUAD_UV, texture=picture)
     maps = render(renderer, mesh, picture_camera(width, height), attributes="color")
-    # At texel centres, within 1e-6 of a texel times its width or height: neighbours mix in by as much.
+    # At texel centers, within 1e-6 of a texel times its width or height: neighbors mix in by as much.
     np.testing.assert_allclose(maps.entry_color, oracle.linear_rgba(picture), atol=2e-5)
     assert np.isnan(maps.exit_color).all()
 
@@ -750,12 +791,16 @@ def test_a_picture_is_filtered_around_its_borders(renderer):
     maps = render(renderer, mesh, picture_camera(32, 4), attributes="color")
     u = (np.arange(32) + 0.5) / 32
     expected = np.interp(u, (-0.25, 0.25, 0.75, 1.25), (1, 0, 1, 0))
-    np.testing.assert_allclose(maps.entry_color[..., 0], np.broadcast_to(expected, (4, 32)), atol=1e-5)
+    np.testing.assert_allclose(
+        maps.entry_color[..., 0], np.broadcast_to(expected, (4, 32)), atol=1e-5
+    )
 
 
-def test_colours_are_decoded_before_they_are_mixed(renderer):
+def test_colors_are_decoded_before_they_are_mixed(renderer):
     """Black at the left corners, white at the right: half the light in the middle, which sRGB calls 188."""
-    colors = np.array([(0, 0, 0, 0), (255, 255, 255, 255), (255, 255, 255, 255), (0, 0, 0, 0)], np.uint8)
+    colors = np.array(
+        [(0, 0, 0, 0), (255, 255, 255, 255), (255, 255, 255, 255), (0, 0, 0, 0)], np.uint8
+    )
     mesh = dd.Mesh(QUAD, QUAD_FACES, colors=colors)
     maps = render(renderer, mesh, picture_camera(16, 3), attributes="color")
     expected = np.broadcast_to(((np.arange(16) + 0.5) / 16)[None, :, None], (3, 16, 4))
@@ -763,11 +808,15 @@ def test_colours_are_decoded_before_they_are_mixed(renderer):
 
 
 def test_one_picture_after_another(renderer):
-    """A picture for each face, none for some; vertex colours tint them all."""
-    pictures = [np.full((2, 3, 4), level, np.uint8) for level in ((255, 0, 0, 255), (0, 128, 0, 51))]
+    """A picture for each face, none for some; vertex colors tint them all."""
+    pictures = [
+        np.full((2, 3, 4), level, np.uint8) for level in ((255, 0, 0, 255), (0, 128, 0, 51))
+    ]
     pictures.append(np.full((1, 1, 3), 255, np.uint8))
     quads = merged(*(moved(dd.Mesh(QUAD, QUAD_FACES), shifted(3.0 * k)) for k in range(5)))
-    tints = np.array([(255, 255, 255, 255), (255, 255, 255, 255), (188, 255, 0, 102), (10, 20, 30, 40)])
+    tints = np.array(
+        [(255, 255, 255, 255), (255, 255, 255, 255), (188, 255, 0, 102), (10, 20, 30, 40)]
+    )
     mesh = dd.Mesh(
         quads.vertices,
         quads.faces,
@@ -776,7 +825,9 @@ def test_one_picture_after_another(renderer):
         texture=pictures,
         texture_id=np.repeat([0, 1, 2, -1, 1], 2),
     )
-    camera = dd.Camera.look_at((6, 0, 20), (6, 0, 0), (0, 1, 0), fov_y_deg=10.0, width=180, height=20)
+    camera = dd.Camera.look_at(
+        (6, 0, 20), (6, 0, 0), (0, 1, 0), fov_y_deg=10.0, width=180, height=20
+    )
     maps = render(renderer, mesh, camera, surfaces="any", attributes=("color", "face"))
     linear = oracle.linear_rgba(tints)
     green = (0, oracle.linear_from_srgb(128), 0, 0.2)
@@ -794,7 +845,7 @@ def shifted(x: float) -> np.ndarray:
     return motion
 
 
-def test_white_without_colour_and_no_uv_without_uv(renderer):
+def test_white_without_color_and_no_uv_without_uv(renderer):
     plain = render(renderer, box(), FACE_ON, attributes=("color", "uv"))
     assert (plain.entry_color[plain.mask] == 1).all()
     assert np.isnan(plain.entry_color[~plain.mask]).all()
@@ -810,15 +861,28 @@ def test_white_without_colour_and_no_uv_without_uv(renderer):
 def test_a_seam_in_uv(renderer):
     """Two halves of a square that meet in vertices of the same position but other uv: each keeps its own."""
     vertices = np.array(
-        [(-1.0, -1, 0), (0, -1, 0), (0, 1, 0), (-1, 1, 0), (0, -1, 0), (1, -1, 0), (1, 1, 0), (0, 1, 0)]
+        [
+            (-1.0, -1, 0),
+            (0, -1, 0),
+            (0, 1, 0),
+            (-1, 1, 0),
+            (0, -1, 0),
+            (1, -1, 0),
+            (1, 1, 0),
+            (0, 1, 0),
+        ]
     )
     uv = np.concatenate([QUAD_UV, QUAD_UV * (0.5, 1) + (5, 0)])
     mesh = dd.Mesh(vertices, np.concatenate([QUAD_FACES, QUAD_FACES + 4]), uv=uv)
     maps = render(renderer, mesh, picture_camera(16, 8), attributes=("uv", "smooth_normal"))
     u = (np.arange(8) + 0.5) / 8
     expected = np.concatenate([u, 5 + u / 2])
-    np.testing.assert_allclose(maps.entry_uv[..., 0], np.broadcast_to(expected, (8, 16)), atol=5 * CONTRACT)
-    np.testing.assert_allclose(maps.entry_smooth_normal, np.broadcast_to((0, 0, 1), (8, 16, 3)), atol=1e-6)
+    np.testing.assert_allclose(
+        maps.entry_uv[..., 0], np.broadcast_to(expected, (8, 16)), atol=5 * CONTRACT
+    )
+    np.testing.assert_allclose(
+        maps.entry_smooth_normal, np.broadcast_to((0, 0, 1), (8, 16, 3)), atol=1e-6
+    )
 
 
 def test_normals_of_a_box_and_its_inside(renderer):
@@ -847,7 +911,9 @@ def test_smooth_normals_of_a_sphere(renderer):
     # of second order: at most the square of that, and the corners' own is smaller by symmetry.
     assert flat.max() > 0.05
     assert smooth.max() < 0.0926**2
-    split = dd.Mesh(mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3))
+    split = dd.Mesh(
+        mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3)
+    )
     other = peel(renderer, split, camera, attributes=names)
     assert other.face.tobytes() == layers.face.tobytes()
     np.testing.assert_allclose(other.smooth_normal, layers.smooth_normal, atol=1e-6)
@@ -860,9 +926,12 @@ def test_edges_are_smooth_up_to_45_degrees(renderer, fold_deg):
     half = np.array([(0.0, -1, 0), (1, -1, 0), (1, 1, 0), (0, 1, 0)])
     # Left in the plane z = 0, its corner at x = 0 shared by position with the right one, which folds down.
     mesh = dd.Mesh(
-        np.concatenate([half - (1, 0, 0), half @ turn.T]), np.concatenate([QUAD_FACES, QUAD_FACES + 4])
+        np.concatenate([half - (1, 0, 0), half @ turn.T]),
+        np.concatenate([QUAD_FACES, QUAD_FACES + 4]),
     )
-    maps = render(renderer, mesh, picture_camera(41, 20), attributes=("face", "smooth_normal", "barycentric"))
+    maps = render(
+        renderer, mesh, picture_camera(41, 20), attributes=("face", "smooth_normal", "barycentric")
+    )
     hit = maps.entry_face >= 0
     face, weights = maps.entry_face[hit], maps.entry_barycentric[hit].astype(np.float64)
     assert set(np.unique(face)) == {0, 1, 2, 3}
@@ -918,17 +987,23 @@ def test_faces_without_area_that_seal_a_mesh_have_finite_attributes(renderer):
 
 
 def test_rays_exactly_through_a_face_without_area(renderer):
-    """Then all of its weights are 0 / 0. Whole numbers of pixels and powers of two, so nothing is rounded."""
+    """Then all of its weights are 0 / 0. Integers of pixels and powers of two, so nothing is rounded."""
     pose = np.diag([1.0, -1, -1, 1])
     pose[:3, 3] = 0, 32, 16
     camera = dd.Camera(np.eye(3), pose, 32, 32, True)  # a pixel to the mesh unit
-    # From pixel centre to pixel centre, either way round; the middle vertex is off the grid that corners are
+    # From pixel center to pixel center, either way round; the middle vertex is off the grid that corners are
     # snapped to. That takes it off the edge, some to either side; only on one of them the edge is covered.
     met = 0
     for middle in (1, 3, 5, 7, 1021, 1023):
         for ends in (((0.5, 31.5, 0), (30.5, 21.5, 0)), ((30.5, 21.5, 0), (0.5, 31.5, 0))):
             start, end = np.array(ends)
-            vertices = [start, end, (5, 5, 0), (9, 21, -8), start + (end - start) / 10 * middle / 1024]
+            vertices = [
+                start,
+                end,
+                (5, 5, 0),
+                (9, 21, -8),
+                start + (end - start) / 10 * middle / 1024,
+            ]
             faces = np.array([(0, 2, 4), (4, 2, 1), (0, 1, 3), (0, 4, 1), (0, 3, 2), (1, 2, 3)])
             if ends[0][0] > ends[1][0]:
                 faces = faces[:, ::-1]
@@ -1017,7 +1092,9 @@ def test_many_images_are_the_same_as_one_by_one(renderer):
         same_arrays(maps, alone[i], MAP_NAMES)
         same_arrays(renderer.peel(other_scene, cameras[0], attributes=ALL), between, LAYER_NAMES)
         same_arrays(renderer.entry_exit(scene, cameras[i]), maps, ("entry", "exit"))
-        same_arrays(renderer.peel(scene, cameras[i]).entry_exit(), maps, ("entry", "exit", "entry_face"))
+        same_arrays(
+            renderer.peel(scene, cameras[i]).entry_exit(), maps, ("entry", "exit", "entry_face")
+        )
     assert i == len(cameras) - 1
     scene.release()
     other_scene.release()
@@ -1034,7 +1111,9 @@ def test_each_alone_is_the_same_as_all_together(renderer):
         sheets = ("entry", "exit", f"entry_{name}", f"exit_{name}")
         same_arrays(renderer.entry_exit(scene, camera, attributes=(name,)), maps, sheets)
         same_arrays(renderer.entry_exit(scene, camera, attributes=name), maps, sheets)
-        same_arrays(renderer.peel(scene, camera, attributes=[name]), layers, ("depth", "face", name))
+        same_arrays(
+            renderer.peel(scene, camera, attributes=[name]), layers, ("depth", "face", name)
+        )
     shuffled = tuple(reversed(ALL)) + ALL[:3]
     same_arrays(renderer.entry_exit(scene, camera, attributes=shuffled), maps, MAP_NAMES)
     same_arrays(renderer.peel(scene, camera, attributes=iter(shuffled)), layers, LAYER_NAMES)
@@ -1042,7 +1121,7 @@ def test_each_alone_is_the_same_as_all_together(renderer):
 
 
 def test_two_scenes_keep_their_own_pictures(renderer):
-    """The second one's textures and colours must not be left bound for the first, nor freed with it."""
+    """The second one's textures and colors must not be left bound for the first, nor freed with it."""
     camera = picture_camera(6, 5)
     rng = np.random.default_rng(89)
     pictures = [rng.integers(0, 256, (5, 6, 4)).astype(np.uint8) for _ in range(3)]
@@ -1136,7 +1215,8 @@ def test_dense_and_rows_carry_attributes(renderer):
         assert stack[0].tobytes() == getattr(maps, f"entry_{name}").tobytes(), name
     part = layers.rows(3, 17)
     assert (
-        part.color.tobytes() == layers.color[layers.offsets[3 * camera.width] :][: len(part.depth)].tobytes()
+        part.color.tobytes()
+        == layers.color[layers.offsets[3 * camera.width] :][: len(part.depth)].tobytes()
     )
 
 
@@ -1157,7 +1237,7 @@ def test_millions_of_crossings(renderer):
     np.testing.assert_array_equal(layers.object_id, layers.face)
     # Every sheet covers the image. With x and y from 0 to 1 on it, the weights below its diagonal are
     # 1 - x, x - y and y.
-    image = camera.pixel_centres().reshape(-1, 2)
+    image = camera.pixel_centers().reshape(-1, 2)
     x, y = (image[:, 0] / 128 - 1) / 3 + 0.5, (1 - image[:, 1] / 128) / 3 + 0.5
     below = np.stack([1 - x, x - y, y], 1)
     above = np.stack([1 - y, x, y - x], 1)
@@ -1210,7 +1290,9 @@ def test_a_mesh_beyond_the_largest_table_is_a_clear_error(renderer, monkeypatch)
     scene = renderer.upload(mesh)
     monkeypatch.setattr(renderer._context, "max_texels", 3 * len(mesh.vertices) - 1)
     for draw in (renderer.entry_exit, renderer.peel):
-        with pytest.raises(dd.DeviceMemoryError, match=rf"vertices has {3 * len(mesh.vertices):,} .*; split"):
+        with pytest.raises(
+            dd.DeviceMemoryError, match=rf"vertices has {3 * len(mesh.vertices):,} .*; split"
+        ):
             draw(scene, camera, attributes=("barycentric",))
     monkeypatch.undo()
     assert np.isfinite(renderer.peel(scene, camera, attributes=("barycentric",)).barycentric).all()
@@ -1218,14 +1300,18 @@ def test_a_mesh_beyond_the_largest_table_is_a_clear_error(renderer, monkeypatch)
 
 
 @pytest.mark.parametrize(("block", "batch"), [(7, 1024), (1000, 1024), (1024, 3 * 1024)])
-def test_it_does_not_matter_how_many_crossings_are_worked_out_together(renderer, monkeypatch, block, batch):
+def test_it_does_not_matter_how_many_crossings_are_worked_out_together(
+    renderer, monkeypatch, block, batch
+):
     """Pixels with more crossings than a block, blocks that fill a batch to the last place, empty blocks."""
     rng = np.random.default_rng(109)
     mesh = painted(rng, merged(*(box() for _ in range(5)), random_closed_mesh(rng)))
     camera = dd.Camera.orbit(mesh, views=1, width=90, height=70)[0]
     scene = renderer.upload(mesh)
     names = [f"{side}_{name}" for side in ("entry", "exit") for name in ALL]
-    maps, layers = (draw(scene, camera, attributes=ALL) for draw in (renderer.entry_exit, renderer.peel))
+    maps, layers = (
+        draw(scene, camera, attributes=ALL) for draw in (renderer.entry_exit, renderer.peel)
+    )
     assert layers.count.max() > 7
     assert len(layers.depth) > 4 * batch
     monkeypatch.setattr(attributes, "AT_A_TIME", block)
@@ -1267,5 +1353,5 @@ def test_points_are_within_the_rasterizers_reach_of_their_pixels(renderer):
     for mesh, camera in cases:
         layers = peel(renderer, mesh, camera, attributes="position")
         image, _ = camera.project(layers.position.astype(np.float64))
-        off = np.linalg.norm(image - camera.pixel_centres().reshape(-1, 2)[layers.pixel], axis=1)
+        off = np.linalg.norm(image - camera.pixel_centers().reshape(-1, 2)[layers.pixel], axis=1)
         assert off.max() <= MARGIN + 1e-3  # and the rounding of positions to float32

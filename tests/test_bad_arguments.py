@@ -58,7 +58,7 @@ def test_results_that_are_none(name, result, tmp_path):
     [
         ({"faces": [[0, 1, 3]]}, "faces name vertices 0 to 3, but there are 3"),
         ({"faces": [[0, 1, -1]]}, "faces name vertices -1 to 1"),
-        ({"faces": [[0.0, 1.0, 2.0]]}, "whole numbers"),
+        ({"faces": [[0.0, 1.0, 2.0]]}, "integers"),
         ({"faces": [[0, 1, 2, 0]]}, r"shape \(F, 3\)"),
         ({"faces": "x"}, "faces must be an array of numbers, not 'x'"),
         ({"normals": "x"}, "nx ny nz must be an array of numbers"),

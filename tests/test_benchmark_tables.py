@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-REPORTS = ["peers", "sheets", "layers raster", "layers compute", "attributes raster", "attributes compute"]
+REPORTS = [
+    "peers",
+    "sheets",
+    "layers raster",
+    "layers compute",
+    "attributes raster",
+    "attributes compute",
+]
 
 
 @pytest.fixture

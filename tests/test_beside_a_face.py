@@ -11,7 +11,7 @@ from conftest import ENGINES
 from shapes import box, inside_out, merged, random_closed_mesh, rotation, view_of
 
 import ddepth_gl as dd
-from ddepth_gl.face_distance import FaceDistance
+from ddepth_gl.mesh.face_distance import FaceDistance
 
 WIDTH, HEIGHT = 60, 50
 
@@ -35,7 +35,9 @@ def some_mesh(rng: np.random.Generator) -> dd.Mesh:
     mesh = octahedron() if kind == 2 else box((-0.5,) * 3, (0.5,) * 3)
     if kind == 0:
         return mesh
-    return dd.Mesh(mesh.vertices @ rotation(rng).T * rng.uniform(0.1, 10) + rng.normal(size=3), mesh.faces)
+    return dd.Mesh(
+        mesh.vertices @ rotation(rng).T * rng.uniform(0.1, 10) + rng.normal(size=3), mesh.faces
+    )
 
 
 def diagonal(mesh: dd.Mesh) -> float:
@@ -48,24 +50,38 @@ def camera_at(rng: np.random.Generator, eye: np.ndarray) -> dd.Camera:
     pose[:3, :3] = rotation(rng)
     pose[:3, 3] = -pose[:3, :3] @ eye
     focal = 10 ** rng.uniform(1, 2.7)
-    K = [[focal, 0.02 * focal, WIDTH / 2 + rng.normal() * 5], [0, 1.1 * focal, HEIGHT / 2], [0, 0, 1]]
+    K = [
+        [focal, 0.02 * focal, WIDTH / 2 + rng.normal() * 5],
+        [0, 1.1 * focal, HEIGHT / 2],
+        [0, 0, 1],
+    ]
     return dd.Camera.from_intrinsics(K, pose, WIDTH, HEIGHT)
 
 
-def surface_point(rng: np.random.Generator, mesh: dd.Mesh, where: str) -> tuple[np.ndarray, np.ndarray]:
+def surface_point(
+    rng: np.random.Generator, mesh: dd.Mesh, where: str
+) -> tuple[np.ndarray, np.ndarray]:
     """A point of a face, an edge or a vertex, and a direction: of a face its normal, either way."""
     corners = mesh.vertices[mesh.faces[rng.integers(len(mesh.faces))]]
     along = rng.uniform(0.05, 0.95)
-    weights = {"face": rng.dirichlet((1, 1, 1)), "edge": (along, 1 - along, 0), "vertex": (1, 0, 0)}[where]
+    weights = {
+        "face": rng.dirichlet((1, 1, 1)),
+        "edge": (along, 1 - along, 0),
+        "vertex": (1, 0, 0),
+    }[where]
     if where == "face":
         normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
         return np.array(weights) @ corners, normal / np.linalg.norm(normal) * rng.choice((-1, 1))
     return np.array(weights) @ corners, rotation(rng)[0]
 
 
-def assert_as_the_oracle(maps: dd.DepthMaps, mesh: dd.Mesh, surfaces: str, near: float | None = None) -> None:
+def assert_as_the_oracle(
+    maps: dd.DepthMaps, mesh: dd.Mesh, surfaces: str, near: float | None = None
+) -> None:
     view = replace(view_of(maps.camera, near), edge_on=EDGE_ON)
-    report = oracle.check(oracle.reference(mesh.vertices, mesh.faces, view, surfaces), maps.entry, maps.exit)
+    report = oracle.check(
+        oracle.reference(mesh.vertices, mesh.faces, view, surfaces), maps.entry, maps.exit
+    )
     assert report.ok, str(report)
 
 
@@ -79,7 +95,9 @@ def test_beside_a_face_an_edge_or_a_vertex(renderer, where, seed):
         point, away = surface_point(rng, mesh, where)
         camera = camera_at(rng, point + distance * diagonal(mesh) * away)
         for surfaces in ("oriented", "any"):
-            assert_as_the_oracle(renderer.entry_exit(scene, camera, surfaces=surfaces), mesh, surfaces)
+            assert_as_the_oracle(
+                renderer.entry_exit(scene, camera, surfaces=surfaces), mesh, surfaces
+            )
     scene.release()
 
 
@@ -195,7 +213,10 @@ def test_a_cube_by_the_slabs_that_it_is(renderer, distance, is_inside):
     same[1:-1, 1:-1] = np.all(
         [np.roll(hits, s, a)[1:-1, 1:-1] == hits[1:-1, 1:-1] for s in (-1, 1) for a in (0, 1)], 0
     )
-    expected = (np.where(hits & (first > 0), first, np.nan), np.where(hits & (last > 0), last, np.nan))
+    expected = (
+        np.where(hits & (first > 0), first, np.nan),
+        np.where(hits & (last > 0), last, np.nan),
+    )
     for got, wanted in zip((maps.entry_distance, maps.exit_distance), expected, strict=True):
         np.testing.assert_array_equal(np.isnan(got)[same], np.isnan(wanted)[same])
         both = same & ~np.isnan(wanted)
@@ -249,7 +270,9 @@ def test_many_cameras_are_a_loop_over_one(renderer):
     for maps, many in zip(one_by_one, renderer.entry_exit_many(scene, cameras), strict=True):
         assert maps.entry.tobytes() == many.entry.tobytes()
         assert maps.exit.tobytes() == many.exit.tobytes()
-    for maps, many in zip(one_by_one, renderer.entry_exit_many(scene, cameras, output="gpu"), strict=True):
+    for maps, many in zip(
+        one_by_one, renderer.entry_exit_many(scene, cameras, output="gpu"), strict=True
+    ):
         with many:
             assert maps.entry.tobytes() == many.numpy().entry.tobytes()
     scene.release()
@@ -264,7 +287,7 @@ def test_parts_of_a_mesh_do_not_show(monkeypatch):
         whole = renderer.entry_exit(renderer.upload(mesh), camera)
         monkeypatch.setattr(renderer._context, "max_storage_block", 3000)
         scene = renderer.upload(mesh)
-        assert len(renderer._engine._passes.prepare(scene).blocks) > 3
+        assert len(renderer._pipeline.engine._passes.prepare(scene).blocks) > 3
         parts = renderer.entry_exit(scene, camera)
     assert parts.entry.tobytes() == whole.entry.tobytes()
     assert parts.exit.tobytes() == whole.exit.tobytes()
@@ -279,7 +302,9 @@ def test_without_compute_shaders_too_near_is_an_error_that_names_the_distance(mo
         for distance in (1e-7, 9e-6):
             near = dd.Camera.look_at((1 + distance * size, 0.1, 0.2), (-1, 0.3, 0.1))
             for call in (renderer.entry_exit, renderer.peel, renderer.shade):
-                with pytest.raises(dd.CameraError, match=f"the camera is {distance * size:.3g} mesh units"):
+                with pytest.raises(
+                    dd.CameraError, match=f"the camera is {distance * size:.3g} mesh units"
+                ):
                     call(scene, near)
         far = dd.Camera.look_at((1 + 2e-5 * size, 0.1, 0.2), (-1, 0.3, 0.1), width=60, height=50)
         assert_as_the_oracle(renderer.entry_exit(scene, far), mesh, "oriented")
@@ -291,9 +316,11 @@ def test_other_cameras_do_not_notice(engine, monkeypatch):
     mesh = merged(box(), inside_out(box((-0.9,) * 3, (0.9,) * 3)))
     with dd.DepthRenderer(engine) as renderer:
         scene = renderer.upload(mesh)
-        submit, requests = renderer._engine.submit, []
+        submit, requests = renderer._pipeline.engine.submit, []
         monkeypatch.setattr(
-            renderer._engine, "submit", lambda *given: requests.append(given[2]) or submit(*given)
+            renderer._pipeline.engine,
+            "submit",
+            lambda *given: requests.append(given[2]) or submit(*given),
         )
         renderer.entry_exit(scene, dd.Camera.look_at((1.1, 2, 3), (0, 0, 0)))
         assert "distance" not in scene._made
@@ -316,9 +343,14 @@ def test_distance_to_the_nearest_face(faces):
     mesh = dd.Mesh(corners.reshape(-1, 3), np.arange(3 * faces).reshape(-1, 3))
     asked = FaceDistance(mesh)
     for _ in range(20):
-        point = corners[rng.integers(faces)].mean(axis=0) + rng.normal(size=3) * 10.0 ** rng.uniform(-6, 0)
+        point = corners[rng.integers(faces)].mean(axis=0) + rng.normal(
+            size=3
+        ) * 10.0 ** rng.uniform(-6, 0)
         solid = (
-            np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) > 0
+            np.linalg.norm(
+                np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+            )
+            > 0
         )
         away = closest_point(corners[solid], np.repeat(point[None], solid.sum(), 0)) - point
         nearest = np.linalg.norm(away, axis=1).min(initial=np.inf)

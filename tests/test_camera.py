@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pyrr import matrix44
 
-from ddepth_gl.camera import Camera
+from ddepth_gl.camera.camera import Camera
 from ddepth_gl.errors import CameraError
 
 IDENTITY = np.eye(4)
@@ -54,7 +54,7 @@ def poses(draw: st.DrawFn) -> np.ndarray:
 
 @st.composite
 def cameras(draw: st.DrawFn) -> Camera:
-    """Any camera: skewed, off-centre, with oblong pixels, perspective or orthographic."""
+    """Any camera: skewed, off-center, with oblong pixels, perspective or orthographic."""
     focal = st.floats(1.0, 2000.0)
     matrix = [
         [draw(focal), draw(st.floats(-50.0, 50.0)), draw(st.floats(-100.0, 200.0))],
@@ -75,7 +75,9 @@ def test_perspective_projection_by_hand():
     np.testing.assert_allclose(image, (100 * -0.2 + 30, 200 * 0.6 + 20), rtol=1e-15)
     assert depth == 10.0
     np.testing.assert_allclose(camera.unproject((10.0, 140.0), 10.0), (7, 3, -4), rtol=1e-14)
-    np.testing.assert_allclose(camera.unproject((10.0, 140.0), 10.0, "camera"), (-2, 6, 10), rtol=1e-14)
+    np.testing.assert_allclose(
+        camera.unproject((10.0, 140.0), 10.0, "camera"), (-2, 6, 10), rtol=1e-14
+    )
     np.testing.assert_array_equal(camera.project((-2.0, 6.0, 10.0), "camera")[0], image)
 
 
@@ -129,15 +131,19 @@ def test_rays_hit_what_unproject_gives(camera, depth):
         origins, directions = camera.rays(frame)
         assert origins.shape == directions.shape == (camera.height, camera.width, 3)
         np.testing.assert_allclose(np.linalg.norm(directions, axis=-1), 1.0, rtol=1e-14)
-        points = camera.unproject(camera.pixel_centres(), np.full(distance.shape, depth), frame)
+        points = camera.unproject(camera.pixel_centers(), np.full(distance.shape, depth), frame)
         scale = np.abs(points).max() + 100.0
-        np.testing.assert_allclose(origins + distance[..., None] * directions, points, atol=1e-12 * scale)
+        np.testing.assert_allclose(
+            origins + distance[..., None] * directions, points, atol=1e-12 * scale
+        )
 
 
 @settings(max_examples=50, deadline=None)
 @given(camera=cameras())
 def test_distance_per_depth_is_the_length_of_unit_depth(camera):
-    points = camera.unproject(camera.pixel_centres(), np.ones((camera.height, camera.width)), "camera")
+    points = camera.unproject(
+        camera.pixel_centers(), np.ones((camera.height, camera.width)), "camera"
+    )
     if camera.is_orthographic:
         points[..., :2] = 0.0
     expected = np.linalg.norm(points, axis=-1)
@@ -150,15 +156,20 @@ def test_distance_per_depth_by_hand():
     np.testing.assert_allclose(camera.distance_per_depth(), np.sqrt(squares), rtol=1e-15)
 
 
-def test_pixel_centres_are_at_halves_with_rows_downward():
-    centres = Camera(K, IDENTITY, 3, 2).pixel_centres()
-    assert centres.tolist() == [[[0.5, 0.5], [1.5, 0.5], [2.5, 0.5]], [[0.5, 1.5], [1.5, 1.5], [2.5, 1.5]]]
+def test_pixel_centers_are_at_halves_with_rows_downward():
+    centers = Camera(K, IDENTITY, 3, 2).pixel_centers()
+    assert centers.tolist() == [
+        [[0.5, 0.5], [1.5, 0.5], [2.5, 0.5]],
+        [[0.5, 1.5], [1.5, 1.5], [2.5, 1.5]],
+    ]
 
 
 @settings(max_examples=50, deadline=None)
 @given(camera=cameras(), point=vector)
 def test_clip_matrix_agrees_with_project(camera, point):
-    moved = np.array(point) if camera.is_orthographic else np.array([*point[:2], abs(point[2]) + 0.1])
+    moved = (
+        np.array(point) if camera.is_orthographic else np.array([*point[:2], abs(point[2]) + 0.1])
+    )
     image, depth = camera.project(moved, "camera")
     x, y, z, w = camera.projection((0.0, 0.0, 1.0, 0.0)) @ np.append(moved, 1.0)
     assert z == depth
@@ -192,10 +203,10 @@ def test_unknown_frame(method):
 # Pose
 
 
-def test_centre_and_inverse_by_hand():
+def test_center_and_inverse_by_hand():
     camera = Camera(K, ALONG_X, 4, 4)
-    assert camera.centre.tolist() == [-3.0, 1.0, 2.0]
-    np.testing.assert_array_equal(camera.project(camera.centre, "world")[1], 0.0)
+    assert camera.center.tolist() == [-3.0, 1.0, 2.0]
+    np.testing.assert_array_equal(camera.project(camera.center, "world")[1], 0.0)
     np.testing.assert_allclose(camera.world_from_camera @ ALONG_X, IDENTITY, atol=1e-15)
     assert camera.world_from_camera[3].tolist() == [0.0, 0.0, 0.0, 1.0]
 
@@ -215,8 +226,14 @@ def test_three_by_four_pose_is_the_same_camera():
 
 
 def test_look_at_by_hand():
-    camera = Camera.look_at((-10, 0, 5), (0, 0, 5), up=(0, 0, 1), fov_y_deg=90.0, width=64, height=32)
-    assert camera.K.tolist() == [[pytest.approx(16.0), 0, 32], [0, pytest.approx(16.0), 16], [0, 0, 1]]
+    camera = Camera.look_at(
+        (-10, 0, 5), (0, 0, 5), up=(0, 0, 1), fov_y_deg=90.0, width=64, height=32
+    )
+    assert camera.K.tolist() == [
+        [pytest.approx(16.0), 0, 32],
+        [0, pytest.approx(16.0), 16],
+        [0, 0, 1],
+    ]
     expected = [[0, -1, 0, 0], [0, 0, -1, 5], [1, 0, 0, 10], [0, 0, 0, 1]]
     np.testing.assert_allclose(camera.camera_from_world, expected, atol=1e-14)
     # 90 degrees: half the height at a depth of 10 is 10.
@@ -229,12 +246,14 @@ def test_look_at_by_hand():
 def test_look_at_puts_the_target_in_the_middle_and_up_above(eye, away, up):
     eye, away, up = np.array(eye), np.array(away), np.array(up)
     length, sine = np.linalg.norm(away), np.linalg.norm(np.cross(away, up))
-    assume(length > 1e-3 and np.linalg.norm(up) > 1e-3 and sine > 1e-3 * length * np.linalg.norm(up))
+    assume(
+        length > 1e-3 and np.linalg.norm(up) > 1e-3 and sine > 1e-3 * length * np.linalg.norm(up)
+    )
     camera = Camera.look_at(eye, eye + away, up, 50.0, 30, 20)
     image, depth = camera.project(eye + away)
     np.testing.assert_allclose(image, (15, 10), atol=1e-6)
     assert depth == pytest.approx(length, rel=1e-9)
-    np.testing.assert_allclose(camera.centre, eye, atol=1e-10)
+    np.testing.assert_allclose(camera.center, eye, atol=1e-10)
     raised, _ = camera.project(eye + away + 1e-3 * length * up / np.linalg.norm(up))
     assert raised[1] < image[1]
     assert raised[0] == pytest.approx(image[0], abs=1e-6)
@@ -245,8 +264,10 @@ def test_look_at_far_from_the_origin_is_exact():
     near = Camera.look_at((0, 0, 0), step, width=640, height=480)
     far = Camera.look_at(eye, eye + step, width=640, height=480)
     # The rotation depends on the difference alone, which these numbers have exactly.
-    np.testing.assert_allclose(far.camera_from_world[:3, :3], near.camera_from_world[:3, :3], atol=1e-15)
-    np.testing.assert_allclose(far.centre, eye, atol=1e-9)
+    np.testing.assert_allclose(
+        far.camera_from_world[:3, :3], near.camera_from_world[:3, :3], atol=1e-15
+    )
+    np.testing.assert_allclose(far.center, eye, atol=1e-9)
     np.testing.assert_allclose(far.rays()[1], near.rays()[1], atol=1e-9)
     image, depth = far.project(eye + step)
     # A float64 of 5e6 is good to 1e-9, that is 1.4e-7 pixels here.
@@ -313,7 +334,9 @@ def test_from_opengl_with_a_perspective_projection_agrees_with_look_at():
 
 
 def test_from_opengl_with_an_orthographic_projection_agrees_with_orthographic():
-    matrix = matrix44.create_orthogonal_projection(-4.0, 4.0, -3.0, 3.0, 0.1, 10.0, dtype=np.float64).T
+    matrix = matrix44.create_orthogonal_projection(
+        -4.0, 4.0, -3.0, 3.0, 0.1, 10.0, dtype=np.float64
+    ).T
     camera = Camera.from_opengl(matrix, np.linalg.inv(ALONG_X) @ OPENGL_IDENTITY, 64, 48)
     expected = Camera.orthographic((8.0, 6.0), ALONG_X, 64, 48)
     assert camera.is_orthographic
@@ -322,9 +345,10 @@ def test_from_opengl_with_an_orthographic_projection_agrees_with_orthographic():
 
 
 @pytest.mark.parametrize(
-    "make", [matrix44.create_perspective_projection_from_bounds, matrix44.create_orthogonal_projection]
+    "make",
+    [matrix44.create_perspective_projection_from_bounds, matrix44.create_orthogonal_projection],
 )
-def test_from_opengl_off_centre_projection_maps_as_opengl_does(make):
+def test_from_opengl_off_center_projection_maps_as_opengl_does(make):
     matrix = make(-1.0, 3.0, -2.0, 0.5, 1.0, 9.0, dtype=np.float64).T
     matrix[0, 1] = 0.125  # skew
     camera = Camera.from_opengl(matrix, IDENTITY, 40, 30)
@@ -338,7 +362,10 @@ def test_from_opengl_off_centre_projection_maps_as_opengl_does(make):
 def test_from_opengl_ignores_near_and_far():
     near, far = (
         Camera.from_opengl(
-            matrix44.create_perspective_projection(35.0, 1.0, *planes, dtype=np.float64).T, IDENTITY, 8, 8
+            matrix44.create_perspective_projection(35.0, 1.0, *planes, dtype=np.float64).T,
+            IDENTITY,
+            8,
+            8,
         )
         for planes in ((0.1, 10.0), (1.0, 1e6))
     )
@@ -355,7 +382,9 @@ def test_from_opengl_ignores_near_and_far():
     ],
 )
 def test_from_opengl_refuses_what_is_no_projection_of_column_vectors(matrix):
-    with pytest.raises(CameraError, match=r"not an OpenGL projection matrix of column vectors.*transpose"):
+    with pytest.raises(
+        CameraError, match=r"not an OpenGL projection matrix of column vectors.*transpose"
+    ):
         Camera.from_opengl(matrix, IDENTITY, 8, 8)
 
 
@@ -366,7 +395,11 @@ def box(low: Any, high: Any) -> SimpleNamespace:
     return SimpleNamespace(bounds=np.array([low, high], dtype=np.float64))
 
 
-BOXES = [box((-1, -1, -1), (1, 1, 1)), box((10, -5, 2), (10.5, 30, 2.01)), box((5e6, 0, 0), (5e6 + 3, 2, 1))]
+BOXES = [
+    box((-1, -1, -1), (1, 1, 1)),
+    box((10, -5, 2), (10.5, 30, 2.01)),
+    box((5e6, 0, 0), (5e6 + 3, 2, 1)),
+]
 
 
 def corners(bounds: np.ndarray) -> np.ndarray:
@@ -386,7 +419,9 @@ def test_orbit_keeps_every_corner_in_view(mesh, size, fov_y_deg):
 
 def test_orbit_is_the_same_for_the_same_seed():
     def run(seed):
-        return np.array([camera.camera_from_world for camera in Camera.orbit(BOXES[1], 7, seed=seed)])
+        return np.array(
+            [camera.camera_from_world for camera in Camera.orbit(BOXES[1], 7, seed=seed)]
+        )
 
     np.testing.assert_array_equal(run(5), run(5))
     assert np.abs(run(5) - run(6)).max() > 0.01
@@ -394,11 +429,11 @@ def test_orbit_is_the_same_for_the_same_seed():
 
 def test_orbit_looks_at_the_middle_from_all_sides():
     cameras = Camera.orbit(BOXES[0], 100)
-    directions = np.array([camera.centre for camera in cameras])
+    directions = np.array([camera.center for camera in cameras])
     np.testing.assert_allclose(np.ptp(np.linalg.norm(directions, axis=1)), 0.0, atol=1e-9)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     nearest = np.sort(directions @ directions.T, axis=1)[:, -2]
-    # 100 evenly spread directions: every one has its neighbour near 0.33 rad, none is alone or doubled.
+    # 100 evenly spread directions: every one has its neighbor near 0.33 rad, none is alone or doubled.
     assert np.arccos(nearest).min() > 0.15
     assert np.arccos(nearest).max() < 0.45
     assert np.abs(directions.mean(axis=0)).max() < 0.02
@@ -408,7 +443,7 @@ def test_orbit_looks_at_the_middle_from_all_sides():
 
 def test_orbit_single_view():
     (camera,) = Camera.orbit(BOXES[0], 1, 32, 32)
-    assert camera.centre[2] > 0
+    assert camera.center[2] > 0
     assert (camera.width, camera.height) == (32, 32)
 
 
@@ -430,8 +465,8 @@ def test_arrays_are_copies_and_read_only():
         assert array.dtype == np.float64
         with pytest.raises(ValueError, match="read-only"):
             array[0, 0] = 1.0
-    camera.centre[:] = 7.0
-    assert camera.centre.tolist() == [-3.0, 1.0, 2.0]
+    camera.center[:] = 7.0
+    assert camera.center.tolist() == [-3.0, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("wrap", [ArrayLike, list, np.float32, np.asfortranarray], ids=str)
@@ -460,7 +495,15 @@ SHEARED[0, 1] = 0.01
 TRANSPOSED = ALONG_X.T
 HOLED = IDENTITY.copy()
 HOLED[1, 3] = NAN
-NOT_NUMBERS: list[Any] = ["text", None, object(), 1j * np.ones((4, 4)), [["1"] * 4] * 4, [[1, 2], [3]], {}]
+NOT_NUMBERS: list[Any] = [
+    "text",
+    None,
+    object(),
+    1j * np.ones((4, 4)),
+    [["1"] * 4] * 4,
+    [[1, 2], [3]],
+    {},
+]
 NOT_POSES: list[tuple[Any, str]] = [
     (SCALED, "rotation and a translation.*determinant 8"),
     (np.diag([1e-6, 1e-6, 1e-6, 1]), "rotation and a translation"),
@@ -476,7 +519,20 @@ NOT_POSES: list[tuple[Any, str]] = [
     ([[10**400] * 4] * 4, "numbers"),
     *((value, "numbers of shape") for value in NOT_NUMBERS),
 ]
-NOT_SIZES: list[Any] = [0, -1, 4.0, 4.5, NAN, "4", None, True, (4, 4), np.float64(4), 1 << 31, 10**400]
+NOT_SIZES: list[Any] = [
+    0,
+    -1,
+    4.0,
+    4.5,
+    NAN,
+    "4",
+    None,
+    True,
+    (4, 4),
+    np.float64(4),
+    1 << 31,
+    10**400,
+]
 
 
 def refused(match: str) -> Any:
@@ -507,7 +563,7 @@ def test_bad_size(size):
             lambda pair=pair: Camera.look_at((0, 0, 0), (1, 0, 0), (0, 0, 1), 40.0, *pair),
             lambda pair=pair: Camera.orbit(BOXES[0], 2, *pair),
         ):
-            with refused(f"{name} must be a whole number of pixels, at least 1"):
+            with refused(f"{name} must be an integer of pixels, at least 1"):
                 make()
 
 
@@ -573,7 +629,9 @@ def test_bad_look_at(arguments, match):
         Camera.look_at(**{"eye": (0, 0, 0), "target": (1, 0, 0), **arguments})
 
 
-@pytest.mark.parametrize("extent", [0.0, -1.0, (2.0, 0.0), (-2.0, 2.0), NAN, (INF, 1), (1, 2, 3), "2", None])
+@pytest.mark.parametrize(
+    "extent", [0.0, -1.0, (2.0, 0.0), (-2.0, 2.0), NAN, (INF, 1), (1, 2, 3), "2", None]
+)
 def test_bad_extent(extent):
     with refused("extent"):
         Camera.orthographic(extent, IDENTITY, 4, 4)
@@ -582,18 +640,21 @@ def test_bad_extent(extent):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"views": 0}, "views must be a whole number from 1 to 16777216, not 0"),
+        ({"views": 0}, "views must be an integer from 1 to 16777216, not 0"),
         ({"views": 2.0}, "views"),
         ({"views": True}, "views"),
         ({"views": None}, "views"),
-        ({"seed": -1}, "seed must be a whole number, at least 0, not -1"),
+        ({"seed": -1}, "seed must be an integer, at least 0, not -1"),
         ({"seed": "dice"}, "seed"),
         ({"seed": None}, "seed"),
         ({"fov_y_deg": 0.0}, "fov_y_deg"),
         ({"fov_y_deg": 180.0}, "fov_y_deg"),
         ({"fov_y_deg": "40"}, "fov_y_deg"),
         ({"mesh": box((0, 0, 0), (NAN, 1, 1))}, r"mesh\.bounds holds NaN"),
-        ({"mesh": SimpleNamespace(bounds=np.zeros((3, 2)))}, r"mesh\.bounds must have shape \(2, 3\)"),
+        (
+            {"mesh": SimpleNamespace(bounds=np.zeros((3, 2)))},
+            r"mesh\.bounds must have shape \(2, 3\)",
+        ),
         ({"mesh": box((1, 2, 3), (1, 2, 3))}, "single point"),
     ],
 )

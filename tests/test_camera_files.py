@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddepth_gl.camera import Camera
-from ddepth_gl.camera_files import load_cameras
+from ddepth_gl.camera.camera import Camera
 from ddepth_gl.errors import CameraError
+from ddepth_gl.io.cameras.read import load_cameras
 
 # An OpenGL camera at (5, 0, 1) looking along world -x with world z up: its axes right, up, backward are the
 # world's y, z and x.
@@ -90,7 +90,7 @@ def check(camera: Camera, K: Any, pose: Any = CAMERA_FROM_WORLD, size: Any = (64
 def test_nerf_global_intrinsics(write):
     (camera,) = load_cameras(write(nerf()))
     check(camera, FULL_K)
-    np.testing.assert_allclose(camera.centre, (5, 0, 1), atol=1e-14)
+    np.testing.assert_allclose(camera.center, (5, 0, 1), atol=1e-14)
     # One unit ahead of the camera and a tenth of a unit up lands above the principal point.
     image, depth = camera.project((4.0, 0.0, 1.1))
     np.testing.assert_allclose(image, (33, 21 - 11), atol=1e-12)
@@ -99,7 +99,9 @@ def test_nerf_global_intrinsics(write):
 
 def test_nerf_frame_intrinsics_go_first_and_order_is_the_files(write):
     own = {"fl_x": 50.0, "fl_y": 60.0, "cx": 1.0, "cy": 2.0, "w": 32, "h": 16}
-    first, second, third = load_cameras(str(write(nerf(frame(9), frame(3, **own), frame(5, cx=7.0)))))
+    first, second, third = load_cameras(
+        str(write(nerf(frame(9), frame(3, **own), frame(5, cx=7.0))))
+    )
     check(first, FULL_K)
     check(second, [[50, 0, 1], [0, 60, 2], [0, 0, 1]], size=(32, 16))
     check(third, [[100, 0, 7], [0, 110, 21], [0, 0, 1]])
@@ -125,7 +127,7 @@ def test_nerf_angle_of_a_frame_goes_before_a_focal_length_of_the_file(write):
     assert camera.K[0, 0] == pytest.approx(64.0)
 
 
-def test_nerf_focal_length_serves_both_axes_and_the_centre_is_the_image_centre(write):
+def test_nerf_focal_length_serves_both_axes_and_the_center_is_the_image_center(write):
     (camera,) = load_cameras(write({"fl_x": 80, "w": 64, "h": 48, "frames": [frame()]}))
     check(camera, [[80, 0, 32], [0, 80, 24], [0, 0, 1]])
 
@@ -167,7 +169,9 @@ def test_nerf_three_row_pose_and_byte_order_mark(write):
 @pytest.mark.parametrize("key", ["k1", "k2", "k3", "k4", "p1", "p2", "is_fisheye"])
 def test_nerf_distortion(write, key):
     refused(
-        write(nerf(**{key: 0.01})), f"frame 0 ('images/0000.png'): {key!r} is 0.01", "undistort the images"
+        write(nerf(**{key: 0.01})),
+        f"frame 0 ('images/0000.png'): {key!r} is 0.01",
+        "undistort the images",
     )
     refused(write(nerf(frame(), frame(1, **{key: 0.01}))), "frame 1 ('images/0001.png')", key)
 
@@ -177,7 +181,9 @@ def test_nerf_distortion_list(write):
     refused(write(nerf(distortion_params=[0, 0, 0.1])), "distortion_params", "undistort")
 
 
-@pytest.mark.parametrize("model", ["OPENCV_FISHEYE", "EQUIRECTANGULAR", "pinhole", 3, None, ["PINHOLE"]])
+@pytest.mark.parametrize(
+    "model", ["OPENCV_FISHEYE", "EQUIRECTANGULAR", "pinhole", 3, None, ["PINHOLE"]]
+)
 def test_nerf_other_camera_models(write, model):
     refused(write(nerf(camera_model=model)), "'camera_model'", "undistort")
 
@@ -204,10 +210,10 @@ BAD_FRAMES = [
     (frame(fl_x=10**400), "'fl_x' must be a number"),
     (frame(cx=None), "'cx' must be a number, not None"),
     (frame(cy=math.inf), "'cy' holds NaN or infinity"),
-    (frame(w=64.5), "whole numbers of pixels"),
+    (frame(w=64.5), "integers of pixels"),
     (frame(w=0), "at least 1"),
     (frame(h=-48), "at least 1"),
-    (frame(w=1e300), "whole number"),
+    (frame(w=1e300), "integer"),
     (frame(h=[48]), "'h' must have shape"),
 ]
 
@@ -281,14 +287,18 @@ def test_colmap_by_hand(colmap, given_as):
 
 
 @settings(max_examples=50, deadline=None)
-@given(numbers=st.tuples(*[st.floats(-1, 1, allow_subnormal=False)] * 4), angle=st.floats(-3.1, 3.1))
+@given(
+    numbers=st.tuples(*[st.floats(-1, 1, allow_subnormal=False)] * 4), angle=st.floats(-3.1, 3.1)
+)
 def test_colmap_quaternion_turns_as_the_axis_and_angle_say(tmp_path_factory, numbers, angle):
     axis, point = np.add(numbers[:3], (0.0, 0.0, 2.0)), np.array([0.3, -0.7, numbers[3]])
     axis /= np.linalg.norm(axis)
     x, y, z = (3.0 * math.sin(angle / 2) * axis).tolist()
     folder = tmp_path_factory.mktemp("colmap")
     (folder / "cameras.txt").write_text("1 SIMPLE_PINHOLE 8 8 4 4 4")
-    (folder / "images.txt").write_text(f"1 {3.0 * math.cos(angle / 2)!r} {x!r} {y!r} {z!r} 0 0 0 1 a.png\n\n")
+    (folder / "images.txt").write_text(
+        f"1 {3.0 * math.cos(angle / 2)!r} {x!r} {y!r} {z!r} 0 0 0 1 a.png\n\n"
+    )
     (camera,) = load_cameras(folder)
     # Rodrigues' formula.
     cosine, sine = math.cos(angle), math.sin(angle)
@@ -298,7 +308,11 @@ def test_colmap_quaternion_turns_as_the_axis_and_angle_say(tmp_path_factory, num
 
 @pytest.mark.parametrize(
     "model",
-    ["SIMPLE_RADIAL 64 48 100 33 21 0", "RADIAL 64 48 100 33 21 0 0.0", "OPENCV 64 48 100 100 33 21 0 0 0 0"],
+    [
+        "SIMPLE_RADIAL 64 48 100 33 21 0",
+        "RADIAL 64 48 100 33 21 0 0.0",
+        "OPENCV 64 48 100 100 33 21 0 0 0 0",
+    ],
 )
 def test_colmap_models_without_distortion_are_pinholes(colmap, model):
     cameras = load_cameras(colmap(f"1 {model}", "1 1 0 0 0 0 0 0 1 a.png\n\n"))
@@ -307,14 +321,20 @@ def test_colmap_models_without_distortion_are_pinholes(colmap, model):
 
 def test_colmap_resizes_and_takes_windows_line_ends(colmap):
     images = "\ufeff1 1 0 0 0 0 0 0 1 a.png\r\n\r\n2 1 0 0 0 0 0 0 1 b.png\r\n1.0 2.0 -1\r\n"
-    first, second = load_cameras(colmap("1 PINHOLE 64 48 100 110 33 21\r\n", images), width=32, height=96)
+    first, second = load_cameras(
+        colmap("1 PINHOLE 64 48 100 110 33 21\r\n", images), width=32, height=96
+    )
     for camera in (first, second):
         check(camera, [[50, 0, 16.5], [0, 220, 42], [0, 0, 1]], np.eye(4), (32, 96))
 
 
 ONE_IMAGE = "1 1 0 0 0 0 0 0 1 a.png\n\n"
 BAD_CAMERAS_TXT = [
-    ("1 SIMPLE_RADIAL 64 48 100 33 21 0.1", "SIMPLE_RADIAL has distortion [0.1]", "colmap image_undistorter"),
+    (
+        "1 SIMPLE_RADIAL 64 48 100 33 21 0.1",
+        "SIMPLE_RADIAL has distortion [0.1]",
+        "colmap image_undistorter",
+    ),
     ("1 OPENCV 64 48 100 100 33 21 0 0 0 nan", "OPENCV has distortion", "colmap image_undistorter"),
     ("1 OPENCV_FISHEYE 64 48 100 100 33 21 0 0 0 0", "OPENCV_FISHEYE", "colmap image_undistorter"),
     ("1 PINHOLE 64 48 100 33 21", "PINHOLE has 4 parameters, not 3"),
@@ -323,10 +343,10 @@ BAD_CAMERAS_TXT = [
     ("1", "CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]"),
     ("one PINHOLE 64 48 100 110 33 21", "CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]"),
     ("1 PINHOLE 64 48 100 110 33 x", "CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]"),
-    ("1 PINHOLE 0 48 100 110 33 21", "width must be a whole number of pixels"),
-    ("1 PINHOLE 64.5 48 100 110 33 21", "whole numbers of pixels"),
-    ("1 PINHOLE inf 48 100 110 33 21", "whole numbers of pixels"),
-    ("1 PINHOLE 64 nan 100 110 33 21", "whole numbers of pixels"),
+    ("1 PINHOLE 0 48 100 110 33 21", "width must be an integer of pixels"),
+    ("1 PINHOLE 64.5 48 100 110 33 21", "integers of pixels"),
+    ("1 PINHOLE inf 48 100 110 33 21", "integers of pixels"),
+    ("1 PINHOLE 64 nan 100 110 33 21", "integers of pixels"),
 ]
 
 
@@ -338,9 +358,9 @@ def test_colmap_bad_cameras_txt(colmap, line, words):
 
 BAD_IMAGES_TXT = [
     ("1 1 0 0 0 0 0 0 2 a.png\n\n", "camera id 2 is not in cameras.txt"),
-    ("1 0 0 0 0 0 0 0 1 a.png\n\n", "quaternion", "cannot be normalised"),
+    ("1 0 0 0 0 0 0 0 1 a.png\n\n", "quaternion", "cannot be normalized"),
     ("1 inf 0 0 0 0 0 0 1 a.png\n\n", "quaternion holds NaN or infinity"),
-    ("1 1e200 1e200 0 0 0 0 0 1 a.png\n\n", "cannot be normalised"),
+    ("1 1e200 1e200 0 0 0 0 0 1 a.png\n\n", "cannot be normalized"),
     ("1 1 0 0 0 0 nan 0 1 a.png\n\n", "NaN"),
     ("1 1 0 0 0 0 0 0\n\n", "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME"),
     ("1 1 0 0 0 0 0 zero 1 a.png\n\n", "IMAGE_ID QW QX"),
@@ -351,14 +371,20 @@ BAD_IMAGES_TXT = [
 ]
 
 
-@pytest.mark.parametrize(("images", "words"), [(images, words) for images, *words in BAD_IMAGES_TXT])
+@pytest.mark.parametrize(
+    ("images", "words"), [(images, words) for images, *words in BAD_IMAGES_TXT]
+)
 def test_colmap_bad_images_txt(colmap, images, words):
     folder = colmap(CAMERAS_TXT, images)
     assert refused(folder, *words).startswith(f"{folder / 'images.txt'}: line ")
 
 
 def test_colmap_bad_intrinsics_are_found(colmap):
-    refused(colmap("1 PINHOLE 64 48 -100 110 33 21", ONE_IMAGE), "'a.png'", "focal lengths must be positive")
+    refused(
+        colmap("1 PINHOLE 64 48 -100 110 33 21", ONE_IMAGE),
+        "'a.png'",
+        "focal lengths must be positive",
+    )
     refused(colmap("1 PINHOLE 64 48 inf 110 33 21", ONE_IMAGE), "'a.png'", "infinity")
 
 
@@ -380,14 +406,18 @@ def test_colmap_binary_model_names_the_converter(write):
 
 
 def test_bop_by_hand(write):
-    pose = {"cam_R_w2c": [0, 1, 0, 0, 0, -1, -1, 0, 0], "cam_t_w2c": [0.0, 1.0, 5.0], "depth_scale": 0.1}
+    pose = {
+        "cam_R_w2c": [0, 1, 0, 0, 0, -1, -1, 0, 0],
+        "cam_t_w2c": [0.0, 1.0, 5.0],
+        "depth_scale": 0.1,
+    }
     path = write({"10": view(**pose), "9": view()}, "scene_camera.json")
     nine, ten = load_cameras(path, width=64, height=48)
-    # Pixel centres at whole numbers: half a pixel more in ours.
+    # Pixel centers at integers: half a pixel more in ours.
     expected = [[100, 0, 32], [0, 110, 21], [0, 0, 1]]
     check(nine, expected, np.eye(4))
     check(ten, expected)
-    # The centre of column 3, row 7 is at (3, 7) in BOP's convention.
+    # The center of column 3, row 7 is at (3, 7) in BOP's convention.
     point = np.linalg.inv(np.reshape(BOP_K, (3, 3))) @ (3.0, 7.0, 1.0)
     np.testing.assert_allclose(nine.rays()[1][7, 3], point / np.linalg.norm(point), rtol=1e-12)
 
@@ -404,7 +434,11 @@ def test_bop_without_a_size(write):
     path = write({"0": view()}, "scene_camera.json")
     refused(path, str(path), "no image size", "width= and height=", "--size")
     refused(write({"fx": 1.0}, "camera.json").with_name(path.name), "no image size")
-    for bad, word in (({"width": 64}, "'width' only"), ([64, 48], "JSON object"), (b"\0", "not JSON")):
+    for bad, word in (
+        ({"width": 64}, "'width' only"),
+        ([64, 48], "JSON object"),
+        (b"\0", "not JSON"),
+    ):
         write(bad, "camera.json")
         refused(path, "camera.json: ", word)
 
@@ -420,7 +454,10 @@ BAD_VIEWS = [
     (view(cam_K=["1"] * 9), "cam_K must be numbers"),
     (view(cam_K=[math.nan] * 9), "cam_K holds NaN"),
     (view(cam_R_w2c=[1] * 9, cam_t_w2c=[0] * 3), "rotation and a translation"),
-    (view(cam_R_w2c=[1, 0, 0, 0, 1, 0, 0, 0, 1], cam_t_w2c=[0, 0]), "cam_t_w2c must have shape (3,)"),
+    (
+        view(cam_R_w2c=[1, 0, 0, 0, 1, 0, 0, 0, 1], cam_t_w2c=[0, 0]),
+        "cam_t_w2c must have shape (3,)",
+    ),
     (view(cam_R_w2c="R", cam_t_w2c=[0] * 3), "cam_R_w2c must be numbers"),
 ]
 
@@ -434,8 +471,10 @@ def test_bop_bad_image_is_named(write, bad, word):
 # Recognition
 
 
-@pytest.mark.parametrize("name", ["transforms.json", "transforms_train.json", "cams", "scene_camera.json"])
-def test_json_is_recognised_by_content(write, name):
+@pytest.mark.parametrize(
+    "name", ["transforms.json", "transforms_train.json", "cams", "scene_camera.json"]
+)
+def test_json_is_recognized_by_content(write, name):
     check(*load_cameras(write(nerf(), name)), FULL_K)
     assert len(load_cameras(write({"0": view()}, name), width=4, height=4)) == 1
 
@@ -468,7 +507,10 @@ def test_colmap_files_of_a_folder_come_first(colmap, write):
         b"[" * 100_000,
         b'{"frames":' * 100_000,
         b'{"frames": [' + b"[" * 300 + b"]" * 300 + b"]}",
-        b'{"frames": [{"transform_matrix": ' + b"[" * 300 + b"]" * 300 + b'}], "fl_x": 1, "w": 1, "h": 1}',
+        b'{"frames": [{"transform_matrix": '
+        + b"[" * 300
+        + b"]" * 300
+        + b'}], "fl_x": 1, "w": 1, "h": 1}',
         b'{"w": 1, "h": 1, "fl_x": 1, "k1": '
         + b"[" * 300
         + b"]" * 300
@@ -476,7 +518,9 @@ def test_colmap_files_of_a_folder_come_first(colmap, write):
     ],
     ids=lambda content: repr(content[:24]),
 )
-@pytest.mark.parametrize("name", ["transforms.json", "scene_camera.json", "images.txt", "cameras.txt"])
+@pytest.mark.parametrize(
+    "name", ["transforms.json", "scene_camera.json", "images.txt", "cameras.txt"]
+)
 def test_garbage(write, content, name):
     if name.endswith(".txt"):
         write(CAMERAS_TXT, "cameras.txt")
@@ -489,7 +533,9 @@ def test_garbage(write, content, name):
 def test_missing_and_unusable_paths(tmp_path):
     refused(tmp_path / "none.json", f"{tmp_path / 'none.json'}: cannot be read", "No such file")
     refused(tmp_path / "none" / "images.txt", "cannot be read")
-    refused(tmp_path, str(tmp_path), "holds none of", "transforms.json", "cameras.txt and images.txt")
+    refused(
+        tmp_path, str(tmp_path), "holds none of", "transforms.json", "cameras.txt and images.txt"
+    )
     refused("a\0b", "cannot be read", "null")
     refused("x" * 5000, "too long")
     for path in (None, 3, b"transforms.json"):
@@ -505,14 +551,20 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_size_is_checked_before_reading(write, monkeypatch):
     path = write(nerf())
     load_cameras(path, max_file_bytes=path.stat().st_size)
-    monkeypatch.setattr("ddepth_gl.opened_files.OpenedFile.read", lambda _: pytest.fail("was read"))
+    monkeypatch.setattr(
+        "ddepth_gl.io.opened_files.OpenedFile.read", lambda _: pytest.fail("was read")
+    )
     refused(
-        path, f"limit of {path.stat().st_size - 1}", "max_file_bytes", max_file_bytes=path.stat().st_size - 1
+        path,
+        f"limit of {path.stat().st_size - 1}",
+        "max_file_bytes",
+        max_file_bytes=path.stat().st_size - 1,
     )
 
 
 @pytest.mark.parametrize(
-    ("size", "word"), [((64, None), "both"), ((None, 48), "both"), ((0, 48), "width"), ((64, 4.5), "height")]
+    ("size", "word"),
+    [((64, None), "both"), ((None, 48), "both"), ((0, 48), "width"), ((64, 4.5), "height")],
 )
 def test_bad_size_arguments(write, size, word):
     with pytest.raises(CameraError, match=word):
@@ -530,19 +582,30 @@ def cameras_or_refusal(path: Path, **arguments: Any) -> None:
 
 
 @pytest.mark.parametrize("depth", [50, 400, 700, 800, *range(850, 1000, 7)])
-@pytest.mark.parametrize("key", ["frames", "transform_matrix", "k1", "fl_x", "camera_model", "cam_K"])
+@pytest.mark.parametrize(
+    "key", ["frames", "transform_matrix", "k1", "fl_x", "camera_model", "cam_K"]
+)
 def test_nesting_near_the_recursion_limit(write, depth, key):
     deep = "[" * depth + "0.5" + "]" * depth
     if key == "cam_K":
         content = f'{{"0": {{"cam_K": {deep}}}}}'
     else:
-        content = json.dumps({**nerf(), key: "DEEP"} if key == "frames" else nerf(frame(**{key: "DEEP"})))
+        content = json.dumps(
+            {**nerf(), key: "DEEP"} if key == "frames" else nerf(frame(**{key: "DEEP"}))
+        )
     refused(write(content.replace('"DEEP"', deep)), width=8, height=8)
 
 
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(NERF_POSE),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.just(NERF_POSE),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 KEYS = st.sampled_from(
@@ -573,5 +636,7 @@ def test_damaged_text_raises_camera_error_only(tmp_path_factory, where, text, ca
     ):
         data = content.encode()
         start = where % len(data)
-        (folder / name).write_bytes(data[:start] + text + data[start + len(text) :] if hit else data)
+        (folder / name).write_bytes(
+            data[:start] + text + data[start + len(text) :] if hit else data
+        )
     cameras_or_refusal(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ddepth_gl.camera_runs import camera_runs
+from ddepth_gl.camera.runs import camera_runs
 
 
 def runs(cameras, most=3):
@@ -12,9 +12,16 @@ def runs(cameras, most=3):
     return list(camera_runs(cameras, lambda n: n // 10, lambda n: most))
 
 
-def test_neighbours_of_one_kind_and_no_more_than_may_be():
+def test_neighbors_of_one_kind_and_no_more_than_may_be():
     found = runs([1, 2, 3, 4, 11, 5, 6, 7, 8, 9, 9, 9])
-    assert found == [(0, (1, 2, 3)), (0, (4,)), (1, (11,)), (0, (5, 6, 7)), (0, (8, 9, 9)), (0, (9,))]
+    assert found == [
+        (0, (1, 2, 3)),
+        (0, (4,)),
+        (1, (11,)),
+        (0, (5, 6, 7)),
+        (0, (8, 9, 9)),
+        (0, (9,)),
+    ]
     assert runs([]) == []
 
 

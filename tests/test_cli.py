@@ -17,11 +17,12 @@ from PIL import Image
 from shapes import box, sphere, torus
 
 import ddepth_gl as dd
-from ddepth_gl import cli, render_job
-from ddepth_gl.context import ENVIRONMENT_VARIABLE
-from ddepth_gl.render_formats import write_mesh
+from ddepth_gl.cli import main as cli
+from ddepth_gl.gl.context import ENVIRONMENT_VARIABLE
+from ddepth_gl.jobs import render as render_job
+from ddepth_gl.jobs.formats import write_mesh
 
-COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.start import main; main()"]
+COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli.start import main; main()"]
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +104,9 @@ def test_the_main_job():
 
 def test_one_bad_mesh_among_good_ones():
     Path("text.glb").write_text("this is no mesh\n" * 10)
-    done = shell("render", "missing.obj", "box.ply", "text.glb", "ring.ply", "-o", "out", "--size", "8x8")
+    done = shell(
+        "render", "missing.obj", "box.ply", "text.glb", "ring.ply", "-o", "out", "--size", "8x8"
+    )
     assert done.returncode == 1
     assert files() == ["box_000.npz", "box_preview.png", "ring_000.npz", "ring_preview.png"]
     first, second = done.stderr.splitlines()
@@ -123,7 +126,7 @@ def test_unreadable_files_fail_by_themselves():
 import ctypes, os
 header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
 assert os.geteuid() != 0 or ctypes.CDLL(None).capset(header, none) == 0  # see capset(2)
-from ddepth_gl.start import main
+from ddepth_gl.cli.start import main
 main()
 """
 
@@ -196,7 +199,9 @@ def test_demo_writes_everything_it_says():
         said |= set(found)
     assert said == set(files("out/demo"))
     assert len(said) == 1 + 4 * 9 + 1
-    heads = [line.split(":")[0] for line in done.stdout.splitlines() if ": 4 images of 640x480, " in line]
+    heads = [
+        line.split(":")[0] for line in done.stdout.splitlines() if ": 4 images of 640x480, " in line
+    ]
     assert heads == ["demo, both sheets", "demo, all layers"]
     mesh = Path("out/demo/demo.ply").absolute()
     for path in Path("out/demo").glob("*.npz"):
@@ -217,7 +222,7 @@ def test_help_imports_little():
 import sys
 from pathlib import Path
 sys.argv = ["ddepth", "--help"]
-from ddepth_gl.cli import main
+from ddepth_gl.cli.main import main
 try:
     main()
 except SystemExit as ended:
@@ -281,7 +286,9 @@ def test_ortho(ddepth):
     ddepth("render", "box.ply", "-o", "out", "--size", "20x10", *options)
     arrays = loaded("box_000")
     assert arrays["is_orthographic"]
-    assert arrays["mask"].sum() == 10 * 10  # pixels of 0.2: the box is 10 wide, and the image 10 high
+    assert (
+        arrays["mask"].sum() == 10 * 10
+    )  # pixels of 0.2: the box is 10 wide, and the image 10 high
     np.testing.assert_allclose(arrays["entry"][arrays["mask"]], 4.0, rtol=1e-6)
     ddepth("render", "box.ply", "-o", "out", "--size", "20x10", "--ortho", "4", "--views", "2")
     assert loaded("box_001")["is_orthographic"]
@@ -307,7 +314,9 @@ def test_cameras_of_a_file(ddepth):
         "frames": frames,
     }
     Path("transforms.json").write_text(json.dumps(about))
-    code, out, err = ddepth("render", "box.ply", "ring.ply", "-o", "out", "--cameras", "transforms.json")
+    code, out, err = ddepth(
+        "render", "box.ply", "ring.ply", "-o", "out", "--cameras", "transforms.json"
+    )
     assert (code, err) == (0, [])
     assert "3 images of 16x12" in out
     for name in ("box", "ring"):
@@ -324,7 +333,9 @@ def test_cameras_of_a_file(ddepth):
 
 
 def test_formats(ddepth):
-    code, out, _ = ddepth("render", "box.ply", "-o", "out", "--size", "16x16", "--format", " png16, mould,")
+    code, out, _ = ddepth(
+        "render", "box.ply", "-o", "out", "--size", "16x16", "--format", " png16, mould,"
+    )
     assert code == 0
     written = {
         "box_000_entry.png",
@@ -334,7 +345,9 @@ def test_formats(ddepth):
         "box_preview.png",
     }
     assert (
-        set(files()) == written == {Path(line).name for line in out.splitlines() if line.startswith("out/")}
+        set(files())
+        == written
+        == {Path(line).name for line in out.splitlines() if line.startswith("out/")}
     )
 
 
@@ -344,7 +357,9 @@ def test_png_scale(ddepth):
     assert json.loads(Path("out/box_000_png16.json").read_text())["scale"] == 0.25
     before = {name: Path("out", name).read_bytes() for name in files()}
     fails(
-        ddepth("render", "box.ply", "-o", "out", *options, "1e-5"), "box_000", "scale 0.0002 fits this image"
+        ddepth("render", "box.ply", "-o", "out", *options, "1e-5"),
+        "box_000",
+        "scale 0.0002 fits this image",
     )
     assert {name: Path("out", name).read_bytes() for name in files()} == before
     fails(ddepth("render", "box.ply", "-o", "out", *options, "-1"), "must be positive")
@@ -373,10 +388,14 @@ def test_a_mesh_that_is_inside_out_is_told_apart_from_an_open_one(ddepth):
 
 def test_near_and_far(ddepth):
     options = ("-o", "out", "--size", "9x9", "--eye", "0,-5,0", "--target", "0,0,0")
-    for crop, entry, exit_ in (((), 4, 6), (("--near", "4.5"), np.nan, 6), (("--far", "5"), 4, np.nan)):
+    for crop, entry, exit_ in (
+        ((), 4, 6),
+        (("--near", "4.5"), np.nan, 6),
+        (("--far", "5"), 4, np.nan),
+    ):
         assert ddepth("render", "box.ply", *options, *crop)[0] == 0
-        centre = [float(loaded("box_000")[name][4, 4]) for name in ("entry", "exit")]
-        np.testing.assert_allclose(centre, [entry, exit_], rtol=1e-6)
+        center = [float(loaded("box_000")[name][4, 4]) for name in ("entry", "exit")]
+        np.testing.assert_allclose(center, [entry, exit_], rtol=1e-6)
 
 
 def test_fill(ddepth):
@@ -459,9 +478,15 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--views", "0"), ("--views must be at least 1, not 0",)),
         (("--views", "-4"), ("--views",)),
         (("--seed", "-1"), ("seed",)),
-        (("--seed", "3", "--eye", "1,2,3", "--target", "0,0,0"), ("--seed turns the cameras of --views",)),
+        (
+            ("--seed", "3", "--eye", "1,2,3", "--target", "0,0,0"),
+            ("--seed turns the cameras of --views",),
+        ),
         (("--seed", "0", "--cameras", "c.json"), ("--seed turns the cameras of --views",)),
-        (("--up", "0,1,0", "--cameras", "c.json"), ("--cameras brings its own poses; leave --up out",)),
+        (
+            ("--up", "0,1,0", "--cameras", "c.json"),
+            ("--cameras brings its own poses; leave --up out",),
+        ),
         (
             ("--ortho", "2", "--fov-deg", "9", "--eye", "1,2,3", "--target", "0,0,0"),
             ("--ortho or --fov-deg",),
@@ -473,14 +498,17 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--format", "npz,tiff"), ("unknown format 'tiff'; give npz, ply, png16, mould",)),
         (("--format", "npz,xray"), ("format xray stores all layers; give --layers",)),
         (("--max-layers", "3"), ("--max-layers belongs to --layers",)),
-        (("--layers", "--max-layers", "0"), ("--max-layers must be a whole number, at least 1",)),
+        (("--layers", "--max-layers", "0"), ("--max-layers must be an integer, at least 1",)),
         (("--memory-limit", "3"), ("--memory-limit belongs to --layers",)),
-        (("--layers", "--memory-limit", "9"), ("crossings", "--memory-limit", "the memory_limit of 9;")),
+        (
+            ("--layers", "--memory-limit", "9"),
+            ("crossings", "--memory-limit", "the memory_limit of 9;"),
+        ),
         (("--layers", "--format", "png16", "--no-preview"), ("--layers has no effect on png16",)),
         (("--format", "npz,ply, npz"), ("format npz is given twice",)),
         (("--attributes", "face,hue"), ("attributes may hold face, normal", "'hue'")),
-        (("--format", "photo", "--samples", "0"), ("--samples must be a whole number, at least 1",)),
-        (("--samples", "0"), ("--samples must be a whole number, at least 1",)),
+        (("--format", "photo", "--samples", "0"), ("--samples must be an integer, at least 1",)),
+        (("--samples", "0"), ("--samples must be an integer, at least 1",)),
         (("--samples", "4"), ("--samples has no effect on npz; it is for photo",)),
         (
             ("--format", "png16", "--attributes", "uv"),
@@ -508,7 +536,10 @@ def test_bad_options_are_one_line(ddepth, options, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("render", "box.ply", "-o", "out", "--surfaces", "both"), ("--surfaces", "both", "render --help")),
+        (
+            ("render", "box.ply", "-o", "out", "--surfaces", "both"),
+            ("--surfaces", "both", "render --help"),
+        ),
         (("render", "box.ply", "-o", "out", "--views", "many"), ("--views",)),
         (("render", "box.ply", "-o", "out", "--nonsense"), ("--nonsense",)),
         (("render", "box.ply"), ("-o",)),
@@ -532,12 +563,26 @@ def test_a_bad_option_is_told_once_whatever_the_number_of_meshes(ddepth):
         ("--device", "banana"),
         ("--format", "tiff"),
     ):
-        fails(ddepth("render", "box.ply", "ring.ply", "open.ply", "--surfaces", "any", "-o", "out", *options))
+        fails(
+            ddepth(
+                "render",
+                "box.ply",
+                "ring.ply",
+                "open.ply",
+                "--surfaces",
+                "any",
+                "-o",
+                "out",
+                *options,
+            )
+        )
 
 
 def test_a_missing_package_is_told_once_and_first(ddepth, monkeypatch):
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
-    result = ddepth("render", "box.ply", "ring.ply", "missing.ply", "-o", "out", "--format", "npz,exr")
+    result = ddepth(
+        "render", "box.ply", "ring.ply", "missing.ply", "-o", "out", "--format", "npz,exr"
+    )
     fails(result, 'run pip install ".[exr]" in the source folder of ddepth_gl')
     assert not Path("out").exists()
 
@@ -555,8 +600,12 @@ def test_the_line_of_the_time_says_what_of(ddepth, options, what):
     _, out, _ = ddepth("render", "box.ply", "-o", "out", "--size", "4x4", *options)
     (line,) = (line for line in out.splitlines() if " ms per image" in line)
     number = r"\d+\.\d"
-    steps = [rf"{number}{' ms per image' * (step == 'sheets')} for (?:the |all )?{step}" for step in what]
-    assert re.fullmatch(rf"box: 1 image of 4x4, 12 faces, {', '.join(steps)}; set-up included", line)
+    steps = [
+        rf"{number}{' ms per image' * (step == 'sheets')} for (?:the |all )?{step}" for step in what
+    ]
+    assert re.fullmatch(
+        rf"box: 1 image of 4x4, 12 faces, {', '.join(steps)}; set-up included", line
+    )
 
 
 def test_one_face_is_not_faces(ddepth):
@@ -569,7 +618,8 @@ def test_missing_meshes(ddepth):
     write_mesh(Path("bare.ply"), box())
     Path("bare.ply").rename("bare")
     fails(
-        ddepth("render", "bare", "-o", "out"), "bare: its name has no extension; add that of its format, .obj"
+        ddepth("render", "bare", "-o", "out"),
+        "bare: its name has no extension; add that of its format, .obj",
     )
     fails(ddepth("render", "missing.obj", "-o", "out"), "missing.obj: there is no such file")
     fails(ddepth("render", ".", "-o", "out"), "directory")
@@ -595,9 +645,13 @@ def test_bad_meshes(ddepth, path):
 
 def test_output_is_a_file(ddepth):
     before = Path("box.ply").read_bytes()
-    fails(ddepth("render", "ring.ply", "box.ply", "-o", "box.ply"), "-o box.ply is a file; give a folder")
     fails(
-        ddepth("render", "ring.ply", "-o", "box.ply/on/top"), "-o box.ply/on/top: box.ply is a file; give a"
+        ddepth("render", "ring.ply", "box.ply", "-o", "box.ply"),
+        "-o box.ply is a file; give a folder",
+    )
+    fails(
+        ddepth("render", "ring.ply", "-o", "box.ply/on/top"),
+        "-o box.ply/on/top: box.ply is a file; give a",
     )
     fails(ddepth("demo", "-o", "box.ply"), "-o box.ply is a file; give a folder")
     assert Path("box.ply").read_bytes() == before
@@ -668,7 +722,19 @@ def test_after_a_lost_context_no_other_mesh_is_tried(ddepth, monkeypatch, error)
 
 def test_a_closed_pipe_is_no_error():
     done = subprocess.run(
-        ["bash", "-c", '"$@" | true', "bash", *COMMAND, "render", "box.ply", "-o", "out", "--size", "4x4"],
+        [
+            "bash",
+            "-c",
+            '"$@" | true',
+            "bash",
+            *COMMAND,
+            "render",
+            "box.ply",
+            "-o",
+            "out",
+            "--size",
+            "4x4",
+        ],
         capture_output=True,
         text=True,
         timeout=60,
@@ -685,7 +751,10 @@ def test_doctor(ddepth, monkeypatch):
     assert (code, err) == (0, [])
     with dd.DepthRenderer() as renderer:
         info = renderer.info
-    assert f"ddepth_gl {dd.__version__}: a renderer made without device= runs engine {info.engine}" in out
+    assert (
+        f"ddepth_gl {dd.__version__}: a renderer made without device= runs engine {info.engine}"
+        in out
+    )
     assert f" on device {info.device_index}: {info.renderer}, OpenGL {info.gl_version}." in out
     assert ("No GPU answers" in out) == info.is_software
     assert "raster" in out

@@ -7,10 +7,12 @@ import pytest
 from shapes import box, merged, random_camera, random_closed_mesh, rotation, torus
 
 import ddepth_gl as dd
-from ddepth_gl.context import GLContext
-from ddepth_gl.engines import face_passes, face_tiles, layer_lists
-from ddepth_gl.engines.compute_view import largest_face, packed_view
-from ddepth_gl.engines.sheets import SheetRequest
+from ddepth_gl.engines.compute import layers as layer_lists
+from ddepth_gl.engines.compute import passes as face_passes
+from ddepth_gl.engines.compute import tiles as face_tiles
+from ddepth_gl.engines.compute.view_block import largest_face, packed_view
+from ddepth_gl.engines.request import SheetRequest
+from ddepth_gl.gl.context import GLContext
 
 ALL = ("entry", "exit", "entry_face", "exit_face")
 
@@ -90,7 +92,7 @@ def test_the_way_a_face_goes_does_not_show(mesh, cameras, monkeypatch):
         monkeypatch.setattr(face_passes, "_MEDIUM_FACE", medium)
         with dd.DepthRenderer("compute") as renderer:
             if not tiled:
-                monkeypatch.setattr(renderer._engine._passes, "_tiles", None)
+                monkeypatch.setattr(renderer._pipeline.engine._passes, "_tiles", None)
             results.append(everything(renderer, mesh, cameras))
     assert all(result == results[0] for result in results)
 
@@ -99,7 +101,7 @@ def test_the_way_a_face_goes_does_not_show(mesh, cameras, monkeypatch):
 def test_what_is_left_out_for_fine_meshes_does_not_show(orthographic, monkeypatch):
     """Where all faces are small, most are told by their corners' cells, at the image's border as well."""
     rng = np.random.default_rng(6)
-    fine = merged(torus(), torus(minor=0.1, steps=300, sides=20, centre=(0.3, 1.7, 0)))
+    fine = merged(torus(), torus(minor=0.1, steps=300, sides=20, center=(0.3, 1.7, 0)))
     cameras = [random_camera(rng, fine, orthographic, size) for size in (3, 20, 96, 96, 200)]
     results = []
     # Pixel by pixel all of them, as it comes, in blocks all of them; and not as fine meshes.
@@ -107,14 +109,18 @@ def test_what_is_left_out_for_fine_meshes_does_not_show(orthographic, monkeypatc
         monkeypatch.setattr(face_passes, "_FINE_FACE", limit)
         monkeypatch.setattr(face_passes, "_TINY_FACE", tiny)
         with dd.DepthRenderer("compute") as renderer:
-            passes, found = renderer._engine._passes, []
+            passes, found = renderer._pipeline.engine._passes, []
             transform = passes.transform
             monkeypatch.setattr(
-                passes, "transform", lambda *a, run=transform, to=found: to.append(run(*a)) or to[-1]
+                passes,
+                "transform",
+                lambda *a, run=transform, to=found: to.append(run(*a)) or to[-1],
             )
             results.append(everything(renderer, fine, cameras))
             assert {len(image.rasterizers) for image in found} == {1 if limit > 0 else 3}
-            monkeypatch.setattr(renderer._context, "max_storage_block", 60_000)  # by parts and bands
+            monkeypatch.setattr(
+                renderer._context, "max_storage_block", 60_000
+            )  # by parts and bands
             results.append(everything(renderer, fine, cameras))
     assert all(result == results[0] for result in results)
 
@@ -128,7 +134,7 @@ def test_the_bound_on_the_size_of_faces_holds(orthographic):
             camera = random_camera(rng, mesh, orthographic)
             scene = renderer.upload(mesh)
             view = packed_view(scene, camera, SheetRequest(), (0, camera.height))
-            longest = renderer._engine._passes.prepare(scene).longest_edge
+            longest = renderer._pipeline.engine._passes.prepare(scene).longest_edge
             bound = largest_face(view, scene, orthographic, longest)
             corners = camera.project(mesh.vertices)[0][mesh.faces]
             largest = np.ptp(corners, axis=1).max()
@@ -138,16 +144,19 @@ def test_the_bound_on_the_size_of_faces_holds(orthographic):
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("TILE_FACES", 1), ("TILE_FACES", 3), ("TILE_ROUNDS", 0), ("TILE_ROUNDS", 1500)]
+    ("name", "most"),
+    [("TILE_FACES", 1), ("TILE_FACES", 3), ("TILE_ROUNDS", 0), ("TILE_ROUNDS", 1500)],
 )
 def test_tiles_without_room_for_all_faces_do_not_show(mesh, cameras, name, most, monkeypatch):
     with dd.DepthRenderer("compute") as renderer:
         whole = everything(renderer, mesh, cameras)
     monkeypatch.setitem(face_tiles.TILE_OPTIONS, name, most)
     with dd.DepthRenderer("compute") as renderer:
-        passes, found = renderer._engine._passes, []
+        passes, found = renderer._pipeline.engine._passes, []
         transform = passes.transform
-        monkeypatch.setattr(passes, "transform", lambda *a: found.append(transform(*a)) or found[-1])
+        monkeypatch.setattr(
+            passes, "transform", lambda *a: found.append(transform(*a)) or found[-1]
+        )
         assert everything(renderer, mesh, cameras) == whole
         assert any(face_passes._TILES not in image.rasterizers for image in found)
 
@@ -158,7 +167,9 @@ def test_tiles_without_room_for_all_faces_do_not_show(mesh, cameras, name, most,
 def test_tiles_hold_as_many_faces_as_loops_may_go_round_for(sheets, width):
     """Sheets over a whole tile and more, the farthest first: none is lost, whether or not they have room."""
     z = np.arange(sheets, 0, -1.0)
-    corners = [np.stack([0 * z + x, 0 * z + y, z], 1) for x, y in ((-999, -999), (999, -999), (0, 999))]
+    corners = [
+        np.stack([0 * z + x, 0 * z + y, z], 1) for x, y in ((-999, -999), (999, -999), (0, 999))
+    ]
     mesh = dd.Mesh(np.stack(corners, 1).reshape(-1, 3), np.arange(3 * sheets).reshape(-1, 3))
     camera = dd.Camera(np.array([[1.0, 0, 99], [0, 1, 50], [0, 0, 1]]), np.eye(4), width, 64, True)
     with dd.DepthRenderer("compute") as renderer:
@@ -179,7 +190,7 @@ def test_large_faces_in_wide_images(tiled, monkeypatch):
     monkeypatch.setattr(face_passes, "_ROWS_APART", (1, 64))
     with dd.DepthRenderer("compute") as renderer:
         if not tiled:
-            monkeypatch.setattr(renderer._engine._passes, "_tiles", None)
+            monkeypatch.setattr(renderer._pipeline.engine._passes, "_tiles", None)
         scene = renderer.upload(box())
         size = {"width": renderer.info.max_image_size, "height": 640}
         camera = dd.Camera.look_at((0.3, 0.2, 3), (0, 0, 0), (0, 1, 0), fov_y_deg=1.28, **size)
@@ -201,7 +212,9 @@ def test_more_large_faces_than_32_bits_have_invocations():
     vertices = np.stack([np.stack(corner, 1) for corner in corners], 1).reshape(-1, 3)
     mesh = dd.Mesh(vertices, np.arange(3 * count).reshape(-1, 3))
     with dd.DepthRenderer("compute") as renderer:
-        maps = renderer.entry_exit(renderer.upload(mesh), camera, surfaces="any", attributes=("face",))
+        maps = renderer.entry_exit(
+            renderer.upload(mesh), camera, surfaces="any", attributes=("face",)
+        )
     # The last ones are in front: near the wide end of each of them no other is seen but a later one.
     last = np.arange(count - 1000, count)
     middle = (y[last].astype(int), (x[last] + 0.9 * length).astype(int))
@@ -250,7 +263,7 @@ def test_a_device_without_compute_shaders(mesh, cameras, monkeypatch):
 def test_buffers_of_layers_are_kept_but_for_large_ones(mesh, cameras, monkeypatch):
     with dd.DepthRenderer("compute") as renderer:
         scene = renderer.upload(mesh)
-        lists = renderer._engine._lists
+        lists = renderer._pipeline.engine._lists
         first = renderer.peel(scene, cameras[0])
         kept = dict(lists._buffers)
         size = kept["stored"].size
@@ -302,8 +315,8 @@ def test_images_of_any_size_by_tiles(mesh, size, monkeypatch):
     ]
     with dd.DepthRenderer("compute") as renderer:
         tiled = everything(renderer, mesh, cameras)
-        assert renderer._engine._passes._tiles.count
-        monkeypatch.setattr(renderer._engine._passes, "_tiles", None)
+        assert renderer._pipeline.engine._passes._tiles.count
+        monkeypatch.setattr(renderer._pipeline.engine._passes, "_tiles", None)
         assert everything(renderer, mesh, cameras) == tiled
 
 
@@ -316,7 +329,7 @@ def test_parts_of_a_soup_have_no_more_vertices_than_a_buffer_holds(cameras, monk
         whole = renderer.entry_exit(renderer.upload(soup), camera, surfaces="any")
         monkeypatch.setattr(renderer._context, "max_storage_block", 2000)
         scene = renderer.upload(soup)
-        blocks = renderer._engine._passes.prepare(scene).blocks
+        blocks = renderer._pipeline.engine._passes.prepare(scene).blocks
         assert len(blocks) > 5
         assert max(12 * block.count for block in blocks) <= 2000
         parts = renderer.entry_exit(scene, camera, surfaces="any")

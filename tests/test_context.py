@@ -10,10 +10,10 @@ import sys
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl import context as context_module
-from ddepth_gl import egl
-from ddepth_gl.context import Device, GLContext, _candidates, devices, inspect_devices
-from ddepth_gl.gl_calls import GLCalls
+from ddepth_gl.gl import context as context_module
+from ddepth_gl.gl import egl
+from ddepth_gl.gl.context import Device, GLContext, _candidates, devices, inspect_devices
+from ddepth_gl.gl.functions import GLCalls
 
 # A made-up machine: software first, as some drivers list it.
 MACHINE = [

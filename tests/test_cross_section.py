@@ -1,4 +1,4 @@
-"""The cross-section: what is solid, by a walk; which pixels have which colour; round numbers."""
+"""The cross-section: what is solid, by a walk; which pixels have which color; round numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shapes import box, inside_out, merged, peel
 
 import ddepth_gl as dd
-from ddepth_gl.cross_section import ENTRY, EXIT, SOLID, UNPAIRED, Section, busiest_row, ticks
+from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNPAIRED, Section, busiest_row, ticks
 
 PAPER = (255, 255, 255)
 
@@ -40,8 +40,8 @@ def walked(pixel):
     return found
 
 
-def is_colour(picture, colour):
-    return (picture == colour).all(-1)
+def is_color(picture, color):
+    return (picture == color).all(-1)
 
 
 # What is solid
@@ -55,7 +55,10 @@ def test_pieces_are_those_of_a_walk_along_every_ray(data):
     )
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     flat = [
-        " ".join(f"{side}{z}" for side, z in zip(sides, np.sort(rng.integers(1, 9, len(sides))), strict=True))
+        " ".join(
+            f"{side}{z}"
+            for side, z in zip(sides, np.sort(rng.integers(1, 9, len(sides))), strict=True)
+        )
         for sides in facings
     ]
     rows = [flat[start : start + width] for start in range(0, 3 * width, width)]
@@ -69,14 +72,22 @@ def test_pieces_are_those_of_a_walk_along_every_ray(data):
         sides = facings[row * width : (row + 1) * width]
         unpaired = [side.count("F") != side.count("B") for side in sides]
         np.testing.assert_array_equal(section.unpaired, unpaired)
-        assert pieces(section) == {c: some for c, some in expected.items() if some and not unpaired[c]}
+        assert pieces(section) == {
+            c: some for c, some in expected.items() if some and not unpaired[c]
+        }
 
 
 def test_a_cavity_is_not_filled(renderer):
     mesh = merged(box((-2, -2, -2), (2, 2, 2)), inside_out(box()), box((-0.5,) * 3, (0.5,) * 3))
-    camera = dd.Camera.orthographic(6.0, dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world, 12, 12)
+    camera = dd.Camera.orthographic(
+        6.0, dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world, 12, 12
+    )
     section = Section.of(peel(renderer, mesh, camera), 6)
-    outer, hollow, core = [(3.0, 7.0)], [(3.0, 4.0), (6.0, 7.0)], [(3.0, 4.0), (4.5, 5.5), (6.0, 7.0)]
+    outer, hollow, core = (
+        [(3.0, 7.0)],
+        [(3.0, 4.0), (6.0, 7.0)],
+        [(3.0, 4.0), (4.5, 5.5), (6.0, 7.0)],
+    )
     expected = dict(
         zip(range(2, 10), [outer] * 2 + [hollow] + [core] * 2 + [hollow] + [outer] * 2, strict=True)
     )
@@ -87,7 +98,10 @@ def test_a_cavity_is_not_filled(renderer):
 
 def test_crossings_that_were_cut_away_leave_marks_only():
     rows = [["F1 B2", "F1"], ["F1 B2", "F1 B2"]]
-    for changes in ({"truncated": np.array([[False, True], [False, False]])}, {"_is_cropped": True}):
+    for changes in (
+        {"truncated": np.array([[False, True], [False, False]])},
+        {"_is_cropped": True},
+    ):
         section = Section.of(by_hand(rows, **changes), 0)
         assert section.is_cut
         assert not len(section.solid)
@@ -95,9 +109,9 @@ def test_crossings_that_were_cut_away_leave_marks_only():
         np.testing.assert_array_equal(section.column, [0, 0, 1])
         np.testing.assert_array_equal(section.depth, [1, 2, 1])
         picture = section.picture(20, 60, section.depth_range())
-        assert not is_colour(picture, SOLID).any()
-        assert is_colour(picture, ENTRY).any(0).all()
-        np.testing.assert_array_equal(is_colour(picture, EXIT).any(0), np.arange(20) < 10)
+        assert not is_color(picture, SOLID).any()
+        assert is_color(picture, ENTRY).any(0).all()
+        np.testing.assert_array_equal(is_color(picture, EXIT).any(0), np.arange(20) < 10)
     # Another row that was cut short does not matter.
     truncated = np.array([[False, True], [False, False]])
     assert pieces(Section.of(by_hand(rows, truncated=truncated), 1)) == {0: [(1, 2)], 1: [(1, 2)]}
@@ -134,53 +148,57 @@ def test_a_box_fills_its_rectangle_and_nothing_else():
     picture = section.picture(50, 80, (0.0, 8.0))
     filled = np.zeros((80, 50), bool)
     filled[20:60, 10:30] = True
-    np.testing.assert_array_equal(~is_colour(picture, PAPER), filled)
-    assert is_colour(picture[20:22, 10:30], ENTRY).all()
-    assert is_colour(picture[22:58, 10:30], SOLID).all()
-    assert is_colour(picture[58:60, 10:30], EXIT).all()
+    np.testing.assert_array_equal(~is_color(picture, PAPER), filled)
+    assert is_color(picture[20:22, 10:30], ENTRY).all()
+    assert is_color(picture[22:58, 10:30], SOLID).all()
+    assert is_color(picture[58:60, 10:30], EXIT).all()
 
 
 def test_a_part_of_a_pixel_is_filled_in_part():
     section = Section.of(by_hand([["F2.25 B6.5"]]), 0)
     # Without its marks, which would lie on the pixels that this is about.
     nothing = np.zeros(0)
-    hidden = replace(section, column=nothing.astype(int), depth=nothing, entering=nothing.astype(bool))
+    hidden = replace(
+        section, column=nothing.astype(int), depth=nothing, entering=nothing.astype(bool)
+    )
     column = hidden.picture(1, 8, (0.0, 8.0))[:, 0].astype(float)
     share = (255 - column) / (255 - np.array(SOLID))
     np.testing.assert_allclose(share.mean(1), [0, 0, 0.75, 1, 1, 1, 0.5, 0], atol=0.01)
     # Both ends in one pixel.
     thin = replace(hidden, solid=np.array([[3.25, 3.75]])).picture(1, 8, (0.0, 8.0))[:, 0]
     np.testing.assert_allclose(
-        ((255 - thin.astype(float)) / (255 - np.array(SOLID))).mean(1), [0, 0, 0, 0.5, 0, 0, 0, 0], atol=0.01
+        ((255 - thin.astype(float)) / (255 - np.array(SOLID))).mean(1),
+        [0, 0, 0, 0.5, 0, 0, 0, 0],
+        atol=0.01,
     )
-    assert is_colour(hidden.picture(1, 8, (3.0, 5.0)), SOLID).all()  # it reaches beyond both ends
+    assert is_color(hidden.picture(1, 8, (3.0, 5.0)), SOLID).all()  # it reaches beyond both ends
 
 
 def test_a_camera_inside_fills_from_the_camera_on():
     section = Section.of(by_hand([["B6"]], oriented=True), 0)
     assert pieces(section) == {0: [(0, 6)]}
     picture = section.picture(1, 80, (0.0, 8.0))[:, 0]
-    assert is_colour(picture[:58], SOLID).all()
-    assert is_colour(picture[58:60], EXIT).all()
-    assert is_colour(picture[60:], PAPER).all()
+    assert is_color(picture[:58], SOLID).all()
+    assert is_color(picture[58:60], EXIT).all()
+    assert is_color(picture[60:], PAPER).all()
 
 
 def test_unpaired_columns_are_tinted_and_not_filled():
     section = Section.of(by_hand([["F2 B6", "F2 B4 F6", "F2 F6", ""]]), 0)
     picture = section.picture(40, 80, (0.0, 8.0))
-    tinted = is_colour(picture, UNPAIRED).any(0)
+    tinted = is_color(picture, UNPAIRED).any(0)
     np.testing.assert_array_equal(tinted, np.repeat([False, True, True, False], 10))
     np.testing.assert_array_equal(
-        is_colour(picture, SOLID).any(0), np.repeat([True, False, False, False], 10)
+        is_color(picture, SOLID).any(0), np.repeat([True, False, False, False], 10)
     )
-    assert is_colour(picture[60:62, 10:30], ENTRY).all()  # the crossings are marked all the same
-    assert is_colour(picture[38:40, 10:20], EXIT).all()
+    assert is_color(picture[60:62, 10:30], ENTRY).all()  # the crossings are marked all the same
+    assert is_color(picture[38:40, 10:20], EXIT).all()
 
 
 def test_bodies_that_touch_show_both_marks():
     picture = Section.of(by_hand([["F2 B4 F4 B6"]]), 0).picture(1, 80, (0.0, 8.0))[:, 0]
-    assert is_colour(picture[38:40], EXIT).all()
-    assert is_colour(picture[40:42], ENTRY).all()
+    assert is_color(picture[38:40], EXIT).all()
+    assert is_color(picture[40:42], ENTRY).all()
 
 
 def test_columns_that_share_a_pixel_are_mixed_and_marks_stay():
@@ -188,9 +206,9 @@ def test_columns_that_share_a_pixel_are_mixed_and_marks_stay():
     picture = Section.of(by_hand([row]), 0).picture(2, 80, (0.0, 8.0))
     quarter = np.rint(255 - 0.25 * (255 - np.array(SOLID)))
     assert (np.abs(picture[30:50, 0] - quarter) <= 1).all()
-    assert is_colour(picture[30:50, 1], SOLID).all()
-    assert is_colour(picture[20:22], ENTRY).all()
-    assert is_colour(picture[58:60], EXIT).all()
+    assert is_color(picture[30:50, 1], SOLID).all()
+    assert is_color(picture[20:22], ENTRY).all()
+    assert is_color(picture[58:60], EXIT).all()
 
 
 @pytest.mark.parametrize("width", [7, 640, 641, 1000, 1301])
@@ -199,9 +217,9 @@ def test_every_width_of_image_keeps_its_columns_in_place(width):
     picture = Section.of(by_hand(rows), 0).picture(640, 80, (0.0, 8.0))
     left, right = (third * 640 / width for third in (width // 3, 2 * width // 3))
     across = np.arange(640)
-    solid = is_colour(picture[40], SOLID)
+    solid = is_color(picture[40], SOLID)
     assert solid[(across >= left + 1) & (across + 1 <= right - 1)].all()
-    assert is_colour(picture[40], PAPER)[(across + 1 <= left - 1) | (across >= right + 1)].all()
+    assert is_color(picture[40], PAPER)[(across + 1 <= left - 1) | (across >= right + 1)].all()
 
 
 def test_the_range_holds_everything():
@@ -213,16 +231,18 @@ def test_the_range_holds_everything():
         low, high = section.depth_range()
         assert low < high
         assert all(low < depth < high for depth in section.depth)
-        assert is_colour(section.picture(3, 80, (low, high)), ENTRY).any() == bool(rows[0][0])
+        assert is_color(section.picture(3, 80, (low, high)), ENTRY).any() == bool(rows[0][0])
     assert (
         Section.of(by_hand([["B6"]], oriented=True), 0).depth_range()[0] < 0
     )  # the camera is on the picture
 
 
 def test_grid_lines_are_behind_the_solid():
-    picture = Section.of(by_hand([["", "F2 B6"]]), 0).picture(2, 80, (0.0, 8.0), np.array([4.0, 7.0]))
-    np.testing.assert_array_equal(np.flatnonzero(~is_colour(picture[:, 0], PAPER)), [40, 70])
-    assert is_colour(picture[40, 1], SOLID)
+    picture = Section.of(by_hand([["", "F2 B6"]]), 0).picture(
+        2, 80, (0.0, 8.0), np.array([4.0, 7.0])
+    )
+    np.testing.assert_array_equal(np.flatnonzero(~is_color(picture[:, 0], PAPER)), [40, 70])
+    assert is_color(picture[40, 1], SOLID)
 
 
 # Numbers at the axes

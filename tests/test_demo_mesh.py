@@ -8,7 +8,7 @@ from oracle import all_crossings
 from shapes import view_of
 
 import ddepth_gl as dd
-from ddepth_gl.demo_mesh import demo_mesh
+from ddepth_gl.mesh.demo import demo_mesh
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +51,17 @@ def test_every_shell_is_closed_and_the_cavity_is_inside_out(mesh):
     assert sorted(names) == ["ball", "knot", "ring", "ring", "shell", "shell"]
     assert [name for name, volume in zip(names, volumes, strict=True) if volume < 0] == ["shell"]
     # The ball floats in the hollow sphere.
-    by_name = {name: mesh.vertices[mesh.faces[faces]] for name, faces in zip(names, parts, strict=True)}
+    by_name = {
+        name: mesh.vertices[mesh.faces[faces]] for name, faces in zip(names, parts, strict=True)
+    }
     assert np.linalg.norm(by_name["ball"], axis=-1).max() < 0.33 * 0.99
 
 
 def test_the_knot_goes_around_the_shell_and_the_rings_go_through_the_knot(mesh):
     names = [mesh.object_names[k] for k in mesh.object_id]
     knot, ring, shell = (
-        mesh.vertices[np.unique(mesh.faces[np.array(names) == name])] for name in ("knot", "ring", "shell")
+        mesh.vertices[np.unique(mesh.faces[np.array(names) == name])]
+        for name in ("knot", "ring", "shell")
     )
     assert np.linalg.norm(shell, axis=1).max() < np.linalg.norm(knot, axis=1).min()
     # A ring's disc, in the xz plane, is crossed by the knot inside the ring and by the ring's own tube only.

@@ -73,10 +73,12 @@ def by_hand(pixels: list[list[tuple[float, bool]]], width: int = 1) -> dd.DepthL
     ],
 )
 def test_intervals_and_length_follow_from_facing_and_nesting(facing, pieces):
-    layers = by_hand([[(k + 1.0, side == "F") for k, side in enumerate(facing)], [(1.0, True), (7.0, False)]])
+    layers = by_hand(
+        [[(k + 1.0, side == "F") for k, side in enumerate(facing)], [(1.0, True), (7.0, False)]]
+    )
     assert layers.intervals(0, 0) == pieces
     assert layers.intervals(1, 0) == [(1, 7)]
-    # Whole numbers: exact.
+    # Integers: exact.
     assert layers.solid_length.tolist() == [[sum(b - a for a, b in pieces)], [6]]
     assert layers.solid_length.dtype == np.float32
     pixels, ends = layers.solid_pieces
@@ -88,14 +90,18 @@ def test_intervals_and_length_follow_from_facing_and_nesting(facing, pieces):
 @settings(max_examples=100)
 @given(
     bodies=st.lists(
-        st.lists(st.tuples(st.integers(-20, 60), st.integers(1, 40)), max_size=6), min_size=1, max_size=6
+        st.lists(st.tuples(st.integers(-20, 60), st.integers(1, 40)), max_size=6),
+        min_size=1,
+        max_size=6,
     )
 )
 def test_length_is_that_of_the_union(bodies):
     """Bodies as whole-number intervals, with rays from 0: cells of length 1 count the union exactly."""
     pixels, expected = [], []
     for intervals in bodies:
-        ends = [(start, True) for start, _ in intervals] + [(start + n, False) for start, n in intervals]
+        ends = [(start, True) for start, _ in intervals] + [
+            (start + n, False) for start, n in intervals
+        ]
         pixels.append([(float(depth), front) for depth, front in sorted(ends) if depth > 0])
         cells = {cell for start, n in intervals for cell in range(max(start, 0), max(start + n, 0))}
         expected.append(len(cells))
@@ -108,12 +114,12 @@ def test_length_is_that_of_the_union(bodies):
 # By closed forms
 
 
-def chords(rays, centre, radius) -> tuple[np.ndarray, np.ndarray]:
+def chords(rays, center, radius) -> tuple[np.ndarray, np.ndarray]:
     """Distances (H,W) at which rays enter and leave a ball, from 0 on; equal where they miss it."""
     origins, directions, _ = rays
-    towards = np.asarray(centre, float) - origins
-    middle = (towards * directions).sum(-1)
-    half_squared = radius**2 - ((towards * towards).sum(-1) - middle**2)
+    toward = np.asarray(center, float) - origins
+    middle = (toward * directions).sum(-1)
+    half_squared = radius**2 - ((toward * toward).sum(-1) - middle**2)
     half = np.sqrt(half_squared.clip(0))
     return (middle - half).clip(0), (middle + half).clip(0)
 
@@ -127,7 +133,10 @@ def union_length(one, other) -> np.ndarray:
 CAMERAS = [
     dd.Camera.look_at((3.5, 1.0, 2.0), (0.1, 0, 0), fov_y_deg=50.0, width=90, height=70),
     dd.Camera.orthographic(
-        (3.2, 2.6), dd.Camera.look_at((3, -2, 1), (0, 0, 0), width=8, height=8).camera_from_world, 90, 70
+        (3.2, 2.6),
+        dd.Camera.look_at((3, -2, 1), (0, 0, 0), width=8, height=8).camera_from_world,
+        90,
+        70,
     ),
 ]
 INSIDE = dd.Camera.look_at((0.2, 0.1, -0.3), (1, 0.2, 0), fov_y_deg=100.0, width=60, height=50)
@@ -152,7 +161,9 @@ def check_length(renderer, mesh, camera, low, high, crossings=4) -> None:
 
 
 # The faces lie between the true sphere and one that is smaller by the sagitta, so the solid does too.
-@pytest.mark.parametrize("camera", [*CAMERAS, INSIDE], ids=["perspective", "orthographic", "inside"])
+@pytest.mark.parametrize(
+    "camera", [*CAMERAS, INSIDE], ids=["perspective", "orthographic", "inside"]
+)
 class TestSpheres:
     S = sphere_sagitta(1.0, 48, 96)
 
@@ -163,35 +174,41 @@ class TestSpheres:
 
     def test_two_that_overlap_count_once(self, renderer, camera):
         rays = pixel_rays(camera)
-        centre = np.array([0.5, 0.3, -0.2])
+        center = np.array([0.5, 0.3, -0.2])
         low, high = (
-            union_length(chords(rays, (0, 0, 0), 1 - s), chords(rays, centre, 0.8 * (1 - s)))
+            union_length(chords(rays, (0, 0, 0), 1 - s), chords(rays, center, 0.8 * (1 - s)))
             for s in (self.S, 0.0)
         )
-        check_length(renderer, merged(sphere(), sphere(0.8, centre=centre)), camera, low, high)
+        check_length(renderer, merged(sphere(), sphere(0.8, center=center)), camera, low, high)
 
     def test_two_apart_add_up(self, renderer, camera):
         rays = pixel_rays(camera)
-        centre = np.array([0.2, -1.2, 0.3])
+        center = np.array([0.2, -1.2, 0.3])
         low, high = (
-            union_length(chords(rays, (0, 0, 0), 0.6 * (1 - s)), chords(rays, centre, 0.5 * (1 - s)))
+            union_length(
+                chords(rays, (0, 0, 0), 0.6 * (1 - s)), chords(rays, center, 0.5 * (1 - s))
+            )
             for s in (self.S, 0.0)
         )
-        check_length(renderer, merged(sphere(0.6), sphere(0.5, centre=centre)), camera, low, high)
+        check_length(renderer, merged(sphere(0.6), sphere(0.5, center=center)), camera, low, high)
 
     def test_a_nested_body_counts_once(self, renderer, camera):
         rays = pixel_rays(camera)
         low, high = (np.subtract(*chords(rays, (0, 0, 0), r)[::-1]) for r in (1 - self.S, 1.0))
-        mesh = merged(sphere(0.3, centre=(0.5, 0, 0)), sphere())
+        mesh = merged(sphere(0.3, center=(0.5, 0, 0)), sphere())
         check_length(renderer, mesh, camera, low, high)
 
     def test_a_cavity_does_not_count(self, renderer, camera):
         """For the camera inside, it is the cavity that it is in."""
         rays = pixel_rays(camera)
         solid = {r: np.subtract(*chords(rays, (0, 0, 0), r)[::-1]) for r in (1 - self.S, 1.0)}
-        hollow = {r: np.subtract(*chords(rays, (0, 0, 0), r)[::-1]) for r in (0.6 * (1 - self.S), 0.6)}
+        hollow = {
+            r: np.subtract(*chords(rays, (0, 0, 0), r)[::-1]) for r in (0.6 * (1 - self.S), 0.6)
+        }
         (low, high), (small, large) = solid.values(), hollow.values()
-        check_length(renderer, merged(sphere(), inside_out(sphere(0.6))), camera, low - large, high - small)
+        check_length(
+            renderer, merged(sphere(), inside_out(sphere(0.6))), camera, low - large, high - small
+        )
 
 
 @pytest.mark.parametrize("camera", CAMERAS, ids=["perspective", "orthographic"])
@@ -204,7 +221,9 @@ def test_a_rotated_box(renderer, seed, camera):
     origins, directions, _ = pixel_rays(camera)
     with np.errstate(divide="ignore"):
         planes = (np.array([[-half], [half]])[:, None] - origins @ turn) / (directions @ turn)
-    length = (planes.max(0).min(-1) - planes.min(0).max(-1)).clip(0).reshape(camera.height, camera.width)
+    length = (
+        (planes.max(0).min(-1) - planes.min(0).max(-1)).clip(0).reshape(camera.height, camera.width)
+    )
     check_length(renderer, mesh, camera, length, length, 2)
 
 
@@ -252,7 +271,10 @@ SPHERES = {
         merged(HOLLOW, sphere(0.5)),
         volume_of_sphere(1) - volume_of_sphere(0.7) + volume_of_sphere(0.5),
     ),
-    "apart": (merged(sphere(), sphere(0.6, centre=(1.8, 0, 0))), volume_of_sphere(1) + volume_of_sphere(0.6)),
+    "apart": (
+        merged(sphere(), sphere(0.6, center=(1.8, 0, 0))),
+        volume_of_sphere(1) + volume_of_sphere(0.6),
+    ),
 }
 
 
@@ -274,13 +296,13 @@ def edges_through_faces(vertices: np.ndarray, faces: np.ndarray) -> int:
     passes through the other, or through an edge of it, which is as unlikely as an edge through a corner.
     """
     edges = np.unique(np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1), axis=0)
-    middle, centre = vertices[edges].mean(axis=1), vertices[faces].mean(axis=1)
+    middle, center = vertices[edges].mean(axis=1), vertices[faces].mean(axis=1)
     reach = np.linalg.norm(vertices[edges[:, 0]] - middle, axis=1)
-    size = np.linalg.norm(vertices[faces] - centre[:, None], axis=2).max(axis=1)
-    near = cKDTree(centre).query_ball_point(middle, reach + size.max())
+    size = np.linalg.norm(vertices[faces] - center[:, None], axis=2).max(axis=1)
+    near = cKDTree(center).query_ball_point(middle, reach + size.max())
     edge = np.repeat(np.arange(len(edges)), [len(found) for found in near])
     face = np.concatenate(near).astype(np.int64)
-    close = np.linalg.norm(middle[edge] - centre[face], axis=1) <= reach[edge] + size[face]
+    close = np.linalg.norm(middle[edge] - center[face], axis=1) <= reach[edge] + size[face]
     edge, face = edge[close], face[close]
     apart = (faces[face][:, :, None] != edges[edge][:, None, :]).all(axis=(1, 2))
     p, q = (vertices[edges[edge[apart], k]] for k in range(2))
@@ -303,11 +325,16 @@ def test_meshes_of_one_body_that_does_not_cross_itself(name):
     vertices, index = np.unique(mesh.vertices, axis=0, return_inverse=True)
     faces = index.reshape(-1)[mesh.faces]
     links = (np.concatenate([faces[:, 0], faces[:, 1]]), np.concatenate([faces[:, 1], faces[:, 2]]))
-    bodies, _ = connected_components(coo_matrix((np.ones(len(links[0])), links), (len(vertices),) * 2))
+    bodies, _ = connected_components(
+        coo_matrix((np.ones(len(links[0])), links), (len(vertices),) * 2)
+    )
     assert bodies == 1
     assert edges_through_faces(vertices, faces) == 0
     # It would be found: a part of the body a second time, moved by a fiftieth of an edge across its faces.
-    moved = vertices + 0.02 * np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1).mean()
+    moved = (
+        vertices
+        + 0.02 * np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1).mean()
+    )
     both = np.concatenate([vertices, moved]), np.concatenate([faces, faces[:200] + len(vertices)])
     assert edges_through_faces(*both) > 10
 
@@ -317,7 +344,7 @@ def test_meshes_of_one_body_that_does_not_cross_itself(name):
 def test_volume_converges(renderer, name):
     """A tenth of a percent at 1024x1024 is what the project promises.
 
-    Where a pixel's square is not cut by a rim, its centre stands for it but for second order; at a rim of
+    Where a pixel's square is not cut by a rim, its center stands for it but for second order; at a rim of
     smooth bodies chords fall like a square root, which makes the sum one of order 3/2. So eight times as
     many pixels a side are at least eight times as near, a bias would not be.
     """
@@ -412,7 +439,9 @@ def test_dense(some, name, dtype, missing):
         stack = layers.dense(name, max_layers=height)
         assert stack.shape == (height, *whole.shape[1:])
         np.testing.assert_array_equal(stack[: len(whole)], whole[:height])
-        np.testing.assert_array_equal(stack[len(whole) :], np.full_like(stack[len(whole) :], missing))
+        np.testing.assert_array_equal(
+            stack[len(whole) :], np.full_like(stack[len(whole) :], missing)
+        )
 
 
 def test_distance_is_along_the_ray(some):
@@ -432,19 +461,23 @@ def test_points_of_each_layer_lie_on_the_surface(some, frame):
     for k, cloud in enumerate(clouds):
         here = layers.layer == k
         pixels, depth = camera.project(cloud, frame)
-        # In row-major order, at the pixel centres, at the depths: float64 throughout.
+        # In row-major order, at the pixel centers, at the depths: float64 throughout.
         rows, columns = np.divmod(layers.pixel[here], camera.width)
         np.testing.assert_allclose(pixels, np.stack([columns, rows], 1) + 0.5, atol=1e-9)
         np.testing.assert_allclose(depth, layers.depth[here], rtol=1e-12)
         if frame == "world":
             corner = mesh.vertices[mesh.faces[layers.face[here], 0]]
             off = np.abs(((cloud - corner) * mesh.face_normals()[layers.face[here]]).sum(1))
-            # The error of the distance; the grid of the corners; and where a face covers a pixel centre
+            # The error of the distance; the grid of the corners; and where a face covers a pixel center
             # that is outside of it by up to 1/128 pixel, its depth is held to those that the face has,
             # which is off the plane by as much.
             footprint = camera.pixel_footprint(layers.depth[here].astype(np.float64))
             stretch = layers.distance[here] / layers.depth[here]
-            allowed = RELATIVE * layers.distance[here] + grid_step(mesh) + footprint * stretch * 2**0.5 / 128
+            allowed = (
+                RELATIVE * layers.distance[here]
+                + grid_step(mesh)
+                + footprint * stretch * 2**0.5 / 128
+            )
             assert (off <= allowed).all()
             assert np.mean(off <= RELATIVE * layers.distance[here] + grid_step(mesh)) > 0.999
     assert all(cloud.dtype == np.float32 for cloud in layers.points())
@@ -465,7 +498,9 @@ def test_rows_are_those_of_the_whole(some):
         )
     assert all(part.offsets[0] == 0 for part in parts)
     # The points stay where they are in the world: float64, a principal point moved by whole rows.
-    together = np.concatenate([part.points(dtype=np.float64)[0] for part in parts if len(part.depth)])
+    together = np.concatenate(
+        [part.points(dtype=np.float64)[0] for part in parts if len(part.depth)]
+    )
     np.testing.assert_allclose(together, layers.points(dtype=np.float64)[0], atol=1e-12)
 
 
@@ -513,7 +548,8 @@ def test_odd_where_a_mesh_is_open(renderer):
 def test_layers_in_one_line(renderer):
     layers = peel(renderer, box(), CAMERAS[0], attributes=("normal", "uv"))
     assert (
-        repr(layers) == f"<DepthLayers 90x70, {len(layers.depth):,} crossings, at most 2 a pixel, normal, uv>"
+        repr(layers)
+        == f"<DepthLayers 90x70, {len(layers.depth):,} crossings, at most 2 a pixel, normal, uv>"
     )
     assert repr(by_hand([[]])) == "<DepthLayers 1x1, 0 crossings, at most 0 a pixel>"
     maps = layers.entry_exit()
@@ -552,7 +588,9 @@ def test_a_mesh_out_of_view(renderer):
     assert layers.rows(1, 3).count.shape == (2, 6)
 
 
-@pytest.mark.parametrize(("start", "stop"), [(-1, 2), (2, 2), (3, 2), (0, 5), (4, 5), (0.0, 2), (0, True)])
+@pytest.mark.parametrize(
+    ("start", "stop"), [(-1, 2), (2, 2), (3, 2), (0, 5), (4, 5), (0.0, 2), (0, True)]
+)
 def test_rows_out_of_range(start, stop):
     layers = by_hand([[(1.0, True), (2.0, False)]] * 4)
     with pytest.raises(dd.RequestError, match=r"rows must.*4"):

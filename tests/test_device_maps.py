@@ -13,15 +13,18 @@ from conftest import no_gl_objects_left
 from shapes import box, random_closed_mesh
 
 import ddepth_gl as dd
-from ddepth_gl import renderer as renderer_module
-from ddepth_gl.cuda_interop import CUDA_DEVICE
-from ddepth_gl.device_maps import DeviceImage
+from ddepth_gl import pipeline
+from ddepth_gl.gl.cuda import CUDA_DEVICE
+from ddepth_gl.results.device_maps import DeviceImage
 
 FACE_ON = dd.Camera.look_at((0, 0, 5), (0, 0, 0), up=(0, 1, 0), width=40, height=30)
 
 
 def same(maps: dd.DepthMaps, others: dd.DepthMaps) -> bool:
-    return maps.entry.tobytes() == others.entry.tobytes() and maps.exit.tobytes() == others.exit.tobytes()
+    return (
+        maps.entry.tobytes() == others.entry.tobytes()
+        and maps.exit.tobytes() == others.exit.tobytes()
+    )
 
 
 def cameras(mesh: dd.Mesh) -> list[dd.Camera]:
@@ -33,7 +36,9 @@ def cameras(mesh: dd.Mesh) -> list[dd.Camera]:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"surfaces": "any"}, {"near": 5.5, "far": 7.0}], ids=["oriented", "any", "cropped"]
+    "options",
+    [{}, {"surfaces": "any"}, {"near": 5.5, "far": 7.0}],
+    ids=["oriented", "any", "cropped"],
 )
 def test_the_same_bits_as_on_the_host(renderer, options):
     mesh = random_closed_mesh(np.random.default_rng(8), bodies=4)
@@ -75,7 +80,7 @@ def test_silhouettes_are_mended_on_the_device_as_on_the_host(renderer, monkeypat
         with renderer.entry_exit(scene, camera, output="gpu") as device:
             assert same(device.numpy(), maps)
         with monkeypatch.context() as patch:
-            patch.setattr(renderer_module, "uncross", lambda *_: None)
+            patch.setattr(pipeline, "uncross", lambda *_: None)
             mended += not same(renderer.entry_exit(scene, camera), maps)
     assert mended > 0  # or nothing was tested
     scene.release()
@@ -106,7 +111,9 @@ def test_they_live_until_they_are_released(renderer):
         assert "40x30" in repr(maps)
         gc.disable()  # it does not take the collector to find them
         try:
-            renderer.entry_exit(scene, FACE_ON, output="gpu")  # nobody holds it: freed at the next use
+            renderer.entry_exit(
+                scene, FACE_ON, output="gpu"
+            )  # nobody holds it: freed at the next use
             entry = renderer.entry_exit(scene, FACE_ON, output="gpu").entry
             assert (
                 entry.numpy().tobytes() == before.entry.tobytes()
@@ -199,7 +206,9 @@ class _Memory:
         self.log.append("unmap")
 
 
-def stand_in(log: list[str], buffers: dict[int, object], refuses: bool = False) -> dict[str, ModuleType]:
+def stand_in(
+    log: list[str], buffers: dict[int, object], refuses: bool = False
+) -> dict[str, ModuleType]:
     """As much of `cuda.core` as is used, on the host."""
 
     class Device:
@@ -236,7 +245,9 @@ def stand_in(log: list[str], buffers: dict[int, object], refuses: bool = False) 
 
     class StridedMemoryView:
         @classmethod
-        def from_buffer(cls, buffer: _Memory, shape: tuple[int, int], *, dtype: np.dtype) -> np.ndarray:
+        def from_buffer(
+            cls, buffer: _Memory, shape: tuple[int, int], *, dtype: np.dtype
+        ) -> np.ndarray:
             return buffer.content.view(dtype).reshape(shape)  # NumPy's arrays speak DLPack
 
     core, utils, cuda = ModuleType("cuda.core"), ModuleType("cuda.core.utils"), ModuleType("cuda")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trimesh
 
-from ddepth_gl.demo_mesh import demo_mesh
-from ddepth_gl.writers.ply import write_ply
+from ddepth_gl.io.results.ply import write_ply
+from ddepth_gl.mesh.demo import demo_mesh
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -42,7 +42,9 @@ def test_example(example, mesh_file, tmp_path):
 
 @pytest.mark.slow
 def test_the_python_of_the_readme(mesh_file, tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
+    )
     assert len(blocks) >= 2
     script = "\n".join(blocks).replace('"part.glb"', repr(str(mesh_file)))
     assert len(run(["-c", script], tmp_path).split()) == 24
@@ -69,4 +71,6 @@ def test_the_shell_of_the_readme(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line for line in block.splitlines() if line.startswith("ddepth render ")]
-    assert len(list(tmp_path.glob("out/*/*_preview.png"))) == len(lines) + 1  # one line has two meshes
+    assert (
+        len(list(tmp_path.glob("out/*/*_preview.png"))) == len(lines) + 1
+    )  # one line has two meshes

@@ -11,11 +11,19 @@ from types import SimpleNamespace
 import numpy as np
 import OpenEXR
 import pytest
-from crossings import ATTRIBUTES, camera_of, crossings_of, layers_of, random_layers, real_layers, real_mesh
+from crossings import (
+    ATTRIBUTES,
+    camera_of,
+    crossings_of,
+    layers_of,
+    random_layers,
+    real_layers,
+    real_mesh,
+)
 from shapes import inside_out, merged, peel, render, sphere, torus
 
 import ddepth_gl as dd
-from ddepth_gl.writers.exr import write_deep_exr, write_exr
+from ddepth_gl.io.results.exr import write_deep_exr, write_exr
 
 NONE = 2**32 - 1
 BASES = {
@@ -24,7 +32,7 @@ BASES = {
     **dict.fromkeys(("normal", "smooth_normal", "barycentric", "position"), "XYZ"),
 }  # fmt: skip
 
-COLOURS = ("color", "shaded_color")
+COLORS = ("color", "shaded_color")
 
 
 def parts_of(path):
@@ -86,12 +94,16 @@ def test_every_channel_of_maps(tmp_path, orthographic, fill):
     for sheet in ("entry", "exit"):
         for name in ("depth", "distance", "face", *ATTRIBUTES):
             values = getattr(maps, sheet if name == "depth" else f"{sheet}_{name}")
-            if name in COLOURS:
+            if name in COLORS:
                 values = premultiplied(values)
-            wanted |= {f"{sheet}.{channel}": plane for channel, plane in columns(name, values).items()}
+            wanted |= {
+                f"{sheet}.{channel}": plane for channel, plane in columns(name, values).items()
+            }
     assert set(channels) == set(wanted)
     for name, values in wanted.items():
-        np.testing.assert_array_equal(channels[name], stored(values, fill), strict=True, err_msg=name)
+        np.testing.assert_array_equal(
+            channels[name], stored(values, fill), strict=True, err_msg=name
+        )
     np.testing.assert_equal(header["fill"], fill)
     if orthographic:
         np.testing.assert_array_equal(channels["exit.distance.V"], channels["exit.depth.Z"])
@@ -133,11 +145,15 @@ def test_the_header(tmp_path, orthographic):
     write_exr(tmp_path / "flat.exr", layers)
     write_deep_exr(tmp_path / "deep.exr", layers, volumes=False)
     camera = layers.camera
-    headers = [header for name in ("flat", "deep") for _, header, _ in parts_of(tmp_path / f"{name}.exr")]
+    headers = [
+        header for name in ("flat", "deep") for _, header, _ in parts_of(tmp_path / f"{name}.exr")
+    ]
     assert len(headers) == 5 + 1
     for header in headers:
         np.testing.assert_array_equal(header["K"], camera.K, strict=True)
-        np.testing.assert_array_equal(header["camera_from_world"], camera.camera_from_world, strict=True)
+        np.testing.assert_array_equal(
+            header["camera_from_world"], camera.camera_from_world, strict=True
+        )
         assert header["is_orthographic"] == orthographic
         assert header["truncated_pixels"] == layers.truncated.sum() > 0
         assert header["software"].startswith("ddepth_gl 0.")
@@ -171,17 +187,17 @@ def test_every_channel_of_layers(tmp_path, fill):
         rest[layer].discard((row, column))
         for name in names:
             values = getattr(layers, name)
-            if name in COLOURS:
+            if name in COLORS:
                 values = premultiplied(values)
             for channel, plane in columns(name, values[crossing]).items():
                 assert channels[channel][row, column] == plane
     for pixels, (_, _, channels) in zip(rest, parts, strict=True):
         assert pixels
         for channel, plane in channels.items():
-            is_whole = channel in ("face.V", "front_facing.V", "object_id.V")
-            assert plane.dtype == (np.uint32 if is_whole else np.float32)
+            is_integer = channel in ("face.V", "front_facing.V", "object_id.V")
+            assert plane.dtype == (np.uint32 if is_integer else np.float32)
             for pixel in pixels:
-                np.testing.assert_equal(plane[pixel], NONE if is_whole else fill)
+                np.testing.assert_equal(plane[pixel], NONE if is_integer else fill)
 
 
 @pytest.mark.parametrize("count", [np.zeros((4, 3), int), [[0]], [[1]], [[2], [0]]])
@@ -205,13 +221,19 @@ def samples_of(path):
     """(header, {channel: samples in the order of DepthLayers}, (H, W) counts, {channel: dtypes})."""
     ((_, header, channels),) = parts_of(path)
     assert header["type"] == OpenEXR.deepscanline
-    counts = {n: [0 if pixel is None else len(pixel) for pixel in p.ravel()] for n, p in channels.items()}
+    counts = {
+        n: [0 if pixel is None else len(pixel) for pixel in p.ravel()] for n, p in channels.items()
+    }
     assert len({tuple(count) for count in counts.values()}) == 1
     flat = {
-        name: np.concatenate([np.zeros(0)] + [pixel for pixel in pixels.ravel() if pixel is not None])
+        name: np.concatenate(
+            [np.zeros(0)] + [pixel for pixel in pixels.ravel() if pixel is not None]
+        )
         for name, pixels in channels.items()
     }
-    kinds = {n: {p.dtype for p in pixels.ravel() if p is not None} for n, pixels in channels.items()}
+    kinds = {
+        n: {p.dtype for p in pixels.ravel() if p is not None} for n, pixels in channels.items()
+    }
     return header, flat, np.reshape(counts["Z"], channels["Z"].shape), kinds
 
 
@@ -221,12 +243,12 @@ def test_every_sample(tmp_path, orthographic):
     write_deep_exr(tmp_path / "a.exr", layers, volumes=False)
     _, samples, counts, kinds = samples_of(tmp_path / "a.exr")
     np.testing.assert_array_equal(counts, layers.count)
-    colour = premultiplied(layers.color)
-    wanted = {"Z": layers.depth, "id": layers.object_id, **dict(zip("RGBA", colour.T, strict=True))}
+    color = premultiplied(layers.color)
+    wanted = {"Z": layers.depth, "id": layers.object_id, **dict(zip("RGBA", color.T, strict=True))}
     for name in ("distance", "face", "front_facing", *ATTRIBUTES):
         if name not in ("color", "object_id"):
             values = getattr(layers, name)
-            wanted |= columns(name, premultiplied(values) if name in COLOURS else values)
+            wanted |= columns(name, premultiplied(values) if name in COLORS else values)
     assert set(samples) == set(wanted)
     for name, values in wanted.items():
         np.testing.assert_array_equal(samples[name], values, err_msg=name)
@@ -326,7 +348,7 @@ def test_a_real_peel(renderer, tmp_path):
     assert len(parts) == layers.count.max() >= 6
     for name in ("depth", "distance", "face", *ATTRIBUTES):
         values = layers.dense(name)
-        values = premultiplied(values) if name in COLOURS else values
+        values = premultiplied(values) if name in COLORS else values
         for channel, plane in columns(name, values).items():
             stack = np.stack([channels[channel] for _, _, channels in parts])
             np.testing.assert_array_equal(stack, stored(plane), strict=True, err_msg=channel)
@@ -381,7 +403,9 @@ def test_the_volume_of_a_hollow_sphere(renderer, tmp_path):
     exact = 4 / 3 * math.pi * (1 - 0.125)
     # Faces lie below the sphere: by the sagitta of half a cell's diagonal, on both spheres.
     flat = 4 * math.pi * 1.25 * (1 - math.cos(0.5 * math.hypot(math.pi / 60, 2 * math.pi / 90)))
-    rim = sum(2 * math.pi * r * (extent / size) * 2 * math.sqrt(2 * r * extent / size) for r in (1, 0.5))
+    rim = sum(
+        2 * math.pi * r * (extent / size) * 2 * math.sqrt(2 * r * extent / size) for r in (1, 0.5)
+    )
     assert abs(volume - exact) <= flat + rim * extent / size
     assert flat + rim * extent / size < 0.02 * exact
 
@@ -393,13 +417,17 @@ def test_real_maps(renderer, tmp_path):
     assert 0 < maps.mask.sum() < maps.mask.size
     np.testing.assert_array_equal(channels["entry.depth.Z"], maps.entry, strict=True)
     np.testing.assert_array_equal(channels["exit.distance.V"], maps.exit_distance, strict=True)
-    np.testing.assert_array_equal(channels["exit.face.V"].astype(np.int32), maps.exit_face)  # none is -1
+    np.testing.assert_array_equal(
+        channels["exit.face.V"].astype(np.int32), maps.exit_face
+    )  # none is -1
     for name in ATTRIBUTES:
         for sheet in ("entry", "exit"):
             values = getattr(maps, f"{sheet}_{name}")
-            values = premultiplied(values) if name in COLOURS else values
+            values = premultiplied(values) if name in COLORS else values
             for channel, plane in columns(name, values).items():
-                np.testing.assert_array_equal(channels[f"{sheet}.{channel}"], stored(plane), strict=True)
+                np.testing.assert_array_equal(
+                    channels[f"{sheet}.{channel}"], stored(plane), strict=True
+                )
 
 
 def test_sheets_are_not_copied(tmp_path):

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ddepth_gl import host_memory
+from ddepth_gl.gl import memory as host_memory
 
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 

@@ -7,7 +7,7 @@ import pytest
 from crossings import crossings_of, layers_of, random_layers, real_layers
 
 import ddepth_gl as dd
-from ddepth_gl.writers.lari import write_lari
+from ddepth_gl.io.results.lari import write_lari
 
 
 def read(path):
@@ -75,7 +75,9 @@ def with_depths(*depths):
 @pytest.mark.parametrize("depths", [(1.0, 65520.0), (2.9e-8, 1.0)])
 def test_depths_that_half_precision_does_not_hold(tmp_path, depths):
     lost = np.float32(next(depth for depth in depths if depth != 1))
-    with pytest.raises(dd.OutputError, match=rf"a\.npz: float16 cannot hold depth {lost:g}; write float32"):
+    with pytest.raises(
+        dd.OutputError, match=rf"a\.npz: float16 cannot hold depth {lost:g}; write float32"
+    ):
         write_lari(tmp_path / "a.npz", with_depths(*depths), dtype="float16")
     assert not list(tmp_path.iterdir())
     write_lari(tmp_path / "a.npz", with_depths(*depths))
@@ -97,7 +99,7 @@ def test_another_type(tmp_path, dtype):
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, None])
 def test_a_count_that_is_none(tmp_path, count):
-    with pytest.raises(dd.RequestError, match="max_layers must be a whole number, at least 1"):
+    with pytest.raises(dd.RequestError, match="max_layers must be an integer, at least 1"):
         write_lari(tmp_path / "a.npz", random_layers(6), max_layers=count)
     assert not list(tmp_path.iterdir())
 

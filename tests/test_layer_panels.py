@@ -1,4 +1,4 @@
-"""Layer panels and the count map: which pixel has which depth, which number, which colour."""
+"""Layer panels and the count map: which pixel has which depth, which number, which color."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from crossings import by_hand
 
-from ddepth_gl.layer_panels import CUT_SHORT, CountMap, count_colours, layer_image
-from ddepth_gl.panels import MISS
+from ddepth_gl.plot.layer_panels import CUT_SHORT, CountMap, count_colors, layer_image
+from ddepth_gl.plot.panels import MISS
 
 
 def random_layers(width, height, most=6, odd=True):
@@ -16,7 +16,10 @@ def random_layers(width, height, most=6, odd=True):
     count = rng.integers(0, most + 1, (height, width))
     if not odd:
         count -= count % 2
-    words = [" ".join(f"{'FB'[k % 2]}{k + 1 + rng.random():.6f}" for k in range(n)) for n in count.ravel()]
+    words = [
+        " ".join(f"{'FB'[k % 2]}{k + 1 + rng.random():.6f}" for k in range(n))
+        for n in count.ravel()
+    ]
     return by_hand([words[row * width : (row + 1) * width] for row in range(height)])
 
 
@@ -29,26 +32,26 @@ def test_layer_images_are_the_dense_ones_thinned(step):
     assert np.isnan(layer_image(layers, len(dense), step)).all()
 
 
-def test_colours_of_numbers():
+def test_colors_of_numbers():
     for most in (0, 1, 2, 9, 300):
-        table = count_colours(most).astype(int)
+        table = count_colors(most).astype(int)
         assert len(table) == most + 1
         assert tuple(table[0]) == MISS
         odd, even = table[1::2], table[2::2]
         assert (odd[:, 0] > odd[:, 2] + 80).all()  # red
         assert (even[:, 0] < even[:, 1:].max(1)).all()  # not red
         assert (np.abs(table - CUT_SHORT).sum(1) > 80).all()
-    # Neighbours are told apart as long as there are few of them, and more is darker.
-    for some in (count_colours(20)[1::2], count_colours(20)[2::2]):
+    # Neighbors are told apart as long as there are few of them, and more is darker.
+    for some in (count_colors(20)[1::2], count_colors(20)[2::2]):
         assert (np.abs(np.diff(some.astype(int), axis=0)).sum(1) > 10).all()
         assert (np.diff(some.sum(1).astype(int)) < 0).all()
 
 
-def test_each_pixel_has_the_colour_of_its_number():
+def test_each_pixel_has_the_color_of_its_number():
     rows = [["", "F1 B2", "F1 B2 F3"], ["F1 B2 F3 B4", "F1 B2", "F1"]]
     truncated = np.array([[False, False, False], [False, True, False]])
     counts = CountMap.of(by_hand(rows, truncated=truncated), 30, 20)
-    table = count_colours(4)
+    table = count_colors(4)
     expected = np.array([[table[0], table[2], table[3]], [table[4], CUT_SHORT, table[1]]])
     np.testing.assert_array_equal(counts.picture(), expected.repeat(10, 0).repeat(10, 1))
     assert (counts.odd_pixels, counts.odd_word, counts.cut_pixels) == (2, "unpaired", 1)
@@ -74,9 +77,9 @@ def test_a_single_odd_or_cut_pixel_of_a_large_image_is_seen():
     truncated[200, 31] = True
     counts = CountMap.of(by_hand(rows, truncated=truncated), 50, 30)
     picture = counts.picture()
-    marked = np.argwhere((picture != count_colours(3)[2]).any(-1))
+    marked = np.argwhere((picture != count_colors(3)[2]).any(-1))
     np.testing.assert_array_equal(marked, [[12, 45], [20, 3]])
-    np.testing.assert_array_equal(picture[12, 45], count_colours(3)[3])
+    np.testing.assert_array_equal(picture[12, 45], count_colors(3)[3])
     np.testing.assert_array_equal(picture[20, 3], CUT_SHORT)
 
 

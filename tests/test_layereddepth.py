@@ -11,7 +11,7 @@ from crossings import crossings_of, layers_of, random_layers, real_layers
 from PIL import Image
 
 import ddepth_gl as dd
-from ddepth_gl.writers.layereddepth import write_layereddepth
+from ddepth_gl.io.results.layereddepth import write_layereddepth
 
 
 def decoded(path):
@@ -89,7 +89,9 @@ def test_empty_and_small(tmp_path, count, scale):
         check(tmp_path, "m", layers, 8)
 
 
-@pytest.mark.parametrize(("depths", "scale"), [((1.0, 65.536), None), ((300.0, 7e5), 1.0), ((1, 3), 1e-5)])
+@pytest.mark.parametrize(
+    ("depths", "scale"), [((1.0, 65.536), None), ((300.0, 7e5), 1.0), ((1, 3), 1e-5)]
+)
 def test_overflow_names_a_scale_that_works(tmp_path, depths, scale):
     layers = with_depths(*depths)
     with pytest.raises(dd.OutputError) as caught:
@@ -127,7 +129,9 @@ def test_a_depth_that_would_read_as_a_miss(tmp_path):
     layers = with_depths(0.0004, 3.0)
     with pytest.raises(dd.OutputError, match="would read as a miss") as caught:
         write_layereddepth(tmp_path / "m", layers)
-    write_layereddepth(tmp_path / "m", layers, float(re.search(r"scale (\S+) fits", str(caught.value))[1]))
+    write_layereddepth(
+        tmp_path / "m", layers, float(re.search(r"scale (\S+) fits", str(caught.value))[1])
+    )
     check(tmp_path, "m", layers, 8)
 
 
@@ -139,7 +143,7 @@ def test_a_scale_that_is_none(tmp_path, scale):
 
 @pytest.mark.parametrize("count", [-1, 0, 1.5])
 def test_a_count_that_is_none(tmp_path, count):
-    with pytest.raises(dd.RequestError, match="max_layers must be a whole number"):
+    with pytest.raises(dd.RequestError, match="max_layers must be an integer"):
         write_layereddepth(tmp_path / "m", with_depths(1.0), max_layers=count)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddepth_gl.engines.merging import FacingLayers
+from ddepth_gl.engines.raster.merging import FacingLayers
 
 # A crossing here is (depth, face, facing); facing is 0 for a front, 1 for a back.
 Crossing = tuple[float, int, int]
@@ -29,13 +29,20 @@ def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None 
     Peeling counts fronts and backs, cuts each to `max_layers`, and hands over the k-th of each facing.
     """
     own = [
-        [[sorted(c for c in pixel if c[2] == facing)[:max_layers] for pixel in row] for row in image]
+        [
+            [sorted(c for c in pixel if c[2] == facing)[:max_layers] for pixel in row]
+            for row in image
+        ]
         for facing in (FRONT, BACK)
     ]
-    fronts, backs = (np.array([[len(pixel) for pixel in row] for row in side], np.uint8) for side in own)
+    fronts, backs = (
+        np.array([[len(pixel) for pixel in row] for row in side], np.uint8) for side in own
+    )
     height = len(fronts)
     layers = FacingLayers(fronts, backs)
-    np.testing.assert_array_equal(layers.offsets, np.cumsum([0, *(fronts.astype(int) + backs).ravel()]))
+    np.testing.assert_array_equal(
+        layers.offsets, np.cumsum([0, *(fronts.astype(int) + backs).ravel()])
+    )
     assert layers.offsets.dtype == np.int64
     assert layers.most == [fronts.max(), backs.max()]
 
@@ -43,7 +50,9 @@ def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None 
         def read(top: int, bottom: int) -> np.ndarray:
             assert 0 <= top < bottom <= height
             keys = [
-                key_of(pixel[number]) if len(pixel) > number else -1  # what is no crossing may be anything
+                key_of(pixel[number])
+                if len(pixel) > number
+                else -1  # what is no crossing may be anything
                 for row in own[facing][top:bottom]
                 for pixel in row
             ]
@@ -68,8 +77,8 @@ def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None 
 def _pixels_at_a_time(request, monkeypatch):
     """However many rows are looked at together, and crossings sorted together, the result is the same."""
     if request.param:
-        monkeypatch.setattr("ddepth_gl.engines.merging.AT_A_TIME", request.param)
-        monkeypatch.setattr("ddepth_gl.engines.crossing_keys.AT_A_TIME", request.param)
+        monkeypatch.setattr("ddepth_gl.engines.raster.merging.AT_A_TIME", request.param)
+        monkeypatch.setattr("ddepth_gl.engines.shared.crossing_keys.AT_A_TIME", request.param)
 
 
 def check(image: list[list[list[Crossing]]], max_layers: int | None = None) -> None:
@@ -80,7 +89,9 @@ def check(image: list[list[list[Crossing]]], max_layers: int | None = None) -> N
     flat = [crossing for pixel in wanted for crossing in pixel]
     np.testing.assert_array_equal(merged.depth, np.array([c[0] for c in flat], np.float32))
     np.testing.assert_array_equal(merged.face, np.array([c[1] for c in flat], np.int64))
-    np.testing.assert_array_equal(merged.front_facing, np.array([c[2] == FRONT for c in flat], bool))
+    np.testing.assert_array_equal(
+        merged.front_facing, np.array([c[2] == FRONT for c in flat], bool)
+    )
     assert merged.truncated is truncated
     kinds = (merged.offsets, merged.depth, merged.face, merged.front_facing)
     assert [array.dtype.name for array in kinds] == ["int64", "float32", "int64", "bool"]
@@ -98,7 +109,9 @@ def some_depths(rng: np.random.Generator, count: int, few: bool) -> list[float]:
     return rng.lognormal(0, 30, count).clip(1e-45, 3e38).astype(np.float32).tolist()
 
 
-def random_image(rng, height, width, most=6, empty=0.3, few_depths=True) -> list[list[list[Crossing]]]:
+def random_image(
+    rng, height, width, most=6, empty=0.3, few_depths=True
+) -> list[list[list[Crossing]]]:
     """Any number of fronts and of backs in any order; a face covers a pixel once, so no index comes twice."""
     image = []
     for _ in range(height):
@@ -126,7 +139,9 @@ def test_random_images(max_layers, few_depths):
 @pytest.mark.parametrize("max_layers", [None, 1, 3])
 def test_one_side_only(facing, max_layers):
     rng = np.random.default_rng(facing)
-    image = [[[(d, f, facing) for d, f, _ in pixel] for pixel in row] for row in random_image(rng, 5, 6)]
+    image = [
+        [[(d, f, facing) for d, f, _ in pixel] for pixel in row] for row in random_image(rng, 5, 6)
+    ]
     check(image, max_layers)
 
 
@@ -173,7 +188,10 @@ def test_a_large_image_in_which_few_pixels_are_out_of_order(max_layers):
     """Fronts and backs take turns, as on most meshes, but for the first, the last and one more pixel."""
     rng = np.random.default_rng(5)
     image: list[list[list[Crossing]]] = [
-        [[(k + 1.0 + rng.random(), k, k % 2) for k in range(2 * int(rng.integers(0, 4)))] for _ in range(60)]
+        [
+            [(k + 1.0 + rng.random(), k, k % 2) for k in range(2 * int(rng.integers(0, 4)))]
+            for _ in range(60)
+        ]
         for _ in range(40)
     ]
     for row, column in ((0, 0), (39, 59), (17, 23)):
@@ -193,7 +211,9 @@ def _as_float32(image):
 
 pixels = st.lists(
     st.tuples(
-        st.floats(2.0**-149, 2.0**127, width=32), st.integers(0, 2**31 - 1), st.sampled_from([FRONT, BACK])
+        st.floats(2.0**-149, 2.0**127, width=32),
+        st.integers(0, 2**31 - 1),
+        st.sampled_from([FRONT, BACK]),
     ),
     max_size=7,
     unique_by=lambda crossing: crossing[1],
@@ -207,5 +227,9 @@ pixels = st.lists(
     max_layers=st.one_of(st.none(), st.integers(1, 8)),
 )
 def test_any_image(columns, flat, max_layers):
-    flat = flat[: max(1, len(flat) // columns) * columns] if len(flat) >= columns else flat[:1] * columns
+    flat = (
+        flat[: max(1, len(flat) // columns) * columns]
+        if len(flat) >= columns
+        else flat[:1] * columns
+    )
     check([flat[start : start + columns] for start in range(0, len(flat), columns)], max_layers)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ddepth_gl.errors import MeshError
-from ddepth_gl.mesh import Mesh
+from ddepth_gl.mesh.mesh import Mesh
 
 CUBE_VERTICES = np.array([(x, y, z) for z in (0, 1) for y in (0, 1) for x in (0, 1)], np.float64)
 CUBE_FACES = np.array(
@@ -60,12 +60,26 @@ def test_accepts_every_integer_type_of_faces(dtype):
 
 
 def test_arrays_are_private_contiguous_and_read_only():
-    vertices, faces, uv = CUBE_VERTICES.copy(), CUBE_FACES.astype(np.int32), np.zeros((8, 2), np.float32)
+    vertices, faces, uv = (
+        CUBE_VERTICES.copy(),
+        CUBE_FACES.astype(np.int32),
+        np.zeros((8, 2), np.float32),
+    )
     colors, picture = np.zeros((8, 4), np.uint8), np.zeros((2, 3, 4), np.uint8)
     ids = np.zeros(12, np.int32)
-    mesh = Mesh(vertices, faces, uv=uv, colors=colors, texture=picture, texture_id=ids, object_id=ids)
+    mesh = Mesh(
+        vertices, faces, uv=uv, colors=colors, texture=picture, texture_id=ids, object_id=ids
+    )
     given = (vertices, faces, uv, colors, picture, ids, ids)
-    kept = (mesh.vertices, mesh.faces, mesh.uv, mesh.colors, mesh.texture, mesh.texture_id, mesh.object_id)
+    kept = (
+        mesh.vertices,
+        mesh.faces,
+        mesh.uv,
+        mesh.colors,
+        mesh.texture,
+        mesh.texture_id,
+        mesh.object_id,
+    )
     for a, b in zip(given, kept, strict=True):
         assert not np.shares_memory(a, b)
         assert b.flags.c_contiguous
@@ -99,9 +113,13 @@ def test_defaults():
     assert mesh.texture_id.dtype == mesh.object_id.dtype == np.int32
 
 
-@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@pytest.mark.parametrize(
+    "clone", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
 def test_copies_and_pickles_stay_read_only(clone):
-    mesh = clone(cube(uv=np.zeros((8, 2)), texture=np.zeros((1, 1), np.uint8), object_names=["a"], name="n"))
+    mesh = clone(
+        cube(uv=np.zeros((8, 2)), texture=np.zeros((1, 1), np.uint8), object_names=["a"], name="n")
+    )
     np.testing.assert_array_equal(mesh.vertices, CUBE_VERTICES)
     assert (mesh.name, mesh.object_names, len(mesh.textures)) == ("n", ("a",), 1)
     with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
@@ -132,7 +150,8 @@ def test_colors(given, wanted):
 
 
 @pytest.mark.parametrize(
-    ("shape", "wanted"), [((2, 3), [9, 9, 9, 255]), ((2, 3, 1), [9, 9, 9, 255]), ((2, 3, 3), [9, 9, 9, 255])]
+    ("shape", "wanted"),
+    [((2, 3), [9, 9, 9, 255]), ((2, 3, 1), [9, 9, 9, 255]), ((2, 3, 3), [9, 9, 9, 255])],
 )
 def test_pictures_become_rgba(shape, wanted):
     mesh = cube(uv=np.zeros((8, 2)), texture=np.full(shape, 9, np.uint8))
@@ -172,22 +191,37 @@ def changed(array, index, value):
         (([["a", "b", "c"]], CUBE_FACES), "vertices are of dtype"),
         (([[1, 2, 3], [1, 2]], CUBE_FACES), "cannot be read as an array"),
         ((Failing(), CUBE_FACES), "still on the device"),
-        ((np.broadcast_to(np.zeros(3), (2**31, 3)), CUBE_FACES), "2147483648 vertices are too many"),
+        (
+            (np.broadcast_to(np.zeros(3), (2**31, 3)), CUBE_FACES),
+            "2147483648 vertices are too many",
+        ),
         ((CUBE_VERTICES, []), "no faces"),
         ((CUBE_VERTICES, np.zeros((0, 3), int)), "no faces"),
-        ((CUBE_VERTICES, CUBE_FACES.astype(float)), "faces are of dtype float64, expected integers"),
+        (
+            (CUBE_VERTICES, CUBE_FACES.astype(float)),
+            "faces are of dtype float64, expected integers",
+        ),
         ((CUBE_VERTICES, CUBE_FACES.astype(bool)), "faces are of dtype bool"),
         ((CUBE_VERTICES, CUBE_FACES.astype(object)), "faces are of dtype object"),
         ((CUBE_VERTICES, [[0, 1, 2, 3]]), r"shape \(1, 4\).*triangulate"),
         ((CUBE_VERTICES, [0, 1, 2]), r"shape \(3,\)"),
-        ((CUBE_VERTICES, changed(CUBE_FACES, (3, 1), 8)), r"first face 3 = \(4, 8, 6\) with 8 vertices"),
-        ((CUBE_VERTICES, changed(CUBE_FACES, (4, 0), -1)), r"1 of 12 .*first face 4 = \(-1, 1, 5\)"),
+        (
+            (CUBE_VERTICES, changed(CUBE_FACES, (3, 1), 8)),
+            r"first face 3 = \(4, 8, 6\) with 8 vertices",
+        ),
+        (
+            (CUBE_VERTICES, changed(CUBE_FACES, (4, 0), -1)),
+            r"1 of 12 .*first face 4 = \(-1, 1, 5\)",
+        ),
         ((CUBE_VERTICES, np.uint64([[0, 1, 2**64 - 1]])), "first face 0"),
         ((CUBE_VERTICES, [[0, 1, 2**32]]), "first face 0"),
         ((CUBE_VERTICES, [[0, 1, 1], [2, 2, 3]]), "all 2 faces are degenerate"),
         (([[0, 0, 0], [1, 1, 1], [2, 2, 2]], ONE_FACE), "all 1 faces are degenerate"),
         ((np.ones((8, 3)), CUBE_FACES), "all 12 faces are degenerate"),
-        ((changed(CUBE_VERTICES, (5, 1), np.nan), CUBE_FACES), r"1 of 8 .*vertex 5 = \(1, nan, 1\)"),
+        (
+            (changed(CUBE_VERTICES, (5, 1), np.nan), CUBE_FACES),
+            r"1 of 8 .*vertex 5 = \(1, nan, 1\)",
+        ),
         ((changed(CUBE_VERTICES, (5, 1), -np.inf), CUBE_FACES), "vertex 5"),
         ((changed(CUBE_VERTICES, (5, 1), 1e39), CUBE_FACES), r"vertex 5 = \(1, 1e\+39, 1\)"),
         ((TRIANGLE * 5e38 - 2e38, ONE_FACE), "more than float32"),
@@ -221,9 +255,15 @@ def test_refuses_bad_geometry(arguments, message):
         ({"uv": UV, "texture": [PICTURE, PICTURE]}, "2 textures were given without texture_id"),
         ({"uv": UV, "texture_id": np.zeros(12, int)}, "without a texture"),
         ({"uv": UV, "texture": PICTURE, "texture_id": np.zeros(11, int)}, "texture_id has shape"),
-        ({"uv": UV, "texture": PICTURE, "texture_id": np.ones(12, int)}, "from 1 to 1, expected -1 to 0"),
+        (
+            {"uv": UV, "texture": PICTURE, "texture_id": np.ones(12, int)},
+            "from 1 to 1, expected -1 to 0",
+        ),
         ({"uv": UV, "texture": PICTURE, "texture_id": np.full(12, -2)}, "from -2 to -2"),
-        ({"uv": UV, "texture": PICTURE, "texture_id": np.zeros(12)}, "dtype float64, expected integers"),
+        (
+            {"uv": UV, "texture": PICTURE, "texture_id": np.zeros(12)},
+            "dtype float64, expected integers",
+        ),
         ({"object_id": np.zeros(11, int)}, "object_id has shape"),
         ({"object_id": np.full(12, -1)}, "object_id goes from -1"),
         ({"object_id": np.full(12, 2**31)}, "object_id goes from"),
@@ -293,7 +333,11 @@ def test_degenerate_faces_are_ignored():
         (np.concatenate((CUBE_FACES[:5, ::-1], CUBE_FACES[5:])), True, False),  # mixed winding
         (np.concatenate((CUBE_FACES, CUBE_FACES)), True, True),  # every face twice: still balanced
         (np.concatenate((CUBE_FACES, CUBE_FACES[:1])), False, False),  # one face twice
-        (np.concatenate((CUBE_FACES, CUBE_FACES[:1], CUBE_FACES[:1, ::-1])), True, True),  # and its back
+        (
+            np.concatenate((CUBE_FACES, CUBE_FACES[:1], CUBE_FACES[:1, ::-1])),
+            True,
+            True,
+        ),  # and its back
         ([(0, 1, 2), (0, 1, 2)], True, False),  # on top of itself, in the same direction
         ([(0, 1, 2), (0, 2, 1)], True, False),  # both sides of a sheet: no volume
     ],
@@ -321,7 +365,9 @@ def test_face_normals():
 def test_transformed():
     matrix = np.diag((2.0, 3.0, 4.0, 1.0))
     matrix[:3, 3] = (5, 6, 7)
-    mesh = cube(uv=UV, texture=PICTURE, colors=np.zeros((8, 4), np.uint8), object_id=np.arange(12), name="n")
+    mesh = cube(
+        uv=UV, texture=PICTURE, colors=np.zeros((8, 4), np.uint8), object_id=np.arange(12), name="n"
+    )
     moved = mesh.transformed(matrix)
     np.testing.assert_array_equal(moved.bounds, [(5, 6, 7), (7, 9, 11)])
     np.testing.assert_array_equal(moved.faces, mesh.faces)
@@ -358,7 +404,9 @@ def test_closedness_of_a_large_mesh_is_quick():
     n = 400
     row, column = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
     a, b = (2 * np.pi * k / n for k in (row.ravel(), column.ravel()))
-    vertices = np.stack(((3 + np.cos(b)) * np.cos(a), (3 + np.cos(b)) * np.sin(a), np.sin(b)), axis=1)
+    vertices = np.stack(
+        ((3 + np.cos(b)) * np.cos(a), (3 + np.cos(b)) * np.sin(a), np.sin(b)), axis=1
+    )
     index = row * n + column
     right, down = np.roll(index, -1, 0), np.roll(index, -1, 1)
     across = np.roll(right, -1, 1)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from meshes import bad_files, good
 
 from ddepth_gl.errors import MeshError
-from ddepth_gl.mesh import Mesh
-from ddepth_gl.mesh_files import load_mesh
+from ddepth_gl.io.meshes.read import load_mesh
+from ddepth_gl.mesh.mesh import Mesh
 
 # A tetrahedron and a pyramid over a square, both closed with the outside outside
 TETRA_VERTICES = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)], np.float32)
@@ -51,7 +51,9 @@ def off(vertices=TETRA_VERTICES, polygons=TETRA_FACES):
 
 
 def stl(vertices=TETRA_VERTICES, faces=TETRA_FACES):
-    rows = np.zeros(len(faces), [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("extra", "<u2")])
+    rows = np.zeros(
+        len(faces), [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("extra", "<u2")]
+    )
     rows["corners"] = vertices[np.asarray(faces)]
     return bytes(80) + struct.pack("<I", len(faces)) + rows.tobytes()
 
@@ -74,7 +76,9 @@ def ply(layout="ascii", vertices=TETRA_VERTICES, polygons=TETRA_FACES, colors=No
     if colors is not None:
         header += "".join(f"property uchar {c}\n" for c in ("red", "green", "blue"))
     header += f"element face {len(polygons)}\n" + ("property uchar before\n" if extra else "")
-    header += "property list uchar int vertex_indices\n" + ("property float after\n" if extra else "")
+    header += "property list uchar int vertex_indices\n" + (
+        "property float after\n" if extra else ""
+    )
     header += "end_header\n"
     body = b""
     order = ">" if "big" in layout else "<"
@@ -161,10 +165,17 @@ def png(picture):
 
 def png_bomb(width=60_000, height=60_000):
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + head
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
+    )
 
 
 SMALL = {
@@ -246,7 +257,8 @@ def test_polygons_become_triangles(tmp_path, name, write, vertices, polygons, co
 
 
 @pytest.mark.parametrize(
-    "write", [obj, off, *(lambda v, p, w=w: ply(w, v, p) for w in ("ascii", "binary_little_endian"))]
+    "write",
+    [obj, off, *(lambda v, p, w=w: ply(w, v, p) for w in ("ascii", "binary_little_endian"))],
 )
 @pytest.mark.parametrize("corners", [4, 5])
 def test_polygons_of_one_size(tmp_path, write, corners):
@@ -302,7 +314,12 @@ def test_obj_dialects(tmp_path, edit, encoding):
 
 
 def test_objects_of_an_obj(tmp_path):
-    text = "o left\n" + obj().decode() + "o right\n" + obj(TETRA_VERTICES + 3, TETRA_FACES + 4).decode()
+    text = (
+        "o left\n"
+        + obj().decode()
+        + "o right\n"
+        + obj(TETRA_VERTICES + 3, TETRA_FACES + 4).decode()
+    )
     mesh = load_mesh(put(tmp_path, "a.obj", text.encode()))
     assert sorted(mesh.object_names) == ["left", "right"]
     left = mesh.faces[mesh.object_id == mesh.object_names.index("left")]
@@ -315,9 +332,11 @@ def test_solids_of_an_stl(tmp_path):
     assert mesh.volume == pytest.approx(2 / 6)
 
 
-# Colours and textures
+# Colors and textures
 
-PICTURE = np.array([[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 255)]], np.uint8)  # top row first
+PICTURE = np.array(
+    [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 255)]], np.uint8
+)  # top row first
 
 
 def picture_at(mesh, corner):
@@ -327,7 +346,7 @@ def picture_at(mesh, corner):
     return mesh.texture[int((1 - v) * height), int(u * width), :3].tolist()
 
 
-# uv of four vertices with v up, and the colours there: bottom-left, bottom-right, top-left, top-right
+# uv of four vertices with v up, and the colors there: bottom-left, bottom-right, top-left, top-right
 UV_UP = np.array([(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)], np.float32)
 SEEN = [[0, 0, 255], [255, 255, 255], [255, 0, 0], [0, 255, 0]]
 
@@ -344,7 +363,9 @@ def textured_obj(mtl="a.mtl"):
     text = f"mtllib {mtl}\nusemtl paint\n" + "".join(f"vt {u} {v}\n" for u, v in UV_UP)
     for line in obj().decode().splitlines():
         text += (
-            " ".join(f"{w}/{w}" if w != "f" else w for w in line.split()) if line[0] == "f" else line
+            " ".join(f"{w}/{w}" if w != "f" else w for w in line.split())
+            if line[0] == "f"
+            else line
         ) + "\n"
     return text.encode()
 
@@ -362,13 +383,19 @@ def textured_gltf(image, factor=(1, 1, 1, 1), uv=None, **arrays):
     tree, content = gltf_tree(
         {**TETRA, "TEXCOORD_0": uv, **arrays},
         {"material": 0},
-        materials=[{"pbrMetallicRoughness": {"baseColorFactor": factor, "baseColorTexture": {"index": 0}}}],
+        materials=[
+            {"pbrMetallicRoughness": {"baseColorFactor": factor, "baseColorTexture": {"index": 0}}}
+        ],
         textures=[{"source": 0}],
-        images=[{"uri": image}] if isinstance(image, str) else [{"bufferView": 3, "mimeType": "image/png"}],
+        images=[{"uri": image}]
+        if isinstance(image, str)
+        else [{"bufferView": 3, "mimeType": "image/png"}],
     )
     if not isinstance(image, str):
         tree["images"][0]["bufferView"] = len(tree["bufferViews"])
-        tree["bufferViews"].append({"buffer": 0, "byteOffset": len(content), "byteLength": len(image)})
+        tree["bufferViews"].append(
+            {"buffer": 0, "byteOffset": len(content), "byteLength": len(image)}
+        )
         content += image
         tree["buffers"][0]["byteLength"] = len(content)
     return tree, content
@@ -389,7 +416,9 @@ def test_texture_beside_a_gltf(tmp_path, kind):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_integer_texture_coordinates(tmp_path, dtype):
     uv = np.stack((UV_UP[:, 0], 1 - UV_UP[:, 1]), axis=1) * np.iinfo(dtype).max
-    mesh = load_mesh(put(tmp_path, "a.glb", glb(*textured_gltf(png(PICTURE), uv=np.rint(uv).astype(dtype)))))
+    mesh = load_mesh(
+        put(tmp_path, "a.glb", glb(*textured_gltf(png(PICTURE), uv=np.rint(uv).astype(dtype))))
+    )
     check_texture(mesh)
 
 
@@ -426,13 +455,19 @@ def test_colors_of_a_ply(tmp_path):
 
 
 def srgb(linear):
-    return round(255 * (12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055))
+    return round(
+        255 * (12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055)
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.uint16])
 def test_gltf_colors_are_linear(tmp_path, dtype):
     tint = np.array([(0, 0.2, 1), (1, 0.4, 0), (0.6, 0.6, 0.6), (1, 1, 1)])
-    stored = tint.astype(dtype) if dtype == np.float32 else np.rint(tint * np.iinfo(dtype).max).astype(dtype)
+    stored = (
+        tint.astype(dtype)
+        if dtype == np.float32
+        else np.rint(tint * np.iinfo(dtype).max).astype(dtype)
+    )
     stored = np.concatenate((stored, stored[:, -1:]), axis=1)
     tree, content = gltf_tree({**TETRA, "COLOR_0": stored}, {"material": 0})
     tree["materials"] = [{"pbrMetallicRoughness": {"baseColorFactor": [0.5, 0.25, 0.01, 1.0]}}]
@@ -447,7 +482,12 @@ def test_gltf_colors_are_linear(tmp_path, dtype):
 def test_instances_and_mirrors(tmp_path):
     nodes = [
         {"name": "root", "children": [1, 2], "translation": [0, 0, 10]},
-        {"name": "left", "mesh": 0, "scale": [2, 2, 2], "rotation": [0, 0, np.sqrt(0.5), np.sqrt(0.5)]},
+        {
+            "name": "left",
+            "mesh": 0,
+            "scale": [2, 2, 2],
+            "rotation": [0, 0, np.sqrt(0.5), np.sqrt(0.5)],
+        },
         {"mesh": 0, "matrix": [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 5, 0, 0, 1], "children": [3]},
         {"name": "empty"},
         {"name": "not in the scene", "mesh": 0},
@@ -465,7 +505,10 @@ def test_instances_and_mirrors(tmp_path):
 
 
 def test_transforms_are_composed_in_double_precision(tmp_path):
-    nodes = [{"children": [1], "translation": [1e7, 0, 0]}, {"mesh": 0, "translation": [-1e7 + 0.125, 0, 0]}]
+    nodes = [
+        {"children": [1], "translation": [1e7, 0, 0]},
+        {"mesh": 0, "translation": [-1e7 + 0.125, 0, 0]},
+    ]
     mesh = load_mesh(put(tmp_path, "a.glb", glb(*gltf_tree(TETRA, nodes=nodes))))
     np.testing.assert_array_equal(mesh.bounds[:, 0], (0.125, 1.125))
 
@@ -516,7 +559,11 @@ def test_an_object_with_the_name_of_the_file_keeps_it(tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_files_beside_an_obj_whose_names_are_no_ascii(tmp_path, encoding):
     """Exporters write names in the encoding of their machine, and archives bring the files' names along."""
-    put(tmp_path, os.fsdecode("café.mtl".encode(encoding)), "newmtl paint\nmap_Kd é.png\n".encode(encoding))
+    put(
+        tmp_path,
+        os.fsdecode("café.mtl".encode(encoding)),
+        "newmtl paint\nmap_Kd é.png\n".encode(encoding),
+    )
     put(tmp_path, os.fsdecode("é.png".encode(encoding)), png(PICTURE))
     text = textured_obj("café.mtl").decode().encode(encoding)
     check_texture(load_mesh(put(tmp_path, "a.obj", text)))
@@ -550,7 +597,13 @@ def test_nothing_outside_the_folder_is_read(tmp_path):
     (folder / "link.mtl").symlink_to(tmp_path / "secret.mtl")
     (folder / "linked").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(folder / "pipe.mtl")
-    names = ["../secret.mtl", "link.mtl", "linked/secret.mtl", str(tmp_path / "secret.mtl"), "pipe.mtl"]
+    names = [
+        "../secret.mtl",
+        "link.mtl",
+        "linked/secret.mtl",
+        str(tmp_path / "secret.mtl"),
+        "pipe.mtl",
+    ]
     for name in [
         *names,
         "~/secret.mtl",
@@ -568,7 +621,14 @@ def test_nothing_outside_the_folder_is_read(tmp_path):
     _, content = gltf_tree(TETRA)
     put(tmp_path, "secret.bin", content)
     (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
-    for uri in ("../secret.bin", "link.bin", str(tmp_path / "secret.bin"), "%2e%2e/secret.bin", "a\0b", ""):
+    for uri in (
+        "../secret.bin",
+        "link.bin",
+        str(tmp_path / "secret.bin"),
+        "%2e%2e/secret.bin",
+        "a\0b",
+        "",
+    ):
         tree, _ = gltf_tree(TETRA, buffers=[{"uri": uri, "byteLength": len(content)}])
         refused(put(folder, "a.gltf", json.dumps(tree).encode()), "which is not in its folder")
     put(folder, "real.bin", content)
@@ -581,7 +641,9 @@ def test_files_beside_the_mesh_have_the_same_limit(tmp_path):
     put(tmp_path, "p.png", bytes(10_000))
     refused(put(tmp_path, "a.obj", textured_obj()), "max_file_bytes", max_file_bytes=5000)
     tree, _ = gltf_tree(TETRA, buffers=[{"uri": "p.png", "byteLength": 100}])
-    refused(put(tmp_path, "a.gltf", json.dumps(tree).encode()), "max_file_bytes", max_file_bytes=5000)
+    refused(
+        put(tmp_path, "a.gltf", json.dumps(tree).encode()), "max_file_bytes", max_file_bytes=5000
+    )
 
 
 @pytest.mark.parametrize("size", [(60_000, 60_000), (11_000, 13_000)])
@@ -675,7 +737,9 @@ def test_obj_with_a_cut_last_line(tmp_path, last):
 def test_limits(tmp_path, name):
     path = put(tmp_path, name, SMALL[name])
     size = len(SMALL[name])
-    refused(path, f"{size} bytes, the limit is {size - 1}; .*max_file_bytes", max_file_bytes=size - 1)
+    refused(
+        path, f"{size} bytes, the limit is {size - 1}; .*max_file_bytes", max_file_bytes=size - 1
+    )
     refused(path, "3.* the limit.*max_faces|limit is 3.*max_faces", max_faces=3)
     assert len(load_mesh(path, max_file_bytes=size, max_faces=4).faces) == 4
 
@@ -684,7 +748,8 @@ def test_limits(tmp_path, name):
 @pytest.mark.parametrize("name", ["a.obj", "a.off", "a.ply", "ascii.stl"])
 def test_vertices_that_are_not_finite(tmp_path, name, bad):
     refused(
-        put(tmp_path, name, bad.encode().join(SMALL[name].rsplit(b"1.0", 1))), "not finite|cannot be read"
+        put(tmp_path, name, bad.encode().join(SMALL[name].rsplit(b"1.0", 1))),
+        "not finite|cannot be read",
     )
 
 
@@ -714,15 +779,22 @@ def test_indices_that_point_nowhere(tmp_path, name, index):
 
 def test_an_index_never_reaches_into_the_next_part(tmp_path):
     arrays = {**TETRA, "indices": np.array([0, 1, 5], np.uint16)}
-    tree, content = gltf_tree(arrays, nodes=[{"children": [1, 2]}, {"mesh": 0, "name": "x"}, {"mesh": 0}])
-    refused(put(tmp_path, "a.glb", glb(tree, content)), r"face 0 of part 'x' is \(0, 1, 5\) .* 4 vertices")
+    tree, content = gltf_tree(
+        arrays, nodes=[{"children": [1, 2]}, {"mesh": 0, "name": "x"}, {"mesh": 0}]
+    )
+    refused(
+        put(tmp_path, "a.glb", glb(tree, content)),
+        r"face 0 of part 'x' is \(0, 1, 5\) .* 4 vertices",
+    )
 
 
 @pytest.mark.parametrize("count", [10**9, 10**12, 10**30, -1])
 @pytest.mark.parametrize("element", ["vertex", "face"])
 @pytest.mark.parametrize("layout", ["ascii", "binary_little_endian", "binary_big_endian"])
 def test_ply_counts(tmp_path, layout, element, count):
-    data = ply(layout).replace(f"element {element} 4".encode(), f"element {element} {count}".encode())
+    data = ply(layout).replace(
+        f"element {element} 4".encode(), f"element {element} {count}".encode()
+    )
     refused(put(tmp_path, "a.ply", data), "declares|makes no sense")
 
 
@@ -748,14 +820,19 @@ def test_off_counts(tmp_path, counts):
 
 
 def test_off_dialects(tmp_path):
-    for data in (off().replace(b"OFF\n", b"OFF "), b"# a comment\n\n" + off().replace(b"\n", b"  # x\n\n")):
+    for data in (
+        off().replace(b"OFF\n", b"OFF "),
+        b"# a comment\n\n" + off().replace(b"\n", b"  # x\n\n"),
+    ):
         assert load_mesh(put(tmp_path, "a.off", data)).is_oriented
 
 
 @pytest.mark.parametrize("count", [0, 3, 5, 10**9, 2**32 - 1])
 def test_stl_counts(tmp_path, count):
     data = SMALL["a.stl"]
-    refused(put(tmp_path, "a.stl", data[:80] + struct.pack("<I", count) + data[84:]), "triangles take")
+    refused(
+        put(tmp_path, "a.stl", data[:80] + struct.pack("<I", count) + data[84:]), "triangles take"
+    )
 
 
 def test_obj_of_lines_or_vertex_zero(tmp_path):
@@ -825,13 +902,17 @@ def test_damaged_gltf(tmp_path, damage):
 
 
 def test_draco_says_what_to_do(tmp_path):
-    tree, content = gltf_tree(TETRA, {"extensions": {"KHR_draco_mesh_compression": {"bufferView": 0}}})
+    tree, content = gltf_tree(
+        TETRA, {"extensions": {"KHR_draco_mesh_compression": {"bufferView": 0}}}
+    )
     del tree["accessors"][0]["bufferView"]
     refused(put(tmp_path, "a.glb", glb(tree, content)), "Draco compression.*export it without")
 
 
 def test_many_instances_stop_at_the_limit(tmp_path):
-    tree, content = gltf_tree(TETRA, nodes=[{"mesh": 0}] * 2000, scenes=[{"nodes": list(range(2000))}])
+    tree, content = gltf_tree(
+        TETRA, nodes=[{"mesh": 0}] * 2000, scenes=[{"nodes": list(range(2000))}]
+    )
     refused(put(tmp_path, "a.glb", glb(tree, content)), "max_faces", max_faces=5000)
 
 
@@ -843,7 +924,7 @@ def test_a_keyboard_interrupt_passes(tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ddepth_gl.mesh_files.merged", interrupt)
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merged", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load_mesh(put(tmp_path, "a.obj", obj()))
 
@@ -852,7 +933,7 @@ def test_no_memory(tmp_path, monkeypatch):
     def full(*args):
         raise MemoryError
 
-    monkeypatch.setattr("ddepth_gl.mesh_files.merged", full)
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merged", full)
     refused(put(tmp_path, "a.obj", obj()), "not enough memory")
 
 
@@ -860,7 +941,7 @@ def test_long_messages_are_cut_to_one_line(tmp_path, monkeypatch):
     def fail(*args):
         raise RuntimeError("first line\nsecond line " * 100)
 
-    monkeypatch.setattr("ddepth_gl.mesh_files.merged", fail)
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merged", fail)
     refused(put(tmp_path, "a.obj", obj()), r"RuntimeError: first line second line .*\.\.\.")
 
 
@@ -965,7 +1046,7 @@ def test_an_interrupt_while_trimesh_is_imported_is_not_lost():
     """trimesh wraps its own imports in `except BaseException`; the interrupt comes when they are done."""
     code = """
 import os, signal
-from ddepth_gl.mesh_files import _interrupts_held_back
+from ddepth_gl.io.meshes.read import _interrupts_held_back
 try:
     with _interrupts_held_back():
         try:

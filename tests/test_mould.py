@@ -23,14 +23,14 @@ from shapes import (
 )
 
 import ddepth_gl as dd
-from ddepth_gl.demo_mesh import demo_mesh
-from ddepth_gl.render_formats import write_mesh
+from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.mesh.demo import demo_mesh
 
 JUMP = 10.0  # the default
 
 
 def flat_camera(width, height):
-    """Orthographic, one mesh unit a pixel, looking along world z: a pixel's centre is its world x and y."""
+    """Orthographic, one mesh unit a pixel, looking along world z: a pixel's center is its world x and y."""
     return dd.Camera.orthographic((width, height), np.eye(4), width, height)
 
 
@@ -53,7 +53,9 @@ def assert_manifold(faces):
     From the definition alone: around a vertex the corner with the edge v -> a follows the one with a -> v.
     """
     corners = faces.astype(np.int64).reshape(-1)
-    following, before = (np.roll(faces, shift, axis=1).astype(np.int64).reshape(-1) for shift in (-1, 1))
+    following, before = (
+        np.roll(faces, shift, axis=1).astype(np.int64).reshape(-1) for shift in (-1, 1)
+    )
     count = int(corners.max()) + 1
     leaving, entering = corners * count + following, corners * count + before
     assert (corners != following).all()
@@ -82,7 +84,10 @@ def assert_solid(mould):
     a, b, c = (distinct[faces[:, k]].astype(np.float64) for k in range(3))
     assert (np.cross(b - a, c - a) != 0).any(axis=1).all(), "a face without area"
     loaded = trimesh.Trimesh(mould.vertices, mould.faces)
-    for solid in (loaded, trimesh.load(io.BytesIO(loaded.export(file_type="stl")), file_type="stl")):
+    for solid in (
+        loaded,
+        trimesh.load(io.BytesIO(loaded.export(file_type="stl")), file_type="stl"),
+    ):
         assert solid.is_watertight
         assert solid.is_winding_consistent
         assert solid.is_volume
@@ -99,7 +104,10 @@ def sheets_of(mould):
 def prism_volume(mould):
     """Volume under a flat camera: half a pixel times the mean thickness of each entry triangle."""
     front, _, _ = sheets_of(mould)
-    thickness = mould.vertices[len(mould.vertices) // 2 :, 2] - mould.vertices[: len(mould.vertices) // 2, 2]
+    thickness = (
+        mould.vertices[len(mould.vertices) // 2 :, 2]
+        - mould.vertices[: len(mould.vertices) // 2, 2]
+    )
     return 0.5 * thickness[front].mean(1).sum()
 
 
@@ -137,7 +145,7 @@ def test_closed_and_outward(renderer, name, orthographic):
     # Each sheet shows the outside its own way: seen from the camera, and from behind.
     for faces, side in ((front, 1.0), (back, -1.0)):
         corners = mould.vertices[faces]
-        toward = camera.centre - corners.mean(1)
+        toward = camera.center - corners.mean(1)
         if orthographic:
             toward = np.broadcast_to(-camera.camera_from_world[2, :3], toward.shape)
         normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -193,9 +201,13 @@ def test_depth_jumps_are_cut_and_walled(sheet, seed):
     assert_solid(mould)
     assert mould.is_oriented
     front, back, walls = sheets_of(mould)
-    assert 0.6 * expected_triangles(near + 3 * far) <= len(front) <= expected_triangles(near + 3 * far)
+    assert (
+        0.6 * expected_triangles(near + 3 * far) <= len(front) <= expected_triangles(near + 3 * far)
+    )
     for faces in (front, back):
-        assert np.ptp(mould.vertices[faces][..., 2], axis=1).max() == 0.0  # level: none spans a step of 40
+        assert (
+            np.ptp(mould.vertices[faces][..., 2], axis=1).max() == 0.0
+        )  # level: none spans a step of 40
     assert mould.volume == pytest.approx(prism_volume(mould), rel=1e-9)
     # Walls stand upright, along the rays.
     normals = np.cross(*(mould.vertices[walls][:, k] - mould.vertices[walls][:, 0] for k in (1, 2)))
@@ -240,7 +252,9 @@ def test_the_volume_of_a_sphere(renderer, pixels):
     # less what chords cut off. Both depths are steeper than JUMP beyond `steep`; a block reaches `corner`.
     radius = 1.0 - sphere_sagitta(1.0, rings, sides)
     corner = np.sqrt(2) * pixel
-    slope = JUMP / np.sqrt(2) * 0.98  # along a block's diagonal; the mesh's facets may be 2 % steeper
+    slope = (
+        JUMP / np.sqrt(2) * 0.98
+    )  # along a block's diagonal; the mesh's facets may be 2 % steeper
     steep = radius * slope / np.hypot(1.0, slope) - corner
     rho = np.linspace(0, steep, 4000)
     bend = radius**2 / (radius**2 - (rho + corner) ** 2).clip(radius**2 / (1 + slope**2)) ** 1.5
@@ -255,7 +269,7 @@ def test_the_volume_of_a_box_is_exact(renderer):
     pose[2, 3] = 5.0
     camera = dd.Camera.orthographic(3.0, pose, 30, 30)
     mould = rendered(renderer, box(), camera).to_mesh()
-    # Pixels of 0.1 have their centres at 0.05 + 0.1 k: the outermost inside are 1.9 apart.
+    # Pixels of 0.1 have their centers at 0.05 + 0.1 k: the outermost inside are 1.9 apart.
     assert mould.volume == pytest.approx(1.9 * 1.9 * 2.0, rel=1e-5)
     np.testing.assert_allclose(mould.bounds, [[-0.95, -0.95, -1], [0.95, 0.95, 1]], atol=1e-5)
     _, _, walls = sheets_of(mould)
@@ -277,7 +291,7 @@ def test_its_vertices_are_the_two_clouds(renderer):
     mould = maps.to_mesh(jump=1e6)
     vertices = {tuple(point) for point in mould.vertices}
     cloud = {tuple(point) for points in maps.points(dtype=np.float64) for point in points}
-    # The same float64 numbers; pixels without a neighbour are left out.
+    # The same float64 numbers; pixels without a neighbor are left out.
     assert vertices <= cloud
     assert len(vertices) > 0.98 * len(cloud)
 
@@ -295,7 +309,7 @@ def test_rendered_again_it_gives_the_same_depths(renderer, name, orthographic):
     first = rendered(renderer, mesh, camera)
     again = rendered(renderer, first.to_mesh(), camera)
 
-    # Inside: the eight neighbours are all joined. There the ray meets a vertex of the mould.
+    # Inside: the eight neighbors are all joined. There the ray meets a vertex of the mould.
     focal = camera.K[0, 0]
     inside = np.zeros(first.mask.shape, bool)
     inside[1:-1, 1:-1] = True
@@ -319,7 +333,7 @@ def test_boxes_beside_and_behind_each_other_are_not_joined(renderer):
     mesh = merged(box((-1, -1, 0), (0, 1, 1)), box((0, -1, -5), (1, 1, -4)))
     pose = np.diag([1.0, -1, -1, 1])
     pose[2, 3] = 6.0
-    camera = dd.Camera.orthographic(3.0, pose, 44, 44)  # no pixel's centre is on an edge
+    camera = dd.Camera.orthographic(3.0, pose, 44, 44)  # no pixel's center is on an edge
     mould = rendered(renderer, mesh, camera).to_mesh()
     assert_solid(mould)
     heights = mould.vertices[mould.faces][..., 2]
@@ -374,7 +388,9 @@ def test_a_jump_that_is_none(jump):
 
 def test_a_sheet_without_thickness_is_no_solid():
     depth = np.full((3, 3), 2.0)
-    with pytest.raises(dd.MeshError, match=r"no three of the 9 covered.*thicker than .*9 are not") as caught:
+    with pytest.raises(
+        dd.MeshError, match=r"no three of the 9 covered.*thicker than .*9 are not"
+    ) as caught:
         maps_of(depth, depth).to_mesh()
     assert "\n" not in str(caught.value)
     # A step of float32 is none, a thousandth of the depth is one.
@@ -398,7 +414,9 @@ def triangles_of(maps, jump, least=0.0):
     def joined(p, q):
         result = (far[p] - near[p] > least) & (far[q] - near[q] > least)
         for sheet in (near, far):
-            footprint = (1.0 if maps.camera.is_orthographic else np.minimum(sheet[p], sheet[q])) / focal
+            footprint = (
+                1.0 if maps.camera.is_orthographic else np.minimum(sheet[p], sheet[q])
+            ) / focal
             result &= abs(sheet[p] - sheet[q]) <= jump * footprint
         return result
 
@@ -433,7 +451,9 @@ def sheets(draw):
     entry = 60 + levels + draw(st.sampled_from([0.0, 2.0])) * rng.random(shape)
     thickness = 0.2 + 3 * rng.random(shape)
     thickness[rng.random(shape) < draw(st.sampled_from([0.0, 0.2]))] = 0.0
-    thickness[rng.random(shape) < draw(st.sampled_from([0.0, 0.1]))] = 1e-6  # less than float32 holds here
+    thickness[rng.random(shape) < draw(st.sampled_from([0.0, 0.1]))] = (
+        1e-6  # less than float32 holds here
+    )
     exit_ = np.where(mask, entry + thickness, np.nan).astype(np.float32)
     entry = np.where(mask, entry, np.nan).astype(np.float32)
     pose = np.eye(4)
@@ -498,7 +518,9 @@ def test_real_moulds_are_solids_of_all_but_all_pixels(renderer, name, orthograph
     for camera in dd.Camera.orbit(mesh, views=2, width=128, height=96, seed=2):
         if orthographic:
             extent = 1.1 * float(np.linalg.norm(np.ptp(mesh.bounds, axis=0)))
-            camera = dd.Camera.orthographic((extent * 4 / 3, extent), camera.camera_from_world, 128, 96)
+            camera = dd.Camera.orthographic(
+                (extent * 4 / 3, extent), camera.camera_from_world, 128, 96
+            )
         maps = rendered(renderer, mesh, camera)
         mould = maps.to_mesh()
         assert_solid(mould)
@@ -513,13 +535,17 @@ def test_real_moulds_are_solids_of_all_but_all_pixels(renderer, name, orthograph
 def test_files_of_the_mould_are_solids_to_others(renderer, tmp_path, name):
     """The PLY that `ddepth render` writes and an STL of it, to trimesh and to MeshLab."""
     mesh = demo_mesh() if name == "demo" else dd.load_mesh(good(name))
-    maps = rendered(renderer, mesh, dd.Camera.orbit(mesh, views=1, width=160, height=120, seed=2)[0])
+    maps = rendered(
+        renderer, mesh, dd.Camera.orbit(mesh, views=1, width=160, height=120, seed=2)[0]
+    )
     write_mesh(tmp_path / "mould.ply", maps.to_mesh())
     solid = trimesh.load(tmp_path / "mould.ply")
     assert solid.is_volume
     solid.export(tmp_path / "mould.stl")
     assert trimesh.load(tmp_path / "mould.stl").is_volume
-    pymeshlab = pytest.importorskip("pymeshlab", reason="MeshLab's own count needs pip install pymeshlab")
+    pymeshlab = pytest.importorskip(
+        "pymeshlab", reason="MeshLab's own count needs pip install pymeshlab"
+    )
     for ending in ("ply", "stl"):
         meshes = pymeshlab.MeshSet()
         meshes.load_new_mesh(str(tmp_path / f"mould.{ending}"))

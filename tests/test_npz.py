@@ -12,13 +12,15 @@ from crossings import ATTRIBUTES, layers_of, random_layers, real_layers, real_me
 from shapes import box, torus
 
 import ddepth_gl as dd
-from ddepth_gl.writers.npz import write_npz
+from ddepth_gl.io.results.npz import write_npz
 
 # Texts that files repeat of a rendered image.
 RENDERED = ("renderer", "gl_version", "engine")
 
 SHAPES = {
-    **dict.fromkeys(("entry", "exit", "entry_distance", "exit_distance", "thickness"), ("float32", "HW")),
+    **dict.fromkeys(
+        ("entry", "exit", "entry_distance", "exit_distance", "thickness"), ("float32", "HW")
+    ),
     "mask": ("bool", "HW"),
     **dict.fromkeys(("entry_face", "exit_face"), ("int64", "HW")),
     "K": ("float64", (3, 3)),
@@ -61,7 +63,8 @@ print(json.dumps([about, text]))
     )
     about, text = json.loads(done.stdout)
     wanted = {
-        name: [kind, [23, 37] if shape == "HW" else list(shape)] for name, (kind, shape) in SHAPES.items()
+        name: [kind, [23, 37] if shape == "HW" else list(shape)]
+        for name, (kind, shape) in SHAPES.items()
     }
     assert about == wanted
     assert text["version"].startswith("ddepth_gl 0.")
@@ -81,7 +84,7 @@ def test_every_array_is_that_of_the_maps(maps, tmp_path):
         assert np.isnan(file["fill"])
 
 
-def test_the_camera_is_whole(maps, tmp_path):
+def test_the_camera_is_integer(maps, tmp_path):
     # A point that was projected by hand from what the file holds is the point of the API.
     write_npz(tmp_path / "maps.npz", maps)
     with np.load(tmp_path / "maps.npz") as file:
@@ -122,7 +125,10 @@ def test_without_faces_and_orthographic(renderer, tmp_path):
     write_npz(tmp_path / "maps.npz", renderer.entry_exit(scene, camera))
     scene.release()
     with np.load(tmp_path / "maps.npz") as file:
-        assert set(file.files) == {*SHAPES, "conventions", "version", *RENDERED} - {"entry_face", "exit_face"}
+        assert set(file.files) == {*SHAPES, "conventions", "version", *RENDERED} - {
+            "entry_face",
+            "exit_face",
+        }
         assert file["is_orthographic"]
         np.testing.assert_array_equal(file["entry"], file["entry_distance"])
         assert (file["thickness"][file["mask"]] == 2.0).all()
@@ -156,7 +162,9 @@ def test_every_attribute_of_maps(tmp_path, fill):
                 miss = np.isnan(getattr(maps, sheet))
                 assert 0 < miss.sum() < miss.size
                 np.testing.assert_array_equal(written[~miss], values[~miss], strict=True)
-                np.testing.assert_array_equal(written[miss], -1 if values.dtype.kind == "i" else fill)
+                np.testing.assert_array_equal(
+                    written[miss], -1 if values.dtype.kind == "i" else fill
+                )
 
 
 # Layers
@@ -173,7 +181,16 @@ def test_every_array_of_layers(tmp_path, attributes, orthographic):
     layers = random_layers(2, orthographic, attributes)
     write_npz(tmp_path / "layers.npz", layers)
     arrays = arrays_of(tmp_path / "layers.npz")
-    named = ("offsets", "depth", "distance", "face", "front_facing", "count", "truncated", *attributes)
+    named = (
+        "offsets",
+        "depth",
+        "distance",
+        "face",
+        "front_facing",
+        "count",
+        "truncated",
+        *attributes,
+    )
     camera = ("K", "camera_from_world")
     about = {"width": 7, "height": 5, "layout": 1, "is_orthographic": orthographic}
     assert set(arrays) == {*named, *camera, *about, "conventions", "version"}
@@ -224,7 +241,9 @@ def test_a_real_peel_read_by_hand(renderer, tmp_path):
     # Straight from the mesh, by face and weights: a file is enough to look anything up. Weights are rounded
     # to float32 and off by the contract's 1e-5, uv of up to 2.5 are mixed of three.
     np.testing.assert_array_equal(arrays["object_id"], mesh.object_id[arrays["face"]])
-    uv = np.einsum("mk,mkc->mc", arrays["barycentric"].astype(float), mesh.uv[mesh.faces[arrays["face"]]])
+    uv = np.einsum(
+        "mk,mkc->mc", arrays["barycentric"].astype(float), mesh.uv[mesh.faces[arrays["face"]]]
+    )
     np.testing.assert_allclose(arrays["uv"], uv, atol=3 * 2.5 * 1e-5)
     height, width = int(arrays["height"]), int(arrays["width"])
     stack = np.full((arrays["count"].max(), height, width), np.nan, np.float32)

@@ -14,7 +14,7 @@ import pytest
 from shapes import box
 
 import ddepth_gl as dd
-from ddepth_gl.opened_files import opened
+from ddepth_gl.io.opened_files import opened
 
 RED = b"newmtl paint\nKd 1 0 0\n"
 SECRET = b"newmtl paint\nKd 0 0 1\n"
@@ -172,9 +172,18 @@ def test_swapped_as_fast_as_can_be(folder):
     [
         ("a.mtl", color),
         ("a.obj", lambda folder: refused(dd.MeshError, dd.load_mesh, folder / "a.obj")),
-        ("views.json", lambda folder: refused(dd.CameraError, dd.load_cameras, folder / "views.json")),
-        ("camera.json", lambda folder: refused(dd.CameraError, dd.load_cameras, folder / "views.json")),
-        ("cameras.txt", lambda folder: refused(dd.CameraError, dd.load_cameras, folder / "images.txt")),
+        (
+            "views.json",
+            lambda folder: refused(dd.CameraError, dd.load_cameras, folder / "views.json"),
+        ),
+        (
+            "camera.json",
+            lambda folder: refused(dd.CameraError, dd.load_cameras, folder / "views.json"),
+        ),
+        (
+            "cameras.txt",
+            lambda folder: refused(dd.CameraError, dd.load_cameras, folder / "images.txt"),
+        ),
     ],
 )
 def test_a_pipe_put_there_before_the_file_is_opened_is_not_waited_for(folder, name, load):
@@ -234,7 +243,7 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read(tmp_path, size):
 
 
 def test_a_mesh_that_is_being_written_is_refused(folder, monkeypatch):
-    monkeypatch.setattr("ddepth_gl.opened_files.OpenedFile.read", lambda self: None)
+    monkeypatch.setattr("ddepth_gl.io.opened_files.OpenedFile.read", lambda self: None)
     with pytest.raises(dd.MeshError, match="it is being written; load it once it is whole"):
         dd.load_mesh(folder / "a.obj")
     (folder / "views.json").write_bytes(POSE)

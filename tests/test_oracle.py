@@ -20,8 +20,15 @@ BOX_FACES = np.array([t for a, b, c, d in BOX_QUADS for t in ((a, b, c), (a, c, 
 
 def sphere(level: int, radius: float = 1.0):
     """An octahedron whose faces are split in four `level` times, its vertices on the sphere."""
-    vertices = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], float)
-    faces = [(x, y, z) if (x + y + z) % 2 == 0 else (x, z, y) for x in (0, 1) for y in (2, 3) for z in (4, 5)]
+    vertices = np.array(
+        [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], float
+    )
+    faces = [
+        (x, y, z) if (x + y + z) % 2 == 0 else (x, z, y)
+        for x in (0, 1)
+        for y in (2, 3)
+        for z in (4, 5)
+    ]
     faces = np.array(faces)
     for _ in range(level):
         pairs = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
@@ -46,7 +53,9 @@ def torus(around: int = 40, across: int = 20):
         return (i % around) * across + j % across
 
     quad = at(i, j), at(i + 1, j), at(i + 1, j + 1), at(i, j + 1)
-    return vertices, np.concatenate([np.stack([quad[k] for k in t], axis=1) for t in ((0, 1, 2), (0, 2, 3))])
+    return vertices, np.concatenate(
+        [np.stack([quad[k] for k in t], axis=1) for t in ((0, 1, 2), (0, 2, 3))]
+    )
 
 
 def joined(*meshes):
@@ -142,8 +151,12 @@ def checked(ref, entry=None, exit=None, **options):
 def test_box_is_where_the_slabs_say(orthographic, seed):
     rng = np.random.default_rng(seed)
     half = rng.uniform(0.5, 1, 3)
-    R = np.eye(3) if seed == 0 else rotation(rng)  # seed 0: axis-aligned, four sides edge-on if orthographic
-    view = look(R=R, t=(0.1, -0.2, 4), focal=15.0 if orthographic else 60.0, orthographic=orthographic)
+    R = (
+        np.eye(3) if seed == 0 else rotation(rng)
+    )  # seed 0: axis-aligned, four sides edge-on if orthographic
+    view = look(
+        R=R, t=(0.1, -0.2, 4), focal=15.0 if orthographic else 60.0, orthographic=orthographic
+    )
     ref = oracle.reference(BOX_CORNERS * half, BOX_FACES, view)
     enter, leave = slabs(view, half)
     assert same(ref.entry, enter)
@@ -171,7 +184,9 @@ def test_facing_is_counter_clockwise_seen_from_the_ray_origin():
 
 def test_facing_follows_the_geometry_not_the_sign_of_k():
     view = look(orthographic=False)
-    mirrored = replace(view, K=np.diag([-1, 1, 1]) @ view.K + [[0, 0, view.width], [0, 0, 0], [0, 0, 0]])
+    mirrored = replace(
+        view, K=np.diag([-1, 1, 1]) @ view.K + [[0, 0, view.width], [0, 0, 0], [0, 0, 0]]
+    )
     ref = oracle.reference(BOX_CORNERS, BOX_FACES, view)
     flipped = oracle.reference(BOX_CORNERS, BOX_FACES, mirrored)
     assert same(flipped.entry[:, ::-1], ref.entry)
@@ -179,20 +194,22 @@ def test_facing_follows_the_geometry_not_the_sign_of_k():
 
 
 def test_row_0_is_the_top_and_column_0_the_left():
-    # y points down in the camera frame, so y < 0 is up. A patch over the pixel centres with u, v in (2, 5).
+    # y points down in the camera frame, so y < 0 is up. A patch over the pixel centers with u, v in (2, 5).
     corners = np.array([[2, 2, 8], [5, 2, 8], [5, 5, 8], [2, 5, 8]], float)
     corners[:, :2] = (corners[:, :2] - 16) / 32 * 8
     ref = oracle.reference(corners, [[0, 2, 1], [0, 3, 2]], plain())
     expected = np.full((32, 32), np.nan)
     expected[2:5, 2:5] = 8
     assert same(ref.entry, expected)
-    shifted = oracle.reference(corners - [0, 0.5, 0], [[0, 2, 1], [0, 3, 2]], plain())  # 2 pixels up
+    shifted = oracle.reference(
+        corners - [0, 0.5, 0], [[0, 2, 1], [0, 3, 2]], plain()
+    )  # 2 pixels up
     assert np.isfinite(shifted.entry).any(axis=1).argmax() == 0
 
 
 @pytest.mark.parametrize("orthographic", [False, True])
 def test_tilted_plane(orthographic):
-    # The plane n . p = c, wide enough to fill the picture, front side towards the camera.
+    # The plane n . p = c, wide enough to fill the picture, front side toward the camera.
     n, c = np.array([0.3, -0.5, -1.0]), -5.0
     x = np.array([[-9, -9], [9, -9], [9, 9], [-9, 9]], float)
     corners = np.column_stack([x, (c - x @ n[:2]) / n[2]])
@@ -202,7 +219,7 @@ def test_tilted_plane(orthographic):
     depth = ((c - origin @ n) / (direction @ n)).reshape(view.shape)
     assert same(ref.entry, depth)
     assert np.isnan(ref.exit).all()
-    # The slope is that of neighbouring pixels: exact for z (orthographic), a central difference else.
+    # The slope is that of neighboring pixels: exact for z (orthographic), a central difference else.
     du, dv = np.gradient(depth, axis=1), np.gradient(depth, axis=0)
     inner = np.s_[1:-1, 1:-1]
     np.testing.assert_allclose(ref.entry_slope[inner], (abs(du) + abs(dv))[inner], rtol=1e-3)
@@ -233,7 +250,7 @@ def test_sphere_lies_between_its_inner_and_outer_radius(orthographic):
 def test_nested_spheres_and_all_their_crossings():
     shell = sphere(3)
     core = sphere(3, 0.5)
-    hollow = core[0], core[1][:, ::-1]  # the inside of a shell faces inwards
+    hollow = core[0], core[1][:, ::-1]  # the inside of a shell faces inward
     view = look(R=rotation(np.random.default_rng(1)), t=(0, 0, 3), focal=50.0)
     alone = oracle.reference(*shell, view)
     for inner in (core, hollow):
@@ -303,7 +320,9 @@ def test_there_is_no_near_or_far_plane(orthographic):
     square = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]], float) * 40
     for z in (1e-9, 1e9):
         scale = (1, 1, z / 40) if orthographic else z / 40
-        ref = oracle.reference(square * scale, [[0, 2, 1], [0, 3, 2]], plain(orthographic=orthographic))
+        ref = oracle.reference(
+            square * scale, [[0, 2, 1], [0, 3, 2]], plain(orthographic=orthographic)
+        )
         assert same(ref.entry, np.full((32, 32), z))
 
 
@@ -314,16 +333,32 @@ def test_random_triangles_against_linear_solve(orthographic, crop):
     rng = np.random.default_rng(11)
     vertices = rng.normal((0, 0, 1), 2, (150, 3))  # many of the triangles cross the camera's z = 0
     faces = np.arange(150).reshape(-1, 3)
-    view = look(14, 11, rotation(rng), (0.1, 0.3, 1), 4.0 if orthographic else 9.0, orthographic=orthographic)
+    view = look(
+        14,
+        11,
+        rotation(rng),
+        (0.1, 0.3, 1),
+        4.0 if orthographic else 9.0,
+        orthographic=orthographic,
+    )
     view = replace(view, near=crop[0], far=crop[1])
     origin, direction = rays(view)
     p = vertices[faces]
     e1, e2 = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
     shape = (len(origin), len(faces), 3)
     columns = [np.broadcast_to(x, shape) for x in (direction[:, None], -e1, -e2)]
-    solved = np.linalg.solve(np.stack(columns, axis=-1), (p[:, 0] - origin[:, None])[..., None])[..., 0]
+    solved = np.linalg.solve(np.stack(columns, axis=-1), (p[:, 0] - origin[:, None])[..., None])[
+        ..., 0
+    ]
     z, a, b = np.moveaxis(solved, -1, 0)
-    hit = (a >= 0) & (b >= 0) & (a + b <= 1) & (z > 0) & (z >= (crop[0] or 0)) & (z <= (crop[1] or np.inf))
+    hit = (
+        (a >= 0)
+        & (b >= 0)
+        & (a + b <= 1)
+        & (z > 0)
+        & (z >= (crop[0] or 0))
+        & (z <= (crop[1] or np.inf))
+    )
     front = (np.cross(e1, e2) * direction[:, None]).sum(axis=-1) < 0
 
     c = oracle.crossings(vertices, faces, view)
@@ -352,7 +387,10 @@ def test_crop_keeps_near_to_far():
     assert same(ref.entry, np.where(whole.entry >= enter, whole.entry, np.nan))
     assert same(ref.exit, np.where(whole.exit <= leave, whole.exit, np.nan))
     # A plane that lies exactly on the crop is kept, and too close to call.
-    corners, quad = np.array([[-9, -9, 8], [9, -9, 8], [9, 9, 8], [-9, 9, 8]], float), [[0, 2, 1], [0, 3, 2]]
+    corners, quad = (
+        np.array([[-9, -9, 8], [9, -9, 8], [9, 9, 8], [-9, 9, 8]], float),
+        [[0, 2, 1], [0, 3, 2]],
+    )
     for near, far in ((8, None), (None, 8), (8, 8)):
         ref = oracle.reference(corners, quad, plain(near=near, far=far))
         assert (ref.entry == 8).all()
@@ -385,7 +423,7 @@ def test_degenerate_faces_cover_nothing():
     assert len(ref.crossings) == 0
     assert np.isnan(ref.entry).all()
     assert ref.entry_stable.all()
-    # Seen exactly edge-on, across the pixel centres: nothing is covered, but rounding might cover it.
+    # Seen exactly edge-on, across the pixel centers: nothing is covered, but rounding might cover it.
     upright = np.array([[-1, 0.5, 1], [1, 0.5, 1], [0, 0.5, 3]])
     ref = oracle.reference(upright, [[0, 1, 2]], plain(orthographic=True, focal=1.0), "any")
     assert np.isnan(ref.entry).all()
@@ -445,7 +483,7 @@ def test_clearance_is_the_distance_to_the_visible_boundary(orthographic):
     assert (c.clearance < 0).sum() > 200
     assert (c.clearance > 0).sum() > 200
     row, column = np.divmod(c.pixel, view.width)
-    centre = np.stack([column + 0.5, row + 0.5], axis=1)
+    center = np.stack([column + 0.5, row + 0.5], axis=1)
     distance = np.full(len(c), np.inf)
     for j in range(3):
         a, b = vertices[faces[c.face, j]], vertices[faces[c.face, (j + 1) % 3]]
@@ -457,9 +495,9 @@ def test_clearance_is_the_distance_to_the_visible_boundary(orthographic):
             cut = a + ((tiny - a[:, 2]) / (b[:, 2] - a[:, 2]))[:, None] * (b - a)
             a, b = (np.where(x[:, 2:] < tiny, cut, x) for x in (a, b))
             a, b = ((x @ view.K.T)[:, :2] / x[:, 2:] for x in (a, b))
-            t = ((centre - a) * (b - a)).sum(axis=1) / ((b - a) ** 2).sum(axis=1)
+            t = ((center - a) * (b - a)).sum(axis=1) / ((b - a) ** 2).sum(axis=1)
             nearest = a + np.clip(t, 0, 1)[:, None] * (b - a)
-        distance = np.where(gone, distance, np.minimum(distance, np.hypot(*(centre - nearest).T)))
+        distance = np.where(gone, distance, np.minimum(distance, np.hypot(*(center - nearest).T)))
     np.testing.assert_allclose(np.abs(c.clearance), distance, rtol=1e-6, atol=1e-6)
 
 
@@ -476,13 +514,13 @@ def test_a_sliver_reaches_no_farther_than_its_tip():
 
 
 def test_faces_round_a_vertex_leave_no_gap():
-    """Edges and a vertex exactly at pixel centres, and many that only rounding decides: always covered."""
+    """Edges and a vertex exactly at pixel centers, and many that only rounding decides: always covered."""
     rng = np.random.default_rng(8)
     for spokes in (3, 4, 6, 8, 11):
         angle = 2 * np.pi * np.arange(spokes) / spokes
         rim = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 60
-        for centre in ((0.5, 0.5), (7 / 3, -1.1), rng.normal(0, 3, 2)):
-            image = np.concatenate([[centre], rim]) / 32
+        for center in ((0.5, 0.5), (7 / 3, -1.1), rng.normal(0, 3, 2)):
+            image = np.concatenate([[center], rim]) / 32
             z = rng.uniform(1, 3, len(image))
             fan = [[0, 1 + (k + 1) % spokes, 1 + k] for k in range(spokes)]
             vertices = np.column_stack([image * z[:, None], z])
@@ -529,7 +567,9 @@ SCENES = {
     "sphere": sphere(4),
     "torus": torus(),
     "box": (BOX_CORNERS, BOX_FACES),
-    "interpenetrating": joined(sphere(3), (sphere(3)[0] * 0.8 + [0.5, 0.3, 0], sphere(3)[1]), torus()),
+    "interpenetrating": joined(
+        sphere(3), (sphere(3)[0] * 0.8 + [0.5, 0.3, 0], sphere(3)[1]), torus()
+    ),
     "open sheet": (torus()[0], torus()[1][::3]),
     "random faces": (
         np.random.default_rng(0).normal(0, 0.6, (120, 3)),
@@ -543,7 +583,9 @@ def moved(vertices, view, distance, rng):
     M = view.camera_from_world
     p = vertices @ M[:3, :3].T + M[:3, 3]
     angle, length = rng.uniform(0, 2 * np.pi, len(p)), distance * np.sqrt(rng.uniform(0, 1, len(p)))
-    step = np.stack([length * np.cos(angle), length * np.sin(angle)]) * (1 if view.orthographic else p[:, 2])
+    step = np.stack([length * np.cos(angle), length * np.sin(angle)]) * (
+        1 if view.orthographic else p[:, 2]
+    )
     p[:, :2] += (np.linalg.inv(view.K[:2, :2]) @ step).T
     return (p - M[:3, 3]) @ M[:3, :3]
 
@@ -551,14 +593,20 @@ def moved(vertices, view, distance, rng):
 @pytest.mark.parametrize("surfaces", ["oriented", "any"])
 @pytest.mark.parametrize("orthographic", [False, True])
 @pytest.mark.parametrize("scene", SCENES)
-def test_check_accepts_a_renderer_that_moves_vertices_within_the_margin(scene, orthographic, surfaces):
+def test_check_accepts_a_renderer_that_moves_vertices_within_the_margin(
+    scene, orthographic, surfaces
+):
     vertices, faces = SCENES[scene]
     rng = np.random.default_rng(len(scene))
     R = np.eye(3) if scene == "box" and orthographic else rotation(rng)
-    view = look(100, 80, R, (0.03, 0.01, 4), 28.0 if orthographic else 110.0, orthographic=orthographic)
+    view = look(
+        100, 80, R, (0.03, 0.01, 4), 28.0 if orthographic else 110.0, orthographic=orthographic
+    )
     for margin in (1 / 128, 0.2):  # the second one puts most of the picture in the band
         ref = oracle.reference(vertices, faces, view, surfaces, margin)
-        other = oracle.reference(moved(vertices, view, margin * 0.99, rng), faces, view, surfaces, margin)
+        other = oracle.reference(
+            moved(vertices, view, margin * 0.99, rng), faces, view, surfaces, margin
+        )
         report = oracle.check(ref, float32(other.entry), float32(other.exit), flat_fraction=0)
         assert report.ok, str(report)
         assert report.band > 0
@@ -581,7 +629,9 @@ def test_check_notices_a_renderer_that_moves_vertices_farther():
 def test_a_crack_and_a_rim_excuse_a_miss():
     """Snapping may open a T-junction between two quads, but not an edge that they share."""
     corners = np.array([[-1, -1], [1, -1], [1, 0], [-1, 0], [-1, 1], [1, 1], [0.1, 0]], float)
-    vertices = np.column_stack([corners + 0.5 / 32, np.ones(7)])  # the seam runs along the centres of row 16
+    vertices = np.column_stack(
+        [corners + 0.5 / 32, np.ones(7)]
+    )  # the seam runs along the centers of row 16
     upper = [[0, 2, 1], [0, 3, 2]]
     shared, split = [[3, 4, 5], [3, 5, 2]], [[3, 4, 6], [6, 4, 5], [6, 5, 2]]
     for lower, accepted in ((shared, False), (split, True)):
@@ -671,8 +721,10 @@ def test_rejects_every_single_hole_inside_and_extra_value_outside(scene, name):
 
 
 def test_rejects_holes_and_looks_through_at_an_interior_edge():
-    """A square whose diagonal runs exactly through pixel centres, before another: no light may pass there."""
-    corners = np.array([[-0.25, -0.25, 1], [0.25, -0.25, 1], [0.25, 0.25, 1], [-0.25, 0.25, 1]], float)
+    """A square whose diagonal runs exactly through pixel centers, before another: no light may pass there."""
+    corners = np.array(
+        [[-0.25, -0.25, 1], [0.25, -0.25, 1], [0.25, 0.25, 1], [-0.25, 0.25, 1]], float
+    )
     square = corners, [[0, 2, 1], [0, 3, 2]]
     split = corners[[0, 2, 1, 0, 3, 2]], [[0, 1, 2], [3, 4, 5]]  # its vertices not shared by index
     behind = corners * (4, 4, 2), [[1, 0, 3], [1, 3, 2]]  # split along the other diagonal
@@ -688,7 +740,7 @@ def test_rejects_holes_and_looks_through_at_an_interior_edge():
                 report = checked(ref, entry)
                 assert [f[:3] for f in report.band_failures] == [(12, 12, "entry")], wrong
                 assert "face 0 in [1, 1]" in str(report)
-    # Shifted by half a pixel, the outline of the front square runs through centres: there, both may be.
+    # Shifted by half a pixel, the outline of the front square runs through centers: there, both may be.
     third = corners * (9, 9, 3), behind[1]
     ref = oracle.reference(*joined((corners - [0.5 / 32, 0, 0], square[1]), behind, third), plain())
     for value, accepted in ((1.0, True), (2.0, True), (3.0, False), (np.nan, False), (1.5, False)):
@@ -744,7 +796,8 @@ def test_rejects_the_first_exit_and_the_last_entry(scene):
     np.minimum.at(first_exit, pixel[~layers.front], layers.depth[~layers.front])
     np.maximum.at(last_entry, pixel[layers.front], layers.depth[layers.front])
     first_exit, last_entry = (
-        np.where(np.isinf(x), np.nan, x).reshape(scene.entry.shape) for x in (first_exit, last_entry)
+        np.where(np.isinf(x), np.nan, x).reshape(scene.entry.shape)
+        for x in (first_exit, last_entry)
     )
     assert len(checked(scene, exit=first_exit).depth_failures) > 100
     assert len(checked(scene, entry=last_entry).depth_failures) > 100

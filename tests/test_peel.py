@@ -99,7 +99,7 @@ def compare(renderer, mesh, camera, near=None, far=None) -> int:
     np.testing.assert_array_equal(layers.front_facing[got_sorted], truth.front[want_sorted])
 
     # The coverage is beyond doubt, so nothing is left of the oracle's margin: the depth is that of the face's
-    # plane at the very pixel centre. Its corners are stored on a grid. Inside the face the plane moves with
+    # plane at the very pixel center. Its corners are stored on a grid. Inside the face the plane moves with
     # them by no more than they do; where the face is steep, that moves the crossing by as much sideways,
     # which is slope / footprint in depth; threefold, for the sum over u and v and the ray's own slant.
     candidate_keys = keys(candidates.pixel, candidates.face)
@@ -188,16 +188,25 @@ def test_soups(renderer, scene):
 def check_even(layers: dd.DepthLayers) -> None:
     """At every pixel, without a band: as many fronts as backs."""
     odd = np.argwhere(layers.odd)
-    assert not len(odd), f"{len(odd)} pixels with an odd count, the first at (row, column) {odd[0].tolist()}"
+    assert not len(odd), (
+        f"{len(odd)} pixels with an odd count, the first at (row, column) {odd[0].tolist()}"
+    )
     step = np.where(layers.front_facing, 1, -1)
     balance = np.bincount(layers.pixel, step, minlength=layers.offsets.size - 1)
-    assert not balance.any(), f"{np.count_nonzero(balance)} pixels where fronts and backs do not balance"
+    assert not balance.any(), (
+        f"{np.count_nonzero(balance)} pixels where fronts and backs do not balance"
+    )
 
 
 def closed_meshes() -> list[dd.Mesh]:
     """From formulas: convex, curved, with a cavity in it, overlapping, and as flat as a sheet."""
     rng = np.random.default_rng(1)
-    meshes = [box(), sphere(), torus(), merged(sphere(), inside_out(sphere(0.5)), sphere(0.25, 9, 12))]
+    meshes = [
+        box(),
+        sphere(),
+        torus(),
+        merged(sphere(), inside_out(sphere(0.5)), sphere(0.25, 9, 12)),
+    ]
     meshes += [random_closed_mesh(rng) for _ in range(4)]
     turned = box()
     meshes.append(dd.Mesh(turned.vertices @ rotation(rng).T * (1, 1, 1e-3), turned.faces))
@@ -259,7 +268,9 @@ def test_closed_meshes_have_an_even_count_in_500_views(renderer):
     rng = np.random.default_rng(3)
     meshes = closed_meshes()
     meshes += [
-        mesh for mesh in (dd.load_mesh(good(name)) for name in REAL) if mesh.is_closed and mesh.is_oriented
+        mesh
+        for mesh in (dd.load_mesh(good(name)) for name in REAL)
+        if mesh.is_closed and mesh.is_oriented
     ]
     assert len(meshes) >= 13
     scenes = [renderer.upload(mesh) for mesh in meshes]
@@ -288,7 +299,9 @@ def is_in_doubt(layers: dd.DepthLayers, mesh: dd.Mesh, pixel: int) -> bool:
     view = oracle.View(K, camera.camera_from_world, 1, 1, camera.is_orthographic, None, None)
     here = mesh.faces[layers.face[layers.offsets[pixel] : layers.offsets[pixel + 1]]]
     # Mostly one of the faces that are there is enough to tell.
-    return any(not oracle.all_crossings(mesh.vertices, f, view).stable[0, 0] for f in (here, mesh.faces))
+    return any(
+        not oracle.all_crossings(mesh.vertices, f, view).stable[0, 0] for f in (here, mesh.faces)
+    )
 
 
 def check_nesting(layers: dd.DepthLayers, mesh: dd.Mesh, most: int | None = None) -> np.ndarray:
@@ -359,15 +372,21 @@ def test_a_ray_is_in_at_most_as_many_bodies_as_there_are(renderer, orthographic)
     assert deepest >= 2
 
 
-# (centre, radius, whether it is the wall of a cavity) of each sphere, and what the ray through the middle
+# (center, radius, whether it is the wall of a cavity) of each sphere, and what the ray through the middle
 # must meet: a nested body is entered before the outer one is left, a cavity leaves the solid for a while.
 ORIGIN = (0.0, 0.0, 0.0)
 SHELLS = {
     "nested": ([(ORIGIN, 1.0, False), (ORIGIN, 0.5, False)], "FFBB"),
     "cavity": ([(ORIGIN, 1.0, False), (ORIGIN, 0.5, True)], "FBFB"),
-    "body in a cavity": ([(ORIGIN, 1.0, False), (ORIGIN, 0.7, True), (ORIGIN, 0.4, False)], "FBFBFB"),
+    "body in a cavity": (
+        [(ORIGIN, 1.0, False), (ORIGIN, 0.7, True), (ORIGIN, 0.4, False)],
+        "FBFBFB",
+    ),
     "three nested": ([(ORIGIN, 1.0, False), (ORIGIN, 0.7, False), (ORIGIN, 0.4, False)], "FFFBBB"),
-    "two in one": ([(ORIGIN, 1.0, False), ((0, 0, 0.4), 0.3, False), ((0, 0, -0.4), 0.3, False)], "FFBFBB"),
+    "two in one": (
+        [(ORIGIN, 1.0, False), ((0, 0, 0.4), 0.3, False), ((0, 0, -0.4), 0.3, False)],
+        "FFBFBB",
+    ),
     "overlapping": ([((0, 0, 0.3), 0.6, False), ((0, 0, -0.3), 0.6, False)], "FFBB"),
     "behind each other": ([((0, 0, 0.6), 0.4, False), ((0, 0, -0.6), 0.4, False)], "FBFB"),
 }
@@ -383,9 +402,13 @@ def test_shells_are_met_in_the_order_that_their_spheres_are(renderer, name, orth
     """
     shells, through_the_middle = SHELLS[name]
     rings, sides = 40, 80
-    parts = [sphere(r, rings, sides, centre) for centre, r, _ in shells]
-    mesh = merged(*(inside_out(p) if wall else p for p, (_, _, wall) in zip(parts, shells, strict=True)))
-    camera = dd.Camera.look_at((0.02, 0.03, 4), (0, 0, 0), (0, 1, 0), fov_y_deg=32.0, width=81, height=61)
+    parts = [sphere(r, rings, sides, center) for center, r, _ in shells]
+    mesh = merged(
+        *(inside_out(p) if wall else p for p, (_, _, wall) in zip(parts, shells, strict=True))
+    )
+    camera = dd.Camera.look_at(
+        (0.02, 0.03, 4), (0, 0, 0), (0, 1, 0), fov_y_deg=32.0, width=81, height=61
+    )
     if orthographic:
         camera = dd.Camera.orthographic((2.9, 2.2), camera.camera_from_world, 81, 61)
     layers = peel(renderer, mesh, camera)
@@ -395,11 +418,11 @@ def test_shells_are_met_in_the_order_that_their_spheres_are(renderer, name, orth
     origins, directions, _ = pixel_rays(camera)
     certain = np.ones((camera.height, camera.width), bool)
     lows, highs, met = [], [], []
-    for centre, radius, _ in shells:
+    for center, radius, _ in shells:
         inner = radius - sphere_sagitta(radius, rings, sides)
-        towards = np.array(centre) - origins
-        middle = (towards * directions).sum(-1)
-        offset_squared = (towards**2).sum(-1) - middle**2
+        toward = np.array(center) - origins
+        middle = (toward * directions).sum(-1)
+        offset_squared = (toward**2).sum(-1) - middle**2
         certain &= (offset_squared > radius**2) | (offset_squared < inner**2)
         outer_half = np.sqrt((radius**2 - offset_squared).clip(0))
         inner_half = np.sqrt((inner**2 - offset_squared).clip(0))
@@ -439,7 +462,9 @@ def test_coincident_walls_alternate_only_if_their_indices_do(renderer, first):
     check_even(layers)
     # Depths 4, 5, 5, 6 at the 16 x 16 pixels within.
     assert (layers.count == 4).sum() == len(layers.depth) / 4 == 256
-    np.testing.assert_array_equal(layers.depth.reshape(-1, 4), np.tile(np.float32([4, 5, 5, 6]), (256, 1)))
+    np.testing.assert_array_equal(
+        layers.depth.reshape(-1, 4), np.tile(np.float32([4, 5, 5, 6]), (256, 1))
+    )
     facing = [True, False, True, False] if first == "near" else [True, True, False, False]
     np.testing.assert_array_equal(layers.front_facing.reshape(-1, 4), np.tile(facing, (256, 1)))
     check_nesting(layers, merged(*pair), most=1)
@@ -456,7 +481,9 @@ QUAD_FACES = np.array([(0, 1, 2), (0, 2, 3)])
 @pytest.mark.parametrize("tilt_deg", [0.0, 33.0])
 def test_200_identical_sheets_are_200_layers_in_face_order(renderer, tilt_deg):
     angle = np.radians(tilt_deg)
-    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    turn = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
     mesh = dd.Mesh(QUAD @ turn.T, np.tile(QUAD_FACES, (200, 1)))
     layers = peel(renderer, mesh, FACE_ON)
     check_invariants(layers, 400)
@@ -517,7 +544,9 @@ def test_entry_and_exit_follow_bit_for_bit(renderer, seed, kind, orthographic):
     elif kind == "inverted":
         mesh = inside_out(mesh)
     elif kind == "soup":
-        mesh = dd.Mesh(mesh.vertices, rng.permuted(mesh.faces, axis=1)[rng.integers(0, len(mesh.faces), 900)])
+        mesh = dd.Mesh(
+            mesh.vertices, rng.permuted(mesh.faces, axis=1)[rng.integers(0, len(mesh.faces), 900)]
+        )
     scene = renderer.upload(mesh)
     camera = random_camera(rng, mesh, orthographic, cutting=seed == 2)
     _, depth = camera.project(mesh.vertices)
@@ -527,7 +556,9 @@ def test_entry_and_exit_follow_bit_for_bit(renderer, seed, kind, orthographic):
         same_bits(layers, renderer.peel(scene, camera, **arguments))
         for surfaces in ("oriented", "any"):
             follows = layers.entry_exit(surfaces)
-            direct = renderer.entry_exit(scene, camera, surfaces=surfaces, attributes=("face",), **arguments)
+            direct = renderer.entry_exit(
+                scene, camera, surfaces=surfaces, attributes=("face",), **arguments
+            )
             for name in ("entry", "exit", "entry_face", "exit_face", "mask", "thickness"):
                 one, other = getattr(follows, name), getattr(direct, name)
                 assert one.dtype == other.dtype, name
@@ -571,7 +602,9 @@ def crowded_mesh(kind: str, rng: np.random.Generator) -> dd.Mesh:
     if kind == "closed":
         return random_closed_mesh(rng, bodies=5)
     heights = rng.permutation(np.repeat(np.linspace(-0.5, 0.5, 4), 3))
-    if kind == "pairs":  # at each height three fronts and three backs at one depth, their indices mixed
+    if (
+        kind == "pairs"
+    ):  # at each height three fronts and three backs at one depth, their indices mixed
         quads = np.concatenate([QUAD + np.array([0, 0, z]) for z in heights])
         faces = (QUAD_FACES[None] + 4 * np.arange(len(heights))[:, None, None]).reshape(-1, 3)
         return dd.Mesh(quads, rng.permutation(np.concatenate([faces, faces[:, ::-1]])))
@@ -610,7 +643,9 @@ def test_max_layers_gives_the_first_of_all(renderer, kind):
             assert getattr(cut, name).tobytes() == getattr(whole, name)[first].tobytes(), name
         np.testing.assert_array_equal(cut.truncated, whole.count > k)
         if k < most:
-            with pytest.raises(dd.RequestError, match=rf"{int(cut.truncated.sum())} pixels.*max_layers"):
+            with pytest.raises(
+                dd.RequestError, match=rf"{int(cut.truncated.sum())} pixels.*max_layers"
+            ):
                 cut.entry_exit()
         else:
             same_bits(cut, whole)
@@ -628,7 +663,9 @@ def test_max_layers_on_real_meshes(renderer, k):
         assert whole.count.max() > 6
         np.testing.assert_array_equal(cut.truncated, whole.count > k)
         for name in ("depth", "face", "front_facing"):
-            assert getattr(cut, name).tobytes() == getattr(whole, name)[whole.layer < k].tobytes(), name
+            assert (
+                getattr(cut, name).tobytes() == getattr(whole, name)[whole.layer < k].tobytes()
+            ), name
     scene.release()
 
 
@@ -650,10 +687,14 @@ def test_a_memory_limit_is_a_clear_error_and_the_renderer_lives_on(renderer):
     maps = renderer.entry_exit(scene, FACE_ON)
     crossings = len(before.depth)
     with no_gl_objects_left(renderer):
-        with pytest.raises(dd.DeviceMemoryError, match=rf"{crossings:,} crossings.*20 layers.*max_layers"):
+        with pytest.raises(
+            dd.DeviceMemoryError, match=rf"{crossings:,} crossings.*20 layers.*max_layers"
+        ):
             renderer.peel(scene, FACE_ON, memory_limit=crossings)
         # Cut to what the limit holds, it fits.
-        assert len(renderer.peel(scene, FACE_ON, max_layers=1, memory_limit=crossings * 21 // 2).depth)
+        assert len(
+            renderer.peel(scene, FACE_ON, max_layers=1, memory_limit=crossings * 21 // 2).depth
+        )
         same_bits(renderer.peel(scene, FACE_ON), before)
         assert renderer.entry_exit(scene, FACE_ON).entry.tobytes() == maps.entry.tobytes()
     scene.release()
@@ -700,7 +741,9 @@ def hairball(needles: int, thickness: float) -> dd.Mesh:
     up *= thickness / np.linalg.norm(up, axis=1, keepdims=True)
     vertices = np.stack([start, start + across, start + up, end], 1).reshape(-1, 3)
     tetrahedron = np.array([(0, 2, 1), (0, 1, 3), (1, 2, 3), (2, 0, 3)])
-    return dd.Mesh(vertices, (tetrahedron[None] + 4 * np.arange(needles)[:, None, None]).reshape(-1, 3))
+    return dd.Mesh(
+        vertices, (tetrahedron[None] + 4 * np.arange(needles)[:, None, None]).reshape(-1, 3)
+    )
 
 
 def test_a_hairball_of_slivers(renderer):

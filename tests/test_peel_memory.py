@@ -9,7 +9,7 @@ import pytest
 from shapes import box, merged
 
 import ddepth_gl as dd
-from ddepth_gl.attributes import ATTRIBUTES
+from ddepth_gl.results.attributes import ATTRIBUTES
 
 # Bytes of a crossing (depth, face, facing), of one more in a list, of a pixel, and of what does not grow.
 PER_CROSSING, PER_LISTED, PER_PIXEL, BESIDES = 4 + 8 + 1, 8, 24, 8_000_000
@@ -85,7 +85,9 @@ def test_without_a_limit_a_quarter_of_the_memory_is_allowed(renderer, monkeypatc
     monkeypatch.setattr(renderer._context, "memory", 4 * needed)
     assert len(renderer.peel(scene, CAMERA, attributes=names).depth) == crossings
     monkeypatch.setattr(renderer._context, "memory", 4 * needed - 1)
-    with pytest.raises(dd.DeviceMemoryError, match=rf"{needed:,} bytes, more than .* {needed - 1:,};"):
+    with pytest.raises(
+        dd.DeviceMemoryError, match=rf"{needed:,} bytes, more than .* {needed - 1:,};"
+    ):
         renderer.peel(scene, CAMERA, attributes=names)
     scene.release()
 
@@ -107,6 +109,8 @@ def test_without_a_limit_one_row_fits_whatever_the_memory_is(
 @pytest.mark.parametrize("max_layers", [None, 1])
 def test_pixels_without_crossings(renderer, max_layers):
     camera = dd.Camera.orthographic(400.0, POSE, 2048, 2048)
-    most, crossings = peak(renderer, painted("nested"), camera, max_layers=max_layers, attributes=NAMES[1])
+    most, crossings = peak(
+        renderer, painted("nested"), camera, max_layers=max_layers, attributes=NAMES[1]
+    )
     assert 0 < crossings < 20_000
     assert most <= PER_PIXEL * 2048**2 + BESIDES

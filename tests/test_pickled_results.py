@@ -66,14 +66,18 @@ def test_a_pickle_is_as_large_as_the_arrays(renderer, large, options):
 
 
 @pytest.mark.parametrize("clone", CLONES.values(), ids=CLONES)
-@pytest.mark.parametrize("turn", [lambda mesh: mesh, inside_out], ids=["outwards", "inwards"])
+@pytest.mark.parametrize("turn", [lambda mesh: mesh, inside_out], ids=["outward", "inward"])
 def test_a_clone_is_the_same(renderer, clone, turn):
     for result in asked_of(renderer, turn(sphere())):
         again = clone(result)
         assert type(again) is type(result)
         for name, array in arrays_of(result).items():
             other = arrays_of(again)[name]
-            assert (other.dtype, other.shape, other.tobytes()) == (array.dtype, array.shape, array.tobytes())
+            assert (other.dtype, other.shape, other.tobytes()) == (
+                array.dtype,
+                array.shape,
+                array.tobytes(),
+            )
             assert other.flags.c_contiguous
         assert again.camera.K.tobytes() == result.camera.K.tobytes()
         assert again.camera.camera_from_world.tobytes() == result.camera.camera_from_world.tobytes()

@@ -10,9 +10,9 @@ from oracle import encoded
 from shapes import box, peel, sphere, sphere_sagitta
 
 import ddepth_gl as dd
-from ddepth_gl.render_formats import write_mesh
-from ddepth_gl.render_job import RenderJob
-from ddepth_gl.writers.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
+from ddepth_gl.io.results.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
+from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.jobs.render import RenderJob
 
 NUMPY = {"float": "<f4", "double": "<f8", "uchar": "u1", "int": "<i4"}
 GEOREFERENCED = np.array([5e6, -3e6, 2e5])
@@ -36,7 +36,9 @@ def read(path):
             elements[-1][2].append(" ".join(rest))
     name, count, properties = elements[0]
     assert name == "vertex"
-    row = np.dtype([(column, NUMPY[kind]) for kind, column in (line.split() for line in properties)])
+    row = np.dtype(
+        [(column, NUMPY[kind]) for kind, column in (line.split() for line in properties)]
+    )
     vertices = np.frombuffer(body, row, count)
     rest = body[count * row.itemsize :]
     if len(elements) == 1:
@@ -68,8 +70,8 @@ def clouds(renderer, mesh, camera, folder, surfaces="oriented"):
 
 
 def test_the_clouds_of_a_sphere(renderer, tmp_path):
-    radius, rings, sides, centre = 0.8, 60, 90, np.array([0.3, -0.2, 0.1])
-    mesh = sphere(radius, rings, sides, centre)
+    radius, rings, sides, center = 0.8, 60, 90, np.array([0.3, -0.2, 0.1])
+    mesh = sphere(radius, rings, sides, center)
     camera = dd.Camera.look_at((2.5, 1, 1.2), (0.2, 0, 0), width=60, height=45)
     sagitta = sphere_sagitta(radius, rings, sides)
     maps = dd.double_depth(mesh, camera)
@@ -77,14 +79,14 @@ def test_the_clouds_of_a_sphere(renderer, tmp_path):
         assert len(points) == maps.mask.sum() > 300
         assert points.dtype == np.float32
         np.testing.assert_array_equal(points, maps.points()[sheet])
-        radii = np.linalg.norm(points - centre, axis=1)
+        radii = np.linalg.norm(points - center, axis=1)
         assert radii.max() <= radius + 1e-6
         assert radii.min() >= radius - sagitta - 1e-6
         np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0, atol=1e-6)
-        toward_camera = ((camera.centre - points) * normals).sum(1)
+        toward_camera = ((camera.center - points) * normals).sum(1)
         assert (toward_camera > 0 if sheet == 0 else toward_camera < 0).all()
         # A face's normal is off by at most the angle that its corners subtend.
-        away = ((points - centre) / radii[:, None] * normals).sum(1)
+        away = ((points - center) / radii[:, None] * normals).sum(1)
         assert away.min() > np.cos(2 * np.hypot(np.pi / rings, 2 * np.pi / sides))
 
 
@@ -96,7 +98,9 @@ def test_the_clouds_of_a_box_whichever_way_it_is_wound(renderer, tmp_path, turne
         mesh = dd.Mesh(mesh.vertices, [f[::-1] if i % 2 else f for i, f in enumerate(mesh.faces)])
     camera = dd.Camera.look_at((9, 5, 7), (0, 0, 0), width=40, height=40)
     size = np.array([1.0, 2, 3])
-    for side, (points, normals) in zip((1, -1), clouds(renderer, mesh, camera, tmp_path, "any"), strict=True):
+    for side, (points, normals) in zip(
+        (1, -1), clouds(renderer, mesh, camera, tmp_path, "any"), strict=True
+    ):
         # On the surface: some coordinate is that of a face, none is beyond it.
         ratio = points * side / size
         np.testing.assert_allclose(ratio.max(1), 1.0, atol=1e-6)
@@ -143,12 +147,16 @@ def test_meshes(tmp_path, shift):
     rng = np.random.default_rng(1)
     shape = sphere(1.0, 6, 9)
     mesh = dd.Mesh(
-        shape.vertices + shift, shape.faces, colors=rng.integers(0, 256, (len(shape.vertices), 4), np.uint8)
+        shape.vertices + shift,
+        shape.faces,
+        colors=rng.integers(0, 256, (len(shape.vertices), 4), np.uint8),
     )
     write_mesh(tmp_path / "mesh.ply", mesh)
     rows, faces = read(tmp_path / "mesh.ply")
     assert rows.dtype["x"] == (np.float64 if shift else np.float32)
-    np.testing.assert_array_equal(columns(rows, "x", "y", "z"), mesh.vertices.astype(rows.dtype["x"]))
+    np.testing.assert_array_equal(
+        columns(rows, "x", "y", "z"), mesh.vertices.astype(rows.dtype["x"])
+    )
     np.testing.assert_array_equal(columns(rows, "red", "green", "blue", "alpha"), mesh.colors)
     np.testing.assert_array_equal(faces, mesh.faces)
 
@@ -204,7 +212,9 @@ def test_the_clouds_of_layers(tmp_path, attributes, orthographic):
         pose = camera.camera_from_world
         # Coordinates below 8 are rounded by at most half of 2**-21.
         np.testing.assert_allclose(
-            [point["x"], point["y"], point["z"]], pose[:3, :3].T @ (in_camera - pose[:3, 3]), atol=2.0**-21
+            [point["x"], point["y"], point["z"]],
+            pose[:3, :3].T @ (in_camera - pose[:3, 3]),
+            atol=2.0**-21,
         )
         if "normal" in attributes:
             assert [point["nx"], point["ny"], point["nz"]] == layers.normal[crossing].tolist()
@@ -230,14 +240,20 @@ def test_no_crossing_gives_one_empty_cloud(tmp_path, count):
 def test_a_single_pixel_of_many_layers(tmp_path):
     layers = layers_of([[102]], np.random.default_rng(3))
     written = write_layer_clouds(tmp_path / "m", layers)
-    assert (written[0].name, written[-1].name, len(written)) == ("m_layer01.ply", "m_layer102.ply", 102)
+    assert (written[0].name, written[-1].name, len(written)) == (
+        "m_layer01.ply",
+        "m_layer102.ply",
+        102,
+    )
     assert all(len(read(path)[0]) == 1 for path in written)
     assert len({read(path)[0].dtype for path in written}) == 1
 
 
 def test_layers_far_from_the_origin(renderer, tmp_path):
     mesh = dd.Mesh(box().vertices + GEOREFERENCED, box().faces)
-    camera = dd.Camera.look_at(GEOREFERENCED + np.array([4.1, 2.9, 3.3]), GEOREFERENCED, width=31, height=31)
+    camera = dd.Camera.look_at(
+        GEOREFERENCED + np.array([4.1, 2.9, 3.3]), GEOREFERENCED, width=31, height=31
+    )
     layers = peel(renderer, mesh, camera)
     written = write_layer_clouds(tmp_path / "m", layers)
     assert len(written) == 2
@@ -254,7 +270,13 @@ def test_layers_that_cannot_be_written(tmp_path):
 
 
 def test_layers_of_an_earlier_run_go(tmp_path):
-    others = ["m_layer3.ply", "m_layer03.ply.bak", "m_layer.ply", "am_layer03.ply", "m_layer003.ply"]
+    others = [
+        "m_layer3.ply",
+        "m_layer03.ply.bak",
+        "m_layer.ply",
+        "am_layer03.ply",
+        "m_layer003.ply",
+    ]
     others += ["m_front.ply", "m2_layer03.ply", "m_000_layer03.ply", "M_layer03.ply"]
     for name in others:
         (tmp_path / name).write_bytes(b"theirs")
@@ -281,7 +303,7 @@ def test_trimesh_reads_the_layers_of_a_real_peel(renderer, tmp_path):
     for number, (path, points) in enumerate(zip(written, layers.points(), strict=True)):
         cloud = trimesh.load(path)
         np.testing.assert_array_equal(np.asarray(cloud.vertices, np.float32).reshape(-1, 3), points)
-        # The pictures' levels are those of the colours, whoever reads them; the normals are the mesh's.
+        # The pictures' levels are those of the colors, whoever reads them; the normals are the mesh's.
         here = layers.layer == number
         levels = np.array(
             [
@@ -292,7 +314,9 @@ def test_trimesh_reads_the_layers_of_a_real_peel(renderer, tmp_path):
         np.testing.assert_array_equal(np.asarray(cloud.colors).reshape(-1, 4), levels)
         rows, _ = read(path)
         np.testing.assert_allclose(
-            columns(rows, "nx", "ny", "nz"), mesh.face_normals()[layers.face[here]], atol=10 * 2.0**-25
+            columns(rows, "nx", "ny", "nz"),
+            mesh.face_normals()[layers.face[here]],
+            atol=10 * 2.0**-25,
         )
         # The attribute position is that point as well, found once more in double precision: a depth of up to
         # 5 and the point are each off by the contract's 2e-6 of it at most, across by 1/128 pixel at a rim.

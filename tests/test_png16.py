@@ -14,8 +14,8 @@ from PIL import Image
 from shapes import box, rotation, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.render_job import RenderJob
-from ddepth_gl.writers.png16 import common_scale, scale_for, write_png16
+from ddepth_gl.io.results.png16 import common_scale, scale_for, write_png16
+from ddepth_gl.jobs.render import RenderJob
 
 LARGEST = 65535
 
@@ -23,7 +23,9 @@ LARGEST = 65535
 def maps_of(entry, exit_):
     """DepthMaps of given depths, of a camera that does not matter."""
     entry, exit_ = (np.asarray(sheet, np.float32) for sheet in (entry, exit_))
-    camera = dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), width=entry.shape[1], height=entry.shape[0])
+    camera = dd.Camera.look_at(
+        (0, 0, 5), (0, 0, 0), (0, 1, 0), width=entry.shape[1], height=entry.shape[0]
+    )
     return dd.DepthMaps(entry, exit_, camera)
 
 
@@ -89,7 +91,9 @@ def test_the_last_step_that_fits(tmp_path):
     assert decoded(tmp_path / "m_exit.png")[0, 0] == LARGEST
 
 
-@pytest.mark.parametrize(("largest", "scale"), [(7.3, 1e-4), (1e30, 1.0), (2e-5, 1e-12), (65536, 1)])
+@pytest.mark.parametrize(
+    ("largest", "scale"), [(7.3, 1e-4), (1e30, 1.0), (2e-5, 1e-12), (65536, 1)]
+)
 def test_overflow_names_a_scale_that_works(tmp_path, largest, scale):
     maps = maps_of([[largest / 3]], [[largest]])
     with pytest.raises(dd.OutputError) as caught:

@@ -1,4 +1,4 @@
-"""The preview picture: what is drawn where, in which colours, with which numbers, and that it can be read."""
+"""The preview picture: what is drawn where, in which colors, with which numbers, and that it can be read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw
 from shapes import box, merged, peel, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
-from ddepth_gl.layer_panels import CUT_SHORT, count_colours
-from ddepth_gl.panels import Sheet
-from ddepth_gl.preview import _thinned, preview
+from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
+from ddepth_gl.plot.layer_panels import CUT_SHORT, count_colors
+from ddepth_gl.plot.panels import Sheet
+from ddepth_gl.plot.preview import preview
 
 NEAR, FAR = (253, 231, 37), (68, 1, 84)  # the ends of viridis, turned round: near is bright
 THIN, THICK = (0, 0, 4), (252, 253, 191)  # the ends of magma
@@ -45,12 +45,14 @@ def empty(width, height):
 
 
 def panels(width, height, title=""):
-    """Where the panels of entry, exit and thickness are: wherever an image without any value is grey."""
+    """Where the panels of entry, exit and thickness are: wherever an image without any value is gray."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ImageDraw.ImageDraw, "text", lambda *_, **__: None)  # whose edges are of every grey
-        grey = (pictured(empty(width, height), title) == MISS).all(-1)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], grey.any(0), [0]])))
-    rows = np.flatnonzero(grey.any(1))
+        patch.setattr(
+            ImageDraw.ImageDraw, "text", lambda *_, **__: None
+        )  # whose edges are of every gray
+        gray = (pictured(empty(width, height), title) == MISS).all(-1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], gray.any(0), [0]])))
+    rows = np.flatnonzero(gray.any(1))
     return [(slice(rows[0], rows[-1] + 1), slice(*pair)) for pair in edges.reshape(-1, 2)]
 
 
@@ -88,7 +90,9 @@ def test_every_size_can_be_read(texts, width, height, kind):
     assert (boxes[:, 2:] <= np.array(picture.shape[1::-1]) - 4).all()
     for one in range(len(boxes)):
         for other in range(one):
-            apart = (boxes[one, :2] >= boxes[other, 2:] + 3) | (boxes[other, :2] >= boxes[one, 2:] + 3)
+            apart = (boxes[one, :2] >= boxes[other, 2:] + 3) | (
+                boxes[other, :2] >= boxes[one, 2:] + 3
+            )
             assert apart.any(), (texts[one], texts[other])
     assert texts[0][0].endswith("0123   640x480")
     assert {"photo", "entry depth", "exit depth", "thickness"} <= {text for text, _ in texts}
@@ -110,17 +114,17 @@ def test_misses_and_the_ends_of_the_scales():
     nan = np.nan
     maps = maps_of([[1, nan, 2], [3, 4, nan]], [[2, nan, 6], [6, 9, 7]])
     picture = pictured(maps)
-    colours = []
+    colors = []
     for rows, columns in panels(3, 2):
         panel = picture[rows, columns]
         down, right = (np.array(panel.shape[:2]) / (2, 3)).astype(int)
-        # Enlarged pixels are squares of one colour.
+        # Enlarged pixels are squares of one color.
         for row in range(2):
             for column in range(3):
                 cell = panel[row * down : (row + 1) * down, column * right : (column + 1) * right]
                 assert (cell == cell[0, 0]).all()
-        colours.append(panel[down // 2 :: down, right // 2 :: right])
-    entry, exit_, thickness = colours
+        colors.append(panel[down // 2 :: down, right // 2 :: right])
+    entry, exit_, thickness = colors
     for shown, values in ((entry, maps.entry), (exit_, maps.exit), (thickness, maps.thickness)):
         np.testing.assert_array_equal((shown == MISS).all(-1), np.isnan(values))
     # One scale for both sheets, from the nearest entry to the farthest exit.
@@ -131,33 +135,39 @@ def test_misses_and_the_ends_of_the_scales():
     assert tuple(entry[1, 1]) not in (NEAR, FAR)
 
 
-def test_the_colour_bars_tell_the_values_of_the_data(texts):
+def test_the_color_bars_tell_the_values_of_the_data(texts):
     maps = maps_of([[1.25, 2], [3, np.nan]], [[2, 6], [6.5, 9.75]])
     picture = pictured(maps)
     numbers = [float(text) for text, _ in texts if text[0].isdigit()]
     assert numbers == [1.25, 9.75, 5.5, 1.25, 9.75, 5.5, 0, 4, 2]  # both ends, then the middle
     # The bar below a panel is as wide as the panel and runs from one end of the scale to the other.
-    for (rows, columns), low, high in zip(panels(2, 2), (NEAR, NEAR, THIN), (FAR, FAR, THICK), strict=True):
+    for (rows, columns), low, high in zip(
+        panels(2, 2), (NEAR, NEAR, THIN), (FAR, FAR, THICK), strict=True
+    ):
         bar = picture[rows.stop + 14, columns]
         assert tuple(bar[0]) == low
         assert tuple(bar[-1]) == high
         assert len(np.unique(bar, axis=0)) > 200
 
 
-@pytest.mark.parametrize(("low", "high"), [(5e6, 5e6 + 2), (1e-9, 2e-9), (-0.0, 1e-30), (0.001, 1e7)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(5e6, 5e6 + 2), (1e-9, 2e-9), (-0.0, 1e-30), (0.001, 1e7)]
+)
 def test_the_ends_of_a_bar_are_told_apart(texts, low, high):
     entry = np.float32([[low, (low + high) / 2]])
     pictured(maps_of(entry, np.float32([[high, high]])))
     numbers = [float(text) for text, _ in texts if text[0].isdigit() or text[0] == "-"][:3]
-    np.testing.assert_allclose(numbers[:2], np.float32([low, high]), rtol=1e-3, atol=0.05 * (high - low))
+    np.testing.assert_allclose(
+        numbers[:2], np.float32([low, high]), rtol=1e-3, atol=0.05 * (high - low)
+    )
     assert numbers[0] < numbers[2] < numbers[1]
 
 
 def test_one_depth_everywhere(texts):
     picture = pictured(maps_of(np.full((3, 2), 5.0), np.full((3, 2), 5.0)))
     assert [text for text, _ in texts if text[0].isdigit()] == ["5", "5", "0"]
-    for place, colour in zip(panels(2, 3), (NEAR, NEAR, THIN), strict=True):
-        assert (picture[place] == colour).all()
+    for place, color in zip(panels(2, 3), (NEAR, NEAR, THIN), strict=True):
+        assert (picture[place] == color).all()
 
 
 def test_nothing_seen(texts):
@@ -186,13 +196,12 @@ def test_negative_thickness_is_shown_as_it_is(texts):
 def test_a_large_image_is_thinned_without_a_shift(renderer):
     mesh = box()
     pose = dd.Camera.look_at((4, 3, 2), (0, 0, 0)).camera_from_world
-    camera = dd.Camera.from_intrinsics([[1500, 20, 700], [0, 1400, 500], [0, 0, 1]], pose, 1555, 1203)
+    camera = dd.Camera.from_intrinsics(
+        [[1500, 20, 700], [0, 1400, 500], [0, 0, 1]], pose, 1555, 1203
+    )
     scene = renderer.upload(mesh)
     maps = renderer.entry_exit(scene, camera)
     scene.release()
-    few = _thinned(maps, 2)
-    np.testing.assert_array_equal(few.entry, maps.entry[::2, ::2])
-    np.testing.assert_allclose(few.camera.rays()[1], camera.rays()[1][::2, ::2], atol=1e-12)
     # The picture is that of the whole image: where the object begins and ends is where it does in it.
     place = panels(1555, 1203)[0]
     shown = (pictured(maps)[place] != MISS).any(-1)
@@ -256,15 +265,17 @@ class Places:
             picture = pictured(empty(width, height), title, nothing)
         entry = panels(width, height, title)[0]
         step = entry[1].start - 16  # the photo is at the margin
-        grey = (picture == MISS).all(-1)
-        rows = blocks(grey[:, 16 : 16 + entry[1].stop - entry[1].start])
+        gray = (picture == MISS).all(-1)
+        rows = blocks(gray[:, 16 : 16 + entry[1].stop - entry[1].start])
         self.size = (entry[1].stop - entry[1].start, entry[0].stop - entry[0].start)
         self.photo = (entry[0], slice(16, 16 + self.size[0]))
         # In the leftmost column: the first layer, the count map, the bar of numbers.
         layer, counts, self.number_bar = rows
-        small = np.flatnonzero(grey[layer.start])
+        small = np.flatnonzero(gray[layer.start])
         assert (np.diff(small) == 1).all()
-        self.layers = [(layer, slice(16 + k * step // 2, 16 + k * step // 2 + len(small))) for k in range(8)]
+        self.layers = [
+            (layer, slice(16 + k * step // 2, 16 + k * step // 2 + len(small))) for k in range(8)
+        ]
         self.counts = (counts, slice(16, 16 + self.size[0]))
         frame = (picture == INK).all(-1)
         down, across = np.flatnonzero(frame.sum(1) > 100), np.flatnonzero(frame.sum(0) > 100)
@@ -272,9 +283,10 @@ class Places:
 
 
 def cells(panel, rows, columns):
-    """The colours in the middle of the enlarged pixels of a panel, (rows, columns, 3)."""
+    """The colors in the middle of the enlarged pixels of a panel, (rows, columns, 3)."""
     down, right = (
-        (np.arange(n) + 0.5) * size / n for n, size in zip((rows, columns), panel.shape[:2], strict=True)
+        (np.arange(n) + 0.5) * size / n
+        for n, size in zip((rows, columns), panel.shape[:2], strict=True)
     )
     return panel[down.astype(int)][:, right.astype(int)]
 
@@ -293,7 +305,9 @@ def test_every_size_with_layers_can_be_read(texts, width, height, kind):
     assert (boxes[:, 2:] <= np.array(picture.shape[1::-1]) - 4).all()
     for one in range(len(boxes)):
         for other in range(one):
-            apart = (boxes[one, :2] >= boxes[other, 2:] + 3) | (boxes[other, :2] >= boxes[one, 2:] + 3)
+            apart = (boxes[one, :2] >= boxes[other, 2:] + 3) | (
+                boxes[other, :2] >= boxes[one, 2:] + 3
+            )
             assert apart.any(), (texts[one], texts[other])
     words = [text for text, _ in texts]
     assert {"photo", "thickness", "layer 1", "crossings per pixel"} <= set(words)
@@ -319,13 +333,15 @@ def test_layers_stand_in_their_order_on_one_scale(texts):
     titles = [text for text, _ in texts if text.startswith("layer ")]
     assert titles == ["layer 1", "layer 2", "layer 3"]
     assert [text for text, _ in texts if text.endswith(" px")] == ["4 px", "3 px", "1 px"]
-    first, second, third, nothing = (cells(picture[place], 2, 3) for place in Places(3, 2).layers[:4])
+    first, second, third, nothing = (
+        cells(picture[place], 2, 3) for place in Places(3, 2).layers[:4]
+    )
     near, two, three, far = NEAR, second[0, 0], third[0, 0], FAR
     np.testing.assert_array_equal(first, [[near, two, MISS], [near, MISS, near]])
     np.testing.assert_array_equal(second, [[two, MISS, MISS], [far, MISS, three]])
     np.testing.assert_array_equal(third, [[three, MISS, MISS], [MISS, MISS, MISS]])
     np.testing.assert_array_equal(nothing, np.broadcast_to(PAPER, (2, 3, 3)))
-    assert len({tuple(colour) for colour in (near, two, three, far, MISS)}) == 5
+    assert len({tuple(color) for color in (near, two, three, far, MISS)}) == 5
     # The names are above their panels, and the bar tells the ends of the scale.
     for place, title in zip(Places(3, 2).layers[:3], titles, strict=True):
         left, _, _, bottom = next(box for text, box in texts if text == title)
@@ -356,25 +372,27 @@ def test_count_map_with_its_numbers_and_words(texts):
     rows = [["", "F1 B2", "F1 B2 F3"], ["F1 B2 F3 B4", "F1 B2", "F1"]]
     layers = by_hand(rows, truncated=np.array([[False, False, False], [False, True, False]]))
     picture = pictured(maps_like(layers), "", layers, row=0)
-    places, table = Places(3, 2), count_colours(4)
+    places, table = Places(3, 2), count_colors(4)
     shown = picture[places.counts].copy()
     shown = cells(np.delete(shown, slice(60, 70), axis=0), 2, 3)  # without the line
-    np.testing.assert_array_equal(shown, [[MISS, table[2], table[3]], [table[4], CUT_SHORT, table[1]]])
+    np.testing.assert_array_equal(
+        shown, [[MISS, table[2], table[3]], [table[4], CUT_SHORT, table[1]]]
+    )
     bar = cells(picture[places.number_bar, 16 : 16 + 384], 1, 5)[0]
     np.testing.assert_array_equal(bar, table)
     below = [text for text, box in texts if box[1] > places.number_bar.start and box[2] < 16 + 384]
     assert below == ["0", "1", "2", "3", "4", "unpaired: 2 pixels", "cut short: 1 pixel"]
-    # The colour that is meant stands before the words.
+    # The color that is meant stands before the words.
     for words, is_right in (
-        ("unpaired: 2 pixels", lambda colour: colour[0] > 150 and colour[1:].max() < 80),
-        ("cut short: 1 pixel", lambda colour: tuple(colour) == CUT_SHORT),
+        ("unpaired: 2 pixels", lambda color: color[0] > 150 and color[1:].max() < 80),
+        ("cut short: 1 pixel", lambda color: tuple(color) == CUT_SHORT),
     ):
         left, top, _, bottom = next(box for text, box in texts if text == words)
         assert is_right(picture[(top + bottom) // 2, left - 12])
 
 
 def test_a_legend_keeps_to_its_width(texts):
-    words = "far too many words to stand beside a square of colour in so little room"
+    words = "far too many words to stand beside a square of color in so little room"
     Sheet.blank(400, 40).legend(10, 5, 200, [(SOLID, "solid"), (ENTRY, words)])
     assert texts[0][0] == "solid"
     assert texts[1][0].startswith("far")
@@ -420,7 +438,7 @@ def test_the_section_of_a_box_is_a_rectangle_on_its_axes(renderer, texts):
     low, extent = 3.88, 2.24
     top, bottom = (round((depth - low) / extent * height) for depth in (4, 6))
     start, stop = width // 4, width * 3 // 4
-    is_solid, is_entry, is_exit = ((section == colour).all(-1) for colour in (SOLID, ENTRY, EXIT))
+    is_solid, is_entry, is_exit = ((section == color).all(-1) for color in (SOLID, ENTRY, EXIT))
     drawn = is_solid | is_entry | is_exit
     assert drawn[top + 1 : bottom - 1, start + 1 : stop - 1].all()
     drawn[top - 1 : bottom + 1, start - 1 : stop + 1] = False
@@ -459,7 +477,7 @@ def test_a_low_panel_is_not_hidden_by_the_line():
     layers = by_hand([["F1 B2"] * 700] * 9)
     picture = pictured(maps_like(layers), "", layers)
     places = Places(700, 9)
-    assert (picture[places.counts] == count_colours(2)[2]).all()
+    assert (picture[places.counts] == count_colors(2)[2]).all()
     middle = places.counts[0].start + 2
     assert (picture[middle, 10] == INK).all()  # there are arrows all the same
 
@@ -470,7 +488,12 @@ def test_what_does_not_belong_together():
         pictured(maps, "", layers)
     with pytest.raises(dd.RequestError, match="no row 4 in an image of 4 rows"):
         pictured(maps_like(layers), "", layers, row=4)
-    for wrong in (np.zeros((3, 4, 3), np.uint8), np.zeros((4, 3, 4), np.uint8), np.zeros((3, 4, 4)), None):
+    for wrong in (
+        np.zeros((3, 4, 3), np.uint8),
+        np.zeros((4, 3, 4), np.uint8),
+        np.zeros((3, 4, 4)),
+        None,
+    ):
         with pytest.raises(dd.RequestError, match=r"photo must be \(3, 4, 4\) uint8"):
             preview(maps, photo=wrong)
 
@@ -525,8 +548,10 @@ def test_a_given_photo_is_averaged_when_it_is_larger():
 
 def test_real_bodies_are_filled_and_counted(renderer):
     """Two spheres, one behind the other and a little to the side: four layers, two discs in the section."""
-    mesh = merged(sphere(1.0), sphere(0.5, centre=(0.3, 3.0, 0.0)))
-    camera = dd.Camera.orthographic(3.0, dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world, 150, 150)
+    mesh = merged(sphere(1.0), sphere(0.5, center=(0.3, 3.0, 0.0)))
+    camera = dd.Camera.orthographic(
+        3.0, dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world, 150, 150
+    )
     layers = peel(renderer, mesh, camera)
     picture = pictured(empty(150, 150), "", layers)
     section = picture[Places(150, 150).section]
@@ -534,5 +559,7 @@ def test_real_bodies_are_filled_and_counted(renderer):
     solid = np.isin(section, [SOLID, ENTRY, EXIT]).all(-1).mean() * 3.0 * 4.5 * 1.12
     assert solid == pytest.approx(np.pi * (1 + 0.25), rel=0.03)
     counts = picture[Places(150, 150).counts]
-    of_four = (counts == count_colours(4)[4]).all(-1).mean() * 9.0
-    assert of_four == pytest.approx(np.pi * 0.25, rel=0.05)  # the smaller one is all behind the larger one
+    of_four = (counts == count_colors(4)[4]).all(-1).mean() * 9.0
+    assert of_four == pytest.approx(
+        np.pi * 0.25, rel=0.05
+    )  # the smaller one is all behind the larger one

@@ -16,9 +16,9 @@ from programs import ROOT, run_script
 from shapes import box, torus
 
 import ddepth_gl as dd
-from ddepth_gl import egl
-from ddepth_gl.context import devices
-from ddepth_gl.render_formats import write_mesh
+from ddepth_gl.gl import egl
+from ddepth_gl.gl.context import devices
+from ddepth_gl.jobs.formats import write_mesh
 
 METHODS = ("fork", "spawn", "forkserver")
 
@@ -30,7 +30,7 @@ BEFORE = {
     "closed": "dd.DepthRenderer().close()",
     "open": "renderer = dd.DepthRenderer(); scene = renderer.upload(box()); images(renderer)",
     "failed half way": "refused(half_a_renderer)",
-    "inspected": "from ddepth_gl.context import inspect_devices; inspect_devices()",
+    "inspected": "from ddepth_gl.gl.context import inspect_devices; inspect_devices()",
 }
 USES_GL = ("closed", "open", "failed half way", "inspected")
 
@@ -39,7 +39,7 @@ import multiprocessing, sys
 
 import numpy as np
 import ddepth_gl as dd
-from ddepth_gl import renderer as module
+from ddepth_gl import pipeline as module
 
 def box():
     return dd.Mesh(
@@ -236,7 +236,9 @@ def test_a_data_loader_with_two_workers(tmp_path, loader_script, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_data_loader_after_a_renderer_in_the_parent(tmp_path, loader_script, method):
     script = loader_script.replace('"spawn"', repr(method))
-    script = script.replace("    sheets = Sheets(", "    dd.DepthRenderer().close()\n    sheets = Sheets(")
+    script = script.replace(
+        "    sheets = Sheets(", "    dd.DepthRenderer().close()\n    sheets = Sheets("
+    )
     done = run_script(script, tmp_path, limit=120)
     if method == "fork":
         assert done.status == 1
@@ -251,7 +253,7 @@ def test_a_data_loader_after_a_renderer_in_the_parent(tmp_path, loader_script, m
 WINDOW = """
 import moderngl
 import ddepth_gl as dd
-from ddepth_gl.context import inspect_devices
+from ddepth_gl.gl.context import inspect_devices
 
 def says(call):
     try:

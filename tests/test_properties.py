@@ -110,7 +110,9 @@ def test_moving_mesh_and_camera_together_changes_nothing(renderer, scene, surfac
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera), surfaces)
     # The turned vertices fall between the points of the grid in another way. Float64 adds its eps at `reach`.
     error = grid_step(mesh) + grid_step(other_mesh) + 32 * 2.0**-52 * (reach * 3 + 10)
-    allowed = {name: allowed_change(mesh, camera, reference, name, error) for name in ("entry", "exit")}
+    allowed = {
+        name: allowed_change(mesh, camera, reference, name, error) for name in ("entry", "exit")
+    }
     assert_same_where_stable(reference, one, other, allowed)
     report = oracle.check(
         oracle.reference(other_mesh.vertices, other_mesh.faces, view_of(other_camera), surfaces),
@@ -126,7 +128,9 @@ def test_scaling_by_a_power_of_two_scales_the_bits(renderer, scene, exponent):
     mesh, camera, _ = scene
     factor = 2.0**exponent
     one = render(renderer, mesh, camera, attributes=("face",))
-    other = render(renderer, scaled(mesh, factor), scaled_camera(camera, factor), attributes=("face",))
+    other = render(
+        renderer, scaled(mesh, factor), scaled_camera(camera, factor), attributes=("face",)
+    )
     for name in ("entry", "exit"):
         np.testing.assert_array_equal(getattr(one, name) * np.float32(factor), getattr(other, name))
         np.testing.assert_array_equal(getattr(one, f"{name}_face"), getattr(other, f"{name}_face"))
@@ -142,7 +146,8 @@ def test_scaling_scales_depth(renderer, scene, power, surfaces):
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera), surfaces)
     # The grid's step is a power of two, so it does not scale along.
     allowed = {
-        name: allowed_change(mesh, camera, reference, name, 2 * grid_step(mesh)) for name in ("entry", "exit")
+        name: allowed_change(mesh, camera, reference, name, 2 * grid_step(mesh))
+        for name in ("entry", "exit")
     }
     assert_same_where_stable(reference, one, other, allowed, factor)
 
@@ -160,12 +165,14 @@ def split_in_three(mesh):
 
 
 def split_in_four(mesh):
-    """Each face by the middles of its edges, which its neighbours share."""
+    """Each face by the middles of its edges, which its neighbors share."""
     edges = np.sort(np.concatenate([mesh.faces[:, (j, (j + 1) % 3)] for j in range(3)]), axis=1)
     unique, inverse = np.unique(edges, axis=0, return_inverse=True)
     ab, bc, ca = len(mesh.vertices) + inverse.reshape(3, -1)
     a, b, c = mesh.faces.T
-    faces = np.concatenate([np.stack(t, -1) for t in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))])
+    faces = np.concatenate(
+        [np.stack(t, -1) for t in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
+    )
     return dd.Mesh(np.concatenate([mesh.vertices, mesh.vertices[unique].mean(1)]), faces)
 
 
@@ -180,7 +187,8 @@ def test_splitting_every_face_changes_no_depth(renderer, scene, split, surfaces)
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera), surfaces)
     # The new corners lie on the face but for the grid, and so does each point between them.
     allowed = {
-        name: allowed_change(mesh, camera, reference, name, 2 * grid_step(mesh)) for name in ("entry", "exit")
+        name: allowed_change(mesh, camera, reference, name, 2 * grid_step(mesh))
+        for name in ("entry", "exit")
     }
     # Beside a new edge the rasterizer may give a pixel to the part across it, whose depths end at that edge:
     # the depth is then that of the same plane within the margin, as the oracle has it. No other pixel may
@@ -206,7 +214,9 @@ def test_the_order_of_faces_and_corners_does_not_matter(renderer, scene, surface
     turn = rng.integers(0, 3, len(order))[:, None]
     faces = np.take_along_axis(mesh.faces[order], (np.arange(3) + turn) % 3, axis=1)
     one = render(renderer, mesh, camera, surfaces=surfaces, attributes=("face",))
-    other = render(renderer, dd.Mesh(mesh.vertices, faces), camera, surfaces=surfaces, attributes=("face",))
+    other = render(
+        renderer, dd.Mesh(mesh.vertices, faces), camera, surfaces=surfaces, attributes=("face",)
+    )
     for name in ("entry", "exit"):
         before, after = getattr(one, name), getattr(other, name)
         np.testing.assert_array_equal(np.isnan(before), np.isnan(after))
@@ -224,7 +234,9 @@ def test_split_vertices_do_not_matter(renderer, scene, surfaces):
     """As in a triangle soup or along UV seams, corners at one place under several indices stay together."""
     mesh, camera, rng = scene
     one = render(renderer, mesh, camera, surfaces=surfaces, attributes=("face",))
-    soup = dd.Mesh(mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3))
+    soup = dd.Mesh(
+        mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3)
+    )
     # Some corners only, as a seam does it.
     seam = mesh.faces.copy()
     seam[rng.random(seam.shape) < 0.2] += len(mesh.vertices)
@@ -242,7 +254,11 @@ def test_vertices_that_no_face_uses_do_not_matter(renderer, scene, surfaces):
     vertices = np.concatenate([extra, mesh.vertices])
     one = render(renderer, mesh, camera, surfaces=surfaces, attributes=("face",))
     other = render(
-        renderer, dd.Mesh(vertices, mesh.faces + 50), camera, surfaces=surfaces, attributes=("face",)
+        renderer,
+        dd.Mesh(vertices, mesh.faces + 50),
+        camera,
+        surfaces=surfaces,
+        attributes=("face",),
     )
     same_bits(one, other)
 
@@ -270,7 +286,9 @@ def test_closed_meshes(renderer, scene, surfaces):
 def test_faces_of_any_side_reach_no_less_far(renderer, scene):
     """Exactly so: a face has the same depth whether or not its side is asked for."""
     mesh, camera, _ = scene
-    oriented, either = (render(renderer, mesh, camera, surfaces=name) for name in ("oriented", "any"))
+    oriented, either = (
+        render(renderer, mesh, camera, surfaces=name) for name in ("oriented", "any")
+    )
     entered, left = ~np.isnan(oriented.entry), ~np.isnan(oriented.exit)
     assert (either.entry[entered] <= oriented.entry[entered]).all()
     assert (either.exit[left] >= oriented.exit[left]).all()
@@ -293,7 +311,10 @@ def test_every_depth_lies_on_its_face(renderer, scene, surfaces):
     pairs = found.pixel * len(mesh.faces) + found.face
     normals, corners = mesh.face_normals(), mesh.vertices[mesh.faces]
     _, directions, depth_per_distance = pixel_rays(camera)
-    for sheet, face, side in ((maps.entry, maps.entry_face, True), (maps.exit, maps.exit_face, False)):
+    for sheet, face, side in (
+        (maps.entry, maps.entry_face, True),
+        (maps.exit, maps.exit_face, False),
+    ):
         np.testing.assert_array_equal(face == -1, np.isnan(sheet))
         held = face >= 0
         if not held.any():
@@ -307,7 +328,7 @@ def test_every_depth_lies_on_its_face(renderer, scene, surfaces):
         if surfaces == "oriented":
             assert ((found.front[at] == side) | found.thin[at]).all()
         # Within the face's depths, and on its plane; next to its rim at most the margin away from it.
-        point = camera.unproject(camera.pixel_centres()[held], depth)
+        point = camera.unproject(camera.pixel_centers()[held], depth)
         own = corners[hit] @ camera.camera_from_world[2, :3] + camera.camera_from_world[2, 3]
         slack = ROUNDING * depth + grid_step(mesh)
         assert (depth >= own.min(1) - slack).all()
@@ -316,7 +337,9 @@ def test_every_depth_lies_on_its_face(renderer, scene, surfaces):
         cosine = np.abs((normals[hit] * directions[held]).sum(-1))
         distance = depth / depth_per_distance[held]
         limit = ROUNDING * distance * cosine + grid_step(mesh)
-        pixel_size = (1 if camera.is_orthographic else distance) / min(camera.K[0, 0], camera.K[1, 1])
+        pixel_size = (1 if camera.is_orthographic else distance) / min(
+            camera.K[0, 0], camera.K[1, 1]
+        )
         inner = found.clearance[at] > MARGIN
         assert (off <= limit)[inner].all()
         # A skewed pixel is wider than it is along its axes; twice covers the cameras here.
@@ -334,7 +357,9 @@ def test_the_same_call_gives_the_same_bits(renderer, scene, surfaces, faces):
     arguments = {"surfaces": surfaces, "attributes": ("face",) if faces else ()}
     scene = renderer.upload(mesh)
     one = renderer.entry_exit(scene, camera, **arguments)
-    renderer.entry_exit(scene, random_camera(rng, mesh, not camera.is_orthographic, 40), near=0.5, far=2.0)
+    renderer.entry_exit(
+        scene, random_camera(rng, mesh, not camera.is_orthographic, 40), near=0.5, far=2.0
+    )
     render(renderer, dd.Mesh(mesh.vertices[:, ::-1], mesh.faces), camera, attributes=("face",))
     same_bits(one, renderer.entry_exit(scene, camera, **arguments))
     scene.release()
@@ -346,7 +371,9 @@ def test_the_same_call_gives_the_same_bits(renderer, scene, surfaces, faces):
 
 
 @few
-@given(scene=scenes(), surfaces=surfaces_of, faces=st.booleans(), crop=st.booleans(), data=st.data())
+@given(
+    scene=scenes(), surfaces=surfaces_of, faces=st.booleans(), crop=st.booleans(), data=st.data()
+)
 def test_many_is_a_loop(renderer, scene, surfaces, faces, crop, data):
     """Bit for bit, whatever the sizes and kinds of the cameras, also when the loop and others interleave."""
     mesh, camera, rng = scene
@@ -408,14 +435,16 @@ def test_opengl_and_intrinsics_are_one_camera(renderer, scene, as_matrix):
     # The pose was inverted twice in float64: a few 1e-15, which a vertex error of that size stands for.
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera))
     error = 1e-14 * np.abs(camera.camera_from_world).max() * 10
-    allowed = {name: allowed_change(mesh, camera, reference, name, error) for name in ("entry", "exit")}
+    allowed = {
+        name: allowed_change(mesh, camera, reference, name, error) for name in ("entry", "exit")
+    }
     assert_same_where_stable(reference, one, two, allowed)
 
 
 @few
 @given(scene=scenes(), quarter=st.integers(0, 3), place=st.tuples(*[st.integers(-8, 8)] * 3))
 def test_opengl_and_intrinsics_give_the_same_bits(renderer, scene, quarter, place):
-    """With a pose whose inverse is exact: quarter turns and whole numbers over 4."""
+    """With a pose whose inverse is exact: quarter turns and integers over 4."""
     mesh, camera, _ = scene
     turn = np.linalg.matrix_power(np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]), quarter)
     pose = np.eye(4)
@@ -444,7 +473,9 @@ def test_a_window_is_a_crop_of_the_larger_image(renderer, scene, surfaces, data)
     part = render(renderer, mesh, window, surfaces=surfaces)
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(window), surfaces)
     # The shifted principal point is rounded in float64, and nothing else changes but roundings.
-    allowed = {name: allowed_change(mesh, window, reference, name, 1e-13) for name in ("entry", "exit")}
+    allowed = {
+        name: allowed_change(mesh, window, reference, name, 1e-13) for name in ("entry", "exit")
+    }
     rows, columns = slice(top, top + height), slice(left, left + width)
     cropped = dd.DepthMaps(whole.entry[rows, columns], whole.exit[rows, columns], window)
     assert_same_where_stable(reference, cropped, part, allowed)

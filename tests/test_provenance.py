@@ -11,8 +11,8 @@ from PIL import Image
 from shapes import torus
 
 import ddepth_gl as dd
-from ddepth_gl.render_formats import FORMATS
-from ddepth_gl.render_job import RenderJob
+from ddepth_gl.jobs.formats import FORMATS
+from ddepth_gl.jobs.render import RenderJob
 
 OF_ALL = ("version", "renderer", "gl_version", "engine")
 
@@ -25,7 +25,9 @@ def of_npz(path):
 def of_exr(path):
     exr = pytest.importorskip("OpenEXR")
     headers = [part.header for part in exr.File(str(path)).parts]
-    (texts,) = {tuple(str(header.get(name)) for name in ("software", *OF_ALL[1:])) for header in headers}
+    (texts,) = {
+        tuple(str(header.get(name)) for name in ("software", *OF_ALL[1:])) for header in headers
+    }
     return dict(zip(OF_ALL, texts, strict=True))
 
 

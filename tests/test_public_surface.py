@@ -155,7 +155,16 @@ def layers():
 
 def of_layers(**changed):
     given = layers()
-    names = ("offsets", "depth", "face", "front_facing", "truncated", "camera", "attributes", "provenance")
+    names = (
+        "offsets",
+        "depth",
+        "face",
+        "front_facing",
+        "truncated",
+        "camera",
+        "attributes",
+        "provenance",
+    )
     return {name: getattr(given, name) for name in names} | changed
 
 
@@ -177,7 +186,7 @@ CALLS = {
     "Camera.projection": lambda _: (CAMERA, {"depth_row": (0, 0, 1, 0)}),
     "Camera.project": lambda _: (CAMERA, {"points": (1, 2, 3), "frame": "world"}),
     "Camera.unproject": lambda _: (CAMERA, {"pixels": (1, 2), "depth": 3.0, "frame": "world"}),
-    "Camera.pixel_centres": lambda _: (CAMERA, {}),
+    "Camera.pixel_centers": lambda _: (CAMERA, {}),
     "Camera.rays": lambda _: (CAMERA, {"frame": "world"}),
     "Camera.pixel_footprint": lambda _: (CAMERA, {"depth": np.ones(3)}),
     "Camera.distance_per_depth": lambda _: (CAMERA, {}),
@@ -188,7 +197,7 @@ CALLS = {
     "DepthMaps.to_mesh": lambda _: (maps(), {"jump": 10.0}),
     "DepthLayers": lambda _: (None, of_layers()),
     "DepthLayers.dense": lambda _: (layers(), {"name": "depth", "max_layers": 2}),
-    "DepthLayers.pictures": lambda _: (layers(), {"name": "color", "max_layers": 2}),
+    "DepthLayers.color_images": lambda _: (layers(), {"name": "color", "max_layers": 2}),
     "DepthLayers.entry_exit": lambda _: (layers(), {"surfaces": "oriented"}),
     "DepthLayers.intervals": lambda _: (layers(), {"row": 0, "column": 0}),
     "DepthLayers.points": lambda _: (layers(), {"frame": "world", "dtype": np.float32}),
@@ -227,8 +236,8 @@ CALLS = {
     "Scene.is_beside_a_face": lambda r: (r.upload(box()), {"camera": CAMERA}),
     "Scene.local_remainders": lambda r: (r.upload(box()), {}),
     "Scene.local_vertices": lambda r: (r.upload(box()), {}),
-    "Scene.once": lambda r: (r.upload(box()), {"key": "k", "make": list}),
-    "Scene.own": lambda r: (r.upload(box()), {"gl_object": Buffer()}),
+    "Scene.cached": lambda r: (r.upload(box()), {"key": "k", "make": list}),
+    "Scene.adopt": lambda r: (r.upload(box()), {"gl_object": Buffer()}),
     "Scene.belongs_to": lambda r: (r.upload(box()), {"context": r._context}),
     "Scene.check_usable": lambda r: (r.upload(box()), {}),
     "Scene.release": lambda r: (r.upload(box()), {}),
@@ -380,7 +389,14 @@ def test_what_cannot_be_changed_stays_so_in_copies(clone):
     np.testing.assert_array_equal(camera.camera_from_world, POSE)
     assert (camera.width, camera.height, camera.is_orthographic) == (6, 4, False)
     np.testing.assert_array_equal(mesh.faces, box().faces)
-    for array in (camera.K, camera.camera_from_world, mesh.vertices, mesh.faces, mesh.bounds, mesh.object_id):
+    for array in (
+        camera.K,
+        camera.camera_from_world,
+        mesh.vertices,
+        mesh.faces,
+        mesh.bounds,
+        mesh.object_id,
+    ):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
         with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
@@ -393,7 +409,9 @@ def test_what_cannot_be_changed_stays_so_in_copies(clone):
 def test_what_owns_memory_on_the_device_has_no_copies(renderer, clone):
     with on_device(renderer) as maps:
         for owner in (renderer, renderer.upload(box()), maps, maps.entry):
-            with pytest.raises(dd.ContextError, match=f"a {type(owner).__name__} owns memory on the device"):
+            with pytest.raises(
+                dd.ContextError, match=f"a {type(owner).__name__} owns memory on the device"
+            ):
                 clone(owner)
     assert renderer.info.engine in ("raster", "compute")  # it is still open
 

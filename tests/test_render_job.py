@@ -15,9 +15,10 @@ from PIL import Image
 from shapes import box, merged, sphere, torus
 
 import ddepth_gl as dd
-from ddepth_gl import render_formats, render_job
-from ddepth_gl.render_formats import FORMATS, View
-from ddepth_gl.render_job import RenderJob, RenderReport, make_folder, unique_names
+from ddepth_gl.jobs import formats as render_formats
+from ddepth_gl.jobs import render as render_job
+from ddepth_gl.jobs.formats import FORMATS, View
+from ddepth_gl.jobs.render import RenderJob, RenderReport, make_folder, unique_names
 
 
 def cameras(mesh, views=3):
@@ -61,11 +62,21 @@ def test_every_format_with_all_layers(renderer, tmp_path):
     scene.release()
     most = int(layers.count.max())
     assert most == 4
-    endings = ["_deep.exr", "_layers.exr", "_layers.npz", "_ldi.npz", "_xray.npz", "_photo.png", "_mould.ply"]
+    endings = [
+        "_deep.exr",
+        "_layers.exr",
+        "_layers.npz",
+        "_ldi.npz",
+        "_xray.npz",
+        "_photo.png",
+        "_mould.ply",
+    ]
     endings += ["_entry.png", "_exit.png", "_png16.json", ".layereddepth.json"]
     endings += [f".depth_{layer}.png" for layer in range(1, 9)]
     endings += [f"_layer{layer:02d}.ply" for layer in range(1, most + 1)]
-    assert names(tmp_path) == sorted([f"ring_000{ending}" for ending in endings] + ["ring_preview.png"])
+    assert names(tmp_path) == sorted(
+        [f"ring_000{ending}" for ending in endings] + ["ring_preview.png"]
+    )
     assert sum(map(len, report.files.values())) == len(endings)
     with np.load(tmp_path / "ring_000_layers.npz") as file:
         for name in ("offsets", "depth", "face", "object_id"):
@@ -85,7 +96,9 @@ def test_every_format_with_all_layers(renderer, tmp_path):
 def test_what_a_format_has_no_room_for_is_counted(renderer, tmp_path):
     sheets = merged(*[box((-1, -1, 0.1 * k), (1, 1, 0.1 * k + 0.05)) for k in range(5)])
     views = [dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), width=20, height=20)]
-    job = RenderJob(folder=tmp_path, formats=("layereddepth", "xray", "npz"), layers=True, preview=False)
+    job = RenderJob(
+        folder=tmp_path, formats=("layereddepth", "xray", "npz"), layers=True, preview=False
+    )
     report = job.run(renderer, sheets, views, "m")
     scene = renderer.upload(sheets)
     counts = renderer.peel(scene, views[0]).count
@@ -113,7 +126,9 @@ def test_lari_files_of_a_run_have_one_shape(renderer, tmp_path):
 def test_clouds_of_layers_are_those_of_the_last_run(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     for most in (None, 1):
-        job = RenderJob(folder=tmp_path, formats=("ply",), layers=True, max_layers=most, preview=False)
+        job = RenderJob(
+            folder=tmp_path, formats=("ply",), layers=True, max_layers=most, preview=False
+        )
         job.run(renderer, mesh, cameras(mesh, 2), "m")
     assert names(tmp_path) == ["m_000_layer01.ply", "m_001_layer01.ply"]
 
@@ -128,7 +143,9 @@ def test_stacks_are_as_high_as_asked_for(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     formats = ("lari", "layereddepth", "xray", "deepexr", "npz")
     options = {"layers": True, "max_layers": 3, "preview": False}
-    RenderJob(folder=tmp_path, formats=formats, **options).run(renderer, mesh, cameras(mesh, 1), "m")
+    RenderJob(folder=tmp_path, formats=formats, **options).run(
+        renderer, mesh, cameras(mesh, 1), "m"
+    )
     with np.load(tmp_path / "m_000_ldi.npz") as file:
         assert file["ldi"].shape[2] == 3
     with np.load(tmp_path / "m_000_xray.npz") as file:
@@ -150,12 +167,16 @@ def test_the_files_hold_what_the_renderer_gives(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     views = cameras(mesh)
     options = {"surfaces": "any", "near": 3.0, "far": 4.2}
-    report = RenderJob(folder=tmp_path, preview=False, fill=-1.0, **options).run(renderer, mesh, views, "m")
+    report = RenderJob(folder=tmp_path, preview=False, fill=-1.0, **options).run(
+        renderer, mesh, views, "m"
+    )
     scene = renderer.upload(mesh)
     for view, camera in enumerate(views):
         maps = renderer.entry_exit(scene, camera, **options)
         assert report.covered[view] == pytest.approx(maps.mask.mean())
-        assert not np.array_equal(maps.entry, renderer.entry_exit(scene, camera).entry, equal_nan=True)
+        assert not np.array_equal(
+            maps.entry, renderer.entry_exit(scene, camera).entry, equal_nan=True
+        )
         with np.load(tmp_path / f"m_{view:03d}.npz") as file:
             np.testing.assert_array_equal(file["entry"], maps.filled(-1.0).entry)
             np.testing.assert_array_equal(file["exit"], maps.filled(-1.0).exit)
@@ -198,7 +219,9 @@ def test_numbers_are_as_long_as_they_must_be(renderer, tmp_path):
     assert names(tmp_path) == [f"m_{view:04d}.npz" for view in range(1001)]
 
 
-@pytest.mark.parametrize(("formats", "preview"), [(("npz", "tiff"), True), (("NPZ",), True), ((), False)])
+@pytest.mark.parametrize(
+    ("formats", "preview"), [(("npz", "tiff"), True), (("NPZ",), True), ((), False)]
+)
 def test_formats_are_checked_before_anything_is_done(tmp_path, formats, preview):
     with pytest.raises(dd.RequestError, match="give npz, ply, png16, mould"):
         RenderJob(folder=tmp_path, formats=formats, preview=preview)
@@ -233,7 +256,11 @@ def test_an_option_changes_files_or_is_refused(renderer, tmp_path, option, layer
     for name, each in FORMATS.items():
         if each.needs_layers and not layers:
             continue
-        base = {"formats": (name,), "layers": layers and each.takes("layers", True), "preview": False}
+        base = {
+            "formats": (name,),
+            "layers": layers and each.takes("layers", True),
+            "preview": False,
+        }
         if name in EFFECTS[option][base["layers"]]:
             found = []
             for folder, options in (("with", given), ("without", {})):
@@ -244,13 +271,17 @@ def test_an_option_changes_files_or_is_refused(renderer, tmp_path, option, layer
             assert found[0] != found[1], name
         else:
             flag = f"--{option.replace('_', '-')}"
-            with pytest.raises(dd.RequestError, match=f"^{flag} has no effect on {name}.*it is for .*leave"):
+            with pytest.raises(
+                dd.RequestError, match=f"^{flag} has no effect on {name}.*it is for .*leave"
+            ):
                 RenderJob(folder=tmp_path, **base, **given)
 
 
 @pytest.mark.parametrize("attributes", [(), ("uv",)])
 @pytest.mark.parametrize("layers", [False, True])
-def test_what_a_format_holds_does_not_depend_on_those_beside_it(renderer, tmp_path, layers, attributes):
+def test_what_a_format_holds_does_not_depend_on_those_beside_it(
+    renderer, tmp_path, layers, attributes
+):
     mesh = torus(steps=30, sides=20)
     formats = [name for name, each in FORMATS.items() if layers or not each.needs_layers]
     options = {"layers": layers, "attributes": attributes, "png_scale": 0.01, "samples": 2}
@@ -263,7 +294,9 @@ def test_what_a_format_holds_does_not_depend_on_those_beside_it(renderer, tmp_pa
             for option, value in options.items()
             if any(each.takes(option, layers) for each in taken) or option == "layers"
         }
-        preview = layers and not any(each.takes("layers", True) for each in taken)  # else all for nothing
+        preview = layers and not any(
+            each.takes("layers", True) for each in taken
+        )  # else all for nothing
         RenderJob(folder=tmp_path / folder, formats=tuple(names), preview=preview, **given).run(
             renderer, mesh, cameras(mesh, 1), "m"
         )
@@ -278,7 +311,9 @@ def test_what_a_format_holds_does_not_depend_on_those_beside_it(renderer, tmp_pa
 
 def test_one_format_that_takes_an_option_is_enough(tmp_path):
     RenderJob(folder=tmp_path, formats=("ply", "photo"), samples=2)
-    with pytest.raises(dd.RequestError, match="--samples has no effect on the preview; it is for photo"):
+    with pytest.raises(
+        dd.RequestError, match="--samples has no effect on the preview; it is for photo"
+    ):
         RenderJob(folder=tmp_path, formats=(), samples=2)
     with pytest.raises(
         dd.RequestError, match="--fill has no effect on npz with --layers; it is for exr: add"
@@ -299,13 +334,16 @@ def test_all_layers_for_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"samples": 0}, "--samples must be a whole number, at least 1 and at most 128, not 0"),
-        ({"samples": 129}, "--samples must be a whole number, at least 1 and at most 128, not 129"),
+        ({"samples": 0}, "--samples must be an integer, at least 1 and at most 128, not 0"),
+        ({"samples": 129}, "--samples must be an integer, at least 1 and at most 128, not 129"),
         ({"samples": 1.5}, "--samples must be"),
         ({"samples": True}, "--samples must be"),
-        ({"layers": True, "max_layers": 0}, "--max-layers must be a whole number, at least 1, not 0"),
+        ({"layers": True, "max_layers": 0}, "--max-layers must be an integer, at least 1, not 0"),
         ({"max_layers": -2}, "--max-layers must be"),
-        ({"layers": True, "memory_limit": 0}, "--memory-limit must be a whole number, at least 1, not 0"),
+        (
+            {"layers": True, "memory_limit": 0},
+            "--memory-limit must be an integer, at least 1, not 0",
+        ),
         ({"layers": True, "memory_limit": 1e9}, "--memory-limit must be"),
         ({"memory_limit": 100}, "--memory-limit belongs to --layers; give both"),
         ({"fill": 1e39}, "fill must be a number that float32 holds"),
@@ -356,7 +394,11 @@ def clock(renderer, monkeypatch):
         (("npz",), False, {"the sheets": 1, "writing": 1000}),
         (("npz", "photo"), False, {"the sheets": 1, "the photo": 100, "writing": 2000}),
         (("npz",), True, {"the sheets": 1, "all layers": 10, "writing": 1000}),
-        (("photo", "npz"), True, {"the sheets": 1, "all layers": 10, "the photo": 100, "writing": 2000}),
+        (
+            ("photo", "npz"),
+            True,
+            {"the sheets": 1, "all layers": 10, "the photo": 100, "writing": 2000},
+        ),
     ],
 )
 def test_steps_are_timed_apart(renderer, tmp_path, clock, formats, layers, seconds):
@@ -369,7 +411,11 @@ def test_steps_are_timed_apart(renderer, tmp_path, clock, formats, layers, secon
 
 def test_the_time_taken_as_text():
     """The first image is slow, for what is made once: medians are of the others, and it is named."""
-    times = {"the sheets": [80.0, 1, 2, 9], "the photo": [100.0, 7, 7, 8], "writing": [20.0, 10, 30, 40]}
+    times = {
+        "the sheets": [80.0, 1, 2, 9],
+        "the photo": [100.0, 7, 7, 8],
+        "writing": [20.0, 10, 30, 40],
+    }
     assert RenderReport(milliseconds=times).time_taken() == (
         "2.0 ms per image for the sheets, 7.0 for the photo, 25.0 for writing; "
         "180.0 to render the first, set-up included"
@@ -398,7 +444,9 @@ def test_a_view_that_has_no_mould_is_named(renderer, tmp_path):
     assert names(tmp_path) == ["m_000_mould.ply", "m_002_mould.ply"]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")]
+)
 def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypatch, error):
     mesh = sphere(1.0, 12, 16)
     for folder in ("whole", "cut"):
@@ -421,9 +469,9 @@ def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypa
 
     monkeypatch.setattr(Path, "replace", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else dd.OutputError):
-        RenderJob(folder=tmp_path / "cut", formats=("npz", "ply"), preview=False, overwrite=True).run(
-            renderer, mesh, cameras(mesh), "m"
-        )
+        RenderJob(
+            folder=tmp_path / "cut", formats=("npz", "ply"), preview=False, overwrite=True
+        ).run(renderer, mesh, cameras(mesh), "m")
     assert [scene.is_released for scene in scenes] == [True]
     assert old.read_bytes() == b"old"
     finished = ["m_000.npz", "m_000_back.ply", "m_000_front.ply", "m_001.npz"]

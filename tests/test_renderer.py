@@ -16,7 +16,7 @@ from conftest import ENGINES, gl_census, no_gl_objects_left
 from shapes import box, rotation, sphere
 
 import ddepth_gl as dd
-from ddepth_gl import egl
+from ddepth_gl.gl import egl
 
 
 def same(first: dd.DepthMaps, second: dd.DepthMaps) -> bool:
@@ -72,7 +72,9 @@ def test_many_equals_a_loop_and_keeps_the_order(renderer, mesh):
     cameras[5] = dd.Camera.orthographic(3.0, cameras[0].camera_from_world, 25, 31)
     many = list(renderer.entry_exit_many(scene, cameras))
     assert [maps.camera for maps in many] == cameras
-    assert all(same(maps, renderer.entry_exit(scene, c)) for maps, c in zip(many, cameras, strict=True))
+    assert all(
+        same(maps, renderer.entry_exit(scene, c)) for maps, c in zip(many, cameras, strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,10 @@ def test_an_error_among_many_comes_after_the_images_before_it(renderer, mesh, ca
         yield from [camera] * 3
         raise LookupError("no more cameras")
 
-    for cameras, error in (([*[camera] * 3, None, camera], dd.CameraError), (failing(), LookupError)):
+    for cameras, error in (
+        ([*[camera] * 3, None, camera], dd.CameraError),
+        (failing(), LookupError),
+    ):
         images = renderer.entry_exit_many(scene, cameras)
         assert all(same(next(images), alone) for _ in range(3))
         with pytest.raises(error):
@@ -152,7 +157,9 @@ def test_many_of_nothing(renderer, mesh):
 def test_small_and_narrow_images(renderer, size):
     pose = np.eye(4)
     pose[2, 3] = 9.0
-    maps = renderer.entry_exit(renderer.upload(box()), dd.Camera.orthographic((1.9, 1.9), pose, *size))
+    maps = renderer.entry_exit(
+        renderer.upload(box()), dd.Camera.orthographic((1.9, 1.9), pose, *size)
+    )
     assert maps.entry.shape == size[::-1]
     assert np.allclose(maps.entry, 8.0, rtol=1e-6)
     assert np.allclose(maps.exit, 10.0, rtol=1e-6)
@@ -164,7 +171,9 @@ def test_largest_size_of_the_device(renderer, tall):
     size = (3, limit) if tall else (limit, 3)
     pose = np.eye(4)
     pose[2, 3] = 5.0
-    maps = renderer.entry_exit(renderer.upload(box()), dd.Camera.orthographic((1.9, 1.9), pose, *size))
+    maps = renderer.entry_exit(
+        renderer.upload(box()), dd.Camera.orthographic((1.9, 1.9), pose, *size)
+    )
     assert maps.mask.all()
     assert (maps.entry == 4.0).all()
     with pytest.raises(dd.CameraError, match=f"{limit}x{limit}"):
@@ -388,7 +397,7 @@ scene = renderer.upload(dd.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]))
     ("arguments", "error", "match"),
     [
         ({"surfaces": "both"}, dd.RequestError, "'oriented' or 'any'"),
-        ({"attributes": ("colour",)}, dd.RequestError, "'colour'"),
+        ({"attributes": ("normals",)}, dd.RequestError, "'normals'"),
         ({"attributes": None}, dd.RequestError, "tuple of names"),
         ({"near": -1.0}, dd.RequestError, "near"),
         ({"near": 2.0, "far": 1.0}, dd.RequestError, "near"),
@@ -443,8 +452,8 @@ def test_many_takes_several_cameras(renderer, mesh, camera):
 
 def test_a_stray_vertex_changes_nothing(renderer, mesh, camera):
     stray = dd.Mesh(np.concatenate([mesh.vertices, [[1e9, 0, 0]]]), mesh.faces)
-    assert dd.Camera.orbit(stray, views=1)[0].centre.tolist() == pytest.approx(
-        dd.Camera.orbit(mesh, views=1)[0].centre.tolist()
+    assert dd.Camera.orbit(stray, views=1)[0].center.tolist() == pytest.approx(
+        dd.Camera.orbit(mesh, views=1)[0].center.tolist()
     )
     first, second = (renderer.entry_exit(renderer.upload(m), camera) for m in (mesh, stray))
     assert same(first, second)
@@ -454,7 +463,9 @@ def test_a_stray_vertex_changes_nothing(renderer, mesh, camera):
 def test_there_is_no_near_plane(renderer, height):
     """The floor of a room, closer than any near plane that one would choose."""
     room = box()
-    camera = dd.Camera.look_at((0, 0, height - 1), (1, 0, height - 1), fov_y_deg=60, width=64, height=48)
+    camera = dd.Camera.look_at(
+        (0, 0, height - 1), (1, 0, height - 1), fov_y_deg=60, width=64, height=48
+    )
     maps = renderer.entry_exit(renderer.upload(room), camera)
     assert not np.isnan(maps.exit).any()
     # The lowest ray meets the floor at height / tan of its angle below the horizon.
@@ -502,7 +513,7 @@ def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatc
         return maps.entry.tobytes(), renderer.shade(scene, camera).tobytes()
 
     before = everything()
-    engine = renderer._engine
+    engine = renderer._pipeline.engine
     images = engine._pool._idle[-1]
     where = {
         "submit": (engine, "_draw_sheets" if renderer.info.engine == "raster" else "_render"),
@@ -526,14 +537,16 @@ def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatc
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_generator_finalized_amid_the_calls_of_another_renderer(engine, mesh, camera, monkeypatch):
+def test_a_generator_finalized_amid_the_calls_of_another_renderer(
+    engine, mesh, camera, monkeypatch
+):
     """Collection may come anywhere: it must leave the other's context current, and its framebuffer bound."""
     with dd.DepthRenderer(engine) as one, dd.DepthRenderer(engine) as other:
         scene, scene_of_other = one.upload(mesh), other.upload(mesh)
         right = other.entry_exit(scene_of_other, camera)
         abandoned = [one.entry_exit_many(scene, [camera] * 3)]
         next(abandoned[0])
-        submit = other._engine.submit
+        submit = other._pipeline.engine.submit
 
         def submit_amid_collection(*arguments):
             current = other._context._egl.current_context()
@@ -542,7 +555,7 @@ def test_a_generator_finalized_amid_the_calls_of_another_renderer(engine, mesh, 
             assert other._context._egl.current_context() == current
             return submit(*arguments)
 
-        monkeypatch.setattr(other._engine, "submit", submit_amid_collection)
+        monkeypatch.setattr(other._pipeline.engine, "submit", submit_amid_collection)
         assert same(other.entry_exit(scene_of_other, camera), right)
 
 
@@ -561,17 +574,21 @@ def test_rotations_rounded_to_a_few_digits(renderer, digits, orthographic):
                 break
         pose[:3, 3] = 0.2, -0.1, 7.0
         focal = 20.0 if orthographic else 200.0
-        camera = dd.Camera(np.array([[focal, 0, 41], [0, focal, 43], [0, 0, 1]]), pose, 80, 90, orthographic)
+        camera = dd.Camera(
+            np.array([[focal, 0, 41], [0, focal, 43], [0, 0, 1]]), pose, 80, 90, orthographic
+        )
         maps = renderer.entry_exit(scene, camera, attributes=("position",))
-        centres = camera.pixel_centres()
-        start = camera.unproject(centres, np.zeros(centres.shape[:2]))
-        step = camera.unproject(centres, np.ones(centres.shape[:2])) - start
+        centers = camera.pixel_centers()
+        start = camera.unproject(centers, np.zeros(centers.shape[:2]))
+        step = camera.unproject(centers, np.ones(centers.shape[:2])) - start
         with np.errstate(divide="ignore"):
             times = np.stack([(side - start) / step for side in (-1.0, 1.0)])
         near, far = np.sort(times.min(axis=0)), np.sort(times.max(axis=0))
         entry, exit_ = near[..., 2], far[..., 0]
         # Not where faces meet: there either may cover the pixel.
-        inside = (exit_ - entry > 0.05) & (entry - near[..., 1] > 0.02) & (far[..., 1] - exit_ > 0.02)
+        inside = (
+            (exit_ - entry > 0.05) & (entry - near[..., 1] > 0.02) & (far[..., 1] - exit_ > 0.02)
+        )
         assert inside.sum() > 500
         for found, true in ((maps.entry, entry), (maps.exit, exit_)):
             np.testing.assert_allclose(found[inside], true[inside], rtol=2e-6)
@@ -582,9 +599,11 @@ def test_rotations_rounded_to_a_few_digits(renderer, digits, orthographic):
     scene.release()
 
 
-def test_an_image_that_cannot_be_submitted_comes_after_those_before_it(renderer, mesh, camera, monkeypatch):
+def test_an_image_that_cannot_be_submitted_comes_after_those_before_it(
+    renderer, mesh, camera, monkeypatch
+):
     scene = renderer.upload(mesh)
-    submit = renderer._engine.submit
+    submit = renderer._pipeline.engine.submit
     large = dd.Camera.orbit(mesh, views=1, width=50, height=30)[0]
 
     def failing(scene, cameras, request):
@@ -592,9 +611,11 @@ def test_an_image_that_cannot_be_submitted_comes_after_those_before_it(renderer,
             raise dd.DeviceMemoryError("no room")
         return submit(scene, cameras, request)
 
-    monkeypatch.setattr(renderer._engine, "submit", failing)
+    monkeypatch.setattr(renderer._pipeline.engine, "submit", failing)
     for ahead in (False, True):
-        monkeypatch.setattr(renderer._engine, "overlaps", lambda scene, camera, ahead=ahead: ahead)
+        monkeypatch.setattr(
+            renderer._pipeline.engine, "overlaps", lambda scene, camera, ahead=ahead: ahead
+        )
         images = renderer.entry_exit_many(scene, [camera, camera, large, camera])
         found = [next(images), next(images)]
         assert all(same(maps, renderer.entry_exit(scene, camera)) for maps in found)
@@ -610,13 +631,15 @@ def test_memory_that_this_computer_lacks(renderer, mesh, camera, monkeypatch, na
 
     scene = renderer.upload(mesh)
     with monkeypatch.context() as patch:
-        patch.setattr(renderer._engine, name, out_of_memory)
+        patch.setattr(renderer._pipeline.engine, name, out_of_memory)
         calls = [
             lambda: renderer.entry_exit(scene, camera),
             lambda: next(renderer.entry_exit_many(scene, [camera])),
         ]
         for call in calls:
-            with pytest.raises(dd.DeviceMemoryError, match=r"no memory left for the images.*8\. TiB.*reduce"):
+            with pytest.raises(
+                dd.DeviceMemoryError, match=r"no memory left for the images.*8\. TiB.*reduce"
+            ):
                 call()
     assert renderer.entry_exit(scene, camera).mask.any()
     scene.release()
@@ -655,7 +678,7 @@ def test_a_renderer_that_cannot_be_made_leaves_no_context(monkeypatch):
         contexts.append(context)
         raise dd.ShaderError("no shaders")
 
-    monkeypatch.setattr("ddepth_gl.renderer.ComputeEngine", failing)
+    monkeypatch.setattr("ddepth_gl.pipeline.ComputeEngine", failing)
     with pytest.raises(dd.ShaderError):
         dd.DepthRenderer("compute")
     assert contexts[0].is_closed

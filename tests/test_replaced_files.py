@@ -16,10 +16,10 @@ from PIL import Image
 from shapes import box, sphere
 
 import ddepth_gl as dd
-from ddepth_gl import cli
-from ddepth_gl.provenance import printable_path
-from ddepth_gl.render_formats import FORMATS, write_mesh
-from ddepth_gl.render_job import RenderJob
+from ddepth_gl.cli import main as cli
+from ddepth_gl.jobs.formats import FORMATS, write_mesh
+from ddepth_gl.jobs.render import RenderJob
+from ddepth_gl.results.provenance import printable_path
 
 EVERY = ",".join(FORMATS)
 SHEETS = ",".join(name for name, each in FORMATS.items() if not each.needs_layers)
@@ -105,7 +105,10 @@ def test_another_mesh_replaces_nothing_unless_asked(render, name, layers):
     code, lines = render("b/model.ply", *options)
     assert code == 1
     (line,) = lines
-    assert f"is of another mesh ({Path('a/model.ply').absolute()}); give another -o, or --overwrite" in line
+    assert (
+        f"is of another mesh ({Path('a/model.ply').absolute()}); give another -o, or --overwrite"
+        in line
+    )
     assert line.startswith("ddepth: error: out/model_000")
     assert set(contents()) == set(before)
     code, lines = render("b/model.ply", *options, "--overwrite")
@@ -125,7 +128,13 @@ def test_the_preview_as_well(render):
 @pytest.mark.parametrize("content", [b"", b"mine", b"PK\3\4", b'{"mesh": 5}'])
 @pytest.mark.parametrize(
     "name",
-    ["model_000.npz", "model_000_png16.json", "model_000_photo.png", "model_000_mould.ply", "model_000.exr"],
+    [
+        "model_000.npz",
+        "model_000_png16.json",
+        "model_000_photo.png",
+        "model_000_mould.ply",
+        "model_000.exr",
+    ],
 )
 def test_a_file_from_elsewhere_is_not_replaced(render, name, content):
     Path("out").mkdir()
@@ -146,7 +155,13 @@ def test_an_archive_of_something_else(render):
 
 def test_files_that_would_not_be_written_do_not_matter(render):
     Path("out").mkdir()
-    for name in ("model_1000.npz", "model_000.txt", "other_000.npz", "model_000_layers.npz", "model.npz"):
+    for name in (
+        "model_1000.npz",
+        "model_000.txt",
+        "other_000.npz",
+        "model_000_layers.npz",
+        "model.npz",
+    ):
         Path("out", name).write_bytes(b"mine")
     assert render("a/model.ply") == (0, [])
 
@@ -184,7 +199,10 @@ def test_an_edited_mesh_is_not_called_another(render, format_):
     write_mesh(Path(name), sphere(1.0, 6, 8))
     code, (line,) = render(name, "--format", format_)
     assert code == 1
-    assert f"is of an earlier state of this mesh file ({Path(name).absolute()}); give another -o, or" in line
+    assert (
+        f"is of an earlier state of this mesh file ({Path(name).absolute()}); give another -o, or"
+        in line
+    )
     assert render(name, "--format", format_, "--overwrite") == (0, [])
 
 
@@ -201,7 +219,9 @@ def test_meshes_in_memory_are_told_apart_by_their_arrays(renderer, tmp_path):
     job.run(renderer, box(), camera, "m")
     with pytest.raises(dd.OutputError, match=r"is of another mesh \(without a path\)"):
         job.run(renderer, sphere(1.0, 6, 8), camera, "m")
-    painted = dd.Mesh(box().vertices, box().faces, colors=np.zeros((len(box().vertices), 3), np.uint8))
+    painted = dd.Mesh(
+        box().vertices, box().faces, colors=np.zeros((len(box().vertices), 3), np.uint8)
+    )
     with pytest.raises(dd.OutputError, match="is of another mesh"):
         job.run(renderer, painted, camera, "m")
 
@@ -248,9 +268,7 @@ def test_names_that_are_no_text(render):
 
 def test_the_same_file_with_other_side_files_is_another_mesh(render):
     """Two glTF files or OBJ files may be alike to the byte; what they name in their folders is not."""
-    text = (
-        "mtllib m.mtl\nusemtl paint\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
-    )
+    text = "mtllib m.mtl\nusemtl paint\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
     for folder, color in (("red", "1 0 0"), ("blue", "0 0 1"), ("again", "1 0 0")):
         Path(folder).mkdir()
         Path(folder, "same.obj").write_text(text)

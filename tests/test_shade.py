@@ -1,4 +1,4 @@
-"""The picture: where it is opaque, what its silhouettes blend to, how it is lit, and that it shows colours.
+"""The picture: where it is opaque, what its silhouettes blend to, how it is lit, and that it shows colors.
 
 Alpha is held to the mask and to closed forms of coverage, light to what any headlight does: surfaces that
 turn away get darker, and the picture of a mirrored scene is the mirrored picture.
@@ -49,7 +49,7 @@ def shade(renderer, mesh, camera, **arguments) -> np.ndarray:
 
 
 def light(picture) -> np.ndarray:
-    """(H,W) linear luminance 0..1 of the colour, alpha aside (ITU-R BT.709)."""
+    """(H,W) linear luminance 0..1 of the color, alpha aside (ITU-R BT.709)."""
     return oracle.linear_from_srgb(picture[..., :3]) @ (0.2126, 0.7152, 0.0722)
 
 
@@ -74,7 +74,7 @@ def assorted_meshes() -> dict[str, dd.Mesh]:
 @pytest.mark.parametrize("surfaces", ["oriented", "any"])
 @pytest.mark.parametrize("kind", ["closed", "painted", "open", "inverted", "sheet"])
 def test_alpha_is_the_mask(renderer, kind, surfaces):
-    """With one sample; transparent colours and pictures do not make holes either."""
+    """With one sample; transparent colors and pictures do not make holes either."""
     mesh = assorted_meshes()[kind]
     rng = np.random.default_rng(5)
     scene = renderer.upload(mesh)
@@ -108,7 +108,9 @@ def test_a_crop_cuts_the_picture_as_it_cuts_the_maps(renderer, samples):
     scene.release()
 
 
-@pytest.mark.parametrize("name", ["suzanne.obj", "spot/spot.obj", "rocker-arm.obj", "CesiumMilkTruck.glb"])
+@pytest.mark.parametrize(
+    "name", ["suzanne.obj", "spot/spot.obj", "rocker-arm.obj", "CesiumMilkTruck.glb"]
+)
 def test_alpha_is_the_mask_on_real_meshes(renderer, name):
     mesh = dd.load_mesh(good(name))
     camera = dd.Camera.orbit(mesh, views=1, width=150, height=110)[0]
@@ -141,7 +143,7 @@ def test_an_image_of_nothing(renderer):
 
 
 def grown(mask: np.ndarray, steps: int = 1) -> np.ndarray:
-    """The mask and its neighbours, diagonal ones included."""
+    """The mask and its neighbors, diagonal ones included."""
     for _ in range(steps):
         padded = np.pad(mask, 1)
         rows = padded[:-2] | padded[1:-1] | padded[2:]
@@ -151,12 +153,12 @@ def grown(mask: np.ndarray, steps: int = 1) -> np.ndarray:
 
 @pytest.mark.parametrize("samples", [2, 3, 4, 8])
 def test_only_silhouettes_are_translucent(renderer, samples):
-    """Samples lie within their pixel, so no farther from its centre than its neighbours' centres are."""
+    """Samples lie within their pixel, so no farther from its center than its neighbors' centers are."""
     meshes = assorted_meshes()
     rng = np.random.default_rng(7)
     cases = [("closed", "oriented"), ("painted", "any"), ("open", "any")]
     for kind, surfaces in cases:
-        # Bodies without thin parts: what is opaque at nine centres is opaque between them.
+        # Bodies without thin parts: what is opaque at nine centers is opaque between them.
         mesh = meshes[kind] if kind != "closed" else merged(sphere(), torus(1.4, 0.5))
         camera = random_camera(rng, mesh, orthographic=False)
         alpha = shade(renderer, mesh, camera, samples=samples, surfaces=surfaces)[..., 3]
@@ -245,10 +247,10 @@ def test_alpha_at_a_silhouette_is_the_coverage(renderer, samples):
     the area too early or too late; a slanted edge passes them one by one and is off by less. A twentieth
     more is for pixels at whose border the edge ends, for 1/24 of curvature and for rounding to 1/255.
     """
-    centre, radius = (33.3, 29.6), 24.0
+    center, radius = (33.3, 29.6), 24.0
     pose = np.diag([1.0, -1, -1, 1])
     pose[2, 3] = 5
-    K = [[radius, 0, centre[0]], [0, radius, centre[1]], [0, 0, 1]]
+    K = [[radius, 0, center[0]], [0, radius, center[1]], [0, 0, 1]]
     camera = dd.Camera(np.array(K), pose, 70, 60, True)
     mesh = spinning_top()
     assert mesh.is_oriented
@@ -256,7 +258,7 @@ def test_alpha_at_a_silhouette_is_the_coverage(renderer, samples):
     # Alpha is a count of samples, rounded to a level.
     counts = np.arange(samples**2 + 1) * 255 / samples**2
     assert np.abs(levels[..., None] - counts).min(-1).max() <= 0.5
-    alpha, exact = levels / 255.0, disc_coverage(70, 60, *centre, radius)
+    alpha, exact = levels / 255.0, disc_coverage(70, 60, *center, radius)
     error = alpha - exact
     inside, outside = exact > 1 - 1e-9, exact < 1e-9
     silhouette = ~inside & ~outside
@@ -274,7 +276,7 @@ def test_alpha_at_a_silhouette_is_the_coverage(renderer, samples):
 @pytest.mark.parametrize("samples", [2, 3, 5])
 @pytest.mark.parametrize("surfaces", ["oriented", "any"])
 def test_samples_are_the_pixels_of_a_larger_picture(renderer, samples, surfaces):
-    """Alpha is the mean of theirs, colour the mean, in linear light, of those that are covered."""
+    """Alpha is the mean of theirs, color the mean, in linear light, of those that are covered."""
     rng = np.random.default_rng([samples, 29])
     mesh = painted(rng, random_closed_mesh(rng, bodies=3))
     for orthographic in (False, True):
@@ -323,7 +325,7 @@ def documented_light(normals, towards_camera, up) -> np.ndarray:
 @pytest.mark.parametrize("painted", [False, True])
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 def test_planes_are_as_bright_as_documented(renderer, orthographic, painted):
-    """Tilted towards the sky, the ground, either side and away; from either side; at every pixel of them."""
+    """Tilted toward the sky, the ground, either side and away; from either side; at every pixel of them."""
     rng = np.random.default_rng(44)
     pose = np.eye(4)
     pose[:3, :3], pose[2, 3] = rotation(rng), 5.0
@@ -347,7 +349,9 @@ def test_planes_are_as_bright_as_documented(renderer, orthographic, painted):
         v = np.cross(normal, u)
         corners = np.array([-u - v, u - v, u + v, v - u]) * 2 + (0, 0, 5)
         sheet = dd.Mesh(
-            (corners - pose[:3, 3]) @ rotated, faces, colors=np.tile(srgb, (4, 1)) if painted else None
+            (corners - pose[:3, 3]) @ rotated,
+            faces,
+            colors=np.tile(srgb, (4, 1)) if painted else None,
         )
         expected = documented_light(normal @ rotated, towards_camera, up)
         scene = renderer.upload(sheet)
@@ -375,7 +379,9 @@ def test_planes_are_as_bright_as_documented(renderer, orthographic, painted):
 def test_a_sphere_is_brightest_where_it_faces_the_camera(renderer):
     """Averaged over rings of equal facing, which cancels what depends on up and down."""
     mesh = sphere(1.0, 60, 120)
-    camera = dd.Camera.look_at((6, 0, 0), (0, 0, 0), (0, 0, 1), fov_y_deg=22.0, width=140, height=140)
+    camera = dd.Camera.look_at(
+        (6, 0, 0), (0, 0, 0), (0, 0, 1), fov_y_deg=22.0, width=140, height=140
+    )
     picture = shade(renderer, mesh, camera)
     cosine, bright = facing_cosine(camera), light(picture)
     edges = np.linspace(1, 0.1, 10)
@@ -412,11 +418,13 @@ def test_the_picture_of_the_mirrored_scene_is_the_mirrored_picture(renderer):
     mirror = np.diag([1.0, -1, 1, 1])
     reflected = mesh.transformed(mirror)
     assert reflected.is_oriented == mesh.is_oriented
-    # An odd focal length and eye, so that no edge runs through a pixel's centre.
-    camera = dd.Camera.look_at((6.1, 0, 1.3), (0, 0, 0), (0, 0, 1), fov_y_deg=31.7, width=120, height=100)
+    # An odd focal length and eye, so that no edge runs through a pixel's center.
+    camera = dd.Camera.look_at(
+        (6.1, 0, 1.3), (0, 0, 0), (0, 0, 1), fov_y_deg=31.7, width=120, height=100
+    )
     one, other = (shade(renderer, m, camera) for m in (mesh, reflected))
     flipped = other[:, ::-1].astype(int)
-    # Edges that pass within the rasterizer's 1/256 pixel of a centre may fall the other way; smooth normals
+    # Edges that pass within the rasterizer's 1/256 pixel of a center may fall the other way; smooth normals
     # and light are sums in another order, so a level may be off by one.
     off = np.abs(flipped - one).max(-1) > 1
     assert (one[..., 3] > 0).sum() > 1000
@@ -446,13 +454,17 @@ def test_the_sky_is_up_in_the_image(renderer, orthographic):
         if orthographic:
             camera = dd.Camera.orthographic((2.4, 2.4), pose, 60, 60)
         else:
-            camera = dd.Camera.from_intrinsics([[120.0, 0, 30], [0, 120, 30], [0, 0, 1]], pose, 60, 60)
+            camera = dd.Camera.from_intrinsics(
+                [[120.0, 0, 30], [0, 120, 30], [0, 0, 1]], pose, 60, 60
+            )
         bright = light(shade(renderer, mesh, camera))
         assert bright[:30].mean() > 1.02 * bright[30:].mean()
         # The sphere is symmetric but for its faces, some 4 degrees wide, at the rim.
         assert bright[:, :30].mean() == pytest.approx(bright[:, 30:].mean(), rel=0.01)
         # The light is nearest to the middle, a little above it.
-        row, column = np.unravel_index(np.argmax(np.where(bright > bright.max() - 1e-9, 1, 0)), bright.shape)
+        row, column = np.unravel_index(
+            np.argmax(np.where(bright > bright.max() - 1e-9, 1, 0)), bright.shape
+        )
         assert abs(column - 29.5) < 8
         assert row < 32
 
@@ -461,7 +473,9 @@ def test_smooth_surfaces_look_smooth_and_edges_sharp(renderer):
     """Along a coarse sphere light changes by little from pixel to pixel; across a box's edge at once."""
     # Around the equator 40 faces of 9 degrees: flat shading would jump by sin(45) * 9 degrees, about 0.1 of
     # the headlight, in places; smoothly it is spread over a face's pixels, about 8.
-    camera = dd.Camera.look_at((6, 0, 0.1), (0, 0, 0), (0, 0, 1), fov_y_deg=22.0, width=140, height=140)
+    camera = dd.Camera.look_at(
+        (6, 0, 0.1), (0, 0, 0), (0, 0, 1), fov_y_deg=22.0, width=140, height=140
+    )
     row = light(shade(renderer, sphere(1.0, 20, 40), camera))[70, 20:120]
     assert np.ptp(row) > 0.1
     assert np.abs(np.diff(row)).max() < 0.25 * np.ptp(row)
@@ -469,7 +483,12 @@ def test_smooth_surfaces_look_smooth_and_edges_sharp(renderer):
     assert within_face.mean() > 0.5  # it changes inside of faces as well
     # A box seen over its edge, one side turned 20 degrees away and the other 70.
     camera = dd.Camera.look_at(
-        (6 * np.cos(0.35), 6 * np.sin(0.35), 0), (0, 0, 0), (0, 0, 1), fov_y_deg=30.0, width=100, height=80
+        (6 * np.cos(0.35), 6 * np.sin(0.35), 0),
+        (0, 0, 0),
+        (0, 0, 1),
+        fov_y_deg=30.0,
+        width=100,
+        height=80,
     )
     picture = shade(renderer, box(), camera)
     row = light(picture)[40][picture[40, :, 3] > 0]
@@ -481,14 +500,21 @@ def test_smooth_surfaces_look_smooth_and_edges_sharp(renderer):
 
 @pytest.mark.parametrize("scale", [1e-9, 1e9])
 def test_size_and_place_do_not_matter(renderer, scale):
-    """The same picture of a tiny, a huge and a far mesh, but for edges within rounding of a pixel centre."""
-    mesh = painted(np.random.default_rng(23), random_closed_mesh(np.random.default_rng(22), bodies=2))
+    """The same picture of a tiny, a huge and a far mesh, but for edges within rounding of a pixel center."""
+    mesh = painted(
+        np.random.default_rng(23), random_closed_mesh(np.random.default_rng(22), bodies=2)
+    )
     target = mesh.bounds.mean(axis=0)
     eye = target + np.linalg.norm(np.ptp(mesh.bounds, axis=0)) * np.array((0.9, 0.7, 0.6))
 
     def view(factor, offset):
         camera = dd.Camera.look_at(
-            eye * factor + offset, target * factor + offset, (0, 0, 1), fov_y_deg=30.0, width=90, height=70
+            eye * factor + offset,
+            target * factor + offset,
+            (0, 0, 1),
+            fov_y_deg=30.0,
+            width=90,
+            height=70,
         )
         there = dd.Mesh(mesh.vertices * factor + offset, mesh.faces, **mesh._attributes())
         return shade(renderer, there, camera).astype(int)
@@ -502,7 +528,7 @@ def test_size_and_place_do_not_matter(renderer, scale):
 
 
 # ---------------------------------------------------------------------------------------------------------
-# Colour
+# Color
 # ---------------------------------------------------------------------------------------------------------
 
 
@@ -516,7 +542,7 @@ def test_a_textured_mesh_shows_its_texture(renderer):
     camera = dd.Camera.orthographic((2, 2), pose, 32, 32)  # four pixels a texel
     image = shade(renderer, sheet, camera, surfaces="any")
     assert (image[..., 3] == 255).all()
-    # Within half a texel, two pixels, of where colours meet (and of the rim, for pictures repeat) they mix.
+    # Within half a texel, two pixels, of where colors meet (and of the rim, for pictures repeat) they mix.
     first, second = slice(2, 14), slice(18, 30)
     parts = {0: image[first, first], 1: image[first, second], 2: image[second, 2:30]}
     for channel, part in parts.items():
@@ -525,7 +551,7 @@ def test_a_textured_mesh_shows_its_texture(renderer):
         assert (np.delete(rgb, channel, axis=1) == 0).all(), channel
 
 
-def test_vertex_colours_are_seen(renderer):
+def test_vertex_colors_are_seen(renderer):
     for channel in range(3):
         colors = np.zeros((4, 3), np.uint8)
         colors[:, channel] = 255
@@ -539,22 +565,24 @@ def test_vertex_colours_are_seen(renderer):
     assert not image[..., :3].any()
 
 
-def test_light_multiplies_linear_colour(renderer):
-    """A grey of 188, half the light of white, sends back half of what white does, as seen in sRGB."""
+def test_light_multiplies_linear_color(renderer):
+    """A gray of 188, half the light of white, sends back half of what white does, as seen in sRGB."""
     levels = {}
     for level in (255, 188, 100):
         colors = np.full((4, 3), level, np.uint8)
         image = shade(renderer, dd.Mesh(QUAD, QUAD_FACES, colors=colors), FACE_ON, surfaces="any")
         levels[level] = float(light(image)[image[..., 3] > 0].mean())
         rgb = image[image[..., 3] > 0][:, :3]
-        assert (rgb == rgb[:, :1]).all()  # white light, on grey
+        assert (rgb == rgb[:, :1]).all()  # white light, on gray
     for level in (188, 100):
         # Rounding to a level: half of 1/255, times the curve's steepness of 2 at most.
-        assert levels[level] / levels[255] == pytest.approx(oracle.linear_from_srgb(level), abs=0.01)
+        assert levels[level] / levels[255] == pytest.approx(
+            oracle.linear_from_srgb(level), abs=0.01
+        )
 
 
-def test_colours_at_a_silhouette_are_those_beside_it(renderer):
-    """Alpha says how much of a pixel is covered; its colour is that of the part that is, not darkened."""
+def test_colors_at_a_silhouette_are_those_beside_it(renderer):
+    """Alpha says how much of a pixel is covered; its color is that of the part that is, not darkened."""
     colors = np.tile(np.array((200, 120, 40), np.uint8), (4, 1))
     angle = np.radians(20)
     motion = np.eye(4)
@@ -564,7 +592,7 @@ def test_colours_at_a_silhouette_are_those_beside_it(renderer):
     inside = image[image[..., 3] == 255][:, :3]
     partly = image[(image[..., 3] > 0) & (image[..., 3] < 255)]
     assert len(partly) > 50
-    # One sheet, one normal, one colour: at most the rounding of a blend, a level or two, as dark as it is.
+    # One sheet, one normal, one color: at most the rounding of a blend, a level or two, as dark as it is.
     assert np.ptp(inside, axis=0).max() <= 2
     np.testing.assert_allclose(partly[:, :3], np.broadcast_to(inside[0], (len(partly), 3)), atol=3)
 
@@ -576,15 +604,19 @@ def test_samples_are_averaged_in_linear_light(renderer):
     # Faces in pairs of stripes, every stripe with vertices of its own, black or white.
     corners = vertices.reshape(-1, 2, 3)
     own = np.concatenate([corners[:-1], corners[1:, ::-1]], axis=1)  # around each stripe
-    faces = (4 * np.arange(stripes)[:, None, None] + np.array([(0, 3, 2), (0, 2, 1)])).reshape(-1, 3)
+    faces = (4 * np.arange(stripes)[:, None, None] + np.array([(0, 3, 2), (0, 2, 1)])).reshape(
+        -1, 3
+    )
     level = np.where(np.arange(stripes) % 2, 255, 0).astype(np.uint8)
     mesh = dd.Mesh(own.reshape(-1, 3), faces, colors=np.repeat(level, 4)[:, None].repeat(3, 1))
-    white = dd.Mesh(mesh.vertices, mesh.faces, colors=np.full((len(mesh.vertices), 3), 255, np.uint8))
+    white = dd.Mesh(
+        mesh.vertices, mesh.faces, colors=np.full((len(mesh.vertices), 3), 255, np.uint8)
+    )
     # Each pixel of the image holds some 14 stripes, not in step with its 16 columns of samples.
     camera = dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), fov_y_deg=18.0, width=23, height=19)
-    grey, full = (shade(renderer, m, camera, samples=16, surfaces="any") for m in (mesh, white))
-    assert (grey[..., 3] == 255).all()
-    ratio = light(grey).mean() / light(full).mean()
+    gray, full = (shade(renderer, m, camera, samples=16, surfaces="any") for m in (mesh, white))
+    assert (gray[..., 3] == 255).all()
+    ratio = light(gray).mean() / light(full).mean()
     # Averaged before decoding it would be the linear value of half of sRGB, 0.21.
     assert ratio == pytest.approx(0.5, abs=0.08)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl import shader_library
-from ddepth_gl.shader_library import compile_program, compose
+from ddepth_gl.gl import shaders as shader_library
+from ddepth_gl.gl.shaders import compile_program, compose
 
 
 @pytest.fixture
@@ -51,7 +51,10 @@ def test_a_compile_error_names_file_and_line(folder, renderer):
     (folder / "v.vert").write_text("#version 410 core\nvoid main() { gl_Position = vec4(0.0); }\n")
     (folder / "f.frag").write_text('#version 410 core\n#include "bad.glsl"\nvoid main() {}\n')
     (folder / "include" / "bad.glsl").write_text("float fine;\n\nfloat broken = nonsense;\n")
-    with renderer._context as context, pytest.raises(dd.ShaderError, match=r"include/bad\.glsl:3") as caught:
+    with (
+        renderer._context as context,
+        pytest.raises(dd.ShaderError, match=r"include/bad\.glsl:3") as caught,
+    ):
         compile_program(context.gl, vertex_shader="v.vert", fragment_shader="f.frag")
     assert "\n" not in str(caught.value)
     assert "f.frag" in str(caught.value)
@@ -70,7 +73,11 @@ def test_no_shaders_at_all(tmp_path, monkeypatch):
 def test_every_shader_compiles_in_every_variant(renderer):
     with renderer._context as context:
         for variant in range(8):
-            defines = {"PERSPECTIVE": variant & 1, "WRITE_FACE": variant >> 1 & 1, "CROP": variant >> 2}
+            defines = {
+                "PERSPECTIVE": variant & 1,
+                "WRITE_FACE": variant >> 1 & 1,
+                "CROP": variant >> 2,
+            }
             compile_program(
                 context.gl, defines, vertex_shader="sheet.vert", fragment_shader="sheet.frag"
             ).release()

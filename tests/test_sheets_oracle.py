@@ -11,7 +11,9 @@ from shapes import box, random_camera, random_closed_mesh, rotation, view_of
 import ddepth_gl as dd
 
 
-def compare(renderer, mesh, camera, surfaces="oriented", near=None, far=None, **tolerances) -> oracle.Report:
+def compare(
+    renderer, mesh, camera, surfaces="oriented", near=None, far=None, **tolerances
+) -> oracle.Report:
     """Renders and judges one image, with `tolerances` of `oracle.check`; the report is asserted on."""
     scene = renderer.upload(mesh)
     maps = renderer.entry_exit(scene, camera, surfaces=surfaces, near=near, far=far)
@@ -51,7 +53,12 @@ def test_many_random_closed_meshes(renderer, seed):
     rng = np.random.default_rng(seed)
     mesh = random_closed_mesh(rng)
     for orthographic in (False, True):
-        compare(renderer, mesh, random_camera(rng, mesh, orthographic, 200), ("oriented", "any")[seed % 2])
+        compare(
+            renderer,
+            mesh,
+            random_camera(rng, mesh, orthographic, 200),
+            ("oriented", "any")[seed % 2],
+        )
 
 
 @pytest.mark.parametrize("seed", range(12))

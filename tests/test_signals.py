@@ -16,7 +16,7 @@ import pytest
 from programs import ROOT, kill_session, run_script
 from shapes import torus
 
-from ddepth_gl.render_formats import write_mesh
+from ddepth_gl.jobs.formats import write_mesh
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 LINE = {
@@ -25,7 +25,18 @@ LINE = {
     signal.SIGHUP: "ddepth: error: hung up; files written so far are whole\n",
 }
 SIGNALS = pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
-RENDER = ("render", "ring.ply", "-o", "out", "--views", "5000", "--size", "300x300", "--format", "npz,ply")
+RENDER = (
+    "render",
+    "ring.ply",
+    "-o",
+    "out",
+    "--views",
+    "5000",
+    "--size",
+    "300x300",
+    "--format",
+    "npz,ply",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +151,7 @@ class Interrupts:
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        if "ddepth_gl.cli" in sys.modules or name == "ddepth_gl.cli":
+        if "ddepth_gl.cli.main" in sys.modules or name == "ddepth_gl.cli.main":
             cls.left -= 1
             if cls.left == 0:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -161,7 +172,7 @@ def test_ctrl_c_at_an_import(nth):
 
 MID_WRITE = """
 import os, sys, time
-from ddepth_gl.writers import whole_file
+from ddepth_gl.io.results import whole_file
 
 if sys.argv.pop(1) == "with a name":
     whole_file._nameless = lambda folder: None
@@ -172,7 +183,7 @@ def wait(descriptor):
     time.sleep(60)
 
 os.fsync = wait
-from ddepth_gl.start import main
+from ddepth_gl.cli.start import main
 main()
 """
 
@@ -181,7 +192,9 @@ main()
 @pytest.mark.parametrize("way", ["without a name", "with a name"])
 @SIGNALS
 def test_a_signal_in_the_middle_of_a_write(number, way):
-    with Started(way, "render", "ring.ply", "-o", "out", "--size", "64x64", code=MID_WRITE) as ddepth:
+    with Started(
+        way, "render", "ring.ply", "-o", "out", "--size", "64x64", code=MID_WRITE
+    ) as ddepth:
         wait_until(Path("writing").exists)
         assert any(name.endswith(".part") for name in results()) == (way == "with a name")
         assert ddepth.ended(number) == (STATUS[number], LINE[number])
@@ -194,7 +207,7 @@ import os, signal, sys
 numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 before = [signal.getsignal(number) for number in numbers]
 import ddepth_gl as dd
-from ddepth_gl.writers.whole_file import whole_file
+from ddepth_gl.io.results.atomic import whole_file
 
 dd.DepthRenderer().close()
 assert [signal.getsignal(number) for number in numbers] == before
@@ -237,7 +250,17 @@ def test_signals_that_the_parent_ignores_stay_ignored():
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])
 def test_closed_streams(closed):
     command = f'exec "$@" {closed}'
-    render = [sys.executable, "-m", "ddepth_gl", "render", "ring.ply", "-o", "out", "--size", "32x24"]
+    render = [
+        sys.executable,
+        "-m",
+        "ddepth_gl",
+        "render",
+        "ring.ply",
+        "-o",
+        "out",
+        "--size",
+        "32x24",
+    ]
     done = subprocess.run(
         ["bash", "-c", command, "bash", *render, "--layers", "--format", "npz,ply"],
         capture_output=True,
@@ -262,7 +285,7 @@ def test_closed_streams(closed):
 
 def test_what_a_driver_complains_about_does_not_end_up_in_a_result():
     """With stderr closed, the next file to be opened would be number 2."""
-    code = "import os\nfrom ddepth_gl import start\nstart._open_closed_streams()\n"
+    code = "import os\nfrom ddepth_gl.cli import start\nstart._open_closed_streams()\n"
     code += "assert os.open('file', os.O_CREAT | os.O_RDWR) > 2\nos.write(2, b'driver: warning')\n"
     code += "print('said')\nimport sys\nprint('said', file=sys.stderr, flush=True)"
     done = subprocess.run(
@@ -280,7 +303,10 @@ def test_help_on_a_full_disk(arguments):
         pytest.skip("this system has no /dev/full")
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "ddepth_gl", *arguments], stdout=full, stderr=subprocess.PIPE, check=False
+            [sys.executable, "-m", "ddepth_gl", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     expected = b"ddepth: error: stdout cannot be written (No space left on device)\n"
     assert (done.returncode, done.stderr) == (1, expected)

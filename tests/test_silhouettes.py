@@ -9,9 +9,9 @@ from crossings import by_hand
 from shapes import box, inside_out, merged, rotation, view_of
 
 import ddepth_gl as dd
-from ddepth_gl.engines.finished_sheets import FinishPass
-from ddepth_gl.engines.sheets import SheetRequest
-from ddepth_gl.silhouettes import uncross
+from ddepth_gl.engines.request import SheetRequest
+from ddepth_gl.engines.shared.finishing import FinishPass
+from ddepth_gl.results.silhouettes import uncross
 
 # From docs/conventions.md: how far back and front may have crossed, in pixel footprints; in a block of 2x2.
 LIMIT, BLOCK_LIMIT = 15.625, 1.0
@@ -63,7 +63,9 @@ def seen(renderer, mesh, camera):
 )
 def test_the_rule_in_lists_of_crossings(crossings, entry, exit_, length):
     layers = by_hand([[crossings, "", ""], ["", "", ""], ["", "", "F1 B2"]], oriented=True)
-    assert layers.camera.pixel_footprint(np.ones(1)).item() == pytest.approx(2 / 3)  # the limit is 10.4
+    assert layers.camera.pixel_footprint(np.ones(1)).item() == pytest.approx(
+        2 / 3
+    )  # the limit is 10.4
     maps = layers.entry_exit()
     assert (maps.entry[0, 0], maps.exit[0, 0]) == pytest.approx((entry, exit_), rel=1e-6)
     assert (maps.entry[0, 0] == maps.exit[0, 0]) == (entry == exit_)
@@ -73,7 +75,7 @@ def test_the_rule_in_lists_of_crossings(crossings, entry, exit_, length):
     assert layers.depth[: layers.offsets[1]].tolist() == [
         float(np.float32(word[1:])) for word in crossings.split()
     ]
-    # Of a mesh that is not closed and wound outwards nothing is known: the sheets are those of its faces.
+    # Of a mesh that is not closed and wound outward nothing is known: the sheets are those of its faces.
     other = by_hand([[crossings, "", ""], ["", "", ""], ["", "", "F1 B2"]]).entry_exit()
     fronts, backs = (
         [float(word[1:]) for word in crossings.split() if word[0] == side] for side in ("F", "B")
@@ -121,9 +123,11 @@ def test_the_limits(renderer, where, orthographic):
 
 
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
-@pytest.mark.parametrize(("across", "limit"), [(0.45, LIMIT), (3.0, BLOCK_LIMIT)], ids=["a column", "blocks"])
+@pytest.mark.parametrize(
+    ("across", "limit"), [(0.45, LIMIT), (3.0, BLOCK_LIMIT)], ids=["a column", "blocks"]
+)
 def test_the_limits_in_images(renderer, across, limit, orthographic):
-    """A body wound inwards, far beside a larger one: its rays meet its back first, by its thickness."""
+    """A body wound inward, far beside a larger one: its rays meet its back first, by its thickness."""
     camera = camera_of(orthographic)
     footprint = 1.0 if orthographic else 128 / 64
     beside = box((-900, -100, 100), (-700, 100, 400))
@@ -147,7 +151,9 @@ def wedge(x, slope, rows):
     """A prism along y whose ridge, at `x` on the left, is tilted; its two sides are nearly edge-on."""
     y = np.array([-rows / 2 - 1.0, rows / 2 + 1.0])
     section = np.array([[0.0, 0.0], [3.0, -3.0 * slope], [3.0, 3.0 * slope]])
-    vertices = [(x + across, at, 8 * slope + along + 2 * at) for at in y for across, along in section]
+    vertices = [
+        (x + across, at, 8 * slope + along + 2 * at) for at in y for across, along in section
+    ]
     faces = [(0, 2, 1), (3, 4, 5), (0, 1, 4), (0, 4, 3), (1, 2, 5), (1, 5, 4), (2, 0, 3), (2, 3, 5)]
     mesh = dd.Mesh(vertices, faces)
     return mesh if mesh.volume > 0 else inside_out(mesh)
@@ -276,7 +282,9 @@ def test_cubes_turned_at_random(renderer, seed):
     maps, layers = seen(renderer, mesh, camera)
     length, thickness = layers.solid_length, maps.thickness
     assert (thickness[maps.mask] >= 0).all()
-    assert (length <= np.nan_to_num(thickness) + 4 * RELATIVE * np.nan_to_num(maps.exit_distance)).all()
+    assert (
+        length <= np.nan_to_num(thickness) + 4 * RELATIVE * np.nan_to_num(maps.exit_distance)
+    ).all()
     truth, stable = true_length(mesh, camera)
     slack = layers.count * RELATIVE * np.nan_to_num(maps.exit_distance) + 1e-6
     assert (abs(length - truth) <= slack)[stable].all()

@@ -8,7 +8,7 @@ import pytest
 from shapes import box, merged, random_closed_mesh, rotation, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.smooth_normals import smooth_normals
+from ddepth_gl.mesh.normals import smooth_normals
 
 # A mean in float64 is rounded to float32, normalized there: 2**-24 for the sum, for the length (of three
 # squares), for the quotient, each coordinate at most 1. All below 4 * 2**-24, or 2.4e-7.
@@ -30,7 +30,9 @@ def prism(sides: int, layers: int = 1) -> dd.Mesh:
         faces.append(np.stack([low + this, high + following, high + this], 1))
     bottom, top = len(vertices) - 2, len(vertices) - 1
     faces.append(np.stack([np.full(sides, bottom), following, this], 1))
-    faces.append(np.stack([np.full(sides, top), layers * sides + this, layers * sides + following], 1))
+    faces.append(
+        np.stack([np.full(sides, top), layers * sides + this, layers * sides + following], 1)
+    )
     return dd.Mesh(vertices, np.concatenate(faces))
 
 
@@ -83,7 +85,7 @@ def test_a_fine_sphere_is_radial():
 
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_cylinder_has_smooth_sides_and_flat_caps(layers):
-    """A corner's neighbours to the left and to the right have a right angle there each, in one part or two.
+    """A corner's neighbors to the left and to the right have a right angle there each, in one part or two.
 
     So weighted by angle the mean is the radius exactly; by area or by number it would not be.
     """
@@ -94,7 +96,9 @@ def test_a_cylinder_has_smooth_sides_and_flat_caps(layers):
     is_cap = np.ptp(corners[..., 2], axis=1) == 0
     assert is_cap.sum() == 48
     cap_normals = corners[is_cap][:, :1] * (0, 0, 1)
-    np.testing.assert_allclose(normals[is_cap], np.broadcast_to(cap_normals, (48, 3, 3)), atol=ROUNDING)
+    np.testing.assert_allclose(
+        normals[is_cap], np.broadcast_to(cap_normals, (48, 3, 3)), atol=ROUNDING
+    )
     np.testing.assert_allclose(normals[~is_cap], corners[~is_cap] * (1, 1, 0), atol=ROUNDING)
 
 
@@ -124,12 +128,16 @@ def test_vertices_at_one_position_are_one():
     rng = np.random.default_rng(2)
     mesh = merged(random_closed_mesh(rng, bodies=2), box())
     whole = smooth_normals(mesh)
-    apart = dd.Mesh(mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3))
+    apart = dd.Mesh(
+        mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3)
+    )
     # The same faces in the same order: the same sums.
     np.testing.assert_array_equal(smooth_normals(apart), whole)
     side = mesh.vertices[mesh.faces].mean(axis=1)[:, 0] > 0.1
     seam = np.where(side[:, None], mesh.faces + len(mesh.vertices), mesh.faces)
-    halves = dd.Mesh(np.tile(mesh.vertices, (2, 1)), seam, uv=rng.random((2 * len(mesh.vertices), 2)))
+    halves = dd.Mesh(
+        np.tile(mesh.vertices, (2, 1)), seam, uv=rng.random((2 * len(mesh.vertices), 2))
+    )
     np.testing.assert_array_equal(smooth_normals(halves), whole)
 
     round_thing = sphere(1.0, 8, 12)
@@ -161,7 +169,9 @@ def test_faces_without_area_have_none_and_change_nothing():
         [
             some[:10][:, [0, 0, 1]],
             some[10:20][:, [2, 2, 2]],
-            np.column_stack([some[20:30, 0], middle, some[20:30, 1]]),  # two of its vertices at one position
+            np.column_stack(
+                [some[20:30, 0], middle, some[20:30, 1]]
+            ),  # two of its vertices at one position
         ]
     )
     vertices = np.concatenate([mesh.vertices, mesh.vertices[some[20:30, 0]]])
@@ -171,7 +181,9 @@ def test_faces_without_area_have_none_and_change_nothing():
     is_real = where < len(mesh.faces)
     assert not normals[~is_real].any()
     # The order of the sums is another.
-    np.testing.assert_allclose(normals[is_real], smooth_normals(mesh)[where[is_real]], atol=2 * ROUNDING)
+    np.testing.assert_allclose(
+        normals[is_real], smooth_normals(mesh)[where[is_real]], atol=2 * ROUNDING
+    )
 
 
 def test_a_collinear_face_bends_nothing():
@@ -217,7 +229,7 @@ def test_a_steep_apex_of_5000_faces():
     expected = np.stack([radial * np.cos(middle), radial * np.sin(middle), np.ones(count)], 1)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(normals[:, 0], expected, atol=2 * np.pi / (count * width))
-    # On the rim, two faces each: neighbours, half of a step aside.
+    # On the rim, two faces each: neighbors, half of a step aside.
     rim = mesh.vertices[mesh.faces[:, 1]] * (1, 1, 0) + (0, 0, 1)
     np.testing.assert_allclose(normals[:, 1], rim / 2**0.5, atol=(np.pi / count) ** 2 + ROUNDING)
 
@@ -228,7 +240,8 @@ def test_against_a_plain_loop(seed):
     mesh = random_closed_mesh(rng, bodies=1 + seed % 2)
     if seed % 3 == 2:  # any winding, some faces twice, holes
         mesh = dd.Mesh(
-            mesh.vertices, rng.permuted(mesh.faces, axis=1)[rng.integers(0, len(mesh.faces), len(mesh.faces))]
+            mesh.vertices,
+            rng.permuted(mesh.faces, axis=1)[rng.integers(0, len(mesh.faces), len(mesh.faces))],
         )
     picked = rng.permutation(len(mesh.faces))[:400]
     expected, certain = oracle.corner_normals(mesh.vertices, mesh.faces, picked)

@@ -56,7 +56,9 @@ def test_ten_thousand_images(engine):
             for maps, expected in zip(renderer.entry_exit_many(scene, cameras), first, strict=True):
                 assert np.array_equal(maps.entry, expected, equal_nan=True)
         for number in range(5000):
-            renderer.entry_exit(scene, cameras[number % 20], attributes=("face",) if number % 2 else ())
+            renderer.entry_exit(
+                scene, cameras[number % 20], attributes=("face",) if number % 2 else ()
+            )
         # 10,000 leaked images of any of these kinds would be 230 MiB or more.
         assert mebibytes() - before < SLACK_MIB
         renderer.entry_exit(scene, cameras[0], attributes=("face",))
@@ -112,7 +114,10 @@ def soak(request, record_property):
     config = request.config
     tests = sum(item.get_closest_marker("soak") is not None for item in request.session.items)
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    first, seconds = config.option.soak_seed, 60 * config.option.soak_minutes * min(1.0, processes / tests)
+    first, seconds = (
+        config.option.soak_seed,
+        60 * config.option.soak_minutes * min(1.0, processes / tests),
+    )
 
     def run(case) -> None:
         end = time.monotonic() + seconds
@@ -133,7 +138,9 @@ def random_scene(rng: np.random.Generator) -> tuple[dd.Mesh, dd.Camera, dict[str
     mesh = random_closed_mesh(rng)
     kind = rng.integers(4)
     if kind == 0:
-        mesh = dd.Mesh(mesh.vertices, mesh.faces[rng.random(len(mesh.faces)) < rng.uniform(0.3, 0.95)])
+        mesh = dd.Mesh(
+            mesh.vertices, mesh.faces[rng.random(len(mesh.faces)) < rng.uniform(0.3, 0.95)]
+        )
     elif kind == 1:
         cavity = inside_out(scaled(mesh, 0.9 / np.abs(mesh.vertices).max()))
         mesh = merged(mesh, box(), cavity)
@@ -192,7 +199,9 @@ def test_calls_in_any_order(engine, soak):
                 mesh = painted(rng, random_closed_mesh(rng, bodies=2))
                 scene = renderer.upload(mesh)
                 count = int(rng.integers(1, 7))
-                cameras = [random_camera(rng, mesh, bool(rng.integers(2)), 64) for _ in range(count)]
+                cameras = [
+                    random_camera(rng, mesh, bool(rng.integers(2)), 64) for _ in range(count)
+                ]
                 options = {"surfaces": rng.choice(["oriented", "any"])}
                 options["attributes"] = [(), ("face",), ("normal", "shaded_color")][rng.integers(3)]
                 singly = [renderer.entry_exit(scene, camera, **options) for camera in cameras]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oracle import encoded
 
-from ddepth_gl.srgb import linear_from_srgb, srgb_from_linear
+from ddepth_gl._srgb import linear_from_srgb, srgb_from_linear
 
 
 def test_every_byte_comes_back():
@@ -34,7 +34,7 @@ def test_rounding_is_to_the_nearest():
     np.testing.assert_array_equal(srgb_from_linear(values[:, None].repeat(3, 1))[:, 1], wanted)
 
 
-def test_what_is_no_colour():
+def test_what_is_no_color():
     given = np.array([[-1, 2, np.nan, 0.5], [np.inf, -np.inf, 0, np.nan]], np.float32)
     np.testing.assert_array_equal(srgb_from_linear(given), [[0, 255, 0, 128], [255, 0, 0, 0]])
     assert np.isnan(given[0, 2])  # the argument stays as it is

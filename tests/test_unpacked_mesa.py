@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ddepth_gl import unpacked_mesa
+from ddepth_gl.gl import unpacked_mesa
 
 NEEDS = {
     "libEGL.so.1": ["libGLdispatch.so.0"],
@@ -78,10 +78,10 @@ def test_a_system_without_any_of_it(machine, tmp_path):
     order = linker.loaded
     assert sorted(order) == sorted(Path(name).name for name in ALL)
     for name, needs in NEEDS.items():
-        assert all(order.index(needed) < order.index(name) for needed in needs if needed != "libc.so.6")
-    vendors = (
-        f"/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d:{tmp_path}/mesa/usr/share/glvnd/egl_vendor.d"
-    )
+        assert all(
+            order.index(needed) < order.index(name) for needed in needs if needed != "libc.so.6"
+        )
+    vendors = f"/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d:{tmp_path}/mesa/usr/share/glvnd/egl_vendor.d"
     assert os.environ[VARIABLES[0]] == vendors
     assert os.environ[VARIABLES[2]].endswith(f"/dri:{tmp_path}/mesa/usr/lib/x86_64-linux-gnu/dri")
 

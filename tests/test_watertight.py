@@ -1,4 +1,4 @@
-"""Each pixel covered once where faces meet, also where vertices and edges lie exactly on pixel centres."""
+"""Each pixel covered once where faces meet, also where vertices and edges lie exactly on pixel centers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def covered(renderer, vertices, faces, camera=None) -> np.ndarray:
 
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("blades", [3, 7, 64, 10_000])
-def test_a_fan_around_a_pixel_centre(renderer, blades, flip):
+def test_a_fan_around_a_pixel_center(renderer, blades, flip):
     angle = 2 * np.pi * np.arange(blades) / blades
     rim = np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1) * 200
     vertices = np.vstack([np.zeros(3), rim]) + np.array((32.5, 20.5, 0))
@@ -38,7 +38,7 @@ def test_a_fan_around_a_pixel_centre(renderer, blades, flip):
 
 @pytest.mark.parametrize("alternate", [False, True], ids=["one way", "both ways"])
 @pytest.mark.parametrize("step", [1, 2, 5, 70])
-def test_a_grid_with_vertices_on_pixel_centres(renderer, step, alternate):
+def test_a_grid_with_vertices_on_pixel_centers(renderer, step, alternate):
     cells = -(-(SIZE + 2) // step) + 1
     at = np.arange(cells + 1) * step - 0.5
     x, y = np.meshgrid(at, at)
@@ -54,7 +54,7 @@ def test_a_grid_with_vertices_on_pixel_centres(renderer, step, alternate):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_triangulated_plane_with_random_vertices_on_the_subpixel_grid(renderer, seed):
-    """Delaunay faces of points on whole quarters of a pixel, many of them pixel centres."""
+    """Delaunay faces of points on whole quarters of a pixel, many of them pixel centers."""
     spatial = pytest.importorskip("scipy.spatial")
     rng = np.random.default_rng(seed)
     points = rng.integers(-40, 4 * SIZE + 40, (400, 2)) / 4 + 0.5
@@ -93,7 +93,9 @@ def test_closed_meshes_from_close_by_are_even(renderer, seed):
         camera = random_camera(rng, mesh, bool(rng.integers(2)), 80)
         K = camera.K.copy()
         K[:2, :2] *= 10.0 ** rng.uniform(0, 5)
-        near = dd.Camera(K, camera.camera_from_world, camera.width, camera.height, camera.is_orthographic)
+        near = dd.Camera(
+            K, camera.camera_from_world, camera.width, camera.height, camera.is_orthographic
+        )
         layers = peel(renderer, mesh, near)
         assert not layers.odd.any()
 
@@ -103,7 +105,9 @@ def test_the_largest_faces_and_the_largest_images(engine):
     """Twelve faces over 4096 x 4096 pixels."""
     with dd.DepthRenderer(engine) as renderer:
         scene = renderer.upload(box())
-        camera = dd.Camera.look_at((0.3, 0.2, 3), (0, 0, 0), (0, 1, 0), fov_y_deg=30, width=4096, height=4096)
+        camera = dd.Camera.look_at(
+            (0.3, 0.2, 3), (0, 0, 0), (0, 1, 0), fov_y_deg=30, width=4096, height=4096
+        )
         maps = renderer.entry_exit(scene, camera)
         assert maps.mask.all()
         inner = maps.entry[1000:3000, 1000:3000]

@@ -23,7 +23,9 @@ def test_the_wheel_renders_away_from_the_checkout(tmp_path):
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    shaders = {path.relative_to(ROOT / "shaders").as_posix() for path in (ROOT / "shaders").rglob("*.*")}
+    shaders = {
+        path.relative_to(ROOT / "shaders").as_posix() for path in (ROOT / "shaders").rglob("*.*")
+    }
     assert {f"ddepth_gl/_shaders/{name}" for name in shaders} <= set(names)
     assert "ddepth_gl/py.typed" in names
     assert not [name for name in names if name.startswith(("tests", "shared", "benchmarks"))]
@@ -33,14 +35,18 @@ def test_the_wheel_renders_away_from_the_checkout(tmp_path):
 import sys
 sys.path.insert(0, sys.argv[1])
 import ddepth_gl as dd
-from ddepth_gl.shader_library import shader_folder
+from ddepth_gl.gl.shaders import shader_folder
 assert dd.__file__.startswith(sys.argv[1]), dd.__file__
 assert str(shader_folder()).startswith(sys.argv[1]), shader_folder()
-from ddepth_gl.demo_mesh import demo_mesh
+from ddepth_gl.mesh.demo import demo_mesh
 print(dd.double_depth(demo_mesh()).mask.sum())
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, str(site)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, str(site)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 1000

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl.writers import whole_file as module
-from ddepth_gl.writers.whole_file import remove_others, remove_unfinished, whole_file
+from ddepth_gl.io.results import atomic as module
+from ddepth_gl.io.results.atomic import remove_others, remove_unfinished, whole_file
 
 
 @pytest.fixture(autouse=True, params=["without a name", "with a name"])
@@ -56,7 +56,9 @@ def test_what_is_beside_it_meanwhile(old, way):
     file.__enter__().write(b"half")
     beside = [entry.name for entry in old.parent.iterdir() if entry != old]
     if way == "without a name" and beside:
-        pytest.skip("the file system of the temporary folder has no files without a name (O_TMPFILE)")
+        pytest.skip(
+            "the file system of the temporary folder has no files without a name (O_TMPFILE)"
+        )
     assert len(beside) == (way == "with a name")
     remove_unfinished()
     assert alone(old)
@@ -75,7 +77,9 @@ def test_replaces_what_was_there(old):
     assert alone(old)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("mine"), KeyboardInterrupt(), SystemExit(3), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("mine"), KeyboardInterrupt(), SystemExit(3), MemoryError()]
+)
 def test_interrupted(old, error):
     with pytest.raises(type(error)) as caught:
         half_written(old, error)

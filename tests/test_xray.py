@@ -12,7 +12,7 @@ from oracle import encoded
 from scipy.sparse import csr_matrix
 
 import ddepth_gl as dd
-from ddepth_gl.writers.xray import write_xray
+from ddepth_gl.io.results.xray import write_xray
 
 
 def read(path, height, width, layers=16):
@@ -23,7 +23,12 @@ def read(path, height, width, layers=16):
         parts = {name: file[name] for name in file.files if name not in texts}
     kinds = {name: (array.dtype.name, array.ndim) for name, array in parts.items()}
     index = ("int32", 1)
-    assert kinds == {"data": ("float32", 1), "indices": index, "indptr": index, "shape": ("int64", 1)}
+    assert kinds == {
+        "data": ("float32", 1),
+        "indices": index,
+        "indptr": index,
+        "shape": ("int64", 1),
+    }
     assert parts["shape"].tolist() == [layers, 7 * height * width]
     assert np.all(parts["data"])  # zeros are not stored
     matrix = csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=parts["shape"])
@@ -42,13 +47,13 @@ def expected(layers: dd.DepthLayers, count: int = 16) -> np.ndarray:
         ray = np.linalg.solve(camera.K, [column + 0.5, row + 0.5, 1.0])
         stretch = 1.0 if camera.is_orthographic else np.linalg.norm(ray)
         x, y, z = camera.camera_from_world[:3, :3] @ layers.normal[crossing]
-        colour = [round(255 * encoded(float(value))) / 255 for value in layers.color[crossing, :3]]
-        dense[layer, :, row, column] = [layers.depth[crossing] * stretch, x, -y, -z, *colour]
+        color = [round(255 * encoded(float(value))) / 255 for value in layers.color[crossing, :3]]
+        dense[layer, :, row, column] = [layers.depth[crossing] * stretch, x, -y, -z, *color]
     return dense
 
 
 # float32 rounds by at most 2**-24 relatively; twice that for the float64 sums before. Numbers are at most
-# 9 * 1.3 (distances), 1 (normals, colours).
+# 9 * 1.3 (distances), 1 (normals, colors).
 TOLERANCE = {"rtol": 2.0**-23, "atol": 2.0**-30}
 
 
@@ -88,7 +93,9 @@ def test_more_crossings_than_layers(tmp_path, count):
     assert ((dense[:, 0] > 0).sum(0) == np.minimum([[19, 0, 4]], count)).all()
 
 
-@pytest.mark.parametrize("count", [np.zeros((4, 3), int), np.zeros((1, 1), int), np.ones((1, 1), int)])
+@pytest.mark.parametrize(
+    "count", [np.zeros((4, 3), int), np.zeros((1, 1), int), np.ones((1, 1), int)]
+)
 def test_empty_and_small(tmp_path, count):
     layers = layers_of(count, np.random.default_rng(3))
     write_xray(tmp_path / "a.npz", layers)
@@ -109,17 +116,20 @@ def test_black_and_axis_normals_are_hits_still(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("there", "missing"), [((), "normal and color"), (("normal", "uv"), "color"), (("color",), "normal")]
+    ("there", "missing"),
+    [((), "normal and color"), (("normal", "uv"), "color"), (("color",), "normal")],
 )
 def test_missing_attributes(tmp_path, there, missing):
-    with pytest.raises(dd.OutputError, match=rf'X-Ray needs the attribute {missing}; peel with .*"color"'):
+    with pytest.raises(
+        dd.OutputError, match=rf'X-Ray needs the attribute {missing}; peel with .*"color"'
+    ):
         write_xray(tmp_path / "a.npz", random_layers(5, attributes=there))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("count", [0, -1, 2.0, True, None])
 def test_a_count_that_is_none(tmp_path, count):
-    with pytest.raises(dd.RequestError, match="max_layers must be a whole number, at least 1"):
+    with pytest.raises(dd.RequestError, match="max_layers must be an integer, at least 1"):
         write_xray(tmp_path / "a.npz", random_layers(6), max_layers=count)
 
 
@@ -137,7 +147,11 @@ def test_a_real_peel(renderer, tmp_path):
     # Seen from outside a front's normal looks at the camera: against the ray, which in OpenGL's frame is -z.
     camera = layers.camera
     row, column = np.nonzero(dense[0, 0] > 0)
-    rays = np.linalg.solve(camera.K, [column + 0.5, row + 0.5, np.ones(len(row))]) * [[1], [-1], [-1]]
+    rays = np.linalg.solve(camera.K, [column + 0.5, row + 0.5, np.ones(len(row))]) * [
+        [1],
+        [-1],
+        [-1],
+    ]
     assert ((dense[0, 1:4, row, column] * rays.T).sum(1) < 0).all()
     last = (dense[:, 0] > 0).sum(0)[row, column] - 1
     assert ((dense[last, 1:4, row, column] * rays.T).sum(1) > 0).all()

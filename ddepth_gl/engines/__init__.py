@@ -1,1 +1,1 @@
-"""The engines: each takes a Scene and a Camera and gives the buffers of the two sheets."""
+"""The engines: each takes a Scene and a Camera and returns buffers."""

@@ -14,7 +14,7 @@ ivec3 corners_of(uint face) {
 
 uniform uint first_face;  // of this part
 
-// The pixels of the band whose centres are in the box around a face, given the places of its corners; none if the last
+// The pixels of the band whose centers are in the box around a face, given the places of its corners; none if the last
 // is before the first.
 struct Box {
     ivec2 first, last;
@@ -34,9 +34,9 @@ struct FacePlane {
 };
 
 FacePlane face_plane(ivec3 corners) {
-    precise dvec3 a = position_of(corners.x) - view.camera_centre;
-    precise dvec3 b = position_of(corners.y) - view.camera_centre;
-    precise dvec3 c = position_of(corners.z) - view.camera_centre;
+    precise dvec3 a = position_of(corners.x) - view.camera_center;
+    precise dvec3 b = position_of(corners.y) - view.camera_center;
+    precise dvec3 c = position_of(corners.z) - view.camera_center;
     precise dvec3 normal = cross(b - a, c - a);
     precise dvec3 slopes = dvec3(dot(normal, view.ray_right), dot(normal, view.ray_down), dot(normal, view.ray_origin));
     precise vec3 depths = vec3(dot(a, view.view_direction), dot(b, view.view_direction), dot(c, view.view_direction));
@@ -57,10 +57,10 @@ FacePlane face_plane(ivec3 corners) {
     return face;
 }
 
-// Depth of the face at the centre of a pixel, mesh units. `precise`: passes compare the results bit for bit.
+// Depth of the face at the center of a pixel, mesh units. `precise`: passes compare the results bit for bit.
 float depth_at(FacePlane face, ivec2 pixel) {
-    vec2 centre = vec2(pixel) + 0.5;
-    precise double raw = face.plane.x * double(centre.x) + face.plane.y * double(centre.y) + face.plane.z;
+    vec2 center = vec2(pixel) + 0.5;
+    precise double raw = face.plane.x * double(center.x) + face.plane.y * double(center.y) + face.plane.z;
     precise float value = clamp(float(raw), face.limits.x, face.limits.y);
 #if PERSPECTIVE
     value = 1.0 / value;

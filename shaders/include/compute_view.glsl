@@ -1,12 +1,12 @@
 // Cameras in the scene's local frame, and the rows that are being rendered; one block for every compute shader.
-// Units of the image are subpixels, 1/256 pixel: the centre of pixel i lies at 256 i + 128.
+// Units of the image are subpixels, 1/256 pixel: the center of pixel i lies at 256 i + 128.
 struct View {
-    dvec3 camera_centre;
-    // Rows that take an offset from the camera centre to homogeneous image coordinates (u w, v w, w), subpixels.
+    dvec3 camera_center;
+    // Rows that take an offset from the camera center to homogeneous image coordinates (u w, v w, w), subpixels.
     dvec3 image_right;
     dvec3 image_down;
     dvec3 view_direction;  // depth of an offset is its dot product with this
-    dvec3 image_origin;    // of the camera centre, subpixels; orthographic cameras only, whose w is 1
+    dvec3 image_origin;    // of the camera center, subpixels; orthographic cameras only, whose w is 1
     // Perspective: direction of depth 1 of the ray through pixel (u, v) = u * right + v * down + origin.
     // Orthographic: offset of the start of the ray through pixel (u, v). In pixels, not subpixels.
     dvec3 ray_right;
@@ -73,7 +73,7 @@ dvec3 position_of(int vertex) {
 
 // (u w, v w, w) in subpixels; w is the depth in perspective and 1 otherwise. The same position gives the same bits.
 dvec3 homogeneous(dvec3 position) {
-    precise dvec3 offset = position - view.camera_centre;
+    precise dvec3 offset = position - view.camera_center;
     precise dvec3 image = dvec3(dot(offset, view.image_right), dot(offset, view.image_down),
                                 dot(offset, view.view_direction));
 #if !PERSPECTIVE
@@ -89,7 +89,7 @@ const double GUARD_BAND = 8388608.0lf;  // 2^23 subpixels: beyond the largest im
 const int OUT_BEHIND = 1, OUT_LEFT = 2, OUT_RIGHT = 4, OUT_ABOVE = 8, OUT_BELOW = 16;
 
 // With FINE, all vertices have a place, all faces are small in the image, and a vertex has a cell as well: between which
-// pixel centres of the band it lies, row << column_bits | column. Column c holds what is right of the centre of pixel
-// c - 1 and not right of that of pixel c, the first and the last also what is out of the image; rows likewise. A centre
+// pixel centers of the band it lies, row << column_bits | column. Column c holds what is right of the center of pixel
+// c - 1 and not right of that of pixel c, the first and the last also what is out of the image; rows likewise. A center
 // on the edge of two faces belongs to the one that goes on to the right of it, or down (see compute_small.comp): so a
 // face whose corners are all in one column, or in one row, covers nothing.

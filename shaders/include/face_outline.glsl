@@ -15,7 +15,7 @@ dvec3 owned(dvec3 line) {
     return dvec3(line.xy, line.z + (owns ? 0.5lf : -0.5lf));
 }
 
-// Narrows the columns, from x to y, to those on the inner side of a line. No quotient comes near a whole number, for
+// Narrows the columns, from x to y, to those on the inner side of a line. No quotient comes near an integer, for
 // no pixel lies on the line, so the rounding of the division does not matter.
 void narrow(inout ivec2 columns, dvec3 line, double v) {
     double at_zero = line.y * v + line.z + 128.0lf * line.x;

@@ -34,7 +34,7 @@ struct Outline {
 Corner corner_of(int vertex) {
     Corner corner;
     corner.position = position_of(vertex);
-    corner.offset = corner.position - view.camera_centre;
+    corner.offset = corner.position - view.camera_center;
     corner.image = homogeneous(corner.position);
     corner.has_place = place_of(vertex).x != NO_PLACE;
     precise dvec2 place = floor(corner.image.xy / corner.image.z * SNAP + 0.5lf) / SNAP;

@@ -3,16 +3,16 @@
 uniform isamplerBuffer faces;     // three vertices each
 uniform isamplerBuffer vertices;  // three coordinates each, bits of doubles; local frame
 
-uniform dvec3 camera_centre;  // local frame
-// Rows that take an offset from the camera centre to homogeneous image coordinates (u w, v w, w).
+uniform dvec3 camera_center;  // local frame
+// Rows that take an offset from the camera center to homogeneous image coordinates (u w, v w, w).
 uniform dvec3 image_right;
 uniform dvec3 image_down;
 uniform dvec3 view_direction;
-uniform dvec2 image_origin;   // of the camera centre; orthographic cameras only, whose w is 1
+uniform dvec2 image_origin;   // of the camera center; orthographic cameras only, whose w is 1
 
 struct RayFace {
     ivec3 corners;      // vertices of the mesh
-    dvec3 a, b, c;      // offsets from the camera centre, local frame
+    dvec3 a, b, c;      // offsets from the camera center, local frame
     dvec3 barycentric;  // weights of a, b, c; none negative, their sum is 1
 };
 
@@ -22,7 +22,7 @@ double coordinate(int index) {
 
 dvec3 offset_of(int vertex) {
     int first = 3 * vertex;
-    return dvec3(coordinate(first), coordinate(first + 1), coordinate(first + 2)) - camera_centre;
+    return dvec3(coordinate(first), coordinate(first + 1), coordinate(first + 2)) - camera_center;
 }
 
 double cross2(dvec2 a, dvec2 b) {
@@ -75,15 +75,15 @@ RayFace ray_face(vec2 pixel, int face) {
     meets.c = offset_of(meets.corners.z);
     // Homogeneous image coordinates with the pixel as their origin: the point of the plane that is seen there
     // is the sum of the corners with weights for which these add up to (0, 0).
-    dvec2 centre = dvec2(pixel);
+    dvec2 center = dvec2(pixel);
 #if PERSPECTIVE
-    dvec3 right = image_right - centre.x * view_direction;
-    dvec3 down = image_down - centre.y * view_direction;
+    dvec3 right = image_right - center.x * view_direction;
+    dvec3 down = image_down - center.y * view_direction;
     dvec2 origin = dvec2(0.0lf);
 #else
     dvec3 right = image_right;
     dvec3 down = image_down;
-    dvec2 origin = image_origin - centre;
+    dvec2 origin = image_origin - center;
 #endif
     dvec2 a = dvec2(dot(meets.a, right), dot(meets.a, down)) + origin;
     dvec2 b = dvec2(dot(meets.b, right), dot(meets.b, down)) + origin;

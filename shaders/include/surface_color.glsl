@@ -1,4 +1,4 @@
-// The unlit colour of a point on a face: vertex colours times texture, linear, with alpha; white without either.
+// The unlit color of a point on a face: vertex colors times texture, linear, with alpha; white without either.
 uniform float linear_of_srgb[256];
 
 #if HAS_COLORS

@@ -1,0 +1,1 @@
+"""Cameras: where pixels lie, and which ray each of them has."""

@@ -1,0 +1,1 @@
+"""What both engines use: attributes, shading, crossing keys, cameras in the local frame."""

@@ -1,0 +1,242 @@
+"""The OpenGL calls that moderngl lacks: other textures, counting in the stencil, buffers mapped."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ContextError, DeviceMemoryError
+from . import egl
+
+__all__ = ["STENCIL_MOST", "BufferTexture", "GLCalls"]
+
+STENCIL_MOST = 255  # what a stencil buffer counts up to; it stays there
+
+_TEXTURE_2D, _TEXTURE0, _TEXTURE_BUFFER = 0x0DE1, 0x84C0, 0x8C2A
+_INTEGER_TEXELS = (0x8235, 0x823B, 0x8D83, 0x8D82)  # GL_R32I, GL_RG32I, GL_RGB32I, GL_RGBA32I
+_FLOAT, _UNSIGNED_BYTE = 0x1406, 0x1401
+# Internal format, format, and type of a pixel.
+_DEPTH = (0x8CAC, 0x1902, _FLOAT)  # GL_DEPTH_COMPONENT32F, GL_DEPTH_COMPONENT
+_DEPTH_STENCIL = (
+    0x8CAD,
+    0x84F9,
+    0x8DAD,
+)  # GL_DEPTH32F_STENCIL8, GL_DEPTH_STENCIL, GL_FLOAT_32_UNSIGNED_INT_24_8_REV
+_FRAMEBUFFER, _DEPTH_STENCIL_ATTACHMENT, _STENCIL_INDEX = 0x8D40, 0x821A, 0x1901
+_STENCIL_TEST, _ALWAYS, _KEEP, _INCREMENT = 0x0B90, 0x0207, 0x1E00, 0x1E02
+_PACK_ALIGNMENT = 0x0D05
+_COPY_READ_BUFFER, _MAP_READ, _MAP_WRITE, _MAP_INVALIDATE_RANGE = 0x8F36, 1, 2, 4
+_COPY_WRITE_BUFFER, _R32UI, _RED_INTEGER, _UNSIGNED_INT = 0x8F37, 0x8236, 0x8D94, 0x1405
+_DEDICATED_KILOBYTES = 0x9047  # GL_GPU_MEMORY_INFO_DEDICATED_VIDMEM_NVX
+
+_UINT, _INT, _SIZE, _POINTER = ctypes.c_uint, ctypes.c_int, ctypes.c_ssize_t, ctypes.c_void_p
+# Arguments of each function; none of them returns anything.
+_SIGNATURES: dict[str, tuple[Any, ...]] = {
+    "glActiveTexture": (_UINT,),
+    "glBindBuffer": (_UINT, _UINT),
+    "glBindTexture": (_UINT, _UINT),
+    "glClearBufferfi": (_UINT, _INT, ctypes.c_float, _INT),
+    "glDeleteTextures": (_INT, _POINTER),
+    "glDisable": (_UINT,),
+    "glEnable": (_UINT,),
+    "glFramebufferTexture2D": (_UINT, _UINT, _UINT, _UINT, _INT),
+    "glGenTextures": (_INT, _POINTER),
+    "glGetIntegerv": (_UINT, _POINTER),
+    "glPixelStorei": (_UINT, _INT),
+    "glProgramUniform1i": (_UINT, _INT, _INT),
+    "glReadPixels": (_INT, _INT, _INT, _INT, _UINT, _UINT, _POINTER),
+    "glStencilFunc": (_UINT, _INT, _UINT),
+    "glStencilMask": (_UINT,),
+    "glStencilOp": (_UINT, _UINT, _UINT),
+    "glTexBuffer": (_UINT, _UINT, _UINT),
+    "glTexImage2D": (_UINT, _INT, _INT, _INT, _INT, _INT, _UINT, _UINT, _POINTER),
+}
+
+# Those that return something.
+_MAP_BUFFER = ("glMapBufferRange", _POINTER, _UINT, _SIZE, _SIZE, _UINT)
+_UNMAP_BUFFER = ("glUnmapBuffer", ctypes.c_ubyte, _UINT)
+
+# Of OpenGL 4.3, for the engine that needs it.
+_SIGNATURES_43: dict[str, tuple[Any, ...]] = {
+    "glClearBufferSubData": (_UINT, _UINT, _SIZE, _SIZE, _UINT, _UINT, _POINTER),
+}
+
+
+class GLCalls:
+    """The calls of one context, which must be current.
+
+    Args:
+        gl: the `moderngl.Context`.
+        library: where the functions come from.
+
+    Raises:
+        ContextError: the driver lacks one of them.
+    """
+
+    def __init__(self, gl: Any, library: egl.Egl) -> None:
+        self._gl = gl
+        self._functions: dict[str, Callable[..., None]] = {
+            name: library.function(name, None, *arguments)
+            for name, arguments in (
+                _SIGNATURES | (_SIGNATURES_43 if gl.version_code >= 430 else {})
+            ).items()
+        }
+        self._map, self._unmap = library.function(*_MAP_BUFFER), library.function(*_UNMAP_BUFFER)
+
+    def device_memory(self) -> int | None:
+        """Return the bytes of the device's own memory; None where it says nothing to be believed.
+
+        GL_NVX_gpu_memory_info answers in kilobytes, as a signed 32-bit integer, without an error of its own.
+        Mesa's llvmpipe answers with garbage, often negative: ask no software renderer.
+        """
+        if "GL_NVX_gpu_memory_info" not in self._gl.extensions:
+            return None
+        kilobytes = _INT()
+        self._call("glGetIntegerv", _DEDICATED_KILOBYTES, ctypes.byref(kilobytes))
+        return 1024 * kilobytes.value if kilobytes.value > 0 else None
+
+    def depth_texture(self, size: tuple[int, int], *, stencil: bool = False) -> Any:
+        """A moderngl depth texture whose storage is 32-bit float; moderngl's own is always 24-bit.
+
+        Args:
+            size: (width, height) in pixels.
+            stencil: whether there are 8 bits of stencil beside the depth; see `add_stencil`.
+        """
+        internal, kind, number = _DEPTH_STENCIL if stencil else _DEPTH
+        texture = self._gl.depth_texture(size)
+        self._call("glBindTexture", _TEXTURE_2D, texture.glo)
+        self._call("glTexImage2D", _TEXTURE_2D, 0, internal, *size, 0, kind, number, None)
+        return texture
+
+    def add_stencil(self, framebuffer: Any, depth_buffer: Any) -> None:
+        """Has a framebuffer on `depth_buffer` use its stencil as well."""
+        framebuffer.use()
+        self._call(
+            "glFramebufferTexture2D",
+            _FRAMEBUFFER,
+            _DEPTH_STENCIL_ATTACHMENT,
+            _TEXTURE_2D,
+            depth_buffer.glo,
+            0,
+        )
+
+    def clear_depth(self) -> None:
+        """Sets the depth of the framebuffer in use to 1 and its stencil to 0, and leaves its colors."""
+        self._call("glStencilMask", STENCIL_MOST)
+        self._call("glClearBufferfi", _DEPTH_STENCIL[1], 0, 1.0, 0)
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Within it, the stencil counts fragments, whether or not they pass the depth test."""
+        self._call("glEnable", _STENCIL_TEST)
+        self._call("glStencilMask", STENCIL_MOST)
+        self._call("glStencilFunc", _ALWAYS, 0, STENCIL_MOST)
+        self._call("glStencilOp", _KEEP, _INCREMENT, _INCREMENT)
+        try:
+            yield
+        finally:
+            self._call("glDisable", _STENCIL_TEST)
+
+    def read_stencil(self, framebuffer: Any) -> npt.NDArray[np.uint8]:
+        """(H, W) the stencil of a framebuffer."""
+        width, height = framebuffer.size
+        stencil = np.empty((height, width), np.uint8)
+        framebuffer.use()
+        self._call("glPixelStorei", _PACK_ALIGNMENT, 1)
+        self._call(
+            "glReadPixels", 0, 0, width, height, _STENCIL_INDEX, _UNSIGNED_BYTE, stencil.ctypes.data
+        )
+        return stencil
+
+    def fill_buffer(self, buffer: Any, value: int, count: int, first: int = 0) -> None:
+        """Sets `count` 32-bit numbers of a buffer, from the `first` on, on the device; OpenGL 4.3."""
+        self._call("glBindBuffer", _COPY_WRITE_BUFFER, buffer.glo)
+        self._call(
+            "glClearBufferSubData",
+            _COPY_WRITE_BUFFER,
+            _R32UI,
+            4 * first,
+            4 * count,
+            _RED_INTEGER,
+            _UNSIGNED_INT,
+            ctypes.byref(_UINT(value)),
+        )
+
+    @contextmanager
+    def mapped(
+        self, buffer: Any, kind: npt.DTypeLike, count: int, first: int = 0, *, write: bool = False
+    ) -> Iterator[npt.NDArray[Any]]:
+        """Within it, `count` numbers of a buffer, from the `first` on, as an array that is no copy.
+
+        Args:
+            buffer: moderngl's; nothing else may use it meanwhile.
+            kind: of the numbers.
+            count, first: which of them.
+            write: they are to be set, all of them, and not to be read; else the other way round.
+
+        Raises:
+            DeviceMemoryError: there is no room for them where the processor could see them.
+            ContextError: the driver lost them, as some do when the display changes.
+        """
+        size = np.dtype(kind).itemsize
+        if count == 0:  # which OpenGL would not map
+            yield np.empty(0, kind)
+            return
+        self._call("glBindBuffer", _COPY_READ_BUFFER, buffer.glo)
+        access = _MAP_WRITE | _MAP_INVALIDATE_RANGE if write else _MAP_READ
+        address = self._map(_COPY_READ_BUFFER, size * first, size * count, access)
+        if not address:
+            self._gl.error  # noqa: B018  reading it clears it
+            raise DeviceMemoryError(
+                f"the driver cannot map {size * count:,} bytes; reduce the image size"
+            )
+        memory = (ctypes.c_char * (size * count)).from_address(address)
+        try:
+            yield np.frombuffer(memoryview(memory), kind)
+        finally:
+            self._call("glBindBuffer", _COPY_READ_BUFFER, buffer.glo)
+            is_intact = self._unmap(_COPY_READ_BUFFER)
+        if not is_intact:
+            raise ContextError("the driver lost the contents of a buffer; render the image again")
+
+    def buffer_texture(self, buffer: Any, components: int) -> BufferTexture:
+        """A view of a buffer as texels of signed 32-bit integers; moderngl has none.
+
+        Args:
+            buffer: moderngl's; it must outlive the texture.
+            components: of a texel, 1 to 4.
+        """
+        name = _UINT()
+        self._call("glGenTextures", 1, ctypes.byref(name))
+        texture = BufferTexture(self._functions, name.value)
+        texture.use(0)
+        self._call("glTexBuffer", _TEXTURE_BUFFER, _INTEGER_TEXELS[components - 1], buffer.glo)
+        return texture
+
+    def set_sampler(self, program: Any, name: str, unit: int) -> None:
+        """Has a sampler read from a texture unit; moderngl does nothing where it samples a buffer."""
+        self._call("glProgramUniform1i", program.glo, program[name].location, unit)
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        self._functions[name](*arguments)
+
+
+class BufferTexture:
+    """A view of a buffer that shaders read by texelFetch; made by `GLCalls.buffer_texture`."""
+
+    def __init__(self, functions: dict[str, Callable[..., None]], name: int) -> None:
+        self._functions, self._name = functions, name
+
+    def use(self, unit: int) -> None:
+        """Binds it to a texture unit."""
+        self._functions["glActiveTexture"](_TEXTURE0 + unit)
+        self._functions["glBindTexture"](_TEXTURE_BUFFER, self._name)
+
+    def release(self) -> None:
+        """Frees the view, not the buffer."""
+        self._functions["glDeleteTextures"](1, ctypes.byref(_UINT(self._name)))

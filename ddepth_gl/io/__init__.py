@@ -1,0 +1,1 @@
+"""Files: meshes and cameras in, results out."""

@@ -1,0 +1,1 @@
+"""Readers of camera files: NeRF, COLMAP, BOP."""

@@ -1,0 +1,1 @@
+"""Readers of mesh files: untrusted input becomes one `Mesh`."""

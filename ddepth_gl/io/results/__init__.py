@@ -1,0 +1,1 @@
+"""Writers of results: one file format a module; every file appears whole or not at all."""

@@ -1,0 +1,1 @@
+"""Jobs of the command line that read files, render and write files."""

@@ -1,0 +1,1 @@
+"""The triangle mesh: class, validation, topology, normals."""

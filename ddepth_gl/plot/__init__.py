@@ -1,0 +1,1 @@
+"""Images to look at: previews, maps of counts, cross-sections."""

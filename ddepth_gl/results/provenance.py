@@ -1,0 +1,58 @@
+"""What results, and the files made of them, say about the mesh they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from ..mesh.mesh import Mesh, MeshSource
+
+__all__ = [
+    "MESH_HASH",
+    "MESH_PATH",
+    "SIDE_FILES_HASH",
+    "from_mesh",
+    "printable_path",
+    "source_in_memory",
+]
+
+MESH_PATH, MESH_HASH, SIDE_FILES_HASH = "mesh_path", "mesh_sha256", "mesh_side_files_sha256"
+
+
+def from_mesh(source: MeshSource | None) -> dict[str, str]:
+    """Return the entries that name a mesh: its path and the hashes of its files, see `MeshSource`."""
+    if source is None:
+        return {}
+    entries = {MESH_PATH: printable_path(source.path), MESH_HASH: source.sha256}
+    return entries | (
+        {SIDE_FILES_HASH: source.side_files_sha256} if source.side_files_sha256 else {}
+    )
+
+
+def printable_path(path: str) -> str:
+    r"""Return a path as text that any encoding of Unicode holds, on one line.
+
+    A name on Linux is bytes: those that are no UTF-8, and unprintable characters, become escapes as Python
+    writes them: ``caf\xe9.obj``.
+    """
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def source_in_memory(mesh: Mesh) -> MeshSource:
+    """Return the source of a mesh that came from no file: an empty path and the hash of its arrays."""
+    hashed = hashlib.sha256()
+    arrays = (
+        mesh.vertices,
+        mesh.faces,
+        mesh.uv,
+        mesh.colors,
+        *mesh.textures,
+        mesh.texture_id,
+        mesh.object_id,
+    )
+    for array in arrays:
+        hashed.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
+    return MeshSource("", hashed.hexdigest())

@@ -1,1 +1,0 @@
-"""Writers of depth maps: one file format, one module; every file appears whole or not at all."""
