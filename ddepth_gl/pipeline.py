@@ -88,7 +88,7 @@ class Pipeline:
                             engine = self.engine_for(checked)
                             in_flight.append(engine.submit(scene, together, checked))
                             # One run ahead keeps the device busy; more would only take memory.
-                            ahead = int(engine.overlaps(scene, together[0]))
+                            ahead = int(engine.submits_ahead(scene, together[0]))
                     except Exception as error:
                         failed = error
                 yield from self._collected(in_flight, output, ahead)
@@ -129,7 +129,7 @@ class Pipeline:
     def _collect_arrays(self, engine: Engine[Any], pending: Pending[Any]) -> list[Any]:
         maps, mesh = [], pending.scene.mesh
         for camera, buffers in zip(pending.cameras, engine.collect(pending), strict=True):
-            if pending.request.may_uncross:
+            if pending.request.allows_silhouette_repair:
                 uncross(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
             provenance = self.provenance(engine, pending.scene)

@@ -61,7 +61,7 @@ class FinishPass:
             DeviceMemoryError: the image is larger than one buffer, or the results do not fit.
         """
         self._check_fits(camera)
-        uncross = request.may_uncross and scene.mesh.is_oriented
+        uncross = request.allows_silhouette_repair and scene.mesh.is_oriented
         gl = self._context.gl
         size = (camera.width, camera.height)
         program = self._program(camera.is_orthographic, uncross)
