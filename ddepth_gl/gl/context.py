@@ -17,7 +17,7 @@ import moderngl
 from .._checks import shown
 from ..errors import ContextClosedError, ContextError, DeviceMemoryError
 from . import egl
-from .functions import GLCalls
+from .functions import GLFunctions
 from .memory import host_memory
 
 __all__ = [
@@ -261,9 +261,9 @@ class GLContext:
         self.max_storage_block: int = info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0)
         self.max_texels: int = info.get("GL_MAX_TEXTURE_BUFFER_SIZE", 0)
         self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
-        self.calls = GLCalls(self.gl, self._egl)
+        self.functions = GLFunctions(self.gl, self._egl)
         host = host_memory()  # a software renderer's own; and no more is ever believed of a device
-        device_memory = None if self.is_software else self.calls.device_memory()
+        device_memory = None if self.is_software else self.functions.device_memory()
         self.memory = min(host, device_memory or host)
         self._resting_framebuffer = self.gl.framebuffer([self.gl.renderbuffer((1, 1))])
 

@@ -56,9 +56,9 @@ class FaceTiles:
             made: list[Any] = []
             with self._context.making("tiles", (width, rows), made):
                 made.append(self._context.gl.buffer(reserve=size))
-                self._texels = self._context.calls.buffer_texture(made[0], 1)
+                self._texels = self._context.functions.buffer_texture(made[0], 1)
             self._buffer = made[0]
-        self._context.calls.fill_buffer(self._buffer, 0, 1 + self.count)
+        self._context.functions.fill_buffer(self._buffer, 0, 1 + self.count)
         self._buffer.bind_to_storage_buffer(7)
 
     def had_room(self) -> bool:

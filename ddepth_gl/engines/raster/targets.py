@@ -39,7 +39,7 @@ class SheetTargets:
         self.faces: list[Any] = []
         gl = context.gl
         with context.making("images", size, self._objects):
-            self.depth_buffer = self._keep(context.calls.depth_texture(size))
+            self.depth_buffer = self._keep(context.functions.depth_texture(size))
             self.depths = [self._keep(gl.texture(size, 1, dtype="f4")) for _ in range(2)]
             self.faces = [self._keep(gl.texture(size, 1, dtype="i4")) for _ in range(2 * faces)]
             kinds = (self.depths, self.faces) if faces else (self.depths,)
