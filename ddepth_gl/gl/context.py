@@ -271,7 +271,7 @@ class GLContext:
         """To be called before framebuffers are released: moderngl would bind a released one again."""
         self._resting_framebuffer.use()
 
-    def release_with(self, owner: object, objects: list[Any]) -> None:
+    def release_when_collected(self, owner: object, objects: list[Any]) -> None:
         """Has `objects` (moderngl's) released soon after `owner` is garbage-collected.
 
         Not at once: collection may happen in any thread and in the middle of another context's calls. They
@@ -282,14 +282,14 @@ class GLContext:
             for each in objects:
                 each.release()
 
-        weakref.finalize(owner, self.when_entered, release).atexit = False
+        weakref.finalize(owner, self.defer, release).atexit = False
 
-    def when_entered(self, action: Callable[[], None]) -> None:
+    def defer(self, action: Callable[[], None]) -> None:
         """Has something done when this context is next entered; may be called in any thread."""
         self._postponed.append(action)
 
     @contextmanager
-    def making(self, what: str, size: tuple[int, int], objects: list[Any]) -> Iterator[None]:
+    def allocating(self, what: str, size: tuple[int, int], objects: list[Any]) -> Iterator[None]:
         """Within it, textures and framebuffers of one size are made.
 
         Args:
@@ -309,9 +309,11 @@ class GLContext:
                 objects.pop().release()
             if isinstance(error, DeviceMemoryError) or not isinstance(error, Exception):
                 raise
-            raise self.no_room(what, size, error) from error
+            raise self.allocation_error(what, size, error) from error
 
-    def no_room(self, what: str, size: tuple[int, int], error: Exception) -> DeviceMemoryError:
+    def allocation_error(
+        self, what: str, size: tuple[int, int], error: Exception
+    ) -> DeviceMemoryError:
         """The error to raise where textures of `size` could not be made.
 
         moderngl reports a texture that the driver did not allocate as an incomplete framebuffer, or as it

@@ -182,7 +182,7 @@ class LayerLists:
         if kept:
             self._buffers.pop(name).release()
         made: list[Any] = []
-        with context.making("layers", (camera.width, camera.height), made):
+        with context.allocating("layers", (camera.width, camera.height), made):
             made.append(context.gl.buffer(reserve=size))
         self._buffers[name] = made[0]
         return made[0]

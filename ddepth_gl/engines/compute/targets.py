@@ -49,7 +49,7 @@ class SheetBands:
         self.first: Band = (0, self._rows)
         self._kinds = [(np.dtype(np.float32), _NO_DEPTH)] + faces * [(np.dtype(np.int32), _NO_FACE)]
         self._buffers: list[Any] = []
-        with context.making("images", size, self._buffers):
+        with context.allocating("images", size, self._buffers):
             for _ in self._kinds:
                 self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows * views))
         self.depths = self._buffers[0]

@@ -54,7 +54,7 @@ class FaceTiles:
         if self._buffer is None or self._buffer.size < size:
             self.release()
             made: list[Any] = []
-            with self._context.making("tiles", (width, rows), made):
+            with self._context.allocating("tiles", (width, rows), made):
                 made.append(self._context.gl.buffer(reserve=size))
                 self._texels = self._context.functions.buffer_texture(made[0], 1)
             self._buffer = made[0]

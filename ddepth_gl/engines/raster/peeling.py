@@ -141,7 +141,7 @@ class PeelTargets:
         self.size = size
         self._context = context
         self._objects: list[Any] = []
-        with context.making("layers", size, self._objects):
+        with context.allocating("layers", size, self._objects):
             # One for both: every layer starts from a cleared one.
             depth_buffer = context.functions.depth_texture(size, stencil=True)
             self._objects.append(depth_buffer)
@@ -169,7 +169,7 @@ class PeelTargets:
         """How many fronts and how many backs, where they are more than the stencil can count."""
         gl = self._context.gl
         made: list[Any] = []
-        with self._context.making("counts", self.size, made):
+        with self._context.allocating("counts", self.size, made):
             made.append(gl.texture(self.size, 2, dtype="f4"))
             made.append(gl.framebuffer(made[:1]))
         framebuffer = made[1]

@@ -172,7 +172,7 @@ class AttributeShader:
         batch = np.zeros((size[0] * size[1], 2), np.int32)
         gl = self._context.gl
         made: list[Any] = []
-        with self._context.making("attributes", size, made):
+        with self._context.allocating("attributes", size, made):
             made.append(gl.buffer(reserve=batch.nbytes))
             made.append(self._context.functions.buffer_texture(made[0], 2))
             # Three channels are drawn as four: OpenGL does not promise that images of three can be drawn to.
