@@ -78,7 +78,7 @@ class Pipeline:
             for run in camera_runs(
                 cameras,
                 partial(self._kind, scene, request=request),
-                partial(self.engine.views_at_once, scene),
+                partial(self.engine.cameras_at_once, scene),
             ):
                 failed, ahead = run if isinstance(run, Exception) else None, 0
                 if not isinstance(run, Exception):

@@ -71,7 +71,7 @@ class Engine(ABC, Generic[Targets]):
             DeviceMemoryError: it does not fit.
         """
 
-    def views_at_once(self, scene: Scene, camera: Camera) -> int:
+    def cameras_at_once(self, scene: Scene, camera: Camera) -> int:
         """How many cameras like this one `submit` takes."""
         return 1
 
@@ -87,7 +87,7 @@ class Engine(ABC, Generic[Targets]):
 
         Args:
             scene: of the mesh.
-            cameras: one, or at most `views_at_once` of one size, all of them perspective or orthographic.
+            cameras: one, or at most `cameras_at_once` of one size, all of them perspective or orthographic.
             request: for each of them.
 
         Raises:

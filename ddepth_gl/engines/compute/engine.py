@@ -49,7 +49,7 @@ class ComputeEngine(Engine[SheetBands]):
         self._passes.prepare(scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
-    def views_at_once(self, scene: Scene, camera: Camera) -> int:
+    def cameras_at_once(self, scene: Scene, camera: Camera) -> int:
         """How many cameras like this one `submit` takes: several of small images of a small mesh.
 
         Every dispatch takes a while to start, and one small image does not fill a GPU. In software larger
