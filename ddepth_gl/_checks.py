@@ -15,7 +15,7 @@ import numpy.typing as npt
 from .errors import RequestError
 
 __all__ = [
-    "MOST_SAMPLES",
+    "MAX_SAMPLES",
     "checked_array",
     "checked_choice",
     "checked_count",
@@ -26,15 +26,15 @@ __all__ = [
     "checked_result",
     "checked_texts",
     "is_integer",
-    "of_any_size",
+    "quiet_math",
     "one_line",
-    "plain_array",
+    "unmasked_array",
     "shown",
 ]
 
 # Along each side of a pixel of a picture. Mesa's software rasterizer ends the loops of a shader after 2^16
 # times silently: the mean of 256 x 256 samples would be wrong.
-MOST_SAMPLES = 128
+MAX_SAMPLES = 128
 _NOT_IN_ARCHIVES = (
     "file",
     "allow_pickle",
@@ -46,20 +46,20 @@ def is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def checked_count(name: str, number: object, most: int | None = None) -> int:
+def checked_count(name: str, number: object, limit: int | None = None) -> int:
     """`number` as an int, if it is a whole one of at least 1.
 
     Args:
         name: what it is called in the message.
         number: to check.
-        most: what it may be, if that is limited.
+        limit: its largest allowed value, if there is one.
 
     Raises:
         RequestError: it is not.
     """
-    if not is_integer(number) or number < 1 or (most is not None and number > most):
-        limit = "" if most is None else f" and at most {most}"
-        raise RequestError(f"{name} must be an integer, at least 1{limit}, not {shown(number)}")
+    if not is_integer(number) or number < 1 or (limit is not None and number > limit):
+        at_most = "" if limit is None else f" and at most {limit}"
+        raise RequestError(f"{name} must be an integer, at least 1{at_most}, not {shown(number)}")
     return int(number)
 
 
@@ -103,7 +103,7 @@ def checked_number(name: str, value: Any, error: type[Exception] = RequestError)
     try:
         if isinstance(value, int):
             return float(value)
-        number = plain_array(value)
+        number = unmasked_array(value)
         if number.ndim == 0 and number.dtype.kind in "biuf":
             return float(number)
     except Exception:  # whatever an __array__ method raises
@@ -142,7 +142,7 @@ def checked_array(
     """
     wanted = {"b": "booleans", "iu": "integers"}.get(kinds, "numbers")
     try:
-        array = plain_array(value)
+        array = unmasked_array(value)
     except Exception as reason:  # whatever an __array__ method raises
         what = f"{name} must be an array of {wanted}, not {shown(value)} ({one_line(reason)})"
         raise error(what) from None
@@ -196,7 +196,7 @@ def _is_name(key: str) -> bool:
     return bool(re.fullmatch("[a-z][a-z0-9_]{0,30}", key)) and key not in _NOT_IN_ARCHIVES
 
 
-def plain_array(value: Any) -> npt.NDArray[Any]:
+def unmasked_array(value: Any) -> npt.NDArray[Any]:
     """Return `value` as an array, which is no masked one.
 
     Raises:
@@ -215,7 +215,7 @@ def _is_masked(value: Any) -> bool:
 
 
 @contextmanager
-def of_any_size(error: type[Exception], *given: npt.NDArray[Any]) -> Iterator[None]:
+def quiet_math(error: type[Exception], *given: npt.NDArray[Any]) -> Iterator[None]:
     """Within it numbers overflow silently, and a lack of memory for what is made of `given` is an `error`."""
     try:
         with np.errstate(all="ignore"):
@@ -235,14 +235,14 @@ def shown(value: object) -> str:
         return f"a value of type {type(value).__name__}"
 
 
-def one_line(value: object, most: int = 120) -> str:
-    """Return the text of a value, such as somebody else's error, on one line of at most `most` letters."""
+def one_line(value: object, max_length: int = 120) -> str:
+    """Return the text of a value, such as somebody else's error, on one line of at most `max_length` characters."""
     try:
         text = str(value)
     except Exception:
         text = type(value).__name__
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= most else text[: most - 3] + "..."
+    return text if len(text) <= max_length else text[: max_length - 3] + "..."
 
 
 def checked_float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:

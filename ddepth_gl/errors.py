@@ -12,8 +12,7 @@
      ├── DeviceMemoryError   (MemoryError)   the device or the driver ran out of memory
      ├── RequestError        (ValueError)    an argument is not one of those allowed
      │    └── NotAskedForError (AttributeError) an attribute of crossings that the result does not have
-     ├── OutputError         (ValueError)    a result cannot be written as asked
-     └── DatasetError        (ValueError)    a data set cannot be made as asked
+     └── OutputError         (ValueError)    a result cannot be written as asked
 
 Each class is also a subclass of the builtin in parentheses, so plain ``except ValueError`` works.
 A message is one line that names what was given, what was expected and what to do.
@@ -26,7 +25,6 @@ __all__ = [
     "ContextClosedError",
     "ContextError",
     "DDepthError",
-    "DatasetError",
     "DeviceMemoryError",
     "InteropError",
     "MeshError",
@@ -79,7 +77,3 @@ class NotAskedForError(RequestError, AttributeError):
 
 class OutputError(DDepthError, ValueError):
     """A result cannot be written as asked."""
-
-
-class DatasetError(DDepthError, ValueError):
-    """A data set cannot be made as asked."""

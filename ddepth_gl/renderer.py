@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._checks import (
-    MOST_SAMPLES,
+    MAX_SAMPLES,
     checked_choice,
     checked_count,
     checked_flag,
@@ -377,7 +377,7 @@ class DepthRenderer(DeviceOwner):
                 allows.
             CameraError, ContextClosedError, DeviceMemoryError: as `entry_exit` does.
         """
-        samples = checked_count("samples", samples, MOST_SAMPLES)
+        samples = checked_count("samples", samples, MAX_SAMPLES)
         request = _request(surfaces, near, far, ())
         with self._context:
             request = self._pipeline.checked(scene, camera, request)

@@ -434,7 +434,6 @@ def test_error_tree():
         dd.CameraError: ValueError,
         dd.RequestError: ValueError,
         dd.OutputError: ValueError,
-        dd.DatasetError: ValueError,
         dd.ContextError: RuntimeError,
         dd.ContextClosedError: dd.ContextError,
         dd.ShaderError: RuntimeError,

@@ -20,10 +20,10 @@ from .._checks import (
     checked_choice,
     checked_flag,
     is_integer,
-    of_any_size,
     one_line,
-    plain_array,
+    quiet_math,
     shown,
+    unmasked_array,
 )
 from .._frozen_arrays import frozen
 from ..errors import CameraError
@@ -54,7 +54,7 @@ class HasBounds(Protocol):
 def _numbers(name: str, value: Any, *shapes: tuple[int, ...]) -> Float64Array:
     """A float64 copy of `value`, which must be finite numbers of one of the shapes."""
     try:
-        given = plain_array(value)
+        given = unmasked_array(value)
         # Text would be parsed, None would become NaN and the imaginary part would be dropped.
         if given.dtype.kind not in "iuf":
             raise TypeError("not real numbers")
@@ -78,7 +78,7 @@ def _numbers(name: str, value: Any, *shapes: tuple[int, ...]) -> Float64Array:
 def _points(name: str, value: Any) -> Float64Array:
     """`value` as float64 of any shape, NaN and infinity included."""
     given = checked_array(name, value, "biuf", None, CameraError)
-    with of_any_size(CameraError, given):
+    with quiet_math(CameraError, given):
         return given.astype(np.float64, copy=False)
 
 
@@ -418,7 +418,7 @@ class Camera:
         if given.ndim == 0 or given.shape[-1] != 3:
             raise CameraError(f"points must have shape (..., 3), not {given.shape}")
         is_world = _frame(frame) == "world"
-        with of_any_size(CameraError, given):
+        with quiet_math(CameraError, given):
             if is_world:
                 given = given @ self.camera_from_world[:3, :3].T + self.camera_from_world[:3, 3]
             image = given @ self.image_from_camera[:, :3].T + self.image_from_camera[:, 3]
@@ -450,7 +450,7 @@ class Camera:
                 f"pixels of shape {image.shape} and depth of {z.shape} do not fit"
             ) from None
         is_world = _frame(frame) == "world"
-        with of_any_size(CameraError, image, z):
+        with quiet_math(CameraError, image, z):
             y = (image[..., 1] - self.K[1, 2]) / self.K[1, 1]
             x = (image[..., 0] - self.K[0, 2] - self.K[0, 1] * y) / self.K[0, 0]
             scale = np.ones_like(z) if self.is_orthographic else z
@@ -492,7 +492,7 @@ class Camera:
         """
         depth = checked_array("depth", depth, "biuf", None, CameraError)
         focal = min(self.K[0, 0], self.K[1, 1])
-        with of_any_size(CameraError, depth):
+        with quiet_math(CameraError, depth):
             return np.full_like(depth, 1.0 / focal) if self.is_orthographic else depth / focal
 
     def distance_per_depth(self) -> Float64Array:

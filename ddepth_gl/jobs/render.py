@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import MOST_SAMPLES, checked_count
+from .._checks import MAX_SAMPLES, checked_count
 from ..camera.camera import Camera
 from ..engines.scene import Scene
 from ..errors import MeshError, OutputError, RequestError
@@ -26,7 +26,7 @@ from ..io.results.replaced_files import check_replaceable
 from ..mesh.mesh import Mesh, MeshSource
 from ..renderer import DepthRenderer, Surfaces
 from ..results.attributes import checked_names
-from ..results.provenance import from_mesh, source_in_memory
+from ..results.provenance import mesh_entries, source_in_memory
 from .formats import FORMATS, Format, View, checked_formats
 
 __all__ = [
@@ -84,7 +84,7 @@ class RenderJob:
         formats = checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
         checked_fill(self.fill)
-        checked_count("--samples", self.samples, MOST_SAMPLES)
+        checked_count("--samples", self.samples, MAX_SAMPLES)
         for option, value in (
             ("--max-layers", self.max_layers),
             ("--memory-limit", self.memory_limit),
@@ -365,7 +365,7 @@ def _digits(views: int) -> int:
 
 def _from_source(view: View, source: MeshSource) -> View:
     """The view, its results naming the mesh whether it came from a file or not."""
-    named = from_mesh(source)
+    named = mesh_entries(source)
     maps, layers = view.maps, view.layers
     return replace(
         view,
