@@ -9,6 +9,7 @@ import ctypes
 import gc
 import secrets
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -25,7 +26,7 @@ settings.register_profile("ddepth", deadline=None, derandomize=True, print_blob=
 settings.load_profile("ddepth")
 
 
-def pytest_addoption(parser):
+def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("soak")
     group.addoption(
         "--soak-minutes", type=float, default=1.0, help="How long all tests marked soak take."
@@ -35,13 +36,13 @@ def pytest_addoption(parser):
     )
 
 
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     if config.option.soak_seed is None:  # the processes of pytest-xdist are given this one
         config.option.soak_seed = secrets.randbelow(10**9)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     yield  # first the reasons in full
     reasons = Counter(
         "for lack of real meshes" if ABSENT in str(report.longrepr) else "for other reasons"
@@ -78,27 +79,27 @@ def gl_census() -> dict[str, int]:
     return census
 
 
-def _next_name(library, kind: str) -> int:
+def _next_name(library: egl.Egl, kind: str) -> int:
     """The name that the driver would give to the next object of a kind."""
     if kind in ("Program", "Shader"):
         arguments = (0x8B31,) * (kind == "Shader")  # GL_VERTEX_SHADER
-        name = library.function(
+        name: int = library.function(
             f"glCreate{kind}", ctypes.c_uint, *[ctypes.c_uint] * len(arguments)
         )(*arguments)
         library.function(f"glDelete{kind}", None, ctypes.c_uint)(name)
         return name
     plural = "Queries" if kind == "Query" else f"{kind}s"
-    name = ctypes.c_uint()
+    next_name = ctypes.c_uint()
     for verb in ("Gen", "Delete"):
         call = library.function(
             f"gl{verb}{plural}", None, ctypes.c_int, ctypes.POINTER(ctypes.c_uint)
         )
-        call(1, ctypes.byref(name))
-    return name.value
+        call(1, ctypes.byref(next_name))
+    return next_name.value
 
 
 @contextmanager
-def no_gl_objects_left(renderer):
+def no_gl_objects_left(renderer: dd.DepthRenderer) -> Iterator[None]:
     """Asserts that as many GL objects of the renderer are alive after the block as before it.
 
     What earlier tests left to the garbage collector is collected first: it must not go within the block.
@@ -112,13 +113,13 @@ def no_gl_objects_left(renderer):
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def shared_renderer(request):
+def shared_renderer(request: pytest.FixtureRequest) -> Iterator[dd.DepthRenderer]:
     with dd.DepthRenderer(engine=request.param) as renderer:
         yield renderer
 
 
 @pytest.fixture
-def renderer(shared_renderer):
+def renderer(shared_renderer: dd.DepthRenderer) -> Iterator[dd.DepthRenderer]:
     """A renderer of every engine in turn; the test must release its scenes, or let them go."""
     yield shared_renderer
     with shared_renderer._context as context:
@@ -126,10 +127,12 @@ def renderer(shared_renderer):
 
 
 @pytest.fixture
-def record_property(record_property):
+def record_property(
+    record_property: Callable[[str, object], None],
+) -> Callable[[str, object], None]:
     """pytest's own, for NumPy's numbers as well: pytest-xdist's processes send each other plain ones only."""
 
-    def record(name, value):
+    def record(name: str, value: object) -> None:
         record_property(name, value.item() if isinstance(value, np.generic) else value)
 
     return record
