@@ -152,7 +152,7 @@ def ball(view: oracle.View, radius: float) -> Arrays:
 
 def same(got: Floats, expected: npt.ArrayLike, tolerance: float = 1e-11) -> bool:
     """Assert equality within a relative tolerance, with NaN at the same positions."""
-    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=0.0)
+    np.testing.assert_allclose(got, np.asarray(expected), rtol=tolerance, atol=0.0)
     return True
 
 
