@@ -1,16 +1,19 @@
-"""What has to stay the same, and how exactly, when a scene is written down differently (hypothesis).
+"""Invariants: equivalent scenes, cameras and calls yield equal depth maps (hypothesis).
 
-Three classes of sameness occur:
-  * the same bits, wherever the numbers that reach the device are the same;
-  * the same coverage to the last pixel and depths within rounding, where only the order of a face's corners
-    differs: its plane is then set up from another corner, in double precision, and rounds another way;
-  * depths within rounding at the pixels that the oracle calls stable, where the image of a corner may move.
+Maps can be equal in three degrees:
+
+* The same bits, if the numbers that reach the GPU are the same.
+* The same coverage at every pixel and depths within rounding, if only the order of a face's corners
+  differs. The plane is then set up from another corner, in double precision, and rounds
+  differently.
+* Depths within rounding at the oracle's stable pixels, if the projection of a corner may move.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import oracle
+from closed_forms import MARGIN, ROUNDING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapes import (
@@ -29,11 +32,7 @@ from shapes import (
 
 import ddepth_gl as dd
 
-# A plane's depth as float32, relatively: its value, rounded (0.5 ulp), and a division (2.5 ulp in GLSL).
-ROUNDING = 3 * 2.0**-23
-MARGIN = 1 / 128  # pixels by which the rasterizer may move a corner
-
-# The renderer is made once, on purpose: that one scene leaves no trace in the next is part of what is tested.
+# All examples share one renderer on purpose: the tests also show that no scene affects the next.
 few, many = (
     settings(
         max_examples=count,
@@ -47,7 +46,7 @@ surfaces_of = st.sampled_from(["oriented", "any"])
 
 @st.composite
 def scenes(draw, size=48, bodies=3, kinds=(False, True)):
-    """A closed mesh of lumpy bodies and a camera outside of it, both from one seed that a failure reports."""
+    """Draw a closed mesh of lumpy bodies, a camera outside it, and the generator that made both."""
     seed = draw(st.integers(0, 2**32 - 1))
     orthographic = draw(st.sampled_from(kinds))
     count = draw(st.integers(1, bodies))
@@ -60,7 +59,7 @@ def sheets_of(maps):
     return {"entry": maps.entry, "exit": maps.exit}
 
 
-def same_bits(one, other):
+def assert_same_bits(one, other):
     for name in ("entry", "exit"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes()
@@ -71,10 +70,10 @@ def same_bits(one, other):
 
 
 def allowed_change(mesh, camera, reference, name, vertex_error):
-    """(H,W) how far a depth may change where the same face answers, its corners off by `vertex_error`.
+    """Return the (H, W) limit of a depth's change if the face's corners move by `vertex_error`.
 
-    Two roundings, of one depth and of the other; and a plane that moves by `vertex_error` is met that much
-    earlier or later divided by the cosine between ray and normal.
+    Both depths are rounded. If a plane moves by `vertex_error`, its crossing moves by that distance
+    divided by the cosine between ray and normal.
     """
     sheet = reference.sheets[name]
     _, directions, depth_per_distance = pixel_rays(camera)
@@ -84,7 +83,7 @@ def allowed_change(mesh, camera, reference, name, vertex_error):
 
 
 def assert_same_where_stable(reference, one, other, allowed, factor=1.0):
-    """Same coverage and, times `factor`, the same depth at the oracle's stable pixels."""
+    """Assert equal coverage, and depths equal up to `factor`, at the oracle's stable pixels."""
     for name in ("entry", "exit"):
         sheet = reference.sheets[name]
         before, after = (np.float64(getattr(maps, name)) for maps in (one, other))
@@ -92,10 +91,10 @@ def assert_same_where_stable(reference, one, other, allowed, factor=1.0):
         held = sheet.stable & ~np.isnan(before)
         error = np.abs(after / factor - before)[held]
         limit = allowed[name][held]
-        assert (error <= limit).all(), f"{name}: {(error / limit).max():.3g} times what is allowed"
+        assert (error <= limit).all(), f"{name}: {(error / limit).max():.3g} times the limit"
 
 
-# Where the scene is
+# Position and scale
 
 
 @many
@@ -108,7 +107,7 @@ def test_moving_mesh_and_camera_together_changes_nothing(renderer, scene, surfac
     one = render(renderer, mesh, camera, surfaces=surfaces)
     other = render(renderer, other_mesh, other_camera, surfaces=surfaces)
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera), surfaces)
-    # The turned vertices fall between the points of the grid in another way. Float64 adds its eps at `reach`.
+    # Moved vertices round to other points of the grid. Float64 adds its rounding at `reach`.
     error = grid_step(mesh) + grid_step(other_mesh) + 32 * 2.0**-52 * (reach * 3 + 10)
     allowed = {
         name: allowed_change(mesh, camera, reference, name, error) for name in ("entry", "exit")
@@ -144,7 +143,7 @@ def test_scaling_scales_depth(renderer, scene, power, surfaces):
     one = render(renderer, mesh, camera, surfaces=surfaces)
     other = render(renderer, scaled(mesh, factor), scaled_camera(camera, factor), surfaces=surfaces)
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera), surfaces)
-    # The grid's step is a power of two, so it does not scale along.
+    # The grid's step is a power of two, so it does not scale with the mesh.
     allowed = {
         name: allowed_change(mesh, camera, reference, name, 2 * grid_step(mesh))
         for name in ("entry", "exit")
@@ -152,11 +151,11 @@ def test_scaling_scales_depth(renderer, scene, power, surfaces):
     assert_same_where_stable(reference, one, other, allowed, factor)
 
 
-# How the surface is cut into faces
+# Faces and vertices
 
 
 def split_in_three(mesh):
-    """Each face around its middle."""
+    """Split each face at its centroid."""
     middle = mesh.vertices[mesh.faces].mean(1)
     new = len(mesh.vertices) + np.arange(len(mesh.faces))
     a, b, c = mesh.faces.T
@@ -165,7 +164,7 @@ def split_in_three(mesh):
 
 
 def split_in_four(mesh):
-    """Each face by the middles of its edges, which its neighbors share."""
+    """Split each face at its edges' midpoints, which neighbors share."""
     edges = np.sort(np.concatenate([mesh.faces[:, (j, (j + 1) % 3)] for j in range(3)]), axis=1)
     unique, inverse = np.unique(edges, axis=0, return_inverse=True)
     ab, bc, ca = len(mesh.vertices) + inverse.reshape(3, -1)
@@ -185,14 +184,14 @@ def test_splitting_every_face_changes_no_depth(renderer, scene, split, surfaces)
     one = render(renderer, mesh, camera, surfaces=surfaces)
     other = render(renderer, finer, camera, surfaces=surfaces)
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera), surfaces)
-    # The new corners lie on the face but for the grid, and so does each point between them.
+    # The new corners, and all points between them, lie on the face up to the grid.
     allowed = {
         name: allowed_change(mesh, camera, reference, name, 2 * grid_step(mesh))
         for name in ("entry", "exit")
     }
-    # Beside a new edge the rasterizer may give a pixel to the part across it, whose depths end at that edge:
-    # the depth is then that of the same plane within the margin, as the oracle has it. No other pixel may
-    # change, so the parts' own oracle has to call it unstable.
+    # Beside a new edge the rasterizer may assign a pixel to the part across the edge, whose depths
+    # end there. Then its depth is that of the same plane within the margin, as in the oracle. No
+    # other pixel may change, so such a pixel must be unstable in the oracle of the finer mesh.
     finer_reference = oracle.reference(finer.vertices, finer.faces, view_of(camera), surfaces)
     for name, sheet in reference.sheets.items():
         beside = sheet.stable & (sheet.candidate >= 0) & ~finer_reference.sheets[name].stable
@@ -204,10 +203,10 @@ def test_splitting_every_face_changes_no_depth(renderer, scene, split, surfaces)
 @many
 @given(scene=scenes(), surfaces=surfaces_of)
 def test_the_order_of_faces_and_corners_does_not_matter(renderer, scene, surfaces):
-    """Coverage is the same at every pixel, in the band too; depths are within rounding.
+    """Coverage is the same at every pixel, unstable ones included; depths are within rounding.
 
-    Not the same bits for certain: a plane is set up from the corner that a face comes to begin with, and the
-    doubles that come out differ in their last bits. Seldom does a float32 show that.
+    Depths need not have the same bits. A plane is set up from the face's first corner, so its
+    doubles differ in their last bits, which float32 seldom shows.
     """
     mesh, camera, rng = scene
     order = rng.permutation(len(mesh.faces))
@@ -222,7 +221,7 @@ def test_the_order_of_faces_and_corners_does_not_matter(renderer, scene, surface
         np.testing.assert_array_equal(np.isnan(before), np.isnan(after))
         held = ~np.isnan(before)
         np.testing.assert_array_max_ulp(before[held], after[held], 3)
-        # The same face under its new number, except where two are within rounding of each other.
+        # The same face under its new index, except where two are within rounding of each other.
         found, expected = getattr(other, f"{name}_face"), getattr(one, f"{name}_face")
         back = np.append(order, -1)[found]
         assert (back == expected).mean() > 0.999
@@ -231,24 +230,24 @@ def test_the_order_of_faces_and_corners_does_not_matter(renderer, scene, surface
 @many
 @given(scene=scenes(), surfaces=surfaces_of)
 def test_split_vertices_do_not_matter(renderer, scene, surfaces):
-    """As in a triangle soup or along UV seams, corners at one place under several indices stay together."""
+    """Corners at one position under several indices, as in a soup or at UV seams, stay together."""
     mesh, camera, rng = scene
     one = render(renderer, mesh, camera, surfaces=surfaces, attributes=("face",))
     soup = dd.Mesh(
         mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3)
     )
-    # Some corners only, as a seam does it.
+    # A seam splits only some corners.
     seam = mesh.faces.copy()
     seam[rng.random(seam.shape) < 0.2] += len(mesh.vertices)
     for other_mesh in (soup, dd.Mesh(np.tile(mesh.vertices, (2, 1)), seam)):
         other = render(renderer, other_mesh, camera, surfaces=surfaces, attributes=("face",))
-        same_bits(one, other)
+        assert_same_bits(one, other)
 
 
 @few
 @given(scene=scenes(), surfaces=surfaces_of)
-def test_vertices_that_no_face_uses_do_not_matter(renderer, scene, surfaces):
-    """As long as they do not widen the box that the vertices' grid is laid over."""
+def test_unused_vertices_do_not_matter(renderer, scene, surfaces):
+    """Unused vertices within the mesh's bounds, which set the vertices' grid, change nothing."""
     mesh, camera, rng = scene
     extra = rng.uniform(*mesh.bounds, size=(50, 3))
     vertices = np.concatenate([extra, mesh.vertices])
@@ -260,7 +259,7 @@ def test_vertices_that_no_face_uses_do_not_matter(renderer, scene, surfaces):
         surfaces=surfaces,
         attributes=("face",),
     )
-    same_bits(one, other)
+    assert_same_bits(one, other)
 
 
 # The two sheets
@@ -269,7 +268,7 @@ def test_vertices_that_no_face_uses_do_not_matter(renderer, scene, surfaces):
 @many
 @given(scene=scenes(size=96, bodies=5), surfaces=surfaces_of)
 def test_closed_meshes(renderer, scene, surfaces):
-    """Both sheets or neither at every pixel, and the entry never beyond the exit."""
+    """Each pixel has both sheets or neither, and its entry is never beyond its exit."""
     mesh, camera, _ = scene
     maps = render(renderer, mesh, camera, surfaces=surfaces)
     np.testing.assert_array_equal(np.isnan(maps.entry), np.isnan(maps.exit))
@@ -283,8 +282,8 @@ def test_closed_meshes(renderer, scene, surfaces):
 
 @many
 @given(scene=scenes())
-def test_faces_of_any_side_reach_no_less_far(renderer, scene):
-    """Exactly so: a face has the same depth whether or not its side is asked for."""
+def test_surfaces_any_contains_oriented(renderer, scene):
+    """A face has exactly the same depth with surfaces "any" and "oriented"."""
     mesh, camera, _ = scene
     oriented, either = (
         render(renderer, mesh, camera, surfaces=name) for name in ("oriented", "any")
@@ -293,7 +292,7 @@ def test_faces_of_any_side_reach_no_less_far(renderer, scene):
     assert (either.entry[entered] <= oriented.entry[entered]).all()
     assert (either.exit[left] >= oriented.exit[left]).all()
     np.testing.assert_array_equal(either.mask, entered | left)
-    # Each sheet of any side is one of the four depths of the pixel, which are those of the other winding.
+    # Each sheet is one of the pixel's four depths; inverting the mesh yields the other two.
     inverted = render(renderer, dd.Mesh(mesh.vertices, mesh.faces[:, ::-1]), camera)
     nearest = np.fmin(oriented.entry, inverted.entry)
     farthest = np.fmax(oriented.exit, inverted.exit)
@@ -304,38 +303,41 @@ def test_faces_of_any_side_reach_no_less_far(renderer, scene):
 @many
 @given(scene=scenes(), surfaces=surfaces_of)
 def test_every_depth_lies_on_its_face(renderer, scene, surfaces):
-    """The point at the entry's depth on the pixel's ray is a point of `entry_face`; so for the exit."""
+    """The point at an entry lies on `entry_face`, the point at an exit on `exit_face`."""
     mesh, camera, _ = scene
     maps = render(renderer, mesh, camera, surfaces=surfaces, attributes=("face",))
     found = oracle.find_candidates(mesh.vertices, mesh.faces, view_of(camera))
     pairs = found.pixel * len(mesh.faces) + found.face
     normals, corners = mesh.face_normals(), mesh.vertices[mesh.faces]
     _, directions, depth_per_distance = pixel_rays(camera)
-    for sheet, face, side in (
+    for sheet, face, front in (
         (maps.entry, maps.entry_face, True),
         (maps.exit, maps.exit_face, False),
     ):
         np.testing.assert_array_equal(face == -1, np.isnan(sheet))
-        held = face >= 0
-        if not held.any():
+        hit = face >= 0
+        if not hit.any():
             continue
-        pixel, hit, depth = np.flatnonzero(held), face[held], np.float64(sheet[held])
-        # Within the margin of the face in the image, as the oracle has it, and on the right side.
-        at = np.searchsorted(pairs, pixel * len(mesh.faces) + hit).clip(0, len(pairs) - 1)
+        pixel, index, depth = np.flatnonzero(hit), face[hit], np.float64(sheet[hit])
+        # The pixel is within the oracle's margin of the face, which has the right facing.
+        at = np.searchsorted(pairs, pixel * len(mesh.faces) + index).clip(0, len(pairs) - 1)
         assert (found.pixel[at] == pixel).all()
-        assert (found.face[at] == hit).all()
+        assert (found.face[at] == index).all()
         assert (found.clearance[at] >= -MARGIN).all()
         if surfaces == "oriented":
-            assert ((found.front[at] == side) | found.thin[at]).all()
-        # Within the face's depths, and on its plane; next to its rim at most the margin away from it.
-        point = camera.unproject(camera.pixel_centers()[held], depth)
-        own = corners[hit] @ camera.camera_from_world[2, :3] + camera.camera_from_world[2, 3]
+            assert ((found.front[at] == front) | found.thin[at]).all()
+        # The depth is within the face's depths. The point is on the plane, or beside the face's rim
+        # at most the margin away from it.
+        point = camera.unproject(camera.pixel_centers()[hit], depth)
+        corner_depths = (
+            corners[index] @ camera.camera_from_world[2, :3] + camera.camera_from_world[2, 3]
+        )
         slack = ROUNDING * depth + grid_step(mesh)
-        assert (depth >= own.min(1) - slack).all()
-        assert (depth <= own.max(1) + slack).all()
-        off = np.abs(((point - corners[hit, 0]) * normals[hit]).sum(-1))
-        cosine = np.abs((normals[hit] * directions[held]).sum(-1))
-        distance = depth / depth_per_distance[held]
+        assert (depth >= corner_depths.min(1) - slack).all()
+        assert (depth <= corner_depths.max(1) + slack).all()
+        off = np.abs(((point - corners[index, 0]) * normals[index]).sum(-1))
+        cosine = np.abs((normals[index] * directions[hit]).sum(-1))
+        distance = depth / depth_per_distance[hit]
         limit = ROUNDING * distance * cosine + grid_step(mesh)
         pixel_size = (1 if camera.is_orthographic else distance) / min(
             camera.K[0, 0], camera.K[1, 1]
@@ -346,13 +348,13 @@ def test_every_depth_lies_on_its_face(renderer, scene, surfaces):
         assert (off <= limit + 2 * MARGIN * pixel_size).all()
 
 
-# How it is asked for
+# Calls
 
 
 @few
 @given(scene=scenes(), surfaces=surfaces_of, faces=st.booleans())
-def test_the_same_call_gives_the_same_bits(renderer, scene, surfaces, faces):
-    """On the same scene, after other calls, and on a scene made anew."""
+def test_the_same_call_returns_the_same_bits(renderer, scene, surfaces, faces):
+    """Repeat a call on the same scene after other calls, and on a new scene."""
     mesh, camera, rng = scene
     arguments = {"surfaces": surfaces, "attributes": ("face",) if faces else ()}
     scene = renderer.upload(mesh)
@@ -361,10 +363,10 @@ def test_the_same_call_gives_the_same_bits(renderer, scene, surfaces, faces):
         scene, random_camera(rng, mesh, not camera.is_orthographic, 40), near=0.5, far=2.0
     )
     render(renderer, dd.Mesh(mesh.vertices[:, ::-1], mesh.faces), camera, attributes=("face",))
-    same_bits(one, renderer.entry_exit(scene, camera, **arguments))
+    assert_same_bits(one, renderer.entry_exit(scene, camera, **arguments))
     scene.release()
-    same_bits(one, render(renderer, mesh, camera, **arguments))
-    # Faces cost nothing in the depths.
+    assert_same_bits(one, render(renderer, mesh, camera, **arguments))
+    # Asking for faces does not change depths.
     bare = render(renderer, mesh, camera, surfaces=surfaces)
     assert bare.entry.tobytes() == one.entry.tobytes()
     assert bare.exit.tobytes() == one.exit.tobytes()
@@ -375,7 +377,7 @@ def test_the_same_call_gives_the_same_bits(renderer, scene, surfaces, faces):
     scene=scenes(), surfaces=surfaces_of, faces=st.booleans(), crop=st.booleans(), data=st.data()
 )
 def test_many_is_a_loop(renderer, scene, surfaces, faces, crop, data):
-    """Bit for bit, whatever the sizes and kinds of the cameras, also when the loop and others interleave."""
+    """`entry_exit_many` equals a loop bit for bit, for all cameras and with other calls between."""
     mesh, camera, rng = scene
     kinds = data.draw(st.lists(st.tuples(st.booleans(), st.sampled_from([2, 17, 40])), max_size=7))
     cameras = [camera, *(random_camera(rng, mesh, kind, size) for kind, size in kinds)]
@@ -394,14 +396,14 @@ def test_many_is_a_loop(renderer, scene, surfaces, faces, crop, data):
     assert len(pipelined) == len(cameras)
     for one, other, given_camera in zip(expected, pipelined, cameras, strict=True):
         assert other.camera is given_camera
-        same_bits(one, other)
+        assert_same_bits(one, other)
 
 
-# How the camera is given
+# Cameras
 
 
 def opengl_projection(camera, near=0.1, far=100.0):
-    """The OpenGL projection matrix of a camera, as the textbooks write it."""
+    """Return the OpenGL projection matrix of a camera, as in textbooks."""
     W, H, K = camera.width, camera.height, camera.K
     P = np.zeros((4, 4))
     P[0, 0], P[0, 1], P[1, 1] = 2 * K[0, 0] / W, -2 * K[0, 1] / W, 2 * K[1, 1] / H
@@ -423,7 +425,7 @@ def test_opengl_and_intrinsics_are_one_camera(renderer, scene, as_matrix):
         intrinsics = opengl_projection(camera)
     else:
         intrinsics = camera.K
-        # The same camera in OpenCV's pixels.
+        # The same camera with OpenCV's pixel centers.
         shifted = camera.K - [[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]]
         other = dd.Camera.from_intrinsics(
             shifted, camera.camera_from_world, camera.width, camera.height, pixel_center=0.0
@@ -432,7 +434,7 @@ def test_opengl_and_intrinsics_are_one_camera(renderer, scene, as_matrix):
     other = dd.Camera.from_opengl(intrinsics, world_from_camera, camera.width, camera.height)
     assert other.is_orthographic == camera.is_orthographic
     one, two = render(renderer, mesh, camera), render(renderer, mesh, other)
-    # The pose was inverted twice in float64: a few 1e-15, which a vertex error of that size stands for.
+    # The pose is inverted twice in float64, a few 1e-15: the same as a vertex error of that size.
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera))
     error = 1e-14 * np.abs(camera.camera_from_world).max() * 10
     allowed = {
@@ -442,13 +444,13 @@ def test_opengl_and_intrinsics_are_one_camera(renderer, scene, as_matrix):
 
 
 @few
-@given(scene=scenes(), quarter=st.integers(0, 3), place=st.tuples(*[st.integers(-8, 8)] * 3))
-def test_opengl_and_intrinsics_give_the_same_bits(renderer, scene, quarter, place):
-    """With a pose whose inverse is exact: quarter turns and integers over 4."""
+@given(scene=scenes(), quarter=st.integers(0, 3), translation=st.tuples(*[st.integers(-8, 8)] * 3))
+def test_opengl_and_intrinsics_return_the_same_bits(renderer, scene, quarter, translation):
+    """The pose has an exact inverse: quarter turns, and translations by integers over 4."""
     mesh, camera, _ = scene
     turn = np.linalg.matrix_power(np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]), quarter)
     pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = turn, np.array(place) / 4 + (0, 0, 6)
+    pose[:3, :3], pose[:3, 3] = turn, np.array(translation) / 4 + (0, 0, 6)
     world_from_camera = np.eye(4)
     world_from_camera[:3, :3], world_from_camera[:3, 3] = turn.T, -turn.T @ pose[:3, 3]
     one = dd.Camera(camera.K, pose, camera.width, camera.height)
@@ -456,7 +458,7 @@ def test_opengl_and_intrinsics_give_the_same_bits(renderer, scene, quarter, plac
         camera.K, world_from_camera @ np.diag([1.0, -1, -1, 1]), camera.width, camera.height
     )
     np.testing.assert_array_equal(one.camera_from_world, other.camera_from_world)
-    same_bits(render(renderer, mesh, one), render(renderer, mesh, other))
+    assert_same_bits(render(renderer, mesh, one), render(renderer, mesh, other))
 
 
 @many
@@ -472,7 +474,7 @@ def test_a_window_is_a_crop_of_the_larger_image(renderer, scene, surfaces, data)
     whole = render(renderer, mesh, camera, surfaces=surfaces)
     part = render(renderer, mesh, window, surfaces=surfaces)
     reference = oracle.reference(mesh.vertices, mesh.faces, view_of(window), surfaces)
-    # The shifted principal point is rounded in float64, and nothing else changes but roundings.
+    # The shifted principal point is rounded in float64; nothing else changes but rounding.
     allowed = {
         name: allowed_change(mesh, window, reference, name, 1e-13) for name in ("entry", "exit")
     }
@@ -486,8 +488,10 @@ def test_a_window_is_a_crop_of_the_larger_image(renderer, scene, surfaces, data)
 @many
 @given(scene=scenes(kinds=(True,)), surfaces=surfaces_of)
 def test_a_distant_narrow_camera_is_almost_orthographic(renderer, scene, surfaces):
-    """From D away through a lens as narrow, every point is seen where the parallel camera sees it, but for
-    (u - cx) (z - D) / D pixels, which is the oracle's margin here; its depth differs by the distance alone.
+    """A narrow camera at distance D sees almost what a parallel camera sees.
+
+    A point's projection differs by (u - cx) (z - D) / D pixels, which is the oracle's margin here.
+    Its depth differs by a constant.
     """
     mesh, parallel, _ = scene
     radius = float(np.linalg.norm(np.ptp(mesh.bounds, axis=0))) / 2
@@ -508,7 +512,7 @@ def test_a_distant_narrow_camera_is_almost_orthographic(renderer, scene, surface
     reference = oracle.reference(
         mesh.vertices, mesh.faces, view_of(parallel), surfaces, margin=seen * np.sqrt(2) + MARGIN
     )
-    # Float32 depth at D. The flat share says nothing here: the margin is what converges.
+    # Depth is float32 at D. The flat fraction means nothing here, since the margin is large.
     report = oracle.check(
         reference,
         maps.entry - np.float64(back),
