@@ -1,24 +1,24 @@
-"""Shader files: includes, defines, and errors that name file and line."""
+"""Shader files: includes, include guards, macros, and errors that name file and line."""
 
 from __future__ import annotations
 
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl.gl import shaders as shader_library
+from ddepth_gl.gl import shaders
 from ddepth_gl.gl.shaders import compile_program, compose
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     (tmp_path / "include").mkdir()
-    monkeypatch.setattr(shader_library, "shader_folder", lambda: tmp_path)
-    shader_library._read.cache_clear()
+    monkeypatch.setattr(shaders, "shader_folder", lambda: tmp_path)
+    shaders._read.cache_clear()
     yield tmp_path
-    shader_library._read.cache_clear()
+    shaders._read.cache_clear()
 
 
-def test_includes_are_recursive_and_lines_are_kept(folder):
+def test_includes_are_recursive_and_keep_line_numbers(folder):
     (folder / "a.frag").write_text('#version 410 core\n#include "b.glsl"\nvoid main() {}\n')
     (folder / "include" / "b.glsl").write_text('#include "c.glsl"\nfloat b;\n')
     (folder / "include" / "c.glsl").write_text("float c;\n")
@@ -38,10 +38,47 @@ def test_includes_are_recursive_and_lines_are_kept(folder):
     ]
 
 
-def test_a_circle_and_a_missing_file(folder):
+def guarded(macro: str, text: str) -> str:
+    return f"#ifndef {macro}\n#define {macro}\n{text}#endif\n"
+
+
+@pytest.mark.parametrize(
+    ("broken", "location"),
+    [
+        (None, None),
+        ("include/deep.glsl", "include/deep.glsl:4"),
+        ("include/user.glsl", "include/user.glsl:4"),
+        ("f.frag", "f.frag:5"),
+    ],
+)
+def test_an_include_that_is_reached_twice(folder, renderer, broken, location):
+    """Its guard hides the second copy. Line numbers stay right inside and after both copies."""
+    deep = guarded("DEEP_GLSL", "const float deep = 1.0;\n")
+    user = '#include "deep.glsl"\n#include "deep.glsl"\nconst float user = deep;\n'
+    main = '#version 410 core\n#include "deep.glsl"\n#include "user.glsl"\nvoid main() {}\n'
+    sources = {"include/deep.glsl": deep, "include/user.glsl": user, "f.frag": main}
+    if broken is not None:
+        lines = sources[broken].splitlines(keepends=True)
+        end = len(lines) - lines[-1].startswith("#endif")
+        sources[broken] = "".join([*lines[:end], "float broken = nonsense;\n", *lines[end:]])
+    for name, text in sources.items():
+        (folder / name).write_text(text)
+    (folder / "v.vert").write_text("#version 410 core\nvoid main() { gl_Position = vec4(0.0); }\n")
+    stages = {"vertex_shader": "v.vert", "fragment_shader": "f.frag"}
+    with renderer._context as context:
+        if location is None:
+            compile_program(context.gl, **stages).release()
+        else:
+            with pytest.raises(dd.ShaderError) as caught:
+                compile_program(context.gl, **stages)
+            assert f": {location}" in str(caught.value)
+
+
+def test_a_circular_include_and_a_missing_file(folder):
     (folder / "a.frag").write_text('#version 410 core\n#include "b.glsl"\n')
     (folder / "include" / "b.glsl").write_text('#include "b.glsl"\n')
-    with pytest.raises(dd.ShaderError, match=r"round: a.frag -> include/b.glsl -> include/b.glsl"):
+    expected = r"includes itself: a.frag -> include/b.glsl -> include/b.glsl"
+    with pytest.raises(dd.ShaderError, match=expected):
         compose("a.frag")
     with pytest.raises(dd.ShaderError, match=r"missing\.frag.*reinstall"):
         compose("missing.frag")
@@ -60,14 +97,14 @@ def test_a_compile_error_names_file_and_line(folder, renderer):
     assert "f.frag" in str(caught.value)
 
 
-def test_no_shaders_at_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(shader_library, "files", lambda _: tmp_path / "ddepth_gl")
-    shader_library.shader_folder.cache_clear()
+def test_a_missing_shader_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(shaders, "files", lambda _: tmp_path / "ddepth_gl")
+    shaders.shader_folder.cache_clear()
     try:
         with pytest.raises(dd.ShaderError, match=r"_shaders.*shaders.*reinstall"):
-            shader_library.shader_folder()
+            shaders.shader_folder()
     finally:
-        shader_library.shader_folder.cache_clear()
+        shaders.shader_folder.cache_clear()
 
 
 def test_every_shader_compiles_in_every_variant(renderer):

@@ -30,8 +30,8 @@ _VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
 # Substrings of the lower-case renderer names of Mesa's and Google's software rasterizers.
 _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
 
-# Handles of all contexts created here. If one of them is current at entry, exit does not restore it:
-# its next use enters it again.
+# Handles of all contexts created here. If one of them is current at entry, exit does not restore
+# it: its next use enters it again.
 _our_contexts: set[int] = set()
 
 
@@ -235,7 +235,7 @@ class GLContext:
 
     @property
     def is_closed(self) -> bool:
-        """True if nothing is left to use or free: it was released, or belongs to a parent process."""
+        """True if the context was released or belongs to a parent process: nothing to free."""
         return self._handle == 0 or is_forked()
 
     @property

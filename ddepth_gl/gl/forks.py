@@ -31,8 +31,8 @@ def check_not_forked() -> None:
     """Raise ContextError if this process was forked from one that had used OpenGL."""
     if is_forked():
         raise ContextError(
-            f"OpenGL does not survive fork, and process {_gl_process} had used it when this process "
-            "was forked (a DepthRenderer, even one closed since); start processes with "
+            f"OpenGL does not survive fork, and process {_gl_process} had used it when this "
+            "process was forked (a DepthRenderer, even one closed since); start processes with "
             "multiprocessing's 'spawn' or 'forkserver' method (DataLoader: "
             "multiprocessing_context='spawn'), or create no DepthRenderer before the fork"
         )

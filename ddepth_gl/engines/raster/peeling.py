@@ -211,7 +211,7 @@ class _LayerTarget:
         objects.append(self._image)
         self._framebuffer = context.gl.framebuffer([self._image], depth_buffer)
         objects.append(self._framebuffer)
-        context.functions.add_stencil(self._framebuffer, depth_buffer)
+        context.functions.attach_stencil(self._framebuffer, depth_buffer)
 
     def draw(self, layer: FacingLayer, last: _LayerTarget | None, draws: LayerDraws) -> None:
         """Draws one layer, behind the one of the same facing in `last`; counts, if it is the first."""
