@@ -87,7 +87,7 @@ class Bare:
             )
             self.vertex_array = engine._vertex_array(scene, program)
             self.size = (camera.width, camera.height)
-            self.depth = self.context.calls.depth_texture(self.size)
+            self.depth = self.context.functions.depth_texture(self.size)
             self.colors = [gl.texture(self.size, 1, dtype="f4") for _ in range(2)]
             self.framebuffers = [gl.framebuffer([color], self.depth) for color in self.colors]
 

@@ -105,7 +105,7 @@ class Pipeline:
             for pending in in_flight:
                 self.engine_for(pending.request).discard(pending)
             # Later: a generator may be finalized in any thread, and in the middle of other GL calls.
-            self._context.when_entered(self._trim)
+            self._context.defer(self._trim)
 
     def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
         """The checked request for this camera, and what else images of one run have in common."""

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from .._checks import checked_array, of_any_size, shown
 from ..camera.camera import Camera, check_camera
 from ..errors import ContextClosedError, ContextError, RequestError
-from ..gl.context import GLContext
-from ..gl.device_owner import DeviceOwner
+from ..gl.context import GLContext, NonCopyable
 from ..mesh.face_distance import FaceDistance
 from ..mesh.mesh import Mesh
 
@@ -31,7 +30,7 @@ _MORE_BITS = 31
 _BESIDE = 2.0**-9
 
 
-class Scene(DeviceOwner):
+class Scene(NonCopyable):
     """A mesh on the GPU; made by `DepthRenderer.upload`, freed by `release` or with its renderer.
 
     Vertices are stored as integers in the *local frame*: ``world = origin + step * local``, with the
@@ -67,7 +66,7 @@ class Scene(DeviceOwner):
         self._made: dict[object, Any] = {}
         self._objects: list[Any] = []
         self._released = False
-        context.release_with(self, self._objects)
+        context.release_when_collected(self, self._objects)
 
     def to_local(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """World points (..., 3) to the local frame, float64."""

@@ -106,7 +106,7 @@ class ComputeEngine(Engine[SheetBands]):
         size = (camera.width, camera.height)
         gl = self._context.gl
         made: list[Any] = []
-        with self._context.making("a picture", size, made):
+        with self._context.allocating("a picture", size, made):
             made.append(gl.texture(size, 1, face, dtype="i4"))
             made.append(gl.texture(size, 1, entry, dtype="f4"))
         try:

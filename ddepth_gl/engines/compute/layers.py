@@ -112,10 +112,10 @@ class LayerLists:
         for start in range(0, height, rows):
             band = start, min(start + rows, height)
             pixels = width * (band[1] - start)
-            context.calls.fill_buffer(counter, 0, pixels)
+            context.functions.fill_buffer(counter, 0, pixels)
             faces = self._passes.transform(scene, [camera], request, band)
             self._passes.run(COUNT, faces, counter)
-            with context.calls.mapped(counter, np.uint32, pixels) as counts:
+            with context.functions.mapped(counter, np.uint32, pixels) as counts:
                 for first in range(0, pixels, AT_A_TIME):
                     some = counts[first : first + AT_A_TIME]
                     place = width * start + 1 + first
@@ -147,19 +147,19 @@ class LayerLists:
         pixels, before, crossings = len(listed) - 1, int(listed[0]), int(listed[-1] - listed[0])
         if crossings == 0:
             return
-        calls = self._context.calls
+        functions = self._context.functions
         cursors = self._buffer("cursors", camera, 4 * pixels)
         stored = self._buffer(
             "stored", camera, BYTES_PER_LISTED * crossings, BYTES_PER_LISTED * room
         )
-        with calls.mapped(cursors, np.uint32, pixels, write=True) as starts:
+        with functions.mapped(cursors, np.uint32, pixels, write=True) as starts:
             np.subtract(listed[:-1], before, out=starts, casting="unsafe")
         self._passes.run(STORE, faces, cursors, stored)
         # Each cursor has moved to the end of its pixel's stretch.
         self._passes.sort(pixels, most, cursors, stored)
         if most > SORTED_MOST:
             _sort_longest(stored, listed - before)
-        with calls.mapped(stored, np.int64, crossings) as keys:
+        with functions.mapped(stored, np.int64, crossings) as keys:
             if max_layers is None or most <= max_layers:
                 split_keys(keys, *into)
             else:
@@ -182,7 +182,7 @@ class LayerLists:
         if kept:
             self._buffers.pop(name).release()
         made: list[Any] = []
-        with context.making("layers", (camera.width, camera.height), made):
+        with context.allocating("layers", (camera.width, camera.height), made):
             made.append(context.gl.buffer(reserve=size))
         self._buffers[name] = made[0]
         return made[0]

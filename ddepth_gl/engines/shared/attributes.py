@@ -172,9 +172,9 @@ class AttributeShader:
         batch = np.zeros((size[0] * size[1], 2), np.int32)
         gl = self._context.gl
         made: list[Any] = []
-        with self._context.making("attributes", size, made):
+        with self._context.allocating("attributes", size, made):
             made.append(gl.buffer(reserve=batch.nbytes))
-            made.append(self._context.calls.buffer_texture(made[0], 2))
+            made.append(self._context.functions.buffer_texture(made[0], 2))
             # Three channels are drawn as four: OpenGL does not promise that images of three can be drawn to.
             images = [gl.texture(size, each + each % 2, dtype="f4") for each in channels]
             made += images
@@ -270,7 +270,7 @@ class AttributeShader:
     def _bind(self, program: Any, name: str, texture: Any, unit: int) -> None:
         if name in program:  # the compiler drops what a variant does not use
             texture.use(unit)
-            self._context.calls.set_sampler(program, name, unit)
+            self._context.functions.set_sampler(program, name, unit)
 
     def _table(self, scene: Scene, name: str, make: Callable[[Scene], npt.NDArray[Any]]) -> Any:
         """The rows that `make` gives as texels of 32-bit words."""
@@ -282,7 +282,7 @@ class AttributeShader:
                 "or ask for fewer attributes"
             )
         buffer = scene.adopt(self._context.gl.buffer(words))
-        table = scene.adopt(self._context.calls.buffer_texture(buffer, words.shape[1]))
+        table = scene.adopt(self._context.functions.buffer_texture(buffer, words.shape[1]))
         self._context.check_error(f"uploading {name} of {scene.mesh!r}", "the mesh")
         return table
 

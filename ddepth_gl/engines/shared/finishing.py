@@ -70,7 +70,7 @@ class FinishPass:
         if "most_apart" in program:
             program["most_apart"].write(np.array(crossing_limits(camera)))
         made: list[Any] = []
-        with self._context.making("sheets", size, made):
+        with self._context.allocating("sheets", size, made):
             made += [gl.buffer(reserve=4 * size[0] * size[1]) for _ in range(2)]
         for binding, buffer in enumerate((sheets, *made)):
             buffer.bind_to_storage_buffer(binding)

@@ -78,7 +78,7 @@ class PictureShader:
                 resolving = gl.framebuffer([srgb])
                 made.append(resolving)
             except Exception as error:
-                raise self._context.no_room("a picture", face.size, error) from error
+                raise self._context.allocation_error("a picture", face.size, error) from error
             gl.enable_only(gl.NOTHING if depth_buffer is None else gl.DEPTH_TEST)
             gl.depth_func = "<"
             shading.depth_mask = False
