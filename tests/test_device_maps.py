@@ -280,7 +280,7 @@ def test_the_way_to_cuda(image, nvidia, monkeypatch):
     assert taken.tobytes() == host.tobytes()
     assert taken.shape == (30, 40)
     assert log == ["device 2", "register", "map", "copy", "unmap", "sync", "unregister"]
-    image._owner.release()  # the copy lives on
+    image._image_buffers.release()  # the copy lives on
     assert taken.tobytes() == host.tobytes()
 
 
