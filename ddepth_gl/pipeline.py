@@ -20,8 +20,8 @@ from .errors import CameraError, ContextError, DeviceMemoryError, MeshError
 from .gl.context import GLContext
 from .results.depth_maps import DepthMaps, SheetPair
 from .results.device_maps import DeviceDepthMaps
-from .results.provenance import from_mesh
-from .results.silhouettes import uncross
+from .results.provenance import mesh_entries
+from .results.silhouettes import fix_silhouettes
 
 __all__ = ["Pipeline", "reporting_memory"]
 
@@ -129,8 +129,8 @@ class Pipeline:
     def _collect_arrays(self, engine: Engine[Any], pending: Pending[Any]) -> list[Any]:
         maps, mesh = [], pending.scene.mesh
         for camera, buffers in zip(pending.cameras, engine.collect(pending), strict=True):
-            if pending.request.may_uncross:
-                uncross(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
+            if pending.request.may_fix_silhouettes:
+                fix_silhouettes(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
             provenance = self.provenance(engine, pending.scene)
             maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance))
@@ -212,7 +212,7 @@ class Pipeline:
             "renderer": context.renderer,
             "gl_version": context.gl_version,
             "engine": engine.name,
-            **from_mesh(scene.mesh.source),
+            **mesh_entries(scene.mesh.source),
         }
 
     @property

@@ -108,7 +108,7 @@ def test_crossings_that_were_cut_away_leave_marks_only():
         assert not section.unpaired.any()
         np.testing.assert_array_equal(section.column, [0, 0, 1])
         np.testing.assert_array_equal(section.depth, [1, 2, 1])
-        picture = section.picture(20, 60, section.depth_range())
+        picture = section.image(20, 60, section.depth_range())
         assert not is_color(picture, SOLID).any()
         assert is_color(picture, ENTRY).any(0).all()
         np.testing.assert_array_equal(is_color(picture, EXIT).any(0), np.arange(20) < 10)
@@ -145,7 +145,7 @@ def test_the_busiest_row(rows, expected):
 
 def test_a_box_fills_its_rectangle_and_nothing_else():
     section = Section.of(by_hand([["", "F2 B6", "F2 B6", "", ""]]), 0)
-    picture = section.picture(50, 80, (0.0, 8.0))
+    picture = section.image(50, 80, (0.0, 8.0))
     filled = np.zeros((80, 50), bool)
     filled[20:60, 10:30] = True
     np.testing.assert_array_equal(~is_color(picture, PAPER), filled)
@@ -161,23 +161,23 @@ def test_a_part_of_a_pixel_is_filled_in_part():
     hidden = replace(
         section, column=nothing.astype(int), depth=nothing, entering=nothing.astype(bool)
     )
-    column = hidden.picture(1, 8, (0.0, 8.0))[:, 0].astype(float)
+    column = hidden.image(1, 8, (0.0, 8.0))[:, 0].astype(float)
     share = (255 - column) / (255 - np.array(SOLID))
     np.testing.assert_allclose(share.mean(1), [0, 0, 0.75, 1, 1, 1, 0.5, 0], atol=0.01)
     # Both ends in one pixel.
-    thin = replace(hidden, solid=np.array([[3.25, 3.75]])).picture(1, 8, (0.0, 8.0))[:, 0]
+    thin = replace(hidden, solid=np.array([[3.25, 3.75]])).image(1, 8, (0.0, 8.0))[:, 0]
     np.testing.assert_allclose(
         ((255 - thin.astype(float)) / (255 - np.array(SOLID))).mean(1),
         [0, 0, 0, 0.5, 0, 0, 0, 0],
         atol=0.01,
     )
-    assert is_color(hidden.picture(1, 8, (3.0, 5.0)), SOLID).all()  # it reaches beyond both ends
+    assert is_color(hidden.image(1, 8, (3.0, 5.0)), SOLID).all()  # it reaches beyond both ends
 
 
 def test_a_camera_inside_fills_from_the_camera_on():
     section = Section.of(by_hand([["B6"]], oriented=True), 0)
     assert pieces(section) == {0: [(0, 6)]}
-    picture = section.picture(1, 80, (0.0, 8.0))[:, 0]
+    picture = section.image(1, 80, (0.0, 8.0))[:, 0]
     assert is_color(picture[:58], SOLID).all()
     assert is_color(picture[58:60], EXIT).all()
     assert is_color(picture[60:], PAPER).all()
@@ -185,7 +185,7 @@ def test_a_camera_inside_fills_from_the_camera_on():
 
 def test_unpaired_columns_are_tinted_and_not_filled():
     section = Section.of(by_hand([["F2 B6", "F2 B4 F6", "F2 F6", ""]]), 0)
-    picture = section.picture(40, 80, (0.0, 8.0))
+    picture = section.image(40, 80, (0.0, 8.0))
     tinted = is_color(picture, UNPAIRED).any(0)
     np.testing.assert_array_equal(tinted, np.repeat([False, True, True, False], 10))
     np.testing.assert_array_equal(
@@ -196,14 +196,14 @@ def test_unpaired_columns_are_tinted_and_not_filled():
 
 
 def test_bodies_that_touch_show_both_marks():
-    picture = Section.of(by_hand([["F2 B4 F4 B6"]]), 0).picture(1, 80, (0.0, 8.0))[:, 0]
+    picture = Section.of(by_hand([["F2 B4 F4 B6"]]), 0).image(1, 80, (0.0, 8.0))[:, 0]
     assert is_color(picture[38:40], EXIT).all()
     assert is_color(picture[40:42], ENTRY).all()
 
 
 def test_columns_that_share_a_pixel_are_mixed_and_marks_stay():
     row = ["F2 B6", "", "", "", "F2 B6", "F2 B6", "F2 B6", "F2 B6"]
-    picture = Section.of(by_hand([row]), 0).picture(2, 80, (0.0, 8.0))
+    picture = Section.of(by_hand([row]), 0).image(2, 80, (0.0, 8.0))
     quarter = np.rint(255 - 0.25 * (255 - np.array(SOLID)))
     assert (np.abs(picture[30:50, 0] - quarter) <= 1).all()
     assert is_color(picture[30:50, 1], SOLID).all()
@@ -214,7 +214,7 @@ def test_columns_that_share_a_pixel_are_mixed_and_marks_stay():
 @pytest.mark.parametrize("width", [7, 640, 641, 1000, 1301])
 def test_every_width_of_image_keeps_its_columns_in_place(width):
     rows = [["F2 B6" if width // 3 <= column < 2 * width // 3 else "" for column in range(width)]]
-    picture = Section.of(by_hand(rows), 0).picture(640, 80, (0.0, 8.0))
+    picture = Section.of(by_hand(rows), 0).image(640, 80, (0.0, 8.0))
     left, right = (third * 640 / width for third in (width // 3, 2 * width // 3))
     across = np.arange(640)
     solid = is_color(picture[40], SOLID)
@@ -231,16 +231,14 @@ def test_the_range_holds_everything():
         low, high = section.depth_range()
         assert low < high
         assert all(low < depth < high for depth in section.depth)
-        assert is_color(section.picture(3, 80, (low, high)), ENTRY).any() == bool(rows[0][0])
+        assert is_color(section.image(3, 80, (low, high)), ENTRY).any() == bool(rows[0][0])
     assert (
         Section.of(by_hand([["B6"]], oriented=True), 0).depth_range()[0] < 0
     )  # the camera is on the picture
 
 
 def test_grid_lines_are_behind_the_solid():
-    picture = Section.of(by_hand([["", "F2 B6"]]), 0).picture(
-        2, 80, (0.0, 8.0), np.array([4.0, 7.0])
-    )
+    picture = Section.of(by_hand([["", "F2 B6"]]), 0).image(2, 80, (0.0, 8.0), np.array([4.0, 7.0]))
     np.testing.assert_array_equal(np.flatnonzero(~is_color(picture[:, 0], PAPER)), [40, 70])
     assert is_color(picture[40, 1], SOLID)
 

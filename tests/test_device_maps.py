@@ -80,7 +80,7 @@ def test_silhouettes_are_mended_on_the_device_as_on_the_host(renderer, monkeypat
         with renderer.entry_exit(scene, camera, output="gpu") as device:
             assert same(device.numpy(), maps)
         with monkeypatch.context() as patch:
-            patch.setattr(pipeline, "uncross", lambda *_: None)
+            patch.setattr(pipeline, "fix_silhouettes", lambda *_: None)
             mended += not same(renderer.entry_exit(scene, camera), maps)
     assert mended > 0  # or nothing was tested
     scene.release()
@@ -280,7 +280,7 @@ def test_the_way_to_cuda(image, nvidia, monkeypatch):
     assert taken.tobytes() == host.tobytes()
     assert taken.shape == (30, 40)
     assert log == ["device 2", "register", "map", "copy", "unmap", "sync", "unregister"]
-    image._owner.release()  # the copy lives on
+    image._image_buffers.release()  # the copy lives on
     assert taken.tobytes() == host.tobytes()
 
 

@@ -12,8 +12,8 @@ from shapes import box, merged, peel, sphere
 
 import ddepth_gl as dd
 from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
-from ddepth_gl.plot.layer_panels import CUT_SHORT, count_colors
-from ddepth_gl.plot.panels import Sheet
+from ddepth_gl.plot.count_map import TRUNCATED, count_colors
+from ddepth_gl.plot.canvas import Canvas
 from ddepth_gl.plot.preview import preview
 
 NEAR, FAR = (253, 231, 37), (68, 1, 84)  # the ends of viridis, turned round: near is bright
@@ -376,7 +376,7 @@ def test_count_map_with_its_numbers_and_words(texts):
     shown = picture[places.counts].copy()
     shown = cells(np.delete(shown, slice(60, 70), axis=0), 2, 3)  # without the line
     np.testing.assert_array_equal(
-        shown, [[MISS, table[2], table[3]], [table[4], CUT_SHORT, table[1]]]
+        shown, [[MISS, table[2], table[3]], [table[4], TRUNCATED, table[1]]]
     )
     bar = cells(picture[places.number_bar, 16 : 16 + 384], 1, 5)[0]
     np.testing.assert_array_equal(bar, table)
@@ -385,7 +385,7 @@ def test_count_map_with_its_numbers_and_words(texts):
     # The color that is meant stands before the words.
     for words, is_right in (
         ("unpaired: 2 pixels", lambda color: color[0] > 150 and color[1:].max() < 80),
-        ("cut short: 1 pixel", lambda color: tuple(color) == CUT_SHORT),
+        ("cut short: 1 pixel", lambda color: tuple(color) == TRUNCATED),
     ):
         left, top, _, bottom = next(box for text, box in texts if text == words)
         assert is_right(picture[(top + bottom) // 2, left - 12])
@@ -393,7 +393,7 @@ def test_count_map_with_its_numbers_and_words(texts):
 
 def test_a_legend_keeps_to_its_width(texts):
     words = "far too many words to stand beside a square of color in so little room"
-    Sheet.blank(400, 40).legend(10, 5, 200, [(SOLID, "solid"), (ENTRY, words)])
+    Canvas.blank(400, 40).legend(10, 5, 200, [(SOLID, "solid"), (ENTRY, words)])
     assert texts[0][0] == "solid"
     assert texts[1][0].startswith("far")
     assert texts[0][1][2] < texts[1][1][0]

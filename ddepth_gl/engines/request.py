@@ -45,7 +45,7 @@ class SheetRequest:
         return sum(ATTRIBUTES[name].bytes for name in self.beside_face)
 
     @property
-    def may_uncross(self) -> bool:
+    def may_fix_silhouettes(self) -> bool:
         """Whether sheets that have crossed at a silhouette are to be mended, if the mesh is oriented."""
         return self.oriented and self.crop is None
 
