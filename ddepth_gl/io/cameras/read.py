@@ -24,7 +24,8 @@ import numpy as np
 from pyrr import matrix33
 
 from ..._checks import is_integer, one_line, shown
-from ...camera.camera import Camera, Float64Array, _numbers, checked_image_size
+from ...camera.camera import Camera
+from ...camera.checks import Float64Array, checked_image_size, checked_numbers
 from ...errors import CameraError
 from ..opened_files import opened
 
@@ -198,7 +199,7 @@ def _json(path: Path, limit: int) -> dict[str, Any]:
 
 
 def _number(values: dict[str, Any], key: str) -> float:
-    return float(_numbers(repr(key), values[key], ()))
+    return float(checked_numbers(repr(key), values[key], ()))
 
 
 def _size(values: dict[str, Any], *keys: str) -> Size | None:
@@ -358,7 +359,7 @@ def _colmap_pose(fields: list[str]) -> tuple[int, int, Float64Array]:
         )
     except (IndexError, ValueError):
         raise CameraError("must be IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME") from None
-    quaternion = _numbers("quaternion", numbers[:4], (4,))
+    quaternion = checked_numbers("quaternion", numbers[:4], (4,))
     length = float(np.linalg.norm(quaternion))
     if not 1e-9 < length < math.inf:
         raise CameraError(f"quaternion {quaternion.tolist()} cannot be normalized")
@@ -378,12 +379,12 @@ def _bop(document: dict[str, Any], made_for: Size | None, asked: Size | None) ->
                 raise CameraError("lacks 'cam_K'")
             if ("cam_R_w2c" in values) != ("cam_t_w2c" in values):
                 raise CameraError("has one of 'cam_R_w2c' and 'cam_t_w2c' without the other")
-            K: Float64Array = _numbers("cam_K", values["cam_K"], (9,)).reshape(3, 3)
+            K: Float64Array = checked_numbers("cam_K", values["cam_K"], (9,)).reshape(3, 3)
             K[:2, 2] += 0.5
             pose = np.eye(3, 4)
             if "cam_R_w2c" in values:
-                pose[:, :3] = _numbers("cam_R_w2c", values["cam_R_w2c"], (9,)).reshape(3, 3)
-                pose[:, 3] = _numbers("cam_t_w2c", values["cam_t_w2c"], (3,))
+                pose[:, :3] = checked_numbers("cam_R_w2c", values["cam_R_w2c"], (9,)).reshape(3, 3)
+                pose[:, 3] = checked_numbers("cam_t_w2c", values["cam_t_w2c"], (3,))
             K, size = _resized(K, made_for, asked)
             cameras.append(Camera.from_intrinsics(K, pose, *size))
     return cameras
