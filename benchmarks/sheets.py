@@ -35,7 +35,7 @@ from tables import Write, machine, report, table
 import ddepth_gl as dd
 from ddepth_gl.engines.raster.engine import _ENTRY, _EXIT, _uniforms
 from ddepth_gl.engines.request import SheetRequest
-from ddepth_gl.results.silhouettes import uncross
+from ddepth_gl.results.silhouettes import fix_silhouettes
 
 SIZES = (256, 512, 1024)
 REAL = ("spot/spot.obj", "rocker-arm.obj", "stanford-bunny.obj", "ogre.obj")
@@ -87,7 +87,7 @@ class Bare:
             )
             self.vertex_array = engine._vertex_array(scene, program)
             self.size = (camera.width, camera.height)
-            self.depth = self.context.calls.depth_texture(self.size)
+            self.depth = self.context.functions.depth_texture(self.size)
             self.colors = [gl.texture(self.size, 1, dtype="f4") for _ in range(2)]
             self.framebuffers = [gl.framebuffer([color], self.depth) for color in self.colors]
 
@@ -229,7 +229,7 @@ def main(
 
                 # The API also mends the pixels at silhouettes where the two sheets have crossed.
                 expected = bare()
-                uncross(*expected, camera, lambda mesh=mesh: mesh.is_oriented)
+                fix_silhouettes(*expected, camera, lambda mesh=mesh: mesh.is_oriented)
                 plain()
                 if not same(expected, api()) or not all(same(expected, image) for image in many()):
                     raise SystemExit(f"{name} at {size}: the ways disagree; no time counts")

@@ -20,8 +20,8 @@ from .errors import CameraError, ContextError, DeviceMemoryError, MeshError
 from .gl.context import GLContext
 from .results.depth_maps import DepthMaps, SheetPair
 from .results.device_maps import DeviceDepthMaps
-from .results.provenance import from_mesh
-from .results.silhouettes import uncross
+from .results.provenance import mesh_entries
+from .results.silhouettes import fix_silhouettes
 
 __all__ = ["Pipeline", "reporting_memory"]
 
@@ -78,7 +78,7 @@ class Pipeline:
             for run in camera_runs(
                 cameras,
                 partial(self._kind, scene, request=request),
-                partial(self.engine.views_at_once, scene),
+                partial(self.engine.cameras_at_once, scene),
             ):
                 failed, ahead = run if isinstance(run, Exception) else None, 0
                 if not isinstance(run, Exception):
@@ -88,7 +88,7 @@ class Pipeline:
                             engine = self.engine_for(checked)
                             in_flight.append(engine.submit(scene, together, checked))
                             # One run ahead keeps the device busy; more would only take memory.
-                            ahead = int(engine.overlaps(scene, together[0]))
+                            ahead = int(engine.submits_ahead(scene, together[0]))
                     except Exception as error:
                         failed = error
                 yield from self._collected(in_flight, output, ahead)
@@ -105,7 +105,7 @@ class Pipeline:
             for pending in in_flight:
                 self.engine_for(pending.request).discard(pending)
             # Later: a generator may be finalized in any thread, and in the middle of other GL calls.
-            self._context.when_entered(self._trim)
+            self._context.defer(self._trim)
 
     def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
         """The checked request for this camera, and what else images of one run have in common."""
@@ -129,8 +129,8 @@ class Pipeline:
     def _collect_arrays(self, engine: Engine[Any], pending: Pending[Any]) -> list[Any]:
         maps, mesh = [], pending.scene.mesh
         for camera, buffers in zip(pending.cameras, engine.collect(pending), strict=True):
-            if pending.request.may_uncross:
-                uncross(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
+            if pending.request.may_fix_silhouettes:
+                fix_silhouettes(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
             provenance = self.provenance(engine, pending.scene)
             maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance))
@@ -212,7 +212,7 @@ class Pipeline:
             "renderer": context.renderer,
             "gl_version": context.gl_version,
             "engine": engine.name,
-            **from_mesh(scene.mesh.source),
+            **mesh_entries(scene.mesh.source),
         }
 
     @property

@@ -1,6 +1,6 @@
 #version 430 core
 // What is left to do with both sheets before anybody gets them, for sheets that stay on the device: misses become
-// one and the same NaN, and with UNCROSS entry and exit become their mean where they have crossed at a silhouette,
+// one and the same NaN, and with FIX_SILHOUETTES entry and exit become their mean where they have crossed at a silhouette,
 // as ddepth_gl/silhouettes.py has it, which gives the reasons.
 layout(local_size_x = GROUP) in;
 // Bits of float32, with INVERTED those of entries all inverted; any NaN is a miss.
@@ -9,7 +9,7 @@ layout(std430, binding = 1) writeonly buffer Entry { uint entry[]; };    // bits
 layout(std430, binding = 2) writeonly buffer Exit { uint exit_[]; };
 uniform ivec2 image_size;
 uniform int first_row;      // of this image's entries; its exits follow
-uniform dvec2 most_apart;   // at a silhouette, and in a block of 2x2; mesh units, in perspective at a depth of 1
+uniform dvec2 swap_limits;   // at a silhouette, and in a block of 2x2; mesh units, in perspective at a depth of 1
 
 const uint MISS = 0x7fc00000u;
 
@@ -27,14 +27,14 @@ bool is_miss(uint bits) {
     return (bits & 0x7fffffffu) > 0x7f800000u;
 }
 
-bool is_crossed(ivec2 pixel) {
+bool is_swapped(ivec2 pixel) {
     if (any(lessThan(pixel, ivec2(0))) || any(greaterThanEqual(pixel, image_size))) return false;
     return depth(0, pixel) > depth(1, pixel);
 }
 
 bool is_block(ivec2 pixel, ivec2 toward) {
-    return is_crossed(pixel + toward) && is_crossed(pixel + ivec2(toward.x, 0)) &&
-           is_crossed(pixel + ivec2(0, toward.y));
+    return is_swapped(pixel + toward) && is_swapped(pixel + ivec2(toward.x, 0)) &&
+           is_swapped(pixel + ivec2(0, toward.y));
 }
 
 void main() {
@@ -44,15 +44,15 @@ void main() {
     uint near_bits = depth_bits(1, pixel), far_bits = depth_bits(0, pixel);
     entry[place] = is_miss(far_bits) ? MISS : far_bits;
     exit_[place] = is_miss(near_bits) ? MISS : near_bits;
-#if UNCROSS
+#if FIX_SILHOUETTES
     if (is_miss(near_bits) || is_miss(far_bits)) return;
     precise float near = uintBitsToFloat(near_bits), far = uintBitsToFloat(far_bits);
     if (!(far > near)) return;
     precise float apart = far - near;
 #if PERSPECTIVE
-    precise dvec2 limits = most_apart * double(near);
+    precise dvec2 limits = swap_limits * double(near);
 #else
-    dvec2 limits = most_apart;
+    dvec2 limits = swap_limits;
 #endif
     if (double(apart) > limits.x) return;
     if (double(apart) > limits.y &&

@@ -285,18 +285,18 @@ def test_buffers_are_read_and_written_in_place():
     context = GLContext("software")
     with context:
         buffer = context.gl.buffer(np.arange(6, dtype=np.uint32))
-        with context.calls.mapped(buffer, np.uint32, 2, 3, write=True) as numbers:
+        with context.functions.mapped(buffer, np.uint32, 2, 3, write=True) as numbers:
             numbers[:] = 7, 8
-        with context.calls.mapped(buffer, np.int64, 2, 1) as numbers:
+        with context.functions.mapped(buffer, np.int64, 2, 1) as numbers:
             assert numbers.tobytes() == np.array([2, 7, 8, 5], np.uint32).tobytes()
-        with context.calls.mapped(buffer, np.uint32, 0, 99) as numbers:
+        with context.functions.mapped(buffer, np.uint32, 0, 99) as numbers:
             assert len(numbers) == 0
         with (
             pytest.raises(dd.DeviceMemoryError, match="28 bytes"),
-            context.calls.mapped(buffer, np.uint32, 7),
+            context.functions.mapped(buffer, np.uint32, 7),
         ):
             pass
-        with pytest.raises(KeyError), context.calls.mapped(buffer, np.uint32, 1):
+        with pytest.raises(KeyError), context.functions.mapped(buffer, np.uint32, 1):
             raise KeyError
         assert buffer.read(4) == b"\0\0\0\0"  # which it is not while it is mapped
         assert context.gl.error == "GL_NO_ERROR"

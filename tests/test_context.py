@@ -13,7 +13,7 @@ import ddepth_gl as dd
 from ddepth_gl.gl import context as context_module
 from ddepth_gl.gl import egl
 from ddepth_gl.gl.context import Device, GLContext, _candidates, devices, inspect_devices
-from ddepth_gl.gl.functions import GLCalls
+from ddepth_gl.gl.functions import GLFunctions
 
 # A made-up machine: software first, as some drivers list it.
 MACHINE = [
@@ -156,7 +156,7 @@ def test_a_vendor_that_fails_to_load():
 
 
 class FakeGL:
-    """Just enough of a context for `GLCalls.device_memory`: it advertises the extension and answers so."""
+    """Just enough of a context for `GLFunctions.device_memory`: it advertises the extension and answers so."""
 
     extensions = frozenset({"GL_NVX_gpu_memory_info"})
 
@@ -169,7 +169,7 @@ class FakeGL:
 
 
 def device_memory(gl):
-    calls = GLCalls.__new__(GLCalls)
+    calls = GLFunctions.__new__(GLFunctions)
     calls._gl, calls._functions = gl, {"glGetIntegerv": gl.get_integer}
     return calls.device_memory()
 
@@ -205,7 +205,7 @@ HOST = 16 * 2**30
 def test_memory_of_a_gpu_is_what_it_says_up_to_the_machines(monkeypatch, says, memory):
     monkeypatch.setattr(context_module, "_SOFTWARE_RENDERERS", ("a GPU all the same",))
     monkeypatch.setattr(context_module, "host_memory", lambda: HOST)
-    monkeypatch.setattr(GLCalls, "device_memory", lambda _: says)
+    monkeypatch.setattr(GLFunctions, "device_memory", lambda _: says)
     context = GLContext()
     device = Device(0, 0, False, None, None)  # a device that is not marked as software either
     with context:
@@ -220,7 +220,7 @@ def test_no_software_renderer_is_asked_for_its_memory(monkeypatch):
     if not all(device.is_software for device in devices()):
         pytest.skip("this machine has a GPU")
     monkeypatch.setattr(context_module, "host_memory", lambda: HOST)
-    monkeypatch.setattr(GLCalls, "device_memory", lambda _: 4096)
+    monkeypatch.setattr(GLFunctions, "device_memory", lambda _: 4096)
     context = GLContext()
     assert context.memory == HOST
     context.release()

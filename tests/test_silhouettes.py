@@ -11,7 +11,7 @@ from shapes import box, inside_out, merged, rotation, view_of
 import ddepth_gl as dd
 from ddepth_gl.engines.request import SheetRequest
 from ddepth_gl.engines.shared.finishing import FinishPass
-from ddepth_gl.results.silhouettes import uncross
+from ddepth_gl.results.silhouettes import fix_silhouettes
 
 # From docs/conventions.md: how far back and front may have crossed, in pixel footprints; in a block of 2x2.
 LIMIT, BLOCK_LIMIT = 15.625, 1.0
@@ -106,7 +106,7 @@ def test_the_limits(renderer, where, orthographic):
         met[block] = factor < 1
     given = entry.copy(), exit_.copy()
     if where == "host":
-        uncross(entry, exit_, camera, lambda: True)
+        fix_silhouettes(entry, exit_, camera, lambda: True)
     else:
         scene = renderer.upload(box())
         with renderer._context as context:

@@ -67,7 +67,7 @@ class Scene(DeviceOwner):
         self._made: dict[object, Any] = {}
         self._objects: list[Any] = []
         self._released = False
-        context.release_with(self, self._objects)
+        context.release_when_collected(self, self._objects)
 
     def to_local(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """World points (..., 3) to the local frame, float64."""

@@ -17,7 +17,7 @@ import moderngl
 from .._checks import shown
 from ..errors import ContextClosedError, ContextError, DeviceMemoryError
 from . import egl
-from .functions import GLCalls
+from .functions import GLFunctions
 from .memory import host_memory
 
 __all__ = [
@@ -261,9 +261,9 @@ class GLContext:
         self.max_storage_block: int = info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0)
         self.max_texels: int = info.get("GL_MAX_TEXTURE_BUFFER_SIZE", 0)
         self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
-        self.calls = GLCalls(self.gl, self._egl)
+        self.functions = GLFunctions(self.gl, self._egl)
         host = host_memory()  # a software renderer's own; and no more is ever believed of a device
-        device_memory = None if self.is_software else self.calls.device_memory()
+        device_memory = None if self.is_software else self.functions.device_memory()
         self.memory = min(host, device_memory or host)
         self._resting_framebuffer = self.gl.framebuffer([self.gl.renderbuffer((1, 1))])
 
@@ -271,7 +271,7 @@ class GLContext:
         """To be called before framebuffers are released: moderngl would bind a released one again."""
         self._resting_framebuffer.use()
 
-    def release_with(self, owner: object, objects: list[Any]) -> None:
+    def release_when_collected(self, owner: object, objects: list[Any]) -> None:
         """Has `objects` (moderngl's) released soon after `owner` is garbage-collected.
 
         Not at once: collection may happen in any thread and in the middle of another context's calls. They
@@ -282,14 +282,14 @@ class GLContext:
             for each in objects:
                 each.release()
 
-        weakref.finalize(owner, self.when_entered, release).atexit = False
+        weakref.finalize(owner, self.defer, release).atexit = False
 
-    def when_entered(self, action: Callable[[], None]) -> None:
+    def defer(self, action: Callable[[], None]) -> None:
         """Has something done when this context is next entered; may be called in any thread."""
         self._postponed.append(action)
 
     @contextmanager
-    def making(self, what: str, size: tuple[int, int], objects: list[Any]) -> Iterator[None]:
+    def allocating(self, what: str, size: tuple[int, int], objects: list[Any]) -> Iterator[None]:
         """Within it, textures and framebuffers of one size are made.
 
         Args:
@@ -309,9 +309,11 @@ class GLContext:
                 objects.pop().release()
             if isinstance(error, DeviceMemoryError) or not isinstance(error, Exception):
                 raise
-            raise self.no_room(what, size, error) from error
+            raise self.allocation_error(what, size, error) from error
 
-    def no_room(self, what: str, size: tuple[int, int], error: Exception) -> DeviceMemoryError:
+    def allocation_error(
+        self, what: str, size: tuple[int, int], error: Exception
+    ) -> DeviceMemoryError:
         """The error to raise where textures of `size` could not be made.
 
         moderngl reports a texture that the driver did not allocate as an incomplete framebuffer, or as it

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from ..errors import ContextError, DeviceMemoryError
 from . import egl
 
-__all__ = ["STENCIL_MOST", "BufferTexture", "GLCalls"]
+__all__ = ["STENCIL_MAX", "BufferTexture", "GLFunctions"]
 
-STENCIL_MOST = 255  # what a stencil buffer counts up to; it stays there
+STENCIL_MAX = 255  # what a stencil buffer counts up to; it stays there
 
 _TEXTURE_2D, _TEXTURE0, _TEXTURE_BUFFER = 0x0DE1, 0x84C0, 0x8C2A
 _INTEGER_TEXELS = (0x8235, 0x823B, 0x8D83, 0x8D82)  # GL_R32I, GL_RG32I, GL_RGB32I, GL_RGBA32I
@@ -67,7 +67,7 @@ _SIGNATURES_43: dict[str, tuple[Any, ...]] = {
 }
 
 
-class GLCalls:
+class GLFunctions:
     """The calls of one context, which must be current.
 
     Args:
@@ -127,15 +127,15 @@ class GLCalls:
 
     def clear_depth(self) -> None:
         """Sets the depth of the framebuffer in use to 1 and its stencil to 0, and leaves its colors."""
-        self._call("glStencilMask", STENCIL_MOST)
+        self._call("glStencilMask", STENCIL_MAX)
         self._call("glClearBufferfi", _DEPTH_STENCIL[1], 0, 1.0, 0)
 
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Within it, the stencil counts fragments, whether or not they pass the depth test."""
         self._call("glEnable", _STENCIL_TEST)
-        self._call("glStencilMask", STENCIL_MOST)
-        self._call("glStencilFunc", _ALWAYS, 0, STENCIL_MOST)
+        self._call("glStencilMask", STENCIL_MAX)
+        self._call("glStencilFunc", _ALWAYS, 0, STENCIL_MAX)
         self._call("glStencilOp", _KEEP, _INCREMENT, _INCREMENT)
         try:
             yield
@@ -227,7 +227,7 @@ class GLCalls:
 
 
 class BufferTexture:
-    """A view of a buffer that shaders read by texelFetch; made by `GLCalls.buffer_texture`."""
+    """A view of a buffer that shaders read by texelFetch; made by `GLFunctions.buffer_texture`."""
 
     def __init__(self, functions: dict[str, Callable[..., None]], name: int) -> None:
         self._functions, self._name = functions, name

@@ -26,7 +26,7 @@ from ..io.results.replaced_files import check_replaceable
 from ..mesh.mesh import Mesh, MeshSource
 from ..renderer import DepthRenderer, Surfaces
 from ..results.attributes import checked_names
-from ..results.provenance import from_mesh, source_in_memory
+from ..results.provenance import mesh_entries, source_in_memory
 from .formats import FORMATS, Format, View, checked_formats
 
 __all__ = [
@@ -365,7 +365,7 @@ def _digits(views: int) -> int:
 
 def _from_source(view: View, source: MeshSource) -> View:
     """The view, its results naming the mesh whether it came from a file or not."""
-    named = from_mesh(source)
+    named = mesh_entries(source)
     maps, layers = view.maps, view.layers
     return replace(
         view,

@@ -23,7 +23,7 @@ from ..camera.camera import Camera, Frame, check_camera
 from ..errors import NotAskedForError, RequestError
 from .attributes import ATTRIBUTES, checked_attributes
 from .depth_maps import DepthMaps, SheetPair
-from .silhouettes import uncross
+from .silhouettes import fix_silhouettes
 
 __all__ = ["DepthLayers"]
 
@@ -254,7 +254,7 @@ class DepthLayers:
         sheets = self._outermost(entering, 0), self._outermost(leaving, -1)
         entry, exit_ = (self._image(*sheet, self.depth, np.nan) for sheet in sheets)
         if oriented and not self._is_cropped:
-            uncross(entry, exit_, self.camera, self._is_oriented)
+            fix_silhouettes(entry, exit_, self.camera, self._is_oriented)
         attributes = {
             name: SheetPair(
                 *(self._image(*sheet, values, ATTRIBUTES[name].fill) for sheet in sheets)

@@ -26,7 +26,7 @@ class _Buffers:
     def __init__(self, context: GLContext, buffers: list[Any]) -> None:
         self._context, self._buffers = context, list(buffers)
         self._released = False
-        context.release_with(self, self._buffers)
+        context.release_when_collected(self, self._buffers)
 
     def usable(self) -> GLContext:
         """The context, to be entered."""

@@ -11,7 +11,7 @@ __all__ = [
     "MESH_HASH",
     "MESH_PATH",
     "SIDE_FILES_HASH",
-    "from_mesh",
+    "mesh_entries",
     "printable_path",
     "source_in_memory",
 ]
@@ -19,7 +19,7 @@ __all__ = [
 MESH_PATH, MESH_HASH, SIDE_FILES_HASH = "mesh_path", "mesh_sha256", "mesh_side_files_sha256"
 
 
-def from_mesh(source: MeshSource | None) -> dict[str, str]:
+def mesh_entries(source: MeshSource | None) -> dict[str, str]:
     """Return the entries that name a mesh: its path and the hashes of its files, see `MeshSource`."""
     if source is None:
         return {}

@@ -10,19 +10,19 @@ import numpy.typing as npt
 
 from ..camera.camera import Camera
 
-__all__ = ["crossing_limits", "uncross"]
+__all__ = ["swap_limits", "fix_silhouettes"]
 
 Float32Array = npt.NDArray[np.float32]
 
 # How far planes can have crossed 1/128 pixel outside of their faces: two faces a twentieth of a degree from
 # edge-on, 1 / tan(0.05 deg) = 1000 pixel footprints a pixel each.
-_CROSSING_FOOTPRINTS = 2 * 1000 / 128
+_SWAP_FOOTPRINTS = 2 * 1000 / 128
 # Over a whole block of 2x2 pixels they cross only where bodies are as small as pixels. What is crossed there
 # by more than this is the thickness of a body that is wound inward.
 _BLOCK_FOOTPRINTS = 1.0
 
 
-def uncross(
+def fix_silhouettes(
     entry: Float32Array, exit_: Float32Array, camera: Camera, is_oriented: Callable[[], bool]
 ) -> None:
     """Set entry and exit to their mean at silhouettes where the exit has come out a little nearer.
@@ -46,7 +46,7 @@ def uncross(
     near, far = exit_.ravel()[pixels], entry.ravel()[pixels]
     depths = np.float64(1.0) if camera.is_orthographic else near.astype(np.float64)
     apart = (far - near).astype(np.float64)
-    farthest, farthest_in_block = crossing_limits(camera)
+    farthest, farthest_in_block = swap_limits(camera)
     meet = apart <= farthest * depths
     meet &= (apart <= farthest_in_block * depths) | ~_in_a_block(crossed, pixels)
     pixels, middle = pixels[meet], ((near + far) / 2)[meet]
@@ -54,14 +54,14 @@ def uncross(
     exit_.ravel()[pixels] = middle
 
 
-def crossing_limits(camera: Camera) -> tuple[float, float]:
+def swap_limits(camera: Camera) -> tuple[float, float]:
     """Return how far exit and entry may have crossed at a silhouette, and in a block of 2x2 such pixels.
 
     Mesh units; in perspective at a depth of 1, to which they are in proportion. In double precision, and
     shared with the device, which has to decide the same.
     """
     footprint = float(camera.pixel_footprint(np.ones(1, np.float64))[0])
-    return _CROSSING_FOOTPRINTS * footprint, _BLOCK_FOOTPRINTS * footprint
+    return _SWAP_FOOTPRINTS * footprint, _BLOCK_FOOTPRINTS * footprint
 
 
 def _in_a_block(

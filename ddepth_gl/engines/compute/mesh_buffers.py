@@ -118,7 +118,7 @@ class FaceParts:
 def _texels(context: GLContext, scene: Scene, rows: IntArray) -> BufferTexture:
     """(n, components) integers on the device, owned by the scene."""
     buffer = scene.adopt(context.gl.buffer(np.ascontiguousarray(rows)))
-    made: BufferTexture = scene.adopt(context.calls.buffer_texture(buffer, rows.shape[1]))
+    made: BufferTexture = scene.adopt(context.functions.buffer_texture(buffer, rows.shape[1]))
     return made
 
 

@@ -77,7 +77,7 @@ class FaceQueues:
     def __init__(self, context: GLContext, scene: Scene, parts: FaceParts, views: int) -> None:
         def notes(words: int, components: int) -> _Notes:
             buffer = scene.adopt(context.gl.buffer(reserve=4 * words))
-            return _Notes(buffer, scene.adopt(context.calls.buffer_texture(buffer, components)))
+            return _Notes(buffer, scene.adopt(context.functions.buffer_texture(buffer, components)))
 
         self.views = views
         self.vertices: list[VertexPlaces] = []

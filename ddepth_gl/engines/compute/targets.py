@@ -41,15 +41,15 @@ class SheetBands:
     """
 
     def __init__(self, context: GLContext, size: tuple[int, int], faces: bool, views: int) -> None:
-        self.kind = size, faces, views
+        self.key = size, faces, views
         self.size, self.has_faces = size, faces
-        self._calls = context.calls
+        self._functions = context.functions
         width, height = size
         self._rows = min(height, max(1, context.max_storage_block // (8 * width * views)))
         self.first: Band = (0, self._rows)
         self._kinds = [(np.dtype(np.float32), _NO_DEPTH)] + faces * [(np.dtype(np.int32), _NO_FACE)]
         self._buffers: list[Any] = []
-        with context.making("images", size, self._buffers):
+        with context.allocating("images", size, self._buffers):
             for _ in self._kinds:
                 self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows * views))
         self.depths = self._buffers[0]
@@ -65,7 +65,7 @@ class SheetBands:
         pixels = self.size[0] * (band[1] - band[0])
         for buffer, (_, empty) in zip(self._buffers, self._kinds, strict=True):
             for sheet, value in enumerate(empty * views):
-                self._calls.fill_buffer(buffer, value, pixels, sheet * pixels)
+                self._functions.fill_buffer(buffer, value, pixels, sheet * pixels)
 
     def new_arrays(self) -> list[npt.NDArray[Any]]:
         """Arrays of the whole image: entry and exit, (H, W), of depth, then if there are any of faces."""
@@ -75,19 +75,21 @@ class SheetBands:
         """Copies the band that was rendered of a view to its rows of `new_arrays`."""
         pixels = self.size[0] * (band[1] - band[0])
         sheets = [array[slice(*band)].view(np.uint32).reshape(-1) for array in into]
-        with self._calls.mapped(self.depths, np.uint32, 2 * pixels, 2 * view * pixels) as bits:
+        with self._functions.mapped(self.depths, np.uint32, 2 * pixels, 2 * view * pixels) as bits:
             np.invert(bits[:pixels], out=sheets[0])
             # One NaN for both sheets: without the sign, which no depth has.
             np.bitwise_and(bits[pixels:], np.uint32(0x7FFFFFFF), out=sheets[1])
         if self.has_faces:
-            with self._calls.mapped(self.faces, np.uint32, 2 * pixels, 2 * view * pixels) as faces:
+            with self._functions.mapped(
+                self.faces, np.uint32, 2 * pixels, 2 * view * pixels
+            ) as faces:
                 np.invert(faces[:pixels], out=sheets[2])
                 np.subtract(
                     faces[pixels:], np.uint32(1), out=sheets[3]
                 )  # no face becomes -1 in both
 
     @contextmanager
-    def depths_in_a_buffer(self) -> Iterator[Any]:
+    def depths_as_buffer(self) -> Iterator[Any]:
         """Within it, `depths`."""
         yield self.depths
 

@@ -54,11 +54,11 @@ class FaceTiles:
         if self._buffer is None or self._buffer.size < size:
             self.release()
             made: list[Any] = []
-            with self._context.making("tiles", (width, rows), made):
+            with self._context.allocating("tiles", (width, rows), made):
                 made.append(self._context.gl.buffer(reserve=size))
-                self._texels = self._context.calls.buffer_texture(made[0], 1)
+                self._texels = self._context.functions.buffer_texture(made[0], 1)
             self._buffer = made[0]
-        self._context.calls.fill_buffer(self._buffer, 0, 1 + self.count)
+        self._context.functions.fill_buffer(self._buffer, 0, 1 + self.count)
         self._buffer.bind_to_storage_buffer(7)
 
     def had_room(self) -> bool:

@@ -10,7 +10,7 @@ from ...camera.camera import Camera
 from ...errors import ContextError, DeviceMemoryError
 from ...gl.context import GLContext
 from ...gl.shaders import compile_program
-from ...results.silhouettes import crossing_limits
+from ...results.silhouettes import swap_limits
 from ..request import SheetRequest
 from ..scene import Scene
 
@@ -61,16 +61,16 @@ class FinishPass:
             DeviceMemoryError: the image is larger than one buffer, or the results do not fit.
         """
         self._check_fits(camera)
-        uncross = request.may_uncross and scene.mesh.is_oriented
+        fix_silhouettes = request.may_fix_silhouettes and scene.mesh.is_oriented
         gl = self._context.gl
         size = (camera.width, camera.height)
-        program = self._program(camera.is_orthographic, uncross)
+        program = self._program(camera.is_orthographic, fix_silhouettes)
         program["image_size"] = size
         program["first_row"] = 2 * number * size[1]
-        if "most_apart" in program:
-            program["most_apart"].write(np.array(crossing_limits(camera)))
+        if "swap_limits" in program:
+            program["swap_limits"].write(np.array(swap_limits(camera)))
         made: list[Any] = []
-        with self._context.making("sheets", size, made):
+        with self._context.allocating("sheets", size, made):
             made += [gl.buffer(reserve=4 * size[0] * size[1]) for _ in range(2)]
         for binding, buffer in enumerate((sheets, *made)):
             buffer.bind_to_storage_buffer(binding)
@@ -79,13 +79,13 @@ class FinishPass:
         gl.memory_barrier()
         return made
 
-    def _program(self, orthographic: bool, uncross: bool) -> Any:
-        key = orthographic, uncross
+    def _program(self, orthographic: bool, fix_silhouettes: bool) -> Any:
+        key = orthographic, fix_silhouettes
         if key not in self._programs:
             defines = {
                 "GROUP": _GROUP,
                 "PERSPECTIVE": int(not orthographic),
-                "UNCROSS": int(uncross),
+                "FIX_SILHOUETTES": int(fix_silhouettes),
                 "INVERTED": int(self._inverted),
             }
             self._programs[key] = compile_program(
