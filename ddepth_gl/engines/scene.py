@@ -11,8 +11,7 @@ import numpy.typing as npt
 from .._checks import checked_array, quiet_math, shown
 from ..camera.camera import Camera, check_camera
 from ..errors import ContextClosedError, ContextError, RequestError
-from ..gl.context import GLContext
-from ..gl.device_owner import DeviceOwner
+from ..gl.context import GLContext, NonCopyable
 from ..mesh.face_distance import FaceDistance
 from ..mesh.mesh import Mesh
 
@@ -31,7 +30,7 @@ _MORE_BITS = 31
 _BESIDE = 2.0**-9
 
 
-class Scene(DeviceOwner):
+class Scene(NonCopyable):
     """A mesh on the GPU; made by `DepthRenderer.upload`, freed by `release` or with its renderer.
 
     Vertices are stored as integers in the *local frame*: ``world = origin + step * local``, with the

@@ -9,15 +9,15 @@ import numpy as np
 from ..errors import InteropError
 from .context import GLContext
 
-__all__ = ["CUDA_DEVICE", "CudaCopies"]
+__all__ = ["CUDA_DEVICE", "CudaCopier"]
 
 CUDA_DEVICE = 2  # kDLCUDA of DLPack
 
 _INSTEAD = "take maps.numpy() instead"
 
 
-class CudaCopies:
-    """Makes copies in CUDA's memory of buffers of one GL context; from `on`.
+class CudaCopier:
+    """Makes copies in CUDA's memory of buffers of one GL context; from `for_context`.
 
     Attributes:
         ordinal: CUDA's number of the device.
@@ -27,7 +27,7 @@ class CudaCopies:
         self._core, self._view, self.ordinal = core, view, ordinal
 
     @classmethod
-    def on(cls, context: GLContext) -> CudaCopies:
+    def for_context(cls, context: GLContext) -> CudaCopier:
         """For a context, which must be current.
 
         Raises:
@@ -48,7 +48,7 @@ class CudaCopies:
             ) from error
         return cls(core, utils.StridedMemoryView, ordinal)
 
-    def of(self, buffer: Any, shape: tuple[int, int]) -> Any:
+    def copy(self, buffer: Any, shape: tuple[int, int]) -> Any:
         """A `cuda.core.utils.StridedMemoryView` of a copy, complete when this returns.
 
         Args:

@@ -131,7 +131,7 @@ class GLFunctions:
         self._call("glClearBufferfi", _DEPTH_STENCIL[1], 0, 1.0, 0)
 
     @contextmanager
-    def counting(self) -> Iterator[None]:
+    def counting_fragments(self) -> Iterator[None]:
         """Within it, the stencil counts fragments, whether or not they pass the depth test."""
         self._call("glEnable", _STENCIL_TEST)
         self._call("glStencilMask", STENCIL_MAX)

@@ -232,7 +232,7 @@ class _LayerTarget:
         top, bottom = layer.rows
         framebuffer.scissor = (0, top, self._size[0], bottom - top)
         if last is None:
-            with self._context.functions.counting():
+            with self._context.functions.counting_fragments():
                 draws.first()
         else:
             last._image.use(0)
