@@ -325,7 +325,7 @@ class DepthRenderer(NonCopyable):
             checked_count("memory_limit", memory_limit)
         request = _request("any", near, far, attributes)
         with self._context:
-            request = self._pipeline.checked(scene, camera, request)
+            request = self._pipeline.checked_request(scene, camera, request)
             with reporting_memory(
                 "the crossings", "reduce the image size, pass max_layers= or ask for less"
             ):
@@ -379,7 +379,7 @@ class DepthRenderer(NonCopyable):
         samples = checked_count("samples", samples, MAX_SAMPLES)
         request = _request(surfaces, near, far, ())
         with self._context:
-            request = self._pipeline.checked(scene, camera, request)
+            request = self._pipeline.checked_request(scene, camera, request)
             most = self._context.max_image_size // max(camera.width, camera.height)
             if samples > most:
                 raise RequestError(
