@@ -613,7 +613,7 @@ def test_an_image_that_cannot_be_submitted_comes_after_those_before_it(
     monkeypatch.setattr(renderer._pipeline.engine, "submit", failing)
     for ahead in (False, True):
         monkeypatch.setattr(
-            renderer._pipeline.engine, "overlaps", lambda scene, camera, ahead=ahead: ahead
+            renderer._pipeline.engine, "submits_ahead", lambda scene, camera, ahead=ahead: ahead
         )
         images = renderer.entry_exit_many(scene, [camera, camera, large, camera])
         found = [next(images), next(images)]
