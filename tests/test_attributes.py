@@ -1314,8 +1314,8 @@ def test_it_does_not_matter_how_many_crossings_are_worked_out_together(
     )
     assert layers.count.max() > 7
     assert len(layers.depth) > 4 * batch
-    monkeypatch.setattr(attributes, "AT_A_TIME", block)
-    monkeypatch.setattr(crossing_keys, "AT_A_TIME", block)
+    monkeypatch.setattr(attributes, "BLOCK_SIZE", block)
+    monkeypatch.setattr(crossing_keys, "BLOCK_SIZE", block)
     monkeypatch.setattr(attributes, "_CROSSINGS_AT_A_TIME", batch)
     same_arrays(renderer.entry_exit(scene, camera, attributes=ALL), maps, names)
     same_arrays(renderer.peel(scene, camera, attributes=ALL), layers, ("offsets", "depth", *ALL))

@@ -434,7 +434,6 @@ def test_error_tree():
         dd.CameraError: ValueError,
         dd.RequestError: ValueError,
         dd.OutputError: ValueError,
-        dd.DatasetError: ValueError,
         dd.ContextError: RuntimeError,
         dd.ContextClosedError: dd.ContextError,
         dd.ShaderError: RuntimeError,
@@ -518,7 +517,7 @@ def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatc
     where = {
         "submit": (engine, "_draw_sheets" if renderer.info.engine == "raster" else "_render"),
         "collect": (type(images), "read"),
-        "shade": (engine._pictures, "draw"),
+        "shade": (engine._shading, "draw"),
         "keep": (engine._finish, "run"),
     }
 
@@ -614,7 +613,7 @@ def test_an_image_that_cannot_be_submitted_comes_after_those_before_it(
     monkeypatch.setattr(renderer._pipeline.engine, "submit", failing)
     for ahead in (False, True):
         monkeypatch.setattr(
-            renderer._pipeline.engine, "overlaps", lambda scene, camera, ahead=ahead: ahead
+            renderer._pipeline.engine, "submits_ahead", lambda scene, camera, ahead=ahead: ahead
         )
         images = renderer.entry_exit_many(scene, [camera, camera, large, camera])
         found = [next(images), next(images)]

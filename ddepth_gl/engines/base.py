@@ -16,37 +16,37 @@ from ..camera.camera import Camera
 from ..gl.context import GLContext
 from .request import LayerBuffers, SheetBuffers, SheetRequest
 from .scene import Scene
-from .shared.attributes import AttributeShader
+from .shared.attributes import AttributePass
 from .shared.finishing import FinishPass
-from .shared.shading import PictureShader, bands_of_samples
-from .shared.target_pool import ImagePool, PooledImages
+from .shared.shading import ShadingPass, sample_bands
+from .shared.target_pool import PooledTargets, TargetPool
 
 __all__ = ["Engine", "Pending"]
 
 
-class _SheetImages(PooledImages, Protocol):
-    def depths_in_a_buffer(self) -> AbstractContextManager[Any]: ...
+class _SheetTargets(PooledTargets, Protocol):
+    def depths_as_buffer(self) -> AbstractContextManager[Any]: ...
 
 
-Images = TypeVar("Images", bound=_SheetImages)
+Targets = TypeVar("Targets", bound=_SheetTargets)
 
 
 @dataclass(frozen=True)
-class Pending(Generic[Images]):
+class Pending(Generic[Targets]):
     """What an engine has submitted and not yet collected, and the images it was rendered to."""
 
-    images: Images
+    targets: Targets
     scene: Scene
     cameras: tuple[Camera, ...]
     request: SheetRequest
 
 
-class Engine(ABC, Generic[Images]):
+class Engine(ABC, Generic[Targets]):
     """Renders both sheets, layers and pictures of scenes.
 
     Args:
         context: to render in.
-        make_images: makes what sheets are rendered to, given what becomes its `kind`.
+        make_targets: makes what sheets are rendered to, given what becomes its `kind`.
 
     Attributes:
         name: "raster" or "compute".
@@ -56,12 +56,12 @@ class Engine(ABC, Generic[Images]):
     name: ClassVar[str]
     inverts_entries: ClassVar[bool]
 
-    def __init__(self, context: GLContext, make_images: Callable[..., Images]) -> None:
+    def __init__(self, context: GLContext, make_targets: Callable[..., Targets]) -> None:
         self._context = context
-        self._attributes = AttributeShader(context)
-        self._pictures = PictureShader(context, self._attributes)
+        self._attributes = AttributePass(context)
+        self._shading = ShadingPass(context, self._attributes)
         self._finish = FinishPass(context, self.inverts_entries)
-        self._pool = ImagePool(make_images)
+        self._pool = TargetPool(make_targets)
 
     @abstractmethod
     def prepare(self, scene: Scene) -> None:
@@ -71,23 +71,23 @@ class Engine(ABC, Generic[Images]):
             DeviceMemoryError: it does not fit.
         """
 
-    def views_at_once(self, scene: Scene, camera: Camera) -> int:
+    def cameras_at_once(self, scene: Scene, camera: Camera) -> int:
         """How many cameras like this one `submit` takes."""
         return 1
 
     @abstractmethod
-    def overlaps(self, scene: Scene, camera: Camera) -> bool:
+    def submits_ahead(self, scene: Scene, camera: Camera) -> bool:
         """Whether it pays to submit the next image before this one is collected."""
 
     @abstractmethod
     def submit(
         self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest
-    ) -> Pending[Images]:
+    ) -> Pending[Targets]:
         """Renders both sheets without waiting for the device, or begins to.
 
         Args:
             scene: of the mesh.
-            cameras: one, or at most `views_at_once` of one size, all of them perspective or orthographic.
+            cameras: one, or at most `cameras_at_once` of one size, all of them perspective or orthographic.
             request: for each of them.
 
         Raises:
@@ -95,7 +95,7 @@ class Engine(ABC, Generic[Images]):
         """
 
     @abstractmethod
-    def _read(self, pending: Pending[Images]) -> list[list[npt.NDArray[Any]]]:
+    def _read(self, pending: Pending[Targets]) -> list[list[npt.NDArray[Any]]]:
         """Waits for what was submitted and gives its images back to the pool.
 
         Returns:
@@ -105,7 +105,7 @@ class Engine(ABC, Generic[Images]):
             DeviceMemoryError, ContextError: what the driver reports of these images' calls.
         """
 
-    def collect(self, pending: Pending[Images]) -> list[SheetBuffers]:
+    def collect(self, pending: Pending[Targets]) -> list[SheetBuffers]:
         """Waits for what was submitted and gives its buffers, which belong to the caller.
 
         Raises:
@@ -118,11 +118,11 @@ class Engine(ABC, Generic[Images]):
             attributes = {}
             if faces:
                 names = pending.request.attributes
-                attributes = self._attributes.of_sheets(pending.scene, camera, names, faces)
+                attributes = self._attributes.sheet_attributes(pending.scene, camera, names, faces)
             collected.append(SheetBuffers(entry, exit_, attributes))
         return collected
 
-    def collect_on_device(self, pending: Pending[Images]) -> list[list[Any]]:
+    def collect_on_device(self, pending: Pending[Targets]) -> list[list[Any]]:
         """Finishes images on the device: buffers of entry and of exit, which belong to the caller.
 
         Args:
@@ -134,8 +134,8 @@ class Engine(ABC, Generic[Images]):
         kept: list[list[Any]] = []
         try:
             with (
-                self._pool.returning(pending.images),
-                pending.images.depths_in_a_buffer() as depths,
+                self._pool.returning(pending.targets),
+                pending.targets.depths_as_buffer() as depths,
             ):
                 for number, camera in enumerate(pending.cameras):
                     kept.append(
@@ -148,9 +148,9 @@ class Engine(ABC, Generic[Images]):
             raise
         return kept
 
-    def discard(self, pending: Pending[Images]) -> None:
+    def discard(self, pending: Pending[Targets]) -> None:
         """Gives up what was submitted."""
-        self._pool.give_back(pending.images)
+        self._pool.give_back(pending.targets)
 
     @abstractmethod
     def peel(
@@ -165,7 +165,7 @@ class Engine(ABC, Generic[Images]):
 
         Raises:
             DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, if None into
-                `default_limit`, or the images not at all.
+                `default_memory_limit`, or the images not at all.
         """
 
     def shade(
@@ -182,26 +182,26 @@ class Engine(ABC, Generic[Images]):
         """
         request = replace(request, attributes=("face",))
         picture = np.empty((camera.height, camera.width, 4), np.uint8)
-        for rows, band in bands_of_samples(camera, samples):
-            picture[rows] = self._picture(scene, band, request, samples)
+        for rows, band in sample_bands(camera, samples):
+            picture[rows] = self._shade_band(scene, band, request, samples)
         if samples > 1:
-            self._pool.trim(keep=0)  # larger than what is asked for otherwise
+            self._pool.trim(max_idle=0)  # larger than what is asked for otherwise
         self._context.check_error("shading", "the image size")
         return picture
 
     @abstractmethod
-    def _picture(
+    def _shade_band(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
     ) -> npt.NDArray[np.uint8]:
         """The picture of some samples, given the camera that sees these and a request with faces."""
 
-    def trim(self, keep: int = 1) -> None:
-        """Frees idle images beyond the last `keep`."""
-        self._pool.trim(keep)
+    def trim(self, max_idle: int = 1) -> None:
+        """Frees idle images beyond the last `max_idle`."""
+        self._pool.trim(max_idle)
 
     def release(self) -> None:
         """Frees every GL object of the engine."""
-        self.trim(keep=0)
-        self._pictures.release()
+        self.trim(max_idle=0)
+        self._shading.release()
         self._finish.release()
         self._attributes.release()

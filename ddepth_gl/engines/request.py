@@ -30,19 +30,19 @@ class SheetRequest:
     beside_a_face: bool = False
 
     @property
-    def faces(self) -> bool:
+    def needs_faces(self) -> bool:
         """Whether the face of each crossing is needed; every attribute follows from it."""
         return bool(self.attributes)
 
     @property
-    def beside_face(self) -> tuple[str, ...]:
+    def computed_attributes(self) -> tuple[str, ...]:
         """The attributes but the face, which every crossing has."""
         return tuple(name for name in self.attributes if name != "face")
 
     @property
-    def bytes_beside_face(self) -> int:
+    def computed_bytes_per_crossing(self) -> int:
         """What these take of one crossing."""
-        return sum(ATTRIBUTES[name].bytes for name in self.beside_face)
+        return sum(ATTRIBUTES[name].bytes for name in self.computed_attributes)
 
     @property
     def may_fix_silhouettes(self) -> bool:

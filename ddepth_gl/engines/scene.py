@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import checked_array, of_any_size, shown
+from .._checks import checked_array, quiet_math, shown
 from ..camera.camera import Camera, check_camera
 from ..errors import ContextClosedError, ContextError, RequestError
 from ..gl.context import GLContext, NonCopyable
@@ -73,7 +73,7 @@ class Scene(NonCopyable):
         given = checked_array("points", points, "biuf", None, RequestError)
         if given.shape[-1:] != (3,):
             raise RequestError(f"points must have shape (..., 3), not {given.shape}")
-        with of_any_size(RequestError, given):
+        with quiet_math(RequestError, given):
             local = given.astype(np.float64, copy=False) - self.origin
             local /= self.step
             return local

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import MOST_SAMPLES, checked_count
+from .._checks import MAX_SAMPLES, checked_count
 from ..camera.camera import Camera
 from ..engines.scene import Scene
 from ..errors import MeshError, OutputError, RequestError
@@ -84,7 +84,7 @@ class RenderJob:
         formats = checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
         checked_fill(self.fill)
-        checked_count("--samples", self.samples, MOST_SAMPLES)
+        checked_count("--samples", self.samples, MAX_SAMPLES)
         for option, value in (
             ("--max-layers", self.max_layers),
             ("--memory-limit", self.memory_limit),

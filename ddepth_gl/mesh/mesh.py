@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import one_line, plain_array, shown
+from .._checks import one_line, shown, unmasked_array
 from .._frozen_arrays import frozen
 from ..errors import MeshError
 
@@ -326,7 +326,7 @@ def _unit_normals(
 def _as_array(value: object, what: str, kinds: str) -> npt.NDArray[Any]:
     """``value`` as an array whose dtype is of one of these kinds: b(ool), i(nt), u(nsigned), f(loat)."""
     try:
-        array = plain_array(value)
+        array = unmasked_array(value)
     except Exception as error:  # whatever an __array__ method raises
         reason = one_line(error)
         raise MeshError(

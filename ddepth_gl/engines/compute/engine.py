@@ -49,7 +49,7 @@ class ComputeEngine(Engine[SheetBands]):
         self._passes.prepare(scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
-    def views_at_once(self, scene: Scene, camera: Camera) -> int:
+    def cameras_at_once(self, scene: Scene, camera: Camera) -> int:
         """How many cameras like this one `submit` takes: several of small images of a small mesh.
 
         Every dispatch takes a while to start, and one small image does not fill a GPU. In software larger
@@ -72,22 +72,22 @@ class ComputeEngine(Engine[SheetBands]):
     ) -> Pending[SheetBands]:
         """Renders all of both sheets, or the first of several bands."""
         size = cameras[0].width, cameras[0].height
-        bands = self._pool.take(size, request.faces, 1 if len(cameras) == 1 else VIEWS)
+        bands = self._pool.take(size, request.needs_faces, 1 if len(cameras) == 1 else VIEWS)
         with self._pool.returning_on_error(bands):
             pending = Pending(bands, scene, cameras, request)
             self._render(pending, bands.first)
         return pending
 
     def _render(self, pending: Pending[SheetBands], band: tuple[int, int]) -> None:
-        bands, request = pending.images, pending.request
+        bands, request = pending.targets, pending.request
         bands.clear(band, len(pending.cameras))
         faces = self._passes.transform(pending.scene, pending.cameras, request, band)
         self._passes.run(SHEETS, faces, bands.depths)
-        if request.faces:
+        if request.needs_faces:
             self._passes.run(FACES, faces, bands.depths, bands.faces)
 
     def _read(self, pending: Pending[SheetBands]) -> list[list[npt.NDArray[Any]]]:
-        bands = pending.images
+        bands = pending.targets
         with self._pool.returning(bands):
             sheets = [bands.new_arrays() for _ in pending.cameras]
             for band in bands:
@@ -98,7 +98,7 @@ class ComputeEngine(Engine[SheetBands]):
         self._context.check_error("rendering", "the image size or the number of faces")
         return sheets
 
-    def _picture(
+    def _shade_band(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
     ) -> npt.NDArray[np.uint8]:
         ((entry, exit_, face, _),) = self._read(self.submit(scene, (camera,), request))
@@ -110,7 +110,7 @@ class ComputeEngine(Engine[SheetBands]):
             made.append(gl.texture(size, 1, face, dtype="i4"))
             made.append(gl.texture(size, 1, entry, dtype="f4"))
         try:
-            return self._pictures.draw(scene, camera, made[0], made[1], samples)
+            return self._shading.draw(scene, camera, made[0], made[1], samples)
         finally:
             for each in reversed(made):
                 each.release()
@@ -130,11 +130,11 @@ class ComputeEngine(Engine[SheetBands]):
             replace(request, attributes=()),
             max_layers,
             memory_limit,
-            request.bytes_beside_face,
+            request.computed_bytes_per_crossing,
         )
-        return self._attributes.added_to(layers, scene, camera, request.beside_face)
+        return self._attributes.with_attributes(layers, scene, camera, request.computed_attributes)
 
-    def overlaps(self, scene: Scene, camera: Camera) -> bool:
+    def submits_ahead(self, scene: Scene, camera: Camera) -> bool:
         """On a GPU always. Mesa's software rasterizer finishes a dispatch before the call returns."""
         return not self._context.is_software
 

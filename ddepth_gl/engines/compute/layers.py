@@ -14,14 +14,14 @@ from ...gl.context import GLContext
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
 from ..shared.crossing_keys import (
-    AT_A_TIME,
+    BLOCK_SIZE,
     IntArray,
-    add_up,
-    first_of_each_pixel,
-    offsets_of,
+    crossing_offsets,
+    running_total,
     split_keys,
+    take_first_layers,
 )
-from ..shared.crossing_memory import BYTES_PER_LISTED, check_crossings_fit, default_limit
+from ..shared.crossing_memory import BYTES_PER_KEY, check_crossings_fit, default_memory_limit
 from .passes import COUNT, SORTED_MOST, STORE, FacePasses, Transformed
 
 __all__ = ["LayerLists"]
@@ -61,7 +61,7 @@ class LayerLists:
         Args:
             scene, camera, request: of the image.
             max_layers: keep the first that many of each pixel; None keeps all.
-            memory_limit: bytes that the crossings may take; None for `default_limit`.
+            memory_limit: bytes that the crossings may take; None for `default_memory_limit`.
             more_bytes_per_crossing: what the caller will add to each.
 
         Raises:
@@ -75,7 +75,7 @@ class LayerLists:
             in_rows = listed[::width]
             most_in_row = int(np.diff(in_rows).max())
             if memory_limit is None:
-                memory_limit = default_limit(
+                memory_limit = default_memory_limit(
                     self._context.memory, most_in_row, more_bytes_per_crossing
                 )
             left = check_crossings_fit(
@@ -87,7 +87,7 @@ class LayerLists:
             )
             depth = np.empty(int(offsets[-1]), np.float32)
             face, front_facing = np.empty(len(depth), np.int64), np.empty(len(depth), np.bool_)
-            room = min(self._context.max_storage_block, left) // BYTES_PER_LISTED
+            room = min(self._context.max_storage_block, left) // BYTES_PER_KEY
             for band in _bands(in_rows, room, width, self._context.max_storage_block):
                 if band != faces.band:
                     faces = self._passes.transform(scene, [camera], request, band)
@@ -116,11 +116,11 @@ class LayerLists:
             faces = self._passes.transform(scene, [camera], request, band)
             self._passes.run(COUNT, faces, counter)
             with context.functions.mapped(counter, np.uint32, pixels) as counts:
-                for first in range(0, pixels, AT_A_TIME):
-                    some = counts[first : first + AT_A_TIME]
+                for first in range(0, pixels, BLOCK_SIZE):
+                    some = counts[first : first + BLOCK_SIZE]
                     place = width * start + 1 + first
                     most = max(most, int(some.max()))
-                    end = add_up(some, end, listed[place : place + len(some)])
+                    end = running_total(some, end, listed[place : place + len(some)])
         return listed, most, faces
 
     def _list(
@@ -149,9 +149,7 @@ class LayerLists:
             return
         functions = self._context.functions
         cursors = self._buffer("cursors", camera, 4 * pixels)
-        stored = self._buffer(
-            "stored", camera, BYTES_PER_LISTED * crossings, BYTES_PER_LISTED * room
-        )
+        stored = self._buffer("stored", camera, BYTES_PER_KEY * crossings, BYTES_PER_KEY * room)
         with functions.mapped(cursors, np.uint32, pixels, write=True) as starts:
             np.subtract(listed[:-1], before, out=starts, casting="unsafe")
         self._passes.run(STORE, faces, cursors, stored)
@@ -164,7 +162,7 @@ class LayerLists:
                 split_keys(keys, *into)
             else:
                 _, face, _ = into
-                first_of_each_pixel(keys, listed - before, max_layers, face)
+                take_first_layers(keys, listed - before, max_layers, face)
                 split_keys(face, *into)
 
     def _buffer(self, name: str, camera: Camera, size: int, most: int | None = None) -> Any:
@@ -172,8 +170,8 @@ class LayerLists:
         context = self._context
         if size > context.max_storage_block:
             raise DeviceMemoryError(
-                f"a row of {camera.width} pixels has {size // BYTES_PER_LISTED:,} crossings, more than the "
-                f"{context.max_storage_block // BYTES_PER_LISTED:,} that {context.renderer} holds in a "
+                f"a row of {camera.width} pixels has {size // BYTES_PER_KEY:,} crossings, more than the "
+                f"{context.max_storage_block // BYTES_PER_KEY:,} that {context.renderer} holds in a "
                 "buffer; reduce the image size"
             )
         kept = self._buffers.get(name)
@@ -205,7 +203,7 @@ def _cut(
         return listed, np.zeros(shape, np.bool_)
     counts = np.empty(len(listed) - 1, np.int32)
     np.subtract(listed[1:], listed[:-1], out=counts, casting="unsafe")
-    return offsets_of(counts, max_layers=max_layers), (counts > max_layers).reshape(shape)
+    return crossing_offsets(counts, max_layers=max_layers), (counts > max_layers).reshape(shape)
 
 
 def _bands(total: IntArray, most: int, width: int, block_limit: int) -> Iterator[Band]:
@@ -229,6 +227,6 @@ def _bands(total: IntArray, most: int, width: int, block_limit: int) -> Iterator
 def _sort_longest(stored: Any, listed: IntArray) -> None:
     """Sorts the crossings of pixels with more than SORTED_MOST, which the device has left."""
     for pixel in np.flatnonzero(np.diff(listed) > SORTED_MOST):
-        first, end = (BYTES_PER_LISTED * int(place) for place in listed[pixel : pixel + 2])
+        first, end = (BYTES_PER_KEY * int(place) for place in listed[pixel : pixel + 2])
         keys = np.frombuffer(stored.read(end - first, offset=first), np.int64)
         stored.write(np.sort(keys), offset=first)

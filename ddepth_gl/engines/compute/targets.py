@@ -41,7 +41,7 @@ class SheetBands:
     """
 
     def __init__(self, context: GLContext, size: tuple[int, int], faces: bool, views: int) -> None:
-        self.kind = size, faces, views
+        self.key = size, faces, views
         self.size, self.has_faces = size, faces
         self._functions = context.functions
         width, height = size
@@ -89,7 +89,7 @@ class SheetBands:
                 )  # no face becomes -1 in both
 
     @contextmanager
-    def depths_in_a_buffer(self) -> Iterator[Any]:
+    def depths_as_buffer(self) -> Iterator[Any]:
         """Within it, `depths`."""
         yield self.depths
 

@@ -21,7 +21,7 @@ from ...gl.context import GLContext
 from ...gl.functions import STENCIL_MAX
 from ..request import LayerBuffers
 from ..shared.crossing_keys import CountArray, KeyArray
-from ..shared.crossing_memory import check_crossings_fit, default_limit
+from ..shared.crossing_memory import check_crossings_fit, default_memory_limit
 from .merging import FacingLayer, FacingLayers
 
 __all__ = ["LayerDraws", "PeelTargets", "peel_layers"]
@@ -59,7 +59,7 @@ def peel_layers(
         targets: of the image's size.
         draws: of the mesh.
         max_layers: keep the first that many of each pixel; None keeps all.
-        memory_limit: bytes that the crossings may take; None for `default_limit`.
+        memory_limit: bytes that the crossings may take; None for `default_memory_limit`.
         more_bytes_per_crossing: what the caller will add to each.
 
     Raises:
@@ -87,7 +87,9 @@ def peel_layers(
             kept, listed = listed, 0  # the list itself is what is kept
         if memory_limit is None:
             most_in_row = int(total().sum(axis=1).max())
-            memory_limit = default_limit(context.memory, most_in_row, more_bytes_per_crossing)
+            memory_limit = default_memory_limit(
+                context.memory, most_in_row, more_bytes_per_crossing
+            )
         check_crossings_fit(
             kept,
             listed,

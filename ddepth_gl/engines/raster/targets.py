@@ -31,7 +31,7 @@ class SheetTargets:
     """
 
     def __init__(self, context: GLContext, size: tuple[int, int], faces: bool) -> None:
-        self.kind = size, faces
+        self.key = size, faces
         self.size, self.has_faces = size, faces
         self._context = context
         self._objects: list[Any] = []
@@ -79,7 +79,7 @@ class SheetTargets:
         return images
 
     @contextmanager
-    def depths_in_a_buffer(self) -> Iterator[Any]:
+    def depths_as_buffer(self) -> Iterator[Any]:
         """Within it, a buffer of the depths that were drawn: entries, then exits."""
         if self._pixel_buffer is not None:
             yield self._pixel_buffer

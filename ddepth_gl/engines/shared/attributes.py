@@ -24,14 +24,14 @@ from ...mesh.normals import smooth_normals
 from ...results.attributes import ATTRIBUTES
 from ..request import LayerBuffers
 from ..scene import Scene
-from .crossing_keys import AT_A_TIME, blocks_of_crossings
+from .crossing_keys import BLOCK_SIZE, crossing_blocks
 from .local_camera import local_camera
 
-__all__ = ["AttributeShader"]
+__all__ = ["AttributePass"]
 
 IntArray = npt.NDArray[np.integer[Any]]
 Arrays = dict[str, npt.NDArray[Any]]
-# Pixels, row * width + column, and faces of consecutive crossings, (n,) each, AT_A_TIME at most.
+# Pixels, row * width + column, and faces of consecutive crossings, (n,) each, BLOCK_SIZE at most.
 Block = tuple[IntArray, IntArray]
 # Takes an attribute's name, how many crossings came before, the pixels (n,) of those that follow, and their
 # values (n, channels).
@@ -59,14 +59,14 @@ def _of_whole_faces(name: str, mesh: Mesh) -> npt.NDArray[Any] | None:
     return None
 
 
-class AttributeShader:
+class AttributePass:
     """The programs of attributes.frag and the tables they read."""
 
     def __init__(self, context: GLContext) -> None:
         self._context = context
         self._programs: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
-    def of_sheets(
+    def sheet_attributes(
         self,
         scene: Scene,
         camera: Camera,
@@ -95,7 +95,7 @@ class AttributeShader:
         entry, exit_ = sheets
         return {name: (entry[name], exit_[name]) for name in names}
 
-    def added_to(
+    def with_attributes(
         self, layers: LayerBuffers, scene: Scene, camera: Camera, names: tuple[str, ...]
     ) -> LayerBuffers:
         """The layers with these attributes of every crossing.
@@ -137,8 +137,8 @@ class AttributeShader:
                 continue
             arrays[name] = np.empty(face.shape + rows.shape[1:], rows.dtype)
             flat, listed = arrays[name].reshape(-1, *rows.shape[1:]), face.reshape(-1)
-            for start in range(0, len(flat), AT_A_TIME):
-                block = slice(start, start + AT_A_TIME)
+            for start in range(0, len(flat), BLOCK_SIZE):
+                block = slice(start, start + BLOCK_SIZE)
                 # The first row is that of no face; a single one after it serves all.
                 rows.take(listed[block] + 1, axis=0, out=flat[block], mode="clip")
         return arrays, tuple(worked_out)
@@ -210,7 +210,7 @@ class AttributeShader:
             for each in reversed(made):
                 each.release()
 
-    def draw_picture(
+    def draw_shaded(
         self, scene: Scene, camera: Camera, face: Any, depth: Any, window_z: float
     ) -> None:
         """Draws the shaded colors of one sheet into the framebuffer in use, with alpha 1.
@@ -289,19 +289,19 @@ class AttributeShader:
 
 def _of_sheet(face: IntArray) -> Iterator[Block]:
     """The crossings of a sheet's faces (N,), -1 where there is none."""
-    for start in range(0, len(face), AT_A_TIME):
-        here = face[start : start + AT_A_TIME]
+    for start in range(0, len(face), BLOCK_SIZE):
+        here = face[start : start + BLOCK_SIZE]
         pixel = np.flatnonzero(here >= 0)
         yield pixel + start, here.take(pixel)
 
 
 def _of_layers(layers: LayerBuffers) -> Iterator[Block]:
-    for pixels, crossings in blocks_of_crossings(layers.offsets):
+    for pixels, crossings in crossing_blocks(layers.offsets):
         counts = np.diff(layers.offsets[pixels.start : pixels.stop + 1])
         pixel = np.repeat(np.arange(pixels.start, pixels.stop, dtype=np.int32), counts)
         face = layers.face[crossings]
-        for start in range(0, len(face), AT_A_TIME):  # a single pixel may have more
-            block = slice(start, start + AT_A_TIME)
+        for start in range(0, len(face), BLOCK_SIZE):  # a single pixel may have more
+            block = slice(start, start + BLOCK_SIZE)
             yield pixel[block], face[block]
 
 

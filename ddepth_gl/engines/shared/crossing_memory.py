@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from ...errors import DeviceMemoryError
 
-__all__ = ["BYTES_PER_LISTED", "check_crossings_fit", "default_limit"]
+__all__ = ["BYTES_PER_KEY", "check_crossings_fit", "default_memory_limit"]
 
 _BYTES_PER_CROSSING = (
     8 + 4 + 1
 )  # of one that is handed over: its key, which becomes its face; depth; facing
-BYTES_PER_LISTED = 8  # of one more key in a list
+BYTES_PER_KEY = 8  # of one more key in a list
 
 
-def default_limit(memory: int, most_in_row: int, more_bytes_per_crossing: int) -> int:
+def default_memory_limit(memory: int, most_in_row: int, more_bytes_per_crossing: int) -> int:
     """Return the bytes that the crossings of an image may take where the caller sets no limit.
 
     A quarter of the memory, however little a control group allows; but what one row needs in any case.
@@ -24,7 +24,7 @@ def default_limit(memory: int, most_in_row: int, more_bytes_per_crossing: int) -
         most_in_row: crossings of the row that has most.
         more_bytes_per_crossing: what the attributes of one take.
     """
-    needed = most_in_row * (_BYTES_PER_CROSSING + more_bytes_per_crossing + BYTES_PER_LISTED)
+    needed = most_in_row * (_BYTES_PER_CROSSING + more_bytes_per_crossing + BYTES_PER_KEY)
     return max(memory // 4, needed)
 
 
@@ -48,7 +48,7 @@ def check_crossings_fit(
         DeviceMemoryError: it takes more.
     """
     needed_here = kept * (_BYTES_PER_CROSSING + more_bytes_per_crossing)
-    needed = needed_here + listed * BYTES_PER_LISTED
+    needed = needed_here + listed * BYTES_PER_KEY
     if needed > memory_limit:
         raise DeviceMemoryError(
             f"{kept:,} crossings ({layers()} layers) take {needed:,} bytes, more than the memory_limit of "

@@ -12,15 +12,15 @@ from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ...gl.shaders import compile_program
 from ..scene import Scene
-from .attributes import AttributeShader
+from .attributes import AttributePass
 
-__all__ = ["PictureShader", "bands_of_samples"]
+__all__ = ["ShadingPass", "sample_bands"]
 
 # Samples of a picture drawn at a time: bounds the memory needed for it.
 _SAMPLES_AT_A_TIME = 1 << 22
 
 
-def bands_of_samples(camera: Camera, samples: int) -> Iterator[tuple[slice, Camera]]:
+def sample_bands(camera: Camera, samples: int) -> Iterator[tuple[slice, Camera]]:
     """The rows of a picture that are drawn at a time, and the camera of their samples.
 
     Args:
@@ -37,10 +37,10 @@ def bands_of_samples(camera: Camera, samples: int) -> Iterator[tuple[slice, Came
         yield slice(top, stop), camera.rows(top, stop, samples)
 
 
-class PictureShader:
+class ShadingPass:
     """The programs that average samples, on top of the attributes that give their colors."""
 
-    def __init__(self, context: GLContext, attributes: AttributeShader) -> None:
+    def __init__(self, context: GLContext, attributes: AttributePass) -> None:
         self._context = context
         self._attributes = attributes
         self._programs: dict[int, Any] = {}
@@ -84,7 +84,7 @@ class PictureShader:
             shading.depth_mask = False
             shading.use()
             shading.clear()
-            self._attributes.draw_picture(scene, camera, face, depth, window_z)
+            self._attributes.draw_shaded(scene, camera, face, depth, window_z)
             program = self._program(samples)
             vertex_array = gl.vertex_array(program, [])
             made.append(vertex_array)

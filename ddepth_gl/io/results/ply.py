@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..._checks import checked_array, of_any_size
+from ..._checks import checked_array, quiet_math
 from ..._srgb import srgb_from_linear
 from ...errors import OutputError
 from ...results.depth_layers import DepthLayers
@@ -89,7 +89,7 @@ def write_ply(
 
 def _converted(name: str, values: npt.NDArray[Any], kind: np.dtype[Any]) -> npt.NDArray[Any]:
     """The values in another type, if they are in its range; NaN and infinity are in that of floats."""
-    with of_any_size(OutputError, values):
+    with quiet_math(OutputError, values):
         converted = values.astype(kind)
         lost = (
             np.isinf(converted) & np.isfinite(values) if kind.kind == "f" else converted != values
