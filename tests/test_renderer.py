@@ -517,7 +517,7 @@ def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatc
     where = {
         "submit": (engine, "_draw_sheets" if renderer.info.engine == "raster" else "_render"),
         "collect": (type(images), "read"),
-        "shade": (engine._pictures, "draw"),
+        "shade": (engine._shading, "draw"),
         "keep": (engine._finish, "run"),
     }
 

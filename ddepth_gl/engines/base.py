@@ -16,7 +16,7 @@ from ..camera.camera import Camera
 from ..gl.context import GLContext
 from .request import LayerBuffers, SheetBuffers, SheetRequest
 from .scene import Scene
-from .shared.attributes import AttributePass
+from .shared.attribute_pass import AttributePass
 from .shared.finishing import FinishPass
 from .shared.shading import ShadingPass, sample_bands
 from .shared.target_pool import PooledTargets, TargetPool

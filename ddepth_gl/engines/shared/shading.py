@@ -12,7 +12,7 @@ from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ...gl.shaders import compile_program
 from ..scene import Scene
-from .attributes import AttributePass
+from .attribute_pass import AttributePass
 
 __all__ = ["ShadingPass", "sample_bands"]
 
