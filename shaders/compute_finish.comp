@@ -5,11 +5,11 @@
 //
 // Inputs:  sheets: depths of one image or several, of each the entries, then the exits
 // Outputs: entry, exit_: the sheets of one image
-// Options: GROUP            invocations per work group
-//          PERSPECTIVE      1 for a perspective camera, 0 for an orthographic one
-//          FIX_SILHOUETTES  1 to apply the rule for silhouettes
-//          INVERTED         1 if the bits of all entries in `sheets` are inverted
-layout(local_size_x = GROUP) in;
+// Options: GROUP_SIZE        invocations per work group
+//          PERSPECTIVE       1 for a perspective camera, 0 for an orthographic one
+//          FIX_SILHOUETTES   1 to apply the rule for silhouettes
+//          INVERTED_ENTRIES  1 if the bits of all entries in `sheets` are inverted
+layout(local_size_x = GROUP_SIZE) in;
 // Bits of float32; any NaN is a miss.
 layout(std430, binding = 0) readonly buffer Sheets { uint sheets[]; };
 layout(std430, binding = 1) writeonly buffer Entry { uint entry[]; };
@@ -24,7 +24,7 @@ const int ENTRY = 0, EXIT = 1;
 uint depth_bits(int sheet, ivec2 pixel) {
     int row = first_row + sheet * image_size.y + pixel.y;
     uint bits = sheets[row * image_size.x + pixel.x];
-    return INVERTED == 1 && sheet == ENTRY ? ~bits : bits;
+    return INVERTED_ENTRIES == 1 && sheet == ENTRY ? ~bits : bits;
 }
 
 float depth(int sheet, ivec2 pixel) {

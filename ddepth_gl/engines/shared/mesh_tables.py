@@ -68,8 +68,8 @@ def mesh_table(context: GLContext, scene: Scene, name: str) -> Any:
         words = np.ascontiguousarray(MESH_TABLES[name](scene)).view(np.int32)
         if len(words) > context.max_texels:
             raise DeviceMemoryError(
-                f"{scene.mesh!r}: the table of {name.replace('_', ' ')} has {len(words):,} entries, "
-                f"more than the {context.max_texels:,} that {context.renderer} can read; "
+                f"{scene.mesh!r}: the table of {name.replace('_', ' ')} has {len(words):,} "
+                f"entries, more than the {context.max_texels:,} that {context.renderer} can read; "
                 "split the mesh, or request fewer attributes"
             )
         buffer = scene.adopt(context.gl.buffer(words))
