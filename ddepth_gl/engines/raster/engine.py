@@ -137,7 +137,7 @@ class RasterEngine(Engine[SheetTargets]):
             wanted = replace(request, attributes=("face",) if faces else ())
             program = self._program("layer", camera, wanted, uniforms, **which)
             if not (which["COUNT"] or which["FIRST"]):
-                program["last_layer"] = 0
+                program["previous_layer"] = 0
             render: Callable[[], None] = self._vertex_array(scene, program).render
             return render
 
