@@ -351,7 +351,9 @@ _TABLES: dict[str, Callable[[Scene], npt.NDArray[Any]]] = {
     "uvs": lambda scene: (
         scene.mesh.uv if scene.mesh.uv is not None else np.zeros((1, 2), np.float32)
     ),
-    "corner_normals": lambda scene: smooth_normals(scene.mesh).reshape(-1, 3),
+    "corner_normals": lambda scene: smooth_normals(scene.mesh.vertices, scene.mesh.faces).reshape(
+        -1, 3
+    ),
     "colors": lambda scene: (
         scene.mesh.colors if scene.mesh.colors is not None else np.zeros((1, 4), np.uint8)
     ),
