@@ -924,7 +924,7 @@ def test_a_keyboard_interrupt_passes(tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ddepth_gl.io.meshes.read.merged", interrupt)
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merge_parts", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load_mesh(put(tmp_path, "a.obj", obj()))
 
@@ -933,7 +933,7 @@ def test_no_memory(tmp_path, monkeypatch):
     def full(*args):
         raise MemoryError
 
-    monkeypatch.setattr("ddepth_gl.io.meshes.read.merged", full)
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merge_parts", full)
     refused(put(tmp_path, "a.obj", obj()), "not enough memory")
 
 
@@ -941,7 +941,7 @@ def test_long_messages_are_cut_to_one_line(tmp_path, monkeypatch):
     def fail(*args):
         raise RuntimeError("first line\nsecond line " * 100)
 
-    monkeypatch.setattr("ddepth_gl.io.meshes.read.merged", fail)
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merge_parts", fail)
     refused(put(tmp_path, "a.obj", obj()), r"RuntimeError: first line second line .*\.\.\.")
 
 
@@ -1046,9 +1046,9 @@ def test_an_interrupt_while_trimesh_is_imported_is_not_lost():
     """trimesh wraps its own imports in `except BaseException`; the interrupt comes when they are done."""
     code = """
 import os, signal
-from ddepth_gl.io.meshes.read import _interrupts_held_back
+from ddepth_gl.io.meshes.trimesh_parts import interrupts_delayed
 try:
-    with _interrupts_held_back():
+    with interrupts_delayed():
         try:
             os.kill(os.getpid(), signal.SIGINT)
         except BaseException:

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 from shapes import box, merged, peel, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
-from ddepth_gl.plot.count_map import TRUNCATED, count_colors
 from ddepth_gl.plot.canvas import Canvas
+from ddepth_gl.plot.count_map import TRUNCATED, count_colors
+from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
 from ddepth_gl.plot.preview import preview
 
 NEAR, FAR = (253, 231, 37), (68, 1, 84)  # the ends of viridis, turned round: near is bright

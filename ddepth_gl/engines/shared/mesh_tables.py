@@ -41,7 +41,9 @@ MESH_TABLES: dict[str, Callable[[Scene], npt.NDArray[Any]]] = {
     "vertices": lambda scene: scene.to_local(scene.mesh.vertices).reshape(-1, 1),
     "texture_of_face": lambda scene: scene.mesh.texture_id[:, None],
     "uvs": _uvs,
-    "corner_normals": lambda scene: smooth_normals(scene.mesh).reshape(-1, 3),
+    "corner_normals": lambda scene: smooth_normals(scene.mesh.vertices, scene.mesh.faces).reshape(
+        -1, 3
+    ),
     "colors": _colors,
     "texels": _texels,  # of all textures, one after the other
     "texture_table": _texture_table,  # first texel, width and height of each texture

@@ -8,11 +8,15 @@ import pytest
 from shapes import box, merged, random_closed_mesh, rotation, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.mesh.normals import smooth_normals
+from ddepth_gl.mesh import normals as mesh_normals
 
 # A mean in float64 is rounded to float32, normalized there: 2**-24 for the sum, for the length (of three
 # squares), for the quotient, each coordinate at most 1. All below 4 * 2**-24, or 2.4e-7.
 ROUNDING = 4 * 2.0**-24
+
+
+def smooth_normals(mesh: dd.Mesh) -> np.ndarray:
+    return mesh_normals.smooth_normals(mesh.vertices, mesh.faces)
 
 
 def prism(sides: int, layers: int = 1) -> dd.Mesh:
