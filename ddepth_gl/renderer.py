@@ -25,8 +25,7 @@ from .camera.camera import Camera
 from .engines.request import SheetRequest
 from .engines.scene import Scene
 from .errors import CameraError, ContextError, MeshError, RequestError
-from .gl.context import GLContext
-from .gl.device_owner import DeviceOwner
+from .gl.context import GLContext, NonCopyable
 from .mesh.mesh import Mesh
 from .pipeline import Pipeline, reporting_memory
 from .results.attributes import checked_names
@@ -69,7 +68,7 @@ class RendererInfo:
         return asdict(self)
 
 
-class DepthRenderer(DeviceOwner):
+class DepthRenderer(NonCopyable):
     """Renders double depth maps on one device; the only owner of GL state. A context manager.
 
     It serves the thread that made it. Several renderers may live in one process, and their calls may

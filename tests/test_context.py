@@ -11,9 +11,12 @@ import pytest
 
 import ddepth_gl as dd
 from ddepth_gl.gl import context as context_module
+from ddepth_gl.gl import devices as devices_module
 from ddepth_gl.gl import egl
-from ddepth_gl.gl.context import Device, GLContext, _candidates, devices, inspect_devices
+from ddepth_gl.gl.context import GLContext
+from ddepth_gl.gl.devices import Device, candidate_devices, devices
 from ddepth_gl.gl.functions import GLFunctions
+from ddepth_gl.gl.inspection import inspect_devices
 
 # A made-up machine: software first, as some drivers list it.
 MACHINE = [
@@ -26,7 +29,7 @@ MACHINE = [
 @pytest.fixture
 def machine(monkeypatch):
     monkeypatch.delenv("DDEPTH_DEVICE", raising=False)
-    monkeypatch.setattr(context_module, "devices", lambda: MACHINE)
+    monkeypatch.setattr(devices_module, "devices", lambda: MACHINE)
 
 
 @pytest.mark.usefixtures("machine")
@@ -46,17 +49,17 @@ def machine(monkeypatch):
     ],
 )
 def test_choice_of_device(wanted, indices):
-    assert [device.index for device in _candidates(wanted, False)] == indices
+    assert [device.index for device in candidate_devices(wanted, False)] == indices
 
 
 @pytest.mark.usefixtures("machine")
 def test_environment_is_the_default_and_an_argument_wins(monkeypatch):
     monkeypatch.setenv("DDEPTH_DEVICE", "cuda:0")
-    assert [device.index for device in _candidates(None, False)] == [2]
-    assert [device.index for device in _candidates(1, False)] == [1]
+    assert [device.index for device in candidate_devices(None, False)] == [2]
+    assert [device.index for device in candidate_devices(1, False)] == [1]
     monkeypatch.setenv("DDEPTH_DEVICE", "teapot")
     with pytest.raises(dd.ContextError, match="DDEPTH_DEVICE='teapot'"):
-        _candidates(None, False)
+        candidate_devices(None, False)
 
 
 @pytest.mark.usefixtures("machine")
@@ -75,16 +78,16 @@ def test_environment_is_the_default_and_an_argument_wins(monkeypatch):
 )
 def test_bad_devices(wanted, match):
     with pytest.raises(dd.ContextError, match=match) as caught:
-        _candidates(wanted, False)
+        candidate_devices(wanted, False)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("machine")
 def test_require_gpu(monkeypatch):
-    assert [device.index for device in _candidates(None, True)] == [1, 2]
-    monkeypatch.setattr(context_module, "devices", lambda: MACHINE[:1])
+    assert [device.index for device in candidate_devices(None, True)] == [1, 2]
+    monkeypatch.setattr(devices_module, "devices", lambda: MACHINE[:1])
     with pytest.raises(dd.ContextError, match=r"require_gpu.*software.*driver"):
-        _candidates(None, True)
+        candidate_devices(None, True)
 
 
 def test_require_gpu_believes_the_renderers_name_only():
@@ -102,7 +105,7 @@ def test_require_gpu_believes_the_renderers_name_only():
 
 
 def test_no_device(monkeypatch):
-    monkeypatch.setattr(context_module, "devices", list)
+    monkeypatch.setattr(devices_module, "devices", list)
     with pytest.raises(dd.ContextError, match="apt-get install -y libegl1"):
         dd.DepthRenderer()
 
@@ -125,7 +128,7 @@ def test_no_egl_library(monkeypatch):
 def test_a_device_that_fails_is_passed_over_and_named(monkeypatch):
     real = devices()[0]
     broken = Device(5, real.handle, False, None, "0000:01:00.0")
-    monkeypatch.setattr(context_module, "devices", lambda: [real, broken])
+    monkeypatch.setattr(devices_module, "devices", lambda: [real, broken])
     display = egl.Egl.display
 
     calls = []

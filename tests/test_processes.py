@@ -17,7 +17,7 @@ from shapes import box, torus
 
 import ddepth_gl as dd
 from ddepth_gl.gl import egl
-from ddepth_gl.gl.context import devices
+from ddepth_gl.gl.devices import devices
 from ddepth_gl.jobs.formats import write_mesh
 
 METHODS = ("fork", "spawn", "forkserver")
@@ -30,7 +30,7 @@ BEFORE = {
     "closed": "dd.DepthRenderer().close()",
     "open": "renderer = dd.DepthRenderer(); scene = renderer.upload(box()); images(renderer)",
     "failed half way": "refused(half_a_renderer)",
-    "inspected": "from ddepth_gl.gl.context import inspect_devices; inspect_devices()",
+    "inspected": "from ddepth_gl.gl.inspection import inspect_devices; inspect_devices()",
 }
 USES_GL = ("closed", "open", "failed half way", "inspected")
 
@@ -253,7 +253,7 @@ def test_a_data_loader_after_a_renderer_in_the_parent(tmp_path, loader_script, m
 WINDOW = """
 import moderngl
 import ddepth_gl as dd
-from ddepth_gl.gl.context import inspect_devices
+from ddepth_gl.gl.inspection import inspect_devices
 
 def says(call):
     try:

@@ -307,7 +307,8 @@ def doctor(
 ) -> None:
     """Show every EGL device, what runs there, and what to install if nothing does."""
     with _one_line_errors(debug):
-        from ..gl.context import ENVIRONMENT_VARIABLE, inspect_devices
+        from ..gl.devices import ENVIRONMENT_VARIABLE
+        from ..gl.inspection import inspect_devices
         from ..io.results.contents import VERSION
         from ..renderer import DepthRenderer
 

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from .._checks import checked_array, shown
 from ..camera.camera import Camera, check_camera
 from ..errors import ContextClosedError, ContextError, RequestError
-from ..gl.context import GLContext
-from ..gl.device_owner import DeviceOwner
+from ..gl.context import GLContext, NonCopyable
 from ..mesh.face_distance import FaceDistance
 from ..mesh.mesh import Mesh
 from .local_frame import LocalFrame
@@ -27,7 +26,7 @@ Value = TypeVar("Value")
 _BESIDE = 2.0**-9
 
 
-class Scene(DeviceOwner):
+class Scene(NonCopyable):
     """A mesh on the GPU, made by `DepthRenderer.upload`.
 
     It is freed by `release`, with its renderer, or after the last reference to it is dropped.

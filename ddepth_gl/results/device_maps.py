@@ -12,9 +12,9 @@ import numpy.typing as npt
 from .._checks import checked_texts, shown
 from ..camera.camera import Camera
 from ..errors import ContextClosedError, ContextError
-from ..gl.context import GLContext, check_not_forked
-from ..gl.cuda import CUDA_DEVICE, CudaCopies
-from ..gl.device_owner import DeviceOwner
+from ..gl.context import GLContext, NonCopyable
+from ..gl.cuda import CUDA_DEVICE, CudaCopier
+from ..gl.forks import check_not_forked
 from .depth_maps import DepthMaps
 
 __all__ = ["DeviceDepthMaps", "DeviceImage"]
@@ -50,7 +50,7 @@ class _Buffers:
         return "released" if is_gone else f"on {self._context.renderer}"
 
 
-class DeviceImage(DeviceOwner):
+class DeviceImage(NonCopyable):
     """One sheet on the device; ``torch.from_dlpack(image)`` and its like take it over.
 
     What they get is a copy, made on the GPU: it lives as long as they keep it, whatever becomes of the
@@ -89,7 +89,7 @@ class DeviceImage(DeviceOwner):
             ContextClosedError: the maps were released or the renderer closed.
         """
         with self._owner.usable() as context:
-            copy = CudaCopies.on(context).of(self._buffer, self.shape)
+            copy = CudaCopier.for_context(context).copy(self._buffer, self.shape)
         # Copied already: there is nothing for the consumer's stream to wait for.
         return copy.__dlpack__(stream=stream, **options)
 
@@ -100,13 +100,13 @@ class DeviceImage(DeviceOwner):
             InteropError, ContextClosedError: as for `__dlpack__`.
         """
         with self._owner.usable() as context:
-            return CUDA_DEVICE, CudaCopies.on(context).ordinal
+            return CUDA_DEVICE, CudaCopier.for_context(context).ordinal
 
     def __repr__(self) -> str:
         return f"<DeviceImage {self.shape[1]}x{self.shape[0]}, {self._owner}>"
 
 
-class DeviceDepthMaps(DeviceOwner):
+class DeviceDepthMaps(NonCopyable):
     """The double depth map of one image, on the device; from ``DepthRenderer.entry_exit(..., output="gpu")``.
 
     Its two images take 8 bytes a pixel of the device until `release`; or until nobody holds the maps or one

@@ -213,7 +213,7 @@ class _LayerTarget:
         objects.append(self._image)
         self._framebuffer = context.gl.framebuffer([self._image], depth_buffer)
         objects.append(self._framebuffer)
-        context.functions.add_stencil(self._framebuffer, depth_buffer)
+        context.functions.attach_stencil(self._framebuffer, depth_buffer)
 
     def draw(self, layer: FacingLayer, last: _LayerTarget | None, draws: LayerDraws) -> None:
         """Draws one layer, behind the one of the same facing in `last`; counts, if it is the first."""
@@ -232,7 +232,7 @@ class _LayerTarget:
         top, bottom = layer.rows
         framebuffer.scissor = (0, top, self._size[0], bottom - top)
         if last is None:
-            with self._context.functions.counting():
+            with self._context.functions.counting_fragments():
                 draws.first()
         else:
             last._image.use(0)
