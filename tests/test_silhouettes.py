@@ -110,7 +110,7 @@ def test_the_limits(renderer, where, orthographic):
     else:
         scene = renderer.upload(box())
         with renderer._context as context:
-            finish = FinishPass(context, inverted=False)
+            finish = FinishPass(context, inverted_entries=False)
             buffer = context.gl.buffer(np.concatenate([entry, exit_]).tobytes())
             made = finish.run(buffer, scene, camera, SheetRequest())
             entry, exit_ = (np.frombuffer(each.read(), np.float32).reshape(shape) for each in made)
