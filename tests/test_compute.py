@@ -148,9 +148,8 @@ def test_the_bound_on_the_size_of_faces_holds(orthographic):
             corners = camera.project(mesh.vertices)[0][mesh.faces]
             largest = np.ptp(corners, axis=1).max()
             assert largest <= bound
-            assert (
-                bound < 12 * largest or not orthographic
-            )  # it is loose close to a perspective camera
+            # Close to a perspective camera, the bound is loose.
+            assert bound < 12 * largest or not orthographic
             scene.release()
 
 
