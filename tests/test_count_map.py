@@ -10,10 +10,10 @@ from ddepth_gl.plot.color_scales import MISS
 from ddepth_gl.plot.count_map import TRUNCATED, CountMap, count_colors
 
 
-def random_layers(width, height, most=6, odd=True):
-    """Up to `most` crossings a pixel; with `odd`, any number of them."""
+def random_layers(width, height, max_count=6, odd=True):
+    """Return layers with up to `max_count` crossings per pixel; only even numbers unless `odd`."""
     rng = np.random.default_rng(width + height)
-    count = rng.integers(0, most + 1, (height, width))
+    count = rng.integers(0, max_count + 1, (height, width))
     if not odd:
         count -= count % 2
     words = [
@@ -23,22 +23,22 @@ def random_layers(width, height, most=6, odd=True):
     return by_hand([words[row * width : (row + 1) * width] for row in range(height)])
 
 
-def test_colors_of_numbers():
-    for most in (0, 1, 2, 9, 300):
-        table = count_colors(most).astype(int)
-        assert len(table) == most + 1
+def test_colors_of_counts():
+    for max_count in (0, 1, 2, 9, 300):
+        table = count_colors(max_count).astype(int)
+        assert len(table) == max_count + 1
         assert tuple(table[0]) == MISS
         odd, even = table[1::2], table[2::2]
         assert (odd[:, 0] > odd[:, 2] + 80).all()  # red
         assert (even[:, 0] < even[:, 1:].max(1)).all()  # not red
         assert (np.abs(table - TRUNCATED).sum(1) > 80).all()
-    # Neighbors are told apart as long as there are few of them, and more is darker.
+    # While there are few, neighbors differ visibly, and larger counts are darker.
     for some in (count_colors(20)[1::2], count_colors(20)[2::2]):
         assert (np.abs(np.diff(some.astype(int), axis=0)).sum(1) > 10).all()
         assert (np.diff(some.sum(1).astype(int)) < 0).all()
 
 
-def test_each_pixel_has_the_color_of_its_number():
+def test_each_pixel_has_the_color_of_its_count():
     rows = [["", "F1 B2", "F1 B2 F3"], ["F1 B2 F3 B4", "F1 B2", "F1"]]
     truncated = np.array([[False, False, False], [False, True, False]])
     counts = CountMap.of(by_hand(rows, truncated=truncated), 30, 20)
@@ -49,33 +49,33 @@ def test_each_pixel_has_the_color_of_its_number():
     assert counts.numbers == [0, 1, 2, 3, 4]
 
 
-def test_the_bar_has_the_numbers_that_there_are():
+def test_the_bar_has_odd_numbers_only_if_needed():
     def numbers(rows, **changes):
         return CountMap.of(by_hand(rows, **changes), 10, 10).numbers
 
     assert numbers([["", "F1 B2 F3 B4 F5 B6"]]) == [0, 2, 4, 6]
     assert numbers([["F1", "F1 B2"]]) == [0, 1, 2]
     assert numbers([["", ""]]) == [0]
-    # A pixel that was cut short has no number of its own.
+    # The count of a truncated pixel is not on the bar.
     assert numbers([["F1 B2 F3", "F1 B2"]], truncated=np.array([[True, False]])) == [0, 2]
 
 
-def test_a_single_odd_or_cut_pixel_of_a_large_image_is_seen():
+def test_a_single_odd_or_truncated_pixel_of_a_large_image_is_visible():
     count = np.full((300, 500), 2)
     count[123, 457], count[200, 31] = 3, 2
     rows = [["F1 B2 F3" if n == 3 else "F1 B2" for n in line] for line in count]
     truncated = np.zeros(count.shape, bool)
     truncated[200, 31] = True
     counts = CountMap.of(by_hand(rows, truncated=truncated), 50, 30)
-    picture = counts.image()
-    marked = np.argwhere((picture != count_colors(3)[2]).any(-1))
+    image = counts.image()
+    marked = np.argwhere((image != count_colors(3)[2]).any(-1))
     np.testing.assert_array_equal(marked, [[12, 45], [20, 3]])
-    np.testing.assert_array_equal(picture[12, 45], count_colors(3)[3])
-    np.testing.assert_array_equal(picture[20, 3], TRUNCATED)
+    np.testing.assert_array_equal(image[12, 45], count_colors(3)[3])
+    np.testing.assert_array_equal(image[20, 3], TRUNCATED)
 
 
 @pytest.mark.parametrize(("width", "height"), [(9, 700), (700, 9), (385, 384), (1, 1)])
-def test_every_shown_number_is_one_of_the_pixels_below_it(width, height):
+def test_every_shown_count_is_one_of_the_pixels_below_it(width, height):
     layers = random_layers(width, height, odd=False)
     size = (max(1, width * 384 // max(width, height)), max(1, height * 384 // max(width, height)))
     counts = CountMap.of(layers, *size)

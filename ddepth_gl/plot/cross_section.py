@@ -40,7 +40,10 @@ _MARK_HEIGHT = 2  # of a crossing, in pixels
 
 
 def busiest_row(layers: DepthLayers) -> int:
-    """Return the row with the most crossings; ties: nearest the middle, then upper."""
+    """Return the row with the most crossings.
+
+    Ties go to the row nearest the middle, then to the upper one.
+    """
     height, width = layers.camera.height, layers.camera.width
     crossings = np.diff(layers.offsets[::width])
     rows = np.flatnonzero(crossings == crossings.max())
