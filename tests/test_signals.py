@@ -16,7 +16,7 @@ import pytest
 from programs import ROOT, kill_session, run_script
 from shapes import torus
 
-from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.io.results.ply import write_mesh
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 LINE = {
@@ -172,10 +172,10 @@ def test_ctrl_c_at_an_import(nth):
 
 MID_WRITE = """
 import os, sys, time
-from ddepth_gl.io.results import whole_file
+from ddepth_gl.io.results import atomic
 
 if sys.argv.pop(1) == "with a name":
-    whole_file._nameless = lambda folder: None
+    atomic._open_unnamed = lambda folder: None
 
 def wait(descriptor):
     with open("writing", "w"):
@@ -207,13 +207,13 @@ import os, signal, sys
 numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 before = [signal.getsignal(number) for number in numbers]
 import ddepth_gl as dd
-from ddepth_gl.io.results.atomic import whole_file
+from ddepth_gl.io.results.atomic import atomic_write
 
 dd.DepthRenderer().close()
 assert [signal.getsignal(number) for number in numbers] == before
 for number in numbers:  # a shell's background job ignores SIGINT, and its children inherit that
     signal.signal(number, signal.SIG_DFL)
-with whole_file("result.npz") as file:
+with atomic_write("result.npz") as file:
     file.write(b"half")
     file.flush()
     os.kill(os.getpid(), int(sys.argv[1]))
