@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     )
     from .io.cameras.read import load_cameras
     from .io.meshes.read import load_mesh
-    from .io.results.exr import write_deep_exr, write_exr
+    from .io.results.deep_exr import write_deep_exr
+    from .io.results.exr import write_exr
     from .io.results.lari import write_lari
     from .io.results.layereddepth import write_layereddepth
     from .io.results.npz import write_npz
-    from .io.results.ply import write_layer_clouds, write_ply
+    from .io.results.ply import write_ply
     from .io.results.png16 import write_png16
+    from .io.results.point_clouds import write_layer_clouds
     from .io.results.xray import write_xray
     from .mesh.mesh import Mesh
     from .one_call import double_depth
@@ -93,10 +95,10 @@ _MODULES = {
     "double_depth": "one_call",
     "load_cameras": "io.cameras.read",
     "load_mesh": "io.meshes.read",
-    "write_deep_exr": "io.results.exr",
+    "write_deep_exr": "io.results.deep_exr",
     "write_exr": "io.results.exr",
     "write_lari": "io.results.lari",
-    "write_layer_clouds": "io.results.ply",
+    "write_layer_clouds": "io.results.point_clouds",
     "write_layereddepth": "io.results.layereddepth",
     "write_npz": "io.results.npz",
     "write_ply": "io.results.ply",

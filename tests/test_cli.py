@@ -18,9 +18,10 @@ from shapes import box, sphere, torus
 
 import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
+from ddepth_gl.cli.options import create_output_folder
 from ddepth_gl.gl.devices import ENVIRONMENT_VARIABLE
+from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.jobs import render as render_job
-from ddepth_gl.jobs.formats import write_mesh
 
 COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli.start import main; main()"]
 
@@ -657,6 +658,16 @@ def test_output_is_a_file(ddepth):
     assert Path("box.ply").read_bytes() == before
 
 
+def test_create_output_folder(tmp_path):
+    create_output_folder(tmp_path / "a" / "b")
+    create_output_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_bytes(b"")
+    for place in ("file", "file/below"):
+        with pytest.raises(dd.OutputError, match=r"^-o .*file is a file; give a folder$"):
+            create_output_folder(tmp_path / place)
+
+
 def test_output_that_cannot_be_written(ddepth):
     Path("out/box_000.npz").mkdir(parents=True)
     fails(ddepth("render", "box.ply", "-o", "out", "--size", "4x4"), "out/box_000.npz is a folder")
@@ -688,7 +699,7 @@ def test_an_image_larger_than_the_device_allows(ddepth):
         (dd.ContextError("the device\nwent away"), "the device went away"),
         (
             ZeroDivisionError("oh"),
-            "unexpected ZeroDivisionError: oh; please report it, with what --debug says",
+            "unexpected ZeroDivisionError: oh; please report it, with the output of --debug",
         ),
     ],
 )
@@ -752,8 +763,7 @@ def test_doctor(ddepth, monkeypatch):
     with dd.DepthRenderer() as renderer:
         info = renderer.info
     assert (
-        f"ddepth_gl {dd.__version__}: a renderer made without device= runs engine {info.engine}"
-        in out
+        f"ddepth_gl {dd.__version__}: without device=, a renderer runs engine {info.engine}" in out
     )
     assert f" on device {info.device_index}: {info.renderer}, OpenGL {info.gl_version}." in out
     assert ("No GPU answers" in out) == info.is_software

@@ -23,7 +23,8 @@ from crossings import (
 from shapes import inside_out, merged, peel, render, sphere, torus
 
 import ddepth_gl as dd
-from ddepth_gl.io.results.exr import write_deep_exr, write_exr
+from ddepth_gl.io.results.deep_exr import write_deep_exr
+from ddepth_gl.io.results.exr import write_exr
 
 NONE = 2**32 - 1
 BASES = {

@@ -23,7 +23,7 @@ from shapes import (
 )
 
 import ddepth_gl as dd
-from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.mesh.demo import demo_mesh
 
 JUMP = 10.0  # the default

@@ -10,8 +10,8 @@ from oracle import encode_srgb
 from shapes import box, peel, sphere, sphere_sagitta
 
 import ddepth_gl as dd
-from ddepth_gl.io.results.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
-from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.io.results.ply import coordinate_type, write_mesh, write_ply
+from ddepth_gl.io.results.point_clouds import sheet_normals, write_layer_clouds
 from ddepth_gl.jobs.render import RenderJob
 
 NUMPY = {"float": "<f4", "double": "<f8", "uchar": "u1", "int": "<i4"}

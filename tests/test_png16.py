@@ -14,10 +14,11 @@ from PIL import Image
 from shapes import box, rotation, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.io.results.png16 import common_scale, scale_for, write_png16
+from ddepth_gl.io.results.png16 import write_png16
+from ddepth_gl.io.results.quantization import scale_for_cameras, smallest_scale
 from ddepth_gl.jobs.render import RenderJob
 
-LARGEST = 65535
+MAX_STEPS = 65535
 
 
 def maps_of(entry, exit_):
@@ -59,8 +60,10 @@ def test_depth_within_half_a_step(renderer, tmp_path):
     assert {path.name for path in written} == {"ball_png16.json", "ball_entry.png", "ball_exit.png"}
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written}
     scale = check(tmp_path, "ball", maps)
-    assert decoded(tmp_path / "ball_exit.png").max() > LARGEST / 2.6  # at most 2.5 times too coarse
-    assert scale * LARGEST >= np.nanmax(maps.exit)
+    assert (
+        decoded(tmp_path / "ball_exit.png").max() > MAX_STEPS / 2.6
+    )  # at most 2.5 times too coarse
+    assert scale * MAX_STEPS >= np.nanmax(maps.exit)
 
 
 def test_what_stands_beside_it(tmp_path):
@@ -82,13 +85,13 @@ def test_nothing_but_misses(tmp_path):
 
 
 def test_the_last_step_that_fits(tmp_path):
-    maps = maps_of([[1]], [[LARGEST]])
+    maps = maps_of([[1]], [[MAX_STEPS]])
     write_png16(tmp_path / "m", maps, 1.0)
-    assert decoded(tmp_path / "m_exit.png")[0, 0] == LARGEST
+    assert decoded(tmp_path / "m_exit.png")[0, 0] == MAX_STEPS
     with pytest.raises(dd.OutputError):
-        write_png16(tmp_path / "m", maps_of([[1]], [[LARGEST + 1]]), 1.0)
+        write_png16(tmp_path / "m", maps_of([[1]], [[MAX_STEPS + 1]]), 1.0)
     # The failed attempt touched nothing.
-    assert decoded(tmp_path / "m_exit.png")[0, 0] == LARGEST
+    assert decoded(tmp_path / "m_exit.png")[0, 0] == MAX_STEPS
 
 
 @pytest.mark.parametrize(
@@ -130,9 +133,9 @@ def test_a_scale_that_is_none(tmp_path, scale):
 
 @given(st.floats(1e-30, 1e30))
 def test_scales_are_round_and_fit_tightly(largest):
-    scale = scale_for(largest)
-    assert scale * LARGEST >= largest
-    assert scale * LARGEST < largest * 2.5 * (1 + 1e-9)
+    scale = smallest_scale(largest)
+    assert scale * MAX_STEPS >= largest
+    assert scale * MAX_STEPS < largest * 2.5 * (1 + 1e-9)
     assert re.fullmatch(r"[125](\.0+)?(e[+-]?\d+)?", f"{scale:.6e}")
 
 
@@ -154,7 +157,7 @@ def test_one_scale_for_all_images_of_a_run(renderer, tmp_path, orthographic):
     scene = renderer.upload(mesh)
     for view, camera in enumerate(cameras):
         scale = check(tmp_path, f"m_{view:03d}", renderer.entry_exit(scene, camera))
-        assert scale == common_scale(mesh.bounds, cameras)
+        assert scale == scale_for_cameras(mesh.bounds, cameras)
     scene.release()
 
 
@@ -162,8 +165,8 @@ def test_the_common_scale_holds_whatever_is_seen():
     # The farthest vertex decides, not the farthest one that happens to be in the image.
     camera = dd.Camera.look_at((0, 0, 10), (0, 0, 0), (0, 1, 0), 1.0, 8, 8)
     bounds = np.array([[-5.0, -5, -90], [5, 5, 1]])
-    assert common_scale(bounds, [camera]) * LARGEST >= 100
-    assert common_scale(bounds, [camera]) == scale_for(100)
+    assert scale_for_cameras(bounds, [camera]) * MAX_STEPS >= 100
+    assert scale_for_cameras(bounds, [camera]) == smallest_scale(100)
     behind = dd.Camera.look_at((0, 0, 10), (0, 0, 20), (0, 1, 0), 1.0, 8, 8)
-    assert common_scale(bounds, [behind]) > 0
-    assert common_scale(bounds, [behind, camera]) == scale_for(100)
+    assert scale_for_cameras(bounds, [behind]) > 0
+    assert scale_for_cameras(bounds, [behind, camera]) == smallest_scale(100)

@@ -18,7 +18,7 @@ from shapes import box, torus
 import ddepth_gl as dd
 from ddepth_gl.gl import egl
 from ddepth_gl.gl.devices import devices
-from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.io.results.ply import write_mesh
 
 METHODS = ("fork", "spawn", "forkserver")
 

@@ -16,9 +16,9 @@ from shapes import box, merged, sphere, torus
 
 import ddepth_gl as dd
 from ddepth_gl.jobs import formats as render_formats
-from ddepth_gl.jobs import render as render_job
-from ddepth_gl.jobs.formats import FORMATS, View
-from ddepth_gl.jobs.render import RenderJob, RenderReport, make_folder, unique_names
+from ddepth_gl.jobs import report as render_report
+from ddepth_gl.jobs.formats import FORMATS, FrameToWrite
+from ddepth_gl.jobs.render import RenderJob
 
 
 def cameras(mesh, views=3):
@@ -136,7 +136,7 @@ def test_clouds_of_layers_are_those_of_the_last_run(renderer, tmp_path):
 @pytest.mark.parametrize("write", [dd.write_xray, dd.write_lari, dd.write_layereddepth])
 def test_formats_and_writers_agree_how_high_a_stack_is(write):
     height = inspect.signature(write).parameters["max_layers"].default
-    assert FORMATS[write.__name__.removeprefix("write_")].height == height
+    assert FORMATS[write.__name__.removeprefix("write_")].default_layers == height
 
 
 def test_stacks_are_as_high_as_asked_for(renderer, tmp_path):
@@ -258,7 +258,7 @@ def test_an_option_changes_files_or_is_refused(renderer, tmp_path, option, layer
             continue
         base = {
             "formats": (name,),
-            "layers": layers and each.takes("layers", True),
+            "layers": layers and each.has_option("layers", True),
             "preview": False,
         }
         if name in EFFECTS[option][base["layers"]]:
@@ -292,10 +292,10 @@ def test_what_a_format_holds_does_not_depend_on_those_beside_it(
         given = {
             option: value
             for option, value in options.items()
-            if any(each.takes(option, layers) for each in taken) or option == "layers"
+            if any(each.has_option(option, layers) for each in taken) or option == "layers"
         }
         preview = layers and not any(
-            each.takes("layers", True) for each in taken
+            each.has_option("layers", True) for each in taken
         )  # else all for nothing
         RenderJob(folder=tmp_path / folder, formats=tuple(names), preview=preview, **given).run(
             renderer, mesh, cameras(mesh, 1), "m"
@@ -384,7 +384,7 @@ def clock(renderer, monkeypatch):
     slowed(renderer, "shade", 100)
     slowed(render_formats, "write_npz", 1000)
     slowed(render_formats, "write_png", 1000)
-    monkeypatch.setattr(render_job, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(render_report, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     return now
 
 
@@ -409,24 +409,7 @@ def test_steps_are_timed_apart(renderer, tmp_path, clock, formats, layers, secon
     assert report.milliseconds == {step: [1000.0 * time] * 2 for step, time in seconds.items()}
 
 
-def test_the_time_taken_as_text():
-    """The first image is slow, for what is made once: medians are of the others, and it is named."""
-    times = {
-        "the sheets": [80.0, 1, 2, 9],
-        "the photo": [100.0, 7, 7, 8],
-        "writing": [20.0, 10, 30, 40],
-    }
-    assert RenderReport(milliseconds=times).time_taken() == (
-        "2.0 ms per image for the sheets, 7.0 for the photo, 25.0 for writing; "
-        "180.0 to render the first, set-up included"
-    )
-    one = {step: each[:1] for step, each in times.items()}
-    assert RenderReport(milliseconds=one).time_taken() == (
-        "80.0 ms per image for the sheets, 100.0 for the photo, 20.0 for writing; set-up included"
-    )
-
-
-@pytest.mark.parametrize("kind", [RenderJob, View])
+@pytest.mark.parametrize("kind", [RenderJob, FrameToWrite])
 def test_arguments_have_names(kind):
     assert len(fields(kind)) > 8
     with pytest.raises(TypeError, match="positional"):
@@ -478,31 +461,3 @@ def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypa
     assert names(tmp_path / "cut") == [*finished, "m_001_front.ply"]
     for name in finished:
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("paths", "expected"),
-    [
-        (["a/x.obj", "y.tar.obj", "a b ü.obj"], ["x", "y.tar", "a b ü"]),
-        (["a/m.obj", "b/m.obj"], ["m-a", "m-b"]),
-        (["b/m.obj", "a/m.obj"], ["m-b", "m-a"]),
-        (["part.obj", "part.stl"], ["part-obj", "part-stl"]),
-        (["r/1/a/m.obj", "r/2/a/m.obj"], ["m-1-a", "m-2-a"]),
-        (["a/m.obj", "a/m.stl", "b/m.obj"], ["m-a-obj", "m-a-stl", "m-b-obj"]),
-        (["m.obj", "m.obj", "m.obj"], ["m", "m-2", "m-3"]),
-        (["a/m.obj", "b/m.obj", "a/m.obj", "m-a.ply"], ["m-a", "m-b", "m-a-2", "m-a-3"]),
-        (["/m.obj", "/a/m.obj"], ["m", "m-a"]),
-    ],
-)
-def test_names_keep_what_tells_the_paths_apart(paths, expected):
-    assert unique_names([Path(path) for path in paths]) == expected
-
-
-def test_make_folder(tmp_path):
-    make_folder(tmp_path / "a" / "b")
-    make_folder(tmp_path / "a" / "b")
-    assert (tmp_path / "a" / "b").is_dir()
-    (tmp_path / "file").write_bytes(b"")
-    for place in ("file", "file/below"):
-        with pytest.raises(dd.OutputError, match=r"^-o .*file is a file; give a folder$"):
-            make_folder(tmp_path / place)

@@ -16,7 +16,7 @@ import pytest
 from programs import ROOT, kill_session, run_script
 from shapes import torus
 
-from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.io.results.ply import write_mesh
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 LINE = {
@@ -176,7 +176,7 @@ import os, sys, time
 from ddepth_gl.io.results import atomic
 
 if sys.argv.pop(1) == "named":
-    atomic._nameless = lambda folder: None
+    atomic._open_unnamed = lambda folder: None
 
 def wait(descriptor):
     with open("writing", "w"):
@@ -208,13 +208,13 @@ import os, signal, sys
 numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 before = [signal.getsignal(number) for number in numbers]
 import ddepth_gl as dd
-from ddepth_gl.io.results.atomic import whole_file
+from ddepth_gl.io.results.atomic import atomic_write
 
 dd.DepthRenderer().close()
 assert [signal.getsignal(number) for number in numbers] == before
 for number in numbers:  # background jobs start with SIGINT ignored
     signal.signal(number, signal.SIG_DFL)
-with whole_file("result.npz") as file:
+with atomic_write("result.npz") as file:
     file.write(b"half")
     file.flush()
     os.kill(os.getpid(), int(sys.argv[1]))

@@ -11,14 +11,14 @@ import pytest
 
 import ddepth_gl as dd
 from ddepth_gl.io.results import atomic as module
-from ddepth_gl.io.results.atomic import remove_others, remove_unfinished, whole_file
+from ddepth_gl.io.results.atomic import atomic_write, remove_unfinished
 
 
 @pytest.fixture(autouse=True, params=["without a name", "with a name"])
 def way(request, monkeypatch):
     """Files are written without a name, or with one of their own where the file system knows no others."""
     if request.param == "with a name":
-        monkeypatch.setattr(module, "_nameless", lambda _: None)
+        monkeypatch.setattr(module, "_open_unnamed", lambda _: None)
     return request.param
 
 
@@ -31,7 +31,7 @@ def old(tmp_path):
 
 
 def half_written(path: Path, error: BaseException) -> None:
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(b"half")
         raise error
 
@@ -43,7 +43,7 @@ def alone(path: Path) -> bool:
 
 def test_takes_its_name_when_the_block_ends(tmp_path):
     path = tmp_path / "result.npz"
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
         file.flush()
         assert not path.exists()
@@ -52,7 +52,7 @@ def test_takes_its_name_when_the_block_ends(tmp_path):
 
 
 def test_what_is_beside_it_meanwhile(old, way):
-    file = whole_file(old)
+    file = atomic_write(old)
     file.__enter__().write(b"half")
     beside = [entry.name for entry in old.parent.iterdir() if entry != old]
     if way == "without a name" and beside:
@@ -69,7 +69,7 @@ def test_what_is_beside_it_meanwhile(old, way):
 
 
 def test_replaces_what_was_there(old):
-    with whole_file(old) as file:
+    with atomic_write(old) as file:
         file.write(b"ne")
         assert old.read_bytes() == b"old"
         file.write(b"w")
@@ -100,7 +100,7 @@ def test_full_disk(old, monkeypatch, call):
             half_written(old, error)
     else:
         monkeypatch.setattr(os if call == "fsync" else Path, call, full)
-        with pytest.raises(dd.OutputError) as caught, whole_file(old) as file:
+        with pytest.raises(dd.OutputError) as caught, atomic_write(old) as file:
             file.write(b"whole")
     message = str(caught.value)
     assert str(old) in message
@@ -114,7 +114,7 @@ def test_a_disk_that_is_really_full(old, monkeypatch):
     # /dev/full takes the place of the new file: writes go to its buffer and fail when that is emptied.
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
-    monkeypatch.setattr(module, "_nameless", lambda _: None)
+    monkeypatch.setattr(module, "_open_unnamed", lambda _: None)
     opened = []
 
     def open_full(path, mode):
@@ -122,7 +122,7 @@ def test_a_disk_that_is_really_full(old, monkeypatch):
         return open("/dev/full", "wb")  # noqa: PTH123 - Path.open is what is replaced
 
     monkeypatch.setattr(Path, "open", open_full)
-    with pytest.raises(dd.OutputError, match="No space left"), whole_file(old) as file:
+    with pytest.raises(dd.OutputError, match="No space left"), atomic_write(old) as file:
         file.write(b"x" * 100_000)
     monkeypatch.undo()
     assert opened[0][1] == "xb"
@@ -130,14 +130,14 @@ def test_a_disk_that_is_really_full(old, monkeypatch):
 
 
 def test_an_error_without_a_number_is_told_in_its_own_words(old):
-    with pytest.raises(dd.OutputError, match="the cable is out"), whole_file(old):
+    with pytest.raises(dd.OutputError, match="the cable is out"), atomic_write(old):
         raise OSError("the cable is out")
 
 
 @pytest.mark.parametrize("place", ["missing/result.npz", "file/result.npz"])
 def test_folder_that_cannot_be_written(tmp_path, place):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(dd.OutputError) as caught, whole_file(tmp_path / place):
+    with pytest.raises(dd.OutputError) as caught, atomic_write(tmp_path / place):
         raise AssertionError("the block must not run")
     assert str(tmp_path / place) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -145,7 +145,7 @@ def test_folder_that_cannot_be_written(tmp_path, place):
 
 def test_target_is_a_folder(tmp_path):
     (tmp_path / "inside").mkdir()
-    with pytest.raises(dd.OutputError, match="is a folder"), whole_file(tmp_path / "inside"):
+    with pytest.raises(dd.OutputError, match="is a folder"), atomic_write(tmp_path / "inside"):
         raise AssertionError("the block must not run")
     assert alone(tmp_path / "inside")
 
@@ -153,7 +153,7 @@ def test_target_is_a_folder(tmp_path):
 def test_target_is_a_device(tmp_path):
     # Renaming a file over a device would remove the device.
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(dd.OutputError, match="is a device"), whole_file(tmp_path / "pipe"):
+    with pytest.raises(dd.OutputError, match="is a device"), atomic_write(tmp_path / "pipe"):
         raise AssertionError("the block must not run")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     assert alone(tmp_path / "pipe")
@@ -163,7 +163,7 @@ def test_target_is_a_device(tmp_path):
 def test_permissions_follow_the_umask(tmp_path, umask):
     before = os.umask(umask)
     try:
-        with whole_file(tmp_path / "result.npz") as file:
+        with atomic_write(tmp_path / "result.npz") as file:
             file.write(b"new")
     finally:
         os.umask(before)
@@ -172,33 +172,20 @@ def test_permissions_follow_the_umask(tmp_path, umask):
 
 def test_the_longest_name_there_is(tmp_path):
     path = tmp_path / ("n" * 251 + ".npz")
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
     assert path.read_bytes() == b"new"
     too_long = tmp_path / ("n" * 252 + ".npz")
-    with pytest.raises(dd.OutputError, match="File name too long"), whole_file(too_long) as file:
+    with pytest.raises(dd.OutputError, match="File name too long"), atomic_write(too_long) as file:
         file.write(b"new")
     assert alone(path)
 
 
 def test_a_hundred_at_once_do_not_meet(tmp_path):
-    files = [whole_file(tmp_path / f"{number}.bin") for number in range(100)]
+    files = [atomic_write(tmp_path / f"{number}.bin") for number in range(100)]
     handles = [file.__enter__() for file in files]
     for number, handle in enumerate(handles):
         handle.write(b"%d" % number)
     for file in files:
         file.__exit__(None, None, None)
     assert sorted(int(path.read_bytes()) for path in tmp_path.iterdir()) == list(range(100))
-
-
-def test_a_file_of_an_earlier_run_that_cannot_be_removed(tmp_path, monkeypatch):
-    def refuse(self):
-        raise PermissionError(errno.EACCES, "Permission denied", str(self))
-
-    (tmp_path / "m_7.bin").write_bytes(b"old")
-    monkeypatch.setattr(Path, "unlink", refuse)
-    remove_others(tmp_path / "m", "_[0-9][.]bin", [tmp_path / "m_7.bin"])
-    with pytest.raises(
-        dd.OutputError, match=r"m_7\.bin is of an earlier .* \(Permission denied\); remove it"
-    ):
-        remove_others(tmp_path / "m", "_[0-9][.]bin", [])

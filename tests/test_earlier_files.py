@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import hashlib
 import json
 import os
@@ -17,7 +18,9 @@ from shapes import box, sphere
 
 import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
-from ddepth_gl.jobs.formats import FORMATS, write_mesh
+from ddepth_gl.io.results.earlier_files import remove_leftovers
+from ddepth_gl.io.results.ply import write_mesh
+from ddepth_gl.jobs.formats import FORMATS
 from ddepth_gl.jobs.render import RenderJob
 from ddepth_gl.results.provenance import printable_path
 
@@ -97,7 +100,7 @@ def test_another_mesh_replaces_nothing_unless_asked(render, name, layers):
     if FORMATS[name].needs_layers and not layers:
         return
     options = ["--format", name, "--no-preview"]
-    options += ["--layers"] if layers and FORMATS[name].takes("layers", True) else []
+    options += ["--layers"] if layers and FORMATS[name].has_option("layers", True) else []
     options += ["--png-scale", ".01"] if name == "layereddepth" else []
     assert render("a/model.ply", *options) == (0, [])
     before = contents()
@@ -106,7 +109,7 @@ def test_another_mesh_replaces_nothing_unless_asked(render, name, layers):
     assert code == 1
     (line,) = lines
     assert (
-        f"is of another mesh ({Path('a/model.ply').absolute()}); give another -o, or --overwrite"
+        f"is from another mesh ({Path('a/model.ply').absolute()}); give another -o, or --overwrite"
         in line
     )
     assert line.startswith("ddepth: error: out/model_000")
@@ -121,7 +124,7 @@ def test_the_preview_as_well(render):
     before = contents()
     code, lines = render("b/model.ply")
     assert (code, len(lines)) == (1, 1)
-    assert "out/model_preview.png is of another mesh" in lines[0]
+    assert "out/model_preview.png is from another mesh" in lines[0]
     assert contents() == before
 
 
@@ -200,7 +203,7 @@ def test_an_edited_mesh_is_not_called_another(render, format_):
     code, (line,) = render(name, "--format", format_)
     assert code == 1
     assert (
-        f"is of an earlier state of this mesh file ({Path(name).absolute()}); give another -o, or"
+        f"is from an earlier state of this mesh file ({Path(name).absolute()}); give another -o, or"
         in line
     )
     assert render(name, "--format", format_, "--overwrite") == (0, [])
@@ -209,7 +212,7 @@ def test_an_edited_mesh_is_not_called_another(render, format_):
 def test_nothing_is_rendered_before_the_look(render, monkeypatch):
     assert render("a/model.ply", "--views", "3")[0] == 0
     monkeypatch.setattr(dd.DepthRenderer, "upload", lambda *_: pytest.fail("was uploaded"))
-    assert "model_000.npz is of another mesh" in render("b/model.ply", "--views", "2")[1][0]
+    assert "model_000.npz is from another mesh" in render("b/model.ply", "--views", "2")[1][0]
 
 
 def test_meshes_in_memory_are_told_apart_by_their_arrays(renderer, tmp_path):
@@ -217,12 +220,12 @@ def test_meshes_in_memory_are_told_apart_by_their_arrays(renderer, tmp_path):
     camera = [dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=8, height=6)]
     job.run(renderer, box(), camera, "m")
     job.run(renderer, box(), camera, "m")
-    with pytest.raises(dd.OutputError, match=r"is of another mesh \(without a path\)"):
+    with pytest.raises(dd.OutputError, match=r"is from another mesh \(without a path\)"):
         job.run(renderer, sphere(1.0, 6, 8), camera, "m")
     painted = dd.Mesh(
         box().vertices, box().faces, colors=np.zeros((len(box().vertices), 3), np.uint8)
     )
-    with pytest.raises(dd.OutputError, match="is of another mesh"):
+    with pytest.raises(dd.OutputError, match="is from another mesh"):
         job.run(renderer, painted, camera, "m")
 
 
@@ -278,10 +281,23 @@ def test_the_same_file_with_other_side_files_is_another_mesh(render):
     assert render("again/same.obj") == (0, [])
     code, (line,) = render("blue/same.obj")
     assert code == 1
-    assert "is of another mesh" in line
+    assert "is from another mesh" in line
     assert set(contents()) == set(before)
     plain = dd.load_mesh("a/model.ply").source
     assert plain.side_files_sha256 == ""
     red, blue = (dd.load_mesh(f"{folder}/same.obj").source for folder in ("red", "blue"))
     assert red.sha256 == blue.sha256
     assert red.side_files_sha256 != blue.side_files_sha256
+
+
+def test_a_file_of_an_earlier_run_that_cannot_be_removed(tmp_path, monkeypatch):
+    def refuse(self):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    (tmp_path / "m_7.bin").write_bytes(b"old")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_leftovers(tmp_path / "m", "_[0-9][.]bin", [tmp_path / "m_7.bin"])
+    with pytest.raises(
+        dd.OutputError, match=r"m_7\.bin is from an earlier .* \(Permission denied\); remove it"
+    ):
+        remove_leftovers(tmp_path / "m", "_[0-9][.]bin", [])
