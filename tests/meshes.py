@@ -24,7 +24,7 @@ def good(name: str) -> Path:
     return path
 
 
-def bad_files() -> list:
+def bad_files() -> list[object]:
     """Return a parameter for each mesh file under bad/; one that skips if there are none."""
     paths = sorted(p for p in (MESHES / "bad").rglob("*") if p.suffix.lower() in _FORMATS)
     absent = pytest.mark.skip(reason=f"{MESHES / 'bad'} is absent; {ABSENT}")

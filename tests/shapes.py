@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import oracle
 from hypothesis import strategies as st
 
@@ -22,7 +26,7 @@ def view_of(camera: dd.Camera, near: float | None = None, far: float | None = No
     )
 
 
-def box(low=(-1.0, -1.0, -1.0), high=(1.0, 1.0, 1.0)) -> dd.Mesh:
+def box(low: npt.ArrayLike = (-1.0, -1.0, -1.0), high: npt.ArrayLike = (1.0, 1.0, 1.0)) -> dd.Mesh:
     """Return an axis-aligned box, wound outward."""
     low, high = np.asarray(low, float), np.asarray(high, float)
     corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
@@ -42,7 +46,13 @@ def grid_faces(rows: int, columns: int, wrap_rows: bool = False) -> np.ndarray:
     return np.stack([a, c, d, a, d, b], -1).reshape(-1, 3)
 
 
-def sphere(radius=1.0, rings=48, sides=96, center=(0.0, 0.0, 0.0), radius_at=None) -> dd.Mesh:
+def sphere(
+    radius: float = 1.0,
+    rings: int = 48,
+    sides: int = 96,
+    center: npt.ArrayLike = (0.0, 0.0, 0.0),
+    radius_at: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] | None = None,
+) -> dd.Mesh:
     """Return a latitude-longitude sphere, or any star-shaped surface with `radius_at(directions)`.
 
     All vertices lie on the surface. `sphere_sagitta` bounds the depth of the faces below it.
@@ -76,10 +86,16 @@ def sphere_sagitta(radius: float, rings: int, sides: int) -> float:
     It is the sagitta of the arc that the diagonal of a cell subtends.
     """
     half_angle = 0.5 * np.hypot(np.pi / rings, 2 * np.pi / sides)
-    return radius * (1 - np.cos(half_angle))
+    return radius * float(1 - np.cos(half_angle))
 
 
-def torus(major=1.0, minor=0.35, steps=160, sides=80, center=(0.0, 0.0, 0.0)) -> dd.Mesh:
+def torus(
+    major: float = 1.0,
+    minor: float = 0.35,
+    steps: int = 160,
+    sides: int = 80,
+    center: npt.ArrayLike = (0.0, 0.0, 0.0),
+) -> dd.Mesh:
     """Return a torus around the z axis."""
     toroidal, poloidal = np.meshgrid(
         2 * np.pi * np.arange(steps) / steps, 2 * np.pi * np.arange(sides) / sides, indexing="ij"
@@ -119,8 +135,14 @@ def random_closed_mesh(rng: np.random.Generator, bodies: int | None = None) -> d
         waves, phases = rng.normal(size=(4, 3)) * 3, rng.uniform(0, 2 * np.pi, 4)
         depth = rng.uniform(0, 0.2)
 
-        def radius_at(directions, waves=waves, phases=phases, depth=depth):
-            return 1 + depth * np.sin(directions @ waves.T + phases).sum(1)
+        def radius_at(
+            directions: npt.NDArray[np.float64],
+            waves: npt.NDArray[np.float64] = waves,
+            phases: npt.NDArray[np.float64] = phases,
+            depth: float = depth,
+        ) -> npt.NDArray[np.float64]:
+            lumps: npt.NDArray[np.float64] = np.sin(directions @ waves.T + phases).sum(1)
+            return 1 + depth * lumps
 
         body = sphere(
             rng.uniform(0.2, 0.9),
@@ -146,7 +168,7 @@ def random_camera(
     With `cutting`, the plane where an orthographic camera's rays start cuts the mesh.
     """
     low, high = mesh.bounds
-    radius = np.linalg.norm(high - low) / 2
+    radius = float(np.linalg.norm(high - low)) / 2
     width, height = (int(n) for n in rng.integers(size // 2, size * 3 // 2, 2))
     pose = np.eye(4)
     pose[:3, :3] = rotation(rng)
@@ -158,7 +180,7 @@ def random_camera(
     distance = radius * rng.uniform(1.1, 8)
     pose[2, 3] += distance
     focal = min(width, height) / 2 / (radius / distance) * rng.uniform(0.7, 1.5)
-    K = [
+    K: list[list[float]] = [
         [focal, focal * rng.uniform(-0.2, 0.2), width * rng.uniform(0.3, 0.7)],
         [0, focal * rng.uniform(0.8, 1.2), height * rng.uniform(0.3, 0.7)],
         [0, 0, 1],
@@ -167,7 +189,7 @@ def random_camera(
 
 
 @st.composite
-def soups(draw):
+def soups(draw: st.DrawFn) -> tuple[dd.Mesh, dd.Camera]:
     """Draw triangles on a coarse grid, with many coincident, touching and crossing faces."""
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
@@ -274,12 +296,13 @@ def scaled_camera(camera: dd.Camera, factor: float) -> dd.Camera:
 
 
 def render(
-    renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **arguments
+    renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **arguments: Any
 ) -> dd.DepthMaps:
     """Render one image; the mesh does not stay on the GPU."""
     scene = renderer.upload(mesh)
     try:
-        return renderer.entry_exit(scene, camera, **arguments)
+        maps: dd.DepthMaps = renderer.entry_exit(scene, camera, **arguments)
+        return maps
     finally:
         scene.release()
 
@@ -289,10 +312,12 @@ def grid_step(mesh: dd.Mesh) -> float:
 
     The step is at most 2**-29 of the half diagonal. Rounding moves each coordinate by half a step.
     """
-    return np.sqrt(3) * 2.0**-30 * float(np.linalg.norm(np.ptp(mesh.bounds, axis=0))) / 2
+    return float(np.sqrt(3) * 2.0**-30 * float(np.linalg.norm(np.ptp(mesh.bounds, axis=0))) / 2)
 
 
-def peel(renderer, mesh, camera, **arguments) -> dd.DepthLayers:
+def peel(
+    renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **arguments: Any
+) -> dd.DepthLayers:
     """Peel all layers; the mesh does not stay on the GPU."""
     scene = renderer.upload(mesh)
     try:
