@@ -18,8 +18,8 @@ from .textures import open_texture
 
 __all__ = ["PLACEHOLDER_NAME", "MeshFolder"]
 
-# The name that trimesh is told for the mesh file. trimesh encodes it as UTF-8, which the real name
-# need not be. With its line end, it differs from every object name that a file can hold.
+# Stands for the name of the mesh file in trimesh, which encodes it as UTF-8. The real name may not
+# be UTF-8. Because of the line end, no object in a file can have this name.
 PLACEHOLDER_NAME = "the file\n"
 _NO_FILE = "there is no such file; check the path"
 
@@ -27,13 +27,12 @@ _NO_FILE = "there is no such file; check the path"
 class MeshFolder:
     """Reader of a mesh file and of the side files that it names (materials, textures, buffers).
 
-    It is a "resolver" as trimesh expects. A side file is read only if it is a regular file of at
-    most ``max_file_bytes``, inside the mesh's folder after all symbolic links are followed. For a
-    path that is absolute or outside, the last component alone is tried, because exporters write
-    the paths of the machine they ran on.
+    A side file is read only if it is a regular file of at most ``max_file_bytes``, inside the
+    mesh's folder after all symbolic links are followed. For a path that is absolute or outside,
+    only the last component is tried, because exporters write the paths of the machine they ran on.
 
-    It is a context manager. It holds the folder open, so that the folder stays the same even if its
-    name is given to another one.
+    Use it as a context manager. It keeps the folder open, so the folder stays the same even if its
+    name is given to another one. It has the interface of trimesh's resolvers.
 
     Args:
         mesh_path: Path of the mesh file.
@@ -86,7 +85,7 @@ class MeshFolder:
                     raise MeshError(f"its name has no extension; add that of its format, {formats}")
                 if suffix.lower() not in suffixes:
                     raise MeshError(
-                        f"files of type {suffix!r} are not supported; convert it to {formats}"
+                        f"files of type {suffix!r} are not supported; convert the file to {formats}"
                     )
                 if file.size == 0:
                     raise MeshError("it is empty; copy or export it again")

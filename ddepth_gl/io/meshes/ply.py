@@ -186,7 +186,10 @@ def _with_uniform_faces(
     triangles = _fans(body, starts, counts, np.dtype(byte_order + _INTEGERS[corner_list.type]))
     packed = np.empty(len(triangles), [("n", "u1"), ("i", byte_order + "i4", 3)])
     packed["n"], packed["i"] = 3, triangles
-    head = as_utf8(header[: re.search(rb"(?m)^element[ \t]+face\b", header).start()])  # type: ignore[union-attr]
+    face_line = re.search(rb"(?m)^element[ \t]+face\b", header)
+    if face_line is None:  # the line is indented
+        raise MeshError("its PLY header line of faces makes no sense; export it again")
+    head = as_utf8(header[: face_line.start()])
     head += b"element face %d\n" % len(triangles)
     head += b"property list uchar int vertex_indices\nend_header\n"
     return head + body[:start] + packed.tobytes()

@@ -65,7 +65,7 @@ def load_mesh(
         path = Path(path)
     except Exception as error:  # an __fspath__ method may raise anything
         raise MeshError(
-            f"{shown(path)} is not the path of a file ({one_line(error)}); give one"
+            f"{shown(path)} is not a path ({one_line(error)}); pass the path of a mesh file"
         ) from None
     try:
         return _load(path, int(max_file_bytes), int(max_faces))
