@@ -32,8 +32,8 @@ __all__ = [
     "unmasked_array",
 ]
 
-# Samples along each side of a pixel. The loop over 256 x 256 samples would be too long for Mesa's
-# software rasterizer, see decision 7 ("Loops end").
+# Samples along each side of a pixel. Mesa's software rasterizer would cut a loop over 256 x 256
+# samples short, and their mean would be wrong: see decision 7 ("Loops end").
 MAX_SAMPLES = 128
 # numpy.savez takes arrays by keyword; these are its own arguments.
 _SAVEZ_ARGUMENTS = ("file", "allow_pickle")

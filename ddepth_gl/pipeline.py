@@ -26,7 +26,7 @@ from .results.silhouettes import fix_silhouettes
 __all__ = ["Pipeline", "reporting_memory"]
 
 # Without compute shaders, cameras may not come closer to a face than this fraction of the bounding
-# box's diagonal. From there on, the driver's float32 misjudges which pixels the face covers.
+# box's diagonal. Closer than that, the driver's float32 misjudges which pixels the face covers.
 _MIN_DISTANCE_WITHOUT_COMPUTE = 1e-5
 
 

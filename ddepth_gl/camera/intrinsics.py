@@ -42,10 +42,10 @@ def intrinsics_from_extent(extent: npt.ArrayLike, width: int, height: int) -> Fl
     Raises:
         CameraError: the extent is not positive.
     """
-    given = checked_numbers("extent", extent, (2,), ())
-    extent_x, extent_y = given if given.shape else (float(given), float(given) * height / width)
+    sizes = checked_numbers("extent", extent, (2,), ())
+    extent_x, extent_y = sizes if sizes.shape else (float(sizes), float(sizes) * height / width)
     if not (extent_x > 0.0 and extent_y > 0.0):
-        raise CameraError(f"extent must be positive mesh units, not {given.tolist()}")
+        raise CameraError(f"extent must be positive mesh units, not {sizes.tolist()}")
     return np.array(
         [
             [width / extent_x, 0.0, width / 2.0],
