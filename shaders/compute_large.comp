@@ -5,8 +5,8 @@
 //
 // Inputs:  a queue, see compute_queue.glsl; faces, see compute_face.glsl
 // Outputs: those of the pass, see compute_pass.glsl
-// Options: QUEUE  0 small faces, only BESIDE_A_FACE; 1 medium faces; 2 large faces, and faces with
-//                 a corner that has no screen position
+// Options: QUEUE  0 small faces (only with BESIDE_A_FACE), 1 medium faces, 2 large faces and faces
+//                 with a corner that has no screen position
 //          MEDIUM_ROW_STRIDE, LARGE_ROW_STRIDE  ROW_STRIDE for these queues; small faces have 1
 #define LARGE (QUEUE == 2)
 #define ROW_STRIDE (QUEUE == 0 ? 1 : QUEUE == 1 ? MEDIUM_ROW_STRIDE : LARGE_ROW_STRIDE)

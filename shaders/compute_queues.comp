@@ -10,8 +10,8 @@
 //          first_dispatch: index of the part's first dispatch
 // Outputs: queues, dispatches: read through compute_queue.glsl
 // Options: FINE                  see compute_vertices.comp
-//          TILED                 1 if faces go by tiles: medium are then all that are not small,
-//                                except faces with a corner without screen position; see tiles.glsl
+//          TILED                 1 if medium faces are drawn by tiles, see tiles.glsl: every face
+//                                is then small or medium, unless a corner has no screen position
 //          FACES_PER_INVOCATION  at most 32
 //          MAX_SMALL_FACE, MAX_MEDIUM_FACE  longest side of a face's bounding box, pixels
 //          MEDIUM_ROW_STRIDE     invocations per medium face, see compute_large.comp

@@ -3,8 +3,8 @@
 //
 // Inputs:  queue of small faces, see compute_queue.glsl; faces, see compute_face.glsl
 // Outputs: those of the pass, see compute_pass.glsl
-// Options: TINY  1 if hardly a face covers more than four pixels: pixels are then tested one after
-//                the other, else in blocks of 4x8
+// Options: TINY  1 if almost no face covers more than four pixels: pixels are then tested one by
+//                one, otherwise in blocks of 4x8
 #include "compute_face.glsl"
 #include "compute_pass.glsl"
 #include "compute_queue.glsl"

@@ -26,7 +26,8 @@ struct Box {
 };
 
 // The pixels of the band whose centers lie in the bounding box of three screen positions.
-// BESIDE_A_FACE, coverage does not use snapped corners: the box is a subpixel larger on every side.
+// With BESIDE_A_FACE, coverage does not use these positions: the box is one subpixel larger on
+// every side.
 Box box_around(ivec2 a, ivec2 b, ivec2 c) {
     ivec2 low = min(a, min(b, c)), high = max(a, max(b, c));
     return Box(max((low + 127 - BESIDE_A_FACE) >> 8, ivec2(0, camera.band.x)),

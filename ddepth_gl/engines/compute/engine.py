@@ -34,7 +34,7 @@ _MAX_SHARED_FACES = 1 << 17
 
 
 class ComputeEngine(Engine[SheetTargets]):
-    """Renders sheets and layers in compute shaders; needs OpenGL 4.3."""
+    """The engine that renders sheets and layers in compute shaders; needs OpenGL 4.3."""
 
     name = "compute"
     inverts_entries = True

@@ -35,7 +35,7 @@ _MAX_KEPT_BYTES = 1 << 26
 
 
 class LayerBuilder:
-    """Lists all crossings of an image; keeps its buffers for the next image.
+    """A builder of lists of all crossings, whose buffers are kept for the next image.
 
     Args:
         context: current whenever a method is called.

@@ -69,7 +69,7 @@ class QueuedFaces:
 
 
 class FacePasses:
-    """Runs passes over the faces of scenes; keeps what it needs of each scene there.
+    """The passes over the faces of scenes; each scene keeps its own mesh and queues.
 
     Args:
         context: current whenever a method is called; OpenGL 4.3.
@@ -129,7 +129,7 @@ class FacePasses:
         packed = np.zeros(len(cameras), CAMERA)  # np.stack would change the layout
         for index, camera in enumerate(cameras):
             packed[index] = packed_camera(scene, camera, request, band)
-        sizes = [max_face_size(each, scene, orthographic, mesh.longest_edge) for each in packed]
+        sizes = [max_face_size(row, scene, orthographic, mesh.longest_edge) for row in packed]
         is_fine = not beside and all(size <= _MAX_FINE_FACE for size in sizes)  # no if one is NaN
         options = {
             "PERSPECTIVE": int(not orthographic),

@@ -21,7 +21,7 @@ _PIXELS_PER_INVOCATION = 1 << 15
 
 
 class ComputePrograms:
-    """Compiles, keeps and dispatches compute shaders.
+    """The programs of one context, with what it takes to dispatch them.
 
     Args:
         context: current whenever a method is called; OpenGL 4.3.

@@ -1,4 +1,4 @@
-"""Sorts the crossings of each pixel: on the device, or by NumPy where a pixel has too many."""
+"""Sorting of each pixel's crossings: on the device, or by NumPy if a pixel has too many."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class SheetTargets:
         cameras: number of images to make room for; several must fit as a whole.
 
     Attributes:
-        kind: the arguments after `context`.
+        key: the arguments after `context`.
         depths, faces: buffers of one band, for each camera entries and then exits.
         first_band: the first rows of the image.
 
