@@ -337,9 +337,8 @@ def test_boxes_that_touch_only_in_the_image_are_not_joined(renderer):
     mould = rendered(renderer, mesh, camera).to_mesh()
     assert_solid(mould)
     heights = mould.vertices[mould.faces][..., 2]
-    assert (
-        (heights.min(1) >= -1e-5) | (heights.max(1) <= -4 + 1e-5)
-    ).all()  # no face is part of both
+    # No face is part of both.
+    assert ((heights.min(1) >= -1e-5) | (heights.max(1) <= -4 + 1e-5)).all()
     assert (heights.max(1) <= -4 + 1e-5).any()
     assert (heights.min(1) >= -1e-5).any()
     assert mould.volume == pytest.approx(2 * 14 * 29 * (3 / 44) ** 2, rel=1e-5)

@@ -139,7 +139,7 @@ class DepthLayers:
 
     @property
     def layer(self) -> IntArray:
-        """(M,) int64: layer of each crossing, from 0: the number of crossings before it."""
+        """(M,) int64: layer of each crossing, from 0: how many of its pixel come before it."""
         layer = np.arange(len(self.depth))
         layer -= crossing_rows.per_crossing(self.offsets, self.offsets[:-1])
         return layer
