@@ -494,9 +494,7 @@ def _sheet_request(
     names = checked_names(attributes)
     checked_choice("output", output, ("numpy", "gpu"))
     if output == "gpu" and names:
-        raise RequestError(
-            f'attributes={names} need output="numpy"; drop the attributes or output="gpu"'
-        )
+        raise RequestError(f'attributes={names} are NumPy arrays only; drop them or output="gpu"')
     crop = None
     if near is not None or far is not None:
         crop = (

@@ -4,14 +4,21 @@ import base64
 import json
 import struct
 import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from ddepth_gl.errors import MeshError
 from ddepth_gl.io.meshes.read import load_mesh
 from ddepth_gl.mesh.mesh import Mesh
+
+Tree = dict[str, Any]  # the JSON of a glTF file
+Rows = Any  # rows of numbers, nested sequences or an array
 
 # A tetrahedron, a pyramid over a square, and a prism: closed and wound outward
 TETRA_VERTICES = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)], np.float32)
@@ -30,19 +37,19 @@ PRISM_VOLUME = 2.5 * np.sin(2 * np.pi / 5)
 # Contents of small files
 
 
-def obj(vertices=TETRA_VERTICES, polygons=TETRA_FACES):
+def obj(vertices: Rows = TETRA_VERTICES, polygons: Rows = TETRA_FACES) -> bytes:
     lines = [f"v {x} {y} {z}" for x, y, z in vertices]
     lines += ["f " + " ".join(str(i + 1) for i in p) for p in polygons]
     return ("\n".join(lines) + "\n").encode()
 
 
-def off(vertices=TETRA_VERTICES, polygons=TETRA_FACES):
+def off(vertices: Rows = TETRA_VERTICES, polygons: Rows = TETRA_FACES) -> bytes:
     lines = ["OFF", f"{len(vertices)} {len(polygons)} 0", *(f"{x} {y} {z}" for x, y, z in vertices)]
     lines += [" ".join(map(str, (len(p), *p))) for p in polygons]
     return ("\n".join(lines) + "\n").encode()
 
 
-def stl(vertices=TETRA_VERTICES, faces=TETRA_FACES):
+def stl(vertices: Rows = TETRA_VERTICES, faces: Rows = TETRA_FACES) -> bytes:
     rows = np.zeros(
         len(faces), [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("extra", "<u2")]
     )
@@ -50,7 +57,9 @@ def stl(vertices=TETRA_VERTICES, faces=TETRA_FACES):
     return bytes(80) + struct.pack("<I", len(faces)) + rows.tobytes()
 
 
-def ascii_stl(names=("part",), vertices=TETRA_VERTICES, faces=TETRA_FACES):
+def ascii_stl(
+    names: Sequence[str] = ("part",), vertices: Rows = TETRA_VERTICES, faces: Rows = TETRA_FACES
+) -> bytes:
     text = ""
     for i, name in enumerate(names):
         text += f"solid {name}\n"
@@ -62,7 +71,13 @@ def ascii_stl(names=("part",), vertices=TETRA_VERTICES, faces=TETRA_FACES):
     return text.encode()
 
 
-def ply(layout="ascii", vertices=TETRA_VERTICES, polygons=TETRA_FACES, colors=None, extra=False):
+def ply(
+    layout: str = "ascii",
+    vertices: Rows = TETRA_VERTICES,
+    polygons: Rows = TETRA_FACES,
+    colors: Rows | None = None,
+    extra: bool = False,
+) -> bytes:
     header = f"ply\nformat {layout} 1.0\nelement vertex {len(vertices)}\n"
     header += "".join(f"property float {c}\n" for c in "xyz")
     if colors is not None:
@@ -90,7 +105,9 @@ def ply(layout="ascii", vertices=TETRA_VERTICES, polygons=TETRA_FACES, colors=No
     return header.encode() + body
 
 
-def gltf_tree(arrays, primitive=None, **tree):
+def gltf_tree(
+    arrays: dict[str, npt.NDArray[Any]], primitive: Tree | None = None, **tree: Any
+) -> tuple[Tree, bytes]:
     """Return a glTF tree with one mesh, and its buffer.
 
     Args:
@@ -98,7 +115,10 @@ def gltf_tree(arrays, primitive=None, **tree):
     """
     components = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
     types = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
-    views, accessors, attributes, content = [], [], {}, b""
+    views: list[Tree] = []
+    accessors: list[Tree] = []
+    attributes: dict[str, int] = {}
+    content = b""
     primitive = dict(primitive or {})
     for name, array in arrays.items():
         data = array.tobytes()
@@ -120,7 +140,7 @@ def gltf_tree(arrays, primitive=None, **tree):
         else:
             attributes[name] = len(accessors) - 1
         content += data + bytes(-len(data) % 4)
-    result = {
+    result: Tree = {
         "asset": {"version": "2.0"},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
@@ -133,10 +153,13 @@ def gltf_tree(arrays, primitive=None, **tree):
     return result | tree, content
 
 
-TETRA = {"POSITION": TETRA_VERTICES, "indices": TETRA_FACES.astype(np.uint16).ravel()}
+TETRA: dict[str, npt.NDArray[Any]] = {
+    "POSITION": TETRA_VERTICES,
+    "indices": TETRA_FACES.astype(np.uint16).ravel(),
+}
 
 
-def glb(tree=None, content=None):
+def glb(tree: Tree | None = None, content: bytes | None = None) -> bytes:
     if tree is None:
         tree, content = gltf_tree(TETRA)
     text = json.dumps(tree).encode()
@@ -148,19 +171,22 @@ def glb(tree=None, content=None):
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
-def gltf(tree=None, content=None):
+def gltf(tree: Tree | None = None, content: bytes | None = None) -> bytes:
     if tree is None:
         tree, content = gltf_tree(TETRA)
-    uri = "data:application/octet-stream;base64," + base64.b64encode(content).decode()
-    return json.dumps(tree | {"buffers": [{"byteLength": len(content), "uri": uri}]}).encode()
+    uri = "data:application/octet-stream;base64," + base64.b64encode(content or b"").decode()
+    return json.dumps(
+        tree | {"buffers": [{"byteLength": len(content or b""), "uri": uri}]}
+    ).encode()
 
 
-def png(image):
-    return iio.imwrite("<bytes>", image, extension=".png")
+def png(image: Any) -> bytes:
+    encoded: bytes = iio.imwrite("<bytes>", image, extension=".png")
+    return encoded
 
 
-def png_bomb(width=60_000, height=60_000):
-    def chunk(kind, data):
+def png_bomb(width: int = 60_000, height: int = 60_000) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
         return (
             struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         )
@@ -187,13 +213,13 @@ SMALL_FILES = {
 }
 
 
-def put(folder, name, data):
+def put(folder: Path, name: str, data: bytes) -> Path:
     path = folder / name
     path.write_bytes(data)
     return path
 
 
-def refused(path, message=".", **limits):
+def refused(path: Path, message: str = ".", **limits: Any) -> str:
     with pytest.raises(MeshError, match=message) as error:
         load_mesh(path, **limits)
     text = str(error.value)
@@ -211,11 +237,14 @@ TEXTURE = np.array(
 )  # top row first
 
 
-def texel_at(mesh, corner):
+def texel_at(mesh: Mesh, corner: int) -> list[int]:
     """Return the texel at the uv of a face corner, by the convention of Mesh."""
+    assert mesh.uv is not None
+    assert mesh.texture is not None
     u, v = mesh.uv[mesh.faces.ravel()[corner]]
     height, width = mesh.texture.shape[:2]
-    return mesh.texture[int((1 - v) * height), int(u * width), :3].tolist()
+    texel: list[int] = mesh.texture[int((1 - v) * height), int(u * width), :3].tolist()
+    return texel
 
 
 # uv with v up, and the texels there: bottom-left, bottom-right, top-left, top-right
@@ -223,7 +252,8 @@ UV_UP = np.array([(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)], np.fl
 TEXELS = [[0, 0, 255], [255, 255, 255], [255, 0, 0], [0, 255, 0]]
 
 
-def check_texture(mesh):
+def check_texture(mesh: Mesh) -> None:
+    assert mesh.texture is not None
     assert len(mesh.textures) == 1
     np.testing.assert_array_equal(mesh.texture[..., :3], TEXTURE)
     np.testing.assert_array_equal(mesh.texture_id, np.zeros(4))
@@ -231,7 +261,7 @@ def check_texture(mesh):
         assert texel_at(mesh, corner) == TEXELS[vertex]
 
 
-def textured_obj(mtl="a.mtl"):
+def textured_obj(mtl: str = "a.mtl") -> bytes:
     text = f"mtllib {mtl}\nusemtl paint\n" + "".join(f"vt {u} {v}\n" for u, v in UV_UP)
     for line in obj().decode().splitlines():
         text += (
@@ -242,7 +272,12 @@ def textured_obj(mtl="a.mtl"):
     return text.encode()
 
 
-def textured_gltf(image, factor=(1, 1, 1, 1), uv=None, **arrays):
+def textured_gltf(
+    image: str | bytes,
+    factor: Sequence[float] = (1, 1, 1, 1),
+    uv: npt.NDArray[np.float32] | None = None,
+    **arrays: npt.NDArray[Any],
+) -> tuple[Tree, bytes]:
     uv = np.stack((UV_UP[:, 0], 1 - UV_UP[:, 1]), axis=1) if uv is None else uv
     tree, content = gltf_tree(
         {**TETRA, "TEXCOORD_0": uv, **arrays},
@@ -265,7 +300,7 @@ def textured_gltf(image, factor=(1, 1, 1, 1), uv=None, **arrays):
     return tree, content
 
 
-def load_or_refuse(path):
+def load_or_refuse(path: Path) -> None:
     """Check that loading returns a Mesh or raises a one-line MeshError that names the file."""
     try:
         mesh = load_mesh(path)

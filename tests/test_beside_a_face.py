@@ -323,12 +323,12 @@ def test_other_cameras_do_not_notice(engine, monkeypatch):
             lambda *given: requests.append(given[2]) or submit(*given),
         )
         renderer.entry_exit(scene, dd.Camera.look_at((1.1, 2, 3), (0, 0, 0)))
-        assert "distance" not in scene._made
+        assert "distance" not in scene._cache
         renderer.entry_exit(scene, dd.Camera.look_at((0.1, 0.2, 0.3), (1, 0, 0)))
         renderer.entry_exit(scene, dd.Camera.look_at((0.95, 0.2, 0.3), (1, 0, 0)))
-        assert "distance" in scene._made
+        assert "distance" in scene._cache
         assert [request.beside_a_face for request in requests] == [False] * 3
-        assert ("compute", "remainders") not in scene._made
+        assert ("compute", "remainders") not in scene._cache
 
 
 @pytest.mark.parametrize("faces", [1, 12, 3000, 9000])
