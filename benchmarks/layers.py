@@ -1,16 +1,19 @@
 """All layers and attributes, in units of one bare entry pass of the same image.
 
-Timed in turns in one process, round after round, so that a machine whose speed drifts slows all alike:
+These ways are timed:
 
-* an entry pass: one sheet, cleared, drawn and read back with nothing else, half of ``bare`` in sheets.py, on
-  `raster` whatever engine is measured: it is the unit of both;
+* an entry pass: one sheet, cleared, drawn and read back. It is half of ``bare`` in sheets.py, and
+  the unit for both engines, so it always runs on engine `raster`;
 * ``peel``: `DepthRenderer.peel` with every layer;
 * both sheets: `DepthRenderer.entry_exit` alone, then with attributes.
 
-Before any time counts, the sheets that follow from the layers must be those of `entry_exit`, bit for bit.
-Reports two tables: median milliseconds, and the most memory that NumPy held while it peeled.
+They take turns in one process, round after round, so a machine whose speed drifts slows all of
+them alike. The sheets that the layers imply must agree bit for bit with `entry_exit` before
+anything is timed. The report is two tables of median milliseconds, with the peak of NumPy's memory
+during `peel`.
 
-    python benchmarks/layers.py [--engine ENGINE] [--meshes FOLDER] [--device DEVICE] [--rounds N] [--write]
+    python benchmarks/layers.py [--engine ENGINE] [--meshes FOLDER] [--device DEVICE] [--rounds N]
+                                [--write]
 """
 
 from __future__ import annotations
@@ -19,14 +22,16 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any
 
 import typer
+from bare_passes import BarePasses
+from cases import IMAGE_SIZES, MESHES, DeviceOption, MeshesOption, RoundsOption, mesh_loaders
 from rich.console import Console
 from rich.progress import track
-from sheets import MESHES, SIZES, Bare, cases, same
-from tables import Write, machine, report, table
+from sheets import same_bits
+from tables import WriteOption, describe_machine, markdown_table, report
 
 import ddepth_gl as dd
 
@@ -45,22 +50,35 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
         "position",
     ),
 }
+LAYER_HEADINGS = (
+    "mesh",
+    "faces",
+    "size",
+    "layers",
+    "crossings",
+    "entry pass",
+    "peel",
+    "per layer",
+    "per (L + 1) passes",
+    "MB",
+)
+ATTRIBUTE_HEADINGS = ("mesh", "size", "entry pass", "both sheets", *ATTRIBUTES)
 
 
-def medians(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each call; in turns."""
+def median_milliseconds(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Return the median time of each call; the calls take turns, and one more round warms up."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + 1):
         for name, call in calls.items():
             start = time.perf_counter()
-            kept = call()  # as callers do: the last result is still there while the next is made
+            result = call()  # like a caller, keep the last result while the next one is rendered
             times[name].append(1e3 * (time.perf_counter() - start))
-    del kept
+    del result
     return {name: statistics.median(values[1:]) for name, values in times.items()}
 
 
-def megabytes(call: Callable[[], Any]) -> float:
-    """The most that NumPy holds during a call, results included."""
+def peak_megabytes(call: Callable[[], Any]) -> float:
+    """Return the peak of NumPy's memory during a call, results included."""
     tracemalloc.start()
     call()
     _, peak = tracemalloc.get_traced_memory()
@@ -69,64 +87,74 @@ def megabytes(call: Callable[[], Any]) -> float:
 
 
 def main(
-    engine: Annotated[str, typer.Option(help="raster or compute.")] = "raster",
-    meshes: Annotated[Path, typer.Option(help="Folder of the real meshes.")] = MESHES,
-    device: Annotated[str | None, typer.Option(help="See ddepth doctor.")] = None,
-    rounds: Annotated[int, typer.Option(help="Times each way is timed.")] = 7,
-    write: Write = False,
+    engine: Annotated[str, typer.Option(help="Engine to time: raster or compute.")] = "raster",
+    meshes: MeshesOption = MESHES,
+    device: DeviceOption = None,
+    rounds: RoundsOption = 7,
+    write: WriteOption = False,
 ) -> None:
-    """Reports the tables."""
-    of_layers, of_attributes = [], []
+    """Time all layers, and both sheets with attributes."""
+    layer_rows, attribute_rows = [], []
+    loaders = mesh_loaders(meshes)
     with dd.DepthRenderer("raster", device) as raster, dd.DepthRenderer(engine, device) as renderer:
-        for name, make in track(cases(meshes).items(), "measuring", console=Console(stderr=True)):
-            mesh = make()
+        for name, load in track(loaders.items(), "measuring", console=Console(stderr=True)):
+            mesh = load()
             scene, raster_scene = renderer.upload(mesh), raster.upload(mesh)
-            for size in SIZES:
+            for size in IMAGE_SIZES:
                 camera = dd.Camera.orbit(mesh, views=1, width=size, height=size)[0]
-                bare = Bare(raster, raster_scene, camera)
-                layers = renderer.peel(scene, camera)
-                maps, follows = renderer.entry_exit(scene, camera), layers.entry_exit()
-                if not same([maps.entry, maps.exit], [follows.entry, follows.exit]):
+                peel = partial(renderer.peel, scene, camera)
+                sheets = partial(renderer.entry_exit, scene, camera)
+
+                layers, maps = peel(), sheets()
+                implied = layers.entry_exit()
+                if not same_bits([maps.entry, maps.exit], [implied.entry, implied.exit]):
                     raise SystemExit(
-                        f"{name} at {size}: layers and sheets disagree; no time counts"
+                        f"{name} at {size}: layers and sheets disagree; nothing is timed"
                     )
+                max_layers, crossings = int(layers.count.max()), len(layers.depth)
+                del layers, maps, implied
 
-                def peel(scene: Any = scene, camera: Any = camera) -> dd.DepthLayers:
-                    return renderer.peel(scene, camera)
-
-                def sheets(
-                    attributes: tuple[str, ...] = (), scene: Any = scene, camera: Any = camera
-                ) -> dd.DepthMaps:
-                    return renderer.entry_exit(scene, camera, attributes=attributes)
-
+                bare = BarePasses(raster, raster_scene, camera)
                 calls: dict[str, Callable[[], Any]] = {"bare": bare, "peel": peel, "sheets": sheets}
-                for kind, names in ATTRIBUTES.items():
-                    calls[kind] = lambda names=names, sheets=sheets: sheets(names)
-                time_of = medians(calls, rounds)
-                one, most, total = time_of["bare"] / 2, int(layers.count.max()), len(layers.depth)
-                del layers, maps, follows
-                ms = time_of["peel"]
-                cells = [
-                    f"{one:.2f}",
-                    f"{ms:.1f}",
-                    f"{ms / most:.2f}",
-                    f"{ms / (most + 1) / one:.2f}",
-                ]
-                cells = [most, f"{total:,}", *cells, f"{megabytes(peel):.0f}"]
-                of_layers.append([name, f"{len(mesh.faces):,}", size, *cells])
-                more = [time_of[kind] - time_of["sheets"] for kind in ATTRIBUTES]
-                cells = [f"{each:+.1f} ({each / one:.1f})" for each in more]
-                of_attributes.append([name, size, f"{one:.2f}", f"{time_of['sheets']:.2f}", *cells])
+                calls |= {
+                    label: partial(sheets, attributes=names) for label, names in ATTRIBUTES.items()
+                }
+                times = median_milliseconds(calls, rounds)
                 bare.release()
+
+                entry_pass, peel_time = times["bare"] / 2, times["peel"]
+                layer_rows.append(
+                    [
+                        name,
+                        f"{len(mesh.faces):,}",
+                        size,
+                        max_layers,
+                        f"{crossings:,}",
+                        f"{entry_pass:.2f}",
+                        f"{peel_time:.1f}",
+                        f"{peel_time / max_layers:.2f}",
+                        f"{peel_time / (max_layers + 1) / entry_pass:.2f}",
+                        f"{peak_megabytes(peel):.0f}",
+                    ]
+                )
+                extra_times = [times[label] - times["sheets"] for label in ATTRIBUTES]
+                attribute_rows.append(
+                    [
+                        name,
+                        size,
+                        f"{entry_pass:.2f}",
+                        f"{times['sheets']:.2f}",
+                        *(f"{extra:+.1f} ({extra / entry_pass:.1f})" for extra in extra_times),
+                    ]
+                )
             scene.release()
             raster_scene.release()
-        how = f"{machine(renderer.info)}; {rounds} rounds, medians, ms per image."
+        machine = f"{describe_machine(renderer.info)}; {rounds} rounds, medians, ms per image."
         engine = renderer.info.engine
-    heads = ["mesh", "faces", "size", "layers", "crossings"]
-    heads += ["entry pass", "peel", "per layer", "per (L + 1) passes", "MB"]
-    report(f"layers {engine}", f"{how}\n\n{table(heads, of_layers)}", write)
-    heads = ["mesh", "size", "entry pass", "both sheets", *ATTRIBUTES]
-    report(f"attributes {engine}", f"{how}\n\n{table(heads, of_attributes)}", write)
+    layer_table = markdown_table(LAYER_HEADINGS, layer_rows)
+    report(f"layers {engine}", f"{machine}\n\n{layer_table}", write)
+    attribute_table = markdown_table(ATTRIBUTE_HEADINGS, attribute_rows)
+    report(f"attributes {engine}", f"{machine}\n\n{attribute_table}", write)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What a benchmark reports: the machine in a line and tables in Markdown, printed and kept in the docs.
+"""Reports of benchmarks: Markdown tables, printed and optionally written into docs/performance.md.
 
-docs/performance.md keeps each report between comments, ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``.
-What stands between them is a benchmark's to replace; what it means is said outside.
+The page keeps each report between two comments: ``<!-- NAME: begin -->`` and
+``<!-- NAME: end -->``. A benchmark replaces only the text between its comments; the text outside
+explains the tables.
 """
 
 from __future__ import annotations
@@ -15,43 +16,50 @@ from typing import Annotated, Any
 
 import typer
 
-import ddepth_gl as dd
+from ddepth_gl.renderer import RendererInfo
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-Write = Annotated[
-    bool, typer.Option("--write", help="Put the tables into docs/performance.md as well.")
+WriteOption = Annotated[
+    bool, typer.Option("--write", help="Also write the tables into docs/performance.md.")
 ]
 
 
-def machine(info: dd.RendererInfo) -> str:
-    """Processor and renderer in one line."""
-    # Where Linux does not name the model, Python does not know more than the architecture either.
-    model = re.search(
-        r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M
-    )
-    processor = f"{platform.machine()} ({model[1]})" if model else platform.machine()
-    return f"{processor}, {os.cpu_count()} processors, {info.renderer}, OpenGL {info.gl_version}"
+def describe_machine(info: RendererInfo) -> str:
+    """Return CPU and renderer in one line."""
+    # On some machines neither Linux nor Python knows more than the architecture.
+    cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    model = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.M)
+    cpu = f"{platform.machine()} ({model[1]})" if model else platform.machine()
+    return f"{cpu}, {os.cpu_count()} CPUs, {info.renderer}, OpenGL {info.gl_version}"
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    heads = list(heads)
-    lines = [heads, ["---"] * len(heads), *rows]
+def markdown_table(headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Return a table in Markdown."""
+    headings = list(headings)
+    lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
 
 
-def replaced(page: str, name: str, text: str) -> str:
-    """The page with `text` between the comments of that name, in the place of what was there."""
+def replace_report(page: str, name: str, text: str) -> str:
+    """Return the page with the report `name` replaced by `text`.
+
+    Raises:
+        ValueError: The page does not have exactly one report of that name.
+    """
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
     block = re.escape(begin) + ".*?" + re.escape(end)
     page, found = re.subn(block, lambda _: f"{begin}\n{text}\n\n{end}", page, flags=re.DOTALL)
     if found != 1:
-        raise ValueError(f"the page holds {found} pairs of comments of the name {name!r}, not one")
+        raise ValueError(f"the page has {found} pairs of comments named {name!r}; it must have one")
     return page
 
 
 def report(name: str, text: str, write: bool) -> None:
-    """Prints the report, so that it is not lost whatever comes, and with `write` puts it into the docs."""
+    """Print a report; with `write`, also put it into docs/performance.md.
+
+    Printing comes first, so that a report is not lost if writing fails.
+    """
     print(f"{text}\n", flush=True)
     if write:
-        page = replaced(PAGE.read_text(encoding="utf-8"), name, text)
+        page = replace_report(PAGE.read_text(encoding="utf-8"), name, text)
         PAGE.write_text(page, encoding="utf-8")

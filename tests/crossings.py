@@ -1,10 +1,13 @@
-"""DepthLayers for the tests: crossings by hand, from random numbers, and those of real meshes."""
+"""DepthLayers for tests: written by hand, random, and peeled from a real mesh."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from shapes import box, merged, painted, peel, torus
 
 import ddepth_gl as dd
@@ -22,17 +25,20 @@ ATTRIBUTES = (
 
 
 def camera_of(width: int, height: int, orthographic: bool = False) -> dd.Camera:
-    """A camera from aside, so that no axis of it is one of the world's."""
+    """Return a camera none of whose axes is parallel to a world axis."""
     view = dd.Camera.look_at((3, -2, 1.5), (0.1, 0, 0), fov_y_deg=50, width=width, height=height)
     if not orthographic:
         return view
     return dd.Camera.orthographic((2.5, 2.0), view.camera_from_world, width, height)
 
 
-def by_hand(rows, oriented: bool = False, **changes) -> dd.DepthLayers:
-    """Layers of rows of pixels; a pixel is a text like "F1 B2": fronts and backs with their depths.
+def by_hand(rows: Sequence[Sequence[str]], oriented: bool = False, **fields: Any) -> dd.DepthLayers:
+    """Return layers with the given crossings.
 
-    Of a mesh that is closed and wound outward, or not.
+    Args:
+        rows: A text per pixel, like "F1 B2": front and back crossings with their depths.
+        oriented: Whether the mesh counts as closed and wound outward.
+        **fields: Other arguments of DepthLayers.
     """
     pixels = [pixel.split() for row in rows for pixel in row]
     words = [word for pixel in pixels for word in pixel]
@@ -42,20 +48,20 @@ def by_hand(rows, oriented: bool = False, **changes) -> dd.DepthLayers:
         depth=np.array([float(word[1:]) for word in words], np.float32),
         face=np.arange(len(words)),
         front_facing=np.array([word[0] == "F" for word in words], bool),
-        truncated=changes.pop("truncated", np.zeros(shape, bool)),
+        truncated=fields.pop("truncated", np.zeros(shape, bool)),
         camera=dd.Camera.orthographic(2.0, np.eye(4), shape[1], shape[0]),
         _is_oriented=partial(bool, oriented),
-        **changes,
+        **fields,
     )
 
 
 def layers_of(
-    count,
+    count: npt.ArrayLike,
     rng: np.random.Generator,
     attributes: tuple[str, ...] = ATTRIBUTES,
     orthographic: bool = False,
 ) -> dd.DepthLayers:
-    """Layers with `count` (H, W) crossings; everything else is random, depths lie between 1 and 9."""
+    """Return random layers with `count` (H, W) crossings per pixel, at depths from 1 to 9."""
     count = np.asarray(count)
     total = int(count.sum())
     offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
@@ -66,7 +72,7 @@ def layers_of(
         (unit := rng.normal(size=(total, 3))) / np.linalg.norm(unit, axis=1)[:, None]
         for _ in range(2)
     ]
-    made = {
+    values = {
         "normal": units[0].astype(np.float32),
         "smooth_normal": units[1].astype(np.float32),
         "barycentric": rng.dirichlet((1, 1, 1), total).astype(np.float32),
@@ -79,22 +85,24 @@ def layers_of(
     return dd.DepthLayers(
         offsets=offsets,
         depth=depth,
-        face=rng.integers(0, 2**31, total),  # beyond the integers that float32 holds
+        face=rng.integers(0, 2**31, total),  # beyond the integers that float32 represents
         front_facing=rng.random(total) < 0.5,
         truncated=rng.random(count.shape) < 0.2,
         camera=camera_of(count.shape[1], count.shape[0], orthographic),
-        attributes={name: made[name] for name in attributes},
+        attributes={name: values[name] for name in attributes},
     )
 
 
-def random_layers(seed: int, orthographic: bool = False, attributes=ATTRIBUTES) -> dd.DepthLayers:
-    """5 x 7 pixels of 0 to 5 crossings."""
+def random_layers(
+    seed: int, orthographic: bool = False, attributes: tuple[str, ...] = ATTRIBUTES
+) -> dd.DepthLayers:
+    """Return random layers of 5 x 7 pixels with 0 to 5 crossings each."""
     rng = np.random.default_rng(seed)
     return layers_of(rng.integers(0, 6, (5, 7)), rng, attributes, orthographic)
 
 
-def crossings_of(layers: dd.DepthLayers):
-    """(row, column, layer, crossing) of every crossing, one by one."""
+def crossings_of(layers: dd.DepthLayers) -> Iterator[tuple[int, int, int, int]]:
+    """Yield row, column, layer (from 0) and index of each crossing."""
     width = layers.camera.width
     for pixel in range(len(layers.offsets) - 1):
         for layer, crossing in enumerate(range(layers.offsets[pixel], layers.offsets[pixel + 1])):
@@ -102,13 +110,15 @@ def crossings_of(layers: dd.DepthLayers):
 
 
 def real_mesh() -> dd.Mesh:
-    """A ring, a box that it passes through, and a box inside that box: painted, each face of some object."""
+    """Return a painted torus that passes through a box, with a smaller box inside that box."""
     boxes = box((0.4, -0.5, -0.5), (1.6, 0.5, 0.5)), box((1, -0.1, -0.1), (1.2, 0.1, 0.1))
     return painted(np.random.default_rng(53), merged(torus(steps=40, sides=20), *boxes))
 
 
-def real_layers(renderer, attributes: tuple[str, ...] = ATTRIBUTES, **arguments) -> dd.DepthLayers:
-    """`real_mesh` peeled from outside, with all attributes, none of which is the same all over."""
+def real_layers(
+    renderer: dd.DepthRenderer, attributes: tuple[str, ...] = ATTRIBUTES, **arguments: Any
+) -> dd.DepthLayers:
+    """Return `real_mesh` peeled from outside; each of the attributes has several values."""
     layers = peel(renderer, real_mesh(), camera_of(40, 30), attributes=attributes, **arguments)
     assert all(len(np.unique(layers.attributes[name], axis=0)) > 5 for name in attributes)
     return layers

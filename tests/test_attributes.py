@@ -51,7 +51,12 @@ from shapes import (
 )
 
 import ddepth_gl as dd
-from ddepth_gl.engines.shared import attributes, crossing_keys
+from ddepth_gl.engines.shared import (
+    attribute_pass,
+    crossing_keys,
+    crossing_lists,
+    face_attributes,
+)
 
 # Name: (numbers per crossing, dtype). The specification, so not taken from the package.
 SPECIFIED = {
@@ -1314,9 +1319,9 @@ def test_it_does_not_matter_how_many_crossings_are_worked_out_together(
     )
     assert layers.count.max() > 7
     assert len(layers.depth) > 4 * batch
-    monkeypatch.setattr(attributes, "AT_A_TIME", block)
-    monkeypatch.setattr(crossing_keys, "AT_A_TIME", block)
-    monkeypatch.setattr(attributes, "_CROSSINGS_AT_A_TIME", batch)
+    for module in (crossing_keys, crossing_lists, face_attributes):
+        monkeypatch.setattr(module, "BLOCK_SIZE", block)
+    monkeypatch.setattr(attribute_pass, "_BATCH_SIZE", batch)
     same_arrays(renderer.entry_exit(scene, camera, attributes=ALL), maps, names)
     same_arrays(renderer.peel(scene, camera, attributes=ALL), layers, ("offsets", "depth", *ALL))
     scene.release()

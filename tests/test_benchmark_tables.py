@@ -1,4 +1,4 @@
-"""What the benchmarks report has its place in docs/performance.md, and only that place changes."""
+"""Benchmark reports: each has its place in docs/performance.md, and only that place changes."""
 
 from __future__ import annotations
 
@@ -26,33 +26,36 @@ def tables(monkeypatch):
     sys.modules.pop("tables")
 
 
-def test_a_report_replaces_what_stands_between_its_comments(tables):
-    page = "above\n<!-- a b: begin -->\nold\n<!-- a b: end -->\n<!-- a: begin -->\nkept\n<!-- a: end -->\n"
-    once = tables.replaced(page, "a b", "new \\1")
+def test_a_report_replaces_the_text_between_its_comments(tables):
+    page = (
+        "above\n<!-- a b: begin -->\nold\n<!-- a b: end -->\n"
+        "<!-- a: begin -->\nkept\n<!-- a: end -->\n"
+    )
+    once = tables.replace_report(page, "a b", "new \\1")
     assert once == page.replace("old", "\nnew \\1\n")
-    assert tables.replaced(once, "a b", "new \\1") == once
+    assert tables.replace_report(once, "a b", "new \\1") == once
 
 
 @pytest.mark.parametrize(
     "page", ["", "<!-- a: end -->\n<!-- a: begin -->\n", 2 * "<!-- a: begin -->\n<!-- a: end -->\n"]
 )
-def test_comments_must_be_there_once(tables, page):
-    with pytest.raises(ValueError, match="not one"):
-        tables.replaced(page, "a", "new")
+def test_a_page_must_have_one_pair_of_comments(tables, page):
+    with pytest.raises(ValueError, match="must have one"):
+        tables.replace_report(page, "a", "new")
 
 
-def test_the_page_has_a_place_for_every_report_and_no_other(tables):
+def test_the_page_has_exactly_the_known_reports(tables):
     page = tables.PAGE.read_text(encoding="utf-8")
     assert sorted(re.findall(r"<!-- (.*): begin -->", page)) == sorted(REPORTS)
     for name in REPORTS:
-        assert "new table" in tables.replaced(page, name, "new table")
+        assert "new table" in tables.replace_report(page, name, "new table")
 
 
-def test_reports_are_printed_and_written_on_request(tables, tmp_path, monkeypatch, capsys):
+def test_reports_are_always_printed_and_written_on_request(tables, tmp_path, monkeypatch, capsys):
     page = tmp_path / "page.md"
     page.write_text("<!-- a: begin -->\n<!-- a: end -->\n", encoding="utf-8")
     monkeypatch.setattr(tables, "PAGE", page)
-    text = tables.table(["mesh", "ms"], [["ball", 1.5]])
+    text = tables.markdown_table(["mesh", "ms"], [["ball", 1.5]])
     tables.report("a", text, write=False)
     assert "ball" not in page.read_text(encoding="utf-8")
     tables.report("a", text, write=True)

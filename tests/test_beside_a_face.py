@@ -287,7 +287,7 @@ def test_parts_of_a_mesh_do_not_show(monkeypatch):
         whole = renderer.entry_exit(renderer.upload(mesh), camera)
         monkeypatch.setattr(renderer._context, "max_storage_block", 3000)
         scene = renderer.upload(mesh)
-        assert len(renderer._pipeline.engine._passes.prepare(scene).blocks) > 3
+        assert len(renderer._pipeline.engine._passes.mesh_buffers(scene).blocks) > 3
         parts = renderer.entry_exit(scene, camera)
     assert parts.entry.tobytes() == whole.entry.tobytes()
     assert parts.exit.tobytes() == whole.exit.tobytes()

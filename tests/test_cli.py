@@ -19,7 +19,7 @@ from shapes import box, sphere, torus
 import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
 from ddepth_gl.cli.options import create_output_folder
-from ddepth_gl.gl.context import ENVIRONMENT_VARIABLE
+from ddepth_gl.gl.devices import ENVIRONMENT_VARIABLE
 from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.jobs import render as render_job
 

@@ -9,7 +9,7 @@ import pytest
 from shapes import box, merged, peel, random_closed_mesh
 
 import ddepth_gl as dd
-from ddepth_gl.engines.shared import shading as pictures
+from ddepth_gl.engines.shared import shading
 
 # Along -z, at boxes one behind the other: layers 1 and 2 belong to the first, 3 and 4 to the second.
 CAMERA = dd.Camera.look_at((0, 0, 6), (0, 0, 0), (0, 1, 0), fov_y_deg=20.0, width=24, height=20)
@@ -92,7 +92,7 @@ def test_what_was_not_asked_for_is_not_there_to_python(renderer, two_boxes):
 @pytest.mark.slow
 def test_the_alpha_of_a_large_picture_is_the_mask(renderer, monkeypatch):
     """Not drawn in bands, which would round vertices their own way: many a silhouette to see it at."""
-    monkeypatch.setattr(pictures, "_SAMPLES_AT_A_TIME", 512 * 5)
+    monkeypatch.setattr(shading, "_SAMPLES_PER_BAND", 512 * 5)
     mesh = random_closed_mesh(np.random.default_rng(3), bodies=5)
     scene = renderer.upload(mesh)
     for camera in dd.Camera.orbit(mesh, views=4, width=512, height=400):

@@ -77,8 +77,8 @@ def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None 
 def _pixels_at_a_time(request, monkeypatch):
     """However many rows are looked at together, and crossings sorted together, the result is the same."""
     if request.param:
-        monkeypatch.setattr("ddepth_gl.engines.raster.merging.AT_A_TIME", request.param)
-        monkeypatch.setattr("ddepth_gl.engines.shared.crossing_keys.AT_A_TIME", request.param)
+        monkeypatch.setattr("ddepth_gl.engines.raster.merging.BLOCK_SIZE", request.param)
+        monkeypatch.setattr("ddepth_gl.engines.shared.crossing_keys.BLOCK_SIZE", request.param)
 
 
 def check(image: list[list[list[Crossing]]], max_layers: int | None = None) -> None:

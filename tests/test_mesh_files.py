@@ -21,7 +21,7 @@ from ddepth_gl.errors import MeshError
 from ddepth_gl.io.meshes.read import load_mesh
 from ddepth_gl.mesh.mesh import Mesh
 
-# A tetrahedron and a pyramid over a square, both closed with the outside outside
+# A tetrahedron, a pyramid over a square, and a prism: closed and wound outward
 TETRA_VERTICES = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)], np.float32)
 TETRA_FACES = np.array([(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)])
 PYRAMID_VERTICES = np.array([(0, 0, 0), (2, 0, 0), (2, 2, 0), (0, 2, 0), (1, 1, 1)], np.float32)
@@ -35,7 +35,7 @@ PRISM_POLYGONS = [(4, 3, 2, 1, 0), (5, 6, 7, 8, 9)] + [
 PRISM_VOLUME = 2.5 * np.sin(2 * np.pi / 5)
 
 
-# Writers of small files
+# Contents of small files
 
 
 def obj(vertices=TETRA_VERTICES, polygons=TETRA_FACES):
@@ -99,7 +99,11 @@ def ply(layout="ascii", vertices=TETRA_VERTICES, polygons=TETRA_FACES, colors=No
 
 
 def gltf_tree(arrays, primitive=None, **tree):
-    """A glTF tree with one mesh, and its buffer. arrays: attribute name or 'indices' -> array."""
+    """Return a glTF tree with one mesh, and its buffer.
+
+    Args:
+        arrays: Arrays by attribute name, or "indices".
+    """
     components = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
     types = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
     views, accessors, attributes, content = [], [], {}, b""
@@ -159,8 +163,8 @@ def gltf(tree=None, content=None):
     return json.dumps(tree | {"buffers": [{"byteLength": len(content), "uri": uri}]}).encode()
 
 
-def png(picture):
-    return iio.imwrite("<bytes>", picture, extension=".png")
+def png(image):
+    return iio.imwrite("<bytes>", image, extension=".png")
 
 
 def png_bomb(width=60_000, height=60_000):
@@ -208,7 +212,7 @@ def refused(path, message=".", **limits):
     return text
 
 
-# What is read
+# Formats
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -272,7 +276,7 @@ def test_polygons_of_one_size(tmp_path, write, corners):
 
 
 def test_binary_ply_whose_sizes_average_out(tmp_path):
-    # 4 + 3 + 5 numbers take the room of three quads: read as quads they would be nonsense.
+    # 4 + 3 + 5 indices take the space of three quads. Read as quads they would be nonsense.
     polygons = [(0, 1, 2, 3), (0, 1, 2), (0, 1, 2, 3, 4)]
     mesh = load_mesh(put(tmp_path, "a.ply", ply("binary_little_endian", PRISM_VERTICES, polygons)))
     wanted = [(0, 1, 2), (0, 2, 3), (0, 1, 2), (0, 1, 2), (0, 2, 3), (0, 3, 4)]
@@ -334,29 +338,29 @@ def test_solids_of_an_stl(tmp_path):
 
 # Colors and textures
 
-PICTURE = np.array(
+TEXTURE = np.array(
     [[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 255)]], np.uint8
 )  # top row first
 
 
-def picture_at(mesh, corner):
-    """The pixel that a face corner's uv points at, by the convention of Mesh."""
+def texel_at(mesh, corner):
+    """Return the texel at the uv of a face corner, by the convention of Mesh."""
     u, v = mesh.uv[mesh.faces.ravel()[corner]]
     height, width = mesh.texture.shape[:2]
     return mesh.texture[int((1 - v) * height), int(u * width), :3].tolist()
 
 
-# uv of four vertices with v up, and the colors there: bottom-left, bottom-right, top-left, top-right
+# uv with v up, and the texels there: bottom-left, bottom-right, top-left, top-right
 UV_UP = np.array([(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)], np.float32)
-SEEN = [[0, 0, 255], [255, 255, 255], [255, 0, 0], [0, 255, 0]]
+TEXELS = [[0, 0, 255], [255, 255, 255], [255, 0, 0], [0, 255, 0]]
 
 
 def check_texture(mesh):
     assert len(mesh.textures) == 1
-    np.testing.assert_array_equal(mesh.texture[..., :3], PICTURE)
+    np.testing.assert_array_equal(mesh.texture[..., :3], TEXTURE)
     np.testing.assert_array_equal(mesh.texture_id, np.zeros(4))
     for corner, vertex in enumerate(TETRA_FACES.ravel()):
-        assert picture_at(mesh, corner) == SEEN[vertex]
+        assert texel_at(mesh, corner) == TEXELS[vertex]
 
 
 def textured_obj(mtl="a.mtl"):
@@ -372,7 +376,7 @@ def textured_obj(mtl="a.mtl"):
 
 def test_texture_of_an_obj(tmp_path):
     put(tmp_path, "a.mtl", b"newmtl paint\nKd 0.5 0.5 0.5\nmap_Kd p.png\n")
-    put(tmp_path, "p.png", png(PICTURE))
+    put(tmp_path, "p.png", png(TEXTURE))
     mesh = load_mesh(put(tmp_path, "a.obj", textured_obj()))
     check_texture(mesh)
     assert mesh.colors is None
@@ -402,13 +406,13 @@ def textured_gltf(image, factor=(1, 1, 1, 1), uv=None, **arrays):
 
 
 def test_texture_inside_a_glb(tmp_path):
-    check_texture(load_mesh(put(tmp_path, "a.glb", glb(*textured_gltf(png(PICTURE))))))
+    check_texture(load_mesh(put(tmp_path, "a.glb", glb(*textured_gltf(png(TEXTURE))))))
 
 
 @pytest.mark.parametrize("kind", ["file", "data"])
 def test_texture_beside_a_gltf(tmp_path, kind):
-    put(tmp_path, "my p.png", png(PICTURE))
-    data = "data:image/png;base64," + base64.b64encode(png(PICTURE)).decode()
+    put(tmp_path, "my p.png", png(TEXTURE))
+    data = "data:image/png;base64," + base64.b64encode(png(TEXTURE)).decode()
     tree, content = textured_gltf("my%20p.png" if kind == "file" else data)
     check_texture(load_mesh(put(tmp_path, "a.gltf", gltf(tree, content))))
 
@@ -417,7 +421,7 @@ def test_texture_beside_a_gltf(tmp_path, kind):
 def test_integer_texture_coordinates(tmp_path, dtype):
     uv = np.stack((UV_UP[:, 0], 1 - UV_UP[:, 1]), axis=1) * np.iinfo(dtype).max
     mesh = load_mesh(
-        put(tmp_path, "a.glb", glb(*textured_gltf(png(PICTURE), uv=np.rint(uv).astype(dtype))))
+        put(tmp_path, "a.glb", glb(*textured_gltf(png(TEXTURE), uv=np.rint(uv).astype(dtype))))
     )
     check_texture(mesh)
 
@@ -433,10 +437,10 @@ def test_a_missing_or_foreign_texture_is_left_out(tmp_path):
     assert mesh.uv is not None
 
 
-def test_the_same_picture_is_kept_once(tmp_path):
+def test_equal_textures_are_stored_once(tmp_path):
     put(tmp_path, "a.mtl", b"newmtl x\nmap_Kd x.png\nnewmtl y\nmap_Kd y.png\nnewmtl z\nKd 1 0 0\n")
-    put(tmp_path, "x.png", png(PICTURE))
-    put(tmp_path, "y.png", png(PICTURE))
+    put(tmp_path, "x.png", png(TEXTURE))
+    put(tmp_path, "y.png", png(TEXTURE))
     faces = "usemtl x\nf 1/1 3/3 2/2\nusemtl y\nf 1/1 2/2 4/4\nusemtl z\nf 2 3 4\nf 1 4 3\n"
     text = textured_obj().decode().split("f ")[0] + faces
     mesh = load_mesh(put(tmp_path, "a.obj", text.encode()))
@@ -525,7 +529,7 @@ def test_strips_and_fans(tmp_path, mode, indices, wanted):
     tree, content = gltf_tree({**TETRA, "indices": np.array(indices, np.uint8)}, {"mode": mode})
     faces = load_mesh(put(tmp_path, "a.glb", glb(tree, content))).faces
 
-    def turned(rows):  # each triangle from its least corner on
+    def turned(rows):  # each triangle rotated to start at its lowest index
         return [tuple(np.roll(row, -int(np.argmin(row)))) for row in rows]
 
     assert turned(faces) == turned(wanted)
@@ -538,16 +542,16 @@ def test_points_and_lines_beside_triangles_are_left_out(tmp_path):
     assert len(load_mesh(put(tmp_path, "a.glb", glb(tree, content))).faces) == 4
 
 
-# Names that are no text
+# Names that are not UTF-8
 
-NO_TEXT = os.fsdecode(b"caf\xe9")
+NOT_UTF8 = os.fsdecode(b"caf\xe9")
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_names_that_are_no_utf8(tmp_path, name):
-    mesh = load_mesh(put(tmp_path, NO_TEXT + Path(name).suffix, SMALL[name]))
+def test_file_names_that_are_not_utf8(tmp_path, name):
+    mesh = load_mesh(put(tmp_path, NOT_UTF8 + Path(name).suffix, SMALL[name]))
     assert mesh.is_oriented
-    assert mesh.name == NO_TEXT
+    assert mesh.name == NOT_UTF8
     assert len(mesh.object_names) == 1
 
 
@@ -557,20 +561,20 @@ def test_an_object_with_the_name_of_the_file_keeps_it(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
-def test_files_beside_an_obj_whose_names_are_no_ascii(tmp_path, encoding):
-    """Exporters write names in the encoding of their machine, and archives bring the files' names along."""
+def test_side_files_of_an_obj_with_names_beyond_ascii(tmp_path, encoding):
+    """Exporters write names in the encoding of their machine, and archives keep them."""
     put(
         tmp_path,
         os.fsdecode("café.mtl".encode(encoding)),
         "newmtl paint\nmap_Kd é.png\n".encode(encoding),
     )
-    put(tmp_path, os.fsdecode("é.png".encode(encoding)), png(PICTURE))
+    put(tmp_path, os.fsdecode("é.png".encode(encoding)), png(TEXTURE))
     text = textured_obj("café.mtl").decode().encode(encoding)
     check_texture(load_mesh(put(tmp_path, "a.obj", text)))
 
 
 @pytest.mark.parametrize("uri", ["%C3%A9.bin", "é.bin"])
-def test_files_beside_a_gltf_whose_names_are_no_ascii(tmp_path, uri):
+def test_side_files_of_a_gltf_with_names_beyond_ascii(tmp_path, uri):
     _, content = gltf_tree(TETRA)
     put(tmp_path, "é.bin", content)
     tree, _ = gltf_tree(TETRA, buffers=[{"uri": uri, "byteLength": len(content)}])
@@ -586,7 +590,7 @@ def test_names_that_no_file_can_have(tmp_path, uri):
     refused(put(tmp_path, "a.gltf", json.dumps(tree).encode()), "which is not in its folder")
 
 
-# Files beside the mesh
+# Side files
 
 
 def test_nothing_outside_the_folder_is_read(tmp_path):
@@ -636,7 +640,7 @@ def test_nothing_outside_the_folder_is_read(tmp_path):
     assert len(load_mesh(put(folder, "a.gltf", json.dumps(tree).encode())).faces) == 4
 
 
-def test_files_beside_the_mesh_have_the_same_limit(tmp_path):
+def test_side_files_have_the_same_limit(tmp_path):
     put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd p.png\n")
     put(tmp_path, "p.png", bytes(10_000))
     refused(put(tmp_path, "a.obj", textured_obj()), "max_file_bytes", max_file_bytes=5000)
@@ -647,7 +651,7 @@ def test_files_beside_the_mesh_have_the_same_limit(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(60_000, 60_000), (11_000, 13_000)])
-def test_picture_bombs(tmp_path, size):
+def test_textures_of_too_many_pixels(tmp_path, size):
     bomb = png_bomb(*size)
     put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd p.png\n")
     put(tmp_path, "p.png", bomb)
@@ -655,15 +659,15 @@ def test_picture_bombs(tmp_path, size):
     refused(put(tmp_path, "a.glb", glb(*textured_gltf(bomb))), "pixels.*shrink it")
 
 
-def test_a_damaged_picture(tmp_path):
-    picture = png(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-    refused(put(tmp_path, "a.glb", glb(*textured_gltf(picture[:3000]))), "texture is damaged")
+def test_a_damaged_texture(tmp_path):
+    image = png(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    refused(put(tmp_path, "a.glb", glb(*textured_gltf(image[:3000]))), "texture is damaged")
 
 
 # Refusals
 
 
-def test_paths_that_are_no_mesh_files(tmp_path):
+def test_paths_that_are_not_mesh_files(tmp_path):
     refused(tmp_path / "gone.obj", "no such file")
     folder = tmp_path / "folder.obj"
     folder.mkdir()
@@ -708,13 +712,13 @@ def test_files_cut_anywhere(tmp_path, name):
     for size in sorted({len(data) // 2, *range(0, len(data) - 2, 7)}):
         path = put(tmp_path, name, data[:size])
         if name.endswith(".obj") and b"\nf" in data[:size]:
-            load_or_refuse(path)  # OBJ declares no length: what is left may be a mesh
+            load_or_refuse(path)  # OBJ declares no length: the rest may be a valid mesh
         else:
             refused(path)
 
 
 def load_or_refuse(path):
-    """Nothing but a Mesh or a MeshError of one line that names the file."""
+    """Check that loading returns a Mesh or raises a one-line MeshError that names the file."""
     try:
         mesh = load_mesh(path)
     except MeshError as error:
@@ -901,7 +905,7 @@ def test_damaged_gltf(tmp_path, damage):
     refused(put(tmp_path, "a.glb", glb(tree, content)))
 
 
-def test_draco_says_what_to_do(tmp_path):
+def test_the_draco_error_says_what_to_do(tmp_path):
     tree, content = gltf_tree(
         TETRA, {"extensions": {"KHR_draco_mesh_compression": {"bufferView": 0}}}
     )
@@ -920,11 +924,11 @@ def test_deeply_nested_text(tmp_path):
     refused(put(tmp_path, "a.gltf", b"[" * 200_000))
 
 
-def test_a_keyboard_interrupt_passes(tmp_path, monkeypatch):
+def test_a_keyboard_interrupt_is_not_caught(tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ddepth_gl.io.meshes.read.merged", interrupt)
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merge_parts", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load_mesh(put(tmp_path, "a.obj", obj()))
 
@@ -933,7 +937,7 @@ def test_no_memory(tmp_path, monkeypatch):
     def full(*args):
         raise MemoryError
 
-    monkeypatch.setattr("ddepth_gl.io.meshes.read.merged", full)
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merge_parts", full)
     refused(put(tmp_path, "a.obj", obj()), "not enough memory")
 
 
@@ -941,7 +945,7 @@ def test_long_messages_are_cut_to_one_line(tmp_path, monkeypatch):
     def fail(*args):
         raise RuntimeError("first line\nsecond line " * 100)
 
-    monkeypatch.setattr("ddepth_gl.io.meshes.read.merged", fail)
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merge_parts", fail)
     refused(put(tmp_path, "a.obj", obj()), r"RuntimeError: first line second line .*\.\.\.")
 
 
@@ -949,8 +953,8 @@ def test_nothing_is_printed(tmp_path, capfd):
     assert logging.getLogger("trimesh").handlers
     put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd gone.png\n")
     load_mesh(put(tmp_path, "a.obj", textured_obj()))
-    with_picture = ply().replace(b"element vertex", b"comment TextureFile gone.png\nelement vertex")
-    load_mesh(put(tmp_path, "a.ply", with_picture))
+    with_texture = ply().replace(b"element vertex", b"comment TextureFile gone.png\nelement vertex")
+    load_mesh(put(tmp_path, "a.ply", with_texture))
     assert capfd.readouterr() == ("", "")
 
 
@@ -972,7 +976,7 @@ def test_random_damage_loads_or_is_refused(tmp_path, name, flips, keep):
     load_or_refuse(put(tmp_path, name, bytes(data[: round(len(data) * keep)])))
 
 
-# Meshes from elsewhere
+# Meshes outside the repository
 
 
 @pytest.mark.parametrize("path", bad_files())
@@ -1003,7 +1007,7 @@ def test_duck():
     mesh = load_mesh(good("Duck.glb"))
     assert mesh.texture.shape == (512, 512, 4)
     assert (mesh.texture_id == 0).all()
-    # The duck is yellow where most of its corners look.
+    # The duck is yellow at most of its corners.
     u, v = np.mod(mesh.uv[mesh.faces.ravel()], 1).T
     colors = mesh.texture[((1 - v) * 511).astype(int), (u * 511).astype(int)]
     red, green, blue, _ = np.median(colors, axis=0)
@@ -1033,7 +1037,7 @@ def test_spot_has_its_texture():
     np.testing.assert_array_equal(mesh.texture[..., :3], expected[..., :3])
 
 
-def test_a_required_extension_that_is_not_read_is_refused(tmp_path):
+def test_an_unsupported_required_extension_is_refused(tmp_path):
     path = tmp_path / "part.glb"
     path.write_bytes(glb(*gltf_tree(TETRA, extensionsRequired=["KHR_materials_unlit"])))
     assert len(load_mesh(path).faces) == 4
@@ -1043,12 +1047,12 @@ def test_a_required_extension_that_is_not_read_is_refused(tmp_path):
 
 
 def test_an_interrupt_while_trimesh_is_imported_is_not_lost():
-    """trimesh wraps its own imports in `except BaseException`; the interrupt comes when they are done."""
+    """trimesh wraps its own imports in `except BaseException`; an interrupt takes effect after them."""
     code = """
 import os, signal
-from ddepth_gl.io.meshes.read import _interrupts_held_back
+from ddepth_gl.io.meshes.trimesh_parts import interrupts_delayed
 try:
-    with _interrupts_held_back():
+    with interrupts_delayed():
         try:
             os.kill(os.getpid(), signal.SIGINT)
         except BaseException:

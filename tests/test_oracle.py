@@ -178,8 +178,8 @@ def test_facing_is_counter_clockwise_seen_from_the_ray_origin():
         assert np.isfinite(seen.entry).sum() == np.isfinite(turned.exit).sum() > 20
         assert np.isnan(seen.exit).all()
         assert np.isnan(turned.entry).all()
-        assert seen.crossings.front.all()
-        assert not turned.crossings.front.any()
+        assert seen.candidates.front.all()
+        assert not turned.candidates.front.any()
 
 
 def test_facing_follows_the_geometry_not_the_sign_of_k():
@@ -310,8 +310,8 @@ def test_floor_that_passes_under_the_camera_and_behind_it():
     below = oracle.reference(corners * [1, -1, 1], [[0, 1, 2]], plain())
     assert same(below.exit, ref.entry[::-1])
     # With the camera in its plane, which side is seen is rounding.
-    level = oracle.crossings(corners * [1, 1e-9, 1], [[0, 1, 2]], plain())
-    assert level.inside.sum() > 300
+    level = oracle.find_candidates(corners * [1, 1e-9, 1], [[0, 1, 2]], plain())
+    assert level.hit.sum() > 300
     assert not level.certain.any()
 
 
@@ -361,14 +361,14 @@ def test_random_triangles_against_linear_solve(orthographic, crop):
     )
     front = (np.cross(e1, e2) * direction[:, None]).sum(axis=-1) < 0
 
-    c = oracle.crossings(vertices, faces, view)
+    c = oracle.find_candidates(vertices, faces, view)
     found = np.zeros_like(hit)
-    found[c.pixel[c.inside], c.face[c.inside]] = True
+    found[c.pixel[c.hit], c.face[c.hit]] = True
     assert hit.sum() > 100
     assert np.array_equal(found, hit)
-    where = c.pixel[c.inside], c.face[c.inside]
-    assert same(c.depth[c.inside], z[where], 1e-9)
-    assert np.array_equal(c.front[c.inside], front[where])
+    where = c.pixel[c.hit], c.face[c.hit]
+    assert same(c.depth[c.hit], z[where], 1e-9)
+    assert np.array_equal(c.front[c.hit], front[where])
     for surfaces in ("oriented", "any"):
         ref = oracle.reference(vertices, faces, view, surfaces)
         takes = (hit & front, hit & ~front) if surfaces == "oriented" else (hit, hit)
@@ -420,7 +420,7 @@ def test_degenerate_faces_cover_nothing():
     vertices = np.concatenate([p, [p[0], p[0] + direction, p[0] + 2 * direction]])
     faces = [[0, 0, 1], [1, 2, 2], [3, 3, 3], [4, 5, 6], [0, 4, 1], [6, 4, 5]]
     ref = oracle.reference(vertices, faces, look(R=rotation(rng)), "any")
-    assert len(ref.crossings) == 0
+    assert len(ref.candidates) == 0
     assert np.isnan(ref.entry).all()
     assert ref.entry_stable.all()
     # Seen exactly edge-on, across the pixel centers: nothing is covered, but rounding might cover it.
@@ -433,11 +433,11 @@ def test_degenerate_faces_cover_nothing():
 
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="finite"):
-        oracle.crossings([[0, 0, np.nan]] * 3, [[0, 1, 2]], look())
-    with pytest.raises(ValueError, match="vertex that is not there"):
-        oracle.crossings(np.zeros((3, 3)), [[0, 1, 3]], look())
+        oracle.find_candidates([[0, 0, np.nan]] * 3, [[0, 1, 2]], look())
+    with pytest.raises(ValueError, match="from 0 to 2"):
+        oracle.find_candidates(np.zeros((3, 3)), [[0, 1, 3]], look())
     with pytest.raises(ValueError, match="last row"):
-        oracle.crossings(np.eye(3), [[0, 1, 2]], replace(look(), K=np.ones((3, 3))))
+        oracle.find_candidates(np.eye(3), [[0, 1, 2]], replace(look(), K=np.ones((3, 3))))
     with pytest.raises(ValueError, match="oriented"):
         oracle.reference(np.eye(3), [[0, 1, 2]], look(), "front")
 
@@ -479,7 +479,7 @@ def test_clearance_is_the_distance_to_the_visible_boundary(orthographic):
     vertices, faces = rng.normal((0, 0, 1.5), 2, (90, 3)), np.arange(90).reshape(-1, 3)
     view = look(20, 16, t=(0, 0, 0), focal=4.0 if orthographic else 12.0, orthographic=orthographic)
     margin = 3.0
-    c = oracle.crossings(vertices, faces, view, margin)
+    c = oracle.find_candidates(vertices, faces, view, margin)
     assert (c.clearance < 0).sum() > 200
     assert (c.clearance > 0).sum() > 200
     row, column = np.divmod(c.pixel, view.width)
@@ -506,10 +506,10 @@ def test_a_sliver_reaches_no_farther_than_its_tip():
     # edges pass within the margin of more pixels of that row.
     needle = np.array([[2, 10.499], [2, 10.501], [10, 10.5]])
     vertices = np.column_stack([(needle - 16) / 32, np.ones(3)])
-    c = oracle.crossings(vertices, [[0, 1, 2]], plain())
+    c = oracle.find_candidates(vertices, [[0, 1, 2]], plain())
     assert sorted(c.pixel % 32) == list(range(2, 10))
     assert not c.certain.any()
-    assert c.inside.all()
+    assert c.hit.all()
     assert c.thin.all()
 
 
@@ -537,7 +537,7 @@ def test_interval_is_the_range_of_the_plane_within_the_margin(orthographic):
     view = look(R=rotation(np.random.default_rng(6)), focal=15.0 if orthographic else 60.0)
     view = replace(view, orthographic=orthographic)
     margin = 0.4
-    c = oracle.crossings(vertices, faces, view, margin)
+    c = oracle.find_candidates(vertices, faces, view, margin)
     M = view.camera_from_world
     p = (vertices @ M[:3, :3].T + M[:3, 3])[faces[c.face]]
     n = np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0])

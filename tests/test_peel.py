@@ -74,7 +74,7 @@ def compare(renderer, mesh, camera, near=None, far=None) -> int:
     check_invariants(layers, len(mesh.faces))
     view = view_of(camera, near, far)
     truth = oracle.all_crossings(mesh.vertices, mesh.faces, view)
-    candidates = oracle.crossings(mesh.vertices, mesh.faces, view)
+    candidates = oracle.find_candidates(mesh.vertices, mesh.faces, view)
 
     stable = truth.stable.ravel()
     count, expected = np.diff(layers.offsets), np.diff(truth.offsets)
@@ -770,7 +770,7 @@ def test_a_hairball_of_100_000_slivers(renderer):
     assert layers.count.max() >= 60
     # Nothing is missing and nothing is too much: by the oracle, in some rows of the middle.
     part = layers.rows(55, 75)
-    truth = oracle.crossings(mesh.vertices, mesh.faces, view_of(part.camera))
+    truth = oracle.find_candidates(mesh.vertices, mesh.faces, view_of(part.camera))
     keys, truth_keys = (c.pixel * len(mesh.faces) + c.face for c in (part, truth))
     assert np.isin(truth_keys[truth.certain], keys).all()
     assert np.isin(keys, truth_keys[truth.certain | truth.uncertain]).all()

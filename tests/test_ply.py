@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 from crossings import ATTRIBUTES, crossings_of, layers_of, random_layers, real_layers, real_mesh
-from oracle import encoded
+from oracle import encode_srgb
 from shapes import box, peel, sphere, sphere_sagitta
 
 import ddepth_gl as dd
@@ -221,7 +221,10 @@ def test_the_clouds_of_layers(tmp_path, attributes, orthographic):
         if "color" in attributes:
             *rgb, alpha = (float(value) for value in layers.color[crossing])
             found = [int(point[name]) for name in names[-4:]]
-            assert found == [*(round(255 * encoded(value)) for value in rgb), round(255 * alpha)]
+            assert found == [
+                *(round(255 * encode_srgb(value)) for value in rgb),
+                round(255 * alpha),
+            ]
     assert seen == [len(cloud) for cloud in clouds] == [(layers.count > n).sum() for n in range(5)]
     for cloud in clouds:
         assert list(cloud.dtype.names) == names
@@ -307,7 +310,7 @@ def test_trimesh_reads_the_layers_of_a_real_peel(renderer, tmp_path):
         here = layers.layer == number
         levels = np.array(
             [
-                [*(round(255 * encoded(v)) for v in rgb), round(255 * a)]
+                [*(round(255 * encode_srgb(v)) for v in rgb), round(255 * a)]
                 for *rgb, a in layers.color[here].tolist()
             ]
         )

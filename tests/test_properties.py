@@ -196,7 +196,7 @@ def test_splitting_every_face_changes_no_depth(renderer, scene, split, surfaces)
     finer_reference = oracle.reference(finer.vertices, finer.faces, view_of(camera), surfaces)
     for name, sheet in reference.sheets.items():
         beside = sheet.stable & (sheet.candidate >= 0) & ~finer_reference.sheets[name].stable
-        c, at = reference.crossings, sheet.candidate[beside]
+        c, at = reference.candidates, sheet.candidate[beside]
         allowed[name][beside] += np.maximum(c.high[at] - c.depth[at], c.depth[at] - c.low[at])
     assert_same_where_stable(reference, one, other, allowed)
 
@@ -307,7 +307,7 @@ def test_every_depth_lies_on_its_face(renderer, scene, surfaces):
     """The point at the entry's depth on the pixel's ray is a point of `entry_face`; so for the exit."""
     mesh, camera, _ = scene
     maps = render(renderer, mesh, camera, surfaces=surfaces, attributes=("face",))
-    found = oracle.crossings(mesh.vertices, mesh.faces, view_of(camera))
+    found = oracle.find_candidates(mesh.vertices, mesh.faces, view_of(camera))
     pairs = found.pixel * len(mesh.faces) + found.face
     normals, corners = mesh.face_normals(), mesh.vertices[mesh.faces]
     _, directions, depth_per_distance = pixel_rays(camera)

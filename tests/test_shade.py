@@ -369,7 +369,7 @@ def test_planes_are_as_bright_as_documented(renderer, orthographic, painted):
         np.testing.assert_allclose(layers.shaded_color[:, :3], truth, rtol=1e-5)
         # Rounding to levels, after half floats, whose rounding OpenGL leaves open: less than 2**-10 of a
         # color, of which its power 1 / 2.4 makes 0.11 levels.
-        levels = 255 * np.vectorize(oracle.encoded)(truth)
+        levels = 255 * np.vectorize(oracle.encode_srgb)(truth)
         assert np.abs(picture[maps.mask][:, :3] - levels).max() < 0.62
         lights.append(expected[maps.mask])
     lights = np.concatenate(lights)

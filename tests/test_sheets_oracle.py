@@ -123,6 +123,6 @@ def test_faces_are_those_of_the_oracle(renderer):
         assert got.dtype == np.int64
         expected = np.full(got.shape, -1)
         answered = sheet.candidate >= 0
-        expected[answered] = reference.crossings.face[sheet.candidate[answered]]
+        expected[answered] = reference.candidates.face[sheet.candidate[answered]]
         assert (got == expected)[sheet.stable].mean() > 0.9999
         assert ((got == -1) == (expected == -1))[sheet.stable].all()

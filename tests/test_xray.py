@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from crossings import crossings_of, layers_of, random_layers, real_layers
-from oracle import encoded
+from oracle import encode_srgb
 from scipy.sparse import csr_matrix
 
 import ddepth_gl as dd
@@ -47,7 +47,9 @@ def expected(layers: dd.DepthLayers, count: int = 16) -> np.ndarray:
         ray = np.linalg.solve(camera.K, [column + 0.5, row + 0.5, 1.0])
         stretch = 1.0 if camera.is_orthographic else np.linalg.norm(ray)
         x, y, z = camera.camera_from_world[:3, :3] @ layers.normal[crossing]
-        color = [round(255 * encoded(float(value))) / 255 for value in layers.color[crossing, :3]]
+        color = [
+            round(255 * encode_srgb(float(value))) / 255 for value in layers.color[crossing, :3]
+        ]
         dense[layer, :, row, column] = [layers.depth[crossing] * stretch, x, -y, -z, *color]
     return dense
 

@@ -40,7 +40,8 @@ def cameras_from_options(
         RequestError: a value is malformed or out of range, or options contradict each other.
         CameraError: the camera file cannot be read, or a position is unusable.
     """
-    from ..camera.camera import Camera, checked_field_of_view, checked_image_size
+    from ..camera.camera import Camera
+    from ..camera.checks import checked_field_of_view, checked_image_size
     from ..io.cameras.read import load_cameras
 
     _check_combination(file, eye, target, up, fov_deg, ortho, views, seed)

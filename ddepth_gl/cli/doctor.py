@@ -13,7 +13,7 @@ from .options import Debug
 from .reporting import one_line_errors, print_error, print_line
 
 if TYPE_CHECKING:
-    from ..gl.context import DeviceReport
+    from ..gl.inspection import DeviceReport
 
 __all__ = ["doctor"]
 
@@ -24,7 +24,8 @@ def doctor(
 ) -> None:
     """Show every EGL device, what runs on it, and what to install if nothing does."""
     with one_line_errors(debug):
-        from ..gl.context import ENVIRONMENT_VARIABLE, inspect_devices
+        from ..gl.devices import ENVIRONMENT_VARIABLE
+        from ..gl.inspection import inspect_devices
         from ..io.results.metadata import VERSION
         from ..renderer import DepthRenderer
 

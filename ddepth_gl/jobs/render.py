@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import MOST_SAMPLES, checked_count
+from .._checks import MAX_SAMPLES, checked_count
 from ..camera.camera import Camera
 from ..engines.scene import Scene
 from ..errors import MeshError, RequestError
@@ -23,7 +23,7 @@ from ..io.results.quantization import checked_scale, scale_for_cameras
 from ..mesh.mesh import Mesh, MeshSource
 from ..renderer import DepthRenderer, Surfaces
 from ..results.attributes import checked_names
-from ..results.provenance import from_mesh, source_in_memory
+from ..results.provenance import mesh_entries, source_in_memory
 from .formats import FORMATS, Format, FrameToWrite, checked_formats
 from .names import frame_name, output_pattern
 from .report import RenderReport
@@ -78,7 +78,7 @@ class RenderJob:
         formats = checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
         checked_fill(self.fill)
-        checked_count("--samples", self.samples, MOST_SAMPLES)
+        checked_count("--samples", self.samples, MAX_SAMPLES)
         for option, value in (
             ("--max-layers", self.max_layers),
             ("--memory-limit", self.memory_limit),
@@ -252,7 +252,7 @@ class RenderJob:
 
 def _with_mesh_provenance(frame: FrameToWrite, source: MeshSource) -> FrameToWrite:
     """Return the frame with results that name the mesh, whether or not it came from a file."""
-    entries = from_mesh(source)
+    entries = mesh_entries(source)
     maps, layers = frame.maps, frame.layers
     return replace(
         frame,

@@ -65,7 +65,7 @@ class RasterEngine(Engine[SheetTargets]):
     ) -> Pending[SheetTargets]:
         """Draws both sheets; on a GPU, has it copy them to where they are read from."""
         (camera,) = cameras
-        targets = self._pool.take((camera.width, camera.height), request.faces)
+        targets = self._pool.take((camera.width, camera.height), request.needs_faces)
         with self._pool.returning_on_error(targets):
             self._draw_sheets(scene, camera, request, targets)
             targets.start_reading()
@@ -85,7 +85,7 @@ class RasterEngine(Engine[SheetTargets]):
             targets.sheets, (_ENTRY, _EXIT), strict=True
         ):
             gl.cull_face, gl.depth_func = culled, comparison
-            framebuffer.color_mask = (True,) * 4 if not request.faces else ((True,) * 4,) * 2
+            framebuffer.color_mask = (True,) * 4 if not request.needs_faces else ((True,) * 4,) * 2
             framebuffer.depth_mask = True
             framebuffer.use()  # only now do masks take effect
             framebuffer.viewport = (0, 0, *targets.size)
@@ -94,8 +94,8 @@ class RasterEngine(Engine[SheetTargets]):
             vertex_array.render()
 
     def _read(self, pending: Pending[SheetTargets]) -> list[list[npt.NDArray[Any]]]:
-        with self._pool.returning(pending.images):
-            entry, exit_, *faces = pending.images.read()
+        with self._pool.returning(pending.targets):
+            entry, exit_, *faces = pending.targets.read()
         self._context.check_error("rendering", "the image size or the number of faces")
         if not self._context.is_software:
             # NVIDIA clears to a NaN of its own, which as an integer is more than that of everybody else.
@@ -105,14 +105,14 @@ class RasterEngine(Engine[SheetTargets]):
             face[np.isnan(depth)] = -1
         return [[entry, exit_, *faces]]
 
-    def _picture(
+    def _shade_band(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
     ) -> npt.NDArray[np.uint8]:
         targets = self._pool.take((camera.width, camera.height), True)
         with self._pool.returning(targets):
             self._draw_sheets(scene, camera, request, targets)
             # The depth buffer holds the exits: the test passes just where there is one.
-            return self._pictures.draw(
+            return self._shading.draw(
                 scene,
                 camera,
                 targets.faces[0],
@@ -137,7 +137,7 @@ class RasterEngine(Engine[SheetTargets]):
             wanted = replace(request, attributes=("face",) if faces else ())
             program = self._program("layer", camera, wanted, uniforms, **which)
             if not (which["COUNT"] or which["FIRST"]):
-                program["last_layer"] = 0
+                program["previous_layer"] = 0
             render: Callable[[], None] = self._vertex_array(scene, program).render
             return render
 
@@ -154,16 +154,21 @@ class RasterEngine(Engine[SheetTargets]):
             targets = PeelTargets(self._context, size)
         try:
             layers = peel_layers(
-                self._context, targets, draws, max_layers, memory_limit, request.bytes_beside_face
+                self._context,
+                targets,
+                draws,
+                max_layers,
+                memory_limit,
+                request.computed_bytes_per_crossing,
             )
         finally:
             if size[0] * size[1] <= _PEEL_PIXELS_KEPT:
                 self._idle_peel = targets
             else:
                 targets.release()
-        return self._attributes.added_to(layers, scene, camera, request.beside_face)
+        return self._attributes.with_attributes(layers, scene, camera, request.computed_attributes)
 
-    def overlaps(self, scene: Scene, camera: Camera) -> bool:
+    def submits_ahead(self, scene: Scene, camera: Camera) -> bool:
         """On a GPU always: the transfer runs beside the drawing.
 
         On Mesa's software rasterizer only the vertices of the next image can run beside the pixels of this
@@ -175,10 +180,10 @@ class RasterEngine(Engine[SheetTargets]):
             or 8 * len(scene.mesh.faces) >= camera.width * camera.height
         )
 
-    def trim(self, keep: int = 1) -> None:
-        """Frees idle images beyond the last `keep`; with 0 those of layers as well."""
-        super().trim(keep)
-        if keep == 0 and self._idle_peel is not None:
+    def trim(self, max_idle: int = 1) -> None:
+        """Frees idle images beyond the last `max_idle`; with 0 those of layers as well."""
+        super().trim(max_idle)
+        if max_idle == 0 and self._idle_peel is not None:
             self._idle_peel.release()
             self._idle_peel = None
 
@@ -237,7 +242,7 @@ class RasterEngine(Engine[SheetTargets]):
         """The program of sheet.vert with a fragment shader, for this request, its uniforms set."""
         defines = {
             "PERSPECTIVE": int(not camera.is_orthographic),
-            "WRITE_FACE": int(request.faces),
+            "WRITE_FACE": int(request.needs_faces),
             "CROP": int(request.crop is not None),
             **more,
         }

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from ..request import LayerBuffers
 from ..shared.crossing_keys import (
-    AT_A_TIME,
+    BLOCK_SIZE,
     CountArray,
     KeyArray,
-    blocks_of_crossings,
-    first_of_each_pixel,
-    offsets_of,
+    crossing_blocks,
+    crossing_offsets,
     split_keys,
+    take_first_layers,
 )
 
 __all__ = ["FacingLayer", "FacingLayers"]
@@ -58,12 +58,12 @@ class FacingLayers:
 
     def __init__(self, fronts: CountArray, backs: CountArray) -> None:
         height, width = fronts.shape
-        self._rows_at_a_time = max(AT_A_TIME // width, 1)
+        self._rows_at_a_time = max(BLOCK_SIZE // width, 1)
         self._height, self._band = height, self._rows_at_a_time * width
         self._in_rows = [counts.max(axis=1) for counts in (fronts, backs)]
         self.most = [int(in_rows.max()) for in_rows in self._in_rows]
         self._counts = [np.ascontiguousarray(counts).reshape(-1) for counts in (fronts, backs)]
-        self.offsets = offsets_of(*self._counts)
+        self.offsets = crossing_offsets(*self._counts)
         self._keys: KeyArray = np.empty(0, dtype=np.int64)
         # Of each facing, the pixels of the layer that arrived last, band by band, from its first pixel on.
         self._arrived: list[dict[int, IntArray]] = [{}, {}]
@@ -137,14 +137,14 @@ class FacingLayers:
         """All crossings in order, of each pixel at most `max_layers`; to be called once."""
         for band in self._unsorted:
             offsets = self.offsets[band * self._band : (band + 1) * self._band + 1]
-            for pixels, crossings in blocks_of_crossings(offsets):
+            for pixels, crossings in crossing_blocks(offsets):
                 starts = offsets[pixels.start : pixels.stop + 1] - crossings.start
                 _sort(self._keys[crossings], starts)
         offsets, keys = self.offsets, self._keys
         if max_layers is not None:
-            offsets = offsets_of(*self._counts, max_layers=max_layers)
+            offsets = crossing_offsets(*self._counts, max_layers=max_layers)
             keys = np.empty(int(offsets[-1]), dtype=np.int64)
-            first_of_each_pixel(self._keys, self.offsets, max_layers, keys)
+            take_first_layers(self._keys, self.offsets, max_layers, keys)
         depth, front_facing = np.empty(len(keys), np.float32), np.empty(len(keys), np.bool_)
         split_keys(keys, depth, keys, front_facing)
         return LayerBuffers(offsets, depth, keys, front_facing, truncated)

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...gl.context import GLContext
-from ...gl.functions import STENCIL_MOST
+from ...gl.functions import STENCIL_MAX
 from ..request import LayerBuffers
 from ..shared.crossing_keys import CountArray, KeyArray
-from ..shared.crossing_memory import check_crossings_fit, default_limit
+from ..shared.crossing_memory import check_crossings_fit, default_memory_limit
 from .merging import FacingLayer, FacingLayers
 
 __all__ = ["LayerDraws", "PeelTargets", "peel_layers"]
@@ -59,7 +59,7 @@ def peel_layers(
         targets: of the image's size.
         draws: of the mesh.
         max_layers: keep the first that many of each pixel; None keeps all.
-        memory_limit: bytes that the crossings may take; None for `default_limit`.
+        memory_limit: bytes that the crossings may take; None for `default_memory_limit`.
         more_bytes_per_crossing: what the caller will add to each.
 
     Raises:
@@ -87,7 +87,9 @@ def peel_layers(
             kept, listed = listed, 0  # the list itself is what is kept
         if memory_limit is None:
             most_in_row = int(total().sum(axis=1).max())
-            memory_limit = default_limit(context.memory, most_in_row, more_bytes_per_crossing)
+            memory_limit = default_memory_limit(
+                context.memory, most_in_row, more_bytes_per_crossing
+            )
         check_crossings_fit(
             kept,
             listed,
@@ -141,9 +143,9 @@ class PeelTargets:
         self.size = size
         self._context = context
         self._objects: list[Any] = []
-        with context.making("layers", size, self._objects):
+        with context.allocating("layers", size, self._objects):
             # One for both: every layer starts from a cleared one.
-            depth_buffer = context.calls.depth_texture(size, stencil=True)
+            depth_buffer = context.functions.depth_texture(size, stencil=True)
             self._objects.append(depth_buffer)
             self.layers = [
                 _LayerTarget(context, size, depth_buffer, self._objects) for _ in range(2)
@@ -161,7 +163,7 @@ class PeelTargets:
             target.draw(FacingLayer(facing, 0, everything), None, draws)
             counts.append(target.count())
         fronts, backs = counts
-        if max(fronts.max(), backs.max()) == STENCIL_MOST:
+        if max(fronts.max(), backs.max()) == STENCIL_MAX:
             return self._count(draws.count)
         return fronts, backs
 
@@ -169,7 +171,7 @@ class PeelTargets:
         """How many fronts and how many backs, where they are more than the stencil can count."""
         gl = self._context.gl
         made: list[Any] = []
-        with self._context.making("counts", self.size, made):
+        with self._context.allocating("counts", self.size, made):
             made.append(gl.texture(self.size, 2, dtype="f4"))
             made.append(gl.framebuffer(made[:1]))
         framebuffer = made[1]
@@ -211,7 +213,7 @@ class _LayerTarget:
         objects.append(self._image)
         self._framebuffer = context.gl.framebuffer([self._image], depth_buffer)
         objects.append(self._framebuffer)
-        context.calls.add_stencil(self._framebuffer, depth_buffer)
+        context.functions.attach_stencil(self._framebuffer, depth_buffer)
 
     def draw(self, layer: FacingLayer, last: _LayerTarget | None, draws: LayerDraws) -> None:
         """Draws one layer, behind the one of the same facing in `last`; counts, if it is the first."""
@@ -226,19 +228,19 @@ class _LayerTarget:
         # Clearing all is faster than clearing some rows. What was in the image does not matter: every pixel
         # that will be looked at is drawn.
         framebuffer.scissor = None
-        self._context.calls.clear_depth()
+        self._context.functions.clear_depth()
         top, bottom = layer.rows
         framebuffer.scissor = (0, top, self._size[0], bottom - top)
         if last is None:
-            with self._context.calls.counting():
+            with self._context.functions.counting_fragments():
                 draws.first()
         else:
             last._image.use(0)
             draws.later()
 
     def count(self) -> npt.NDArray[np.uint8]:
-        """(H, W) how many faces there are of the facing whose first layer was drawn, up to STENCIL_MOST."""
-        return self._context.calls.read_stencil(self._framebuffer)
+        """(H, W) how many faces there are of the facing whose first layer was drawn, up to STENCIL_MAX."""
+        return self._context.functions.read_stencil(self._framebuffer)
 
     def read(self, top: int, bottom: int) -> KeyArray:
         """(n,) keys of the rows from `top` up to, not including, `bottom`."""

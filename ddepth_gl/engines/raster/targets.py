@@ -31,15 +31,15 @@ class SheetTargets:
     """
 
     def __init__(self, context: GLContext, size: tuple[int, int], faces: bool) -> None:
-        self.kind = size, faces
+        self.key = size, faces
         self.size, self.has_faces = size, faces
         self._context = context
         self._objects: list[Any] = []
         self.depths: list[Any] = []
         self.faces: list[Any] = []
         gl = context.gl
-        with context.making("images", size, self._objects):
-            self.depth_buffer = self._keep(context.calls.depth_texture(size))
+        with context.allocating("images", size, self._objects):
+            self.depth_buffer = self._keep(context.functions.depth_texture(size))
             self.depths = [self._keep(gl.texture(size, 1, dtype="f4")) for _ in range(2)]
             self.faces = [self._keep(gl.texture(size, 1, dtype="i4")) for _ in range(2 * faces)]
             kinds = (self.depths, self.faces) if faces else (self.depths,)
@@ -79,13 +79,13 @@ class SheetTargets:
         return images
 
     @contextmanager
-    def depths_in_a_buffer(self) -> Iterator[Any]:
+    def depths_as_buffer(self) -> Iterator[Any]:
         """Within it, a buffer of the depths that were drawn: entries, then exits."""
         if self._pixel_buffer is not None:
             yield self._pixel_buffer
             return
         made: list[Any] = []
-        with self._context.making("sheets", self.size, made):
+        with self._context.allocating("sheets", self.size, made):
             made.append(self._context.gl.buffer(reserve=2 * self._bytes))
         buffer = made[0]
         try:

@@ -1,4 +1,4 @@
-"""The 64-bit keys of crossings, by which they are found and sorted, and lists of them, pixel by pixel."""
+"""Crossing keys: 64-bit numbers that sort crossings, and per-pixel lists of them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "AT_A_TIME",
+    "BLOCK_SIZE",
     "CountArray",
     "IntArray",
     "KeyArray",
-    "add_up",
-    "blocks_of_crossings",
-    "first_of_each_pixel",
-    "offsets_of",
+    "crossing_blocks",
+    "crossing_offsets",
+    "running_total",
     "split_keys",
+    "take_first_layers",
 ]
 
-# The bits of the float32 depth, then those of face * 2 + (0 for a front, 1 for a back). Depths are positive,
-# so the order of keys is that of (depth, face).
+# The upper half holds the bits of the float32 depth, the lower half face * 2 + (0 for a front, 1
+# for a back). Depths are positive, so keys sort by (depth, face).
 KeyArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int64]
 CountArray = npt.NDArray[np.integer[Any]]
 
-# Work goes on in blocks of so many numbers: they stay in the cache, and the memory for them is used again.
-AT_A_TIME = 1 << 15
+# Numbers processed at a time: they stay in the cache, and their memory is reused.
+BLOCK_SIZE = 1 << 15
 
 
 def split_keys(
@@ -36,67 +36,71 @@ def split_keys(
     face: IntArray,
     front_facing: npt.NDArray[np.bool_],
 ) -> None:
-    """Takes keys apart.
+    """Split keys into depth, face and facing.
 
     Args:
         keys: (M,).
-        depth, face, front_facing: (M,) are filled with what each key says; `face` may be `keys` itself.
+        depth: (M,), overwritten.
+        face: (M,), overwritten; may be `keys` itself.
+        front_facing: (M,), overwritten.
     """
-    for start in range(0, len(keys), AT_A_TIME):
-        block = slice(start, start + AT_A_TIME)
+    for start in range(0, len(keys), BLOCK_SIZE):
+        block = slice(start, start + BLOCK_SIZE)
         key = keys[block]
-        depth[block] = key.view(np.float32)[1::2]  # the lower half comes first
+        depth[block] = key.view(np.float32)[1::2]  # little-endian: the lower half comes first
         np.equal(key & 1, 0, out=front_facing[block])
         np.bitwise_and(key, 0xFFFFFFFF, out=face[block])
         face[block] >>= 1
 
 
-def blocks_of_crossings(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
-    """Consecutive pixels and their crossings, AT_A_TIME of either at most; at least one pixel.
+def crossing_blocks(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
+    """Yield consecutive pixels and their crossings, up to BLOCK_SIZE of either.
+
+    A pixel with more crossings makes a block of its own.
 
     Args:
-        offsets: (n + 1,) where the crossings of each of n pixels begin, and where the last ones end.
+        offsets: (n + 1,) first crossing of each of n pixels, and the end of the last pixel.
     """
     pixels, start = len(offsets) - 1, 0
     while start < pixels:
-        stop = int(np.searchsorted(offsets, offsets[start] + AT_A_TIME, side="right")) - 1
-        stop = min(max(stop, start + 1), start + AT_A_TIME, pixels)
+        stop = int(np.searchsorted(offsets, offsets[start] + BLOCK_SIZE, side="right")) - 1
+        stop = min(max(stop, start + 1), start + BLOCK_SIZE, pixels)
         yield slice(start, stop), slice(int(offsets[start]), int(offsets[stop]))
         start = stop
 
 
-def offsets_of(*counts: CountArray, max_layers: int | None = None) -> IntArray:
-    """(n + 1,) where each pixel's crossings begin.
+def crossing_offsets(*counts: CountArray, max_layers: int | None = None) -> IntArray:
+    """Return (n + 1,) the first crossing of each pixel, and the end of the last pixel.
 
     Args:
-        counts: (n,) each; a pixel has as many crossings as these say together.
-        max_layers: or so many, if that is less.
+        counts: Arrays (n,), whose sum is the number of crossings of each pixel.
+        max_layers: Upper limit to that number; None for no limit.
     """
     offsets = np.empty(len(counts[0]) + 1, dtype=np.int64)
     offsets[0] = end = 0
-    for start in range(0, len(counts[0]), AT_A_TIME):
-        block = slice(start, start + AT_A_TIME)
-        total = sum((more[block] for more in counts[1:]), counts[0][block].astype(np.int32))
+    for start in range(0, len(counts[0]), BLOCK_SIZE):
+        block = slice(start, start + BLOCK_SIZE)
+        total = sum((other[block] for other in counts[1:]), counts[0][block].astype(np.int32))
         if max_layers is not None:
             np.minimum(total, max_layers, out=total)
-        end = add_up(total, end, offsets[1:][block])
+        end = running_total(total, end, offsets[1:][block])
     return offsets
 
 
-def add_up(counts: CountArray, before: int, into: IntArray) -> int:
-    """Fills `into` (n,) with `before` and the running total of counts (n,); returns the last of these."""
-    np.cumsum(counts, out=into, dtype=np.int64)
-    into += before
-    return int(into[-1])
+def running_total(counts: CountArray, start: int, out: IntArray) -> int:
+    """Write `start` plus the running total of counts (n,) to `out` (n,); return the last value."""
+    np.cumsum(counts, out=out, dtype=np.int64)
+    out += start
+    return int(out[-1])
 
 
-def first_of_each_pixel(keys: KeyArray, offsets: IntArray, max_layers: int, into: KeyArray) -> None:
-    """Fills `into` with the first `max_layers` keys of each pixel."""
+def take_first_layers(keys: KeyArray, offsets: IntArray, max_layers: int, out: KeyArray) -> None:
+    """Copy the first `max_layers` keys of each pixel to `out`."""
     end = 0
-    for pixels, crossings in blocks_of_crossings(offsets):
+    for pixels, crossings in crossing_blocks(offsets):
         starts = offsets[pixels.start : pixels.stop]
         counts = offsets[pixels.start + 1 : pixels.stop + 1] - starts
         layer = np.arange(crossings.start, crossings.stop) - np.repeat(starts, counts)
         first = keys[crossings][layer < max_layers]
-        into[end : end + len(first)] = first
+        out[end : end + len(first)] = first
         end += len(first)

@@ -1,4 +1,4 @@
-"""Images that were rendered to, kept for the next image of the same kind."""
+"""TargetPool: targets that were rendered to, kept for the next image of the same kind."""
 
 from __future__ import annotations
 
@@ -6,70 +6,70 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ["ImagePool", "PooledImages"]
+__all__ = ["PooledTargets", "TargetPool"]
 
 
-class PooledImages(Protocol):
-    """What is lent.
+class PooledTargets(Protocol):
+    """Targets that a pool can lend.
 
     Attributes:
-        kind: the arguments that it was made with.
+        key: The arguments that they were allocated with.
     """
 
-    kind: tuple[Any, ...]
+    key: tuple[Any, ...]
 
     def release(self) -> None: ...  # noqa: D102
 
 
-Images = TypeVar("Images", bound=PooledImages)
+Targets = TypeVar("Targets", bound=PooledTargets)
 
 
-class ImagePool(Generic[Images]):
-    """Lends images, and owns those that are not lent.
+class TargetPool(Generic[Targets]):
+    """A pool that lends targets, and owns those that are not lent.
 
     Args:
-        make: makes some, given what becomes their `kind`.
+        allocate: Allocates targets; its arguments become their `key`.
     """
 
-    def __init__(self, make: Callable[..., Images]) -> None:
-        self._make = make
-        self._idle: list[Images] = []
+    def __init__(self, allocate: Callable[..., Targets]) -> None:
+        self._allocate = allocate
+        self._idle: list[Targets] = []
 
-    def take(self, *kind: Any) -> Images:
-        """Images of that kind; to be handed to `give_back`.
+    def take(self, *key: Any) -> Targets:
+        """Return targets with this key; the caller must give them back.
 
         Raises:
-            DeviceMemoryError: they do not fit.
+            DeviceMemoryError: They do not fit into the device's memory.
         """
-        for images in self._idle:
-            if images.kind == kind:
-                self._idle.remove(images)
-                return images
-        self.trim(keep=1)
-        return self._make(*kind)
+        for targets in self._idle:
+            if targets.key == key:
+                self._idle.remove(targets)
+                return targets
+        self.trim(max_idle=1)
+        return self._allocate(*key)
 
-    def give_back(self, images: Images) -> None:
-        """Ends a loan."""
-        self._idle.append(images)
+    def give_back(self, targets: Targets) -> None:
+        """Take back targets that were lent."""
+        self._idle.append(targets)
 
     @contextmanager
-    def returning(self, images: Images) -> Iterator[None]:
-        """Gives the images back at its end, however that comes about."""
+    def returning(self, targets: Targets) -> Iterator[None]:
+        """Return a context that gives the targets back at its end, also after an error."""
         try:
             yield
         finally:
-            self.give_back(images)
+            self.give_back(targets)
 
     @contextmanager
-    def returning_on_error(self, images: Images) -> Iterator[None]:
-        """Gives the images back if what is done with them raises."""
+    def returning_on_error(self, targets: Targets) -> Iterator[None]:
+        """Return a context that gives the targets back if an error is raised in it."""
         try:
             yield
         except BaseException:
-            self.give_back(images)
+            self.give_back(targets)
             raise
 
-    def trim(self, keep: int) -> None:
-        """Frees idle images beyond the last `keep`."""
-        while len(self._idle) > keep:
+    def trim(self, max_idle: int) -> None:
+        """Free all idle targets but the last `max_idle`."""
+        while len(self._idle) > max_idle:
             self._idle.pop(0).release()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..._checks import checked_array, of_any_size
+from ..._checks import checked_array, quiet_math
 from ...errors import OutputError
 from ...mesh.mesh import Mesh
 from .atomic import atomic_write
@@ -112,7 +112,7 @@ def _checked_faces(faces: Any, vertex_count: int) -> npt.NDArray[Any]:
 
 def _converted(name: str, values: npt.NDArray[Any], kind: np.dtype[Any]) -> npt.NDArray[Any]:
     """Return the values in another type; OutputError if a number is out of its range."""
-    with of_any_size(OutputError, values):
+    with quiet_math(OutputError, values):
         converted = values.astype(kind)
         # NaN and infinity are in the range of floats.
         lost = (

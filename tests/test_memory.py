@@ -1,4 +1,4 @@
-"""Memory that the process may use: the machine's, or a control group's."""
+"""Memory that this process may use: the machine's, or the limit of a control group."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 
 import pytest
 
-from ddepth_gl.gl import memory as host_memory
+from ddepth_gl.gl import memory
 
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture
 def groups(tmp_path, monkeypatch):
-    """Writes what the kernel would show: the process's groups, and files of limits."""
+    """A function that fakes the kernel's files of groups and limits and returns `host_memory()`."""
 
     def write(lines: str, **limits: str) -> int:
         (tmp_path / "self").write_text(lines)
@@ -21,19 +21,19 @@ def groups(tmp_path, monkeypatch):
             file = tmp_path / "groups" / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(limit + "\n")
-        monkeypatch.setattr(host_memory, "_PROC", tmp_path / "self")
-        monkeypatch.setattr(host_memory, "_CGROUPS", tmp_path / "groups")
-        return host_memory.host_memory()
+        monkeypatch.setattr(memory, "_PROC", tmp_path / "self")
+        monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "groups")
+        return memory.host_memory()
 
     return write
 
 
-def test_without_groups_it_is_the_machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(host_memory, "_PROC", tmp_path / "nowhere")
-    assert host_memory.host_memory() == MACHINE
+def test_a_machine_without_control_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "_PROC", tmp_path / "nowhere")
+    assert memory.host_memory() == MACHINE
 
 
-def test_version_2_takes_the_least_of_the_groups_around(groups):
+def test_version_2_takes_the_smallest_limit_of_all_ancestors(groups):
     lines = "0::/job/step\n"
     assert groups(lines, **{"job/step/memory.max": "max"}) == MACHINE
     assert groups(lines, **{"job/step/memory.max": "3000", "job/memory.max": "max"}) == 3000
@@ -47,10 +47,10 @@ def test_version_1(groups):
     assert groups(lines, **{"memory/job/memory.limit_in_bytes": "5000"}) == 5000
 
 
-def test_a_group_that_is_not_seen_from_inside_a_container(groups):
-    """The path is the outer one; the limit lies at the root of what the container sees."""
+def test_a_group_that_is_not_visible_inside_a_container(groups):
+    """The path is the host's; the limit is at the root of what the container sees."""
     assert groups("4:memory:/docker/0123\n", **{"memory/memory.limit_in_bytes": "7000"}) == 7000
 
 
 def test_this_process():
-    assert 0 < host_memory.host_memory() <= MACHINE
+    assert 0 < memory.host_memory() <= MACHINE

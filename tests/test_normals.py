@@ -1,4 +1,4 @@
-"""Corner normals: by closed forms, where the input is awkward, and against a plain loop."""
+"""Smooth normals: against closed forms, on awkward input, and against a plain loop."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import pytest
 from shapes import box, merged, random_closed_mesh, rotation, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.mesh.normals import smooth_normals
+from ddepth_gl.mesh import normals as mesh_normals
 
-# A mean in float64 is rounded to float32, normalized there: 2**-24 for the sum, for the length (of three
-# squares), for the quotient, each coordinate at most 1. All below 4 * 2**-24, or 2.4e-7.
+# A mean in float64 is rounded to float32 and normalized there. The sum, the length (of three
+# squares) and the quotient add 2**-24 each, for coordinates of at most 1: below 4 * 2**-24.
 ROUNDING = 4 * 2.0**-24
 
 
+def smooth_normals(mesh: dd.Mesh) -> np.ndarray:
+    return mesh_normals.smooth_normals(mesh.vertices, mesh.faces)
+
+
 def prism(sides: int, layers: int = 1) -> dd.Mesh:
-    """A regular prism around z, radius 1, from z = -1 to 1, in rings of quads cut along one diagonal."""
+    """Return a regular prism of radius 1 around z, from z = -1 to 1, with triangulated sides."""
     angle = 2 * np.pi * np.arange(sides) / sides
     ring = np.stack([np.cos(angle), np.sin(angle)], 1)
     heights = np.linspace(-1, 1, layers + 1)
@@ -37,12 +41,12 @@ def prism(sides: int, layers: int = 1) -> dd.Mesh:
 
 
 def every_corner(values) -> np.ndarray:
-    """(F,3,3): the same at all three corners of each face."""
+    """Return (F, 3, 3): the value of each face at its three corners."""
     return np.repeat(np.asarray(values)[:, None], 3, axis=1)
 
 
 def check_units(mesh: dd.Mesh, normals: np.ndarray) -> None:
-    """Shape, kind and length; zeros for faces without area and for no other."""
+    """Check shape, dtype and length: 1, and 0 for faces without area only."""
     assert normals.shape == (len(mesh.faces), 3, 3)
     assert normals.dtype == np.float32
     has_area = mesh.face_normals().any(axis=1)
@@ -52,7 +56,7 @@ def check_units(mesh: dd.Mesh, normals: np.ndarray) -> None:
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_box_stays_flat(turned):
-    """Three faces meet at 90 degrees; the two triangles of a side, with each other, do not crease."""
+    """Sides that meet at 90 degrees keep their normals; the two triangles of a side share one."""
     mesh = box((-1, -2, -0.5), (3, 1, 2))
     if turned:
         mesh = dd.Mesh(mesh.vertices @ rotation(np.random.default_rng(1)).T, mesh.faces)
@@ -62,11 +66,12 @@ def test_a_box_stays_flat(turned):
 
 
 def test_a_fine_sphere_is_radial():
-    """Corners lie on the sphere, so a face's normal is off the radius there by the angle of its circumradius.
+    """The smooth normals of a fine sphere are the radii, up to a bound.
 
-    That is half of the cell's diagonal, and with it the mean. Away from the poles the six faces around a
-    vertex are point-symmetric but for terms of second order in the diagonal, so there the mean is off by
-    those: at most the diagonal squared, a fifteenth of what the flat normals are off by.
+    The corners lie on the sphere, so the normal of a face differs from the radius by the angle of
+    the circumradius, which is half the diagonal of a cell. So does the mean. Away from the poles,
+    the six faces around a vertex are point-symmetric up to second order in the diagonal. There the
+    mean differs by at most the diagonal squared: a fifteenth of the error of flat normals.
     """
     rings, sides = 48, 96
     mesh = sphere(2.5, rings, sides)
@@ -85,9 +90,9 @@ def test_a_fine_sphere_is_radial():
 
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_cylinder_has_smooth_sides_and_flat_caps(layers):
-    """A corner's neighbors to the left and to the right have a right angle there each, in one part or two.
+    """The faces left and right of a corner have a right angle there, in one part or two.
 
-    So weighted by angle the mean is the radius exactly; by area or by number it would not be.
+    So the mean weighted by angles is exactly the radius. Weighted by area or count it is not.
     """
     mesh = prism(24, layers)
     normals = smooth_normals(mesh)
@@ -104,10 +109,10 @@ def test_a_cylinder_has_smooth_sides_and_flat_caps(layers):
 
 @pytest.mark.parametrize(("sides", "is_smooth"), [(9, True), (8, True), (7, False)])
 @pytest.mark.parametrize("seed", range(4))
-def test_at_exactly_45_degrees_all_edges_are_alike(sides, is_smooth, seed):
-    """The sides of an octagonal prism meet at 45 degrees give or take a rounding: smooth, all around.
+def test_at_exactly_45_degrees_rounding_does_not_decide(sides, is_smooth, seed):
+    """The sides of an octagonal prism meet at 45 degrees up to rounding, and are smooth all around.
 
-    Those of nine sides meet at 40 degrees, of seven at 51.4.
+    Nine sides meet at 40 degrees, seven at 51.4.
     """
     straight = prism(sides)
     turn = rotation(np.random.default_rng(seed)) if seed else np.eye(3)
@@ -119,12 +124,12 @@ def test_at_exactly_45_degrees_all_edges_are_alike(sides, is_smooth, seed):
     expected = every_corner(straight.face_normals())
     if is_smooth:
         expected[is_side] = corners[is_side] * (1, 1, 0)
-    # Moved by 11 at most, vertices are rounded by 2**-50: nothing.
+    # Moved by at most 11, vertices are rounded by 2**-50, which is negligible.
     np.testing.assert_allclose(normals, expected @ turn.T, atol=ROUNDING)
 
 
-def test_vertices_at_one_position_are_one():
-    """Cut along a UV seam, and altogether: every face has corners of its own. Zero is zero of either sign."""
+def test_vertices_at_the_same_position_count_as_one():
+    """With a UV seam, with no shared vertices at all, and with zeros of either sign."""
     rng = np.random.default_rng(2)
     mesh = merged(random_closed_mesh(rng, bodies=2), box())
     whole = smooth_normals(mesh)
@@ -152,7 +157,7 @@ def test_vertices_at_one_position_are_one():
 
 
 def test_bodies_that_do_not_touch_do_not_smooth_each_other():
-    """Two spheres, one a hair's breadth beside the other, are those of each by itself."""
+    """Two spheres 1e-7 apart have the normals of each sphere by itself."""
     one = sphere(1.0, 8, 12)
     other = dd.Mesh(one.vertices + np.array([1e-7, 0, 0]), one.faces)
     together = smooth_normals(merged(one, other))
@@ -160,7 +165,7 @@ def test_bodies_that_do_not_touch_do_not_smooth_each_other():
     np.testing.assert_allclose(together[len(one.faces) :], together[: len(one.faces)], atol=1e-6)
 
 
-def test_faces_without_area_have_none_and_change_nothing():
+def test_faces_without_area_have_no_normal_and_change_nothing():
     rng = np.random.default_rng(3)
     mesh = random_closed_mesh(rng, bodies=2)
     some = mesh.faces[rng.integers(0, len(mesh.faces), 40)]
@@ -169,9 +174,8 @@ def test_faces_without_area_have_none_and_change_nothing():
         [
             some[:10][:, [0, 0, 1]],
             some[10:20][:, [2, 2, 2]],
-            np.column_stack(
-                [some[20:30, 0], middle, some[20:30, 1]]
-            ),  # two of its vertices at one position
+            # Two different vertices at the same position
+            np.column_stack([some[20:30, 0], middle, some[20:30, 1]]),
         ]
     )
     vertices = np.concatenate([mesh.vertices, mesh.vertices[some[20:30, 0]]])
@@ -180,14 +184,14 @@ def test_faces_without_area_have_none_and_change_nothing():
     normals = smooth_normals(dd.Mesh(vertices, faces))
     is_real = where < len(mesh.faces)
     assert not normals[~is_real].any()
-    # The order of the sums is another.
+    # The sums are in a different order.
     np.testing.assert_allclose(
         normals[is_real], smooth_normals(mesh)[where[is_real]], atol=2 * ROUNDING
     )
 
 
-def test_a_collinear_face_bends_nothing():
-    """Two triangles of one plane, and between them a face of three corners on their edge."""
+def test_a_collinear_face_changes_nothing():
+    """Between two triangles of a plane there is a face whose three corners lie on their edge."""
     vertices = [(0, 0, 0), (2, 0, 0), (1, 1, 0), (1, -1, 0), (1, 0, 0)]
     normals = smooth_normals(dd.Mesh(vertices, [(0, 1, 2), (0, 4, 1), (1, 0, 3)]))
     np.testing.assert_array_equal(normals[[0, 2]], np.broadcast_to((0.0, 0.0, 1.0), (2, 3, 3)))
@@ -195,7 +199,7 @@ def test_a_collinear_face_bends_nothing():
 
 
 def cone(count: int, height: float) -> dd.Mesh:
-    """`count` faces around an apex at (0, 0, height), over the unit circle at z = 0; open below."""
+    """Return an open cone over the unit circle, with `count` faces around (0, 0, height)."""
     angle = 2 * np.pi * np.arange(count) / count
     ring = np.stack([np.cos(angle), np.sin(angle), np.zeros(count)], 1)
     this = np.arange(count)
@@ -205,19 +209,22 @@ def cone(count: int, height: float) -> dd.Mesh:
 
 @pytest.mark.parametrize("count", [8, 100, 5000])
 def test_an_apex_of_many_faces(count):
-    """Flat enough that all normals are within 45 degrees of each other: the mean is the axis."""
-    mesh = cone(count, 0.3)  # the tilt is 18 degrees at most, twice that between opposite faces
+    """On a flat cone, all normals are within 45 degrees of each other: their mean is the axis."""
+    mesh = cone(
+        count, 0.3
+    )  # normals tilt by at most 18 degrees; opposite ones are at most 36 degrees apart
     normals = smooth_normals(mesh)
     check_units(mesh, normals)
     np.testing.assert_allclose(normals[:, 0], np.broadcast_to((0, 0, 1), (count, 3)), atol=ROUNDING)
 
 
 def test_a_steep_apex_of_5000_faces():
-    """Each face is smooth with those on its side. Normals are (c cos a, c sin a, s), c = s = 2**-0.5.
+    """On a steep cone, each face is smoothed with the faces on its side.
 
-    Within 45 degrees of a = 0: c**2 cos a + s**2 >= 2**-0.5, so cos a >= 2**0.5 - 1. Their mean over
-    |a| <= w is (c sin(w) / w, 0, s). Of 5,000 discrete faces the outermost two may count or not: each is
-    one of 5000 * w / pi faces, so the mean moves by at most 2 * pi / (5000 * w).
+    Normals are (c cos a, c sin a, s) with c = s = 2**-0.5. Those within 45 degrees of a = 0 have
+    c**2 cos a + s**2 >= 2**-0.5, so cos a >= 2**0.5 - 1. Their mean over |a| <= w is
+    (c sin(w) / w, 0, s). Of 5,000 discrete faces, the outermost two may count or not: each is one
+    of 5000 * w / pi faces, so the mean moves by at most 2 * pi / (5000 * w).
     """
     count = 5000
     mesh = cone(count, 1.0)
@@ -229,7 +236,7 @@ def test_a_steep_apex_of_5000_faces():
     expected = np.stack([radial * np.cos(middle), radial * np.sin(middle), np.ones(count)], 1)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(normals[:, 0], expected, atol=2 * np.pi / (count * width))
-    # On the rim, two faces each: neighbors, half of a step aside.
+    # A vertex on the rim has two faces, each half a step away from it.
     rim = mesh.vertices[mesh.faces[:, 1]] * (1, 1, 0) + (0, 0, 1)
     np.testing.assert_allclose(normals[:, 1], rim / 2**0.5, atol=(np.pi / count) ** 2 + ROUNDING)
 
@@ -250,11 +257,11 @@ def test_against_a_plain_loop(seed):
     check_units(mesh, normals)
     np.testing.assert_allclose(normals[picked][certain], expected[certain], atol=ROUNDING)
     flat = every_corner(mesh.face_normals())[picked][certain]
-    assert np.abs(flat - expected[certain]).max() > 0.1  # it is not all the same
+    assert np.abs(flat - expected[certain]).max() > 0.1  # flat normals would fail
 
 
-def test_a_cone_of_very_many_faces_is_as_smooth_as_one_of_fewer():
-    """Stars beyond a size are taken by cells; the apex of a blunt cone looks along its axis all the same."""
+def test_a_cone_of_very_many_faces_is_as_smooth_as_one_of_few():
+    """Vertices of very many faces compare cells of normals, with the same result at an apex."""
     for sides in (8000, 9000, 40_000):
         angle = 2 * np.pi * np.arange(sides) / sides
         rim = np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1)
