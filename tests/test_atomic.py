@@ -1,4 +1,4 @@
-"""whole_file: a file appears whole or not at all, whatever goes wrong while it is written."""
+"""atomic_write: a file appears complete or not at all, whatever fails during writing."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ddepth_gl.io.results import atomic as module
 from ddepth_gl.io.results.atomic import atomic_write, remove_unfinished
 
 
-@pytest.fixture(autouse=True, params=["without a name", "with a name"])
+@pytest.fixture(autouse=True, params=["unnamed", "named"])
 def way(request, monkeypatch):
-    """Files are written without a name, or with one of their own where the file system knows no others."""
-    if request.param == "with a name":
+    """Write unnamed files, and named ones as on file systems without unnamed files."""
+    if request.param == "named":
         monkeypatch.setattr(module, "_open_unnamed", lambda _: None)
     return request.param
 
 
 @pytest.fixture
 def old(tmp_path):
-    """A file that is already there."""
+    """A file that already exists."""
     path = tmp_path / "result.npz"
     path.write_bytes(b"old")
     return path
@@ -37,11 +37,11 @@ def half_written(path: Path, error: BaseException) -> None:
 
 
 def alone(path: Path) -> bool:
-    """Whether nothing but `path` is in its folder, hidden files included."""
+    """Return whether `path` is the only file in its folder, hidden files included."""
     return [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-def test_takes_its_name_when_the_block_ends(tmp_path):
+def test_the_file_appears_when_the_block_ends(tmp_path):
     path = tmp_path / "result.npz"
     with atomic_write(path) as file:
         file.write(b"new")
@@ -51,15 +51,15 @@ def test_takes_its_name_when_the_block_ends(tmp_path):
     assert alone(path)
 
 
-def test_what_is_beside_it_meanwhile(old, way):
+def test_the_temporary_file(old, way):
     file = atomic_write(old)
     file.__enter__().write(b"half")
-    beside = [entry.name for entry in old.parent.iterdir() if entry != old]
-    if way == "without a name" and beside:
+    others = [entry.name for entry in old.parent.iterdir() if entry != old]
+    if way == "unnamed" and others:
         pytest.skip(
             "the file system of the temporary folder has no files without a name (O_TMPFILE)"
         )
-    assert len(beside) == (way == "with a name")
+    assert len(others) == (way == "named")
     remove_unfinished()
     assert alone(old)
     assert not file.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
@@ -68,7 +68,7 @@ def test_what_is_beside_it_meanwhile(old, way):
     assert not module._unfinished
 
 
-def test_replaces_what_was_there(old):
+def test_an_existing_file_is_replaced(old):
     with atomic_write(old) as file:
         file.write(b"ne")
         assert old.read_bytes() == b"old"
@@ -111,7 +111,7 @@ def test_full_disk(old, monkeypatch, call):
 
 
 def test_a_disk_that_is_really_full(old, monkeypatch):
-    # /dev/full takes the place of the new file: writes go to its buffer and fail when that is emptied.
+    # /dev/full replaces the new file: writes go to the buffer and fail when it is flushed.
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     monkeypatch.setattr(module, "_open_unnamed", lambda _: None)
@@ -119,7 +119,7 @@ def test_a_disk_that_is_really_full(old, monkeypatch):
 
     def open_full(path, mode):
         opened.append((path, mode))
-        return open("/dev/full", "wb")  # noqa: PTH123 - Path.open is what is replaced
+        return open("/dev/full", "wb")  # noqa: PTH123 - Path.open is replaced
 
     monkeypatch.setattr(Path, "open", open_full)
     with pytest.raises(dd.OutputError, match="No space left"), atomic_write(old) as file:
@@ -129,17 +129,17 @@ def test_a_disk_that_is_really_full(old, monkeypatch):
     assert old.read_bytes() == b"old"
 
 
-def test_an_error_without_a_number_is_told_in_its_own_words(old):
+def test_an_error_without_a_number_keeps_its_text(old):
     with pytest.raises(dd.OutputError, match="the cable is out"), atomic_write(old):
         raise OSError("the cable is out")
 
 
-@pytest.mark.parametrize("place", ["missing/result.npz", "file/result.npz"])
-def test_folder_that_cannot_be_written(tmp_path, place):
+@pytest.mark.parametrize("name", ["missing/result.npz", "file/result.npz"])
+def test_folder_that_cannot_be_written(tmp_path, name):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(dd.OutputError) as caught, atomic_write(tmp_path / place):
+    with pytest.raises(dd.OutputError) as caught, atomic_write(tmp_path / name):
         raise AssertionError("the block must not run")
-    assert str(tmp_path / place) in str(caught.value)
+    assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -170,7 +170,7 @@ def test_permissions_follow_the_umask(tmp_path, umask):
     assert stat.S_IMODE((tmp_path / "result.npz").stat().st_mode) == 0o666 & ~umask
 
 
-def test_the_longest_name_there_is(tmp_path):
+def test_the_longest_possible_name(tmp_path):
     path = tmp_path / ("n" * 251 + ".npz")
     with atomic_write(path) as file:
         file.write(b"new")
@@ -181,7 +181,7 @@ def test_the_longest_name_there_is(tmp_path):
     assert alone(path)
 
 
-def test_a_hundred_at_once_do_not_meet(tmp_path):
+def test_a_hundred_files_at_once(tmp_path):
     files = [atomic_write(tmp_path / f"{number}.bin") for number in range(100)]
     handles = [file.__enter__() for file in files]
     for number, handle in enumerate(handles):

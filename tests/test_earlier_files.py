@@ -1,4 +1,4 @@
-"""Every file names the mesh it was made of, and only that mesh replaces it unasked."""
+"""Every file names its mesh, and only that mesh replaces the file without --overwrite."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHEETS = ",".join(name for name, each in FORMATS.items() if not each.needs_layer
 
 @pytest.fixture(autouse=True)
 def meshes(tmp_path, monkeypatch):
-    """Two folders with a mesh of the same name each."""
+    """Two folders, each with a mesh of the same name."""
     monkeypatch.chdir(tmp_path)
     for folder, mesh in (("a", box()), ("b", sphere(1.0, 6, 8))):
         Path(folder).mkdir()
@@ -52,8 +52,8 @@ def render(monkeypatch, capfdbinary):
     return run
 
 
-def said(path):
-    """What a file says of its mesh, read without the package: (path, hash)."""
+def mesh_named_by(path):
+    """Return (path, hash) of the mesh that a file names, read without the package."""
     if path.suffix == ".npz":
         with np.load(path) as file:
             return str(file["mesh_path"]), str(file["mesh_sha256"])
@@ -61,15 +61,15 @@ def said(path):
         about = json.loads(path.read_bytes())
         return about["mesh_path"], about["mesh_sha256"]
     if path.suffix == ".png":
-        with Image.open(path) as picture:
-            return picture.text["mesh_path"], picture.text["mesh_sha256"]
+        with Image.open(path) as image:
+            return image.text["mesh_path"], image.text["mesh_sha256"]
     if path.suffix == ".ply":
         header = path.read_bytes().split(b"end_header\n")[0].decode("ascii").splitlines()
         comments = dict(line.split(" ", 2)[1:] for line in header if line.startswith("comment "))
         return comments["mesh_path"], comments["mesh_sha256"]
     import OpenEXR
 
-    with path.open("rb") as file:  # OpenEXR takes no name that is no text
+    with path.open("rb") as file:  # OpenEXR takes only names that are valid text
         headers = [part.header for part in OpenEXR.File(file).parts]
     assert {(header["mesh_path"], header["mesh_sha256"]) for header in headers} == {
         (headers[0]["mesh_path"], headers[0]["mesh_sha256"])
@@ -89,14 +89,14 @@ def test_every_file_names_its_mesh(render, options):
     digest = hashlib.sha256(Path("a/model.ply").read_bytes()).hexdigest()
     written = list(Path("out").iterdir())
     assert {path.suffix for path in written} == {".npz", ".json", ".png", ".ply", ".exr"}
-    assert {path.name: said(path) for path in written} == dict.fromkeys(
+    assert {path.name: mesh_named_by(path) for path in written} == dict.fromkeys(
         (path.name for path in written), (str(Path("a/model.ply").absolute()), digest)
     )
 
 
 @pytest.mark.parametrize("layers", [False, True])
 @pytest.mark.parametrize("name", FORMATS)
-def test_another_mesh_replaces_nothing_unless_asked(render, name, layers):
+def test_another_mesh_needs_overwrite(render, name, layers):
     if FORMATS[name].needs_layers and not layers:
         return
     options = ["--format", name, "--no-preview"]
@@ -104,7 +104,7 @@ def test_another_mesh_replaces_nothing_unless_asked(render, name, layers):
     options += ["--png-scale", ".01"] if name == "layereddepth" else []
     assert render("a/model.ply", *options) == (0, [])
     before = contents()
-    assert render("a/model.ply", *options) == (0, [])  # its own files, once more
+    assert render("a/model.ply", *options) == (0, [])  # its own files again
     code, lines = render("b/model.ply", *options)
     assert code == 1
     (line,) = lines
@@ -116,10 +116,10 @@ def test_another_mesh_replaces_nothing_unless_asked(render, name, layers):
     assert set(contents()) == set(before)
     code, lines = render("b/model.ply", *options, "--overwrite")
     assert (code, lines) == (0, [])
-    assert all(said(path)[0].endswith("b/model.ply") for path in Path("out").iterdir())
+    assert all(mesh_named_by(path)[0].endswith("b/model.ply") for path in Path("out").iterdir())
 
 
-def test_the_preview_as_well(render):
+def test_another_mesh_does_not_replace_the_preview(render):
     assert render("a/model.ply", "--format", "")[0] == 0
     before = contents()
     code, lines = render("b/model.ply")
@@ -139,24 +139,26 @@ def test_the_preview_as_well(render):
         "model_000.exr",
     ],
 )
-def test_a_file_from_elsewhere_is_not_replaced(render, name, content):
+def test_an_unknown_file_is_not_replaced(render, name, content):
     Path("out").mkdir()
     Path("out", name).write_bytes(content)
     code, lines = render("a/model.ply", "--format", SHEETS)
     assert (code, len(lines)) == (1, 1)
-    expected = f"out/{name} was not written by ddepth, or by an older version of it; give another -o, or --ov"
+    expected = (
+        f"out/{name} was not written by ddepth, or by an older version of it; give another -o"
+    )
     assert expected in lines[0]
     assert contents() == {name: content}
     assert render("a/model.ply", "--format", SHEETS, "--overwrite") == (0, [])
 
 
-def test_an_archive_of_something_else(render):
+def test_an_unknown_archive_is_not_replaced(render):
     Path("out").mkdir()
     np.savez("out/model_000.npz", weights=np.arange(3))
     assert "was not written by ddepth" in render("a/model.ply")[1][0]
 
 
-def test_files_that_would_not_be_written_do_not_matter(render):
+def test_other_files_do_not_matter(render):
     Path("out").mkdir()
     for name in (
         "model_1000.npz",
@@ -170,7 +172,7 @@ def test_files_that_would_not_be_written_do_not_matter(render):
 
 
 def test_layers_of_another_mesh_are_not_removed(render):
-    """A run removes the higher layers that an earlier one has left; they are files like any other."""
+    """A run removes higher layers of an earlier run, but only those of the same mesh."""
     options = ["--layers", "--format", "ply", "--no-preview"]
     assert render("a/model.ply", *options)[0] == 0
     Path("out/model_000_layer07.ply").write_bytes(b"mine")
@@ -195,7 +197,7 @@ def test_the_same_content_at_another_path_is_the_same_mesh(render):
 
 
 @pytest.mark.parametrize("format_", ["npz", "ply"])
-def test_an_edited_mesh_is_not_called_another(render, format_):
+def test_an_edited_mesh_is_recognized(render, format_):
     name = "käse.ply"  # PLY files hold its path in ASCII
     write_mesh(Path(name), box())
     assert render(name, "--format", format_)[0] == 0
@@ -209,13 +211,13 @@ def test_an_edited_mesh_is_not_called_another(render, format_):
     assert render(name, "--format", format_, "--overwrite") == (0, [])
 
 
-def test_nothing_is_rendered_before_the_look(render, monkeypatch):
+def test_files_are_checked_before_rendering(render, monkeypatch):
     assert render("a/model.ply", "--views", "3")[0] == 0
     monkeypatch.setattr(dd.DepthRenderer, "upload", lambda *_: pytest.fail("was uploaded"))
     assert "model_000.npz is from another mesh" in render("b/model.ply", "--views", "2")[1][0]
 
 
-def test_meshes_in_memory_are_told_apart_by_their_arrays(renderer, tmp_path):
+def test_meshes_in_memory_are_distinguished_by_their_arrays(renderer, tmp_path):
     job = RenderJob(folder=tmp_path, preview=False)
     camera = [dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=8, height=6)]
     job.run(renderer, box(), camera, "m")
@@ -229,7 +231,7 @@ def test_meshes_in_memory_are_told_apart_by_their_arrays(renderer, tmp_path):
         job.run(renderer, painted, camera, "m")
 
 
-def test_results_and_what_is_made_of_them(renderer):
+def test_results_name_their_mesh(renderer):
     mesh = dd.load_mesh("a/model.ply")
     digest = hashlib.sha256(Path("a/model.ply").read_bytes()).hexdigest()
     assert mesh.source == (str(Path("a/model.ply").absolute()), digest, "")
@@ -248,13 +250,13 @@ def test_results_and_what_is_made_of_them(renderer):
         assert result.provenance["mesh_path"] == mesh.source.path
         assert result.provenance["mesh_sha256"] == mesh.source.sha256
     dd.write_npz("maps.npz", results[0])
-    assert said(Path("maps.npz")) == mesh.source[:2]
+    assert mesh_named_by(Path("maps.npz")) == mesh.source[:2]
     in_memory = renderer.upload(box())
     assert "mesh_path" not in renderer.entry_exit(in_memory, camera).provenance
     in_memory.release()
 
 
-def test_names_that_are_no_text(render):
+def test_names_that_are_not_valid_text(render):
     names = [os.fsdecode(b"caf\xe9.ply"), "two\nlines.ply", "käse 日本.ply"]
     for name in names:
         write_mesh(Path(name), box())
@@ -265,13 +267,14 @@ def test_names_that_are_no_text(render):
         assert printable_path(str(Path(name).absolute())) == expected
         for path in Path("out").glob(f"{Path(name).stem}*"):
             ascii_only = expected.encode("ascii", "backslashreplace").decode()
-            assert said(path)[0] == (ascii_only if path.suffix == ".ply" else expected)
+            assert mesh_named_by(path)[0] == (ascii_only if path.suffix == ".ply" else expected)
     assert render(*names, *options) == (0, [])
 
 
 def test_the_same_file_with_other_side_files_is_another_mesh(render):
-    """Two glTF files or OBJ files may be alike to the byte; what they name in their folders is not."""
-    text = "mtllib m.mtl\nusemtl paint\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+    """Two OBJ or glTF files may be equal byte for byte, but refer to different side files."""
+    text = "mtllib m.mtl\nusemtl paint\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n"
+    text += "f 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
     for folder, color in (("red", "1 0 0"), ("blue", "0 0 1"), ("again", "1 0 0")):
         Path(folder).mkdir()
         Path(folder, "same.obj").write_text(text)

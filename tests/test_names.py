@@ -23,5 +23,5 @@ from ddepth_gl.jobs.names import unique_names
         (["/m.obj", "/a/m.obj"], ["m", "m-a"]),
     ],
 )
-def test_names_keep_what_tells_the_paths_apart(paths, expected):
+def test_unique_names(paths, expected):
     assert unique_names([Path(path) for path in paths]) == expected

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ddepth_gl.jobs.report import RenderReport
 
 
-def test_the_time_taken_as_text():
-    """The first image is slow, for what is made once: medians are of the others, and it is named."""
+def test_the_times_as_text():
+    """The first image includes one-time work, so it is stated apart from the medians."""
     times = {
         "the sheets": [80.0, 1, 2, 9],
         "the photo": [100.0, 7, 7, 8],

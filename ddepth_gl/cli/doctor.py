@@ -56,7 +56,9 @@ def doctor(
                 f"{info['device_index']}: {info['renderer']}, OpenGL {info['gl_version']}."
             )
             if info["is_software"]:
-                print_line("No GPU answers through EGL; Mesa's software rasterizer works, slower.")
+                print_line(
+                    "No GPU answers through EGL; Mesa's software rasterizer works, but is slower."
+                )
 
 
 def _device_facts(report: DeviceReport) -> dict[str, Any]:

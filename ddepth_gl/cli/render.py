@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ContextError, DDepthError, RequestError
+from ..errors import ContextError, DDepthError, MeshError, RequestError
 from .cameras import cameras_from_options
 from .options import Debug, Device, Output, create_output_folder, parse_list
 from .reporting import one_line_errors, print_exception, print_line, print_warning
@@ -31,7 +33,7 @@ def render(
     # Not readable=True, which is typer's default: one unreadable mesh would end the whole run.
     meshes: Annotated[
         list[Path],
-        typer.Argument(metavar="MESH...", readable=False, help="OBJ, STL, PLY, OFF, GLB or glTF."),
+        typer.Argument(metavar="MESH", readable=False, help="OBJ, STL, PLY, OFF, GLB or glTF."),
     ],
     output: Output,
     views: Annotated[
@@ -186,7 +188,8 @@ def render(
             create_output_folder(output)
             for path, name in zip(meshes, unique_names(meshes), strict=True):
                 try:
-                    mesh = load_mesh(path, **limits)
+                    with _naming_options():
+                        mesh = load_mesh(path, **limits)
                     _warn_if_open(mesh, path, surfaces)
                     run_job(renderer, job, mesh, cameras_for(mesh), name)
                 except (RequestError, ContextError):
@@ -200,6 +203,18 @@ def render(
         if len(meshes) > 1:
             print_line(f"{failed} of {len(meshes)} meshes failed")
         raise typer.Exit(1)
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Name the option in the message of a MeshError that advises to raise a Python argument."""
+    try:
+        yield
+    except MeshError as error:
+        message = str(error)
+        for argument, option in (("max_faces", "--max-faces"), ("max_file_bytes", "--max-file-mb")):
+            message = message.replace(f"pass a larger {argument}", f"pass a larger {option}")
+        raise MeshError(message) from error
 
 
 def _warn_if_open(mesh: Mesh, path: Path, surfaces: SurfacesOption) -> None:

@@ -109,8 +109,8 @@ class RenderJob:
         for option in (name for name, given in is_given.items() if given):
             if any(chosen.has_option(option, self.layers) for chosen in formats):
                 continue
-            flag, written = "--" + option.replace("_", "-"), ", ".join(self.formats)
-            written = written or "the preview"
+            flag = "--" + option.replace("_", "-")
+            written = ", ".join(self.formats) or "the preview"
             if self.layers and option != "layers":
                 written += " with --layers"
             suitable = [
@@ -238,13 +238,13 @@ class RenderJob:
         self, frame: FrameToWrite, formats: Sequence[Format], failures: list[str]
     ) -> Iterator[Path]:
         for chosen in formats:
-            # The content of a file depends on its format's options, not on the other formats.
-            own_frame = frame.with_only(
+            # The content of a file does not depend on the other formats of the run.
+            reduced = frame.with_only(
                 {*self.attributes, *chosen.map_attributes},
                 {*self.attributes, *chosen.layer_attributes},
             )
             try:
-                yield from chosen.write(own_frame)
+                yield from chosen.write(reduced)
             except MeshError as error:
                 # Nothing in this view yields a mould; the other views are still worth having.
                 failures.append(f"{frame.path('_mould.ply')}: {error}")

@@ -69,7 +69,7 @@ def header_of(result: DepthMaps | DepthLayers, channels_text: str) -> dict[str, 
             (_FLIP_Y @ camera.camera_from_world).T, dtype=np.float32
         ),
         "conventions": CONVENTIONS + channels_text,
-        "software": texts.pop("version"),  # `version` is OpenEXR's own: the file format's
+        "software": texts.pop("version"),  # EXR's `version` is that of the file format
         **texts,
     }
 

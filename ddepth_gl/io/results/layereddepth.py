@@ -29,7 +29,7 @@ def write_layereddepth(
 ) -> list[Path]:
     """Write the layout of LayeredDepth-Syn.
 
-    Source: Wen et al., "Seeing and Seeing Through the Glass", ICCV 2025.
+    Described in Wen et al., "Seeing and Seeing Through the Glass", ICCV 2025.
 
     The files are ``NAME.depth_1.png`` to ``NAME.depth_8.png``, after the columns of that data set.
     The dot makes ``NAME`` the key of a WebDataset sample once the files are in a tar archive.

@@ -25,7 +25,7 @@ class HasProvenance(Protocol):
 
     @property
     def provenance(self) -> Mapping[str, str]:
-        """Names of the driver and the engine; of the mesh too if a file was loaded."""
+        """Names of the driver and the engine, and of the mesh file if there is one."""
 
 
 def file_metadata(result: HasProvenance | None = None) -> dict[str, str]:

@@ -74,7 +74,7 @@ def sheet_normals(
 
 
 def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> list[Path]:
-    """Write the points of all first crossings to ``NAME_layer01.ply``, of all second ones to ...
+    """Write one point cloud per layer: ``NAME_layer01.ply``, ``NAME_layer02.ply``, ...
 
     World frame, mesh units, pixels in row-major order; float32, or float64 in all files if the
     points are too far from the origin for float32. Normals come from the attribute ``normal``

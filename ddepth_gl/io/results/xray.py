@@ -24,7 +24,7 @@ _ATTRIBUTES = ("normal", "color")
 def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers: int = 16) -> None:
     """Write the layout of X-Ray's data sets.
 
-    Source: Hu et al., "X-Ray: A Sequential 3D Representation", 2024.
+    Described in Hu et al., "X-Ray: A Sequential 3D Representation", 2024.
     ``preprocess/get_xray/gen_objaverse.py`` of tau-yihouxiang/X-Ray writes this layout and
     ``src/dataset.py`` reads it: a float32 array (16, 7, H, W), reshaped to (16, 7 * H * W) and
     stored as the parts of SciPy's ``csr_matrix``: ``data`` float32, ``indices``, ``indptr`` int32,
