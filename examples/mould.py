@@ -1,4 +1,7 @@
-"""The mould of a mesh from one side, as a closed mesh in a PLY file."""
+"""Render a mesh from above and write its mould, one closed mesh, to a PLY file.
+
+Usage: python examples/mould.py [MESH [OUTPUT]]
+"""
 
 import sys
 
@@ -8,15 +11,22 @@ from ddepth_gl.mesh.demo import demo_mesh
 mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
 output = sys.argv[2] if len(sys.argv) > 2 else "mould.ply"
 
-# Parallel rays from above, ten percent wider than the mesh, starting above its top.
+# An orthographic camera one unit above the mesh that looks down along -z. Its x axis is the world's
+# x axis; its y axis, which points down in the image, is -y of the world. The image is 10 % wider
+# and higher than the mesh.
 (left, front, _), (right, back, top) = mesh.bounds
-middle = ((left + right) / 2, (front + back) / 2, top + 1.0)
+width, height = right - left, back - front
+x, y, z = (left + right) / 2, (front + back) / 2, top + 1.0
+camera_from_world = [
+    [1, 0, 0, -x],
+    [0, -1, 0, y],
+    [0, 0, -1, z],
+    [0, 0, 0, 1],
+]
 camera = dd.Camera.orthographic(
-    (1.1 * (right - left), 1.1 * (back - front)),
-    [[1, 0, 0, -middle[0]], [0, -1, 0, middle[1]], [0, 0, -1, middle[2]], [0, 0, 0, 1]],
-    width=400,
-    height=round(400 * (back - front) / (right - left)),
+    (1.1 * width, 1.1 * height), camera_from_world, width=400, height=round(400 * height / width)
 )
+
 mould = dd.double_depth(mesh, camera).to_mesh()
 dd.write_ply(output, mould.vertices, faces=mould.faces)
 print(f"{output}: {mould!r}, volume {mould.volume:.4g} (the mesh: {mesh.volume:.4g})")

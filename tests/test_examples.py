@@ -1,4 +1,4 @@
-"""Every example runs, and so does the README's Python."""
+"""The examples, and the Python and shell code of the README, run without errors or warnings."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def mesh_file(tmp_path_factory):
 
 def run(arguments: list[str], folder: Path) -> str:
     command = [sys.executable, "-W", "error", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    return done.stdout
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    assert not process.stderr
+    return process.stdout
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_example(example, mesh_file, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_python_of_the_readme(mesh_file, tmp_path):
+def test_python_of_the_readme(mesh_file, tmp_path):
     blocks = re.findall(
         r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
     )
@@ -51,8 +51,8 @@ def test_the_python_of_the_readme(mesh_file, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_shell_of_the_readme(tmp_path):
-    """Its lines one after another in one folder, whose meshes share their name."""
+def test_shell_of_the_readme(tmp_path):
+    """Lines run one after another in a folder with several meshes of the same name."""
     (block,) = re.findall(
         r"## From the shell\n+```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
     )
@@ -61,7 +61,7 @@ def test_the_shell_of_the_readme(tmp_path):
         shape = trimesh.creation.icosphere(subdivisions=1 + number % 2, radius=1.0 + number)
         shape.export(tmp_path / name)
     script = f'set -e\nddepth() {{ "{sys.executable}" -m ddepth_gl "$@"; }}\n{block}'
-    done = subprocess.run(
+    process = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -69,8 +69,7 @@ def test_the_shell_of_the_readme(tmp_path):
         text=True,
         timeout=240,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")
     lines = [line for line in block.splitlines() if line.startswith("ddepth render ")]
-    assert (
-        len(list(tmp_path.glob("out/*/*_preview.png"))) == len(lines) + 1
-    )  # one line has two meshes
+    previews = list(tmp_path.glob("out/*/*_preview.png"))
+    assert len(previews) == len(lines) + 1  # one line renders two meshes
