@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddepth_gl.engines.raster.merging import FacingLayers
+from ddepth_gl.engines.raster.merging import LayerMerger
 
 # A crossing here is (depth, face, facing); facing is 0 for a front, 1 for a back.
 Crossing = tuple[float, int, int]
@@ -17,14 +17,14 @@ FRONT, BACK = 0, 1
 
 
 def key_of(crossing: Crossing) -> int:
-    """The bits of the float32 depth above those of face * 2 + facing, as `FacingLayers` describes it."""
+    """The bits of the float32 depth above those of face * 2 + facing, as `LayerMerger` describes it."""
     depth, face, facing = crossing
     (bits,) = struct.unpack("<I", struct.pack("<f", depth))
     return bits << 32 | (face * 2 + facing)
 
 
 def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None = None):
-    """The image through `FacingLayers`, as peeling feeds it; checks on the way what it asks for.
+    """The image through `LayerMerger`, as peeling feeds it; checks on the way what it asks for.
 
     Peeling counts fronts and backs, cuts each to `max_layers`, and hands over the k-th of each facing.
     """
@@ -39,12 +39,12 @@ def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None 
         np.array([[len(pixel) for pixel in row] for row in side], np.uint8) for side in own
     )
     height = len(fronts)
-    layers = FacingLayers(fronts, backs)
+    layers = LayerMerger(fronts, backs)
     np.testing.assert_array_equal(
         layers.offsets, np.cumsum([0, *(fronts.astype(int) + backs).ravel()])
     )
     assert layers.offsets.dtype == np.int64
-    assert layers.most == [fronts.max(), backs.max()]
+    assert layers.layer_counts == [fronts.max(), backs.max()]
 
     def reading(facing: int, number: int):
         def read(top: int, bottom: int) -> np.ndarray:
@@ -60,17 +60,17 @@ def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None 
 
         return read
 
-    layers.put_first(reading(FRONT, 0), reading(BACK, 0))
+    layers.add_first(reading(FRONT, 0), reading(BACK, 0))
     for facing in (FRONT, BACK):
-        for number in range(1, layers.most[facing]):
+        for number in range(1, layers.layer_counts[facing]):
             layer = layers.layer(facing, number)
-            assert (layer.facing, layer.number) == (facing, number)
+            assert (layer.facing, layer.index) == (facing, number)
             having = np.flatnonzero(((fronts, backs)[facing] > number).any(axis=1))
             assert layer.rows == (having[0], having[-1] + 1)
-            layers.put(layer, reading(facing, number))
+            layers.add(layer, reading(facing, number))
     counts = np.array([[len(pixel) for pixel in row] for row in image])
     truncated = counts > max_layers if max_layers is not None else np.zeros(counts.shape, bool)
-    return layers.merged(truncated, max_layers), truncated
+    return layers.merge(truncated, max_layers), truncated
 
 
 @pytest.fixture(autouse=True, params=[1, 12, None], ids=["a row", "12 pixels", "all"])
