@@ -1,7 +1,7 @@
-"""Exact double depth maps of a mesh: where every pixel's ray first enters it and where it last exits."""
+"""Exact double depth maps of a mesh: first entry and last exit of the ray through every pixel."""
 
-# The names are imported when the first of them is asked for. So the command `ddepth` has its signal handlers
-# before NumPy and moderngl are imported; a package is imported before any module of it.
+# Names are imported on first use. Python imports a package before its modules, and the command
+# `ddepth` must install its signal handlers before NumPy and moderngl are imported (decision 10).
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._version import __version__
@@ -104,7 +104,7 @@ _MODULES = {
     "write_xray": "io.results.xray",
 }
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
+if not TYPE_CHECKING:  # with __getattr__, a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:
@@ -113,8 +113,8 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of the packa
 
         globals().update(
             {
-                each: getattr(import_module(f".{module}", __name__), each)
-                for each, module in _MODULES.items()
+                public_name: getattr(import_module(f".{module}", __name__), public_name)
+                for public_name, module in _MODULES.items()
             }
         )
         return globals()[name]

@@ -449,7 +449,8 @@ def _cameras(
     seed: int | None,
 ) -> Callable[[Mesh], list[Camera]]:
     """The cameras that the options ask for, as a function of the mesh: of a file, placed, or in orbit."""
-    from ..camera.camera import Camera, checked_field_of_view, checked_image_size
+    from ..camera.camera import Camera
+    from ..camera.checks import checked_field_of_view, checked_image_size
     from ..io.cameras.read import load_cameras
 
     if sum(option is not None for option in (file, eye, views)) > 1:
