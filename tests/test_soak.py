@@ -26,7 +26,7 @@ from shapes import (
     scaled,
     sphere,
 )
-from test_peel import compare as compare_layers
+from test_peel_oracle import compare as compare_layers
 from test_sheets_oracle import compare as compare_sheets
 
 import ddepth_gl as dd
