@@ -6,16 +6,21 @@ BIN := $(VENV)/bin
 
 # A process per CPU; eight already keep llvmpipe's own threads busy, and each takes memory.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8
+# `make test COVERAGE=1` also measures coverage, and fails below the floor in pyproject.toml.
+COVER := $(if $(COVERAGE),--cov --cov-report=term)
 # Of `make soak`. SEED=... starts with the case of that seed.
 MINUTES ?= 120
 
-.PHONY: demo test test-fast test-oldest test-on compare-demo soak check format bench setup system-gl clean
+.PHONY: demo test test-fast test-oldest test-on compare-demo soak coverage check format bench setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
 
 test: setup check
-	$(PYTEST)
+	$(PYTEST) $(COVER)
+
+coverage: setup
+	$(PYTEST) --cov --cov-report=term
 
 test-fast: setup
 	$(PYTEST) -m "not slow and not soak"
@@ -28,6 +33,9 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 import ddepth_gl as dd
-from ddepth_gl.engines.raster.engine import _ENTRY, _EXIT, RasterEngine, _uniforms
+from ddepth_gl.engines.raster.engine import ENTRY_TEST, EXIT_TEST, RasterEngine
+from ddepth_gl.engines.raster.uniforms import sheet_uniforms
 from ddepth_gl.engines.request import SheetRequest
 
 PLAIN_VERTEX = """
@@ -40,7 +41,7 @@ class BarePasses:
         assert isinstance(engine, RasterEngine)
         with self.context:
             gl = self.gl = self.context.gl
-            uniforms = _uniforms(scene, camera, SheetRequest())
+            uniforms = sheet_uniforms(scene, camera, SheetRequest())
             program = engine._program("sheet", camera, SheetRequest(), uniforms)
             self.vertex_array = engine._vertex_array(scene, program)
             self.size = (camera.width, camera.height)
@@ -54,12 +55,12 @@ class BarePasses:
         with self.context:
             gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)
             gl.front_face = "cw"
-            for framebuffer, (culled, comparison, cleared) in zip(
-                self.framebuffers, (_ENTRY, _EXIT), strict=True
+            for framebuffer, (culled, depth_test, cleared_depth) in zip(
+                self.framebuffers, (ENTRY_TEST, EXIT_TEST), strict=True
             ):
-                gl.cull_face, gl.depth_func = culled, comparison
+                gl.cull_face, gl.depth_func = culled, depth_test
                 framebuffer.use()
-                framebuffer.clear(float("nan"), depth=cleared)
+                framebuffer.clear(float("nan"), depth=cleared_depth)
                 self.vertex_array.render()
             return self._read()
 

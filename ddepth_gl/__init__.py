@@ -1,7 +1,7 @@
-"""Exact double depth maps of a mesh: where every pixel's ray first enters it and where it last exits."""
+"""Exact double depth maps of a mesh: first entry and last exit of the ray through every pixel."""
 
-# The names are imported when the first of them is asked for. So the command `ddepth` has its signal handlers
-# before NumPy and moderngl are imported; a package is imported before any module of it.
+# Names are imported on first use. Python imports a package before its modules, and the command
+# `ddepth` must install its signal handlers before NumPy and moderngl are imported (decision 10).
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._version import __version__
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     )
     from .io.cameras.read import load_cameras
     from .io.meshes.read import load_mesh
-    from .io.results.exr import write_deep_exr, write_exr
+    from .io.results.deep_exr import write_deep_exr
+    from .io.results.exr import write_exr
     from .io.results.lari import write_lari
     from .io.results.layereddepth import write_layereddepth
     from .io.results.npz import write_npz
-    from .io.results.ply import write_layer_clouds, write_ply
+    from .io.results.ply import write_ply
     from .io.results.png16 import write_png16
+    from .io.results.point_clouds import write_layer_clouds
     from .io.results.xray import write_xray
     from .mesh.mesh import Mesh
     from .one_call import double_depth
@@ -93,10 +95,10 @@ _MODULES = {
     "double_depth": "one_call",
     "load_cameras": "io.cameras.read",
     "load_mesh": "io.meshes.read",
-    "write_deep_exr": "io.results.exr",
+    "write_deep_exr": "io.results.deep_exr",
     "write_exr": "io.results.exr",
     "write_lari": "io.results.lari",
-    "write_layer_clouds": "io.results.ply",
+    "write_layer_clouds": "io.results.point_clouds",
     "write_layereddepth": "io.results.layereddepth",
     "write_npz": "io.results.npz",
     "write_ply": "io.results.ply",
@@ -104,7 +106,7 @@ _MODULES = {
     "write_xray": "io.results.xray",
 }
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
+if not TYPE_CHECKING:  # with __getattr__, a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:
@@ -113,8 +115,8 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of the packa
 
         globals().update(
             {
-                each: getattr(import_module(f".{module}", __name__), each)
-                for each, module in _MODULES.items()
+                public_name: getattr(import_module(f".{module}", __name__), public_name)
+                for public_name, module in _MODULES.items()
             }
         )
         return globals()[name]

@@ -1,4 +1,4 @@
-"""``python -m ddepth_gl`` is the command `ddepth`."""
+"""Entry point of ``python -m ddepth_gl``, the same as the command `ddepth`."""
 
 from .cli.start import main
 

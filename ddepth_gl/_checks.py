@@ -1,4 +1,4 @@
-"""Checks of arguments that several modules take."""
+"""Checks of arguments that several modules share."""
 
 from __future__ import annotations
 
@@ -26,36 +26,34 @@ __all__ = [
     "checked_result",
     "checked_texts",
     "is_integer",
-    "quiet_math",
     "one_line",
-    "unmasked_array",
+    "quiet_math",
     "shown",
+    "unmasked_array",
 ]
 
-# Along each side of a pixel of a picture. Mesa's software rasterizer ends the loops of a shader after 2^16
-# times silently: the mean of 256 x 256 samples would be wrong.
+# Samples along each side of a pixel. Mesa's software rasterizer would cut a loop over 256 x 256
+# samples short, and their mean would be wrong: see decision 7 ("Loops end").
 MAX_SAMPLES = 128
-_NOT_IN_ARCHIVES = (
-    "file",
-    "allow_pickle",
-)  # arguments of numpy.savez, which takes arrays by keyword as well
+# numpy.savez takes arrays by keyword; these are its own arguments.
+_SAVEZ_ARGUMENTS = ("file", "allow_pickle")
 
 
 def is_integer(value: object) -> TypeGuard[int]:
-    """Whether it is an int or an integer of NumPy's."""
+    """Return whether a value is an int or a NumPy integer; booleans are not."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def checked_count(name: str, number: object, limit: int | None = None) -> int:
-    """`number` as an int, if it is a whole one of at least 1.
+    """Return an integer as an int.
 
     Args:
-        name: what it is called in the message.
-        number: to check.
-        limit: its largest allowed value, if there is one.
+        name: name of the argument in the error message.
+        number: an integer, at least 1.
+        limit: largest allowed value; None for no limit.
 
     Raises:
-        RequestError: it is not.
+        RequestError: the number is no such integer.
     """
     if not is_integer(number) or number < 1 or (limit is not None and number > limit):
         at_most = "" if limit is None else f" and at most {limit}"
@@ -66,13 +64,13 @@ def checked_count(name: str, number: object, limit: int | None = None) -> int:
 def checked_choice(
     name: str, value: Any, choices: Collection[str], error: type[Exception] = RequestError
 ) -> str:
-    """`value`, if it is one of the choices.
+    """Return `value` if it is one of the choices.
 
     Args:
-        name: what it is called in the message.
-        value: to check.
-        choices: what it may be.
-        error: to raise.
+        name: name of the argument in the error message.
+        value: the value to check.
+        choices: the allowed strings.
+        error: raised for any other value.
     """
     if not isinstance(value, str) or value not in choices:
         raise error(f"{name} must be {' or '.join(map(repr, choices))}, not {shown(value)}")
@@ -80,12 +78,12 @@ def checked_choice(
 
 
 def checked_flag(name: str, value: object, error: type[Exception] = RequestError) -> bool:
-    """Return `value`, if it is True or False, NumPy's included.
+    """Return a boolean, Python's or NumPy's, as a bool.
 
     Args:
-        name: what it is called in the message.
-        value: to check.
-        error: to raise.
+        name: name of the argument in the error message.
+        value: the value to check.
+        error: raised for any other value.
     """
     if not isinstance(value, (bool, np.bool_)):
         raise error(f"{name} must be True or False, not {shown(value)}")
@@ -93,12 +91,12 @@ def checked_flag(name: str, value: object, error: type[Exception] = RequestError
 
 
 def checked_number(name: str, value: Any, error: type[Exception] = RequestError) -> float:
-    """Return the float64 nearest to a number, NaN and infinity included.
+    """Return a number as the nearest float64; NaN and infinity are allowed.
 
     Args:
-        name: what it is called in the message.
-        value: to check.
-        error: to raise if it is no number, or beyond float64.
+        name: name of the argument in the error message.
+        value: the value to check.
+        error: raised if the value is not a number or exceeds float64.
     """
     try:
         if isinstance(value, int):
@@ -106,18 +104,18 @@ def checked_number(name: str, value: Any, error: type[Exception] = RequestError)
         number = unmasked_array(value)
         if number.ndim == 0 and number.dtype.kind in "biuf":
             return float(number)
-    except Exception:  # whatever an __array__ method raises
+    except Exception:  # an __array__ method may raise anything
         number = None
     raise error(f"{name} must be a number, not {shown(value)}")
 
 
 def checked_float32(name: str, value: Any, error: type[Exception] = RequestError) -> np.float32:
-    """The float32 nearest to a number, NaN and infinity included.
+    """Return a number as the nearest float32; NaN and infinity are allowed.
 
     Args:
-        name: what it is called in the message.
-        value: to check.
-        error: to raise if it is no number, or beyond float32.
+        name: name of the argument in the error message.
+        value: the value to check.
+        error: raised if the value is not a number or exceeds float32.
     """
     number = checked_number(name, value, error)
     if np.isfinite(number) and abs(number) > float(np.finfo(np.float32).max):
@@ -128,31 +126,49 @@ def checked_float32(name: str, value: Any, error: type[Exception] = RequestError
     return nearest
 
 
+def checked_float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return a floating point type as a NumPy dtype.
+
+    Raises:
+        RequestError: `dtype` is no such type.
+    """
+    try:
+        checked: np.dtype[Any] = np.dtype(dtype)
+    except Exception:  # NumPy reads attributes of `dtype`, which may raise anything
+        checked = np.dtype(object)
+    if checked.kind != "f":
+        raise RequestError(
+            f"dtype must be a floating point type such as float32, not {shown(dtype)}"
+        )
+    return checked
+
+
 def checked_array(
     name: str, value: Any, kinds: str, shape: tuple[int | None, ...] | None, error: type[Exception]
 ) -> npt.NDArray[Any]:
-    """Return `value` as an array, not copied if it is one.
+    """Return `value` as an array; an array is not copied.
 
     Args:
-        name: what it is called in the message.
-        value: to check.
-        kinds: of dtype: b(ool), i(nt), u(nsigned), f(loat).
-        shape: that it must have, None along an axis of any length; None for any shape.
-        error: to raise.
+        name: name of the argument in the error message.
+        value: the array-like to check.
+        kinds: allowed kinds of dtype: b(ool), i(nt), u(nsigned), f(loat).
+        shape: the expected shape, with None for an axis of any length; None for any shape.
+        error: raised if the value is no such array.
     """
-    wanted = {"b": "booleans", "iu": "integers"}.get(kinds, "numbers")
+    expected = {"b": "booleans", "iu": "integers"}.get(kinds, "numbers")
     try:
         array = unmasked_array(value)
-    except Exception as reason:  # whatever an __array__ method raises
-        what = f"{name} must be an array of {wanted}, not {shown(value)} ({one_line(reason)})"
-        raise error(what) from None
+    except Exception as reason:  # an __array__ method may raise anything
+        raise error(
+            f"{name} must be an array of {expected}, not {shown(value)} ({one_line(reason)})"
+        ) from None
     if array.dtype.kind not in kinds:
-        raise error(f"{name} must be an array of {wanted}, not {shown(value)} of {array.dtype}")
-    fits = shape is None or (
+        raise error(f"{name} must be an array of {expected}, not {shown(value)} of {array.dtype}")
+    has_shape = shape is None or (
         len(shape) == array.ndim
-        and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+        and all(length in (None, found) for length, found in zip(shape, array.shape, strict=True))
     )
-    if not fits:
+    if not has_shape:
         text = str(shape).replace("None", "N")
         raise error(f"{name} must have shape {text}, not {array.shape}")
     return array
@@ -161,102 +177,106 @@ def checked_array(
 def checked_result(
     name: str, value: Any, dtype: npt.DTypeLike, shape: tuple[int | None, ...]
 ) -> npt.NDArray[Any]:
-    """Return `value` as an array of this type and shape, not copied if it is one; see `checked_array`.
+    """Return `value` as an array of this type and shape; such an array is not copied.
+
+    Args:
+        name: name of the array in the error message.
+        value: the array-like to check.
+        dtype: type to convert to.
+        shape: the expected shape, with None for an axis of any length.
 
     Raises:
-        RequestError: it is no such array, or of a type that does not fit into `dtype`.
+        RequestError: the value has another shape, or a kind of dtype that does not convert.
     """
-    kind = np.dtype(dtype)
-    if type(value) is np.ndarray and value.dtype == kind and value.shape == shape:
-        return value  # as every image of ours is
-    array = checked_array(
-        name, value, {"f": "iuf", "b": "b"}.get(kind.kind, "iu"), shape, RequestError
-    )
+    expected = np.dtype(dtype)
+    # Every image from an engine takes this shortcut.
+    if type(value) is np.ndarray and value.dtype == expected and value.shape == shape:
+        return value
+    kinds = {"f": "iuf", "b": "b"}.get(expected.kind, "iu")
+    array = checked_array(name, value, kinds, shape, RequestError)
     with np.errstate(all="ignore"):
-        return array.astype(kind, copy=False)
+        return array.astype(expected, copy=False)
 
 
 def checked_texts(name: str, value: Any) -> dict[str, str]:
-    """Return a mapping of names to texts as a dict: names and texts that every file format can hold.
+    """Return a mapping of names to texts as a dict.
+
+    Args:
+        name: name of the argument in the error message.
+        value: mapping with names and texts that every file format can store: names of lower-case
+            letters, digits and underscores, and printable texts.
 
     Raises:
-        RequestError: it is none.
+        RequestError: the value is no such mapping.
     """
-    is_right = isinstance(value, Mapping) and all(
+    is_valid = isinstance(value, Mapping) and all(
         isinstance(key, str) and _is_name(key) and isinstance(text, str) and text.isprintable()
         for key, text in value.items()
     )
-    if not is_right:
+    if not is_valid:
         raise RequestError(f"{name} must be a dict of names to printable texts, not {shown(value)}")
     return dict(value)
 
 
-@lru_cache(64)  # every image has the same few
+@lru_cache(64)  # every image has the same few names
 def _is_name(key: str) -> bool:
-    return bool(re.fullmatch("[a-z][a-z0-9_]{0,30}", key)) and key not in _NOT_IN_ARCHIVES
+    return bool(re.fullmatch("[a-z][a-z0-9_]{0,30}", key)) and key not in _SAVEZ_ARGUMENTS
 
 
 def unmasked_array(value: Any) -> npt.NDArray[Any]:
-    """Return `value` as an array, which is no masked one.
+    """Return `value` as an array.
 
     Raises:
-        ValueError: elements are masked, which NumPy would silently forget.
-        Exception: whatever an ``__array__`` method raises.
+        ValueError: elements are masked; NumPy would drop the mask silently.
+        Exception: anything that an ``__array__`` method raises.
     """
-    if _is_masked(value):
+    if _has_masked_elements(value):
         raise ValueError("elements are masked; fill or remove them")
     return np.asarray(value)
 
 
-def _is_masked(value: Any) -> bool:
+def _has_masked_elements(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return any(map(_is_masked, value))
+        return any(map(_has_masked_elements, value))
     return isinstance(value, np.ma.MaskedArray) and bool(np.ma.getmaskarray(value).any())
 
 
 @contextmanager
-def quiet_math(error: type[Exception], *given: npt.NDArray[Any]) -> Iterator[None]:
-    """Within it numbers overflow silently, and a lack of memory for what is made of `given` is an `error`."""
+def quiet_math(error: type[Exception], *arrays: npt.NDArray[Any]) -> Iterator[None]:
+    """Silence NumPy's warnings in the block, and report a lack of memory there as `error`.
+
+    Args:
+        error: raised instead of MemoryError.
+        arrays: the inputs; the message names their shapes.
+    """
     try:
         with np.errstate(all="ignore"):
             yield
     except MemoryError:
-        shapes = " and ".join(str(each.shape) for each in given)
+        shapes = " and ".join(str(array.shape) for array in arrays)
         raise error(
             f"there is no memory for arrays of shape {shapes}; pass a part at a time"
         ) from None
 
 
 def shown(value: object) -> str:
-    """Return `value` as messages show it: short and on one line, whatever it is."""
+    """Return a short representation of any value for an error message, on one line."""
     try:
         return one_line(reprlib.repr(value))
-    except Exception:  # a repr of somebody else's, or an integer of thousands of digits
+    except Exception:  # a foreign __repr__ may raise, as do integers of thousands of digits
         return f"a value of type {type(value).__name__}"
 
 
 def one_line(value: object, max_length: int = 120) -> str:
-    """Return the text of a value, such as somebody else's error, on one line of at most `max_length` characters."""
+    """Return the text of a value on one line of at most `max_length` characters.
+
+    Args:
+        value: any object, such as an exception of another library.
+        max_length: longer text is cut and ends in "...".
+    """
     try:
         text = str(value)
     except Exception:
         text = type(value).__name__
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= max_length else text[: max_length - 3] + "..."
-
-
-def checked_float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """`dtype` as one.
-
-    Raises:
-        RequestError: it is no floating point type.
-    """
-    try:
-        kind: np.dtype[Any] = np.dtype(dtype)
-    except Exception:  # of whatever it asks `dtype` for
-        kind = np.dtype(object)
-    if kind.kind != "f":
-        raise RequestError(
-            f"dtype must be a floating point type such as float32, not {shown(dtype)}"
-        )
-    return kind

@@ -1,4 +1,4 @@
-"""Arrays that nobody can write to."""
+"""Arrays that are read-only for good."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ __all__ = ["frozen"]
 
 
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a C-contiguous array for good: its `flags.writeable` cannot be set again, as its memory is lent.
+    """Return a C-contiguous array that nobody can make writeable again.
 
-    The memory stays that of `array`, which the caller must not keep.
+    NumPy refuses to set its `flags.writeable`, because the memory belongs to a read-only buffer.
+    If `array` is C-contiguous, the memory is shared: the caller must not keep `array`.
     """
     return np.asarray(np.ascontiguousarray(array).data.toreadonly())

@@ -1,4 +1,4 @@
-"""Colors between linear light and sRGB (IEC 61966-2-1), in one place."""
+"""Conversions between linear colors and sRGB (IEC 61966-2-1)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ __all__ = ["linear_from_srgb", "srgb_from_linear"]
 
 
 def srgb_from_linear(linear: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """sRGB pictures of linear colors; values outside 0..1 are clipped, NaN becomes 0.
+    """Convert linear colors to sRGB.
 
     Args:
-        linear: (..., 3) red, green, blue or (..., 4) with an alpha, which is not a color and stays linear.
+        linear: (..., 3) red, green, blue or (..., 4) with alpha, which stays linear. Values outside
+            0..1 are clipped, NaN becomes 0.
 
     Returns:
         uint8 of the same shape.
@@ -26,10 +27,10 @@ def srgb_from_linear(linear: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def linear_from_srgb(srgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Linear colors of sRGB pictures; `srgb_from_linear` gives the same picture back.
+    """Convert sRGB to linear colors; `srgb_from_linear` reverses it exactly.
 
     Args:
-        srgb: (..., 3) or (..., 4) uint8; an alpha is only divided by 255.
+        srgb: (..., 3) uint8 red, green, blue or (..., 4) with alpha, which is only divided by 255.
 
     Returns:
         float32 in 0..1, of the same shape.

@@ -1,4 +1,4 @@
-"""The version of the installed package."""
+"""Version of the installed package."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["__version__"]
 
 try:
     __version__ = version("ddepth-gl")
-except PackageNotFoundError:  # a checkout that is on the path but was not installed
+except PackageNotFoundError:  # an uninstalled checkout on the path
     __version__ = "unknown"

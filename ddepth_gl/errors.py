@@ -6,13 +6,13 @@
      ├── MeshError           (ValueError)    a mesh, or the file it came from, cannot be used
      ├── CameraError         (ValueError)    a camera, or the file it came from, cannot be used
      ├── ContextError        (RuntimeError)  no OpenGL context, or one that cannot serve the call
-     │    ├── ContextClosedError             used after close()
-     │    └── InteropError      (BufferError)  another library cannot take a result over on the device
+     │    ├── ContextClosedError             used after close() or release()
+     │    └── InteropError      (BufferError)  another library cannot import a result on the GPU
      ├── ShaderError         (RuntimeError)  a shader is missing or does not compile
      ├── DeviceMemoryError   (MemoryError)   the device or the driver ran out of memory
-     ├── RequestError        (ValueError)    an argument is not one of those allowed
-     │    └── NotAskedForError (AttributeError) an attribute of crossings that the result does not have
-     └── OutputError         (ValueError)    a result cannot be written as asked
+     ├── RequestError        (ValueError)    an argument has a value that is not allowed
+     │    └── NotAskedForError (AttributeError) a result lacks an attribute that was not requested
+     └── OutputError         (ValueError)    a result cannot be written as requested
 
 Each class is also a subclass of the builtin in parentheses, so plain ``except ValueError`` works.
 A message is one line that names what was given, what was expected and what to do.
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class DDepthError(Exception):
-    """Base of every error raised on purpose by ddepth_gl."""
+    """Base class of every error that ddepth_gl raises on purpose."""
 
 
 class MeshError(DDepthError, ValueError):
@@ -56,7 +56,7 @@ class ContextClosedError(ContextError):
 
 
 class InteropError(ContextError, BufferError):
-    """A result cannot be handed to another library on the device."""
+    """Another library cannot import a result on the GPU."""
 
 
 class ShaderError(DDepthError, RuntimeError):
@@ -68,12 +68,15 @@ class DeviceMemoryError(DDepthError, MemoryError):
 
 
 class RequestError(DDepthError, ValueError):
-    """An argument is not one of those allowed."""
+    """An argument has a value that is not allowed."""
 
 
 class NotAskedForError(RequestError, AttributeError):
-    """An attribute of crossings that the result does not have; `hasattr` and `getattr` expect this type."""
+    """A result lacks an attribute of crossings that was not requested.
+
+    As an AttributeError it works with `hasattr` and with the default value of `getattr`.
+    """
 
 
 class OutputError(DDepthError, ValueError):
-    """A result cannot be written as asked."""
+    """A result cannot be written as requested."""

@@ -1,4 +1,4 @@
-"""The double depth map of one mesh in one call, for newcomers."""
+"""One double depth map in one call, without a renderer to create and close."""
 
 from __future__ import annotations
 
@@ -24,24 +24,27 @@ def double_depth(
     attributes: Iterable[str] = (),
     device: int | str | None = None,
 ) -> DepthMaps:
-    """The double depth map of one mesh seen by one camera, in one call.
+    """Render one double depth map of a mesh.
 
-    For more than one image make a `DepthRenderer`: this one sets up and closes a context every time.
+    This opens and closes an OpenGL context. For more than one image use `DepthRenderer`.
 
     Args:
         mesh: a Mesh, or the path of a mesh file.
-        camera: a Camera; None looks at the whole mesh, 512x512.
+        camera: a Camera; None frames the whole mesh at 512x512 pixels.
         surfaces, near, far, attributes: see `DepthRenderer.entry_exit`.
         device: see `DepthRenderer`.
 
+    Returns:
+        DepthMaps, see `DepthRenderer.entry_exit`.
+
     Raises:
-        MeshError, CameraError, ContextError, DeviceMemoryError: as `load_mesh` and `DepthRenderer` do.
+        DDepthError: see `load_mesh`, `DepthRenderer` and `DepthRenderer.entry_exit`.
     """
-    given = mesh if isinstance(mesh, Mesh) else load_mesh(mesh)
+    loaded = mesh if isinstance(mesh, Mesh) else load_mesh(mesh)
     with DepthRenderer(device=device) as renderer:
         return renderer.entry_exit(
-            renderer.upload(given),
-            Camera.orbit(given, views=1)[0] if camera is None else camera,
+            renderer.upload(loaded),
+            Camera.orbit(loaded, views=1)[0] if camera is None else camera,
             surfaces=surfaces,
             near=near,
             far=far,

@@ -1,4 +1,4 @@
-"""Pipeline: submits images to the engines, some ahead, and collects them in order."""
+"""Pipeline: chooses an engine for each image, submits images ahead and collects them in order."""
 
 from __future__ import annotations
 
@@ -25,14 +25,19 @@ from .results.silhouettes import fix_silhouettes
 
 __all__ = ["Pipeline", "reporting_memory"]
 
-# Without compute shaders: the smallest exact distance from the camera to a face, as a fraction of the
-# bounding box's diagonal. Nearer, the driver's float32 decides wrongly which pixels the face covers.
-_NEAREST_WITHOUT_COMPUTE = 1e-5
+# Without compute shaders, cameras may not come closer to a face than this fraction of the bounding
+# box's diagonal. Closer than that, the driver's float32 misjudges which pixels the face covers.
+_MIN_DISTANCE_WITHOUT_COMPUTE = 1e-5
 
 
 @contextmanager
 def reporting_memory(what: str, remedy: str) -> Iterator[None]:
-    """Report a MemoryError of NumPy within the block as a DeviceMemoryError."""
+    """Report a MemoryError of NumPy in the block as a DeviceMemoryError.
+
+    Args:
+        what: name of the arrays in the message.
+        remedy: what the user can reduce.
+    """
     try:
         yield
     except DeviceMemoryError:
@@ -43,100 +48,118 @@ def reporting_memory(what: str, remedy: str) -> Iterator[None]:
         ) from error
 
 
+_reporting_image_memory = partial(reporting_memory, "the images", "reduce the image size")
+
+
 class Pipeline:
-    """The engines of one renderer, and the images in flight.
+    """The engines of one renderer, and the images in flight: submitted but not yet collected.
 
     Args:
-        context: current when an engine is created or released.
-        use_compute: whether `engine` is the compute engine.
+        context: the renderer's context; current while an engine is created or released.
+        use_compute: whether `engine` is the compute engine; otherwise it is the raster engine.
 
     Attributes:
-        engine: renders every image except those of cameras beside a face, see `engine_for`.
+        engine: renders all images but those of cameras beside a face, see `engine_for`.
     """
 
     def __init__(self, context: GLContext, *, use_compute: bool) -> None:
         self._context = context
         self.engine: Engine[Any] = (ComputeEngine if use_compute else RasterEngine)(context)
-        self._engine_beside: ComputeEngine | None = None
+        self._engine_beside_a_face: ComputeEngine | None = None
 
     def one(self, scene: Scene, camera: Camera, request: SheetRequest, output: str) -> Any:
-        """Return the maps of one image: DepthMaps, or DeviceDepthMaps if `output` is "gpu"."""
-        with self._context, reporting_memory("the images", "reduce the image size"):
-            checked = self.checked(scene, camera, request)
-            pending = self.engine_for(checked).submit(scene, (camera,), checked)
+        """Return the maps of one image: DeviceDepthMaps if `output` is "gpu", else DepthMaps."""
+        with self._context, _reporting_image_memory():
+            request = self.checked_request(scene, camera, request)
+            pending = self.engine_for(request).submit(scene, (camera,), request)
             return self._collect(pending, output)[0]
 
     def many(
         self, scene: Scene, cameras: Iterable[Camera], request: SheetRequest, output: str
     ) -> Iterator[Any]:
-        """Yield what `one` returns for each camera, in order.
+        """Yield the maps of many images, in order, each as `one` returns it.
 
-        An error in `cameras`, or of submitting an image, is raised after the images before it were yielded.
+        An error in `cameras`, or in submitting an image, is raised after all earlier images.
         """
         in_flight: deque[Pending[Any]] = deque()
+        kind_of = partial(self._kind, scene, request=request)
+        max_length_of = partial(self.engine.cameras_at_once, scene)
         try:
-            for run in camera_runs(
-                cameras,
-                partial(self._kind, scene, request=request),
-                partial(self.engine.cameras_at_once, scene),
-            ):
-                failed, ahead = run if isinstance(run, Exception) else None, 0
-                if not isinstance(run, Exception):
-                    (checked, *_), together = run
+            for run in camera_runs(cameras, kind_of, max_length_of):
+                failure, runs_ahead = None, 0
+                if isinstance(run, Exception):
+                    failure = run
+                else:
+                    (checked_request, *_), run_cameras = run
                     try:
-                        with self._context, reporting_memory("the images", "reduce the image size"):
-                            engine = self.engine_for(checked)
-                            in_flight.append(engine.submit(scene, together, checked))
-                            # One run ahead keeps the device busy; more would only take memory.
-                            ahead = int(engine.submits_ahead(scene, together[0]))
+                        runs_ahead = self._submit(in_flight, scene, run_cameras, checked_request)
                     except Exception as error:
-                        failed = error
-                yield from self._collected(in_flight, output, ahead)
-                if failed is not None:
+                        failure = error
+                yield from self._drain(in_flight, output, runs_ahead)
+                if failure is not None:
                     try:
-                        raise failed
+                        raise failure
                     finally:
-                        del (
-                            run,
-                            failed,
-                        )  # its traceback would keep this frame alive, and with it the scene
-            yield from self._collected(in_flight, output, 0)
+                        # The traceback would keep this frame alive, and with it the scene.
+                        del run, failure
+            yield from self._drain(in_flight, output)
         finally:
             for pending in in_flight:
                 self.engine_for(pending.request).discard(pending)
-            # Later: a generator may be finalized in any thread, and in the middle of other GL calls.
+            # Deferred: a generator may be finalized in any thread, amid other GL calls.
             self._context.defer(self._trim)
 
     def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
-        """The checked request for this camera, and what else images of one run have in common."""
+        """Return what all images of a run have in common; first, the checked request."""
         with self._context:
-            checked = self.checked(scene, camera, request)
-        return checked, camera.width, camera.height, camera.is_orthographic
+            checked_request = self.checked_request(scene, camera, request)
+        return checked_request, camera.width, camera.height, camera.is_orthographic
 
-    def _collected(self, in_flight: deque[Pending[Any]], output: str, ahead: int) -> Iterator[Any]:
-        """Collect the oldest images in flight, all but the last `ahead` runs."""
-        while len(in_flight) > ahead:
-            with self._context, reporting_memory("the images", "reduce the image size"):
+    def _submit(
+        self,
+        in_flight: deque[Pending[Any]],
+        scene: Scene,
+        cameras: tuple[Camera, ...],
+        request: SheetRequest,
+    ) -> int:
+        """Submit a run of images, and return how many runs should stay in flight."""
+        with self._context, _reporting_image_memory():
+            engine = self.engine_for(request)
+            in_flight.append(engine.submit(scene, cameras, request))
+            # One run ahead keeps the GPU busy. More would only take memory.
+            return int(engine.submits_ahead(scene, cameras[0]))
+
+    def _drain(
+        self, in_flight: deque[Pending[Any]], output: str, runs_left: int = 0
+    ) -> Iterator[Any]:
+        """Yield the maps of the oldest runs in flight, until `runs_left` runs are left."""
+        while len(in_flight) > runs_left:
+            with self._context, _reporting_image_memory():
                 collected = deque(self._collect(in_flight.popleft(), output))
             while collected:
                 self._context.check_usable()
-                yield collected.popleft()  # keeps no reference while the next image is rendered
+                # No reference stays here while the caller works with the image.
+                yield collected.popleft()
 
     def _collect(self, pending: Pending[Any], output: str) -> list[Any]:
-        collect = self._collect_on_device if output == "gpu" else self._collect_arrays
-        return collect(self.engine_for(pending.request), pending)
+        engine = self.engine_for(pending.request)
+        if output == "gpu":
+            return self._collect_on_device(engine, pending)
+        return self._collect_arrays(engine, pending)
 
-    def _collect_arrays(self, engine: Engine[Any], pending: Pending[Any]) -> list[Any]:
+    def _collect_arrays(self, engine: Engine[Any], pending: Pending[Any]) -> list[DepthMaps]:
         maps, mesh = [], pending.scene.mesh
+        provenance = self.provenance(engine, pending.scene)
         for camera, buffers in zip(pending.cameras, engine.collect(pending), strict=True):
             if pending.request.may_fix_silhouettes:
                 fix_silhouettes(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
-            provenance = self.provenance(engine, pending.scene)
             maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance))
         return maps
 
-    def _collect_on_device(self, engine: Engine[Any], pending: Pending[Any]) -> list[Any]:
+    def _collect_on_device(
+        self, engine: Engine[Any], pending: Pending[Any]
+    ) -> list[DeviceDepthMaps]:
         provenance = self.provenance(engine, pending.scene)
         return [
             DeviceDepthMaps(self._context, camera, buffers, provenance)
@@ -145,79 +168,84 @@ class Pipeline:
             )
         ]
 
-    def checked(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:
-        """Return the request for this image: without a crop that cuts nothing, with `beside_a_face` set.
+    def checked_request(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:
+        """Return the request for one image: `beside_a_face` set, an ineffective crop removed.
 
         Raises:
-            MeshError, ContextError, CameraError: scene, camera and context do not fit together.
+            MeshError: `scene` is not a Scene.
+            CameraError: `camera` is not a Camera, its image is too large for the device, or it is
+                too close to a face.
+            ContextError: the scene belongs to another renderer.
+            ContextClosedError: the scene was released.
         """
+        self._check_scene(scene)
+        check_camera(camera)
+        limit = self._context.max_image_size
+        if max(camera.width, camera.height) > limit:
+            raise CameraError(
+                f"an image of {camera.width}x{camera.height} pixels is larger than the "
+                f"{limit}x{limit} that {self._context.renderer} allows; render it in parts, "
+                "by shifting the principal point"
+            )
+        if request.crop is not None:
+            nearest, farthest = scene.depth_range(camera)
+            near, far = request.crop
+            if near <= max(nearest, 0.0) and farthest <= far:
+                request = replace(request, crop=None)
+        if self._is_beside_a_face(scene, camera):
+            request = replace(request, beside_a_face=True)
+        return request
+
+    def _check_scene(self, scene: Scene) -> None:
         if not isinstance(scene, Scene):
             raise MeshError(f"scene must come from upload(mesh), not be a {type(scene).__name__}")
-        check_camera(camera)
         if not scene.belongs_to(self._context):
             raise ContextError(
                 "the scene was uploaded to another renderer; upload its mesh to this one"
             )
         scene.check_usable()
-        limit = self._context.max_image_size
-        if max(camera.width, camera.height) > limit:
-            raise CameraError(
-                f"an image of {camera.width}x{camera.height} pixels is larger than the {limit}x{limit} that "
-                f"{self._context.renderer} allows; render it in parts, by moving the principal point"
-            )
-        nearest, farthest = scene.depth_range(camera)
-        if (
-            request.crop is not None
-            and request.crop[0] <= max(nearest, 0.0)
-            and farthest <= request.crop[1]
-        ):
-            request = replace(request, crop=None)
-        return (
-            replace(request, beside_a_face=True)
-            if self._is_beside_a_face(scene, camera)
-            else request
-        )
 
     def _is_beside_a_face(self, scene: Scene, camera: Camera) -> bool:
         """Return whether only compute shaders render this image exactly.
 
         Raises:
-            CameraError: they would, but the device has none.
+            CameraError: they do, but the device has none.
         """
         if self._context.has_compute:
             return scene.is_beside_a_face(camera)
         if not camera.is_orthographic and scene.is_beside_a_face(camera):
             distance = scene.distance_to_face(camera)
-            nearest = _NEAREST_WITHOUT_COMPUTE * scene.diagonal * coarseness(camera)
-            if distance < nearest:
+            limit = _MIN_DISTANCE_WITHOUT_COMPUTE * scene.diagonal * coarseness(camera)
+            if distance < limit:
                 raise CameraError(
                     f"the camera is {distance:.3g} mesh units from a face, and this device "
-                    f"({self._context.gl_version}) is exact from {nearest:.3g} on; "
+                    f"({self._context.gl_version}) is exact from {limit:.3g} on; "
                     "move the camera, or use a device with OpenGL 4.3"
                 )
         return False
 
     def engine_for(self, request: SheetRequest) -> Engine[Any]:
-        """Return the engine for a checked request: for cameras beside a face always the compute engine."""
+        """Return the engine for a checked request: beside a face, always the compute engine."""
         if not request.beside_a_face or isinstance(self.engine, ComputeEngine):
             return self.engine
-        if self._engine_beside is None:
-            self._engine_beside = ComputeEngine(self._context)
-        return self._engine_beside
+        if self._engine_beside_a_face is None:
+            self._engine_beside_a_face = ComputeEngine(self._context)
+        return self._engine_beside_a_face
 
     def provenance(self, engine: Engine[Any], scene: Scene) -> dict[str, str]:
-        """Return what rendered an image, and of which mesh, for the files it is written to."""
-        context = self._context
+        """Return entries for result files that name the renderer and the mesh of an image."""
         return {
-            "renderer": context.renderer,
-            "gl_version": context.gl_version,
+            "renderer": self._context.renderer,
+            "gl_version": self._context.gl_version,
             "engine": engine.name,
             **mesh_entries(scene.mesh.source),
         }
 
     @property
     def _engines(self) -> list[Engine[Any]]:
-        return [self.engine] if self._engine_beside is None else [self.engine, self._engine_beside]
+        if self._engine_beside_a_face is None:
+            return [self.engine]
+        return [self.engine, self._engine_beside_a_face]
 
     def _trim(self) -> None:
         for engine in self._engines:

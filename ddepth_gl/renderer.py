@@ -1,4 +1,4 @@
-"""DepthRenderer: who owns what on the GPU, and in which order things happen."""
+"""DepthRenderer: the public API for rendering; owns the OpenGL context and everything in it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from .camera.camera import Camera
 from .engines.request import SheetRequest
 from .engines.scene import Scene
 from .errors import CameraError, ContextError, MeshError, RequestError
-from .gl.context import GLContext
-from .gl.device_owner import DeviceOwner
+from .gl.context import GLContext, NonCopyable
 from .mesh.mesh import Mesh
 from .pipeline import Pipeline, reporting_memory
 from .results.attributes import checked_names
@@ -43,15 +42,16 @@ ENGINES = ("auto", "raster", "compute")
 
 @dataclass(frozen=True)
 class RendererInfo:
-    """Where a renderer renders.
+    """The device, driver and engine of a renderer.
 
     Attributes:
-        vendor, renderer, gl_version: what the driver says of itself.
-        engine: the engine in use.
-        is_software: whether a processor does the rendering.
+        vendor, renderer, gl_version: OpenGL's strings of these names.
+        engine: "raster" or "compute".
+        is_software: whether the CPU renders.
         device_index: EGL index of the device.
-        pci_address, cuda_index: of the device, where it has them.
-        max_image_size: the largest width and height of an image.
+        pci_address: PCI address of the device; None if unknown.
+        cuda_index: CUDA index of the device; None if it has none.
+        max_image_size: largest width and height of an image, pixels.
     """
 
     vendor: str
@@ -65,33 +65,45 @@ class RendererInfo:
     max_image_size: int
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as a plain dict, for JSON."""
+        """Return the values as a plain dict, ready for JSON."""
         return asdict(self)
 
 
-class DepthRenderer(DeviceOwner):
-    """Renders double depth maps on one device; the only owner of GL state. A context manager.
+class DepthRenderer(NonCopyable):
+    """A renderer of double depth maps and depth layers on one device.
 
-    It serves the thread that made it. Several renderers may live in one process, and their calls may
-    interleave.
+    ::
 
-    Worker processes that render are started with multiprocessing's "spawn" or "forkserver" method, as in
-    ``DataLoader(..., multiprocessing_context="spawn")``, or forked before any renderer was made: OpenGL does
-    not survive fork. What other libraries did with OpenGL before the fork is not noticed; the child hangs.
+        with DepthRenderer() as renderer:
+            scene = renderer.upload(mesh)
+            maps = renderer.entry_exit(scene, camera)
+
+    Use it as a context manager, or call `close` when done.
+
+    **Threads.** A renderer may only be used by the thread that created it. One process may have
+    several renderers, and calls to them may interleave.
+
+    **Processes.** OpenGL does not survive fork. Start worker processes that render with
+    multiprocessing's "spawn" or "forkserver" method, as in
+    ``DataLoader(..., multiprocessing_context="spawn")``, or fork before creating the first
+    renderer. If another library used OpenGL before the fork, this is not detected: the child hangs.
 
     Args:
-        engine: "compute", a rasterizer in compute shaders, for which the device must have OpenGL 4.3;
-            "raster", the depth test of the fixed pipeline, on any device; or "auto": "compute" on Mesa's
-            software rasterizer, where it is the faster one, and "raster" on GPUs. Both give the same result
-            but for pixels within 1/128 pixel of a face's border. For cameras beside a face, where the fixed
-            pipeline is too coarse, "raster" uses the compute shaders as well.
-        device: an EGL index, "cuda:0", a PCI address, "gpu", "software" or "auto"; None takes the
-            environment variable DDEPTH_DEVICE, else GPUs come first and Mesa's software rasterizer last.
-        require_gpu: refuse a software rasterizer.
+        engine: "compute" is a rasterizer in compute shaders and needs OpenGL 4.3. "raster" is
+            OpenGL's own rasterizer and depth test and runs on any device. "auto" chooses "compute"
+            on Mesa's software rasterizer, where it is faster, and "raster" on GPUs. Both return the
+            same result, except for pixels within 1/128 pixel of the border of a face. For cameras
+            beside a face, where OpenGL's rasterizer is too coarse, "raster" also uses the compute
+            shaders.
+        device: an EGL index, "cuda:0", a PCI address, "gpu", "software" or "auto". None takes the
+            environment variable DDEPTH_DEVICE, or else "auto": GPUs first, then Mesa's software
+            rasterizer.
+        require_gpu: raise an error instead of using a software rasterizer.
 
     Raises:
-        ContextError: no device serves; the message says what was tried and what mends it. Or this process was
-            forked from one that had made a renderer.
+        RequestError: `engine` or `require_gpu` has a value that is not allowed.
+        ContextError: no device works; the message lists what was tried and how to fix it. Or this
+            process was forked after a renderer had been created.
     """
 
     def __init__(
@@ -103,7 +115,7 @@ class DepthRenderer(DeviceOwner):
         try:
             if engine == "compute" and not context.has_compute:
                 raise ContextError(
-                    f"engine='compute' needs OpenGL 4.3 with compute shaders, and this device has "
+                    "engine='compute' needs OpenGL 4.3 with compute shaders, but this device has "
                     f"{context.gl_version}; use engine='raster' or 'auto'"
                 )
             use_compute = engine == "compute" or (
@@ -117,7 +129,7 @@ class DepthRenderer(DeviceOwner):
 
     @property
     def info(self) -> RendererInfo:
-        """Vendor, renderer, GL version, engine and device."""
+        """RendererInfo: device, driver and engine."""
         self._context.check_usable()
         context = self._context
         return RendererInfo(
@@ -133,11 +145,19 @@ class DepthRenderer(DeviceOwner):
         )
 
     def upload(self, mesh: Mesh) -> Scene:
-        """Puts a mesh on the GPU, once for any number of images.
+        """Upload a mesh to the GPU, to render any number of images of it.
+
+        Args:
+            mesh: a Mesh.
+
+        Returns:
+            A Scene. Its GPU memory is freed by `Scene.release`, when the last reference to it is
+            dropped, or when the renderer is closed.
 
         Raises:
             MeshError: `mesh` is not a Mesh.
-            DeviceMemoryError: it does not fit.
+            ContextClosedError: the renderer is closed.
+            DeviceMemoryError: the mesh does not fit into the device's memory.
         """
         if not isinstance(mesh, Mesh):
             raise MeshError(
@@ -191,44 +211,53 @@ class DepthRenderer(DeviceOwner):
         attributes: Iterable[str] = (),
         output: Output = "numpy",
     ) -> DepthMaps | DeviceDepthMaps:
-        """The double depth map of one image.
+        """Render the double depth map of one image: first entry and last exit of every pixel's ray.
 
         Args:
-            scene: from this renderer's `upload`.
+            scene: a Scene from this renderer's `upload`.
             camera: a Camera.
-            surfaces: "oriented": entry is the nearest front face, exit the farthest back face, right for
-                closed meshes that are wound outward. "any": nearest and farthest face of either side, for
-                scans with holes, sheets and mixed winding.
-            near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
-            attributes: what else is wanted of both sheets, see below; each NAME becomes ``maps.entry_NAME``
-                and ``maps.exit_NAME``.
-            output: "numpy": arrays on the host. "gpu": a handle on images that stay on the device, without
-                attributes, for ``torch.from_dlpack(maps.entry)`` and its like.
+            surfaces: "oriented" returns the nearest front face as entry and the farthest back face
+                as exit; right for closed meshes that are wound outward. "any" returns the nearest
+                and the farthest face of either side; right for scans with holes, open sheets and
+                mixed winding.
+            near, far: keep only crossings with near <= depth <= far, mesh units; None does not
+                crop.
+            attributes: names of quantities to return for both sheets besides depth, see below. Each
+                NAME becomes ``maps.entry_NAME`` and ``maps.exit_NAME``.
+            output: "numpy" returns NumPy arrays. "gpu" leaves the images on the GPU, without
+                attributes, for zero-copy use as in ``torch.from_dlpack(maps.entry)``.
 
-        Attributes, of the point where a pixel's ray meets the face; NaN or -1 where there is none:
+        Attributes are evaluated where the ray of the pixel meets the face; pixels without a
+        crossing hold NaN or -1:
 
-        - "face": (H, W) int64 index of the face.
-        - "normal": (H, W, 3) float32, the face's unit normal on its counter-clockwise side, world frame.
-        - "smooth_normal": (H, W, 3) float32, interpolated between the corners' mean normals, where faces meet
-          at no more than 45 degrees.
+        - "face": (H, W) int64, index of the face.
+        - "normal": (H, W, 3) float32, unit normal of the face on its counter-clockwise side, world
+          frame.
+        - "smooth_normal": (H, W, 3) float32, unit normal interpolated from the corners, world
+          frame. The normal at a corner is the mean over faces that meet at 45 degrees or less.
         - "barycentric": (H, W, 3) float32, weights of the face's corners, in their order.
-        - "uv": (H, W, 2) float32 texture coordinates, v up; NaN on a mesh without.
-        - "color": (H, W, 4) float32, linear red, green, blue and alpha in 0..1: vertex color times texture,
-          white on a mesh without either; unlit.
-        - "shaded_color": (H, W, 4) float32, linear, under the light of `shade`.
-        - "object_id": (H, W) int32, of the face.
-        - "position": (H, W, 3) float32 point, world frame, mesh units.
+        - "uv": (H, W, 2) float32, texture coordinates, v up; NaN if the mesh has none.
+        - "color": (H, W, 4) float32, linear red, green, blue and alpha in 0..1, unlit: vertex color
+          times texture; white if the mesh has neither.
+        - "shaded_color": (H, W, 4) float32, linear red, green, blue and alpha in the light of
+          `shade`.
+        - "object_id": (H, W) int32, object of the face.
+        - "position": (H, W, 3) float32, the point, world frame, mesh units.
 
         Returns:
-            DepthMaps, whose arrays belong to the caller; with ``output="gpu"`` DeviceDepthMaps.
+            DepthMaps, or DeviceDepthMaps with ``output="gpu"``. The arrays belong to the caller: no
+            later call changes them.
 
         Raises:
-            ContextError: ``output="gpu"`` without OpenGL 4.3.
-            CameraError: the image is larger than the device allows.
-            ContextClosedError: the renderer is closed or the scene released.
-            DeviceMemoryError: the images do not fit.
+            RequestError: an argument has a value that is not allowed.
+            MeshError: `scene` is not a Scene.
+            CameraError: `camera` is not a Camera, its image is larger than the device allows, or,
+                on a device without OpenGL 4.3, it is too close to a face.
+            ContextError: the scene is another renderer's, or ``output="gpu"`` without OpenGL 4.3.
+            ContextClosedError: the renderer is closed or the scene was released.
+            DeviceMemoryError: the images do not fit into memory.
         """
-        request = _request(surfaces, near, far, attributes, output)
+        request = _sheet_request(surfaces, near, far, attributes, output)
         maps: DepthMaps | DeviceDepthMaps = self._pipeline.one(scene, camera, request, output)
         return maps
 
@@ -269,22 +298,35 @@ class DepthRenderer(DeviceOwner):
         attributes: Iterable[str] = (),
         output: Output = "numpy",
     ) -> Iterator[DepthMaps] | Iterator[DeviceDepthMaps]:
-        """The double depth maps of many images, in order; the same as a loop over `entry_exit`.
+        """Render the double depth maps of many images; faster than a loop over `entry_exit`.
 
-        The next image is drawn while the last one is read back, and on the engine "compute" up to 16 small
-        images of a small mesh are drawn together; up to twice as many cameras are taken before the first
-        image comes.
-        Cameras may differ in size and kind, and other calls may be made between images. Arguments and errors
-        are those of `entry_exit`; an error in `cameras`, or of submitting an image, comes after the images
-        before it.
+        The next image is rendered while the last one is copied from the GPU. The engine "compute"
+        renders up to 16 small images of a small mesh together. Up to twice as many cameras are
+        read before the first image is yielded.
+
+        Args:
+            scene: a Scene from this renderer's `upload`.
+            cameras: the cameras, read one by one; they may differ in size and projection.
+            surfaces, near, far, attributes, output: see `entry_exit`.
+
+        Yields:
+            What `entry_exit` returns, in the order of `cameras`. Other calls may be made between
+            two images.
+
+        Raises:
+            CameraError: `cameras` is not iterable.
+            DDepthError: see `entry_exit`. An error in `cameras`, or in submitting an image, is
+                raised after all earlier images were yielded.
         """
-        request = _request(surfaces, near, far, attributes, output)
+        request = _sheet_request(surfaces, near, far, attributes, output)
         try:
-            each = iter(cameras)
-        except Exception:  # of whatever has no elements
-            what = f"cameras must be several Cameras, not a {type(cameras).__name__}; pass a list"
-            raise CameraError(what) from None
-        return self._pipeline.many(scene, each, request, output)
+            camera_iterator = iter(cameras)
+        except Exception:  # an __iter__ method may raise anything
+            raise CameraError(
+                f"cameras must be an iterable of Cameras, not a {type(cameras).__name__}; "
+                "pass a list"
+            ) from None
+        return self._pipeline.many(scene, camera_iterator, request, output)
 
     def peel(
         self,
@@ -297,36 +339,39 @@ class DepthRenderer(DeviceOwner):
         attributes: Iterable[str] = (),
         memory_limit: int | None = None,
     ) -> DepthLayers:
-        """Every crossing of every pixel's ray, of faces of either side.
+        """Find every crossing of every pixel's ray, with faces of either side.
 
-        Each face that covers a pixel is one crossing, exactly once, coincident faces included.
+        Each face that covers a pixel is one crossing, exactly once. Coincident faces are all kept.
 
         Args:
-            scene: from this renderer's `upload`.
+            scene: a Scene from this renderer's `upload`.
             camera: a Camera.
-            max_layers: keep the first that many crossings of a pixel; None keeps all.
-            near, far: keep only crossings with near <= depth <= far, mesh units; None does not crop.
-            attributes: what else is wanted of each crossing, as for `entry_exit`; each NAME becomes
-                ``layers.NAME``, (M,) or (M, channels). "face" is always there.
-            memory_limit: bytes that the crossings may take while they are found and handed over, besides
-                24 a pixel and the images on the device; None allows a quarter of the device's memory, or of
-                what this process may use if that is less, but never less than one row needs. The engine
-                "compute" works in bands of rows to stay within it.
+            max_layers: keep at most this many crossings per pixel, nearest first; None keeps all.
+            near, far: keep only crossings with near <= depth <= far, mesh units; None does not
+                crop.
+            attributes: names of quantities to return for each crossing, see `entry_exit`. Each NAME
+                becomes ``layers.NAME``, (M,) or (M, channels). "face" is always returned.
+            memory_limit: maximum memory in bytes for the crossings, while they are found and copied
+                to arrays. Another 24 bytes per pixel, and the images on the device, are not part of
+                it. None allows a quarter of the device's memory or of the memory that this process
+                may use, whichever is less, but at least what one row needs. The engine "compute"
+                works in bands of rows to stay within the limit.
 
         Returns:
-            DepthLayers, whose arrays belong to the caller.
+            DepthLayers. Its arrays belong to the caller.
 
         Raises:
-            CameraError, ContextClosedError: as `entry_exit` does.
-            DeviceMemoryError: the crossings do not fit; the message says how many there are.
+            RequestError, MeshError, CameraError, ContextError, ContextClosedError: see
+                `entry_exit`.
+            DeviceMemoryError: the crossings do not fit; the message names their number.
         """
         if max_layers is not None:
             checked_count("max_layers", max_layers)
         if memory_limit is not None:
             checked_count("memory_limit", memory_limit)
-        request = _request("any", near, far, attributes)
+        request = _sheet_request("any", near, far, attributes)
         with self._context:
-            request = self._pipeline.checked(scene, camera, request)
+            request = self._pipeline.checked_request(scene, camera, request)
             with reporting_memory(
                 "the crossings", "reduce the image size, pass max_layers= or ask for less"
             ):
@@ -341,7 +386,7 @@ class DepthRenderer(DeviceOwner):
             camera=camera,
             attributes=buffers.attributes,
             provenance=self._pipeline.provenance(engine, scene),
-            # Of the mesh alone: layers do not keep the scene.
+            # Bound to the mesh, so that the layers do not keep the scene alive.
             _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
             _is_cropped=request.crop is not None,
         )
@@ -356,47 +401,50 @@ class DepthRenderer(DeviceOwner):
         near: float | None = None,
         far: float | None = None,
     ) -> npt.NDArray[np.uint8]:
-        """The ordinary picture of the object: its color under a simple light, what a photo would show.
+        """Render the mesh in color under a simple light, like a photo.
 
-        A head light at the camera and a sky above a ground half as bright, up being the image's up; no
-        shadows, no highlights, and nothing brighter than its own color. Linear, a point's color is multiplied
-        by ``0.7 * head + 0.3 * (0.75 + 0.25 * sky)``: the cosines of its smooth normal, on the side that is
-        seen, with the direction to the camera (at least 0) and with the image's up. A mesh without colors has
-        the linear gray 0.6.
+        The light is a head light at the camera, and a sky that is twice as bright as the ground.
+        There are no shadows or highlights, and nothing is brighter than its own color. In linear
+        light, the color of a point is multiplied by ``0.7 * head + 0.3 * (0.75 + 0.25 * sky)``.
+        Both are cosines of the smooth normal on the visible side: `head` with the direction to the
+        camera (at least 0), `sky` with the image's up. A mesh without colors is linear gray 0.6.
 
         Args:
-            scene, camera, surfaces, near, far: as for `entry_exit`.
-            samples: along each side of a pixel, 1 to 128: 1 samples its center, 4 takes the mean of 4 x 4.
+            scene, camera, surfaces, near, far: see `entry_exit`.
+            samples: samples along each side of a pixel, 1 to 128. 1 samples the pixel center, 4
+                averages 4 x 4 samples.
 
         Returns:
-            (H, W, 4) uint8 sRGB and alpha, not multiplied by it. With ``samples=1`` alpha is 255 where
-            `DepthMaps.mask` is set and 0 elsewhere; with more it is the part of the pixel that is covered.
+            (H, W, 4) uint8, sRGB color and straight alpha. With ``samples=1``, alpha is 255 where
+            `DepthMaps.mask` is set and 0 elsewhere. With more samples, it is the covered fraction
+            of the pixel.
 
         Raises:
-            RequestError: `samples` is not an integer from 1 to 128, or makes the image wider than the device
-                allows.
-            CameraError, ContextClosedError, DeviceMemoryError: as `entry_exit` does.
+            RequestError: `samples` is not an integer from 1 to 128, or the sampled image is larger
+                than the device allows.
+            MeshError, CameraError, ContextError, ContextClosedError, DeviceMemoryError: see
+                `entry_exit`.
         """
         samples = checked_count("samples", samples, MAX_SAMPLES)
-        request = _request(surfaces, near, far, ())
+        request = _sheet_request(surfaces, near, far, ())
         with self._context:
-            request = self._pipeline.checked(scene, camera, request)
-            most = self._context.max_image_size // max(camera.width, camera.height)
-            if samples > most:
+            request = self._pipeline.checked_request(scene, camera, request)
+            max_samples = self._context.max_image_size // max(camera.width, camera.height)
+            if samples > max_samples:
                 raise RequestError(
-                    f"samples={samples} makes {camera.width}x{camera.height} pixels larger than "
-                    f"{self._context.renderer} allows; {most} is the most for this image"
+                    f"samples={samples} makes an image of {camera.width}x{camera.height} pixels "
+                    f"larger than {self._context.renderer} allows; pass at most {max_samples}"
                 )
-            with reporting_memory("the picture", "reduce the image size"):
+            with reporting_memory("the image", "reduce the image size"):
                 return self._pipeline.engine_for(request).shade(scene, camera, request, samples)
 
     def close(self) -> None:
-        """Frees everything on the GPU, scenes included, and the context. Idempotent.
+        """Free the context and everything on the GPU, scenes included. Idempotent.
 
-        In a forked child it does nothing: what there is belongs to the parent.
+        In a forked child this does nothing, since the context belongs to the parent.
 
         Raises:
-            ContextError: called from another thread than the one that made the renderer.
+            ContextError: called from a thread that did not create the renderer.
         """
         if self._context.is_closed:
             return
@@ -434,20 +482,19 @@ class DepthRenderer(DeviceOwner):
         return f"<DepthRenderer {self._pipeline.engine.name} on {self._context.renderer}>"
 
 
-def _request(
+def _sheet_request(
     surfaces: str,
     near: float | None,
     far: float | None,
     attributes: Iterable[str],
     output: str = "numpy",
 ) -> SheetRequest:
+    """Return the engine's request for a user's arguments; raise RequestError if one is invalid."""
     checked_choice("surfaces", surfaces, ("oriented", "any"))
     names = checked_names(attributes)
     checked_choice("output", output, ("numpy", "gpu"))
     if output == "gpu" and names:
-        raise RequestError(
-            f'attributes={names} come as NumPy arrays only; leave output="gpu" or them out'
-        )
+        raise RequestError(f'attributes={names} are NumPy arrays only; drop them or output="gpu"')
     crop = None
     if near is not None or far is not None:
         crop = (
@@ -456,6 +503,7 @@ def _request(
         )
         if not 0.0 <= crop[0] < crop[1]:
             raise RequestError(
-                f"near and far must satisfy 0 <= near < far, not near={shown(near)}, far={shown(far)}"
+                "near and far must satisfy 0 <= near < far, "
+                f"not near={shown(near)}, far={shown(far)}"
             )
     return SheetRequest(surfaces == "oriented", names, crop)

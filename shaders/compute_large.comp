@@ -1,43 +1,52 @@
 #version 430 core
-// Medium faces, or the large ones and those with a corner that has no place, each split over many invocations: of ROWS_APART of
-// them, side by side, the k-th takes every ROWS_APART-th row from the k-th on; of large faces, where images are large, only a
-// segment of it. (Mesa's software rasterizer silently ends all loops of an invocation after 65,535 rounds.) BESIDE_A_FACE, small
-// faces as well, one to an invocation.
+// Rasterizes one queue of faces in double precision, each face split over several invocations: of
+// ROW_STRIDE invocations side by side, the k-th takes every ROW_STRIDE-th row, starting with the
+// k-th. In large images, each row of a large face is split into segments as well.
+//
+// Inputs:  a queue, see compute_queue.glsl; faces, see compute_face.glsl
+// Outputs: those of the pass, see compute_pass.glsl
+// Options: QUEUE  0 small faces (only with BESIDE_A_FACE), 1 medium faces, 2 large faces and faces
+//                 with a corner that has no screen position
+//          MEDIUM_ROW_STRIDE, LARGE_ROW_STRIDE  ROW_STRIDE for these queues; small faces have 1
 #define LARGE (QUEUE == 2)
-#define ROWS_APART (QUEUE == 0 ? 1 : QUEUE == 1 ? MEDIUM_ROWS_APART : LARGE_ROWS_APART)
+#define ROW_STRIDE (QUEUE == 0 ? 1 : QUEUE == 1 ? MEDIUM_ROW_STRIDE : LARGE_ROW_STRIDE)
 #include "compute_face.glsl"
 #include "compute_pass.glsl"
 #include "compute_queue.glsl"
+#include "large_faces.glsl"
 #if BESIDE_A_FACE
 #include "outline_beside.glsl"
 #else
-#define PLACED !LARGE
+#define ALL_CORNERS_SNAPPED !LARGE
 #include "face_outline.glsl"
 #endif
 
 void main() {
 #if LARGE
-    uint group = gl_WorkGroupID.x + gl_NumWorkGroups.x * gl_WorkGroupID.y, number = group / groups_of_large();
-    int part = int(group % groups_of_large()) * GROUP + int(gl_LocalInvocationID.x);
+    uint group = gl_WorkGroupID.x + gl_NumWorkGroups.x * gl_WorkGroupID.y;
+    uint index = group / groups_per_large_face();
+    int part = int(group % groups_per_large_face()) * GROUP_SIZE + int(gl_LocalInvocationID.x);
 #else
-    uint number = invocation() / uint(ROWS_APART);
-    int part = int(invocation() % uint(ROWS_APART));
+    uint index = invocation_index() / uint(ROW_STRIDE);
+    int part = int(invocation_index() % uint(ROW_STRIDE));
 #endif
-    if (number >= faces_in_queue()) return;
-    uint face = face_at(QUEUE == 0 ? number : QUEUE == 1 ? face_count + number : face_count - 1u - number);
+    if (index >= faces_in_queue()) return;
+    uint entry = QUEUE == 0 ? index : QUEUE == 1 ? face_count + index : face_count - 1u - index;
+    uint face = queued_face(entry);
     ivec3 corners = corners_of(face);
     Outline outline;
     if (!find_outline(corners, outline)) return;
-    ivec2 columns = ivec2(outline.box.first.x, outline.box.last.x);
+    Box box = outline.box;
+    ivec2 segment = ivec2(box.first.x, box.last.x);
 #if LARGE
-    int segment = (view.image_size.x + segments_across() - 1) / segments_across();
-    columns.x = max(columns.x, part / ROWS_APART * segment);
-    columns.y = min(columns.y, (part / ROWS_APART + 1) * segment - 1);
+    int segment_size = (camera.image_size.x + segments_per_row() - 1) / segments_per_row();
+    segment.x = max(segment.x, part / ROW_STRIDE * segment_size);
+    segment.y = min(segment.y, (part / ROW_STRIDE + 1) * segment_size - 1);
 #endif
     FacePlane plane = face_plane(corners);
-    for (int row = outline.box.first.y + part % ROWS_APART; row <= outline.box.last.y; row += ROWS_APART) {
-        ivec2 covered = covered_columns(outline, row, columns);
+    for (int row = box.first.y + part % ROW_STRIDE; row <= box.last.y; row += ROW_STRIDE) {
+        ivec2 covered = covered_columns(outline, row, segment);
         for (int column = covered.x; column <= covered.y; ++column)
-            meet(ivec2(column, row), first_face + face, plane, outline.is_front);
+            add_crossing(ivec2(column, row), first_face + face, plane, outline.is_front);
     }
 }

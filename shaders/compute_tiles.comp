@@ -1,32 +1,39 @@
 #version 430 core
-// Medium faces, tile by tile: of a tile, one to a work group, the k-th invocation owns every
-// GROUP-th row from the k-th on, for all faces in turn.
+// Rasterizes the medium faces tile by tile, one tile per work group. The k-th invocation owns every
+// GROUP_SIZE-th row of the tile, starting with the k-th, and draws all faces there in turn.
+//
+// Inputs:  tiles, texture unit 6: see tiles.glsl; faces, see compute_face.glsl
+// Outputs: those of the pass, see compute_pass.glsl
+// Options: GROUP_SIZE is TILE_ROW_STRIDE here, and OWNED is 1
 #include "compute_face.glsl"
 #include "compute_pass.glsl"
-#define PLACED 1
+#define ALL_CORNERS_SNAPPED 1
 #include "face_outline.glsl"
 #include "tiles.glsl"
 
 layout(binding = 6) uniform isamplerBuffer tiles;
 
 void main() {
-    // Of the groups, in order, every thread gets as many: with every other tile in the first half, it has as much to do.
-    int group = int(gl_WorkGroupID.x), half_of_them = (tile_count() + 1) / 2;
-    int tile = group < half_of_them ? 2 * group : 2 * (group - half_of_them) + 1;
-    ivec2 first = first_pixel_of(tile), last = first + TILE - 1;
-    int own = first.y + int(gl_LocalInvocationID.x);
-    int place = first_face_of(tile), end = place + (texelFetch(tiles, SUMMARIES + tile).x & (1 << COUNT_BITS) - 1);
-    for (; place < end; ++place) {
-        int face = texelFetch(tiles, place).x;
+    // Each thread of a software rasterizer runs an equal range of the work groups. With every other
+    // tile in the first half, the threads share the work evenly.
+    int group = int(gl_WorkGroupID.x), half_count = (tile_count() + 1) / 2;
+    int tile = group < half_count ? 2 * group : 2 * (group - half_count) + 1;
+    ivec2 first = first_pixel_of(tile), last = first + TILE_SIZE - 1;
+    int first_row = first.y + int(gl_LocalInvocationID.x);
+    int entry = first_entry_of(tile);
+    int end = entry + (texelFetch(tiles, TILE_SUMMARIES + tile).x & (1 << COUNT_BITS) - 1);
+    for (; entry < end; ++entry) {
+        int face = texelFetch(tiles, entry).x;
         ivec3 corners = corners_of(uint(face));
         Outline outline;
         if (!find_outline(corners, outline)) continue;
         FacePlane plane = face_plane(corners);
         ivec2 from = max(outline.box.first, first), to = min(outline.box.last, last);
-        for (int row = own + (from.y - own + GROUP - 1) / GROUP * GROUP; row <= to.y; row += GROUP) {
+        int row = first_row + (from.y - first_row + GROUP_SIZE - 1) / GROUP_SIZE * GROUP_SIZE;
+        for (; row <= to.y; row += GROUP_SIZE) {
             ivec2 columns = covered_columns(outline, row, ivec2(from.x, to.x));
             for (int column = columns.x; column <= columns.y; ++column)
-                meet(ivec2(column, row), first_face + uint(face), plane, outline.is_front);
+                add_crossing(ivec2(column, row), first_face + uint(face), plane, outline.is_front);
         }
     }
 }

@@ -1,37 +1,52 @@
 #version 430 core
-// Every vertex once: from the local frame to whole subpixels of the image; with FINE also to the cell they lie in.
-#include "compute_view.glsl"
+// Transforms each vertex once: from the local frame to a screen position in integer subpixels.
+//
+// Inputs:  vertices, see compute_vertex.glsl
+// Outputs: screen_positions: of each vertex, or NO_SCREEN_POSITION and an outcode
+//          cells: of each vertex, with FINE only
+// Options: FINE  1 if it is certain that all vertices have a screen position and that all faces are
+//                small in the image; a vertex then has a cell as well
+//
+// A cell is row << column_bits | column. Column c holds what lies right of the center of pixel
+// c - 1, and not right of the center of pixel c. The first and the last column also hold what lies
+// outside of the image. Rows likewise, within the band. A face whose corners all share a column or
+// a row covers no pixel center, since the top-left rule (see owns_edge in compute_small.comp) gives
+// a center on its edge to the neighbor.
+#include "compute_vertex.glsl"
 
-layout(std430, binding = 1) writeonly buffer Places { ivec2 places[]; };
+layout(std430, binding = 1) writeonly buffer ScreenPositions { ivec2 screen_positions[]; };
 #if FINE
 layout(std430, binding = 2) writeonly buffer Cells { int cells[]; };
 #endif
 
-int cell_of(ivec2 place) {
-    ivec2 size = ivec2(view.image_size.x, view.band.y - view.band.x);
-    ivec2 cell = clamp((place + 127 >> 8) - ivec2(0, view.band.x), ivec2(0), size);
-    return cell.y << view.column_bits | cell.x;
+int cell_at(ivec2 screen_position) {
+    ivec2 size = ivec2(camera.image_size.x, camera.band.y - camera.band.x);
+    ivec2 cell = clamp((screen_position + 127 >> 8) - ivec2(0, camera.band.x), ivec2(0), size);
+    return cell.y << camera.column_bits | cell.x;
 }
 
-// On which sides of the image a vertex without a place is.
-int out_of(dvec3 image) {
-    dvec2 end = 256.0lf * dvec2(view.image_size) * image.z;
-    return (image.z <= 0.0lf ? OUT_BEHIND : 0) | (image.x < 0.0lf ? OUT_LEFT : 0) | (image.x > end.x ? OUT_RIGHT : 0) |
+int outcode(dvec3 image) {
+    dvec2 end = 256.0lf * dvec2(camera.image_size) * image.z;
+    return (image.z <= 0.0lf ? OUT_BEHIND : 0) |
+           (image.x < 0.0lf ? OUT_LEFT : 0) | (image.x > end.x ? OUT_RIGHT : 0) |
            (image.y < 0.0lf ? OUT_ABOVE : 0) | (image.y > end.y ? OUT_BELOW : 0);
 }
 
 void main() {
-    uint vertex = invocation();
+    uint vertex = invocation_index();
     if (vertex >= vertex_count) return;
-    dvec3 image = homogeneous(position_of(int(vertex)));
-    dvec2 place = floor(image.xy * (1.0lf / image.z) + 0.5lf);
+    dvec3 image = image_from_local(position_of(int(vertex)));
+    dvec2 snapped = floor(image.xy * (1.0lf / image.z) + 0.5lf);
 #if FINE
-    places[of_view(int(vertex))] = ivec2(place);
-    cells[of_view(int(vertex))] = cell_of(ivec2(place));
+    screen_positions[index_for_camera(int(vertex))] = ivec2(snapped);
+    cells[index_for_camera(int(vertex))] = cell_at(ivec2(snapped));
 #else
-    // Also false where the quotient is infinite or no number.
-    bool is_placed = image.z > 0.0lf && abs(place.x) <= GUARD_BAND && abs(place.y) <= GUARD_BAND;
-    // One store for both cases: software rasterizers store lane by lane, also for a branch that no lane takes.
-    places[of_view(int(vertex))] = is_placed ? ivec2(place) : ivec2(NO_PLACE, out_of(image));
+    // Also false where the quotient is infinite or NaN.
+    bool has_screen_position = image.z > 0.0lf && abs(snapped.x) <= GUARD_BAND &&
+                               abs(snapped.y) <= GUARD_BAND;
+    // One store for both cases: software rasterizers store lane by lane, even in a branch that no
+    // lane takes.
+    screen_positions[index_for_camera(int(vertex))] =
+        has_screen_position ? ivec2(snapped) : ivec2(NO_SCREEN_POSITION, outcode(image));
 #endif
 }

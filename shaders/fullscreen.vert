@@ -1,6 +1,8 @@
 #version 410 core
-// One triangle that holds the whole image, made from gl_VertexID; no vertex buffer.
-uniform float clip_z;  // where the depth test sees it
+// One triangle that covers the whole image. It is made from gl_VertexID, without a vertex buffer.
+//
+// Inputs:  clip_z: clip depth of the triangle, for the depth test
+uniform float clip_z;
 
 void main() {
     vec2 corner = vec2(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0);

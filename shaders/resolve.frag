@@ -1,11 +1,16 @@
 #version 410 core
-// A picture from its samples, SAMPLES x SAMPLES a pixel: the mean of linear colors under alpha, as sRGB.
+// The shaded image from its samples: the mean of the linear colors of each pixel, as sRGB.
+//
+// Inputs:  samples: linear colors, alpha 0 or 1, SAMPLES x SAMPLES a pixel
+// Outputs: srgb: color, not multiplied by alpha; alpha is the covered part of the pixel
+// Options: SAMPLES  along each side of a pixel
 layout(location = 0) out vec4 srgb;
 
-uniform sampler2D samples;  // linear, alpha 0 or 1
+uniform sampler2D samples;
 
 vec3 srgb_from_linear(vec3 linear) {
-    return mix(1.055 * pow(linear, vec3(1.0 / 2.4)) - 0.055, 12.92 * linear, lessThanEqual(linear, vec3(0.0031308)));
+    return mix(1.055 * pow(linear, vec3(1.0 / 2.4)) - 0.055, 12.92 * linear,
+               lessThanEqual(linear, vec3(0.0031308)));
 }
 
 void main() {
@@ -13,9 +18,10 @@ void main() {
     vec4 sum = vec4(0.0);
     for (int row = 0; row < SAMPLES; ++row)
         for (int column = 0; column < SAMPLES; ++column) {
-            vec4 one = texelFetch(samples, first + ivec2(column, row), 0);
-            if (one.a > 0.0) sum += one;  // elsewhere there is no color
+            vec4 color = texelFetch(samples, first + ivec2(column, row), 0);
+            if (color.a > 0.0) sum += color;  // transparent samples hold no color
         }
     srgb = vec4(0.0);
-    if (sum.a > 0.0) srgb = vec4(srgb_from_linear(min(sum.rgb / sum.a, vec3(1.0))), sum.a / float(SAMPLES * SAMPLES));
+    if (sum.a > 0.0) srgb = vec4(srgb_from_linear(min(sum.rgb / sum.a, vec3(1.0))),
+                                 sum.a / float(SAMPLES * SAMPLES));
 }

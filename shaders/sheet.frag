@@ -1,6 +1,12 @@
 #version 410 core
 #define VERTEX 0
-// One sheet of the double depth map: the exact depth of the face, for the depth test and for the result.
+// One sheet of the double depth map: the exact depth of the face, for the depth test and as result.
+//
+// Inputs:  plane, plane_limits, provoking_face: from sheet.vert
+// Outputs: depth, face
+// Options: PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
+//          WRITE_FACE   1 to output face
+//          CROP         1 to discard crossings outside of `crop`
 #include "face_plane.glsl"
 #include "face_depth.glsl"
 
@@ -11,15 +17,15 @@ flat in int provoking_face;
 #endif
 
 uniform float mesh_units;              // per local unit, a power of two
-uniform float window_scale;            // window depth per local unit, a power of two: loses nothing
+uniform float window_scale;            // window depth per local unit; a power of two, so exact
 #if CROP
-uniform vec2 crop;                     // keep crop.x <= depth <= crop.y
+uniform vec2 crop;                     // smallest and largest depth, mesh units
 #endif
 
 void main() {
     float local_depth = local_depth_at(gl_FragCoord.xy);
 #if !PERSPECTIVE
-    if (local_depth <= 0.0) discard;   // clipping is exact to a fraction of a pixel only
+    if (local_depth <= 0.0) discard;   // clipping is exact only to a fraction of a pixel
 #endif
     depth = mesh_units * local_depth;
 #if CROP

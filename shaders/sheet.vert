@@ -1,12 +1,18 @@
 #version 410 core
 #define VERTEX 1
-// Coverage: the corner of a face in clip space. Depth: the plane of the face whose provoking vertex this is.
-// The rasterizer is left to decide only which pixels a face covers. Its own interpolated depth would not do:
-// it is off by several 1e-6 on slivers and on faces that reach behind the camera, and at the rim of a grazing
-// face it runs out of the face altogether. The plane costs little, being set up once a face, not once a pixel.
+// The corners of faces in clip space, and the plane of each face.
+//
+// The rasterizer only decides which pixels a face covers. Its interpolated depth is off by several
+// 1e-6 on slivers and on faces that reach behind the camera, and leaves the face altogether at the
+// rim of a grazing one. The plane costs little, as it is set up once per face, not per pixel.
+//
+// Inputs:  corners of the face that this vertex provokes; the camera, see raster/uniforms.py
+// Outputs: gl_Position; plane, plane_limits, see face_plane.glsl; provoking_face
+// Options: PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
+//          WRITE_FACE   1 to output provoking_face
 #include "face_plane.glsl"
 
-// Local frame, integers. The corner itself and, counter-clockwise, the other two of the face it provokes.
+// Local frame, integers. This vertex, and the other two corners of its face, counter-clockwise.
 layout(location = 0) in ivec3 corner;
 layout(location = 1) in ivec3 corner_after;
 layout(location = 2) in ivec3 corner_before;
@@ -18,8 +24,9 @@ uniform dvec3 camera_center;     // local frame
 uniform mat3x4 clip_from_local;  // acts on offsets from the camera center
 uniform vec4 clip_offset;
 uniform dvec3 view_direction;    // local frame: depth of an offset is its dot product with this
-// Perspective: direction of depth 1 of the ray through pixel (u, v) = u * right + v * down + origin.
-// Orthographic: offset of the start of the ray through pixel (u, v). Both in the local frame.
+// Perspective: direction of the ray through pixel (u, v), of depth 1, is
+// u * ray_right + v * ray_down + ray_origin. Orthographic: that is the offset of the ray's start
+// from the camera center. Both in the local frame.
 uniform dvec3 ray_right;
 uniform dvec3 ray_down;
 uniform dvec3 ray_origin;
@@ -33,16 +40,18 @@ void main() {
     dvec3 c = dvec3(corner_before) - camera_center;
     gl_Position = clip_from_local * vec3(a) + clip_offset;
 
-    // Precise: layers are told apart by comparing what different programs make of the same face.
+    // Precise: layers are told apart by comparing depths that different programs compute.
     precise dvec3 normal = cross(b - a, c - a);
-    precise dvec3 slopes = dvec3(dot(normal, ray_right), dot(normal, ray_down), dot(normal, ray_origin));
+    precise dvec3 slopes =
+        dvec3(dot(normal, ray_right), dot(normal, ray_down), dot(normal, ray_origin));
     vec3 depths = vec3(dot(a, view_direction), dot(b, view_direction), dot(c, view_direction));
     float nearest = min(depths.x, min(depths.y, depths.z));
     float farthest = max(depths.x, max(depths.y, depths.z));
 #if PERSPECTIVE
     precise double scale = dot(normal, a);
     plane = slopes;
-    plane_limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30, nearest > 0.0 ? 1.0 / nearest : 1.0e30);
+    plane_limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30,
+                        nearest > 0.0 ? 1.0 / nearest : 1.0e30);
 #else
     precise double scale = dot(normal, ray_direction);
     plane = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
@@ -51,6 +60,6 @@ void main() {
     // Edge-on, any depth of the face will do.
     plane = scale == 0.0lf ? dvec3(0.0lf) : plane / scale;
 #if WRITE_FACE
-    provoking_face = gl_VertexID;  // vertex i provokes face i
+    provoking_face = gl_VertexID;  // vertex i provokes face i, see vertex_order.py
 #endif
 }

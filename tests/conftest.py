@@ -1,6 +1,7 @@
-"""Fixtures: a renderer per engine, checked after every test for GL errors; a census of GL objects.
+"""Fixtures and options of the test suite.
 
-Also the options of `make soak`, and what a run says at its end: what was skipped, how many cases soaked.
+A renderer per engine, checked for OpenGL errors after every test. A census of OpenGL objects. The
+options of `make soak`. The summary at the end of a run: skipped tests and soaked cases.
 """
 
 from __future__ import annotations
@@ -29,21 +30,24 @@ settings.load_profile("ddepth")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("soak")
     group.addoption(
-        "--soak-minutes", type=float, default=1.0, help="How long all tests marked soak take."
+        "--soak-minutes",
+        type=float,
+        default=1.0,
+        help="Time that all tests marked soak take together.",
     )
     group.addoption(
-        "--soak-seed", type=int, help="Of their first cases; a random one if not given."
+        "--soak-seed", type=int, help="Seed of the first case of each; random by default."
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.soak_seed is None:  # the processes of pytest-xdist are given this one
+    if config.option.soak_seed is None:  # pytest-xdist passes this one on to its processes
         config.option.soak_seed = secrets.randbelow(10**9)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    yield  # first the reasons in full
+    yield  # pytest lists the reasons in full first
     reasons = Counter(
         "for lack of real meshes" if ABSENT in str(report.longrepr) else "for other reasons"
         for report in terminalreporter.stats.get("skipped", ())
@@ -57,7 +61,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
 
 
 def gl_census() -> dict[str, int]:
-    """How many GL objects of each kind are alive in the current context, asked of the driver itself."""
+    """Count the living OpenGL objects of each kind in the current context, by asking the driver."""
     library = egl.load()
     kinds = (
         "Buffer",
@@ -72,40 +76,41 @@ def gl_census() -> dict[str, int]:
     census = {}
     for kind in kinds:
         exists = library.function(f"glIs{kind}", ctypes.c_ubyte, ctypes.c_uint)
-        # Some drivers count up for ever, others reuse the lowest name: look as far as the next one, and
-        # beyond it by more than the objects that may be alive.
+        # Some drivers count names up forever, others reuse the lowest. So look as far as the next
+        # name, and beyond it by more than the number of objects that may be alive.
         names = range(1, _next_name(library, kind) + 2000)
         census[kind] = sum(bool(exists(name)) for name in names)
     return census
 
 
 def _next_name(library: egl.Egl, kind: str) -> int:
-    """The name that the driver would give to the next object of a kind."""
+    """Return the name that the driver would assign to the next object of a kind."""
     if kind in ("Program", "Shader"):
         arguments = (0x8B31,) * (kind == "Shader")  # GL_VERTEX_SHADER
-        name: int = library.function(
+        create = library.function(
             f"glCreate{kind}", ctypes.c_uint, *[ctypes.c_uint] * len(arguments)
-        )(*arguments)
+        )
+        name: int = create(*arguments)
         library.function(f"glDelete{kind}", None, ctypes.c_uint)(name)
         return name
     plural = "Queries" if kind == "Query" else f"{kind}s"
-    next_name = ctypes.c_uint()
+    generated = ctypes.c_uint()
     for verb in ("Gen", "Delete"):
         call = library.function(
             f"gl{verb}{plural}", None, ctypes.c_int, ctypes.POINTER(ctypes.c_uint)
         )
-        call(1, ctypes.byref(next_name))
-    return next_name.value
+        call(1, ctypes.byref(generated))
+    return generated.value
 
 
 @contextmanager
 def no_gl_objects_left(renderer: dd.DepthRenderer) -> Iterator[None]:
-    """Asserts that as many GL objects of the renderer are alive after the block as before it.
+    """Assert that a block leaves the number of the renderer's living OpenGL objects unchanged.
 
-    What earlier tests left to the garbage collector is collected first: it must not go within the block.
+    Objects that earlier tests left to the garbage collector are freed before the block.
     """
     gc.collect()
-    with renderer._context:  # which frees what was collected
+    with renderer._context:  # entering it frees the objects of collected owners
         before = gl_census()
     yield
     with renderer._context:
@@ -120,7 +125,7 @@ def shared_renderer(request: pytest.FixtureRequest) -> Iterator[dd.DepthRenderer
 
 @pytest.fixture
 def renderer(shared_renderer: dd.DepthRenderer) -> Iterator[dd.DepthRenderer]:
-    """A renderer of every engine in turn; the test must release its scenes, or let them go."""
+    """A renderer of every engine in turn. The test must release its scenes or drop them."""
     yield shared_renderer
     with shared_renderer._context as context:
         assert context.gl.error == "GL_NO_ERROR"
@@ -130,7 +135,7 @@ def renderer(shared_renderer: dd.DepthRenderer) -> Iterator[dd.DepthRenderer]:
 def record_property(
     record_property: Callable[[str, object], None],
 ) -> Callable[[str, object], None]:
-    """pytest's own, for NumPy's numbers as well: pytest-xdist's processes send each other plain ones only."""
+    """pytest's own fixture, but for NumPy's numbers as well, which pytest-xdist cannot send."""
 
     def record(name: str, value: object) -> None:
         record_property(name, value.item() if isinstance(value, np.generic) else value)

@@ -1,4 +1,4 @@
-"""Finds the meshes that are not part of the project, through the environment variable DDEPTH_MESHES."""
+"""Test meshes outside the repository, in the folder named by the variable DDEPTH_MESHES."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORMATS = (".obj", ".stl", ".ply", ".off", ".glb", ".gltf")
 
 
 def good(name: str) -> Path:
-    """The path of a file under good/; skips the test, saying why, where it is absent."""
+    """Return the path of a file under good/; skip the test if it is absent."""
     path = MESHES / "good" / name
     if not path.exists():
         pytest.skip(f"{path} is absent; {ABSENT}")
@@ -25,7 +25,7 @@ def good(name: str) -> Path:
 
 
 def bad_files() -> list[object]:
-    """Every mesh file under bad/, sorted, as values of a parameter; one that skips where there are none."""
+    """Return a parameter for each mesh file under bad/; one that skips if there are none."""
     paths = sorted(p for p in (MESHES / "bad").rglob("*") if p.suffix.lower() in _FORMATS)
     absent = pytest.mark.skip(reason=f"{MESHES / 'bad'} is absent; {ABSENT}")
     return [pytest.param(p, id=p.name) for p in paths] or [

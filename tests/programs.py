@@ -1,4 +1,4 @@
-"""Programs in processes of their own; what hangs is killed, and so is all that it has started."""
+"""Programs run in processes of their own. One that hangs is killed with all its children."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program has ended."""
+    """Exit status and output of a program that has ended."""
 
     status: int
     out: str
@@ -27,10 +27,17 @@ class Ended:
 def run_script(
     script: str, folder: Path, *arguments: str, limit: float = 60.0, **environment: str
 ) -> Ended:
-    """Runs Python code as a file of its own, as worker processes need it that import their parent's code.
+    """Run Python code from a file in `folder`, because worker processes import their parent's file.
 
-    Fails the test where it takes longer than `limit` seconds. Its output goes to files: a pipe would stay
-    open as long as one of its children hangs.
+    Fail the test if the program takes longer than `limit` seconds. Its output goes to files: a pipe
+    would stay open as long as a child hangs.
+
+    Args:
+        script: the code.
+        folder: folder for the file, and working directory of the program.
+        arguments: command-line arguments.
+        limit: time limit in seconds.
+        environment: environment variables to add.
     """
     path = folder / "program.py"
     path.write_text(script, encoding="utf-8")
@@ -44,10 +51,11 @@ def run_script(
             env={**os.environ, "PYTHONPATH": search, **environment},
             start_new_session=True,
         )
+        status: int | None = None
         try:
             status = process.wait(limit)
         except subprocess.TimeoutExpired:
-            status = None
+            pass
         finally:
             kill_session(process)
         texts = []
@@ -56,13 +64,13 @@ def run_script(
             texts.append(file.read().decode(errors="replace"))
     if status is None:
         pytest.fail(
-            f"the program hung; it was killed after {limit:.0f} s, having said:\n{texts[0]}{texts[1]}"
+            f"the program hung and was killed after {limit:g} s; output:\n{texts[0]}{texts[1]}"
         )
     return Ended(status, *texts)
 
 
 def kill_session(process: subprocess.Popen[bytes]) -> None:
-    """Kills a process started with ``start_new_session=True``, and what it has left behind."""
+    """Kill a process that was started with ``start_new_session=True``, and all its children."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Meshes and cameras for the tests, made from formulas and random numbers."""
+"""Meshes and cameras for tests, computed from formulas and random numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import ddepth_gl as dd
 
 
 def view_of(camera: dd.Camera, near: float | None = None, far: float | None = None) -> oracle.View:
-    """The oracle's view of a camera."""
+    """Return the oracle's view of a camera."""
     return oracle.View(
         camera.K,
         camera.camera_from_world,
@@ -27,7 +27,7 @@ def view_of(camera: dd.Camera, near: float | None = None, far: float | None = No
 
 
 def box(low: npt.ArrayLike = (-1.0, -1.0, -1.0), high: npt.ArrayLike = (1.0, 1.0, 1.0)) -> dd.Mesh:
-    """An axis-aligned box, wound outward."""
+    """Return an axis-aligned box, wound outward."""
     low, high = np.asarray(low, float), np.asarray(high, float)
     corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
     quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
@@ -36,7 +36,10 @@ def box(low: npt.ArrayLike = (-1.0, -1.0, -1.0), high: npt.ArrayLike = (1.0, 1.0
 
 
 def grid_faces(rows: int, columns: int, wrap_rows: bool = False) -> np.ndarray:
-    """Two faces per cell of a vertex grid whose columns wrap; outward if rows x columns is."""
+    """Return two faces per cell of a vertex grid whose columns wrap around.
+
+    They point outward if the cross product of the row and column directions does.
+    """
     index = np.arange(rows * columns).reshape(rows, columns)
     a, c = (index, np.roll(index, -1, 0)) if wrap_rows else (index[:-1], index[1:])
     b, d = np.roll(a, -1, 1), np.roll(c, -1, 1)
@@ -50,9 +53,9 @@ def sphere(
     center: npt.ArrayLike = (0.0, 0.0, 0.0),
     radius_at: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] | None = None,
 ) -> dd.Mesh:
-    """A latitude-longitude sphere, or with `radius_at(directions)` any star-shaped closed surface.
+    """Return a latitude-longitude sphere, or any star-shaped surface with `radius_at(directions)`.
 
-    All vertices lie on the surface; `sphere_sagitta` bounds how far the faces of a sphere lie below it.
+    All vertices lie on the surface. `sphere_sagitta` bounds the depth of the faces below it.
     """
     polar = np.pi * np.arange(1, rings)[:, None] / rings
     around = 2 * np.pi * np.arange(sides)[None, :] / sides
@@ -78,7 +81,10 @@ def sphere(
 
 
 def sphere_sagitta(radius: float, rings: int, sides: int) -> float:
-    """How far the faces of `sphere` lie below the true one at most: a cell's diagonal subtends this."""
+    """Return the largest distance of the faces of `sphere` from the exact sphere.
+
+    It is the sagitta of the arc that the diagonal of a cell subtends.
+    """
     half_angle = 0.5 * np.hypot(np.pi / rings, 2 * np.pi / sides)
     return radius * float(1 - np.cos(half_angle))
 
@@ -90,19 +96,19 @@ def torus(
     sides: int = 80,
     center: npt.ArrayLike = (0.0, 0.0, 0.0),
 ) -> dd.Mesh:
-    """A torus around the z axis."""
-    around, about = np.meshgrid(
+    """Return a torus around the z axis."""
+    toroidal, poloidal = np.meshgrid(
         2 * np.pi * np.arange(steps) / steps, 2 * np.pi * np.arange(sides) / sides, indexing="ij"
     )
-    ring = major + minor * np.cos(about)
+    ring = major + minor * np.cos(poloidal)
     vertices = np.stack(
-        [ring * np.cos(around), ring * np.sin(around), minor * np.sin(about)], -1
+        [ring * np.cos(toroidal), ring * np.sin(toroidal), minor * np.sin(poloidal)], -1
     ).reshape(-1, 3)
     return dd.Mesh(np.asarray(center) + vertices, grid_faces(steps, sides, wrap_rows=True))
 
 
 def merged(*meshes: dd.Mesh) -> dd.Mesh:
-    """Several meshes as one."""
+    """Return several meshes as one."""
     offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
     return dd.Mesh(
         np.concatenate([mesh.vertices for mesh in meshes]),
@@ -111,19 +117,19 @@ def merged(*meshes: dd.Mesh) -> dd.Mesh:
 
 
 def inside_out(mesh: dd.Mesh) -> dd.Mesh:
-    """The same surface with its outside inside: the wall of a cavity."""
+    """Return the mesh with its winding reversed: the wall of a cavity."""
     return dd.Mesh(mesh.vertices, mesh.faces[:, ::-1])
 
 
 def rotation(rng: np.random.Generator) -> np.ndarray:
-    """A uniformly random rotation (3,3)."""
+    """Return a uniformly random rotation (3, 3)."""
     q, r = np.linalg.qr(rng.normal(size=(3, 3)))
     q *= np.sign(np.diag(r))
     return q if np.linalg.det(q) > 0 else -q
 
 
 def random_closed_mesh(rng: np.random.Generator, bodies: int | None = None) -> dd.Mesh:
-    """Several lumpy, rotated, overlapping or nested closed bodies, wound outward."""
+    """Return lumpy, rotated, overlapping or nested closed bodies, wound outward."""
     parts = []
     for _ in range(bodies or int(rng.integers(1, 6))):
         waves, phases = rng.normal(size=(4, 3)) * 3, rng.uniform(0, 2 * np.pi, 4)
@@ -157,9 +163,9 @@ def random_camera(
     size: int = 96,
     cutting: bool = False,
 ) -> dd.Camera:
-    """A random camera that looks at about the whole mesh: skewed, off-center, not square.
+    """Return a random camera that sees about the whole mesh: skewed, off-center, not square.
 
-    With `cutting`, the plane that an orthographic camera's rays start on goes through the mesh.
+    With `cutting`, the plane where an orthographic camera's rays start cuts the mesh.
     """
     low, high = mesh.bounds
     radius = float(np.linalg.norm(high - low)) / 2
@@ -184,19 +190,18 @@ def random_camera(
 
 @st.composite
 def soups(draw: st.DrawFn) -> tuple[dd.Mesh, dd.Camera]:
-    """Triangles on a coarse grid of corners, so that coincident, touching and crossing faces abound."""
+    """Draw triangles on a coarse grid, with many coincident, touching and crossing faces."""
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
-    # Powers of two, so that the vertices lie on the grid that they are stored on: else rounding to it would
-    # give a face without area some, and the oracle knows no such face.
+    # Powers of two, so that the vertices lie exactly on the integer grid that engines store them
+    # on. Otherwise rounding could give a face without area some, which the oracle does not know.
     levels = draw(st.sampled_from([2, 4, 8, 1024]))
     corners = rng.integers(0, levels + 1, (draw(st.integers(4, 14)), 3)) * (2.0 / levels) - 1
-    faces = rng.integers(
-        0, len(corners), (draw(st.integers(3, 25)), 3)
-    )  # a corner may be there twice
+    # A face may use a corner twice.
+    faces = rng.integers(0, len(corners), (draw(st.integers(3, 25)), 3))
     picked = faces[rng.integers(0, len(faces), draw(st.integers(0, 12)))]
     turned = picked[:, draw(st.permutations([0, 1, 2]))]  # duplicates, of either winding
-    # Faces without area, the middle of an edge between its ends.
+    # Faces without area: an edge and its midpoint.
     edges = faces[: draw(st.integers(0, 3)), :2]
     middle = corners[edges].mean(axis=1)
     zero_area = np.stack([edges[:, 0], len(corners) + np.arange(len(edges)), edges[:, 1]], 1)
@@ -208,7 +213,7 @@ def soups(draw: st.DrawFn) -> tuple[dd.Mesh, dd.Camera]:
     orthographic, facing_axis = draw(st.booleans()), draw(st.booleans())
     mesh = dd.Mesh(vertices, mesh_faces)
     camera = random_camera(rng, mesh, orthographic, 40)
-    if facing_axis:  # faces seen face on and edge-on, edges along rows of pixel centers
+    if facing_axis:  # faces seen face-on and edge-on, edges along rows of pixel centers
         low, high = mesh.bounds
         pose = np.eye(4)
         pose[:3, 3] = -(low + high) / 2 + (0, 0, 4)
@@ -221,10 +226,11 @@ def soups(draw: st.DrawFn) -> tuple[dd.Mesh, dd.Camera]:
 
 
 def sealed_t_junction() -> dd.Mesh:
-    """A tetrahedron with a vertex in the middle of one edge, on one of the two faces only, sealed.
+    """Return a tetrahedron with a T-junction that a face without area closes.
 
-    The face on the other side goes from end to end; a face without area, between it and the two halves,
-    makes every edge belong to two faces. So the mesh is closed.
+    One edge has a vertex in its middle. On one side of the edge there are two faces, one per half.
+    On the other side, one face spans the whole edge. The face without area lies between them, so
+    that every edge belongs to two faces and the mesh is closed.
     """
     vertices = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0.375, 0, 0)]
     faces = [(0, 2, 4), (4, 2, 1), (0, 1, 3), (0, 4, 1), (0, 3, 2), (1, 2, 3)]
@@ -232,7 +238,7 @@ def sealed_t_junction() -> dd.Mesh:
 
 
 def turned_view(angle: float, x: float, y: float) -> dd.Camera:
-    """Of 32x32 pixels along -z, turned about that axis (radians) and moved aside."""
+    """Return a 32x32 camera looking along -z, rolled by an angle in radians and moved sideways."""
     pose = np.eye(4)
     pose[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     pose[:3, 3] = x, y, 3
@@ -240,9 +246,13 @@ def turned_view(angle: float, x: float, y: float) -> dd.Camera:
 
 
 def pixel_rays(camera: dd.Camera, du: float = 0.0, dv: float = 0.0) -> tuple[np.ndarray, ...]:
-    """The rays through the pixel centers moved by (du, dv) pixels, from the conventions page alone.
+    """Return the rays through the pixel centers, moved by (du, dv) pixels.
 
-    Returns (H,W,3) origins and (H,W,3) unit directions in the world frame, and (H,W) depth per distance.
+    They follow from the conventions page alone.
+
+    Returns:
+        (H, W, 3) origins and (H, W, 3) unit directions in the world frame, and (H, W) ratios of
+        depth to distance.
     """
     u, v = np.meshgrid(np.arange(camera.width) + 0.5 + du, np.arange(camera.height) + 0.5 + dv)
     on_plane = np.stack([u, v, np.ones_like(u)], -1) @ np.linalg.inv(camera.K).T
@@ -258,12 +268,12 @@ def pixel_rays(camera: dd.Camera, du: float = 0.0, dv: float = 0.0) -> tuple[np.
 
 
 def moved(mesh: dd.Mesh, matrix: np.ndarray) -> dd.Mesh:
-    """The mesh moved by a rigid motion (4,4)."""
+    """Return the mesh moved by a rigid motion (4, 4)."""
     return dd.Mesh(mesh.vertices @ matrix[:3, :3].T + matrix[:3, 3], mesh.faces)
 
 
 def moved_camera(camera: dd.Camera, matrix: np.ndarray) -> dd.Camera:
-    """The camera moved by a rigid motion (4,4): it sees a mesh moved alike as before."""
+    """Return the camera moved by a rigid motion (4, 4), which sees the moved mesh as before."""
     inverse = np.eye(4)
     inverse[:3, :3] = matrix[:3, :3].T
     inverse[:3, 3] = -matrix[:3, :3].T @ matrix[:3, 3]
@@ -272,12 +282,12 @@ def moved_camera(camera: dd.Camera, matrix: np.ndarray) -> dd.Camera:
 
 
 def scaled(mesh: dd.Mesh, factor: float) -> dd.Mesh:
-    """The mesh scaled about the world's origin."""
+    """Return the mesh scaled about the world's origin."""
     return dd.Mesh(mesh.vertices * factor, mesh.faces)
 
 
 def scaled_camera(camera: dd.Camera, factor: float) -> dd.Camera:
-    """The camera that sees a mesh scaled about the world's origin as before."""
+    """Return the camera that sees the mesh scaled about the world's origin as before."""
     pose, K = camera.camera_from_world.copy(), camera.K.copy()
     pose[:3, 3] *= factor
     if camera.is_orthographic:
@@ -288,7 +298,7 @@ def scaled_camera(camera: dd.Camera, factor: float) -> dd.Camera:
 def render(
     renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **arguments: Any
 ) -> dd.DepthMaps:
-    """One image of a mesh that is not kept."""
+    """Render one image; the mesh does not stay on the GPU."""
     scene = renderer.upload(mesh)
     try:
         maps: dd.DepthMaps = renderer.entry_exit(scene, camera, **arguments)
@@ -298,9 +308,9 @@ def render(
 
 
 def grid_step(mesh: dd.Mesh) -> float:
-    """How far a vertex may be moved at most by the whole-number grid that it is stored on.
+    """Return the largest distance by which storing a vertex on the integer grid moves it.
 
-    The step is at most 2**-29 of the half diagonal; rounding moves each coordinate by half a step.
+    The step is at most 2**-29 of the half diagonal. Rounding moves each coordinate by half a step.
     """
     return float(np.sqrt(3) * 2.0**-30 * float(np.linalg.norm(np.ptp(mesh.bounds, axis=0))) / 2)
 
@@ -308,7 +318,7 @@ def grid_step(mesh: dd.Mesh) -> float:
 def peel(
     renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **arguments: Any
 ) -> dd.DepthLayers:
-    """All layers of a mesh that is not kept."""
+    """Peel all layers; the mesh does not stay on the GPU."""
     scene = renderer.upload(mesh)
     try:
         return renderer.peel(scene, camera, **arguments)
@@ -319,9 +329,10 @@ def peel(
 def painted(
     rng: np.random.Generator, mesh: dd.Mesh, colors: bool = True, textures: int = 3
 ) -> dd.Mesh:
-    """The mesh with random uv beyond the unit square, vertex colors with alpha, pictures and object ids.
+    """Return the mesh with random uv, vertex colors with alpha, textures and object ids.
 
-    The pictures are small and not square, the first is a single texel; a fifth of the faces has none.
+    The uv go beyond the unit square. The textures are small and not square; the first is a single
+    texel. A part of the faces has no texture.
     """
     count, faces = len(mesh.vertices), len(mesh.faces)
     sizes = [(1, 1), (5, 3), (2, 7), (16, 4)][:textures]

@@ -1,6 +1,6 @@
-"""House rules that a machine can check: public names, lazy imports, error handling, links.
+"""Rules for the code: public names, lazy imports, error handling, links.
 
-Imports between packages are checked by import-linter, see `[tool.importlinter]` in pyproject.toml.
+import-linter checks imports between packages, see `[tool.importlinter]` in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def test_imports_of_the_package_are_relative():
             imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 imported.append(node.module or "")
-            assert not any(each.split(".")[0] == "ddepth_gl" for each in imported), name
+            absolute = [module for module in imported if module.split(".")[0] == "ddepth_gl"]
+            assert not absolute, name
 
 
 def test_public_names():
@@ -48,31 +49,35 @@ def test_public_names():
             assert error.__name__ in dd.__all__
 
 
-def test_heavy_imports_wait():
-    """The package's names come without what only some calls need, and the package without its names."""
-    code = "import sys, ddepth_gl; assert 'numpy' not in sys.modules; ddepth_gl.Mesh; print([m for m in ('trimesh', 'imageio', 'cmap', 'typer', 'rich', 'scipy', 'OpenEXR') if m in sys.modules])"  # noqa: E501
+def test_heavy_imports_are_deferred():
+    """Importing the package imports nothing large. Its names import no optional dependency."""
+    deferred = ("trimesh", "imageio", "cmap", "typer", "rich", "scipy", "OpenEXR")
+    code = (
+        "import sys, ddepth_gl; assert 'numpy' not in sys.modules; ddepth_gl.Mesh; "
+        f"print([name for name in {deferred} if name in sys.modules])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
 
 
-def test_no_asserts_and_no_swallowed_errors_in_the_package():
+def test_the_package_has_no_asserts_and_ignores_no_errors():
     for name, path in modules().items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             assert not isinstance(node, ast.Assert), f"{name}:{node.lineno}: raise an error instead"
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"{name}:{node.lineno}: name the exception"
                 silent = all(isinstance(statement, ast.Pass) for statement in node.body)
-                assert not silent, f"{name}:{node.lineno}: swallows an error"
+                assert not silent, f"{name}:{node.lineno}: silently ignores an error"
 
 
-def test_shader_text_is_in_shader_files_only():
+def test_only_shader_files_contain_glsl():
     for name, path in modules().items():
         assert "gl_Position" not in path.read_text(encoding="utf-8"), name
 
 
-def test_links_in_the_documentation_lead_somewhere():
+def test_links_in_the_documentation_exist():
     pages = [
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",

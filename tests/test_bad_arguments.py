@@ -1,4 +1,4 @@
-"""Arguments that cannot be used: one line of our own error tree, never NumPy's or Python's own complaint."""
+"""Invalid arguments raise an error of ddepth_gl with one line, never one of NumPy or Python."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WRITERS = {
 
 @pytest.mark.parametrize("path", ["", None, 5, "a\0b", b"bytes", "."])
 @pytest.mark.parametrize("name", WRITERS)
-def test_paths_that_name_no_file(name, path):
+def test_invalid_paths(name, path):
     write, result = WRITERS[name]
     with pytest.raises(dd.OutputError, match="is not the path of a file") as raised:
         write(path, result())
@@ -47,7 +47,7 @@ def test_paths_that_name_no_file(name, path):
 
 @pytest.mark.parametrize("result", [None, "maps", SHEET])
 @pytest.mark.parametrize("name", WRITERS)
-def test_results_that_are_none(name, result, tmp_path):
+def test_values_that_are_not_results(name, result, tmp_path):
     with pytest.raises(dd.OutputError, match=f"can be written here, not a {type(result).__name__}"):
         WRITERS[name][0](tmp_path / "file", result)
     assert not list(tmp_path.iterdir())
@@ -67,20 +67,20 @@ def test_results_that_are_none(name, result, tmp_path):
         ({"vertices": [1.0, 2.0]}, r"need shape \(2, 3\)"),
     ],
 )
-def test_meshes_that_are_none(arguments, match, tmp_path):
+def test_write_ply_with_invalid_arrays(arguments, match, tmp_path):
     with pytest.raises(dd.OutputError, match=match):
         dd.write_ply(tmp_path / "mesh.ply", **{"vertices": np.eye(3)} | arguments)
     assert not list(tmp_path.iterdir())
 
 
-def test_meshes_may_be_lists(tmp_path):
+def test_write_ply_accepts_lists(tmp_path):
     dd.write_ply(tmp_path / "mesh.ply", np.eye(3).tolist(), faces=[[0, 1, 2]])
     assert dd.load_mesh(tmp_path / "mesh.ply").faces.tolist() == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize("fill", ["x", None, [1, 2], 1e39, -1e39])
 @pytest.mark.parametrize("write", [dd.write_npz, dd.write_exr])
-def test_fills_that_are_no_numbers(write, fill, tmp_path):
+def test_invalid_fill_values(write, fill, tmp_path):
     with pytest.raises(dd.OutputError, match="fill must be a number"):
         write(tmp_path / "file", maps(), fill=fill)
     with pytest.raises(dd.RequestError, match="fill value must be a number"):
@@ -88,7 +88,7 @@ def test_fills_that_are_no_numbers(write, fill, tmp_path):
 
 
 @pytest.mark.parametrize("scale", ["x", [1.0], 0.0, -1.0, np.nan])
-def test_scales_that_are_none(scale, tmp_path):
+def test_invalid_scales(scale, tmp_path):
     with pytest.raises(dd.OutputError, match="positive mesh units per step"):
         dd.write_png16(tmp_path / "file", maps(), scale=scale)
 
@@ -122,7 +122,7 @@ def test_scales_that_are_none(scale, tmp_path):
         lambda path: dd.DepthRenderer(engine=None),
     ],
 )
-def test_other_arguments(call, tmp_path):
+def test_other_invalid_arguments(call, tmp_path):
     with pytest.raises(dd.DDepthError) as raised:
         call(tmp_path / "file")
     assert "\n" not in str(raised.value)
@@ -130,7 +130,7 @@ def test_other_arguments(call, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_x_ray_with_more_layers_than_there_are_numbers(tmp_path):
+def test_x_ray_with_too_many_layers(tmp_path):
     given = by_hand(
         [["F1"]],
         attributes={"normal": np.ones((1, 3), np.float32), "color": np.ones((1, 4), np.float32)},
@@ -140,7 +140,7 @@ def test_x_ray_with_more_layers_than_there_are_numbers(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["surfaces", "output"])
-def test_choices_that_are_arrays(renderer, name):
+def test_arrays_instead_of_choices(renderer, name):
     scene = renderer.upload(box())
     with pytest.raises(dd.RequestError, match=f"{name} must be"):
         renderer.entry_exit(scene, CAMERA, **{name: np.zeros(2)})
@@ -149,8 +149,8 @@ def test_choices_that_are_arrays(renderer, name):
 
 @pytest.mark.parametrize("orthographic", [False, True])
 @pytest.mark.parametrize("focal", [1e-300, 1e-150, 1e155, 1e300])
-def test_absurd_cameras_make_no_noise(renderer, focal, orthographic):
-    """What they see is anybody's guess; that they see nothing wrong with NumPy is not."""
+def test_absurd_cameras_do_not_warn(renderer, focal, orthographic):
+    """Their images are meaningless, but NumPy must not warn."""
     pose = CAMERA.camera_from_world
     camera = dd.Camera([[focal, 0, 3], [0, focal, 2], [0, 0, 1]], pose, 6, 4, orthographic)
     scene = renderer.upload(box())

@@ -1,4 +1,4 @@
-"""Cameras beside a face: from a thousandth of the mesh's size down to a ten-millionth, and exactly on it."""
+"""Cameras beside a face: from 1e-3 of the mesh's size down to 1e-7, and exactly on it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from ddepth_gl.mesh.face_distance import FaceDistance
 
 WIDTH, HEIGHT = 60, 50
 
-# Of a face's size: the oracle holds a face to its facing if its plane is farther from the camera than this.
-# Its products of three float64 numbers, and positions rotated in float64, are right to some 1e-15.
+# The oracle checks the facing of a face if its plane is farther from the camera than this fraction
+# of the face's size. Its products of three float64 numbers, and rotated positions, are exact to
+# some 1e-15.
 EDGE_ON = 1e-13
 
 
@@ -28,7 +29,7 @@ def octahedron() -> dd.Mesh:
 
 
 def some_mesh(rng: np.random.Generator) -> dd.Mesh:
-    """A body with a room's large faces, turned or not, or several with small ones."""
+    """Return a body with large faces, perhaps rotated, or several with small faces."""
     kind = rng.integers(4)
     if kind == 3:
         return random_closed_mesh(rng, int(rng.integers(1, 4)))
@@ -45,7 +46,7 @@ def diagonal(mesh: dd.Mesh) -> float:
 
 
 def camera_at(rng: np.random.Generator, eye: np.ndarray) -> dd.Camera:
-    """A camera there that looks anywhere, from wide angle to telephoto."""
+    """Return a camera at `eye` in a random direction, from wide angle to telephoto."""
     pose = np.eye(4)
     pose[:3, :3] = rotation(rng)
     pose[:3, 3] = -pose[:3, :3] @ eye
@@ -61,7 +62,7 @@ def camera_at(rng: np.random.Generator, eye: np.ndarray) -> dd.Camera:
 def surface_point(
     rng: np.random.Generator, mesh: dd.Mesh, where: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A point of a face, an edge or a vertex, and a direction: of a face its normal, either way."""
+    """Return a point of a face, edge or vertex, and a direction; for a face, either normal."""
     corners = mesh.vertices[mesh.faces[rng.integers(len(mesh.faces))]]
     along = rng.uniform(0.05, 0.95)
     weights = {
@@ -75,7 +76,7 @@ def surface_point(
     return np.array(weights) @ corners, rotation(rng)[0]
 
 
-def assert_as_the_oracle(
+def check_against_oracle(
     maps: dd.DepthMaps, mesh: dd.Mesh, surfaces: str, near: float | None = None
 ) -> None:
     view = replace(view_of(maps.camera, near), edge_on=EDGE_ON)
@@ -95,7 +96,7 @@ def test_beside_a_face_an_edge_or_a_vertex(renderer, where, seed):
         point, away = surface_point(rng, mesh, where)
         camera = camera_at(rng, point + distance * diagonal(mesh) * away)
         for surfaces in ("oriented", "any"):
-            assert_as_the_oracle(
+            check_against_oracle(
                 renderer.entry_exit(scene, camera, surfaces=surfaces), mesh, surfaces
             )
     scene.release()
@@ -104,7 +105,7 @@ def test_beside_a_face_an_edge_or_a_vertex(renderer, where, seed):
 @pytest.mark.parametrize("where", ["face", "edge", "vertex"])
 @pytest.mark.parametrize("seed", range(4))
 def test_exactly_on_a_face_an_edge_or_a_vertex(renderer, where, seed):
-    """The crossing at depth 0 does not count, however the pose was rounded; all others do."""
+    """Only the crossing at depth 0 does not count, however the pose is rounded."""
     rng = np.random.default_rng([seed, len(where), 1])
     mesh = some_mesh(rng)
     scene = renderer.upload(mesh)
@@ -115,13 +116,13 @@ def test_exactly_on_a_face_an_edge_or_a_vertex(renderer, where, seed):
             maps = renderer.entry_exit(scene, camera, surfaces=surfaces)
             assert not (maps.entry < tiny).any()
             assert not (maps.exit < tiny).any()
-            assert_as_the_oracle(maps, mesh, surfaces, near=tiny)
+            check_against_oracle(maps, mesh, surfaces, near=tiny)
     scene.release()
 
 
 @pytest.mark.parametrize("focal", [0.02, 0.05, 0.3])
 def test_pixels_wider_than_a_radian(renderer, focal):
-    """A corner moved by 1/512 pixel moves far there: such cameras are beside a face from farther away on."""
+    """1/512 pixel is much there, so such cameras are beside a face from a larger distance."""
     rng = np.random.default_rng(6)
     mesh = box((-0.5,) * 3, (0.5,) * 3)
     scene = renderer.upload(mesh)
@@ -138,7 +139,7 @@ def test_pixels_wider_than_a_radian(renderer, focal):
 
 
 def test_images_far_off_axis(renderer):
-    """A part of a much larger image: its rays are nearly at right angles to the axis."""
+    """In a part of a much larger image, rays are nearly at right angles to the axis."""
     mesh = box((-0.5,) * 3, (0.5,) * 3)
     scene = renderer.upload(mesh)
     rng = np.random.default_rng(7)
@@ -147,12 +148,12 @@ def test_images_far_off_axis(renderer):
         pose[:3, :3] = rotation(rng)
         pose[:3, 3] = -pose[:3, :3] @ (0.5042, *rng.uniform(-0.45, 0.45, 2))
         camera = dd.Camera([[40.0, 0, 2032], [0, 40, 24], [0, 0, 1]], pose, 64, 48)
-        assert_as_the_oracle(renderer.entry_exit(scene, camera), mesh, "oriented")
+        check_against_oracle(renderer.entry_exit(scene, camera), mesh, "oriented")
     scene.release()
 
 
 def orthographic_beside(rng: np.random.Generator, mesh: dd.Mesh, distance: float) -> dd.Camera:
-    """A camera whose plane is parallel to a face, so far before it, or behind it."""
+    """Return a camera whose plane is parallel to a face, at a distance before or behind it."""
     corners = mesh.vertices[mesh.faces[rng.integers(len(mesh.faces))]]
     forward = np.cross(corners[1] - corners[0], corners[2] - corners[0]) * rng.choice((-1, 1))
     right = np.cross(forward, rng.normal(size=3))
@@ -174,14 +175,14 @@ def test_rays_that_start_on_a_plane_beside_a_face(renderer, seed):
         for surfaces in ("oriented", "any"):
             maps = renderer.entry_exit(scene, camera, surfaces=surfaces)
             reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera), surfaces)
-            # The plane is exact to some 1e-15 of the mesh's size, which is what a small depth does not know.
+            # The plane is exact to some 1e-15 of the mesh's size, and so are small depths.
             report = oracle.check(reference, maps.entry, maps.exit, absolute=1e-14 * size)
             assert report.ok, str(report)
     scene.release()
 
 
 def test_rays_that_start_exactly_on_a_face(renderer):
-    """Of thirds and tenths, which float64 rounds: nothing enters the cube whose top the rays start on."""
+    """Rays start on the top of a cube at thirds and tenths, which float64 rounds: no entries."""
     mesh = box((0.1, 0.2, 0.3), (0.1 + 1 / 3, 0.2 + 1 / 3, 0.3 + 1 / 3))
     scene = renderer.upload(mesh)
     pose = np.diag([1.0, -1, -1, 1])
@@ -196,8 +197,8 @@ def test_rays_that_start_exactly_on_a_face(renderer):
 
 @pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-6, 1e-7, 1e-9])
 @pytest.mark.parametrize("is_inside", [True, False])
-def test_a_cube_by_the_slabs_that_it_is(renderer, distance, is_inside):
-    """A ray is in a cube between its entries into three slabs and its exits from them."""
+def test_a_cube_as_an_intersection_of_slabs(renderer, distance, is_inside):
+    """A ray is in a cube after it has entered three slabs and before it leaves one."""
     rng = np.random.default_rng(2)
     mesh = box((-0.5,) * 3, (0.5,) * 3)
     eye = np.array((0.5 - distance if is_inside else 0.5 + distance, 0.12, -0.23))
@@ -207,7 +208,7 @@ def test_a_cube_by_the_slabs_that_it_is(renderer, distance, is_inside):
     per_depth = camera.distance_per_depth()
     ends = (np.array((-0.5, 0.5)) - origins[..., None]) / directions[..., None]
     first, last = ends.min(axis=-1).max(axis=-1), ends.max(axis=-1).min(axis=-1)
-    # Where no pixel's neighbor decides otherwise: within 1/128 pixel of a border either answer is right.
+    # Only pixels whose neighbors are alike: within 1/128 pixel of a border both results are right.
     hits = last > first
     same = np.ones_like(hits)
     same[1:-1, 1:-1] = np.all(
@@ -220,14 +221,14 @@ def test_a_cube_by_the_slabs_that_it_is(renderer, distance, is_inside):
     for got, wanted in zip((maps.entry_distance, maps.exit_distance), expected, strict=True):
         np.testing.assert_array_equal(np.isnan(got)[same], np.isnan(wanted)[same])
         both = same & ~np.isnan(wanted)
-        # The center is exact to some 1e-16: that is the part of a small distance which is not known.
+        # The center is exact to some 1e-16, which limits small distances.
         np.testing.assert_allclose(got[both], wanted[both], rtol=1e-6 + 1e-15 / distance)
     assert per_depth.shape == maps.entry.shape
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_layers_sheets_and_pictures_agree(renderer, seed):
-    """Layers give the sheets, all rays cross an even number of faces or all an odd one, alpha is the mask."""
+def test_layers_sheets_and_images_agree(renderer, seed):
+    """Layers yield the sheets, all counts are even or all odd, and alpha is the mask."""
     rng = np.random.default_rng([seed, 2])
     mesh = some_mesh(rng)
     scene = renderer.upload(mesh)
@@ -242,23 +243,21 @@ def test_layers_sheets_and_pictures_agree(renderer, seed):
         again = layers.entry_exit()
         assert again.entry.tobytes() == maps.entry.tobytes()
         assert again.exit.tobytes() == maps.exit.tobytes()
-        if (
-            seed % 2
-        ):  # one body or several that overlap: inside of how many the camera is, is the same for all rays
+        if seed % 2:  # closed bodies: the number that contain the camera is the same for all rays
             assert len(np.unique(layers.odd)) == 1
         image = renderer.shade(scene, camera)
         np.testing.assert_array_equal(image[..., 3] == 255, maps.mask)
         rows, columns = np.nonzero(~np.isnan(maps.entry))
         points, depth = camera.project(maps.entry_position[rows, columns])
         off = np.abs(points - np.stack([columns, rows], 1) - 0.5).max(axis=1)
-        # Positions are float32 of the world frame, and near faces are borders of 1/128 pixel.
+        # Positions are float32 in the world frame, and borders of faces are within 1/128 pixel.
         rounding = 2.0**-24 * np.abs(mesh.vertices).max() * np.sqrt(3) / depth
         assert (off <= 1 / 128 + 2 * rounding * camera.K[1, 1]).all()
     scene.release()
 
 
-def test_many_cameras_are_a_loop_over_one(renderer):
-    """Beside a face and not, in one run: the same bits, on the device as well."""
+def test_entry_exit_many_equals_single_calls(renderer):
+    """Cameras beside a face and others in one call: the same bits, also on the device."""
     rng = np.random.default_rng(3)
     mesh = random_closed_mesh(rng, 2)
     scene = renderer.upload(mesh)
@@ -278,7 +277,7 @@ def test_many_cameras_are_a_loop_over_one(renderer):
     scene.release()
 
 
-def test_parts_of_a_mesh_do_not_show(monkeypatch):
+def test_splitting_a_mesh_into_parts_changes_no_bit(monkeypatch):
     rng = np.random.default_rng(4)
     mesh = random_closed_mesh(rng, 2)
     point, away = surface_point(rng, mesh, "face")
@@ -287,13 +286,13 @@ def test_parts_of_a_mesh_do_not_show(monkeypatch):
         whole = renderer.entry_exit(renderer.upload(mesh), camera)
         monkeypatch.setattr(renderer._context, "max_storage_block", 3000)
         scene = renderer.upload(mesh)
-        assert len(renderer._pipeline.engine._passes.prepare(scene).blocks) > 3
+        assert len(renderer._pipeline.engine._passes.mesh_buffers(scene).blocks) > 3
         parts = renderer.entry_exit(scene, camera)
     assert parts.entry.tobytes() == whole.entry.tobytes()
     assert parts.exit.tobytes() == whole.exit.tobytes()
 
 
-def test_without_compute_shaders_too_near_is_an_error_that_names_the_distance(monkeypatch):
+def test_without_compute_shaders_the_error_names_the_distance(monkeypatch):
     mesh = box()
     size = diagonal(mesh)
     with dd.DepthRenderer("raster") as renderer:
@@ -307,12 +306,12 @@ def test_without_compute_shaders_too_near_is_an_error_that_names_the_distance(mo
                 ):
                     call(scene, near)
         far = dd.Camera.look_at((1 + 2e-5 * size, 0.1, 0.2), (-1, 0.3, 0.1), width=60, height=50)
-        assert_as_the_oracle(renderer.entry_exit(scene, far), mesh, "oriented")
+        check_against_oracle(renderer.entry_exit(scene, far), mesh, "oriented")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_other_cameras_do_not_notice(engine, monkeypatch):
-    """From outside of the box nothing is even asked; from within, the faces nearby only."""
+def test_other_cameras_cost_nothing_more(engine, monkeypatch):
+    """Outside of the bounding box distances are not computed; inside, only to close faces."""
     mesh = merged(box(), inside_out(box((-0.9,) * 3, (0.9,) * 3)))
     with dd.DepthRenderer(engine) as renderer:
         scene = renderer.upload(mesh)
@@ -320,15 +319,15 @@ def test_other_cameras_do_not_notice(engine, monkeypatch):
         monkeypatch.setattr(
             renderer._pipeline.engine,
             "submit",
-            lambda *given: requests.append(given[2]) or submit(*given),
+            lambda *arguments: requests.append(arguments[2]) or submit(*arguments),
         )
         renderer.entry_exit(scene, dd.Camera.look_at((1.1, 2, 3), (0, 0, 0)))
-        assert "distance" not in scene._made
+        assert "distance" not in scene._cache
         renderer.entry_exit(scene, dd.Camera.look_at((0.1, 0.2, 0.3), (1, 0, 0)))
         renderer.entry_exit(scene, dd.Camera.look_at((0.95, 0.2, 0.3), (1, 0, 0)))
-        assert "distance" in scene._made
+        assert "distance" in scene._cache
         assert [request.beside_a_face for request in requests] == [False] * 3
-        assert ("compute", "remainders") not in scene._made
+        assert ("compute", "remainders") not in scene._cache
 
 
 @pytest.mark.parametrize("faces", [1, 12, 3000, 9000])
@@ -341,7 +340,7 @@ def test_distance_to_the_nearest_face(faces):
     corners = middle + rng.normal(size=(faces, 3, 3)) * 10.0 ** rng.uniform(-3, 0, (faces, 1, 1))
     corners[1::7, 2] = corners[1::7, 1]  # some have no area
     mesh = dd.Mesh(corners.reshape(-1, 3), np.arange(3 * faces).reshape(-1, 3))
-    asked = FaceDistance(mesh)
+    face_distance = FaceDistance(mesh)
     for _ in range(20):
         point = corners[rng.integers(faces)].mean(axis=0) + rng.normal(
             size=3
@@ -354,11 +353,11 @@ def test_distance_to_the_nearest_face(faces):
         )
         away = closest_point(corners[solid], np.repeat(point[None], solid.sum(), 0)) - point
         nearest = np.linalg.norm(away, axis=1).min(initial=np.inf)
-        if not solid.all():  # trimesh wants area: of a face without, its longest edge
+        if not solid.all():  # trimesh needs area; without, the nearest edge
             for a, b, _ in corners[~solid]:
                 part = np.clip((point - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
                 nearest = min(nearest, np.linalg.norm(a + part * (b - a) - point))
-        assert asked.nearest(point) == pytest.approx(nearest, rel=1e-9)
-        assert asked.may_be_within(point, nearest * 1.01)
-        # Where boxes overlap there may be too many faces to be sure.
-        assert not asked.may_be_within(point, nearest * 0.99) or faces > 1000
+        assert face_distance.nearest(point) == pytest.approx(nearest, rel=1e-9)
+        assert face_distance.may_be_within(point, nearest * 1.01)
+        # With many faces, their boxes overlap too much to be certain.
+        assert not face_distance.may_be_within(point, nearest * 0.99) or faces > 1000

@@ -1,4 +1,4 @@
-"""Camera against numbers worked out by hand, and the laws that tie its methods together."""
+"""Camera: results worked out by hand, and identities between its methods."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ddepth_gl.errors import CameraError
 
 IDENTITY = np.eye(4)
 OPENGL_IDENTITY = np.diag([1.0, -1.0, -1.0, 1.0])
-# Looks along world +x, world z up: x_cam = -y, y_cam = -z, z_cam = x, moved by (1, 2, 3) in that frame.
+# Looks along world +x with world z up: x_cam = 1 - y, y_cam = 2 - z, z_cam = 3 + x.
 ALONG_X = np.array([[0.0, -1, 0, 1], [0, 0, -1, 2], [1, 0, 0, 3], [0, 0, 0, 1]])
 K = np.array([[100.0, 0.0, 30.0], [0.0, 200.0, 20.0], [0.0, 0.0, 1.0]])
 
 
 class ArrayLike:
-    """As a torch tensor on the CPU: no sequence, no buffer, only `__array__`, without a copy argument."""
+    """Like a torch tensor on the CPU: has only `__array__`, without a `copy` parameter."""
 
     def __init__(self, values: Any) -> None:
         self._values = np.array(values)
@@ -33,7 +33,7 @@ class ArrayLike:
 
 
 def rotation(axis: Any, angle: float) -> np.ndarray:
-    """Rodrigues' formula, independent of the package and of pyrr."""
+    """Return a rotation matrix by Rodrigues' formula, independent of the package and of pyrr."""
     axis = np.asarray(axis, float) / np.linalg.norm(axis)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     return np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
@@ -54,7 +54,7 @@ def poses(draw: st.DrawFn) -> np.ndarray:
 
 @st.composite
 def cameras(draw: st.DrawFn) -> Camera:
-    """Any camera: skewed, off-center, with oblong pixels, perspective or orthographic."""
+    """Draw a perspective or orthographic camera: skewed, off-center, with oblong pixels."""
     focal = st.floats(1.0, 2000.0)
     matrix = [
         [draw(focal), draw(st.floats(-50.0, 50.0)), draw(st.floats(-100.0, 200.0))],
@@ -114,7 +114,7 @@ def test_skew_by_hand():
 
 @settings(max_examples=100, deadline=None)
 @given(camera=cameras(), pixel=st.tuples(coordinate, coordinate), depth=st.floats(0.01, 1000.0))
-def test_unproject_and_project_undo_each_other(camera, pixel, depth):
+def test_unproject_inverts_project(camera, pixel, depth):
     for frame in ("world", "camera"):
         point = camera.unproject(pixel, depth, frame)
         image, z = camera.project(point, frame)
@@ -125,7 +125,7 @@ def test_unproject_and_project_undo_each_other(camera, pixel, depth):
 
 @settings(max_examples=100, deadline=None)
 @given(camera=cameras(), depth=st.floats(0.01, 1000.0))
-def test_rays_hit_what_unproject_gives(camera, depth):
+def test_rays_pass_through_unprojected_points(camera, depth):
     distance = depth * camera.distance_per_depth()
     for frame in ("world", "camera"):
         origins, directions = camera.rays(frame)
@@ -178,7 +178,7 @@ def test_clip_matrix_agrees_with_project(camera, point):
     assert (y / w + 1.0) * camera.height / 2.0 == pytest.approx(image[1], rel=1e-9, abs=1e-6)
 
 
-def test_project_at_the_camera_plane_warns_of_nothing():
+def test_project_at_the_camera_plane_does_not_warn():
     image, depth = Camera(K, IDENTITY, 4, 4).project([(1.0, 1.0, 0.0), (0.0, 0.0, 0.0)])
     assert not np.isfinite(image).any()
     assert depth.tolist() == [0.0, 0.0]
@@ -243,7 +243,7 @@ def test_look_at_by_hand():
 
 @settings(max_examples=100, deadline=None)
 @given(eye=vector, away=vector, up=vector)
-def test_look_at_puts_the_target_in_the_middle_and_up_above(eye, away, up):
+def test_look_at_centers_the_target_with_up_above(eye, away, up):
     eye, away, up = np.array(eye), np.array(away), np.array(up)
     length, sine = np.linalg.norm(away), np.linalg.norm(np.cross(away, up))
     assume(
@@ -263,20 +263,20 @@ def test_look_at_far_from_the_origin_is_exact():
     eye, step = np.array([5e6, -3e6, 2e5]), np.array([3.0, 4.0, 1.5])
     near = Camera.look_at((0, 0, 0), step, width=640, height=480)
     far = Camera.look_at(eye, eye + step, width=640, height=480)
-    # The rotation depends on the difference alone, which these numbers have exactly.
+    # The rotation depends only on target - eye, which is exact for these numbers.
     np.testing.assert_allclose(
         far.camera_from_world[:3, :3], near.camera_from_world[:3, :3], atol=1e-15
     )
     np.testing.assert_allclose(far.center, eye, atol=1e-9)
     np.testing.assert_allclose(far.rays()[1], near.rays()[1], atol=1e-9)
     image, depth = far.project(eye + step)
-    # A float64 of 5e6 is good to 1e-9, that is 1.4e-7 pixels here.
+    # A float64 near 5e6 is exact to 1e-9, which is 1.4e-7 pixels here.
     np.testing.assert_allclose(image, (320, 240), atol=1e-6)
     assert depth == pytest.approx(math.sqrt(9 + 16 + 2.25), abs=2e-9)
 
 
 @pytest.mark.parametrize("length", [1e-200, 1e200])
-def test_look_at_takes_an_up_of_any_length(length):
+def test_look_at_accepts_up_of_any_length(length):
     camera = Camera.look_at((1, 2, 3), (4, 5, 7), (0, 0, length))
     expected = Camera.look_at((1, 2, 3), (4, 5, 7), (0, 0, 1))
     np.testing.assert_allclose(camera.camera_from_world, expected.camera_from_world, rtol=1e-15)
@@ -381,7 +381,7 @@ def test_from_opengl_ignores_near_and_far():
         np.ones((4, 4)),
     ],
 )
-def test_from_opengl_refuses_what_is_no_projection_of_column_vectors(matrix):
+def test_from_opengl_refuses_other_matrices(matrix):
     with pytest.raises(
         CameraError, match=r"not an OpenGL projection matrix of column vectors.*transpose"
     ):
@@ -427,13 +427,13 @@ def test_orbit_is_the_same_for_the_same_seed():
     assert np.abs(run(5) - run(6)).max() > 0.01
 
 
-def test_orbit_looks_at_the_middle_from_all_sides():
+def test_orbit_looks_at_the_center_from_all_sides():
     cameras = Camera.orbit(BOXES[0], 100)
     directions = np.array([camera.center for camera in cameras])
     np.testing.assert_allclose(np.ptp(np.linalg.norm(directions, axis=1)), 0.0, atol=1e-9)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     nearest = np.sort(directions @ directions.T, axis=1)[:, -2]
-    # 100 evenly spread directions: every one has its neighbor near 0.33 rad, none is alone or doubled.
+    # Of 100 evenly spread directions, the nearest neighbor is about 0.33 rad away.
     assert np.arccos(nearest).min() > 0.15
     assert np.arccos(nearest).max() < 0.45
     assert np.abs(directions.mean(axis=0)).max() < 0.02
@@ -452,7 +452,7 @@ def test_orbit_many_views_reach_the_poles():
     assert len(cameras) == 3000
 
 
-# Being a value
+# Immutability and array-likes
 
 
 def test_arrays_are_copies_and_read_only():
@@ -536,7 +536,7 @@ NOT_SIZES: list[Any] = [
 
 
 def refused(match: str) -> Any:
-    """CameraError, on one line, that is a ValueError too."""
+    """Expect a CameraError whose message is one line with this pattern."""
     return pytest.raises(CameraError, match=rf"\A(?=.*{match})[^\n]+\Z")
 
 
@@ -668,7 +668,7 @@ def test_camera_error_is_a_value_error():
         Camera(np.diag([0.0, 1, 1]), IDENTITY, 4, 4)
 
 
-def test_message_keeps_the_reason_of_the_array():
+def test_message_includes_the_error_of_the_array():
     class OnDevice:
         def __array__(self, dtype=None):
             raise RuntimeError("values live on a device;\ncall .cpu() first")
@@ -677,22 +677,22 @@ def test_message_keeps_the_reason_of_the_array():
         Camera(OnDevice(), IDENTITY, 4, 4)
 
 
-def test_orbit_around_another_up():
-    """The middle of the mesh is in the middle of the image, and `up` points to smaller rows."""
+def test_orbit_with_another_up():
+    """The center of the mesh is the center of the image, and `up` points to smaller rows."""
     box = BOXES[0]
     for up in ((0, 0, 1), (0, 1, 0), (-1, 2, 0.5)):
         unit = np.array(up) / np.linalg.norm(up)
         for camera in Camera.orbit(box, 9, 32, 24, up=up):
-            middle = np.mean(box.bounds, axis=0)
-            (u, v), _ = camera.project(middle)
+            center = np.mean(box.bounds, axis=0)
+            (u, v), _ = camera.project(center)
             assert (u, v) == (pytest.approx(16), pytest.approx(12))
-            _, above = camera.project(middle + 1e-3 * unit)[0]
+            _, above = camera.project(center + 1e-3 * unit)[0]
             assert above < v
     with pytest.raises(CameraError, match="up"):
         Camera.orbit(box, 2, up=(0, 0, 0))
 
 
-def test_cameras_beyond_what_float64_can_square():
+def test_look_at_refuses_coordinates_too_large_to_square():
     for eye, target in (((1e308, 0, 1), (-1e308, 0, 0)), ((1e300, 1, 1), (0, 0, 0))):
         with pytest.raises(CameraError, match="must lie within 1e\\+150 of the origin"):
             Camera.look_at(eye, target)

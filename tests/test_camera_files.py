@@ -1,4 +1,4 @@
-"""Readers of camera files, against poses and intrinsics worked out by hand."""
+"""Readers of camera files: poses and intrinsics worked out by hand, and damaged files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ddepth_gl.camera.camera import Camera
 from ddepth_gl.errors import CameraError
 from ddepth_gl.io.cameras.read import load_cameras
 
-# An OpenGL camera at (5, 0, 1) looking along world -x with world z up: its axes right, up, backward are the
-# world's y, z and x.
+# An OpenGL camera at (5, 0, 1) that looks along world -x with world z up: its axes right, up and
+# backward are the world's y, z and x.
 NERF_POSE = [[0, 0, 1, 5], [1, 0, 0, 0], [0, 1, 0, 1], [0, 0, 0, 1]]
-# The same camera to OpenCV's frame: right = y, down = 1 - z, forward = 5 - x.
+# The same camera in OpenCV's frame: right = y, down = 1 - z, forward = 5 - x.
 CAMERA_FROM_WORLD = [[0, 1, 0, 0], [0, 0, -1, 1], [-1, 0, 0, 5], [0, 0, 0, 1]]
 FULL = {"fl_x": 100.0, "fl_y": 110.0, "cx": 33.0, "cy": 21.0, "w": 64, "h": 48}
 FULL_K = [[100, 0, 33], [0, 110, 21], [0, 0, 1]]
@@ -41,7 +41,7 @@ def view(**values: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a file: text, bytes or what becomes JSON."""
+    """Return a function that writes a file from text, bytes or a JSON value."""
 
     def write(content: Any, name: str = "transforms.json") -> Path:
         path = tmp_path / name
@@ -56,7 +56,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def colmap(write):
-    """Writes a COLMAP folder."""
+    """Return a function that writes a COLMAP folder."""
 
     def colmap(cameras: str, images: str) -> Path:
         write(cameras, "cameras.txt")
@@ -66,7 +66,7 @@ def colmap(write):
 
 
 def refused(path: Any, *words: str, **arguments: Any) -> str:
-    """The message of the CameraError: one line, the file first, then what to do."""
+    """Load a bad file and return the message: one line that ends with what to do."""
     with pytest.raises(CameraError) as caught:
         load_cameras(path, **arguments)
     message = str(caught.value)
@@ -97,10 +97,10 @@ def test_nerf_global_intrinsics(write):
     assert depth == pytest.approx(1.0)
 
 
-def test_nerf_frame_intrinsics_go_first_and_order_is_the_files(write):
-    own = {"fl_x": 50.0, "fl_y": 60.0, "cx": 1.0, "cy": 2.0, "w": 32, "h": 16}
+def test_nerf_frame_intrinsics_override_the_files_and_order_is_kept(write):
+    intrinsics = {"fl_x": 50.0, "fl_y": 60.0, "cx": 1.0, "cy": 2.0, "w": 32, "h": 16}
     first, second, third = load_cameras(
-        str(write(nerf(frame(9), frame(3, **own), frame(5, cx=7.0))))
+        str(write(nerf(frame(9), frame(3, **intrinsics), frame(5, cx=7.0))))
     )
     check(first, FULL_K)
     check(second, [[50, 0, 1], [0, 60, 2], [0, 0, 1]], size=(32, 16))
@@ -122,17 +122,17 @@ def test_nerf_synthetic_has_square_pixels_and_takes_the_size_from_the_caller(wri
     refused(path, "frame 0 ('images/0000.png')", "no image size", "width= and height=", "--size")
 
 
-def test_nerf_angle_of_a_frame_goes_before_a_focal_length_of_the_file(write):
+def test_nerf_frame_angle_overrides_the_files_focal_length(write):
     (camera,) = load_cameras(write(nerf(frame(camera_angle_x=2 * math.atan(0.5)))))
     assert camera.K[0, 0] == pytest.approx(64.0)
 
 
-def test_nerf_focal_length_serves_both_axes_and_the_center_is_the_image_center(write):
+def test_nerf_defaults_are_square_pixels_and_the_image_center(write):
     (camera,) = load_cameras(write({"fl_x": 80, "w": 64, "h": 48, "frames": [frame()]}))
     check(camera, [[80, 0, 32], [0, 80, 24], [0, 0, 1]])
 
 
-def test_nerf_resizes_each_direction(write):
+def test_nerf_resizes_each_axis(write):
     path = write(nerf())
     (camera,) = load_cameras(path, width=128, height=24)
     check(camera, [[200, 0, 66], [0, 55, 10.5], [0, 0, 1]], size=(128, 24))
@@ -142,7 +142,7 @@ def test_nerf_resizes_each_direction(write):
     np.testing.assert_allclose(*points, rtol=1e-12)
 
 
-def test_nerfstudio_extras_leave_the_poses_as_they_stand(write):
+def test_nerfstudio_extras_do_not_change_poses(write):
     extras = {
         "camera_model": "OPENCV",
         **dict.fromkeys(("k1", "k2", "k3", "k4", "p1", "p2"), 0.0),
@@ -226,7 +226,7 @@ def test_nerf_bad_frame_is_named(write, bad, words):
     assert message.startswith(f"{path}: frame 3{name}: ")
 
 
-def test_overflow_while_resizing_warns_of_nothing(write, colmap):
+def test_overflow_while_resizing_does_not_warn(write, colmap):
     refused(write(nerf(fl_x=1e308)), "infinity", width=640, height=480)
     folder = colmap("1 PINHOLE 64 48 1e308 1e308 33 21", ONE_IMAGE)
     refused(folder, "infinity", width=640, height=480)
@@ -248,7 +248,7 @@ def test_nerf_bad_frames(write, frames):
     refused(write({**FULL, "frames": frames}), "'frames' must be a list of at least one frame")
 
 
-def test_nerf_name_of_a_frame_stays_on_one_line(write):
+def test_nerf_frame_name_is_shown_on_one_line(write):
     bad = {"file_path": "a\nb\u2028" + "c" * 500}
     assert len(refused(write(nerf(bad)), r"'a\nb\u2028ccc")) < 400
     refused(write(nerf({"file_path": {"no": "text"}})), "frame 0: ")
@@ -279,7 +279,8 @@ IMAGES_TXT = f"""# Image list with two lines of data per image:
 def test_colmap_by_hand(colmap, given_as):
     first, second, third = load_cameras(colmap(CAMERAS_TXT, IMAGES_TXT) / given_as)
     check(first, FULL_K, [[1, 0, 0, 0.5], [0, 1, 0, -0.5], [0, 0, 1, 4], [0, 0, 0, 1]])
-    # (1, 1, 1, 1) / 2 turns 120 degrees about (1, 1, 1): x to y, y to z, z to x. It is given twice as long.
+    # (1, 1, 1, 1) / 2 rotates by 120 degrees about (1, 1, 1): x to y, y to z, z to x. The file
+    # holds it at twice its length.
     check(second, FULL_K, [[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
     # A quarter turn about z: x to y, y to -x.
     turned = [[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]
@@ -290,7 +291,7 @@ def test_colmap_by_hand(colmap, given_as):
 @given(
     numbers=st.tuples(*[st.floats(-1, 1, allow_subnormal=False)] * 4), angle=st.floats(-3.1, 3.1)
 )
-def test_colmap_quaternion_turns_as_the_axis_and_angle_say(tmp_path_factory, numbers, angle):
+def test_colmap_quaternion_equals_axis_and_angle(tmp_path_factory, numbers, angle):
     axis, point = np.add(numbers[:3], (0.0, 0.0, 2.0)), np.array([0.3, -0.7, numbers[3]])
     axis /= np.linalg.norm(axis)
     x, y, z = (3.0 * math.sin(angle / 2) * axis).tolist()
@@ -319,7 +320,7 @@ def test_colmap_models_without_distortion_are_pinholes(colmap, model):
     check(*cameras, [[100, 0, 33], [0, 100, 21], [0, 0, 1]], np.eye(4))
 
 
-def test_colmap_resizes_and_takes_windows_line_ends(colmap):
+def test_colmap_resizes_and_accepts_windows_line_ends(colmap):
     images = "\ufeff1 1 0 0 0 0 0 0 1 a.png\r\n\r\n2 1 0 0 0 0 0 0 1 b.png\r\n1.0 2.0 -1\r\n"
     first, second = load_cameras(
         colmap("1 PINHOLE 64 48 100 110 33 21\r\n", images), width=32, height=96
@@ -413,7 +414,7 @@ def test_bop_by_hand(write):
     }
     path = write({"10": view(**pose), "9": view()}, "scene_camera.json")
     nine, ten = load_cameras(path, width=64, height=48)
-    # Pixel centers at integers: half a pixel more in ours.
+    # BOP's pixel centers are at integers, ours are at halves.
     expected = [[100, 0, 32], [0, 110, 21], [0, 0, 1]]
     check(nine, expected, np.eye(4))
     check(ten, expected)
@@ -483,7 +484,7 @@ def test_folder_with_a_json_file(write):
     check(*load_cameras(write(nerf()).parent), FULL_K)
 
 
-def test_colmap_files_of_a_folder_come_first(colmap, write):
+def test_colmap_files_take_precedence_in_a_folder(colmap, write):
     write(nerf())
     assert len(load_cameras(colmap(CAMERAS_TXT, IMAGES_TXT))) == 3
 
@@ -543,7 +544,7 @@ def test_missing_and_unusable_paths(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_opening_a_pipe_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "transforms.json")
     refused(tmp_path / "transforms.json", "not a plain file")
 
@@ -572,7 +573,7 @@ def test_bad_size_arguments(write, size, word):
 
 
 def cameras_or_refusal(path: Path, **arguments: Any) -> None:
-    """Loads; whatever is wrong with the file, the only outcomes are usable cameras and a CameraError."""
+    """Load a file that may be damaged; expect usable cameras or a CameraError."""
     try:
         cameras = load_cameras(path, **arguments)
     except CameraError:

@@ -1,4 +1,4 @@
-"""The command line, end to end: what it writes, what it says, and one line for whatever goes wrong."""
+"""The command line, end to end: its files, its output, and one line for every error."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from shapes import box, sphere, torus
 
 import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
-from ddepth_gl.gl.context import ENVIRONMENT_VARIABLE
+from ddepth_gl.cli.options import create_output_folder
+from ddepth_gl.gl.devices import ENVIRONMENT_VARIABLE
+from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.jobs import render as render_job
-from ddepth_gl.jobs.formats import write_mesh
 
 COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli.start import main; main()"]
 
 
 @pytest.fixture(autouse=True)
 def meshes(tmp_path, monkeypatch):
-    """A working folder with a few meshes."""
+    """A working folder with some meshes."""
     monkeypatch.chdir(tmp_path)
     write_mesh(Path("box.ply"), box())
     write_mesh(Path("ring.ply"), torus(steps=24, sides=12))
@@ -37,7 +38,7 @@ def meshes(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ddepth(monkeypatch, capsys):
-    """Runs `ddepth` in this process: (exit status, stdout, lines of stderr)."""
+    """Run `ddepth` in this process; return exit status, stdout and lines of stderr."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["ddepth", *map(str, arguments)])
@@ -51,7 +52,7 @@ def ddepth(monkeypatch, capsys):
 
 
 def shell(*arguments, **environment):
-    """Runs `ddepth` in a process of its own."""
+    """Run `ddepth` in another process."""
     return subprocess.run(
         [*COMMAND, *arguments],
         capture_output=True,
@@ -63,7 +64,7 @@ def shell(*arguments, **environment):
 
 
 def fails(result, *words, status=1):
-    """Asserts that a run failed with exactly one line, which holds all the words."""
+    """Assert that a run failed with exactly one line, which contains all the words."""
     code, _, err = result
     assert code == status
     assert len(err) == 1, err
@@ -81,7 +82,7 @@ def loaded(name):
         return dict(file)
 
 
-# Whole runs, each in a process of its own
+# Complete runs, each in another process
 
 
 def test_the_main_job():
@@ -116,7 +117,7 @@ def test_one_bad_mesh_among_good_ones():
 
 
 def test_unreadable_files_fail_by_themselves():
-    """As for an ordinary user, whom permissions hold: a root that gives up its right to pass them over."""
+    """Root drops its capabilities, so that permissions apply as for an ordinary user."""
     Path("closed").mkdir()
     for name in ("noread.ply", "closed/inside.ply", "views.json", "closed/views.json"):
         Path(name).write_bytes(Path("box.ply").read_bytes())
@@ -146,7 +147,8 @@ main()
     assert files() == ["box_000.npz", "box_preview.png"]
     for name in ("views.json", "closed/views.json"):
         assert run("box.ply", "--cameras", name)[1] == [
-            f"ddepth: error: {name}: cannot be read (Permission denied); check the name and its permissions"
+            f"ddepth: error: {name}: cannot be read (Permission denied); "
+            "check the name and its permissions"
         ]
 
 
@@ -159,7 +161,7 @@ def test_debug_adds_the_traceback_and_changes_nothing_else():
     assert lines[-1].startswith("ddepth: error: missing.obj: ")
 
 
-def test_names_with_spaces_umlauts_dashes_and_bytes_that_are_no_text():
+def test_names_with_spaces_umlauts_dashes_and_invalid_text():
     strange = os.fsdecode(b"no\xfftext.ply")
     for name in ("-x y.ply", "käse 日本.ply", strange):
         write_mesh(Path(name), box())
@@ -185,7 +187,7 @@ def test_names_with_spaces_umlauts_dashes_and_bytes_that_are_no_text():
 
 
 @pytest.mark.slow
-def test_demo_writes_everything_it_says():
+def test_demo_writes_every_file_that_it_prints():
     done = shell("demo")
     assert (done.returncode, done.stderr) == (0, "")
     said = set()
@@ -210,14 +212,14 @@ def test_demo_writes_everything_it_says():
             assert str(arrays["mesh_sha256"]) == hashlib.sha256(mesh.read_bytes()).hexdigest()
     look = done.stdout.splitlines()[-1]
     assert look == "look at out/demo/demo_preview.png"
-    with Image.open("out/demo/demo_preview.png") as picture:
-        assert picture.width > 1000
-    # The mesh it leaves can be rendered like any other.
+    with Image.open("out/demo/demo_preview.png") as image:
+        assert image.width > 1000
+    # The mesh file can be rendered like any other.
     assert shell("render", "out/demo/demo.ply", "-o", "again", "--size", "8x8").stderr == ""
 
 
 def test_help_imports_little():
-    """Help is at once there because it loads neither OpenGL nor what only some commands need."""
+    """Help is fast because it loads neither NumPy, OpenGL nor what only some commands need."""
     script = """
 import sys
 from pathlib import Path
@@ -227,7 +229,8 @@ try:
     main()
 except SystemExit as ended:
     assert not ended.code
-heavy = {"trimesh", "imageio", "imageio.v3", "rich", "cmap", "PIL.ImageFont", "scipy", "OpenEXR", "cuda"}
+heavy = {"numpy", "moderngl", "trimesh", "imageio", "rich", "cmap", "PIL", "scipy", "OpenEXR"}
+heavy |= {"cuda"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 assert "libEGL" not in Path("/proc/self/maps").read_text()
 """
@@ -236,10 +239,10 @@ assert "libEGL" not in Path("/proc/self/maps").read_text()
     assert {"render", "demo", "doctor"} <= set(done.stdout.split())
 
 
-# Options of render, each with its effect
+# Effects of the options of render
 
 
-def test_no_arguments_give_help(ddepth):
+def test_no_arguments_show_help(ddepth):
     code, out, err = ddepth()
     assert (code, err) == (0, [])
     assert "Usage: ddepth" in out
@@ -288,7 +291,7 @@ def test_ortho(ddepth):
     assert arrays["is_orthographic"]
     assert (
         arrays["mask"].sum() == 10 * 10
-    )  # pixels of 0.2: the box is 10 wide, and the image 10 high
+    )  # pixels of 0.2: the box is 10 pixels wide, the image 10 high
     np.testing.assert_allclose(arrays["entry"][arrays["mask"]], 4.0, rtol=1e-6)
     ddepth("render", "box.ply", "-o", "out", "--size", "20x10", "--ortho", "4", "--views", "2")
     assert loaded("box_001")["is_orthographic"]
@@ -380,7 +383,7 @@ def test_surfaces_any_takes_every_face(ddepth):
     assert sum(every) > sum(oriented) > 0
 
 
-def test_a_mesh_that_is_inside_out_is_told_apart_from_an_open_one(ddepth):
+def test_an_inside_out_mesh_is_not_called_open(ddepth):
     write_mesh(Path("turned.ply"), dd.Mesh(box().vertices, box().faces[:, ::-1]))
     _, _, err = ddepth("render", "turned.ply", "-o", "out", "--size", "8x8")
     assert "turned.ply: its winding is not consistent" in err[0]
@@ -449,7 +452,7 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
     np.testing.assert_allclose(np.nanmin(loaded("box_000")["entry"]), 1e6 - 1, rtol=1e-6)
 
 
-# What is refused
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -556,7 +559,7 @@ def test_a_wrong_command_line_is_one_line(ddepth, arguments, words):
     assert not Path("out").exists()
 
 
-def test_a_bad_option_is_told_once_whatever_the_number_of_meshes(ddepth):
+def test_a_bad_option_is_reported_once_for_all_meshes(ddepth):
     for options in (
         ("--near", "5", "--far", "2"),
         ("--size", "x"),
@@ -578,7 +581,7 @@ def test_a_bad_option_is_told_once_whatever_the_number_of_meshes(ddepth):
         )
 
 
-def test_a_missing_package_is_told_once_and_first(ddepth, monkeypatch):
+def test_a_missing_package_is_reported_once_and_first(ddepth, monkeypatch):
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     result = ddepth(
         "render", "box.ply", "ring.ply", "missing.ply", "-o", "out", "--format", "npz,exr"
@@ -596,7 +599,7 @@ def test_a_missing_package_is_told_once_and_first(ddepth, monkeypatch):
         (("--format", "photo,npz", "--layers"), ("sheets", "layers", "photo", "writing")),
     ],
 )
-def test_the_line_of_the_time_says_what_of(ddepth, options, what):
+def test_the_line_of_times_names_the_steps(ddepth, options, what):
     _, out, _ = ddepth("render", "box.ply", "-o", "out", "--size", "4x4", *options)
     (line,) = (line for line in out.splitlines() if " ms per image" in line)
     number = r"\d+\.\d"
@@ -608,7 +611,7 @@ def test_the_line_of_the_time_says_what_of(ddepth, options, what):
     )
 
 
-def test_one_face_is_not_faces(ddepth):
+def test_one_face_is_singular(ddepth):
     write_mesh(Path("one.ply"), dd.Mesh(box().vertices, box().faces[:1]))
     _, out, _ = ddepth("render", "one.ply", "-o", "out", "--size", "4x4", "--surfaces", "any")
     assert "one: 1 image of 4x4, 1 face, " in out
@@ -627,9 +630,14 @@ def test_missing_meshes(ddepth):
     fails(ddepth("render", "empty.stl", "-o", "out"), "empty.stl: it is empty")
 
 
+def test_limits_are_named_as_options(ddepth):
+    fails(ddepth("render", "box.ply", "-o", "out", "--max-faces", "5"), "pass a larger --max-faces")
+    fails(ddepth("render", "box.ply", "-o", "out", "--max-file-mb", "0"), "larger --max-file-mb")
+
+
 @pytest.mark.parametrize("path", bad_files())
 def test_bad_meshes(ddepth, path):
-    # Either it can be used, or one line names the file: never a traceback.
+    # Either it can be rendered, or one line names the file; never a traceback.
     code, _, err = ddepth("render", path, "-o", "out", "--size", "16x16", "--format", "npz,ply")
     errors = [line for line in err if line.startswith("ddepth: error: ")]
     assert len(err) == len(
@@ -657,6 +665,16 @@ def test_output_is_a_file(ddepth):
     assert Path("box.ply").read_bytes() == before
 
 
+def test_create_output_folder(tmp_path):
+    create_output_folder(tmp_path / "a" / "b")
+    create_output_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_bytes(b"")
+    for place in ("file", "file/below"):
+        with pytest.raises(dd.OutputError, match=r"^-o .*file is a file; give a folder$"):
+            create_output_folder(tmp_path / place)
+
+
 def test_output_that_cannot_be_written(ddepth):
     Path("out/box_000.npz").mkdir(parents=True)
     fails(ddepth("render", "box.ply", "-o", "out", "--size", "4x4"), "out/box_000.npz is a folder")
@@ -673,7 +691,7 @@ def test_an_image_larger_than_the_device_allows(ddepth):
         "larger than",
         "; use a smaller --size",
     )
-    # Python has another remedy.
+    # The Python API advises differently.
     camera = dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=70000, height=1)
     with pytest.raises(dd.CameraError, match=r"larger than .*; render it in parts"):
         dd.double_depth(box(), camera)
@@ -688,11 +706,11 @@ def test_an_image_larger_than_the_device_allows(ddepth):
         (dd.ContextError("the device\nwent away"), "the device went away"),
         (
             ZeroDivisionError("oh"),
-            "unexpected ZeroDivisionError: oh; please report it, with what --debug says",
+            "unexpected ZeroDivisionError: oh; please report it, with the output of --debug",
         ),
     ],
 )
-def test_errors_from_the_depths(ddepth, monkeypatch, error, line):
+def test_errors_during_rendering(ddepth, monkeypatch, error, line):
     def run(*_):
         raise error
 
@@ -720,7 +738,7 @@ def test_after_a_lost_context_no_other_mesh_is_tried(ddepth, monkeypatch, error)
     assert tried == (["box"] if isinstance(error, dd.ContextError) else ["box", "ring"])
 
 
-def test_a_closed_pipe_is_no_error():
+def test_a_closed_pipe_is_not_an_error():
     done = subprocess.run(
         [
             "bash",
@@ -752,15 +770,14 @@ def test_doctor(ddepth, monkeypatch):
     with dd.DepthRenderer() as renderer:
         info = renderer.info
     assert (
-        f"ddepth_gl {dd.__version__}: a renderer made without device= runs engine {info.engine}"
-        in out
+        f"ddepth_gl {dd.__version__}: without device=, a renderer runs engine {info.engine}" in out
     )
     assert f" on device {info.device_index}: {info.renderer}, OpenGL {info.gl_version}." in out
     assert ("No GPU answers" in out) == info.is_software
     assert "raster" in out
 
 
-def test_doctor_for_machines(ddepth, monkeypatch):
+def test_doctor_json(ddepth, monkeypatch):
     monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
     code, out, err = ddepth("doctor", "--json")
     assert (code, err) == (0, [])
@@ -785,7 +802,7 @@ def test_doctor_with_a_broken_environment(ddepth, monkeypatch, device):
     assert report[ENVIRONMENT_VARIABLE] == device
     assert report["default"]["info"] is None
     assert device in report["default"]["error"]
-    assert report["devices"]  # what there is to choose from is shown all the same
+    assert report["devices"]  # the available devices are shown nevertheless
     fails(ddepth("demo", "-o", "out"), device)
     fails(ddepth("render", "box.ply", "-o", "out"), device)
     assert ddepth("render", "box.ply", "-o", "out", "--size", "4x4", "--device", "auto")[0] == 0

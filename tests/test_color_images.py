@@ -1,4 +1,4 @@
-"""Peeled color as pictures, one a layer."""
+"""Color images of layers."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pytest
 from shapes import box, merged, peel, random_closed_mesh
 
 import ddepth_gl as dd
-from ddepth_gl.engines.shared import shading as pictures
+from ddepth_gl.engines.shared import shading
 
-# Along -z, at boxes one behind the other: layers 1 and 2 belong to the first, 3 and 4 to the second.
+# Along -z, at two boxes in a row: layers 1 and 2 belong to the first, 3 and 4 to the second.
 CAMERA = dd.Camera.look_at((0, 0, 6), (0, 0, 0), (0, 1, 0), fov_y_deg=20.0, width=24, height=20)
 RED, GREEN = (200, 10, 30, 255), (3, 90, 250, 128)
 
 
 @pytest.fixture
 def two_boxes():
-    """A red box before a green one, each of one color; the second has alpha."""
+    """Return a red box before a green one, which has alpha."""
     both = merged(box((-1, -1, 0.5), (1, 1, 1)), box((-0.4, -0.4, -1), (0.4, 0.4, -0.5)))
     colors = np.repeat(np.array([RED, GREEN], np.uint8), 8, axis=0)
     return dd.Mesh(both.vertices, both.faces, colors=colors)
@@ -27,27 +27,27 @@ def two_boxes():
 def test_each_layer_has_its_color(renderer, two_boxes):
     layers = peel(renderer, two_boxes, CAMERA, attributes=("color", "shaded_color"))
     assert layers.count.max() == 4
-    pictures = layers.color_images()
-    assert pictures.shape == (4, 20, 24, 4)
-    assert pictures.dtype == np.uint8
+    images = layers.color_images()
+    assert images.shape == (4, 20, 24, 4)
+    assert images.dtype == np.uint8
     for layer, color in enumerate((RED, RED, GREEN, GREEN)):
         hit = layers.count > layer
         assert 0 < hit.sum() < hit.size
-        # The very numbers that the vertices have: made linear and back they are the same.
-        assert (pictures[layer][hit] == (*color[:3], 255)).all()
-        assert not pictures[layer][~hit].any()
+        # Exactly the vertex colors: to linear and back changes nothing.
+        assert (images[layer][hit] == (*color[:3], 255)).all()
+        assert not images[layer][~hit].any()
 
 
-def test_under_the_light(renderer, two_boxes):
+def test_shaded_color_equals_the_shaded_image(renderer, two_boxes):
     layers = peel(renderer, two_boxes, CAMERA, attributes=("shaded_color",))
     scene = renderer.upload(two_boxes)
-    photo = renderer.shade(scene, CAMERA)
+    shaded = renderer.shade(scene, CAMERA)
     scene.release()
     first = layers.color_images("shaded_color", max_layers=1)[0]
-    # The photo is rounded to 8 bits on the device, from half floats; a step more or less is allowed for that.
-    assert np.abs(first.astype(int) - photo).max() <= 1
-    assert (first[..., 3] == photo[..., 3]).all()
-    assert photo[..., 0].max() > 150
+    # `shade` rounds half floats to 8 bits on the device, so values may be off by one.
+    assert np.abs(first.astype(int) - shaded).max() <= 1
+    assert (first[..., 3] == shaded[..., 3]).all()
+    assert shaded[..., 0].max() > 150
 
 
 def test_more_layers_than_there_are(renderer, two_boxes):
@@ -56,7 +56,7 @@ def test_more_layers_than_there_are(renderer, two_boxes):
     assert layers.color_images(max_layers=0).shape == (0, 20, 24, 4)
 
 
-def test_what_was_not_asked_for(renderer, two_boxes):
+def test_a_missing_attribute_is_a_clear_error(renderer, two_boxes):
     layers = peel(renderer, two_boxes, CAMERA, attributes=("color",))
     with pytest.raises(
         dd.RequestError, match=r'shaded_color was not asked for; peel with attributes=\("shaded'
@@ -71,10 +71,10 @@ def test_complete(renderer, two_boxes):
     assert peel(renderer, two_boxes, CAMERA, max_layers=4).is_complete
     assert not peel(renderer, two_boxes, CAMERA, max_layers=3).is_complete
     assert not peel(renderer, two_boxes, CAMERA, near=5.2).is_complete
-    assert peel(renderer, two_boxes, CAMERA, near=0.1).is_complete  # it cuts nothing
+    assert peel(renderer, two_boxes, CAMERA, near=0.1).is_complete  # no crossing is nearer
 
 
-def test_layers_can_be_pickled_and_do_not_keep_the_scene(renderer, two_boxes):
+def test_pickled_layers_are_equal(renderer, two_boxes):
     layers = peel(renderer, two_boxes, CAMERA, attributes=("color",))
     copy = pickle.loads(pickle.dumps(layers))
     assert copy.depth.tobytes() == layers.depth.tobytes()
@@ -82,7 +82,7 @@ def test_layers_can_be_pickled_and_do_not_keep_the_scene(renderer, two_boxes):
     assert copy.entry_exit().entry.tobytes() == layers.entry_exit().entry.tobytes()
 
 
-def test_what_was_not_asked_for_is_not_there_to_python(renderer, two_boxes):
+def test_hasattr_is_false_for_missing_attributes(renderer, two_boxes):
     layers = peel(renderer, two_boxes, CAMERA, attributes=("color",))
     assert hasattr(layers, "color")
     assert not hasattr(layers, "normal")
@@ -90,9 +90,9 @@ def test_what_was_not_asked_for_is_not_there_to_python(renderer, two_boxes):
 
 
 @pytest.mark.slow
-def test_the_alpha_of_a_large_picture_is_the_mask(renderer, monkeypatch):
-    """Not drawn in bands, which would round vertices their own way: many a silhouette to see it at."""
-    monkeypatch.setattr(pictures, "_SAMPLES_AT_A_TIME", 512 * 5)
+def test_alpha_of_a_large_image_is_the_mask(renderer, monkeypatch):
+    """With one sample it is not drawn in bands, which would round vertices differently."""
+    monkeypatch.setattr(shading, "_SAMPLES_PER_BAND", 512 * 5)
     mesh = random_closed_mesh(np.random.default_rng(3), bodies=5)
     scene = renderer.upload(mesh)
     for camera in dd.Camera.orbit(mesh, views=4, width=512, height=400):
@@ -102,12 +102,12 @@ def test_the_alpha_of_a_large_picture_is_the_mask(renderer, monkeypatch):
     scene.release()
 
 
-def test_no_memory_left_is_a_clear_error(renderer, two_boxes, monkeypatch):
-    def no_room(*_):
+def test_a_lack_of_memory_is_a_clear_error(renderer, two_boxes, monkeypatch):
+    def fail(*_):
         raise MemoryError("Unable to allocate 13 MiB")
 
     scene = renderer.upload(two_boxes)
-    monkeypatch.setattr(renderer._pipeline.engine, "peel", no_room)
+    monkeypatch.setattr(renderer._pipeline.engine, "peel", fail)
     with pytest.raises(dd.DeviceMemoryError, match=r"Unable to allocate 13 MiB.*max_layers="):
         renderer.peel(scene, CAMERA)
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""What only the engine `compute` has: parts of meshes, bands of rows, queues by size; and its limits."""
+"""Features of the engine `compute`: parts of meshes, bands of rows, queues by size, limits."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ import pytest
 from shapes import box, merged, random_camera, random_closed_mesh, rotation, torus
 
 import ddepth_gl as dd
-from ddepth_gl.engines.compute import layers as layer_lists
-from ddepth_gl.engines.compute import passes as face_passes
-from ddepth_gl.engines.compute import tiles as face_tiles
-from ddepth_gl.engines.compute.view_block import largest_face, packed_view
+from ddepth_gl.engines.compute import layers as compute_layers
+from ddepth_gl.engines.compute import passes as compute_passes
+from ddepth_gl.engines.compute import programs as compute_programs
+from ddepth_gl.engines.compute import tiles as compute_tiles
+from ddepth_gl.engines.compute.camera_block import packed_camera
+from ddepth_gl.engines.compute.face_size import max_face_size
 from ddepth_gl.engines.request import SheetRequest
 from ddepth_gl.gl.context import GLContext
 
-ALL = ("entry", "exit", "entry_face", "exit_face")
+SHEETS = ("entry", "exit", "entry_face", "exit_face")
 
 
 @pytest.fixture(scope="module")
 def mesh():
-    """Bodies of many small faces inside a room of twelve large ones."""
+    """Return bodies of many small faces inside a room of twelve large ones."""
     rng = np.random.default_rng(2)
     return merged(random_closed_mesh(rng, bodies=3), box((-9, -8, -7), (7, 9, 8)))
 
@@ -34,22 +36,36 @@ def cameras(mesh):
 
 
 def everything(renderer, mesh, cameras, **arguments) -> list[bytes]:
+    """Return the bytes of both sheets and all layers, for every camera."""
     scene = renderer.upload(mesh)
-    found = []
+    arrays = []
     for camera in cameras:
         maps = renderer.entry_exit(scene, camera, attributes=("face",))
-        found += [getattr(maps, name).tobytes() for name in ALL]
+        arrays += [getattr(maps, name).tobytes() for name in SHEETS]
         layers = renderer.peel(scene, camera, **arguments)
-        found += [layers.offsets.tobytes(), layers.depth.tobytes(), layers.face.tobytes()]
-        assert len(layers.depth) or camera.width < 10  # or nothing would be compared
+        arrays += [layers.offsets.tobytes(), layers.depth.tobytes(), layers.face.tobytes()]
+        assert len(layers.depth) or camera.width < 10  # otherwise nothing would be compared
     scene.release()
-    return found
+    return arrays
+
+
+def record_queued_faces(renderer, monkeypatch) -> list[compute_passes.QueuedFaces]:
+    """Return a list that receives what the renderer queues from now on."""
+    passes, queued = renderer._pipeline.engine._passes, []
+    queue_faces = passes.queue_faces
+
+    def recording(*arguments):
+        queued.append(queue_faces(*arguments))
+        return queued[-1]
+
+    monkeypatch.setattr(passes, "queue_faces", recording)
+    return queued
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [2000, 6000, 20_000])
 def test_meshes_and_images_beyond_the_largest_buffer(mesh, cameras, limit, monkeypatch):
-    """The same bits in parts of the mesh, with vertices of their own, and in bands of the image."""
+    """The bits are the same in parts of the mesh, with separate vertices, and in bands of rows."""
     with dd.DepthRenderer("compute") as renderer:
         whole = everything(renderer, mesh, cameras)
         with monkeypatch.context() as patch:
@@ -77,8 +93,8 @@ def test_a_row_of_crossings_beyond_the_largest_buffer_is_a_clear_error(mesh, cam
             renderer.peel(scene, cameras[0])
 
 
-def test_the_way_a_face_goes_does_not_show(mesh, cameras, monkeypatch):
-    """Walked by one invocation in 32 bits, split over many in doubles, or by tiles: the same pixels."""
+def test_every_way_to_rasterize_a_face_yields_the_same_pixels(mesh, cameras, monkeypatch):
+    """One invocation in 32 bits, many in double precision, or tiles."""
     results = []
     for small, medium, tiled in (
         (1, 2, 0),
@@ -88,8 +104,8 @@ def test_the_way_a_face_goes_does_not_show(mesh, cameras, monkeypatch):
         (16, 256, 1),
         (63, 256, 0),
     ):
-        monkeypatch.setattr(face_passes, "_SMALL_FACE", small)
-        monkeypatch.setattr(face_passes, "_MEDIUM_FACE", medium)
+        monkeypatch.setattr(compute_passes, "_MAX_SMALL_FACE", small)
+        monkeypatch.setattr(compute_passes, "_MAX_MEDIUM_FACE", medium)
         with dd.DepthRenderer("compute") as renderer:
             if not tiled:
                 monkeypatch.setattr(renderer._pipeline.engine._passes, "_tiles", None)
@@ -98,29 +114,22 @@ def test_the_way_a_face_goes_does_not_show(mesh, cameras, monkeypatch):
 
 
 @pytest.mark.parametrize("orthographic", [False, True])
-def test_what_is_left_out_for_fine_meshes_does_not_show(orthographic, monkeypatch):
-    """Where all faces are small, most are told by their corners' cells, at the image's border as well."""
+def test_shortcuts_for_fine_meshes_do_not_show(orthographic, monkeypatch):
+    """Where all faces are small, the cells of their corners decide, also at the image's border."""
     rng = np.random.default_rng(6)
     fine = merged(torus(), torus(minor=0.1, steps=300, sides=20, center=(0.3, 1.7, 0)))
     cameras = [random_camera(rng, fine, orthographic, size) for size in (3, 20, 96, 96, 200)]
     results = []
-    # Pixel by pixel all of them, as it comes, in blocks all of them; and not as fine meshes.
+    # All faces pixel by pixel, some of them, none (all by blocks); and not as a fine mesh.
     for limit, tiny in ((64, 64), (64, 8), (64, -1), (-1, 8)):
-        monkeypatch.setattr(face_passes, "_FINE_FACE", limit)
-        monkeypatch.setattr(face_passes, "_TINY_FACE", tiny)
+        monkeypatch.setattr(compute_passes, "_MAX_FINE_FACE", limit)
+        monkeypatch.setattr(compute_passes, "_MAX_TINY_FACE", tiny)
         with dd.DepthRenderer("compute") as renderer:
-            passes, found = renderer._pipeline.engine._passes, []
-            transform = passes.transform
-            monkeypatch.setattr(
-                passes,
-                "transform",
-                lambda *a, run=transform, to=found: to.append(run(*a)) or to[-1],
-            )
+            queued = record_queued_faces(renderer, monkeypatch)
             results.append(everything(renderer, fine, cameras))
-            assert {len(image.rasterizers) for image in found} == {1 if limit > 0 else 3}
-            monkeypatch.setattr(
-                renderer._context, "max_storage_block", 60_000
-            )  # by parts and bands
+            assert {len(faces.rasterizers) for faces in queued} == {1 if limit > 0 else 3}
+            # In parts and bands.
+            monkeypatch.setattr(renderer._context, "max_storage_block", 60_000)
             results.append(everything(renderer, fine, cameras))
     assert all(result == results[0] for result in results)
 
@@ -133,39 +142,41 @@ def test_the_bound_on_the_size_of_faces_holds(orthographic):
             mesh = random_closed_mesh(rng)
             camera = random_camera(rng, mesh, orthographic)
             scene = renderer.upload(mesh)
-            view = packed_view(scene, camera, SheetRequest(), (0, camera.height))
-            longest = renderer._pipeline.engine._passes.prepare(scene).longest_edge
-            bound = largest_face(view, scene, orthographic, longest)
+            packed = packed_camera(scene, camera, SheetRequest(), (0, camera.height))
+            longest = renderer._pipeline.engine._passes.mesh_buffers(scene).longest_edge
+            bound = max_face_size(packed, scene, orthographic, longest)
             corners = camera.project(mesh.vertices)[0][mesh.faces]
             largest = np.ptp(corners, axis=1).max()
             assert largest <= bound
-            assert bound < 12 * largest or not orthographic  # close to a camera it knows little
+            # Close to a perspective camera, the bound is loose.
+            assert bound < 12 * largest or not orthographic
             scene.release()
 
 
 @pytest.mark.parametrize(
-    ("name", "most"),
-    [("TILE_FACES", 1), ("TILE_FACES", 3), ("TILE_ROUNDS", 0), ("TILE_ROUNDS", 1500)],
+    ("name", "limit"),
+    [
+        ("TILE_MAX_FACES", 1),
+        ("TILE_MAX_FACES", 3),
+        ("TILE_MAX_ITERATIONS", 0),
+        ("TILE_MAX_ITERATIONS", 1500),
+    ],
 )
-def test_tiles_without_room_for_all_faces_do_not_show(mesh, cameras, name, most, monkeypatch):
+def test_tiles_without_room_for_all_faces_do_not_show(mesh, cameras, name, limit, monkeypatch):
     with dd.DepthRenderer("compute") as renderer:
         whole = everything(renderer, mesh, cameras)
-    monkeypatch.setitem(face_tiles.TILE_OPTIONS, name, most)
+    monkeypatch.setitem(compute_tiles.TILE_OPTIONS, name, limit)
     with dd.DepthRenderer("compute") as renderer:
-        passes, found = renderer._pipeline.engine._passes, []
-        transform = passes.transform
-        monkeypatch.setattr(
-            passes, "transform", lambda *a: found.append(transform(*a)) or found[-1]
-        )
+        queued = record_queued_faces(renderer, monkeypatch)
         assert everything(renderer, mesh, cameras) == whole
-        assert any(face_passes._TILES not in image.rasterizers for image in found)
+        assert any(compute_passes._TILES not in faces.rasterizers for faces in queued)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sheets", [20, 500, 999, 1000, 1001, 1200])
 @pytest.mark.parametrize("width", [3, 256])
-def test_tiles_hold_as_many_faces_as_loops_may_go_round_for(sheets, width):
-    """Sheets over a whole tile and more, the farthest first: none is lost, whether or not they have room."""
+def test_tiles_lose_no_face_at_the_limit_of_iterations(sheets, width):
+    """Sheets larger than a tile, the farthest first, some more than a tile has room for."""
     z = np.arange(sheets, 0, -1.0)
     corners = [
         np.stack([0 * z + x, 0 * z + y, z], 1) for x, y in ((-999, -999), (999, -999), (0, 999))
@@ -186,8 +197,9 @@ def test_tiles_hold_as_many_faces_as_loops_may_go_round_for(sheets, width):
 @pytest.mark.slow
 @pytest.mark.parametrize("tiled", [False, True])
 def test_large_faces_in_wide_images(tiled, monkeypatch):
-    """More pixels a face than Mesa's software rasterizer lets a loop go round, for a single invocation."""
-    monkeypatch.setattr(face_passes, "_ROWS_APART", (1, 64))
+    """A single invocation could not loop over so many pixels per face, see decision 7."""
+    monkeypatch.setattr(compute_programs, "_MEDIUM_ROW_STRIDE", 1)
+    monkeypatch.setattr(compute_programs, "_LARGE_ROW_STRIDE", 64)
     with dd.DepthRenderer("compute") as renderer:
         if not tiled:
             monkeypatch.setattr(renderer._pipeline.engine._passes, "_tiles", None)
@@ -199,8 +211,8 @@ def test_large_faces_in_wide_images(tiled, monkeypatch):
 
 
 @pytest.mark.slow
-def test_more_large_faces_than_32_bits_have_invocations():
-    """600,000 needles, one behind the other in eight rows, each with many invocations."""
+def test_invocations_of_large_faces_beyond_32_bits():
+    """600,000 needles behind each other in eight rows, each with many invocations."""
     count, width, height, length = 600_000, 16384, 8, 300.0
     pose = np.eye(4)
     pose[2, 3] = 5.0
@@ -215,28 +227,28 @@ def test_more_large_faces_than_32_bits_have_invocations():
         maps = renderer.entry_exit(
             renderer.upload(mesh), camera, surfaces="any", attributes=("face",)
         )
-    # The last ones are in front: near the wide end of each of them no other is seen but a later one.
+    # The last ones are in front: near the wide end of each, only itself or a later one is visible.
     last = np.arange(count - 1000, count)
     middle = (y[last].astype(int), (x[last] + 0.9 * length).astype(int))
     assert (maps.entry_face[middle] >= last).all()
 
 
-@pytest.mark.parametrize("many", [2000, 5000, 20_000])
-def test_thousands_of_crossings_of_a_pixel_are_sorted(many):
-    """Sheets from the farthest to the nearest; Mesa's software rasterizer would cut loops short."""
-    z = np.arange(many, 0, -1.0)
-    z[many // 3 : many // 2] = z[many // 3]  # some of them in the same place
+@pytest.mark.parametrize("count", [2000, 5000, 20_000])
+def test_thousands_of_crossings_of_a_pixel_are_sorted(count):
+    """Sheets from the farthest to the nearest; a shader could not sort so many, see decision 7."""
+    z = np.arange(count, 0, -1.0)
+    z[count // 3 : count // 2] = z[count // 3]  # some coincide
     corners = [np.stack([0 * z + x, 0 * z + y, z], 1) for x, y in ((-9, -9), (9, -9), (0, 9))]
-    mesh = dd.Mesh(np.stack(corners, 1).reshape(-1, 3), np.arange(3 * many).reshape(-1, 3))
+    mesh = dd.Mesh(np.stack(corners, 1).reshape(-1, 3), np.arange(3 * count).reshape(-1, 3))
     pose = np.eye(4)
     pose[2, 3] = 5.0
     camera = dd.Camera(np.array([[1.0, 0, 1], [0, 1, 1], [0, 0, 1]]), pose, 2, 2, True)
     with dd.DepthRenderer("compute") as renderer:
         layers = renderer.peel(renderer.upload(mesh), camera)
-    order = np.lexsort((np.arange(many), z))
-    assert (layers.count == many).all()
+    order = np.lexsort((np.arange(count), z))
+    assert (layers.count == count).all()
     for pixel in range(4):
-        np.testing.assert_array_equal(layers.face[layers.offsets[pixel] :][:many], order)
+        np.testing.assert_array_equal(layers.face[layers.offsets[pixel] :][:count], order)
 
 
 def test_the_same_bits_every_time(mesh, cameras):
@@ -249,36 +261,36 @@ def test_the_same_bits_every_time(mesh, cameras):
 def test_a_device_without_compute_shaders(mesh, cameras, monkeypatch):
     inspect = GLContext._inspect
 
-    def old(self, *arguments):
+    def without_compute(self, *arguments):
         inspect(self, *arguments)
         self.has_compute = False
 
-    monkeypatch.setattr(GLContext, "_inspect", old)
+    monkeypatch.setattr(GLContext, "_inspect", without_compute)
     with pytest.raises(dd.ContextError, match=r"OpenGL 4\.3.*raster"):
         dd.DepthRenderer("compute")
     with dd.DepthRenderer() as renderer:
         assert renderer.info.engine == "raster"
 
 
-def test_buffers_of_layers_are_kept_but_for_large_ones(mesh, cameras, monkeypatch):
+def test_buffers_of_layers_are_kept_unless_large(mesh, cameras, monkeypatch):
     with dd.DepthRenderer("compute") as renderer:
         scene = renderer.upload(mesh)
-        lists = renderer._pipeline.engine._lists
+        builder = renderer._pipeline.engine._layers
         first = renderer.peel(scene, cameras[0])
-        kept = dict(lists._buffers)
-        size = kept["stored"].size
-        assert set(kept) == {"cursors", "stored"}
+        kept = dict(builder._buffers)
+        size = kept["crossings"].size
+        assert set(kept) == {"cursors", "crossings"}
         again = renderer.peel(scene, cameras[0])
-        assert lists._buffers == kept
+        assert builder._buffers == kept
         assert again.depth.tobytes() == first.depth.tobytes()
-        # Not where a limit leaves less room than they have.
+        # But not a buffer larger than the memory limit allows.
         crossings = len(first.depth)
         limited = renderer.peel(scene, cameras[0], memory_limit=crossings * 17)
-        assert lists._buffers["stored"].size < size
+        assert builder._buffers["crossings"].size < size
         assert limited.depth.tobytes() == first.depth.tobytes()
-        monkeypatch.setattr(layer_lists, "_KEPT", 16)
+        monkeypatch.setattr(compute_layers, "_MAX_KEPT_BYTES", 16)
         renderer.peel(scene, cameras[0])
-        assert not lists._buffers
+        assert not builder._buffers
 
 
 def test_buffers_are_read_and_written_in_place():
@@ -298,7 +310,7 @@ def test_buffers_are_read_and_written_in_place():
             pass
         with pytest.raises(KeyError), context.functions.mapped(buffer, np.uint32, 1):
             raise KeyError
-        assert buffer.read(4) == b"\0\0\0\0"  # which it is not while it is mapped
+        assert buffer.read(4) == b"\0\0\0\0"  # reading fails while a buffer is mapped
         assert context.gl.error == "GL_NO_ERROR"
         buffer.release()
     context.release()
@@ -321,7 +333,7 @@ def test_images_of_any_size_by_tiles(mesh, size, monkeypatch):
 
 
 def test_parts_of_a_soup_have_no_more_vertices_than_a_buffer_holds(cameras, monkeypatch):
-    """Every face has vertices of its own, three times as many as faces."""
+    """No faces share a vertex, so there are three vertices per face."""
     rng = np.random.default_rng(8)
     soup = dd.Mesh(rng.normal(size=(900, 3)), np.arange(900).reshape(-1, 3))
     camera = dd.Camera.orbit(soup, views=1, width=90, height=60)[0]
@@ -329,7 +341,7 @@ def test_parts_of_a_soup_have_no_more_vertices_than_a_buffer_holds(cameras, monk
         whole = renderer.entry_exit(renderer.upload(soup), camera, surfaces="any")
         monkeypatch.setattr(renderer._context, "max_storage_block", 2000)
         scene = renderer.upload(soup)
-        blocks = renderer._pipeline.engine._passes.prepare(scene).blocks
+        blocks = renderer._pipeline.engine._passes.mesh_buffers(scene).blocks
         assert len(blocks) > 5
         assert max(12 * block.count for block in blocks) <= 2000
         parts = renderer.entry_exit(scene, camera, surfaces="any")

@@ -1,4 +1,4 @@
-"""Devices: how one is chosen, and what is said where none serves."""
+"""Contexts: opening one, the errors when none opens, and the memory of the device."""
 
 from __future__ import annotations
 
@@ -11,84 +11,16 @@ import pytest
 
 import ddepth_gl as dd
 from ddepth_gl.gl import context as context_module
+from ddepth_gl.gl import devices as devices_module
 from ddepth_gl.gl import egl
-from ddepth_gl.gl.context import Device, GLContext, _candidates, devices, inspect_devices
+from ddepth_gl.gl.context import GLContext
+from ddepth_gl.gl.devices import Device, devices
 from ddepth_gl.gl.functions import GLFunctions
-
-# A made-up machine: software first, as some drivers list it.
-MACHINE = [
-    Device(0, 10, True, None, None),
-    Device(1, 11, False, 1, "0000:3b:00.0"),
-    Device(2, 12, False, 0, "0000:af:00.0"),
-]
+from ddepth_gl.gl.inspection import inspect_devices
 
 
-@pytest.fixture
-def machine(monkeypatch):
-    monkeypatch.delenv("DDEPTH_DEVICE", raising=False)
-    monkeypatch.setattr(context_module, "devices", lambda: MACHINE)
-
-
-@pytest.mark.usefixtures("machine")
-@pytest.mark.parametrize(
-    ("wanted", "indices"),
-    [
-        (None, [1, 2, 0]),
-        ("auto", [1, 2, 0]),
-        ("gpu", [1, 2]),
-        ("software", [0]),
-        (1, [1]),
-        ("2", [2]),
-        ("cuda:0", [2]),
-        ("cuda:1", [1]),
-        ("0000:AF:00.0", [2]),
-        (" GPU ", [1, 2]),
-    ],
-)
-def test_choice_of_device(wanted, indices):
-    assert [device.index for device in _candidates(wanted, False)] == indices
-
-
-@pytest.mark.usefixtures("machine")
-def test_environment_is_the_default_and_an_argument_wins(monkeypatch):
-    monkeypatch.setenv("DDEPTH_DEVICE", "cuda:0")
-    assert [device.index for device in _candidates(None, False)] == [2]
-    assert [device.index for device in _candidates(1, False)] == [1]
-    monkeypatch.setenv("DDEPTH_DEVICE", "teapot")
-    with pytest.raises(dd.ContextError, match="DDEPTH_DEVICE='teapot'"):
-        _candidates(None, False)
-
-
-@pytest.mark.usefixtures("machine")
-@pytest.mark.parametrize(
-    ("wanted", "match"),
-    [
-        (7, "matches none.*device 1 \\(0000:3b:00.0\\).*; use one of these$"),
-        ("cuda:5", "matches none"),
-        ("0000:00:00.0", "matches none"),
-        (-1, "is not a device"),
-        (True, "is not a device"),
-        (1.5, "is not a device"),
-        ("cuda:x", "is not a device"),
-        ("teapot", "is not a device"),
-    ],
-)
-def test_bad_devices(wanted, match):
-    with pytest.raises(dd.ContextError, match=match) as caught:
-        _candidates(wanted, False)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.usefixtures("machine")
-def test_require_gpu(monkeypatch):
-    assert [device.index for device in _candidates(None, True)] == [1, 2]
-    monkeypatch.setattr(context_module, "devices", lambda: MACHINE[:1])
-    with pytest.raises(dd.ContextError, match=r"require_gpu.*software.*driver"):
-        _candidates(None, True)
-
-
-def test_require_gpu_believes_the_renderers_name_only():
-    """A device that is not marked as software but is answered by Mesa's rasterizer is refused."""
+def test_require_gpu_trusts_only_the_renderers_name():
+    """A device not marked as software is refused if Mesa's software rasterizer answers."""
     real = devices()
     if not all(device.is_software for device in real):
         pytest.skip("this machine has a GPU")
@@ -101,13 +33,13 @@ def test_require_gpu_believes_the_renderers_name_only():
     context.release()
 
 
-def test_no_device(monkeypatch):
-    monkeypatch.setattr(context_module, "devices", list)
+def test_a_machine_without_devices(monkeypatch):
+    monkeypatch.setattr(devices_module, "devices", list)
     with pytest.raises(dd.ContextError, match="apt-get install -y libegl1"):
         dd.DepthRenderer()
 
 
-def test_no_egl_library(monkeypatch):
+def test_a_machine_without_libegl(monkeypatch):
     def missing(name):
         raise OSError(f"{name}: cannot open shared object file")
 
@@ -122,10 +54,10 @@ def test_no_egl_library(monkeypatch):
         egl.load.cache_clear()
 
 
-def test_a_device_that_fails_is_passed_over_and_named(monkeypatch):
+def test_a_device_that_fails_is_skipped_and_named(monkeypatch):
     real = devices()[0]
     broken = Device(5, real.handle, False, None, "0000:01:00.0")
-    monkeypatch.setattr(context_module, "devices", lambda: [real, broken])
+    monkeypatch.setattr(devices_module, "devices", lambda: [real, broken])
     display = egl.Egl.display
 
     calls = []
@@ -144,8 +76,8 @@ def test_a_device_that_fails_is_passed_over_and_named(monkeypatch):
         dd.DepthRenderer(device="gpu")
 
 
-def test_a_vendor_that_fails_to_load():
-    """No vendor library at all: a clear line, not a crash."""
+def test_a_machine_without_a_vendor_library():
+    """It yields one clear line, not a crash."""
     environment = {**os.environ, "__EGL_VENDOR_LIBRARY_FILENAMES": "/nonexistent.json"}
     code = "import ddepth_gl as dd\ntry: dd.DepthRenderer()\nexcept dd.ContextError as e: print(e)"
     done = subprocess.run(
@@ -156,36 +88,36 @@ def test_a_vendor_that_fails_to_load():
 
 
 class FakeGL:
-    """Just enough of a context for `GLFunctions.device_memory`: it advertises the extension and answers so."""
+    """The parts of a context that `GLFunctions.device_memory` uses: the extension and one query."""
 
     extensions = frozenset({"GL_NVX_gpu_memory_info"})
 
     def __init__(self, kilobytes):
-        self.kilobytes, self.asked = kilobytes, []
+        self.kilobytes, self.queries = kilobytes, []
 
     def get_integer(self, token, address):
-        self.asked.append(token)
+        self.queries.append(token)
         address._obj.value = self.kilobytes
 
 
 def device_memory(gl):
-    calls = GLFunctions.__new__(GLFunctions)
-    calls._gl, calls._functions = gl, {"glGetIntegerv": gl.get_integer}
-    return calls.device_memory()
+    functions = GLFunctions.__new__(GLFunctions)
+    functions._gl, functions._functions = gl, {"glGetIntegerv": gl.get_integer}
+    return functions.device_memory()
 
 
-def test_what_a_device_says_of_its_memory():
-    """Kilobytes of dedicated video memory, token 0x9047, as GL_NVX_gpu_memory_info has it."""
+def test_device_memory():
+    """GL_NVX_gpu_memory_info reports kilobytes of dedicated video memory under 0x9047."""
     gl = FakeGL(8 * 2**20)
     assert device_memory(gl) == 8 * 2**30
-    assert gl.asked == [0x9047]
+    assert gl.queries == [0x9047]
     gl.extensions = frozenset({"GL_ARB_debug_output"})
     assert device_memory(gl) is None
-    assert len(gl.asked) == 1
+    assert len(gl.queries) == 1
 
 
 @pytest.mark.parametrize("kilobytes", [0, -1, -2_719_982, -(2**31)])
-def test_what_cannot_be_a_memory_is_not_believed(kilobytes):
+def test_impossible_device_memory_is_ignored(kilobytes):
     assert device_memory(FakeGL(kilobytes)) is None
 
 
@@ -193,7 +125,7 @@ HOST = 16 * 2**30
 
 
 @pytest.mark.parametrize(
-    ("says", "memory"),
+    ("reported", "memory"),
     [
         (None, HOST),
         (2**30, 2**30),
@@ -202,12 +134,12 @@ HOST = 16 * 2**30
         (1024 * (2**31 - 1), HOST),
     ],
 )
-def test_memory_of_a_gpu_is_what_it_says_up_to_the_machines(monkeypatch, says, memory):
-    monkeypatch.setattr(context_module, "_SOFTWARE_RENDERERS", ("a GPU all the same",))
+def test_gpu_memory_is_capped_at_host_memory(monkeypatch, reported, memory):
+    monkeypatch.setattr(context_module, "_SOFTWARE_RENDERERS", ("no renderer",))
     monkeypatch.setattr(context_module, "host_memory", lambda: HOST)
-    monkeypatch.setattr(GLFunctions, "device_memory", lambda _: says)
+    monkeypatch.setattr(GLFunctions, "device_memory", lambda _: reported)
     context = GLContext()
-    device = Device(0, 0, False, None, None)  # a device that is not marked as software either
+    device = Device(0, 0, False, None, None)  # not marked as software
     with context:
         context._inspect(device, False)
     assert not context.is_software
@@ -215,8 +147,8 @@ def test_memory_of_a_gpu_is_what_it_says_up_to_the_machines(monkeypatch, says, m
     context.release()
 
 
-def test_no_software_renderer_is_asked_for_its_memory(monkeypatch):
-    """Mesa's llvmpipe answers with garbage, of either sign."""
+def test_software_renderers_are_not_asked_for_their_memory(monkeypatch):
+    """Mesa's llvmpipe reports garbage, of either sign."""
     if not all(device.is_software for device in devices()):
         pytest.skip("this machine has a GPU")
     monkeypatch.setattr(context_module, "host_memory", lambda: HOST)

@@ -1,4 +1,4 @@
-"""The cross-section: what is solid, by a walk; which pixels have which color; round numbers."""
+"""The cross-section: solid pieces by a walk along rays, pixel colors, round axis numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAPER = (255, 255, 255)
 
 
 def pieces(section):
-    """The section's solid as {column: [(from, to), ...]}."""
+    """Return the section's solid as {column: [(start, end), ...]}."""
     found = {}
     for column, (start, end) in zip(section.solid_column, section.solid, strict=True):
         found.setdefault(int(column), []).append((float(start), float(end)))
@@ -27,7 +27,7 @@ def pieces(section):
 
 
 def walked(pixel):
-    """The pieces of a pixel of `by_hand`, crossing by crossing: the nesting is 0 at the end."""
+    """Return the pieces of one `by_hand` pixel, crossing by crossing; the nesting ends at 0."""
     words = pixel.split()
     nesting = sum(1 if word[0] == "B" else -1 for word in words)
     start, found = 0.0, []
@@ -40,11 +40,11 @@ def walked(pixel):
     return found
 
 
-def is_color(picture, color):
-    return (picture == color).all(-1)
+def is_color(image, color):
+    return (image == color).all(-1)
 
 
-# What is solid
+# Solid pieces
 
 
 @given(st.data())
@@ -67,7 +67,7 @@ def test_pieces_are_those_of_a_walk_along_every_ray(data):
         expected = {column: walked(rows[row][column]) for column in range(width)}
         assert expected == {column: layers.intervals(row, column) for column in range(width)}
         assert pieces(Section.of(closed, row)) == {c: some for c, some in expected.items() if some}
-        # Of a mesh that may be open, only columns whose entries and exits balance.
+        # In a mesh that may be open, only columns whose entries and exits balance have pieces.
         section = Section.of(layers, row)
         sides = facings[row * width : (row + 1) * width]
         unpaired = [side.count("F") != side.count("B") for side in sides]
@@ -96,7 +96,7 @@ def test_a_cavity_is_not_filled(renderer):
     }
 
 
-def test_crossings_that_were_cut_away_leave_marks_only():
+def test_incomplete_rows_have_marks_only():
     rows = [["F1 B2", "F1"], ["F1 B2", "F1 B2"]]
     for changes in (
         {"truncated": np.array([[False, True], [False, False]])},
@@ -108,17 +108,17 @@ def test_crossings_that_were_cut_away_leave_marks_only():
         assert not section.unpaired.any()
         np.testing.assert_array_equal(section.column, [0, 0, 1])
         np.testing.assert_array_equal(section.depth, [1, 2, 1])
-        picture = section.picture(20, 60, section.depth_range())
-        assert not is_color(picture, SOLID).any()
-        assert is_color(picture, ENTRY).any(0).all()
-        np.testing.assert_array_equal(is_color(picture, EXIT).any(0), np.arange(20) < 10)
-    # Another row that was cut short does not matter.
+        image = section.image(20, 60, section.depth_range())
+        assert not is_color(image, SOLID).any()
+        assert is_color(image, ENTRY).any(0).all()
+        np.testing.assert_array_equal(is_color(image, EXIT).any(0), np.arange(20) < 10)
+    # Truncation in another row does not matter.
     truncated = np.array([[False, True], [False, False]])
     assert pieces(Section.of(by_hand(rows, truncated=truncated), 1)) == {0: [(1, 2)], 1: [(1, 2)]}
 
 
 @pytest.mark.parametrize("row", [-1, 2, "1", None])
-def test_a_row_that_is_not_there(row):
+def test_rows_that_do_not_exist(row):
     with pytest.raises(dd.RequestError, match=rf"no row {row!r} in an image of 2 rows"):
         Section.of(by_hand([[""], [""]]), row)
 
@@ -127,7 +127,7 @@ def test_a_row_that_is_not_there(row):
     ("rows", "expected"),
     [
         (["", "F1", "F1 B2", ""], 2),
-        (["F1 B2", "", "", "", "F1 B2"], 0),  # as near to the middle: the upper one
+        (["F1 B2", "", "", "", "F1 B2"], 0),  # a tie: the upper one
         (["F1 B2", "", "", "F1 B2", ""], 3),
         (["F1 B2", "F1 B2", "F1 B2", "F1 B2 F3"], 3),
         (["", "", ""], 1),
@@ -136,93 +136,94 @@ def test_a_row_that_is_not_there(row):
 )
 def test_the_busiest_row(rows, expected):
     assert busiest_row(by_hand([[row] for row in rows])) == expected
-    # Crossings count, not pixels: all of a row together.
+    # All crossings of a row count, not its pixels.
     assert busiest_row(by_hand([["", row, "", ""] for row in rows])) == expected
 
 
-# What is drawn
+# Colors
 
 
 def test_a_box_fills_its_rectangle_and_nothing_else():
     section = Section.of(by_hand([["", "F2 B6", "F2 B6", "", ""]]), 0)
-    picture = section.picture(50, 80, (0.0, 8.0))
-    filled = np.zeros((80, 50), bool)
-    filled[20:60, 10:30] = True
-    np.testing.assert_array_equal(~is_color(picture, PAPER), filled)
-    assert is_color(picture[20:22, 10:30], ENTRY).all()
-    assert is_color(picture[22:58, 10:30], SOLID).all()
-    assert is_color(picture[58:60, 10:30], EXIT).all()
+    image = section.image(50, 80, (0.0, 8.0))
+    expected = np.zeros((80, 50), bool)
+    expected[20:60, 10:30] = True
+    np.testing.assert_array_equal(~is_color(image, PAPER), expected)
+    assert is_color(image[20:22, 10:30], ENTRY).all()
+    assert is_color(image[22:58, 10:30], SOLID).all()
+    assert is_color(image[58:60, 10:30], EXIT).all()
 
 
-def test_a_part_of_a_pixel_is_filled_in_part():
+def test_partly_covered_pixels_are_mixed():
     section = Section.of(by_hand([["F2.25 B6.5"]]), 0)
-    # Without its marks, which would lie on the pixels that this is about.
+    # Without marks, which would hide the tested pixels.
     nothing = np.zeros(0)
     hidden = replace(
         section, column=nothing.astype(int), depth=nothing, entering=nothing.astype(bool)
     )
-    column = hidden.picture(1, 8, (0.0, 8.0))[:, 0].astype(float)
+    column = hidden.image(1, 8, (0.0, 8.0))[:, 0].astype(float)
     share = (255 - column) / (255 - np.array(SOLID))
     np.testing.assert_allclose(share.mean(1), [0, 0, 0.75, 1, 1, 1, 0.5, 0], atol=0.01)
-    # Both ends in one pixel.
-    thin = replace(hidden, solid=np.array([[3.25, 3.75]])).picture(1, 8, (0.0, 8.0))[:, 0]
+    # Both ends lie in one pixel.
+    thin = replace(hidden, solid=np.array([[3.25, 3.75]])).image(1, 8, (0.0, 8.0))[:, 0]
     np.testing.assert_allclose(
         ((255 - thin.astype(float)) / (255 - np.array(SOLID))).mean(1),
         [0, 0, 0, 0.5, 0, 0, 0, 0],
         atol=0.01,
     )
-    assert is_color(hidden.picture(1, 8, (3.0, 5.0)), SOLID).all()  # it reaches beyond both ends
+    # The piece extends beyond both edges.
+    assert is_color(hidden.image(1, 8, (3.0, 5.0)), SOLID).all()
 
 
 def test_a_camera_inside_fills_from_the_camera_on():
     section = Section.of(by_hand([["B6"]], oriented=True), 0)
     assert pieces(section) == {0: [(0, 6)]}
-    picture = section.picture(1, 80, (0.0, 8.0))[:, 0]
-    assert is_color(picture[:58], SOLID).all()
-    assert is_color(picture[58:60], EXIT).all()
-    assert is_color(picture[60:], PAPER).all()
+    image = section.image(1, 80, (0.0, 8.0))[:, 0]
+    assert is_color(image[:58], SOLID).all()
+    assert is_color(image[58:60], EXIT).all()
+    assert is_color(image[60:], PAPER).all()
 
 
 def test_unpaired_columns_are_tinted_and_not_filled():
     section = Section.of(by_hand([["F2 B6", "F2 B4 F6", "F2 F6", ""]]), 0)
-    picture = section.picture(40, 80, (0.0, 8.0))
-    tinted = is_color(picture, UNPAIRED).any(0)
+    image = section.image(40, 80, (0.0, 8.0))
+    tinted = is_color(image, UNPAIRED).any(0)
     np.testing.assert_array_equal(tinted, np.repeat([False, True, True, False], 10))
     np.testing.assert_array_equal(
-        is_color(picture, SOLID).any(0), np.repeat([True, False, False, False], 10)
+        is_color(image, SOLID).any(0), np.repeat([True, False, False, False], 10)
     )
-    assert is_color(picture[60:62, 10:30], ENTRY).all()  # the crossings are marked all the same
-    assert is_color(picture[38:40, 10:20], EXIT).all()
+    assert is_color(image[60:62, 10:30], ENTRY).all()  # crossings are still marked
+    assert is_color(image[38:40, 10:20], EXIT).all()
 
 
-def test_bodies_that_touch_show_both_marks():
-    picture = Section.of(by_hand([["F2 B4 F4 B6"]]), 0).picture(1, 80, (0.0, 8.0))[:, 0]
-    assert is_color(picture[38:40], EXIT).all()
-    assert is_color(picture[40:42], ENTRY).all()
+def test_touching_bodies_show_both_marks():
+    image = Section.of(by_hand([["F2 B4 F4 B6"]]), 0).image(1, 80, (0.0, 8.0))[:, 0]
+    assert is_color(image[38:40], EXIT).all()
+    assert is_color(image[40:42], ENTRY).all()
 
 
-def test_columns_that_share_a_pixel_are_mixed_and_marks_stay():
+def test_columns_that_share_a_pixel_are_mixed_but_marks_are_not():
     row = ["F2 B6", "", "", "", "F2 B6", "F2 B6", "F2 B6", "F2 B6"]
-    picture = Section.of(by_hand([row]), 0).picture(2, 80, (0.0, 8.0))
+    image = Section.of(by_hand([row]), 0).image(2, 80, (0.0, 8.0))
     quarter = np.rint(255 - 0.25 * (255 - np.array(SOLID)))
-    assert (np.abs(picture[30:50, 0] - quarter) <= 1).all()
-    assert is_color(picture[30:50, 1], SOLID).all()
-    assert is_color(picture[20:22], ENTRY).all()
-    assert is_color(picture[58:60], EXIT).all()
+    assert (np.abs(image[30:50, 0] - quarter) <= 1).all()
+    assert is_color(image[30:50, 1], SOLID).all()
+    assert is_color(image[20:22], ENTRY).all()
+    assert is_color(image[58:60], EXIT).all()
 
 
 @pytest.mark.parametrize("width", [7, 640, 641, 1000, 1301])
 def test_every_width_of_image_keeps_its_columns_in_place(width):
     rows = [["F2 B6" if width // 3 <= column < 2 * width // 3 else "" for column in range(width)]]
-    picture = Section.of(by_hand(rows), 0).picture(640, 80, (0.0, 8.0))
+    image = Section.of(by_hand(rows), 0).image(640, 80, (0.0, 8.0))
     left, right = (third * 640 / width for third in (width // 3, 2 * width // 3))
     across = np.arange(640)
-    solid = is_color(picture[40], SOLID)
+    solid = is_color(image[40], SOLID)
     assert solid[(across >= left + 1) & (across + 1 <= right - 1)].all()
-    assert is_color(picture[40], PAPER)[(across + 1 <= left - 1) | (across >= right + 1)].all()
+    assert is_color(image[40], PAPER)[(across + 1 <= left - 1) | (across >= right + 1)].all()
 
 
-def test_the_range_holds_everything():
+def test_the_depth_range_contains_everything():
     low, high = Section.of(by_hand([["F2 B6", "F3 B7"]]), 0).depth_range()
     assert 1 < low < 2
     assert 7 < high < 8
@@ -231,37 +232,34 @@ def test_the_range_holds_everything():
         low, high = section.depth_range()
         assert low < high
         assert all(low < depth < high for depth in section.depth)
-        assert is_color(section.picture(3, 80, (low, high)), ENTRY).any() == bool(rows[0][0])
-    assert (
-        Section.of(by_hand([["B6"]], oriented=True), 0).depth_range()[0] < 0
-    )  # the camera is on the picture
+        assert is_color(section.image(3, 80, (low, high)), ENTRY).any() == bool(rows[0][0])
+    # A camera inside is in the range.
+    assert Section.of(by_hand([["B6"]], oriented=True), 0).depth_range()[0] < 0
 
 
 def test_grid_lines_are_behind_the_solid():
-    picture = Section.of(by_hand([["", "F2 B6"]]), 0).picture(
-        2, 80, (0.0, 8.0), np.array([4.0, 7.0])
-    )
-    np.testing.assert_array_equal(np.flatnonzero(~is_color(picture[:, 0], PAPER)), [40, 70])
-    assert is_color(picture[40, 1], SOLID)
+    image = Section.of(by_hand([["", "F2 B6"]]), 0).image(2, 80, (0.0, 8.0), np.array([4.0, 7.0]))
+    np.testing.assert_array_equal(np.flatnonzero(~is_color(image[:, 0], PAPER)), [40, 70])
+    assert is_color(image[40, 1], SOLID)
 
 
 # Numbers at the axes
 
 
 @given(st.floats(-1e6, 1e7), st.floats(1e-6, 1e7), st.integers(2, 12))
-def test_ticks_are_round_and_told_apart(low, extent, most):
-    # As for float32 depths: the range is at least about an ulp of its numbers.
+def test_ticks_are_round_and_distinct(low, extent, max_steps):
+    # As for float32 depths, the range is at least about an ulp of its numbers.
     extent = max(extent, 1e-6 * abs(low))
     high = low + extent
-    numbers, labels = ticks(low, high, most)
-    assert 1 <= len(numbers) <= most + 1
+    numbers, labels = ticks(low, high, max_steps)
+    assert 1 <= len(numbers) <= max_steps + 1
     assert len(labels) == len(numbers)
     slack = 1e-5 * extent
     assert (numbers >= low - slack).all()
     assert (numbers <= high + slack).all()
     assert len(set(labels)) == len(labels)
-    apart = {float(f"{b - a:.3g}") for a, b in pairwise(numbers)}
-    assert all(f"{step:e}"[0] in "125" and step >= 0.98 * extent / most for step in apart)
+    steps = {float(f"{b - a:.3g}") for a, b in pairwise(numbers)}
+    assert all(f"{step:e}"[0] in "125" and step >= 0.98 * extent / max_steps for step in steps)
     np.testing.assert_allclose([float(label) for label in labels], numbers, atol=1e-3 * extent)
 
 

@@ -1,4 +1,4 @@
-"""The demo's mesh is what its docstring says: closed, outward, several bodies, crossed ten times and more."""
+"""The demo mesh is as its docstring says: closed, wound outward, six shells, many crossings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def mesh():
 
 
 def shells(mesh):
-    """The connected parts of a mesh: a list of face index arrays."""
+    """Return the connected parts of a mesh as a list of face index arrays."""
     label = np.arange(len(mesh.vertices))
     while True:
         least = label[mesh.faces].min(1)
@@ -29,7 +29,7 @@ def shells(mesh):
         label = following
 
 
-def test_closed_outward_and_in_place(mesh):
+def test_closed_outward_and_of_the_documented_size(mesh):
     assert mesh.is_closed
     assert mesh.is_oriented
     assert len(mesh.faces) == 73_376
@@ -39,7 +39,7 @@ def test_closed_outward_and_in_place(mesh):
 
 
 def test_every_shell_is_closed_and_the_cavity_is_inside_out(mesh):
-    # The mesh's own test is for all shells together, and would not notice a small one that is inside out.
+    # is_oriented tests all shells together, and would not notice a small one that is inside out.
     parts = shells(mesh)
     volumes = []
     for faces in parts:
@@ -64,7 +64,7 @@ def test_the_knot_goes_around_the_shell_and_the_rings_go_through_the_knot(mesh):
         for name in ("knot", "ring", "shell")
     )
     assert np.linalg.norm(shell, axis=1).max() < np.linalg.norm(knot, axis=1).min()
-    # A ring's disc, in the xz plane, is crossed by the knot inside the ring and by the ring's own tube only.
+    # The disc of a ring lies in the xz plane. The knot crosses it inside the ring.
     for x in (1.0, -1.0):
         near_plane = knot[np.abs(knot[:, 1]) < 0.02]
         assert (np.hypot(near_plane[:, 0] - x, near_plane[:, 2]) < 0.72 - 0.07).any()
@@ -82,7 +82,7 @@ def test_many_rays_cross_it_ten_times_and_more(mesh):
     assert often >= 1000
 
 
-def test_the_same_every_time(mesh):
+def test_two_calls_return_equal_meshes(mesh):
     again = demo_mesh()
     np.testing.assert_array_equal(again.vertices, mesh.vertices)
     np.testing.assert_array_equal(again.faces, mesh.faces)

@@ -1,4 +1,4 @@
-"""DepthLayers: what follows from the crossings, by arithmetic, by closed forms and by volume."""
+"""DepthLayers: derived quantities against arithmetic, closed forms and volumes; memory; views."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from shapes import (
 
 import ddepth_gl as dd
 
-# What a depth may be off by, relatively: the contract of every crossing.
+# The largest relative error of a depth: the contract of every crossing.
 RELATIVE = 2e-6
 
 
 def by_hand(pixels: list[list[tuple[float, bool]]], width: int = 1) -> dd.DepthLayers:
-    """Layers of (depth, whether front) lists, one a pixel; orthographic, so that distance is depth."""
+    """Return layers from lists of (depth, is_front), one per pixel; distance is depth."""
     height = len(pixels) // width
     camera = dd.Camera.orthographic((1.0, 1.0), np.eye(4), width, height)
     crossings = [crossing for pixel in pixels for crossing in pixel]
@@ -60,16 +60,16 @@ def by_hand(pixels: list[list[tuple[float, bool]]], width: int = 1) -> dd.DepthL
         ("", []),
         ("FB", [(1, 2)]),
         ("FBFB", [(1, 2), (3, 4)]),  # two bodies, or one with a cavity
-        ("FFBB", [(1, 4)]),  # overlapping or nested: once
+        ("FFBB", [(1, 4)]),  # overlapping or nested bodies count once
         ("FFBFBB", [(1, 6)]),
         ("FBFFBB", [(1, 2), (3, 6)]),
-        ("B", [(0, 1)]),  # the ray starts in the solid
+        ("B", [(0, 1)]),  # the ray starts inside the solid
         ("BB", [(0, 2)]),
         ("BFB", [(0, 1), (2, 3)]),
         ("FBB", [(0, 3)]),
-        ("BF", []),  # a body that is inside out encloses nothing
+        ("BF", []),  # a body wound inward encloses nothing
         ("BFFB", [(3, 4)]),
-        ("F", []),  # open: never left, so never entered as far as one can tell
+        ("F", []),  # open: no exit, so no piece
     ],
 )
 def test_intervals_and_length_follow_from_facing_and_nesting(facing, pieces):
@@ -78,7 +78,7 @@ def test_intervals_and_length_follow_from_facing_and_nesting(facing, pieces):
     )
     assert layers.intervals(0, 0) == pieces
     assert layers.intervals(1, 0) == [(1, 7)]
-    # Integers: exact.
+    # Exact, since the depths are integers.
     assert layers.solid_length.tolist() == [[sum(b - a for a, b in pieces)], [6]]
     assert layers.solid_length.dtype == np.float32
     pixels, ends = layers.solid_pieces
@@ -96,7 +96,7 @@ def test_intervals_and_length_follow_from_facing_and_nesting(facing, pieces):
     )
 )
 def test_length_is_that_of_the_union(bodies):
-    """Bodies as whole-number intervals, with rays from 0: cells of length 1 count the union exactly."""
+    """Bodies are integer intervals and rays start at 0: unit cells count the union exactly."""
     pixels, expected = [], []
     for intervals in bodies:
         ends = [(start, True) for start, _ in intervals] + [
@@ -115,7 +115,7 @@ def test_length_is_that_of_the_union(bodies):
 
 
 def chords(rays, center, radius) -> tuple[np.ndarray, np.ndarray]:
-    """Distances (H,W) at which rays enter and leave a ball, from 0 on; equal where they miss it."""
+    """Return distances (H, W) where rays enter and leave a ball, at least 0; equal at misses."""
     origins, directions, _ = rays
     toward = np.asarray(center, float) - origins
     middle = (toward * directions).sum(-1)
@@ -125,7 +125,7 @@ def chords(rays, center, radius) -> tuple[np.ndarray, np.ndarray]:
 
 
 def union_length(one, other) -> np.ndarray:
-    """Of two intervals."""
+    """Return the length of the union of two intervals."""
     overlap = (np.minimum(one[1], other[1]) - np.maximum(one[0], other[0])).clip(0)
     return one[1] - one[0] + other[1] - other[0] - overlap
 
@@ -143,10 +143,10 @@ INSIDE = dd.Camera.look_at((0.2, 0.1, -0.3), (1, 0.2, 0), fov_y_deg=100.0, width
 
 
 def check_length(renderer, mesh, camera, low, high, crossings=4) -> None:
-    """`low` <= solid length <= `high` where the coverage is beyond doubt.
+    """Check `low` <= solid length <= `high` where the coverage is certain.
 
-    Each of the crossings is off by RELATIVE of its distance at most, itself at most that of the farthest; the
-    grid of the vertices (1e-9 here) and the steepness at the rim stay far below that.
+    Each crossing is off by at most RELATIVE of the farthest distance. The grid of the vertices
+    (1e-9 here) and the steepness at the silhouette contribute far less.
     """
     layers = peel(renderer, mesh, camera)
     stable = oracle.all_crossings(mesh.vertices, mesh.faces, view_of(camera)).stable
@@ -160,7 +160,7 @@ def check_length(renderer, mesh, camera, low, high, crossings=4) -> None:
     assert not layers.odd.any() or camera is INSIDE
 
 
-# The faces lie between the true sphere and one that is smaller by the sagitta, so the solid does too.
+# The faces, and so the solid, lie between the true sphere and one smaller by the sagitta.
 @pytest.mark.parametrize(
     "camera", [*CAMERAS, INSIDE], ids=["perspective", "orthographic", "inside"]
 )
@@ -199,7 +199,7 @@ class TestSpheres:
         check_length(renderer, mesh, camera, low, high)
 
     def test_a_cavity_does_not_count(self, renderer, camera):
-        """For the camera inside, it is the cavity that it is in."""
+        """The camera inside is in the cavity."""
         rays = pixel_rays(camera)
         solid = {r: np.subtract(*chords(rays, (0, 0, 0), r)[::-1]) for r in (1 - self.S, 1.0)}
         hollow = {
@@ -228,14 +228,14 @@ def test_a_rotated_box(renderer, seed, camera):
 
 
 def test_intervals_are_depths_not_distances(renderer):
-    """A wide view of the slab 2 < z < 3: depths are 2 and 3 at the corner pixel, the length is longer."""
+    """A wide view of the slab 2 < z < 3: at the corner pixel the length exceeds the depths' 1."""
     camera = dd.Camera.from_intrinsics([[10.0, 0, 15], [0, 10.0, 10], [0, 0, 1]], np.eye(4), 30, 20)
     layers = peel(renderer, box((-50, -50, 2), (50, 50, 3)), camera)
     ((entry, exit_),) = layers.intervals(0, 0)
     assert (entry, exit_) == pytest.approx((2, 3), rel=RELATIVE)
     # The ray through (0.5, 0.5): x = -1.45 z, y = -0.95 z.
     stretch = np.sqrt(1.45**2 + 0.95**2 + 1)
-    # A length of 1 between distances of up to 3, each off by RELATIVE of itself.
+    # The ends, at distances of 2 and 3 times the stretch, are each off by RELATIVE of themselves.
     assert layers.solid_length[0, 0] == pytest.approx(stretch, rel=(2 + 3) * RELATIVE)
     np.testing.assert_allclose(layers.distance[:2], [2 * stretch, 3 * stretch], rtol=RELATIVE)
 
@@ -244,7 +244,7 @@ def test_intervals_are_depths_not_distances(renderer):
 
 
 def volume_of(renderer, mesh, seed, size) -> float:
-    """Sum of the lengths times the area of a pixel, seen from a random side."""
+    """Return the sum of the lengths times a pixel's area, from a random direction."""
     diagonal = np.linalg.norm(np.ptp(mesh.bounds, axis=0))
     pose = np.eye(4)
     pose[:3, :3] = rotation(np.random.default_rng(seed))
@@ -255,7 +255,7 @@ def volume_of(renderer, mesh, seed, size) -> float:
 
 
 def volume_of_sphere(radius: float, rings: int = 48, sides: int = 96) -> float:
-    """Of the faceted `sphere`, by closed form: rings are regular polygons, so it is a pile of frustums."""
+    """Return the volume of the faceted `sphere`: a pile of frustums over regular polygons."""
     polar = np.pi * np.arange(rings + 1) / rings
     height = -np.diff(radius * np.cos(polar))
     area = sides / 2 * np.sin(2 * np.pi / sides) * (radius * np.sin(polar)) ** 2
@@ -280,20 +280,24 @@ SPHERES = {
 
 @pytest.mark.parametrize("name", SPHERES)
 def test_volume_of_spheres(renderer, name):
-    """The unit sphere has a radius of 55 pixels or more. Its rim is a ring of 350; the chord there, up to
-    2 sqrt(2 * 55) = 21 pixels, is met at random, give or take 6: altogether 6 sqrt(350) = 110 of
-    4/3 pi 55**3, or 0.016 %; the smaller spheres, inside or beside, have less of a rim. The least of the
-    volumes is 0.66 of it: 2 * 0.016 / 0.66 = 0.05 %. A thousandth is several times that.
+    """The error is below a thousandth of the volume.
+
+    The unit sphere has a radius of at least 55 pixels. Its silhouette is a ring of 350 pixels. The
+    chords there, up to 2 sqrt(2 * 55) = 21 pixels, are hit at random with a deviation of 6. In sum
+    that is 6 sqrt(350) = 110 of 4/3 pi 55**3, or 0.016 %. The smaller spheres have shorter
+    silhouettes. The smallest volume is 0.66 of the sphere's: 2 * 0.016 / 0.66 = 0.05 %. A
+    thousandth is several times that.
     """
     mesh, volume = SPHERES[name]
     assert volume_of(renderer, mesh, 0, 300) == pytest.approx(volume, rel=1e-3)
 
 
 def edges_through_faces(vertices: np.ndarray, faces: np.ndarray) -> int:
-    """How many edges pass through the inside of a face that they have no corner in common with.
+    """Return how many edges pass through the interior of a face that they share no corner with.
 
-    None if the surface does not cross itself: where two faces cross each other, some edge of one of them
-    passes through the other, or through an edge of it, which is as unlikely as an edge through a corner.
+    0 if the surface does not intersect itself. Where two faces intersect, an edge of one passes
+    through the other. It may also pass through an edge of the other, but that is as unlikely as an
+    edge through a corner.
     """
     edges = np.unique(np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1), axis=0)
     middle, center = vertices[edges].mean(axis=1), vertices[faces].mean(axis=1)
@@ -318,8 +322,8 @@ def edges_through_faces(vertices: np.ndarray, faces: np.ndarray) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["rocker-arm.obj", "homer.obj"])
-def test_meshes_of_one_body_that_does_not_cross_itself(name):
-    """So a point is in it once or not at all, and `Mesh.volume`, by divergence, is that of the solid."""
+def test_meshes_of_one_body_without_self_intersections(name):
+    """So no point is inside it twice, and `Mesh.volume`, by divergence, is the solid's volume."""
     mesh = dd.load_mesh(good(name))
     assert mesh.is_oriented
     vertices, index = np.unique(mesh.vertices, axis=0, return_inverse=True)
@@ -330,7 +334,7 @@ def test_meshes_of_one_body_that_does_not_cross_itself(name):
     )
     assert bodies == 1
     assert edges_through_faces(vertices, faces) == 0
-    # It would be found: a part of the body a second time, moved by a fiftieth of an edge across its faces.
+    # An intersection is found: a second copy of some faces, moved by a fiftieth of an edge.
     moved = (
         vertices
         + 0.02 * np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1).mean()
@@ -342,11 +346,11 @@ def test_meshes_of_one_body_that_does_not_cross_itself(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["rocker-arm.obj", "homer.obj", "cavity"])
 def test_volume_converges(renderer, name):
-    """A tenth of a percent at 1024x1024 is what the project promises.
+    """The project promises a tenth of a percent at 1024x1024.
 
-    Where a pixel's square is not cut by a rim, its center stands for it but for second order; at a rim of
-    smooth bodies chords fall like a square root, which makes the sum one of order 3/2. So eight times as
-    many pixels a side are at least eight times as near, a bias would not be.
+    Away from silhouettes, a pixel's center represents its square to second order. At silhouettes
+    of smooth bodies chords fall like a square root, so the sum converges with order 3/2. So eight
+    times the pixels per side reduce the error at least eightfold, unless there is a bias.
     """
     if name in SPHERES:
         mesh, volume = SPHERES[name]
@@ -364,8 +368,8 @@ def test_volume_converges(renderer, name):
 # Memory
 
 
-def test_what_follows_from_the_crossings_takes_little_more_than_itself():
-    """At most so many bytes for each crossing, results included, and none of them is kept."""
+def test_derived_quantities_take_little_memory():
+    """At most so many bytes per crossing, results included; and nothing is cached."""
     size, most = 256, 20
     layers = dd.DepthLayers(
         offsets=np.arange(size * size + 1) * most,
@@ -396,7 +400,7 @@ def test_what_follows_from_the_crossings_takes_little_more_than_itself():
 
 @pytest.fixture
 def some(renderer):
-    """A mesh of several bodies, a camera, and the layers."""
+    """A mesh of several bodies, a camera and the layers."""
     rng = np.random.default_rng(31)
     mesh = random_closed_mesh(rng, bodies=4)
     camera = random_camera(rng, mesh, False)
@@ -461,16 +465,16 @@ def test_points_of_each_layer_lie_on_the_surface(some, frame):
     for k, cloud in enumerate(clouds):
         here = layers.layer == k
         pixels, depth = camera.project(cloud, frame)
-        # In row-major order, at the pixel centers, at the depths: float64 throughout.
+        # In row-major order, at pixel centers, at the depths; in float64 throughout.
         rows, columns = np.divmod(layers.pixel[here], camera.width)
         np.testing.assert_allclose(pixels, np.stack([columns, rows], 1) + 0.5, atol=1e-9)
         np.testing.assert_allclose(depth, layers.depth[here], rtol=1e-12)
         if frame == "world":
             corner = mesh.vertices[mesh.faces[layers.face[here], 0]]
             off = np.abs(((cloud - corner) * mesh.face_normals()[layers.face[here]]).sum(1))
-            # The error of the distance; the grid of the corners; and where a face covers a pixel center
-            # that is outside of it by up to 1/128 pixel, its depth is held to those that the face has,
-            # which is off the plane by as much.
+            # Errors add up: of the distance, and of the vertices' grid. Where a face covers a pixel
+            # center up to 1/128 pixel outside it, its depth is clamped to the face's depths, which
+            # is off the plane by as much.
             footprint = camera.pixel_footprint(layers.depth[here].astype(np.float64))
             stretch = layers.distance[here] / layers.depth[here]
             allowed = (
@@ -497,7 +501,7 @@ def test_rows_are_those_of_the_whole(some):
             np.concatenate([getattr(part, name) for part in parts]), getattr(layers, name)
         )
     assert all(part.offsets[0] == 0 for part in parts)
-    # The points stay where they are in the world: float64, a principal point moved by whole rows.
+    # The points stay in place in the world: only the principal point moves, by whole rows.
     together = np.concatenate(
         [part.points(dtype=np.float64)[0] for part in parts if len(part.depth)]
     )
@@ -514,19 +518,19 @@ def test_rows_are_what_their_camera_sees(renderer, orthographic):
     part = whole.rows(middle - 10, middle + 13)
     assert part.camera.height == 23
     direct = peel(renderer, mesh, part.camera)
-    # The image is snapped to the rasterizer's grid in another place: the same where the coverage is certain.
+    # Vertices are snapped to the grid of another image: equal only where the coverage is certain.
     stable = oracle.all_crossings(mesh.vertices, mesh.faces, view_of(part.camera)).stable
     np.testing.assert_array_equal(part.count[stable], direct.count[stable])
     kept, kept_direct = (stable.ravel()[layers.pixel] for layers in (part, direct))
     assert kept.sum() > 500
     np.testing.assert_array_equal(part.face[kept], direct.face[kept_direct])
     np.testing.assert_array_equal(part.front_facing[kept], direct.front_facing[kept_direct])
-    # The same plane in double precision, rounded to float32 three times at most, in either image.
+    # The same plane in double precision, rounded to float32 at most three times in each image.
     np.testing.assert_allclose(part.depth[kept], direct.depth[kept_direct], rtol=6 * 2.0**-23)
 
 
 def test_odd_where_a_mesh_is_open(renderer):
-    """A box without its lid, from above: one crossing within the rim, none beside."""
+    """A box without its lid, from above: one crossing inside the rim, none outside."""
     open_box = dd.Mesh(
         box().vertices, [face for face in box().faces if (box().vertices[face][:, 2] < 1).any()]
     )
@@ -538,14 +542,14 @@ def test_odd_where_a_mesh_is_open(renderer):
         20,
     )
     layers = peel(renderer, open_box, camera)
-    # The box takes the middle half of the image each way: rows and columns 5 to 14.
+    # The box fills the middle half of the image: rows and columns 5 to 14.
     expected = np.zeros((20, 20), bool)
     expected[5:15, 5:15] = True
     np.testing.assert_array_equal(layers.odd, expected)
     np.testing.assert_array_equal(layers.count, expected)
 
 
-def test_layers_in_one_line(renderer):
+def test_the_repr_is_one_line(renderer):
     layers = peel(renderer, box(), CAMERAS[0], attributes=("normal", "uv"))
     assert (
         repr(layers)
@@ -556,7 +560,7 @@ def test_layers_in_one_line(renderer):
     assert repr(maps) == "<DepthMaps 90x70, face, normal, uv>"
 
 
-def test_whether_the_mesh_is_oriented(renderer):
+def test_is_oriented_is_the_meshs(renderer):
     assert peel(renderer, box(), CAMERAS[0]).rows(30, 40).is_oriented
     assert not peel(renderer, inside_out(box()), CAMERAS[0]).is_oriented
     unknown = by_hand([[(1.0, True), (2.0, False)]])
@@ -564,7 +568,7 @@ def test_whether_the_mesh_is_oriented(renderer):
     assert not pickle.loads(pickle.dumps(unknown)).is_oriented
 
 
-# Nothing, and nonsense
+# Empty images and bad arguments
 
 
 def test_a_mesh_out_of_view(renderer):
@@ -618,8 +622,8 @@ def test_bad_arguments():
         layers.points("image")
 
 
-def test_what_is_inside_is_not_guessed_from_some_of_the_crossings(renderer):
-    """Of a ball cut at its middle, the back face alone would look like a camera inside of it."""
+def test_the_solid_needs_all_crossings(renderer):
+    """A ball's back faces alone would look like a camera inside it."""
     camera = CAMERAS[0]
     for arguments, match in (
         ({"max_layers": 1}, "max_layers"),
@@ -629,16 +633,16 @@ def test_what_is_inside_is_not_guessed_from_some_of_the_crossings(renderer):
         layers = peel(renderer, sphere(), camera, **arguments)
         with pytest.raises(dd.RequestError, match=match):
             layers.solid_length  # noqa: B018
-        for pixel in ((35, 45), (0, 0)):  # nor of a pixel that none was cut away from
+        for pixel in ((35, 45), (0, 0)):  # also where none was cut off
             with pytest.raises(dd.RequestError, match=match):
                 layers.intervals(*pixel)
-    # Planes that cut nothing away change nothing.
+    # Limits that cut nothing off change nothing.
     whole = peel(renderer, sphere(), camera)
     kept = peel(renderer, sphere(), camera, near=0.1, far=100.0, max_layers=2)
     np.testing.assert_array_equal(kept.solid_length, whole.solid_length)
 
 
-def test_rows_and_pixels_may_be_small_integers_of_numpy():
+def test_rows_and_pixels_may_be_small_numpy_integers():
     layers = by_hand([[(1.0, True), (2.0, False)]] * 900, width=30)
     np.testing.assert_array_equal(
         layers.rows(np.uint8(20), np.uint8(25)).offsets, layers.rows(20, 25).offsets

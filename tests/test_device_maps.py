@@ -1,4 +1,4 @@
-"""Sheets that stay on the device: the same bits as on the host, their life, and their way to CUDA."""
+"""Sheets kept on the GPU: bits equal to NumPy's, lifetime, and transfer to CUDA."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def cameras(mesh: dd.Mesh) -> list[dd.Camera]:
     [{}, {"surfaces": "any"}, {"near": 5.5, "far": 7.0}],
     ids=["oriented", "any", "cropped"],
 )
-def test_the_same_bits_as_on_the_host(renderer, options):
+def test_the_same_bits_as_numpy_output(renderer, options):
     mesh = random_closed_mesh(np.random.default_rng(8), bodies=4)
     scene = renderer.upload(mesh)
     views = cameras(mesh)
@@ -53,7 +53,7 @@ def test_the_same_bits_as_on_the_host(renderer, options):
             assert device.entry.dtype == np.float32
             found = device.numpy()
             assert same(found, maps)
-            # One NaN, as on the host, and arrays of the caller's own.
+            # The same NaN as in NumPy output, and arrays that the caller owns.
             assert found.entry.flags.owndata
             assert device.entry.numpy().tobytes() == maps.entry.tobytes()
     many = renderer.entry_exit_many(scene, views, output="gpu", **options)
@@ -64,12 +64,12 @@ def test_the_same_bits_as_on_the_host(renderer, options):
 
 
 @pytest.mark.parametrize("orthographic", [False, True])
-def test_silhouettes_are_mended_on_the_device_as_on_the_host(renderer, monkeypatch, orthographic):
-    """Where faces are nearly edge-on at a silhouette, some pixels cross, and all of them are mended."""
+def test_silhouettes_are_fixed_alike_on_gpu_and_cpu(renderer, monkeypatch, orthographic):
+    """Where faces are nearly edge-on at a silhouette, some pixels are swapped; all are fixed."""
     rng = np.random.default_rng(3)
     mesh = random_closed_mesh(rng, bodies=6)
     scene = renderer.upload(mesh)
-    mended = 0
+    fixed = 0
     for _ in range(30):
         eye = rng.normal(size=3)
         eye *= 4 / np.linalg.norm(eye)
@@ -81,19 +81,19 @@ def test_silhouettes_are_mended_on_the_device_as_on_the_host(renderer, monkeypat
             assert same(device.numpy(), maps)
         with monkeypatch.context() as patch:
             patch.setattr(pipeline, "fix_silhouettes", lambda *_: None)
-            mended += not same(renderer.entry_exit(scene, camera), maps)
-    assert mended > 0  # or nothing was tested
+            fixed += not same(renderer.entry_exit(scene, camera), maps)
+    assert fixed > 0  # or nothing was tested
     scene.release()
 
 
-def test_they_live_until_they_are_released(renderer):
+def test_maps_live_until_they_are_released(renderer):
     scene = renderer.upload(box())
     for _ in range(2):
-        renderer.entry_exit(scene, FACE_ON, output="gpu").release()  # what is made once and kept
+        renderer.entry_exit(scene, FACE_ON, output="gpu").release()  # allocates what is kept
     with no_gl_objects_left(renderer):
         maps = renderer.entry_exit(scene, FACE_ON, output="gpu")
         before = maps.numpy()
-        for _ in range(3):  # other images do not go over it
+        for _ in range(3):  # other images do not overwrite it
             renderer.entry_exit(scene, dd.Camera.orbit(box(), views=1, width=40, height=30)[0])
         assert same(maps.numpy(), before)
         maps.release()
@@ -109,22 +109,20 @@ def test_they_live_until_they_are_released(renderer):
                 use()
         assert "released" in repr(maps)
         assert "40x30" in repr(maps)
-        gc.disable()  # it does not take the collector to find them
+        gc.disable()  # reference counts alone free them
         try:
-            renderer.entry_exit(
-                scene, FACE_ON, output="gpu"
-            )  # nobody holds it: freed at the next use
+            # Without references, freed at the next use.
+            renderer.entry_exit(scene, FACE_ON, output="gpu")
+            # One of the images keeps the buffers.
             entry = renderer.entry_exit(scene, FACE_ON, output="gpu").entry
-            assert (
-                entry.numpy().tobytes() == before.entry.tobytes()
-            )  # one of the images is enough to keep them
+            assert entry.numpy().tobytes() == before.entry.tobytes()
             del entry
         finally:
             gc.enable()
     scene.release()
 
 
-def test_they_end_with_their_renderer():
+def test_maps_end_with_their_renderer():
     with dd.DepthRenderer() as renderer:
         maps = renderer.entry_exit(renderer.upload(box()), FACE_ON, output="gpu")
     with pytest.raises(dd.ContextClosedError, match="closed"):
@@ -132,7 +130,7 @@ def test_they_end_with_their_renderer():
     maps.release()
 
 
-def test_what_cannot_stay_on_the_device_is_a_clear_error(renderer, monkeypatch):
+def test_requests_that_gpu_output_cannot_serve(renderer, monkeypatch):
     scene = renderer.upload(box())
     with pytest.raises(dd.RequestError, match="output must be 'numpy' or 'gpu', not 'cuda'"):
         renderer.entry_exit(scene, FACE_ON, output="cuda")
@@ -159,37 +157,37 @@ def image(renderer):
     scene.release()
 
 
-def test_software_is_no_device_of_cuda(image, renderer):
+def test_a_software_rasterizer_is_no_cuda_device(image, renderer):
     if not renderer.info.is_software:
         pytest.skip("this is a GPU")
     with pytest.raises(dd.InteropError, match=r"CUDA does not reach llvmpipe.*numpy\(\)"):
         image.__dlpack_device__()
-    with pytest.raises(BufferError):  # what DLPack asks for
+    with pytest.raises(BufferError):  # as DLPack requires
         np.from_dlpack(image)
 
 
 @pytest.fixture
 def nvidia(renderer, monkeypatch):
-    """The renderer's device looks like CUDA's third."""
+    """The renderer's context, made to look like CUDA device 2."""
     monkeypatch.setattr(renderer._context, "is_software", False)
     monkeypatch.setattr(renderer._context, "device", SimpleNamespace(cuda_index=2))
     return renderer._context
 
 
-def test_another_gpu_is_no_device_of_cuda(image, nvidia, monkeypatch):
+def test_another_gpu_is_no_cuda_device(image, nvidia, monkeypatch):
     monkeypatch.setattr(nvidia, "device", SimpleNamespace(cuda_index=None))
     with pytest.raises(dd.InteropError, match="CUDA does not reach"):
         image.__dlpack__()
 
 
-def test_without_the_extra(image, nvidia, monkeypatch):
+def test_without_the_cuda_extra(image, nvidia, monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda", None)
     with pytest.raises(dd.InteropError, match=r'pip install "\.\[cuda\]"'):
         image.__dlpack__()
 
 
 class _Memory:
-    """What `cuda.core` calls a Buffer, on the host."""
+    """A stand-in for a Buffer of `cuda.core`, in CPU memory."""
 
     def __init__(self, content: np.ndarray, log: list[str]) -> None:
         self.content, self.log = content, log
@@ -209,7 +207,7 @@ class _Memory:
 def stand_in(
     log: list[str], buffers: dict[int, object], refuses: bool = False
 ) -> dict[str, ModuleType]:
-    """As much of `cuda.core` as is used, on the host."""
+    """Return a stand-in for the used part of `cuda.core`, in CPU memory."""
 
     class Device:
         default_stream = SimpleNamespace(sync=lambda: log.append("sync"))
@@ -248,7 +246,7 @@ def stand_in(
         def from_buffer(
             cls, buffer: _Memory, shape: tuple[int, int], *, dtype: np.dtype
         ) -> np.ndarray:
-            return buffer.content.view(dtype).reshape(shape)  # NumPy's arrays speak DLPack
+            return buffer.content.view(dtype).reshape(shape)  # NumPy arrays support DLPack
 
     core, utils, cuda = ModuleType("cuda.core"), ModuleType("cuda.core.utils"), ModuleType("cuda")
     core.Device, core.GraphicsResource, core.utils = Device, GraphicsResource, utils
@@ -256,8 +254,8 @@ def stand_in(
     return {"cuda": cuda, "cuda.core": core, "cuda.core.utils": utils}
 
 
-class _OnTheHost:
-    """An image whose stand-in copy NumPy can take over: it says it is where it is."""
+class _CpuImage:
+    """An image whose stand-in copy NumPy accepts: it reports CPU memory as its device."""
 
     def __init__(self, image: DeviceImage) -> None:
         self.image = image
@@ -269,18 +267,18 @@ class _OnTheHost:
         return 1, 0
 
 
-def test_the_way_to_cuda(image, nvidia, monkeypatch):
-    """Through a stand-in for `cuda.core`: the copy is made while the buffer is mapped."""
+def test_the_transfer_to_cuda(image, nvidia, monkeypatch):
+    """With a stand-in for `cuda.core`: the copy is made while the buffer is mapped."""
     log: list[str] = []
     for name, module in stand_in(log, {image._buffer.glo: image._buffer}).items():
         monkeypatch.setitem(sys.modules, name, module)
     assert image.__dlpack_device__() == (CUDA_DEVICE, 2)
     host = image.numpy()
-    taken = np.from_dlpack(_OnTheHost(image))
+    taken = np.from_dlpack(_CpuImage(image))
     assert taken.tobytes() == host.tobytes()
     assert taken.shape == (30, 40)
     assert log == ["device 2", "register", "map", "copy", "unmap", "sync", "unregister"]
-    image._owner.release()  # the copy lives on
+    image._image_buffers.release()  # the copy lives on
     assert taken.tobytes() == host.tobytes()
 
 

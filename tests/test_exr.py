@@ -23,9 +23,10 @@ from crossings import (
 from shapes import inside_out, merged, peel, render, sphere, torus
 
 import ddepth_gl as dd
-from ddepth_gl.io.results.exr import write_deep_exr, write_exr
+from ddepth_gl.io.results.deep_exr import write_deep_exr
+from ddepth_gl.io.results.exr import write_exr
 
-NONE = 2**32 - 1
+NO_VALUE = 2**32 - 1
 BASES = {
     "depth": "Z", "distance": "V", "face": "V", "front_facing": "V", "object_id": "V", "uv": "UV",
     "color": "RGBA", "shaded_color": "RGBA",
@@ -36,7 +37,7 @@ COLORS = ("color", "shaded_color")
 
 
 def parts_of(path):
-    """[(name, header, channel name to pixels)] of each part."""
+    """Return (name, header, {channel: pixels}) of each part."""
     with OpenEXR.File(str(path), separate_channels=True) as file:
         return [
             (part.name(), dict(part.header), {n: c.pixels for n, c in part.channels.items()})
@@ -45,7 +46,7 @@ def parts_of(path):
 
 
 def columns(name, values):
-    """Channel name to values of a quantity, by the documented names."""
+    """Return {channel: values} of a quantity, by the documented names."""
     if len(BASES[name]) == 1:
         return {f"{name}.{BASES[name]}": values}
     return {f"{name}.{base}": values[..., i] for i, base in enumerate(BASES[name])}
@@ -56,20 +57,20 @@ def premultiplied(color):
 
 
 def stored(values, fill=np.nan):
-    """A quantity as a channel holds it."""
+    """Return a quantity as a channel stores it."""
     if values.dtype.kind == "f":
         return np.where(np.isnan(values), np.float32(fill), values)
-    return np.where(values < 0, NONE, values.astype(np.int64)).astype(np.uint32)
+    return np.where(values < 0, NO_VALUE, values.astype(np.int64)).astype(np.uint32)
 
 
-def whole(layers):
-    """The layers, nothing of them cut short."""
+def without_truncation(layers):
+    """Return the layers without truncated pixels."""
     return replace(layers, truncated=np.zeros_like(layers.truncated))
 
 
 def random_maps(seed, orthographic=False, attributes=("face", *ATTRIBUTES)):
-    """Maps with misses in either sheet."""
-    maps = whole(random_layers(seed, orthographic)).entry_exit("any")
+    """Return maps with misses in both sheets."""
+    maps = without_truncation(random_layers(seed, orthographic)).entry_exit("any")
     holes = np.random.default_rng(seed).random((5, 7)) < 0.2
     return dd.DepthMaps(
         maps.entry,
@@ -79,7 +80,7 @@ def random_maps(seed, orthographic=False, attributes=("face", *ATTRIBUTES)):
     )
 
 
-# Two sheets in one picture
+# Both sheets in one part
 
 
 @pytest.mark.parametrize("orthographic", [False, True])
@@ -118,14 +119,14 @@ def test_maps_without_attributes(tmp_path):
     assert "truncated_pixels" not in header
 
 
-def test_face_indices_are_whole_up_to_the_largest(tmp_path):
+def test_face_indices_are_exact_up_to_the_largest(tmp_path):
     maps = random_maps(3, attributes=("face",))
-    maps.entry_face[0, 0] = NONE - 1
-    maps.entry_face[0, 1] = 2**24 + 1  # the first that float32 does not hold
+    maps.entry_face[0, 0] = NO_VALUE - 1
+    maps.entry_face[0, 1] = 2**24 + 1  # the first integer that float32 cannot hold
     write_exr(tmp_path / "a.exr", maps)
     ((_, _, channels),) = parts_of(tmp_path / "a.exr")
-    assert channels["entry.face.V"][0, :2].tolist() == [NONE - 1, 2**24 + 1]
-    maps.entry_face[0, 0] = NONE
+    assert channels["entry.face.V"][0, :2].tolist() == [NO_VALUE - 1, 2**24 + 1]
+    maps.entry_face[0, 0] = NO_VALUE
     with pytest.raises(dd.OutputError, match="face 4294967295 does not fit into the 32 bits"):
         write_exr(tmp_path / "b.exr", maps)
     assert not (tmp_path / "b.exr").exists()
@@ -197,7 +198,7 @@ def test_every_channel_of_layers(tmp_path, fill):
             is_integer = channel in ("face.V", "front_facing.V", "object_id.V")
             assert plane.dtype == (np.uint32 if is_integer else np.float32)
             for pixel in pixels:
-                np.testing.assert_equal(plane[pixel], NONE if is_integer else fill)
+                np.testing.assert_equal(plane[pixel], NO_VALUE if is_integer else fill)
 
 
 @pytest.mark.parametrize("count", [np.zeros((4, 3), int), [[0]], [[1]], [[2], [0]]])
@@ -209,8 +210,8 @@ def test_empty_and_small(tmp_path, count):
     for number, (_, _, channels) in enumerate(parts):
         there = layers.count > number
         np.testing.assert_array_equal(~np.isnan(channels["depth.Z"]), there)
-        np.testing.assert_array_equal(channels["face.V"] != NONE, there)
-        np.testing.assert_array_equal(channels["front_facing.V"] != NONE, there)
+        np.testing.assert_array_equal(channels["face.V"] != NO_VALUE, there)
+        np.testing.assert_array_equal(channels["front_facing.V"] != NO_VALUE, there)
         np.testing.assert_array_equal(~np.isnan(channels["normal.Y"]), there)
 
 
@@ -218,7 +219,10 @@ def test_empty_and_small(tmp_path, count):
 
 
 def samples_of(path):
-    """(header, {channel: samples in the order of DepthLayers}, (H, W) counts, {channel: dtypes})."""
+    """Return the header, samples and dtypes by channel, and (H, W) counts.
+
+    Samples are in the order of DepthLayers.
+    """
     ((_, header, channels),) = parts_of(path)
     assert header["type"] == OpenEXR.deepscanline
     counts = {
@@ -259,7 +263,7 @@ def test_every_sample(tmp_path, orthographic):
 
 
 def test_deep_without_attributes(tmp_path):
-    layers = whole(random_layers(9, attributes=()))
+    layers = without_truncation(random_layers(9, attributes=()))
     write_deep_exr(tmp_path / "a.exr", layers)
     header, samples, _, _ = samples_of(tmp_path / "a.exr")
     assert set(samples) == {"Z", "ZBack", "A", "distance.V", "face.V", "front_facing.V"}
@@ -267,9 +271,9 @@ def test_deep_without_attributes(tmp_path):
     assert header["truncated_pixels"] == 0
 
 
-def by_hand(*crossings):
-    """One pixel of (depth, whether front)."""
-    layers = whole(layers_of([[len(crossings)]], np.random.default_rng(0), ()))
+def single_pixel(*crossings):
+    """Return layers of one pixel; each crossing is (depth, front_facing)."""
+    layers = without_truncation(layers_of([[len(crossings)]], np.random.default_rng(0), ()))
     for i, (depth, front) in enumerate(crossings):
         layers.depth[i], layers.front_facing[i] = depth, front
     return layers
@@ -280,21 +284,22 @@ def by_hand(*crossings):
     [
         ([(1, True), (2, False)], [2, 2]),
         ([(1, True), (2, False), (4, True), (5, False)], [2, 2, 5, 5]),
-        ([(1, True), (2, True), (3, False), (4, False)], [2, 3, 4, 4]),  # nested, or overlapping
-        ([(1, True), (2, False), (3, True), (4, False), (9, False)], [2, 3, 4, 9, 9]),  # camera inside
+        ([(1, True), (2, True), (3, False), (4, False)], [2, 3, 4, 4]),  # nested, overlapping
+        # Camera inside:
+        ([(1, True), (2, False), (3, True), (4, False), (9, False)], [2, 3, 4, 9, 9]),
         ([(3, False)], [3]),
         ([(3, True), (3, False)], [3, 3]),
         ([], []),
     ],
 )  # fmt: skip
-def test_how_far_the_solid_reaches(tmp_path, crossings, back):
-    write_deep_exr(tmp_path / "a.exr", by_hand(*crossings))
+def test_zback_is_where_the_solid_ends(tmp_path, crossings, back):
+    write_deep_exr(tmp_path / "a.exr", single_pixel(*crossings))
     _, samples, _, _ = samples_of(tmp_path / "a.exr")
     assert samples["Z"].tolist() == [depth for depth, _ in crossings]
     assert samples["ZBack"].tolist() == back
 
 
-def test_crossings_that_were_cut_away(renderer, tmp_path):
+def test_without_all_crossings_the_solid_is_unknown(renderer, tmp_path):
     mesh = torus(steps=24, sides=12)
     short = peel(renderer, mesh, camera_of(20, 15), max_layers=1)
     cropped = peel(renderer, mesh, camera_of(20, 15), near=3.5)
@@ -315,7 +320,7 @@ def test_crossings_that_were_cut_away(renderer, tmp_path):
 
 @pytest.mark.parametrize("count", [np.zeros((4, 3), int), [[0]], [[1]], [[0, 3, 0]]])
 def test_deep_empty_and_small(tmp_path, count):
-    layers = whole(layers_of(count, np.random.default_rng(10)))
+    layers = without_truncation(layers_of(count, np.random.default_rng(10)))
     write_deep_exr(tmp_path / "a.exr", layers)
     _, samples, counts, _ = samples_of(tmp_path / "a.exr")
     np.testing.assert_array_equal(counts, count)
@@ -325,15 +330,15 @@ def test_deep_empty_and_small(tmp_path, count):
 
 def test_alpha_stays_within_its_bounds(tmp_path):
     color = np.array([[0.5, 0.5, 0.5, 1.0000001], [0.5, 0.5, 0.5, -1e-8]], np.float32)
-    layers = replace(by_hand((1, True), (2, False)), attributes={"color": color})
+    layers = replace(single_pixel((1, True), (2, False)), attributes={"color": color})
     write_deep_exr(tmp_path / "a.exr", layers)
     _, samples, _, _ = samples_of(tmp_path / "a.exr")
     assert samples["A"].tolist() == [1, 0]
 
 
 def test_a_deep_face_index_that_does_not_fit(tmp_path):
-    layers = by_hand((1, True), (2, False))
-    layers.face[1] = NONE
+    layers = single_pixel((1, True), (2, False))
+    layers.face[1] = NO_VALUE
     with pytest.raises(dd.OutputError, match="face 4294967295 does not fit"):
         write_deep_exr(tmp_path / "a.exr", layers)
 
@@ -352,15 +357,16 @@ def test_a_real_peel(renderer, tmp_path):
         for channel, plane in columns(name, values).items():
             stack = np.stack([channels[channel] for _, _, channels in parts])
             np.testing.assert_array_equal(stack, stored(plane), strict=True, err_msg=channel)
-    # Straight from the mesh, by the face that each file names.
+    # Looked up in the mesh, by the faces in the file.
     mesh = real_mesh()
     for _, _, channels in parts:
-        hit = channels["face.V"] != NONE
+        hit = channels["face.V"] != NO_VALUE
         face = channels["face.V"][hit]
         np.testing.assert_array_equal(channels["object_id.V"][hit], mesh.object_id[face])
-        assert set(channels["object_id.V"][~hit]) <= {NONE}
+        assert set(channels["object_id.V"][~hit]) <= {NO_VALUE}
         normals = np.stack([channels[f"normal.{axis}"][hit] for axis in "XYZ"], 1)
-        # A unit vector's coordinates are rounded by 2**-25 at most; ten times that for single precision.
+        # Rounding moves a coordinate of a unit vector by at most 2**-25.
+        # Ten times that for computing in float32.
         np.testing.assert_allclose(normals, mesh.face_normals()[face], atol=10 * 2.0**-25)
     write_deep_exr(tmp_path / "deep.exr", layers)
     _, samples, counts, _ = samples_of(tmp_path / "deep.exr")
@@ -372,10 +378,10 @@ def test_a_real_peel(renderer, tmp_path):
     front, back = samples["Z"], samples["ZBack"]
     assert (back >= front).all()
     assert (back > front).mean() > 0.4
-    # Sorted, and no volume reaches into the next sample.
+    # Sorted, and no volume overlaps the next sample.
     same_pixel = layers.pixel[1:] == layers.pixel[:-1]
     assert (back[:-1] <= front[1:])[same_pixel].all()
-    # The pieces that touch, joined, are the solid as `intervals` has it.
+    # Pieces that touch, joined, are the solid intervals of `DepthLayers.intervals`.
     ends = np.concatenate([[0], np.cumsum(counts)])
     for pixel in range(counts.size):
         pieces: list[tuple[float, float]] = []
@@ -389,8 +395,9 @@ def test_a_real_peel(renderer, tmp_path):
 
 
 def test_the_volume_of_a_hollow_sphere(renderer, tmp_path):
-    # An independent truth: samples summed over an orthographic image are the mesh's volume. Midpoint sums
-    # over pixels of size h miss at most the rim: its circumference times h times the chord there.
+    # Independent reference: the sum of samples over an orthographic image is the mesh's volume.
+    # Midpoint sums over pixels of size h miss at most the rim: its circumference times h times
+    # the length of the chord there.
     hollow = merged(sphere(1.0, 60, 90), inside_out(sphere(0.5, 60, 90)))
     size, extent = 200, 2.2
     pose = np.eye(4)
@@ -401,7 +408,7 @@ def test_the_volume_of_a_hollow_sphere(renderer, tmp_path):
     pixel = (extent / size) ** 2
     volume = (samples["ZBack"] - samples["Z"]).sum() * pixel
     exact = 4 / 3 * math.pi * (1 - 0.125)
-    # Faces lie below the sphere: by the sagitta of half a cell's diagonal, on both spheres.
+    # Faces lie below the sphere by the sagitta of half a cell's diagonal, on both spheres.
     flat = 4 * math.pi * 1.25 * (1 - math.cos(0.5 * math.hypot(math.pi / 60, 2 * math.pi / 90)))
     rim = sum(
         2 * math.pi * r * (extent / size) * 2 * math.sqrt(2 * r * extent / size) for r in (1, 0.5)
@@ -419,7 +426,7 @@ def test_real_maps(renderer, tmp_path):
     np.testing.assert_array_equal(channels["exit.distance.V"], maps.exit_distance, strict=True)
     np.testing.assert_array_equal(
         channels["exit.face.V"].astype(np.int32), maps.exit_face
-    )  # none is -1
+    )  # a miss is -1
     for name in ATTRIBUTES:
         for sheet in ("entry", "exit"):
             values = getattr(maps, f"{sheet}_{name}")
@@ -431,22 +438,23 @@ def test_real_maps(renderer, tmp_path):
 
 
 def test_sheets_are_not_copied(tmp_path):
-    image = np.full((500, 600), 2, np.float32)  # compresses to nothing: the file takes no memory
+    image = np.full((500, 600), 2, np.float32)  # the compressed file takes almost no memory
     maps = dd.DepthMaps(image, image, camera_of(600, 500), {})
     tracemalloc.start()
     write_exr(tmp_path / "a.exr", maps)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # Two distances and the thickness are made, which takes 6 images at most; a copy of a depth is one more.
+    # Computing two distances and the thickness takes at most 6 images.
+    # A copy of a depth would be one more.
     assert peak < 6.5 * image.nbytes
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize("write", [write_exr, write_deep_exr])
 def test_without_the_package(tmp_path, monkeypatch, write):
-    layers = whole(random_layers(11))
+    layers = without_truncation(random_layers(11))
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     with pytest.raises(dd.OutputError, match=r'pip install "\.\[exr\]"'):
         write(tmp_path / "a.exr", layers)
@@ -458,7 +466,7 @@ def test_without_the_package(tmp_path, monkeypatch, write):
 @pytest.mark.parametrize("write", [write_exr, write_deep_exr])
 def test_unwritable(tmp_path, write):
     with pytest.raises(dd.OutputError, match=r"missing/a\.exr cannot be written"):
-        write(tmp_path / "missing" / "a.exr", whole(random_layers(12)))
+        write(tmp_path / "missing" / "a.exr", without_truncation(random_layers(12)))
     (tmp_path / "a.exr").mkdir()
     with pytest.raises(dd.OutputError, match="is a folder"):
-        write(tmp_path / "a.exr", whole(random_layers(12)))
+        write(tmp_path / "a.exr", without_truncation(random_layers(12)))

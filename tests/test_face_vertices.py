@@ -1,4 +1,4 @@
-"""The vertex order of the raster engine: the same faces, each with a provoking vertex of its own."""
+"""FaceVertices: the same faces, each with a provoking vertex of its own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ddepth_gl.engines.raster.vertex_order import FaceVertices
 
 
 def check(faces: np.ndarray, vertex_count: int) -> int:
-    """Asserts what `FaceVertices` promises; gives how many vertices are shaded."""
+    """Check the vertices of these faces, and return their number."""
     layout = FaceVertices(faces, vertex_count)
     corners, indices = layout.corners(slice(None)), layout.indices(slice(None))
-    for face, turned in zip(faces.tolist(), corners.tolist(), strict=True):
-        assert turned in (face, face[1:] + face[:1], face[2:] + face[:2])
+    for face, cycled in zip(faces.tolist(), corners.tolist(), strict=True):
+        assert cycled in (face, face[1:] + face[:1], face[2:] + face[:2])
     assert (indices[:, 2] == np.arange(len(faces))).all()
     mesh_vertex = np.concatenate([corners[:, 2], layout.extra])
     assert (mesh_vertex[indices] == corners).all()
@@ -30,7 +30,7 @@ def test_a_closed_mesh_needs_no_extra_vertices():
     assert check(mesh.faces, len(mesh.vertices)) <= len(mesh.faces) + 2
 
 
-def test_unused_vertices_are_left_out():
+def test_unused_vertices_are_omitted():
     assert check(np.array([[5, 7, 9]], np.int32), 100) == 3
 
 
@@ -40,5 +40,5 @@ def test_any_faces(faces):
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])
-def test_the_same_face_again_and_again(count):
+def test_repeated_faces(count):
     check(np.tile(np.array([[0, 1, 2]], np.int32), (count, 1)), 3)

@@ -1,96 +1,19 @@
-"""Layer panels and the count map: which pixel has which depth, which number, which color."""
+"""Layer images: which pixel has which depth."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from crossings import by_hand
+from crossings import layers_of
 
-from ddepth_gl.plot.layer_panels import CUT_SHORT, CountMap, count_colors, layer_image
-from ddepth_gl.plot.panels import MISS
-
-
-def random_layers(width, height, most=6, odd=True):
-    """Up to `most` crossings a pixel; with `odd`, any number of them."""
-    rng = np.random.default_rng(width + height)
-    count = rng.integers(0, most + 1, (height, width))
-    if not odd:
-        count -= count % 2
-    words = [
-        " ".join(f"{'FB'[k % 2]}{k + 1 + rng.random():.6f}" for k in range(n))
-        for n in count.ravel()
-    ]
-    return by_hand([words[row * width : (row + 1) * width] for row in range(height)])
+from ddepth_gl.plot.layer_panels import layer_image
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 40])
 def test_layer_images_are_the_dense_ones_thinned(step):
-    layers = random_layers(17, 11)
+    rng = np.random.default_rng(28)
+    layers = layers_of(rng.integers(0, 7, (11, 17)), rng, attributes=())
     dense = layers.dense("depth")
     for layer, whole in enumerate(dense):
         np.testing.assert_array_equal(layer_image(layers, layer, step), whole[::step, ::step])
     assert np.isnan(layer_image(layers, len(dense), step)).all()
-
-
-def test_colors_of_numbers():
-    for most in (0, 1, 2, 9, 300):
-        table = count_colors(most).astype(int)
-        assert len(table) == most + 1
-        assert tuple(table[0]) == MISS
-        odd, even = table[1::2], table[2::2]
-        assert (odd[:, 0] > odd[:, 2] + 80).all()  # red
-        assert (even[:, 0] < even[:, 1:].max(1)).all()  # not red
-        assert (np.abs(table - CUT_SHORT).sum(1) > 80).all()
-    # Neighbors are told apart as long as there are few of them, and more is darker.
-    for some in (count_colors(20)[1::2], count_colors(20)[2::2]):
-        assert (np.abs(np.diff(some.astype(int), axis=0)).sum(1) > 10).all()
-        assert (np.diff(some.sum(1).astype(int)) < 0).all()
-
-
-def test_each_pixel_has_the_color_of_its_number():
-    rows = [["", "F1 B2", "F1 B2 F3"], ["F1 B2 F3 B4", "F1 B2", "F1"]]
-    truncated = np.array([[False, False, False], [False, True, False]])
-    counts = CountMap.of(by_hand(rows, truncated=truncated), 30, 20)
-    table = count_colors(4)
-    expected = np.array([[table[0], table[2], table[3]], [table[4], CUT_SHORT, table[1]]])
-    np.testing.assert_array_equal(counts.picture(), expected.repeat(10, 0).repeat(10, 1))
-    assert (counts.odd_pixels, counts.odd_word, counts.cut_pixels) == (2, "unpaired", 1)
-    assert counts.numbers == [0, 1, 2, 3, 4]
-
-
-def test_the_bar_has_the_numbers_that_there_are():
-    def numbers(rows, **changes):
-        return CountMap.of(by_hand(rows, **changes), 10, 10).numbers
-
-    assert numbers([["", "F1 B2 F3 B4 F5 B6"]]) == [0, 2, 4, 6]
-    assert numbers([["F1", "F1 B2"]]) == [0, 1, 2]
-    assert numbers([["", ""]]) == [0]
-    # A pixel that was cut short has no number of its own.
-    assert numbers([["F1 B2 F3", "F1 B2"]], truncated=np.array([[True, False]])) == [0, 2]
-
-
-def test_a_single_odd_or_cut_pixel_of_a_large_image_is_seen():
-    count = np.full((300, 500), 2)
-    count[123, 457], count[200, 31] = 3, 2
-    rows = [["F1 B2 F3" if n == 3 else "F1 B2" for n in line] for line in count]
-    truncated = np.zeros(count.shape, bool)
-    truncated[200, 31] = True
-    counts = CountMap.of(by_hand(rows, truncated=truncated), 50, 30)
-    picture = counts.picture()
-    marked = np.argwhere((picture != count_colors(3)[2]).any(-1))
-    np.testing.assert_array_equal(marked, [[12, 45], [20, 3]])
-    np.testing.assert_array_equal(picture[12, 45], count_colors(3)[3])
-    np.testing.assert_array_equal(picture[20, 3], CUT_SHORT)
-
-
-@pytest.mark.parametrize(("width", "height"), [(9, 700), (700, 9), (385, 384), (1, 1)])
-def test_every_shown_number_is_one_of_the_pixels_below_it(width, height):
-    layers = random_layers(width, height, odd=False)
-    size = (max(1, width * 384 // max(width, height)), max(1, height * 384 // max(width, height)))
-    counts = CountMap.of(layers, *size)
-    assert counts.count.shape == size[::-1]
-    for row in range(size[1]):
-        for column in range(0, size[0], 5):
-            rows = slice(row * height // size[1], -(-(row + 1) * height // size[1]))
-            columns = slice(column * width // size[0], -(-(column + 1) * width // size[0]))
-            assert counts.count[row, column] in layers.count[rows, columns]

@@ -1,4 +1,4 @@
-"""What `make` says when it is called without what it needs."""
+"""Error messages of `make` when a variable is missing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("given", [(), ("A=bookworm",), ("B=trixie",)])
-def test_compare_demo_asks_for_two_suites(given):
+@pytest.mark.parametrize("variables", [(), ("A=bookworm",), ("B=trixie",)])
+def test_compare_demo_needs_two_suites(variables):
     done = subprocess.run(
-        ["make", "--no-print-directory", "compare-demo", *given],
+        ["make", "--no-print-directory", "compare-demo", *variables],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""Fronts and backs merged into one list: against Python's own sort, pixel by pixel."""
+"""LayerMerger, against Python's sort of each pixel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddepth_gl.engines.raster.merging import FacingLayers
+from ddepth_gl.engines.raster.merging import LayerMerger
 
 # A crossing here is (depth, face, facing); facing is 0 for a front, 1 for a back.
 Crossing = tuple[float, int, int]
@@ -17,18 +17,18 @@ FRONT, BACK = 0, 1
 
 
 def key_of(crossing: Crossing) -> int:
-    """The bits of the float32 depth above those of face * 2 + facing, as `FacingLayers` describes it."""
+    """Return the key of a crossing, as described in crossing_keys.py."""
     depth, face, facing = crossing
     (bits,) = struct.unpack("<I", struct.pack("<f", depth))
     return bits << 32 | (face * 2 + facing)
 
 
-def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None = None):
-    """The image through `FacingLayers`, as peeling feeds it; checks on the way what it asks for.
+def merge(image: list[list[list[Crossing]]], max_layers: int | None = None):
+    """Merge an image as peeling does, and check what the merger reads.
 
-    Peeling counts fronts and backs, cuts each to `max_layers`, and hands over the k-th of each facing.
+    Peeling counts fronts and backs, limits each to `max_layers`, and adds the layers of each.
     """
-    own = [
+    facings = [
         [
             [sorted(c for c in pixel if c[2] == facing)[:max_layers] for pixel in row]
             for row in image
@@ -36,15 +36,15 @@ def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None 
         for facing in (FRONT, BACK)
     ]
     fronts, backs = (
-        np.array([[len(pixel) for pixel in row] for row in side], np.uint8) for side in own
+        np.array([[len(pixel) for pixel in row] for row in side], np.uint8) for side in facings
     )
     height = len(fronts)
-    layers = FacingLayers(fronts, backs)
+    layers = LayerMerger(fronts, backs)
     np.testing.assert_array_equal(
         layers.offsets, np.cumsum([0, *(fronts.astype(int) + backs).ravel()])
     )
     assert layers.offsets.dtype == np.int64
-    assert layers.most == [fronts.max(), backs.max()]
+    assert layers.layer_counts == [fronts.max(), backs.max()]
 
     def reading(facing: int, number: int):
         def read(top: int, bottom: int) -> np.ndarray:
@@ -52,38 +52,38 @@ def shuffled_together(image: list[list[list[Crossing]]], max_layers: int | None 
             keys = [
                 key_of(pixel[number])
                 if len(pixel) > number
-                else -1  # what is no crossing may be anything
-                for row in own[facing][top:bottom]
+                else -1  # pixels without crossing may hold any number
+                for row in facings[facing][top:bottom]
                 for pixel in row
             ]
             return np.array(keys, np.int64)
 
         return read
 
-    layers.put_first(reading(FRONT, 0), reading(BACK, 0))
+    layers.add_first(reading(FRONT, 0), reading(BACK, 0))
     for facing in (FRONT, BACK):
-        for number in range(1, layers.most[facing]):
+        for number in range(1, layers.layer_counts[facing]):
             layer = layers.layer(facing, number)
-            assert (layer.facing, layer.number) == (facing, number)
+            assert (layer.facing, layer.index) == (facing, number)
             having = np.flatnonzero(((fronts, backs)[facing] > number).any(axis=1))
             assert layer.rows == (having[0], having[-1] + 1)
-            layers.put(layer, reading(facing, number))
+            layers.add(layer, reading(facing, number))
     counts = np.array([[len(pixel) for pixel in row] for row in image])
     truncated = counts > max_layers if max_layers is not None else np.zeros(counts.shape, bool)
-    return layers.merged(truncated, max_layers), truncated
+    return layers.merge(truncated, max_layers), truncated
 
 
 @pytest.fixture(autouse=True, params=[1, 12, None], ids=["a row", "12 pixels", "all"])
 def _pixels_at_a_time(request, monkeypatch):
-    """However many rows are looked at together, and crossings sorted together, the result is the same."""
+    """Bands of rows and blocks of crossings of different sizes yield the same result."""
     if request.param:
         monkeypatch.setattr("ddepth_gl.engines.raster.merging.BLOCK_SIZE", request.param)
         monkeypatch.setattr("ddepth_gl.engines.shared.crossing_keys.BLOCK_SIZE", request.param)
 
 
 def check(image: list[list[list[Crossing]]], max_layers: int | None = None) -> None:
-    """What comes out is each pixel sorted by (depth, face), cut to the first `max_layers`."""
-    merged, truncated = shuffled_together(image, max_layers)
+    """Check that each pixel is sorted by (depth, face), and limited to `max_layers`."""
+    merged, truncated = merge(image, max_layers)
     wanted = [sorted(pixel)[:max_layers] for row in image for pixel in row]
     np.testing.assert_array_equal(merged.offsets, np.cumsum([0, *map(len, wanted)]))
     flat = [crossing for pixel in wanted for crossing in pixel]
@@ -96,12 +96,12 @@ def check(image: list[list[list[Crossing]]], max_layers: int | None = None) -> N
     kinds = (merged.offsets, merged.depth, merged.face, merged.front_facing)
     assert [array.dtype.name for array in kinds] == ["int64", "float32", "int64", "bool"]
     assert merged.attributes == {}
-    # They are the caller's, and nothing else is kept alive by them.
+    # The caller owns them, and they reference no other memory.
     assert all(array.flags.owndata and array.flags.c_contiguous for array in kinds)
 
 
-def some_depths(rng: np.random.Generator, count: int, few: bool) -> list[float]:
-    """As float32 holds them: of a few values, so that ties abound, or of any size at all."""
+def random_depths(rng: np.random.Generator, count: int, few: bool) -> list[float]:
+    """Return float32 values: a few different ones, for many ties, or of any size."""
     if few:
         return rng.choice(
             np.float32([0.5, 1.0, np.nextafter(np.float32(1), np.float32(2)), 3.0]), count
@@ -112,17 +112,19 @@ def some_depths(rng: np.random.Generator, count: int, few: bool) -> list[float]:
 def random_image(
     rng, height, width, most=6, empty=0.3, few_depths=True
 ) -> list[list[list[Crossing]]]:
-    """Any number of fronts and of backs in any order; a face covers a pixel once, so no index comes twice."""
+    """Return fronts and backs in any number and order; each face occurs once per pixel."""
     image = []
     for _ in range(height):
         row = []
         for _ in range(width):
             count = 0 if rng.random() < empty else int(rng.integers(0, most + 1))
-            # As large as a mesh may have, and small ones, where face and facing share few bits.
+            # Large indices, and small ones, for which face and facing share few bits.
             limit = 2**31 - 1 if rng.random() < 0.2 else 4 * most
             faces = rng.choice(np.arange(limit - 3 * most, limit), count, replace=False).tolist()
             facings = rng.integers(0, 2, count).tolist()
-            row.append(list(zip(some_depths(rng, count, few_depths), faces, facings, strict=True)))
+            row.append(
+                list(zip(random_depths(rng, count, few_depths), faces, facings, strict=True))
+            )
         image.append(row)
     return image
 
@@ -146,7 +148,7 @@ def test_one_side_only(facing, max_layers):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (4, 5)])
-def test_nothing(shape):
+def test_an_empty_image(shape):
     check([[[] for _ in range(shape[1])] for _ in range(shape[0])])
     check([[[] for _ in range(shape[1])] for _ in range(shape[0])], 1)
 
@@ -154,20 +156,20 @@ def test_nothing(shape):
 @pytest.mark.parametrize("where", [(0, 0), (0, 4), (3, 0), (3, 4), (2, 1)])
 @pytest.mark.parametrize("facings", [(0,), (1,), (0, 1), (1, 0), (1, 1, 0), (0, 0, 1, 1)])
 def test_a_single_pixel_with_any_crossing(where, facings):
-    """Wherever it is, and the order is that of depth, whoever comes first."""
+    """At any position, the order is that of depth."""
     image: list[list[list[Crossing]]] = [[[] for _ in range(5)] for _ in range(4)]
     image[where[0]][where[1]] = [(1.0 + k, 9 - k, facing) for k, facing in enumerate(facings)]
     check(image)
     check(image, 1)
 
 
-def test_ties_are_ordered_by_face_whatever_the_facing():
-    """Front and back at one depth: the smaller index first, which need not be the front."""
+def test_ties_are_ordered_by_face():
+    """Of a front and a back at one depth, the smaller index comes first."""
     check([[[(2.0, 5, BACK), (2.0, 4, FRONT), (2.0, 6, FRONT), (2.0, 3, BACK)], [(2.0, 7, FRONT)]]])
 
 
-def test_pixels_that_follow_each_other_do_not_mix():
-    """Every pixel's keys are below those of the one before, with empty pixels at either end and between."""
+def test_consecutive_pixels_do_not_mix():
+    """Each pixel's keys are below those of the previous one; some pixels are empty."""
     pixels: list[list[Crossing]] = [
         [],
         [(9.0, 1, FRONT), (9.5, 2, BACK)],
@@ -185,7 +187,7 @@ def test_pixels_that_follow_each_other_do_not_mix():
 
 @pytest.mark.parametrize("max_layers", [None, 4])
 def test_a_large_image_in_which_few_pixels_are_out_of_order(max_layers):
-    """Fronts and backs take turns, as on most meshes, but for the first, the last and one more pixel."""
+    """Fronts and backs alternate, except at the first, the last and one more pixel."""
     rng = np.random.default_rng(5)
     image: list[list[list[Crossing]]] = [
         [

@@ -39,7 +39,7 @@ def check_one_line(error):
     message = str(error.value)
     assert message.isprintable()
     assert 20 < len(message) < 300
-    assert ";" in message  # what is wrong; what to do
+    assert ";" in message  # separates what is wrong from what to do
 
 
 # Construction
@@ -65,12 +65,12 @@ def test_arrays_are_private_contiguous_and_read_only():
         CUBE_FACES.astype(np.int32),
         np.zeros((8, 2), np.float32),
     )
-    colors, picture = np.zeros((8, 4), np.uint8), np.zeros((2, 3, 4), np.uint8)
+    colors, texture = np.zeros((8, 4), np.uint8), np.zeros((2, 3, 4), np.uint8)
     ids = np.zeros(12, np.int32)
     mesh = Mesh(
-        vertices, faces, uv=uv, colors=colors, texture=picture, texture_id=ids, object_id=ids
+        vertices, faces, uv=uv, colors=colors, texture=texture, texture_id=ids, object_id=ids
     )
-    given = (vertices, faces, uv, colors, picture, ids, ids)
+    given = (vertices, faces, uv, colors, texture, ids, ids)
     kept = (
         mesh.vertices,
         mesh.faces,
@@ -126,7 +126,7 @@ def test_copies_and_pickles_stay_read_only(clone):
         mesh.vertices.flags.writeable = True
 
 
-def test_repr_is_short_and_says_closed_only_once_known():
+def test_repr_shows_closed_once_it_is_computed():
     mesh = cube(name="box")
     assert repr(mesh) == "Mesh('box', 8 vertices, 12 faces, closed=unknown)"
     assert mesh.is_closed
@@ -153,15 +153,15 @@ def test_colors(given, wanted):
     ("shape", "wanted"),
     [((2, 3), [9, 9, 9, 255]), ((2, 3, 1), [9, 9, 9, 255]), ((2, 3, 3), [9, 9, 9, 255])],
 )
-def test_pictures_become_rgba(shape, wanted):
+def test_textures_become_rgba(shape, wanted):
     mesh = cube(uv=np.zeros((8, 2)), texture=np.full(shape, 9, np.uint8))
     np.testing.assert_array_equal(mesh.texture, np.broadcast_to(wanted, (2, 3, 4)))
     np.testing.assert_array_equal(mesh.texture_id, np.zeros(12))
 
 
-def test_several_pictures():
-    pictures = [np.zeros((1, 1), np.uint8), np.ones((2, 2, 4), np.uint8)]
-    mesh = cube(uv=np.zeros((8, 2)), texture=pictures, texture_id=[-1, 0, 1] * 4)
+def test_several_textures():
+    textures = [np.zeros((1, 1), np.uint8), np.ones((2, 2, 4), np.uint8)]
+    mesh = cube(uv=np.zeros((8, 2)), texture=textures, texture_id=[-1, 0, 1] * 4)
     assert [t.shape for t in mesh.textures] == [(1, 1, 4), (2, 2, 4)]
     np.testing.assert_array_equal(mesh.texture_id, [-1, 0, 1] * 4)
 
@@ -169,7 +169,7 @@ def test_several_pictures():
 # Refusals
 
 UV = np.zeros((8, 2))
-PICTURE = np.zeros((1, 1), np.uint8)
+TEXTURE = np.zeros((1, 1), np.uint8)
 
 
 def changed(array, index, value):
@@ -188,7 +188,7 @@ def changed(array, index, value):
         ((CUBE_VERTICES.astype(complex), CUBE_FACES), "complex128"),
         ((CUBE_VERTICES.astype(bool), CUBE_FACES), "bool"),
         ((CUBE_VERTICES.astype(object), CUBE_FACES), "object"),
-        (([["a", "b", "c"]], CUBE_FACES), "vertices are of dtype"),
+        (([["a", "b", "c"]], CUBE_FACES), "vertices must hold numbers"),
         (([[1, 2, 3], [1, 2]], CUBE_FACES), "cannot be read as an array"),
         ((Failing(), CUBE_FACES), "still on the device"),
         (
@@ -199,22 +199,22 @@ def changed(array, index, value):
         ((CUBE_VERTICES, np.zeros((0, 3), int)), "no faces"),
         (
             (CUBE_VERTICES, CUBE_FACES.astype(float)),
-            "faces are of dtype float64, expected integers",
+            "faces must hold integers, not float64",
         ),
-        ((CUBE_VERTICES, CUBE_FACES.astype(bool)), "faces are of dtype bool"),
-        ((CUBE_VERTICES, CUBE_FACES.astype(object)), "faces are of dtype object"),
+        ((CUBE_VERTICES, CUBE_FACES.astype(bool)), "faces must hold integers, not bool"),
+        ((CUBE_VERTICES, CUBE_FACES.astype(object)), "faces must hold integers, not object"),
         ((CUBE_VERTICES, [[0, 1, 2, 3]]), r"shape \(1, 4\).*triangulate"),
         ((CUBE_VERTICES, [0, 1, 2]), r"shape \(3,\)"),
         (
             (CUBE_VERTICES, changed(CUBE_FACES, (3, 1), 8)),
-            r"first face 3 = \(4, 8, 6\) with 8 vertices",
+            r"first is face 3 = \(4, 8, 6\) with 8 vertices",
         ),
         (
             (CUBE_VERTICES, changed(CUBE_FACES, (4, 0), -1)),
-            r"1 of 12 .*first face 4 = \(-1, 1, 5\)",
+            r"1 of 12 .*first is face 4 = \(-1, 1, 5\)",
         ),
-        ((CUBE_VERTICES, np.uint64([[0, 1, 2**64 - 1]])), "first face 0"),
-        ((CUBE_VERTICES, [[0, 1, 2**32]]), "first face 0"),
+        ((CUBE_VERTICES, np.uint64([[0, 1, 2**64 - 1]])), "first is face 0"),
+        ((CUBE_VERTICES, [[0, 1, 2**32]]), "first is face 0"),
         ((CUBE_VERTICES, [[0, 1, 1], [2, 2, 3]]), "all 2 faces are degenerate"),
         (([[0, 0, 0], [1, 1, 1], [2, 2, 2]], ONE_FACE), "all 1 faces are degenerate"),
         ((np.ones((8, 3)), CUBE_FACES), "all 12 faces are degenerate"),
@@ -238,9 +238,9 @@ def test_refuses_bad_geometry(arguments, message):
     [
         ({"uv": np.zeros((7, 2))}, r"uv has shape \(7, 2\), expected \(8, 2\)"),
         ({"uv": np.zeros((8, 3))}, "uv has shape"),
-        ({"uv": changed(UV, (3, 0), np.nan)}, "first of vertex 3"),
-        ({"uv": changed(UV, (3, 0), 1e39)}, "first of vertex 3"),
-        ({"uv": UV.astype(str)}, "uv are of dtype"),
+        ({"uv": changed(UV, (3, 0), np.nan)}, "the first is vertex 3"),
+        ({"uv": changed(UV, (3, 0), 1e39)}, "the first is vertex 3"),
+        ({"uv": UV.astype(str)}, "uv must hold numbers"),
         ({"colors": np.zeros((7, 3), np.uint8)}, "colors has shape"),
         ({"colors": np.zeros((8, 2), np.uint8)}, "colors has shape"),
         ({"colors": np.full((8, 3), 1.5)}, r"0\.\.1;"),
@@ -248,21 +248,21 @@ def test_refuses_bad_geometry(arguments, message):
         ({"colors": np.full((8, 3), 256)}, r"0\.\.255;"),
         ({"colors": np.full((8, 3), -1)}, r"0\.\.255;"),
         ({"colors": np.full((8, 3), True)}, "bool"),
-        ({"texture": PICTURE}, "without uv"),
+        ({"texture": TEXTURE}, "without uv"),
         ({"uv": UV, "texture": np.zeros((2, 2, 2), np.uint8)}, "texture has shape"),
         ({"uv": UV, "texture": np.zeros((2, 2))}, "float64"),
         ({"uv": UV, "texture": np.zeros((0, 2), np.uint8)}, "texture has shape"),
-        ({"uv": UV, "texture": [PICTURE, PICTURE]}, "2 textures were given without texture_id"),
+        ({"uv": UV, "texture": [TEXTURE, TEXTURE]}, "2 textures were given without texture_id"),
         ({"uv": UV, "texture_id": np.zeros(12, int)}, "without a texture"),
-        ({"uv": UV, "texture": PICTURE, "texture_id": np.zeros(11, int)}, "texture_id has shape"),
+        ({"uv": UV, "texture": TEXTURE, "texture_id": np.zeros(11, int)}, "texture_id has shape"),
         (
-            {"uv": UV, "texture": PICTURE, "texture_id": np.ones(12, int)},
+            {"uv": UV, "texture": TEXTURE, "texture_id": np.ones(12, int)},
             "from 1 to 1, expected -1 to 0",
         ),
-        ({"uv": UV, "texture": PICTURE, "texture_id": np.full(12, -2)}, "from -2 to -2"),
+        ({"uv": UV, "texture": TEXTURE, "texture_id": np.full(12, -2)}, "from -2 to -2"),
         (
-            {"uv": UV, "texture": PICTURE, "texture_id": np.zeros(12)},
-            "dtype float64, expected integers",
+            {"uv": UV, "texture": TEXTURE, "texture_id": np.zeros(12)},
+            "must hold integers, not float64",
         ),
         ({"object_id": np.zeros(11, int)}, "object_id has shape"),
         ({"object_id": np.full(12, -1)}, "object_id goes from -1"),
@@ -320,7 +320,7 @@ def test_seams_do_not_open_a_mesh_and_minus_zero_is_zero():
 def test_degenerate_faces_are_ignored():
     faces = np.concatenate((CUBE_FACES, [(0, 0, 1), (3, 3, 3)]))
     assert Mesh(CUBE_VERTICES, faces).is_oriented
-    # The same position under two indices
+    # Two indices with the same position
     vertices = np.concatenate((CUBE_VERTICES, CUBE_VERTICES[:1]))
     assert Mesh(vertices, np.concatenate((CUBE_FACES, [(0, 8, 1)]))).is_oriented
 
@@ -337,9 +337,9 @@ def test_degenerate_faces_are_ignored():
             np.concatenate((CUBE_FACES, CUBE_FACES[:1], CUBE_FACES[:1, ::-1])),
             True,
             True,
-        ),  # and its back
-        ([(0, 1, 2), (0, 1, 2)], True, False),  # on top of itself, in the same direction
-        ([(0, 1, 2), (0, 2, 1)], True, False),  # both sides of a sheet: no volume
+        ),  # one face doubled by its back
+        ([(0, 1, 2), (0, 1, 2)], True, False),  # a face twice, same winding
+        ([(0, 1, 2), (0, 2, 1)], True, False),  # a face and its back: no volume
     ],
 )
 def test_closed_and_oriented(faces, closed, oriented):
@@ -366,7 +366,7 @@ def test_transformed():
     matrix = np.diag((2.0, 3.0, 4.0, 1.0))
     matrix[:3, 3] = (5, 6, 7)
     mesh = cube(
-        uv=UV, texture=PICTURE, colors=np.zeros((8, 4), np.uint8), object_id=np.arange(12), name="n"
+        uv=UV, texture=TEXTURE, colors=np.zeros((8, 4), np.uint8), object_id=np.arange(12), name="n"
     )
     moved = mesh.transformed(matrix)
     np.testing.assert_array_equal(moved.bounds, [(5, 6, 7), (7, 9, 11)])
@@ -377,7 +377,7 @@ def test_transformed():
     assert moved.volume == pytest.approx(24.0)
 
 
-def test_mirroring_keeps_the_outside_outside():
+def test_mirroring_keeps_faces_wound_outward():
     moved = cube(uv=UV).transformed(np.diag((-1.0, 1.0, 1.0, 1.0)))
     assert moved.is_oriented
     assert moved.volume == pytest.approx(1.0)
@@ -391,7 +391,7 @@ def test_mirroring_keeps_the_outside_outside():
         (np.diag((1, 1, 1, 2)), "not affine"),
         (np.diag((1, 1, 0, 1)), "not invertible"),
         (np.diag((1e39, 1, 1, 1)), "not finite in float32"),
-        (np.eye(4).astype(str), "dtype"),
+        (np.eye(4).astype(str), "matrix must hold numbers"),
     ],
 )
 def test_refuses_matrices(matrix, message):
@@ -400,7 +400,7 @@ def test_refuses_matrices(matrix, message):
     check_one_line(error)
 
 
-def test_closedness_of_a_large_mesh_is_quick():
+def test_topology_of_a_large_mesh():
     n = 400
     row, column = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
     a, b = (2 * np.pi * k / n for k in (row.ravel(), column.ravel()))

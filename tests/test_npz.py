@@ -1,4 +1,4 @@
-"""npz files: read by numpy alone, and equal to the maps or layers they were written from."""
+"""npz files: readable by NumPy alone, and equal to the maps or layers they were written from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shapes import box, torus
 import ddepth_gl as dd
 from ddepth_gl.io.results.npz import write_npz
 
-# Texts that files repeat of a rendered image.
+# Names of the texts that describe the rendering.
 RENDERED = ("renderer", "gl_version", "engine")
 
 SHAPES = {
@@ -42,7 +42,7 @@ def maps(renderer):
 
 def test_numpy_alone_reads_it(maps, tmp_path):
     write_npz(tmp_path / "maps.npz", maps)
-    # -S keeps site-packages away; only numpy's own folder is put back, ddepth_gl is refused outright.
+    # -S leaves site-packages out. Only numpy's folder is added again; ddepth_gl cannot be imported.
     script = f"""
 import sys
 sys.modules["ddepth_gl"] = None
@@ -72,7 +72,7 @@ print(json.dumps([about, text]))
         assert word.lower() in text["conventions"].lower()
 
 
-def test_every_array_is_that_of_the_maps(maps, tmp_path):
+def test_arrays_equal_the_maps(maps, tmp_path):
     write_npz(tmp_path / "maps.npz", maps)
     with np.load(tmp_path / "maps.npz", allow_pickle=False) as file:
         for name in (*FLOATS, "mask", "entry_face", "exit_face"):
@@ -84,8 +84,8 @@ def test_every_array_is_that_of_the_maps(maps, tmp_path):
         assert np.isnan(file["fill"])
 
 
-def test_the_camera_is_integer(maps, tmp_path):
-    # A point that was projected by hand from what the file holds is the point of the API.
+def test_the_camera_is_complete(maps, tmp_path):
+    # A point unprojected from the content of the file equals the point of the API.
     write_npz(tmp_path / "maps.npz", maps)
     with np.load(tmp_path / "maps.npz") as file:
         row, column = np.argwhere(file["mask"])[7]
@@ -134,7 +134,7 @@ def test_without_faces_and_orthographic(renderer, tmp_path):
         assert (file["thickness"][file["mask"]] == 2.0).all()
 
 
-def test_the_same_maps_give_the_same_bytes(maps, tmp_path):
+def test_the_same_maps_yield_the_same_bytes(maps, tmp_path):
     for name in ("one.npz", "two.npz"):
         write_npz(tmp_path / name, maps)
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
@@ -207,7 +207,7 @@ def test_every_array_of_layers(tmp_path, attributes, orthographic):
         np.testing.assert_array_equal(arrays["distance"], arrays["depth"])
 
 
-def test_layers_have_nothing_to_fill(tmp_path):
+def test_fill_has_no_effect_on_layers(tmp_path):
     for name, fill in (("one.npz", np.nan), ("two.npz", -1.0)):
         write_npz(tmp_path / name, random_layers(3), fill=fill)
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
@@ -231,15 +231,15 @@ def test_unwritable_layers(tmp_path):
         write_npz(tmp_path / "missing" / "layers.npz", random_layers(5))
 
 
-def test_a_real_peel_read_by_hand(renderer, tmp_path):
+def test_a_real_peel(renderer, tmp_path):
     layers = real_layers(renderer)
     write_npz(tmp_path / "layers.npz", layers)
     arrays = arrays_of(tmp_path / "layers.npz")
     mesh = real_mesh()
     for name in ATTRIBUTES:
         np.testing.assert_array_equal(arrays[name], layers.attributes[name], strict=True)
-    # Straight from the mesh, by face and weights: a file is enough to look anything up. Weights are rounded
-    # to float32 and off by the contract's 1e-5, uv of up to 2.5 are mixed of three.
+    # Looked up in the mesh by face and weights: the file alone suffices. Weights are rounded to
+    # float32 and wrong by up to the contract's 1e-5; three uv of up to 2.5 are combined.
     np.testing.assert_array_equal(arrays["object_id"], mesh.object_id[arrays["face"]])
     uv = np.einsum(
         "mk,mkc->mc", arrays["barycentric"].astype(float), mesh.uv[mesh.faces[arrays["face"]]]
@@ -252,7 +252,7 @@ def test_a_real_peel_read_by_hand(renderer, tmp_path):
         stack[: len(crossings), pixel // width, pixel % width] = crossings
     assert len(stack) >= 6
     np.testing.assert_array_equal(stack, layers.dense("depth"), strict=True)
-    # A point made by hand from the file is the point of the API.
+    # A point unprojected from the content of the file equals the point of the API.
     pixel = int(np.flatnonzero(arrays["count"])[11])
     ray = np.linalg.solve(arrays["K"], [pixel % width + 0.5, pixel // width + 0.5, 1.0])
     pose, depth = arrays["camera_from_world"], arrays["depth"][arrays["offsets"][pixel]]

@@ -1,4 +1,4 @@
-"""Files that are swapped while they are loaded: what was checked is what is read, and nothing waits."""
+"""Files replaced while they are loaded: the checked file is read, and nothing waits."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _before_open(event, arguments):
             swap()
 
 
-sys.addaudithook(_before_open)  # there is no way to remove one; without swaps it does nothing
+sys.addaudithook(_before_open)  # cannot be removed; without swaps it does nothing
 
 
 @contextmanager
 def just_before_opening(name, swap):
-    """Calls `swap` once, after everything that came before the file of this name is opened."""
+    """Call `swap` once, just before a file of this name is opened."""
     _swaps[name] = swap
     try:
         yield
@@ -46,7 +46,7 @@ def just_before_opening(name, swap):
 
 @contextmanager
 def at_most(seconds):
-    """Fails what would wait for ever."""
+    """Fail instead of waiting forever."""
 
     def late(*_):
         pytest.fail("still waiting")
@@ -62,7 +62,7 @@ def at_most(seconds):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A mesh with a material, in a folder beside a secret."""
+    """Return a folder with a mesh and its material; a secret lies beside the folder."""
     (tmp_path / "secret.mtl").write_bytes(SECRET)
     inside = tmp_path / "inside"
     (inside / "sub").mkdir(parents=True)
@@ -91,14 +91,14 @@ def replace_by_link(path, target):
 
 
 @pytest.mark.parametrize("target", ["../secret.mtl", "absolute"])
-def test_a_link_put_there_before_the_file_is_opened(folder, target):
+def test_a_link_that_replaces_the_file_before_it_is_opened(folder, target):
     assert color(folder) == (255, 0, 0)
     target = folder.parent / "secret.mtl" if target == "absolute" else target
     with just_before_opening("a.mtl", lambda: replace_by_link(folder / "a.mtl", target)):
         assert color(folder) is None
 
 
-def test_a_folder_on_the_way_that_becomes_a_link(folder):
+def test_a_subfolder_that_becomes_a_link(folder):
     (folder.parent / "elsewhere").mkdir()
     (folder.parent / "elsewhere" / "a.mtl").write_bytes(SECRET)
     write_obj(folder, "sub/a.mtl")
@@ -108,7 +108,7 @@ def test_a_folder_on_the_way_that_becomes_a_link(folder):
         (folder / "sub").rename(folder / "moved")
         (folder / "sub").symlink_to("../elsewhere")
 
-    # The first thing to be opened is the folder, or, where paths are opened whole, the file.
+    # The folder is opened first; the file, if the whole path is opened at once.
     _swaps["a.mtl"] = lambda: _swaps.pop("sub", swap)() if "sub" in _swaps else None
     with just_before_opening("sub", swap):
         assert color(folder) in (None, (255, 0, 0))
@@ -137,11 +137,11 @@ def test_links_that_stay_inside_are_followed(folder):
 def test_a_mesh_file_may_be_a_link_to_anywhere(folder):
     (folder / "a.obj").rename(folder.parent / "model.obj")
     (folder / "a.obj").symlink_to("../model.obj")
-    assert color(folder) == (255, 0, 0)  # the folder is that of the path that was given
+    assert color(folder) == (255, 0, 0)  # side files are looked up beside the link
 
 
-def test_swapped_as_fast_as_can_be(folder):
-    """The race itself, for as long as it took the first version to lose it dozens of times."""
+def test_a_file_replaced_as_fast_as_possible(folder):
+    """Run the race itself, for long enough that the first version lost it dozens of times."""
     stop = threading.Event()
 
     def swap():
@@ -150,7 +150,7 @@ def test_swapped_as_fast_as_can_be(folder):
             (folder / "new").write_bytes(RED)
             (folder / "new").replace(folder / "a.mtl")
 
-    # As fine as possible: a thread that waits for the other's turn would hardly ever meet it.
+    # Switch threads as often as possible. At the default interval the race hardly ever happens.
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     swapping = threading.Thread(target=swap)
@@ -186,7 +186,7 @@ def test_swapped_as_fast_as_can_be(folder):
         ),
     ],
 )
-def test_a_pipe_put_there_before_the_file_is_opened_is_not_waited_for(folder, name, load):
+def test_a_pipe_that_replaces_the_file_before_it_is_opened(folder, name, load):
     (folder / "views.json").write_bytes(POSE)
     (folder / "camera.json").write_bytes(b'{"width": 8, "height": 8}')
     (folder / "cameras.txt").write_bytes(b"1 PINHOLE 8 8 9 9 4 4\n")
@@ -205,7 +205,7 @@ def refused(error, load, path):
 
 
 @pytest.mark.parametrize("name", ["a.obj", "a.mtl"])
-def test_a_larger_file_put_there_before_the_file_is_opened(folder, name):
+def test_a_larger_file_that_replaces_the_file_before_it_is_opened(folder, name):
     limit = (folder / "a.obj").stat().st_size
 
     def swap():
@@ -219,7 +219,7 @@ def test_a_larger_file_put_there_before_the_file_is_opened(folder, name):
         dd.load_mesh(folder / "a.obj", max_file_bytes=limit)
 
 
-def test_a_larger_camera_file_put_there_before_it_is_opened(folder):
+def test_a_camera_file_that_grows_before_it_is_opened(folder):
     path = folder / "views.json"
     path.write_bytes(POSE)
     with (
@@ -244,7 +244,7 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read(tmp_path, size):
 
 def test_a_mesh_that_is_being_written_is_refused(folder, monkeypatch):
     monkeypatch.setattr("ddepth_gl.io.opened_files.OpenedFile.read", lambda self: None)
-    with pytest.raises(dd.MeshError, match="it is being written; load it once it is whole"):
+    with pytest.raises(dd.MeshError, match="it is being written; load it once it is complete"):
         dd.load_mesh(folder / "a.obj")
     (folder / "views.json").write_bytes(POSE)
     with pytest.raises(dd.CameraError, match="is being written; load it once it is whole"):

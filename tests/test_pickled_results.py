@@ -1,4 +1,4 @@
-"""Results that travel between processes: they hold their arrays, the camera and a few facts, not the mesh."""
+"""Pickled results hold their arrays, the camera and a few facts, but not the mesh."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CLONES = {
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
 }
-# For the camera, the names of classes, fields and dtypes; a mesh of 200,000 faces takes 7.2 MB.
-FEW = 8_000
+# Bytes for the camera, class names, fields and dtypes; a mesh of 200,000 faces takes 7.2 MB.
+OVERHEAD = 8_000
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def large():
 
 
 def arrays_of(result):
-    """Every array that a result consists of, by name."""
+    """Return all arrays of a result by name."""
     values = {name: value for name, value in vars(result).items() if isinstance(value, np.ndarray)}
     for name, value in result.attributes.items():
         pair = value if isinstance(value, tuple) else (value,)
@@ -40,7 +40,7 @@ def arrays_of(result):
     return values
 
 
-def asked_of(renderer, mesh, **options):
+def results_of(renderer, mesh, **options):
     scene = renderer.upload(mesh)
     try:
         yield renderer.entry_exit(scene, CAMERA, attributes=("face", "normal"), **options)
@@ -55,20 +55,20 @@ def asked_of(renderer, mesh, **options):
 
 
 @pytest.mark.parametrize("options", [{}, {"near": 3.5}])
-def test_a_pickle_is_as_large_as_the_arrays(renderer, large, options):
-    for result in asked_of(renderer, large, **options):
+def test_a_pickle_is_hardly_larger_than_the_arrays(renderer, large, options):
+    for result in results_of(renderer, large, **options):
         bytes_of_arrays = sum(array.nbytes for array in arrays_of(result).values())
-        assert len(pickle.dumps(result)) < bytes_of_arrays + FEW
-        # What was kept when it was asked for does not travel.
-        kept = result.mask if isinstance(result, dd.DepthMaps) else result.count
-        assert kept.any()
-        assert len(pickle.dumps(result)) < bytes_of_arrays + FEW
+        assert len(pickle.dumps(result)) < bytes_of_arrays + OVERHEAD
+        # Cached properties are not pickled.
+        cached = result.mask if isinstance(result, dd.DepthMaps) else result.count
+        assert cached.any()
+        assert len(pickle.dumps(result)) < bytes_of_arrays + OVERHEAD
 
 
 @pytest.mark.parametrize("clone", CLONES.values(), ids=CLONES)
 @pytest.mark.parametrize("turn", [lambda mesh: mesh, inside_out], ids=["outward", "inward"])
 def test_a_clone_is_the_same(renderer, clone, turn):
-    for result in asked_of(renderer, turn(sphere())):
+    for result in results_of(renderer, turn(sphere())):
         again = clone(result)
         assert type(again) is type(result)
         for name, array in arrays_of(result).items():
@@ -102,8 +102,8 @@ def test_a_clone_of_a_clone(renderer):
     assert len(pickle.dumps(twice)) == len(pickle.dumps(pickle.loads(pickle.dumps(twice))))
 
 
-def test_crossed_sheets_are_mended_in_a_clone_as_well():
-    """Where entry and exit have crossed at a silhouette, the mesh is asked whether it is oriented."""
+def test_silhouettes_are_fixed_in_a_clone_as_well():
+    """Only where entry and exit are swapped is the mesh asked whether it is oriented."""
     asked = []
 
     def is_oriented():
@@ -120,7 +120,7 @@ def test_crossed_sheets_are_mended_in_a_clone_as_well():
         camera=camera,
         _is_oriented=is_oriented,
     )
-    assert not asked  # only where it matters
+    assert not asked
     again = pickle.loads(pickle.dumps(layers))
     assert asked == [True]
     mean = np.float32((np.float32(4.0) + np.float32(4.001)) / 2)
@@ -129,7 +129,7 @@ def test_crossed_sheets_are_mended_in_a_clone_as_well():
         assert maps.entry[0, 1] == maps.exit[0, 1] == mean
 
 
-def test_errors_travel_too():
+def test_errors_can_be_pickled():
     for name in errors.__all__:
         error = getattr(dd, name)("what was given; what to do")
         again = pickle.loads(pickle.dumps(error))
@@ -137,7 +137,7 @@ def test_errors_travel_too():
         assert str(again) == str(error)
 
 
-def test_every_error_is_public_and_in_the_tree():
+def test_every_error_is_public_and_documented():
     ours = {name for name, each in vars(errors).items() if isinstance(each, type)}
     assert ours == set(errors.__all__) == {name for name in dd.__all__ if name.endswith("Error")}
     for name in ours:

@@ -10,8 +10,8 @@ from oracle import encode_srgb
 from shapes import box, peel, sphere, sphere_sagitta
 
 import ddepth_gl as dd
-from ddepth_gl.io.results.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
-from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.io.results.ply import coordinate_type, write_mesh, write_ply
+from ddepth_gl.io.results.point_clouds import sheet_normals, write_layer_clouds
 from ddepth_gl.jobs.render import RenderJob
 
 NUMPY = {"float": "<f4", "double": "<f8", "uchar": "u1", "int": "<i4"}
@@ -19,7 +19,7 @@ GEOREFERENCED = np.array([5e6, -3e6, 2e5])
 
 
 def read(path):
-    """(vertex columns, faces or None) of a little-endian binary PLY of triangles, as its paper has it."""
+    """Return the vertex columns, and the faces or None, of a little-endian binary PLY."""
     data = path.read_bytes()
     header, body = data.split(b"end_header\n", 1)
     lines = header.decode("ascii").splitlines()
@@ -57,7 +57,7 @@ def columns(rows, *names):
 
 
 def clouds(renderer, mesh, camera, folder, surfaces="oriented"):
-    """The front and the back cloud that a job writes: ((points, normals), (points, normals)), and kinds."""
+    """Return (points, normals) of the front and the back cloud that a job writes."""
     RenderJob(folder=folder, formats=("ply",), surfaces=surfaces, preview=False).run(
         renderer, mesh, [camera], "m"
     )
@@ -85,23 +85,23 @@ def test_the_clouds_of_a_sphere(renderer, tmp_path):
         np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0, atol=1e-6)
         toward_camera = ((camera.center - points) * normals).sum(1)
         assert (toward_camera > 0 if sheet == 0 else toward_camera < 0).all()
-        # A face's normal is off by at most the angle that its corners subtend.
+        # A face normal deviates by at most the angle that the corners of the face subtend.
         away = ((points - center) / radii[:, None] * normals).sum(1)
         assert away.min() > np.cos(2 * np.hypot(np.pi / rings, 2 * np.pi / sides))
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_the_clouds_of_a_box_whichever_way_it_is_wound(renderer, tmp_path, turned):
+def test_the_clouds_of_a_box_of_any_winding(renderer, tmp_path, turned):
     mesh = box((-1, -2, -3), (1, 2, 3))
     if turned:
-        # Half of the faces inside out: normals are still those of the mould.
+        # Half of the faces are inside out; normals still point outward.
         mesh = dd.Mesh(mesh.vertices, [f[::-1] if i % 2 else f for i, f in enumerate(mesh.faces)])
     camera = dd.Camera.look_at((9, 5, 7), (0, 0, 0), width=40, height=40)
     size = np.array([1.0, 2, 3])
     for side, (points, normals) in zip(
         (1, -1), clouds(renderer, mesh, camera, tmp_path, "any"), strict=True
     ):
-        # On the surface: some coordinate is that of a face, none is beyond it.
+        # On the surface one coordinate is that of a face, and none exceeds it.
         ratio = points * side / size
         np.testing.assert_allclose(ratio.max(1), 1.0, atol=1e-6)
         face = ratio.argmax(1)
@@ -110,25 +110,25 @@ def test_the_clouds_of_a_box_whichever_way_it_is_wound(renderer, tmp_path, turne
         np.testing.assert_allclose(normals[clear], side * np.eye(3)[face[clear]], atol=1e-6)
 
 
-def test_far_from_the_origin_nothing_is_lost(renderer, tmp_path):
+def test_far_from_the_origin_coordinates_are_float64(renderer, tmp_path):
     mesh = dd.Mesh(box().vertices + GEOREFERENCED, box().faces)
     eye = np.array([4.1, 2.9, 3.3])
     camera = dd.Camera.look_at(eye + GEOREFERENCED, GEOREFERENCED, width=31, height=31)
     (points, _), _ = clouds(renderer, mesh, camera, tmp_path)
     assert points.dtype == np.float64
     np.testing.assert_allclose(np.abs(points - GEOREFERENCED).max(1), 1.0, atol=2e-5)
-    # What float32 would have kept of it: a quarter of a unit.
+    # float32 would have rounded to a quarter of a unit.
     assert np.abs(points.astype(np.float32) - points).max() > 0.1
     assert read(tmp_path / "m_000_front.ply")[0].dtype["x"] == np.float64
 
 
-def test_near_the_origin_it_is_float32(renderer, tmp_path):
+def test_near_the_origin_coordinates_are_float32(renderer, tmp_path):
     camera = dd.Camera.look_at((4, 3, 3), (0, 0, 0), width=9, height=9)
     (points, _), _ = clouds(renderer, box(), camera, tmp_path)
     assert points.dtype == np.float32
 
 
-def test_nothing_seen_gives_empty_clouds(renderer, tmp_path):
+def test_an_empty_image_yields_empty_clouds(renderer, tmp_path):
     camera = dd.Camera.look_at((4, 3, 3), (8, 6, 6), width=9, height=9)
     for points, normals in clouds(renderer, box(), camera, tmp_path):
         assert points.shape == normals.shape == (0, 3)
@@ -179,7 +179,7 @@ def test_columns_of_the_wrong_shape(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_sheet_normals_turn_to_the_side_asked_for():
+def test_sheet_normals_point_outward():
     face_normals = np.array([[0, 0, 1.0], [0, 1.0, 0]])
     faces = np.array([0, 0, 1])
     toward = np.array([[0.1, 0.2, 0.9], [0.1, 0.2, -0.9], [0, -1.0, 0]])
@@ -232,7 +232,7 @@ def test_the_clouds_of_layers(tmp_path, attributes, orthographic):
 
 
 @pytest.mark.parametrize("count", [np.zeros((4, 3), int), [[0]]])
-def test_no_crossing_gives_one_empty_cloud(tmp_path, count):
+def test_no_crossing_yields_one_empty_cloud(tmp_path, count):
     (path,) = write_layer_clouds(tmp_path / "m", layers_of(count, np.random.default_rng(2)))
     assert path.name == "m_layer01.ply"
     rows, faces = read(path)
@@ -272,7 +272,7 @@ def test_layers_that_cannot_be_written(tmp_path):
         write_layer_clouds(tmp_path / "missing" / "m", random_layers(4))
 
 
-def test_layers_of_an_earlier_run_go(tmp_path):
+def test_layers_of_an_earlier_run_are_removed(tmp_path):
     others = [
         "m_layer3.ply",
         "m_layer03.ply.bak",
@@ -285,14 +285,14 @@ def test_layers_of_an_earlier_run_go(tmp_path):
         (tmp_path / name).write_bytes(b"theirs")
     (tmp_path / "m_layer155.ply").mkdir()
     write_layer_clouds(tmp_path / "m", layers_of([[102]], np.random.default_rng(3)))
-    (tmp_path / "m_layer04.ply").unlink()  # by hand; the numbers behind the gap are as stale
+    (tmp_path / "m_layer04.ply").unlink()  # a gap; files with higher numbers are removed too
     write_layer_clouds(tmp_path / "m", layers_of([[2]], np.random.default_rng(3)))
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {*others, "m_layer155.ply", "m_layer01.ply", "m_layer02.ply"}
     assert all((tmp_path / name).read_bytes() == b"theirs" for name in others)
 
 
-def test_a_name_is_no_pattern(tmp_path):
+def test_a_name_is_not_a_pattern(tmp_path):
     (tmp_path / "mx_layer07.ply").write_bytes(b"theirs")
     write_layer_clouds(tmp_path / "m.", layers_of([[2]], np.random.default_rng(3)))
     assert (tmp_path / "mx_layer07.ply").exists()
@@ -306,7 +306,7 @@ def test_trimesh_reads_the_layers_of_a_real_peel(renderer, tmp_path):
     for number, (path, points) in enumerate(zip(written, layers.points(), strict=True)):
         cloud = trimesh.load(path)
         np.testing.assert_array_equal(np.asarray(cloud.vertices, np.float32).reshape(-1, 3), points)
-        # The pictures' levels are those of the colors, whoever reads them; the normals are the mesh's.
+        # Colors are rounded to 8-bit sRGB levels; normals are those of the mesh.
         here = layers.layer == number
         levels = np.array(
             [
@@ -321,8 +321,9 @@ def test_trimesh_reads_the_layers_of_a_real_peel(renderer, tmp_path):
             mesh.face_normals()[layers.face[here]],
             atol=10 * 2.0**-25,
         )
-        # The attribute position is that point as well, found once more in double precision: a depth of up to
-        # 5 and the point are each off by the contract's 2e-6 of it at most, across by 1/128 pixel at a rim.
+        # The attribute position is the same point, computed again in double precision. Depths of
+        # up to 5 and points deviate by at most the contract's 2e-6 of the depth, and by 1/128
+        # pixel across the ray at a rim.
         footprint = layers.camera.pixel_footprint(layers.depth[here].astype(float))
         off = np.linalg.norm(points - layers.position[here], axis=1)
         assert np.median(off) < 2e-6 * 5

@@ -1,4 +1,4 @@
-"""16-bit PNG: decoded with Pillow, within half a step of the depth; overflow is an error that helps."""
+"""16-bit PNG: decoded by Pillow, within half a step of the depth."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from PIL import Image
 from shapes import box, rotation, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.io.results.png16 import common_scale, scale_for, write_png16
+from ddepth_gl.io.results.png16 import write_png16
+from ddepth_gl.io.results.quantization import scale_for_cameras, smallest_scale
 from ddepth_gl.jobs.render import RenderJob
 
-LARGEST = 65535
+MAX_STEPS = 65535
 
 
 def maps_of(entry, exit_):
-    """DepthMaps of given depths, of a camera that does not matter."""
+    """Return DepthMaps of these depths; the camera is arbitrary."""
     entry, exit_ = (np.asarray(sheet, np.float32) for sheet in (entry, exit_))
     camera = dd.Camera.look_at(
         (0, 0, 5), (0, 0, 0), (0, 1, 0), width=entry.shape[1], height=entry.shape[0]
@@ -30,24 +31,27 @@ def maps_of(entry, exit_):
 
 
 def decoded(path):
-    with Image.open(path) as picture:
-        assert picture.mode == "I;16"
-        steps = np.asarray(picture).astype(np.int64)
-    np.testing.assert_array_equal(steps, iio.imread(path))  # and a second decoder agrees
+    with Image.open(path) as image:
+        assert image.mode == "I;16"
+        steps = np.asarray(image).astype(np.int64)
+    np.testing.assert_array_equal(steps, iio.imread(path))  # a second decoder agrees
     return steps
 
 
 def check(folder, name, maps):
-    """Value times scale is the depth to half a step, 0 is a miss; returns the scale."""
-    about = json.loads((folder / f"{name}_png16.json").read_text())
-    assert about["miss"] == 0
+    """Assert that value times scale is the depth within half a step, and 0 a miss.
+
+    Returns the scale.
+    """
+    entries = json.loads((folder / f"{name}_png16.json").read_text())
+    assert entries["miss"] == 0
     for sheet in ("entry", "exit"):
         depth = getattr(maps, sheet).astype(np.float64)
         steps = decoded(folder / f"{name}_{sheet}.png")
         np.testing.assert_array_equal(steps == 0, np.isnan(depth))
-        error = np.abs(steps * about["scale"] - depth)[steps > 0]
-        assert error.size == 0 or error.max() <= about["scale"] / 2 * (1 + 1e-9)
-    return about["scale"]
+        error = np.abs(steps * entries["scale"] - depth)[steps > 0]
+        assert error.size == 0 or error.max() <= entries["scale"] / 2 * (1 + 1e-9)
+    return entries["scale"]
 
 
 def test_depth_within_half_a_step(renderer, tmp_path):
@@ -59,20 +63,22 @@ def test_depth_within_half_a_step(renderer, tmp_path):
     assert {path.name for path in written} == {"ball_png16.json", "ball_entry.png", "ball_exit.png"}
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written}
     scale = check(tmp_path, "ball", maps)
-    assert decoded(tmp_path / "ball_exit.png").max() > LARGEST / 2.6  # at most 2.5 times too coarse
-    assert scale * LARGEST >= np.nanmax(maps.exit)
+    assert (
+        decoded(tmp_path / "ball_exit.png").max() > MAX_STEPS / 2.6
+    )  # at most 2.5 times too coarse
+    assert scale * MAX_STEPS >= np.nanmax(maps.exit)
 
 
-def test_what_stands_beside_it(tmp_path):
+def test_the_json_file(tmp_path):
     maps = maps_of([[1, np.nan, 2]], [[3, np.nan, 4]])
     write_png16(tmp_path / "m", maps, 0.001)
-    about = json.loads((tmp_path / "m_png16.json").read_text())
-    assert about["scale"] == 0.001
-    assert (about["width"], about["height"], about["is_orthographic"]) == (3, 1, False)
-    np.testing.assert_array_equal(about["K"], maps.camera.K)
-    np.testing.assert_array_equal(about["camera_from_world"], maps.camera.camera_from_world)
-    assert "z-depth" in about["depth"]
-    assert about["version"].startswith("ddepth_gl 0.")
+    entries = json.loads((tmp_path / "m_png16.json").read_text())
+    assert entries["scale"] == 0.001
+    assert (entries["width"], entries["height"], entries["is_orthographic"]) == (3, 1, False)
+    np.testing.assert_array_equal(entries["K"], maps.camera.K)
+    np.testing.assert_array_equal(entries["camera_from_world"], maps.camera.camera_from_world)
+    assert "z-depth" in entries["depth"]
+    assert entries["version"].startswith("ddepth_gl 0.")
 
 
 def test_nothing_but_misses(tmp_path):
@@ -82,13 +88,13 @@ def test_nothing_but_misses(tmp_path):
 
 
 def test_the_last_step_that_fits(tmp_path):
-    maps = maps_of([[1]], [[LARGEST]])
+    maps = maps_of([[1]], [[MAX_STEPS]])
     write_png16(tmp_path / "m", maps, 1.0)
-    assert decoded(tmp_path / "m_exit.png")[0, 0] == LARGEST
+    assert decoded(tmp_path / "m_exit.png")[0, 0] == MAX_STEPS
     with pytest.raises(dd.OutputError):
-        write_png16(tmp_path / "m", maps_of([[1]], [[LARGEST + 1]]), 1.0)
-    # The failed attempt touched nothing.
-    assert decoded(tmp_path / "m_exit.png")[0, 0] == LARGEST
+        write_png16(tmp_path / "m", maps_of([[1]], [[MAX_STEPS + 1]]), 1.0)
+    # The failed attempt changed nothing.
+    assert decoded(tmp_path / "m_exit.png")[0, 0] == MAX_STEPS
 
 
 @pytest.mark.parametrize(
@@ -116,23 +122,23 @@ def test_a_depth_that_would_read_as_a_miss(tmp_path):
 
 
 @pytest.mark.parametrize("scale", [None, 1.0, 1e-3])
-def test_depths_that_no_scale_holds(tmp_path, scale):
+def test_depths_that_no_scale_can_hold(tmp_path, scale):
     with pytest.raises(dd.OutputError, match=r"no scale holds both 0\.001 and 1000, use npz"):
         write_png16(tmp_path / "m", maps_of([[1e-3]], [[1000.0]]), scale)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
-def test_a_scale_that_is_none(tmp_path, scale):
+def test_invalid_scale(tmp_path, scale):
     with pytest.raises(dd.OutputError, match="must be positive"):
         write_png16(tmp_path / "m", maps_of([[1]], [[2]]), scale)
 
 
 @given(st.floats(1e-30, 1e30))
 def test_scales_are_round_and_fit_tightly(largest):
-    scale = scale_for(largest)
-    assert scale * LARGEST >= largest
-    assert scale * LARGEST < largest * 2.5 * (1 + 1e-9)
+    scale = smallest_scale(largest)
+    assert scale * MAX_STEPS >= largest
+    assert scale * MAX_STEPS < largest * 2.5 * (1 + 1e-9)
     assert re.fullmatch(r"[125](\.0+)?(e[+-]?\d+)?", f"{scale:.6e}")
 
 
@@ -154,16 +160,16 @@ def test_one_scale_for_all_images_of_a_run(renderer, tmp_path, orthographic):
     scene = renderer.upload(mesh)
     for view, camera in enumerate(cameras):
         scale = check(tmp_path, f"m_{view:03d}", renderer.entry_exit(scene, camera))
-        assert scale == common_scale(mesh.bounds, cameras)
+        assert scale == scale_for_cameras(mesh.bounds, cameras)
     scene.release()
 
 
-def test_the_common_scale_holds_whatever_is_seen():
-    # The farthest vertex decides, not the farthest one that happens to be in the image.
+def test_the_scale_of_a_run_holds_every_depth_of_the_mesh():
+    # The farthest vertex decides, even if it is outside the image.
     camera = dd.Camera.look_at((0, 0, 10), (0, 0, 0), (0, 1, 0), 1.0, 8, 8)
     bounds = np.array([[-5.0, -5, -90], [5, 5, 1]])
-    assert common_scale(bounds, [camera]) * LARGEST >= 100
-    assert common_scale(bounds, [camera]) == scale_for(100)
+    assert scale_for_cameras(bounds, [camera]) * MAX_STEPS >= 100
+    assert scale_for_cameras(bounds, [camera]) == smallest_scale(100)
     behind = dd.Camera.look_at((0, 0, 10), (0, 0, 20), (0, 1, 0), 1.0, 8, 8)
-    assert common_scale(bounds, [behind]) > 0
-    assert common_scale(bounds, [behind, camera]) == scale_for(100)
+    assert scale_for_cameras(bounds, [behind]) > 0
+    assert scale_for_cameras(bounds, [behind, camera]) == smallest_scale(100)

@@ -1,6 +1,6 @@
-"""Worker processes, started in every way: what works, what is refused at once, and that nothing hangs.
+"""Worker processes for every start method: they work or are refused at once, and never hang.
 
-And a thread that another library's window has taken.
+Also threads in which another library's GLX context is current.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ from shapes import box, torus
 
 import ddepth_gl as dd
 from ddepth_gl.gl import egl
-from ddepth_gl.gl.context import devices
-from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.gl.devices import devices
+from ddepth_gl.io.results.ply import write_mesh
 
 METHODS = ("fork", "spawn", "forkserver")
 
-# How OpenGL was used before the workers start: not at all, by a renderer that was closed, by one that is
-# open, by one that could not be made, or by a look at the devices.
+# Use of OpenGL before the workers start, as Python code.
 BEFORE = {
     "nothing": "",
     "no such device": "refused(lambda: dd.DepthRenderer(device=99))",
     "closed": "dd.DepthRenderer().close()",
     "open": "renderer = dd.DepthRenderer(); scene = renderer.upload(box()); images(renderer)",
     "failed half way": "refused(half_a_renderer)",
-    "inspected": "from ddepth_gl.gl.context import inspect_devices; inspect_devices()",
+    "inspected": "from ddepth_gl.gl.inspection import inspect_devices; inspect_devices()",
 }
 USES_GL = ("closed", "open", "failed half way", "inspected")
 
@@ -51,18 +50,18 @@ def refused(make):
         make()
     except dd.ContextError:
         return
-    raise SystemExit("a renderer where none could be made")
+    raise SystemExit("a renderer was created where that should fail")
 
 def half_a_renderer():
-    # The context is there already when the engine cannot be made.
+    # The context exists already when the engine fails.
     def engine(context):
-        raise dd.ContextError("the engine cannot be made")
-    whole = module.ComputeEngine, module.RasterEngine
+        raise dd.ContextError("the engine fails")
+    originals = module.ComputeEngine, module.RasterEngine
     module.ComputeEngine = module.RasterEngine = engine
     try:
         dd.DepthRenderer()
     finally:
-        module.ComputeEngine, module.RasterEngine = whole
+        module.ComputeEngine, module.RasterEngine = originals
 
 def images(renderer):
     cameras = dd.Camera.orbit(box(), views=3, width=40, height=30)
@@ -115,15 +114,15 @@ import gc, os, sys, time, warnings
 
 import ddepth_gl as dd
 
-# From 3.12 on Python warns of a fork beside threads, and llvmpipe has some: that is what is tried here.
+# Python 3.12 and later warn about a fork beside threads. llvmpipe has threads, and this test forks.
 warnings.filterwarnings("ignore", "This process", DeprecationWarning)
 
 mesh = dd.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
 camera = dd.Camera.look_at((0.2, 0.2, 3), (0.2, 0.2, 0), (0, 1, 0), width=40, height=30)
 renderer = dd.DepthRenderer(engine="compute")
 scene = renderer.upload(mesh)
-gone = dd.DepthRenderer()
-gone.close()
+closed_renderer = dd.DepthRenderer()
+closed_renderer.close()
 maps = renderer.entry_exit(scene, camera, output="gpu")
 images = renderer.entry_exit_many(scene, [camera] * 60)
 next(images)
@@ -134,7 +133,7 @@ def gl_in_child():
         lambda: renderer.upload(mesh),
         lambda: renderer.peel(scene, camera),
         lambda: renderer.info,
-        lambda: gone.info,
+        lambda: closed_renderer.info,
         lambda: next(images),
         lambda: maps.numpy(),
         lambda: maps.entry.numpy(),
@@ -146,28 +145,16 @@ def gl_in_child():
         except dd.ContextError as error:
             assert "'spawn' or 'forkserver'" in str(error), error
         else:
-            raise SystemExit("it was not refused")
+            raise SystemExit("the call was not refused")
 
 def collected():
-    global renderer, scene, maps, images, gone
-    del renderer, scene, maps, images, gone
+    global renderer, scene, maps, images, closed_renderer
+    del renderer, scene, maps, images, closed_renderer
     gc.collect()
-
-def left():
-    with renderer:
-        with maps:
-            raise KeyError("mine")
-
-def own_error():
-    try:
-        left()
-    except KeyError:
-        return
-    raise SystemExit("the error that left the blocks was replaced")
 
 actions = {
     "use": gl_in_child,
-    "close": lambda: [renderer.close(), renderer.close(), gone.close(), gl_in_child()],
+    "close": lambda: [renderer.close(), renderer.close(), closed_renderer.close(), gl_in_child()],
     "release": lambda: [scene.release(), maps.release(), maps.release()],
     "generator": lambda: images.close(),
     "repr": lambda: [repr(renderer), repr(scene), repr(maps)],
@@ -184,15 +171,16 @@ if child == 0:
     if sys.argv[1] == "leave":
         renderer.__exit__(None, None, None)
         maps.__exit__(None, None, None)
-    sys.exit(7)  # and with it the collection of all that is left
+    sys.exit(7)  # collects all remaining objects
 _, status = os.waitpid(child, 0)
 assert os.waitstatus_to_exitcode(status) == (0 if sys.argv[1] == "exit" else 7), status
 
-# The parent's are as they were.
+# The parent's objects still work and yield the same.
 assert sum(1 for _ in images) == 59
 before = maps.numpy()
 after = renderer.entry_exit(scene, camera)
-assert after.entry.tobytes() == before.entry.tobytes() and after.mask.tobytes() == before.mask.tobytes()
+assert after.entry.tobytes() == before.entry.tobytes()
+assert after.mask.tobytes() == before.mask.tobytes()
 renderer.close()
 """
 
@@ -201,12 +189,12 @@ renderer.close()
 @pytest.mark.parametrize(
     "action", ["use", "close", "release", "generator", "repr", "collected", "leave", "exit"]
 )
-def test_what_a_forked_child_inherits_is_the_parents(tmp_path, action):
+def test_inherited_objects_belong_to_the_parent(tmp_path, action):
     done = run_script(INHERITED, tmp_path, action)
     assert (done.status, done.err) == (0, "")
 
 
-# PyTorch's DataLoader, with the example of the documentation
+# PyTorch's DataLoader, with the example of docs/processes.md
 
 
 @pytest.fixture
@@ -248,14 +236,14 @@ def test_a_data_loader_after_a_renderer_in_the_parent(tmp_path, loader_script, m
         assert len(lines_of(done)) == 3
 
 
-# A window of another library in the same thread
+# Another library's X11 window in the same process
 
 WINDOW = """
 import moderngl
 import ddepth_gl as dd
-from ddepth_gl.gl.context import inspect_devices
+from ddepth_gl.gl.inspection import inspect_devices
 
-def says(call):
+def print_error(call):
     try:
         call()
     except dd.ContextError as error:
@@ -264,7 +252,7 @@ def says(call):
         print("no error")
 
 window = moderngl.create_context(standalone=True, libgl="libGL.so.1", libx11="libX11.so.6")
-says(dd.DepthRenderer)
+print_error(dd.DepthRenderer)
 print(inspect_devices()[0].error)
 window.release()
 """
@@ -273,7 +261,7 @@ WINDOW_FIRST = """
 import ctypes, threading
 import ddepth_gl as dd
 
-# A renderer in a thread that has no window is not disturbed by one in another thread.
+# A renderer works in a thread without a window while another thread has one.
 import moderngl
 window = moderngl.create_context(standalone=True, libgl="libGL.so.1", libx11="libX11.so.6")
 found = []
@@ -292,9 +280,9 @@ window.release()
 
 @pytest.fixture
 def display(tmp_path):
-    """A command that runs another with an X server of its own."""
+    """The DISPLAY of an X server that runs during the test."""
     if not shutil.which("Xvfb"):
-        pytest.skip("there is no Xvfb; .ci/run installs it where it may: apt-get install xvfb")
+        pytest.skip("Xvfb is not installed; run: apt-get install xvfb (.ci/run does it as root)")
     with subprocess.Popen(
         ["Xvfb", "-displayfd", "1", "-screen", "0", "64x64x24", "-nolisten", "tcp"],
         stdout=subprocess.PIPE,
@@ -316,14 +304,14 @@ def test_a_window_of_another_library_is_named(tmp_path, display):
         assert "apt-get" not in line
 
 
-def test_a_window_in_another_thread_is_no_matter(tmp_path, display):
+def test_a_window_in_another_thread_does_no_harm(tmp_path, display):
     done = run_script(WINDOW_FIRST, tmp_path, DISPLAY=display)
     assert (done.status, done.err) == (0, "")
 
 
 @pytest.mark.parametrize("library", ["libGLX.so.0", "libGL.so.1"])
-def test_a_refusal_beside_glx_without_a_window(monkeypatch, library):
-    """What libglvnd does, simulated: EGL_BAD_ACCESS while GLX says that a context is current."""
+def test_a_refusal_beside_a_simulated_glx_context(monkeypatch, library):
+    """libglvnd reports EGL_BAD_ACCESS while a GLX context is current."""
     current = ctypes.CFUNCTYPE(ctypes.c_void_p)(lambda: 0x1234)
 
     class Loaded:
@@ -354,12 +342,12 @@ def test_a_refusal_beside_glx_without_a_window(monkeypatch, library):
                 assert "(EGL_BAD_ACCESS)" in message
                 assert "apt-get" not in message
                 assert "\n" not in message
-        # When the window has gone, all is as before.
+        # Without the window it works again.
         again = renderer.entry_exit(scene, camera)
         assert again.entry.tobytes() == expected.entry.tobytes()
 
 
-def test_a_refusal_without_glx_says_no_more_than_is_known(monkeypatch):
+def test_a_refusal_without_glx_does_not_mention_it(monkeypatch):
     library = egl.load()
     monkeypatch.setattr(egl, "glx_is_current", lambda: False)
     monkeypatch.setattr(library, "_make_current", lambda *_: 0)

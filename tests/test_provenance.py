@@ -1,4 +1,4 @@
-"""Every file says where it comes from: the package's version, the driver's own words, the engine."""
+"""Every file records its origin: the package version, renderer and GL version, the engine."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ import ddepth_gl as dd
 from ddepth_gl.jobs.formats import FORMATS
 from ddepth_gl.jobs.render import RenderJob
 
-OF_ALL = ("version", "renderer", "gl_version", "engine")
+ENTRIES = ("version", "renderer", "gl_version", "engine")
 
 
 def of_npz(path):
     with np.load(path, allow_pickle=False) as file:
-        return {name: str(file[name]) for name in OF_ALL if name in file.files}
+        return {name: str(file[name]) for name in ENTRIES if name in file.files}
 
 
 def of_exr(path):
     exr = pytest.importorskip("OpenEXR")
     headers = [part.header for part in exr.File(str(path)).parts]
     (texts,) = {
-        tuple(str(header.get(name)) for name in ("software", *OF_ALL[1:])) for header in headers
+        tuple(str(header.get(name)) for name in ("software", *ENTRIES[1:])) for header in headers
     }
-    return dict(zip(OF_ALL, texts, strict=True))
+    return dict(zip(ENTRIES, texts, strict=True))
 
 
 def of_png(path):
-    with Image.open(path) as picture:
-        return picture.text
+    with Image.open(path) as image:
+        return image.text
 
 
 def of_ply(path):
@@ -50,9 +50,9 @@ READERS = {
 }
 
 
-def said(path):
+def recorded(path):
     texts = READERS[path.suffix](path)
-    return {name: texts.get(name) for name in OF_ALL}
+    return {name: texts.get(name) for name in ENTRIES}
 
 
 @pytest.mark.parametrize("layers", [False, True])
@@ -70,11 +70,13 @@ def test_every_file_of_a_job(renderer, tmp_path, layers):
     }
     written = sorted(tmp_path.iterdir())
     assert {path.suffix for path in written} == set(READERS)
-    assert {path.name: said(path) for path in written} == {path.name: expected for path in written}
+    assert {path.name: recorded(path) for path in written} == {
+        path.name: expected for path in written
+    }
 
 
-def test_the_drivers_whole_version_is_told(renderer):
-    """Of Mesa "4.5 (Core Profile) Mesa 25.0.7-2", not 4.5 alone."""
+def test_the_full_driver_version_is_recorded(renderer):
+    """For Mesa "4.5 (Core Profile) Mesa 25.0.7-2", not just 4.5."""
     with renderer._context as context:
         version = context.gl.info["GL_VERSION"]
     assert renderer.info.gl_version == version
@@ -82,12 +84,12 @@ def test_the_drivers_whole_version_is_told(renderer):
         assert re.search(r"Mesa \d+\.\d+", version)
 
 
-def test_results_know_it_on_every_way(renderer):
+def test_results_of_every_method_have_provenance(renderer):
     mesh = torus(steps=24, sides=16)
     camera = dd.Camera.orbit(mesh, 1, 40, 30)[0]
     scene = renderer.upload(mesh)
     info = renderer.info.as_dict()
-    expected = {name: info[name] for name in OF_ALL[1:]}
+    expected = {name: info[name] for name in ENTRIES[1:]}
     layers = renderer.peel(scene, camera)
     results = [renderer.entry_exit(scene, camera), layers, layers.entry_exit()]
     results += renderer.entry_exit_many(scene, [camera] * 2)
@@ -97,11 +99,11 @@ def test_results_know_it_on_every_way(renderer):
     scene.release()
 
 
-def test_what_was_not_rendered_names_the_package_alone(tmp_path):
+def test_without_rendering_only_the_package_is_recorded(tmp_path):
     camera = dd.Camera.orthographic((1.0, 1.0), np.eye(4), 2, 1)
     ones = np.ones((1, 2), np.float32)
     dd.write_npz(tmp_path / "maps.npz", dd.DepthMaps(ones, 2 * ones, camera))
     dd.write_ply(tmp_path / "cloud.ply", np.zeros((1, 3)))
-    expected = {"version": f"ddepth_gl {dd.__version__}", **dict.fromkeys(OF_ALL[1:])}
-    assert said(tmp_path / "maps.npz") == expected
-    assert said(tmp_path / "cloud.ply") == expected
+    expected = {"version": f"ddepth_gl {dd.__version__}", **dict.fromkeys(ENTRIES[1:])}
+    assert recorded(tmp_path / "maps.npz") == expected
+    assert recorded(tmp_path / "cloud.ply") == expected

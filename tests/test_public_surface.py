@@ -1,6 +1,6 @@
-"""Every public callable, every argument of it, every absurd value: it works, or says so in one line.
+"""Every public callable with absurd values for every argument: it works or raises one clear line.
 
-The callables are found, not listed: whoever makes a new one public adds a call of it that works to `CALLS`.
+The callables are discovered. A new public callable needs a valid call in `CALLS`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import ddepth_gl as dd
 
 
 class Odd:
-    """An object all of whose conversions raise one error, its repr on two lines or raising as well."""
+    """An object whose conversions all raise an error; its repr has two lines or raises, too."""
 
     def __init__(self, error, text=None):
         self.error, self.text = error, text
@@ -42,14 +42,14 @@ class Odd:
 
 
 class Buffer:
-    """What moderngl's are to those that own them."""
+    """A stand-in for a moderngl buffer, as its owner uses it."""
 
     def release(self):
         pass
 
 
 class Lines(str):
-    """Text whose repr has two lines."""
+    """A string whose repr has two lines."""
 
     __slots__ = ()
 
@@ -168,14 +168,14 @@ def of_layers(**changed):
     return {name: getattr(given, name) for name in names} | changed
 
 
-# Of each callable: keyword arguments of a call that works, and for methods what it is called on.
+# For each callable: the object to call a method on, or None, and the arguments of a valid call.
 CALLS = {
     "Camera": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE, "width": 6, "height": 4,
                                 "is_orthographic": False}),
     "Camera.look_at": lambda _: (None, {"eye": (3, 2, 1), "target": (0, 0, 0), "up": (0, 0, 1),
                                         "fov_y_deg": 40.0, "width": 6, "height": 4}),
-    "Camera.from_intrinsics": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE, "width": 6,
-                                                "height": 4, "pixel_center": 0.5}),
+    "Camera.from_intrinsics": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE,
+                                                "width": 6, "height": 4, "pixel_center": 0.5}),
     "Camera.orthographic": lambda _: (None, {"extent": 2.0, "camera_from_world": POSE, "width": 6,
                                              "height": 4}),
     "Camera.from_opengl": lambda _: (None, {"intrinsics": CAMERA.K, "world_from_camera": np.eye(4),
@@ -203,7 +203,8 @@ CALLS = {
     "DepthLayers.points": lambda _: (layers(), {"frame": "world", "dtype": np.float32}),
     "DepthLayers.rows": lambda _: (layers(), {"start": 0, "stop": 1}),
     "Mesh": lambda _: (None, {
-        "vertices": box().vertices, "faces": box().faces, "uv": np.zeros((8, 2)), "colors": np.zeros((8, 3)),
+        "vertices": box().vertices, "faces": box().faces, "uv": np.zeros((8, 2)),
+        "colors": np.zeros((8, 3)),
         "texture": np.zeros((2, 2, 3), np.uint8), "texture_id": np.zeros(12, int),
         "object_id": np.zeros(12, int),
         "object_names": ("a",), "name": "box", "source": None}),
@@ -212,22 +213,23 @@ CALLS = {
     "load_mesh": lambda _: (None, {"path": "box.ply", "max_file_bytes": 10**6, "max_faces": 100}),
     "load_cameras": lambda _: (None, {"path": "views.json", "width": 8, "height": 8,
                                      "max_file_bytes": 10**6}),
-    "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented", "near": 0.1,
-                                      "far": 9.0, "attributes": ("face",), "device": "auto"}),
+    "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented",
+                                      "near": 0.1, "far": 9.0, "attributes": ("face",),
+                                      "device": "auto"}),
     "DepthRenderer": lambda _: (None, {"engine": "auto", "device": "auto", "require_gpu": False}),
     "DepthRenderer.upload": lambda r: (r, {"mesh": box()}),
     "DepthRenderer.entry_exit": lambda r: (r, {
         "scene": r.upload(box()), "camera": CAMERA, "surfaces": "oriented", "near": 0.1, "far": 9.0,
         "attributes": ("face",), "output": "numpy"}),
     "DepthRenderer.entry_exit_many": lambda r: (r, {
-        "scene": r.upload(box()), "cameras": [CAMERA], "surfaces": "oriented", "near": 0.1, "far": 9.0,
-        "attributes": ("face",), "output": "numpy"}),
+        "scene": r.upload(box()), "cameras": [CAMERA], "surfaces": "oriented", "near": 0.1,
+        "far": 9.0, "attributes": ("face",), "output": "numpy"}),
     "DepthRenderer.peel": lambda r: (r, {
         "scene": r.upload(box()), "camera": CAMERA, "max_layers": 2, "near": 0.1, "far": 9.0,
         "attributes": ("normal",), "memory_limit": 10**7}),
     "DepthRenderer.shade": lambda r: (r, {
-        "scene": r.upload(box()), "camera": CAMERA, "samples": 2, "surfaces": "oriented", "near": 0.1,
-        "far": 9.0}),
+        "scene": r.upload(box()), "camera": CAMERA, "samples": 2, "surfaces": "oriented",
+        "near": 0.1, "far": 9.0}),
     "DepthRenderer.close": lambda _: (dd.DepthRenderer(device="software"), {}),
     "Scene": lambda r: (None, {"context": r._context, "mesh": box()}),
     "Scene.to_local": lambda r: (r.upload(box()), {"points": (1, 2, 3)}),
@@ -252,11 +254,12 @@ CALLS = {
     "write_xray": lambda _: (None, {"path": "a.npz", "layers": layers(), "max_layers": 2}),
     "write_lari": lambda _: (None, {"path": "a.npz", "layers": layers(), "max_layers": 2,
                                    "dtype": "float32"}),
-    "write_layereddepth": lambda _: (None, {"path": "a", "layers": layers(), "scale": 0.01, "max_layers": 2}),
+    "write_layereddepth": lambda _: (None, {"path": "a", "layers": layers(), "scale": 0.01,
+                                            "max_layers": 2}),
     "write_layer_clouds": lambda _: (None, {"path": "a", "layers": layers()}),
     "write_ply": lambda _: (None, {
-        "path": "a.ply", "vertices": np.eye(3), "normals": np.eye(3), "colors": np.zeros((3, 4), np.uint8),
-        "faces": [[0, 1, 2]], "rendered": maps()}),
+        "path": "a.ply", "vertices": np.eye(3), "normals": np.eye(3),
+        "colors": np.zeros((3, 4), np.uint8), "faces": [[0, 1, 2]], "rendered": maps()}),
 }  # fmt: skip
 
 
@@ -265,7 +268,7 @@ def on_device(renderer):
 
 
 def public_callables() -> dict[str, object]:
-    """Every function of `__all__`, and every class with its public methods; the errors take anything."""
+    """Return the functions, classes and public methods of `__all__`, without exceptions."""
     found = {}
     for name in set(dd.__all__) - {"__version__"}:
         public = getattr(dd, name)
@@ -283,7 +286,7 @@ def test_every_public_callable_has_a_call():
     assert set(CALLS) == set(public_callables())
 
 
-def test_every_argument_is_in_its_call():
+def test_every_call_has_every_argument():
     for name, public in public_callables().items():
         parameters = [
             each
@@ -302,7 +305,7 @@ def surroundings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dd.write_ply("box.ply", box().vertices, faces=box().faces)
     Path("views.json").write_text('{"0": {"cam_K": [9, 0, 4, 0, 9, 4, 0, 0, 1]}}')
-    # Some systems promise any memory, and kill whoever uses it.
+    # Some systems grant any amount of memory, and kill the process that uses it.
     limits = resource.getrlimit(resource.RLIMIT_AS)
     enough = psutil.Process().memory_info().vms + (1 << 34)
     resource.setrlimit(resource.RLIMIT_AS, (enough, limits[1]))
@@ -311,7 +314,7 @@ def surroundings(tmp_path, monkeypatch):
 
 
 def call(name, on, arguments):
-    """Calls, and takes what comes: all of a generator, every property of an object of ours."""
+    """Call, then exhaust an iterator and read every property of an object of the package."""
     public = public_callables()[name]
     result = public(**arguments) if on is None else getattr(on, name.partition(".")[2])(**arguments)
     if isinstance(result, dd.DepthRenderer):
@@ -327,7 +330,7 @@ def call(name, on, arguments):
 
 
 def complaint(name, on, arguments):
-    """What is wrong with how the call ended, or None."""
+    """Return what is wrong with the outcome of a call, or None."""
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()) as said:
             warnings.simplefilter("error")
@@ -344,9 +347,9 @@ def complaint(name, on, arguments):
     return f"prints {said.getvalue()[:100]!r}" if said.getvalue() else None
 
 
-def assert_nothing_absurd_passes(name, renderer):
+def assert_absurd_values_are_handled(name, renderer):
     on, arguments = CALLS[name](renderer)
-    assert complaint(name, on, arguments) is None, "the call that works does not"
+    assert complaint(name, on, arguments) is None, "the valid call fails"
     wrong = []
     for parameter in arguments:
         for title, value in VALUES.items():
@@ -363,13 +366,13 @@ RENDERS = [name for name, call in CALLS.items() if call.__code__.co_varnames[0] 
 @pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("name", RENDERS)
 def test_absurd_values(renderer, name):
-    assert_nothing_absurd_passes(name, renderer)
+    assert_absurd_values_are_handled(name, renderer)
 
 
 @pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("name", sorted(CALLS.keys() - set(RENDERS)))
 def test_absurd_values_without_a_renderer(name):
-    assert_nothing_absurd_passes(name, None)
+    assert_absurd_values_are_handled(name, None)
 
 
 CLONES = {
@@ -383,7 +386,7 @@ CLONES = {
 
 
 @pytest.mark.parametrize("clone", CLONES.values(), ids=CLONES)
-def test_what_cannot_be_changed_stays_so_in_copies(clone):
+def test_copies_of_immutable_objects_are_immutable(clone):
     camera, mesh = clone(CAMERA), clone(box())
     np.testing.assert_array_equal(camera.K, CAMERA.K)
     np.testing.assert_array_equal(camera.camera_from_world, POSE)
@@ -406,18 +409,18 @@ def test_what_cannot_be_changed_stays_so_in_copies(clone):
 
 
 @pytest.mark.parametrize("clone", CLONES.values(), ids=CLONES)
-def test_what_owns_memory_on_the_device_has_no_copies(renderer, clone):
+def test_owners_of_device_memory_cannot_be_copied(renderer, clone):
     with on_device(renderer) as maps:
         for owner in (renderer, renderer.upload(box()), maps, maps.entry):
             with pytest.raises(
                 dd.ContextError, match=f"a {type(owner).__name__} owns memory on the device"
             ):
                 clone(owner)
-    assert renderer.info.engine in ("raster", "compute")  # it is still open
+    assert renderer.info.engine in ("raster", "compute")  # the renderer is still open
 
 
 @pytest.mark.parametrize("clone", CLONES.values(), ids=CLONES)
-def test_results_belong_to_whoever_has_them(clone):
+def test_copies_of_results_are_writable(clone):
     for result, name in ((clone(maps()), "entry"), (clone(layers()), "depth")):
         array = getattr(result, name)
         array[...] = 7.0
@@ -435,7 +438,7 @@ def test_results_belong_to_whoever_has_them(clone):
     ],
 )
 @pytest.mark.usefixtures("surroundings")
-def test_a_mask_is_never_dropped_silently(make, error):
+def test_masks_are_never_dropped_silently(make, error):
     numbers = np.array([[5.0, 0.0, 3.0], [0.0, 5.0, 2.0], [0.0, 0.0, 1.0]])
     with pytest.raises(error, match="elements are masked; fill or remove them"):
         make(np.ma.array(numbers, mask=[[0, 0, 0], [0, 0, 0], [0, 0, 1]]))

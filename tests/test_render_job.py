@@ -1,4 +1,4 @@
-"""One run over one mesh: which files, with what in them, and what is left when it goes wrong."""
+"""A run over one mesh: its files, their content, and what remains after an error."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from shapes import box, merged, sphere, torus
 
 import ddepth_gl as dd
 from ddepth_gl.jobs import formats as render_formats
-from ddepth_gl.jobs import render as render_job
-from ddepth_gl.jobs.formats import FORMATS, View
-from ddepth_gl.jobs.render import RenderJob, RenderReport, make_folder, unique_names
+from ddepth_gl.jobs import report as render_report
+from ddepth_gl.jobs.formats import FORMATS, FrameToWrite
+from ddepth_gl.jobs.render import RenderJob
 
 
 def cameras(mesh, views=3):
@@ -39,7 +39,7 @@ def test_every_format_and_the_preview(renderer, tmp_path):
     endings += ["_png16.json", ".npz", ".exr"]
     expected = [f"ring_{view:03d}{ending}" for view in range(3) for ending in endings]
     assert names(tmp_path) == sorted([*expected, "ring_preview.png"])
-    # The report names the very same files, by kind and in the order of the views.
+    # The report names the same files, by kind and in the order of the views.
     assert {ending: [path.name for path in paths] for ending, paths in report.files.items()} == {
         ending: [f"ring_{view:03d}{ending}" for view in range(3)] for ending in endings
     }
@@ -60,8 +60,8 @@ def test_every_format_with_all_layers(renderer, tmp_path):
     layers = renderer.peel(scene, *cameras(mesh, 1), attributes=("object_id", "normal", "color"))
     photo = renderer.shade(scene, *cameras(mesh, 1), samples=2)
     scene.release()
-    most = int(layers.count.max())
-    assert most == 4
+    max_layers = int(layers.count.max())
+    assert max_layers == 4
     endings = [
         "_deep.exr",
         "_layers.exr",
@@ -73,7 +73,7 @@ def test_every_format_with_all_layers(renderer, tmp_path):
     ]
     endings += ["_entry.png", "_exit.png", "_png16.json", ".layereddepth.json"]
     endings += [f".depth_{layer}.png" for layer in range(1, 9)]
-    endings += [f"_layer{layer:02d}.ply" for layer in range(1, most + 1)]
+    endings += [f"_layer{layer:02d}.ply" for layer in range(1, max_layers + 1)]
     assert names(tmp_path) == sorted(
         [f"ring_000{ending}" for ending in endings] + ["ring_preview.png"]
     )
@@ -93,7 +93,7 @@ def test_every_format_with_all_layers(renderer, tmp_path):
             assert with_layers.height > 2 * without.height
 
 
-def test_what_a_format_has_no_room_for_is_counted(renderer, tmp_path):
+def test_crossings_left_out_are_counted(renderer, tmp_path):
     sheets = merged(*[box((-1, -1, 0.1 * k), (1, 1, 0.1 * k + 0.05)) for k in range(5)])
     views = [dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), width=20, height=20)]
     job = RenderJob(
@@ -123,23 +123,23 @@ def test_lari_files_of_a_run_have_one_shape(renderer, tmp_path):
     assert (stacks[-1] == -1).all()
 
 
-def test_clouds_of_layers_are_those_of_the_last_run(renderer, tmp_path):
+def test_clouds_of_an_earlier_run_are_removed(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
-    for most in (None, 1):
+    for max_layers in (None, 1):
         job = RenderJob(
-            folder=tmp_path, formats=("ply",), layers=True, max_layers=most, preview=False
+            folder=tmp_path, formats=("ply",), layers=True, max_layers=max_layers, preview=False
         )
         job.run(renderer, mesh, cameras(mesh, 2), "m")
     assert names(tmp_path) == ["m_000_layer01.ply", "m_001_layer01.ply"]
 
 
 @pytest.mark.parametrize("write", [dd.write_xray, dd.write_lari, dd.write_layereddepth])
-def test_formats_and_writers_agree_how_high_a_stack_is(write):
+def test_formats_and_writers_agree_on_the_number_of_layers(write):
     height = inspect.signature(write).parameters["max_layers"].default
-    assert FORMATS[write.__name__.removeprefix("write_")].height == height
+    assert FORMATS[write.__name__.removeprefix("write_")].default_layers == height
 
 
-def test_stacks_are_as_high_as_asked_for(renderer, tmp_path):
+def test_max_layers(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     formats = ("lari", "layereddepth", "xray", "deepexr", "npz")
     options = {"layers": True, "max_layers": 3, "preview": False}
@@ -158,12 +158,12 @@ def test_stacks_are_as_high_as_asked_for(renderer, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.needs_layers])
-def test_formats_of_layers_ask_for_layers(tmp_path, name):
+def test_formats_of_layers_require_layers(tmp_path, name):
     with pytest.raises(dd.RequestError, match=f"{name} stores all layers; give --layers"):
         RenderJob(folder=tmp_path, formats=(name,))
 
 
-def test_the_files_hold_what_the_renderer_gives(renderer, tmp_path):
+def test_files_hold_what_the_renderer_returns(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     views = cameras(mesh)
     options = {"surfaces": "any", "near": 3.0, "far": 4.2}
@@ -197,7 +197,7 @@ def test_nothing_but_the_preview(renderer, tmp_path):
     assert names(tmp_path) == ["m_preview.png"]
 
 
-def test_the_preview_shows_four_views_of_whatever_sizes(renderer, tmp_path):
+def test_the_preview_shows_four_views_of_any_size(renderer, tmp_path):
     heights = []
     for count in (1, 4, 9):
         views = [
@@ -205,15 +205,15 @@ def test_the_preview_shows_four_views_of_whatever_sizes(renderer, tmp_path):
             for view, camera in enumerate(cameras(box(), count))
         ]
         RenderJob(folder=tmp_path, formats=()).run(renderer, box(), views, f"m{count}")
-        with Image.open(tmp_path / f"m{count}_preview.png") as picture:
-            assert picture.mode == "RGB"
-            heights.append(picture.height)
+        with Image.open(tmp_path / f"m{count}_preview.png") as image:
+            assert image.mode == "RGB"
+            heights.append(image.height)
     assert heights[0] < heights[1] / 3
     assert heights[1] == heights[2]
 
 
 @pytest.mark.slow
-def test_numbers_are_as_long_as_they_must_be(renderer, tmp_path):
+def test_more_than_a_thousand_views(renderer, tmp_path):
     tiny = dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=1, height=1)
     RenderJob(folder=tmp_path, preview=False).run(renderer, box(), [tiny] * 1001, "m")
     assert names(tmp_path) == [f"m_{view:04d}.npz" for view in range(1001)]
@@ -222,12 +222,12 @@ def test_numbers_are_as_long_as_they_must_be(renderer, tmp_path):
 @pytest.mark.parametrize(
     ("formats", "preview"), [(("npz", "tiff"), True), (("NPZ",), True), ((), False)]
 )
-def test_formats_are_checked_before_anything_is_done(tmp_path, formats, preview):
+def test_formats_are_checked_first(tmp_path, formats, preview):
     with pytest.raises(dd.RequestError, match="give npz, ply, png16, mould"):
         RenderJob(folder=tmp_path, formats=formats, preview=preview)
 
 
-# Without and with --layers: the formats that an option does something for.
+# Formats that an option changes: without and with --layers.
 EFFECTS = {
     "fill": ({"npz", "exr"}, {"exr"}),
     "png_scale": ({"png16"}, {"png16", "layereddepth"}),
@@ -238,7 +238,7 @@ GIVEN = {"fill": -7.0, "png_scale": 0.01, "attributes": ("uv", "face"), "samples
 
 
 def contents(folder):
-    """Bytes of each file; of archives, their arrays, for an archive holds the time it was written at."""
+    """Return the bytes of each file, and the arrays of an archive."""
     return {
         path.name: {name: array.tobytes() for name, array in np.load(path).items()}
         if path.suffix == ".npz"
@@ -250,7 +250,7 @@ def contents(folder):
 @pytest.mark.parametrize("layers", [False, True])
 @pytest.mark.parametrize("option", EFFECTS)
 def test_an_option_changes_files_or_is_refused(renderer, tmp_path, option, layers):
-    """What is refused is what the files show to be without effect."""
+    """An option is refused exactly if it does not change the files."""
     mesh = torus(steps=30, sides=20)
     given = {option: GIVEN[option]}
     for name, each in FORMATS.items():
@@ -258,7 +258,7 @@ def test_an_option_changes_files_or_is_refused(renderer, tmp_path, option, layer
             continue
         base = {
             "formats": (name,),
-            "layers": layers and each.takes("layers", True),
+            "layers": layers and each.has_option("layers", True),
             "preview": False,
         }
         if name in EFFECTS[option][base["layers"]]:
@@ -279,9 +279,7 @@ def test_an_option_changes_files_or_is_refused(renderer, tmp_path, option, layer
 
 @pytest.mark.parametrize("attributes", [(), ("uv",)])
 @pytest.mark.parametrize("layers", [False, True])
-def test_what_a_format_holds_does_not_depend_on_those_beside_it(
-    renderer, tmp_path, layers, attributes
-):
+def test_a_format_does_not_depend_on_other_formats(renderer, tmp_path, layers, attributes):
     mesh = torus(steps=30, sides=20)
     formats = [name for name, each in FORMATS.items() if layers or not each.needs_layers]
     options = {"layers": layers, "attributes": attributes, "png_scale": 0.01, "samples": 2}
@@ -292,11 +290,11 @@ def test_what_a_format_holds_does_not_depend_on_those_beside_it(
         given = {
             option: value
             for option, value in options.items()
-            if any(each.takes(option, layers) for each in taken) or option == "layers"
+            if any(each.has_option(option, layers) for each in taken) or option == "layers"
         }
         preview = layers and not any(
-            each.takes("layers", True) for each in taken
-        )  # else all for nothing
+            each.has_option("layers", True) for each in taken
+        )  # --layers needs an effect
         RenderJob(folder=tmp_path / folder, formats=tuple(names), preview=preview, **given).run(
             renderer, mesh, cameras(mesh, 1), "m"
         )
@@ -309,7 +307,7 @@ def test_what_a_format_holds_does_not_depend_on_those_beside_it(
         assert alone == {file: together[file] for file in alone}, name
 
 
-def test_one_format_that_takes_an_option_is_enough(tmp_path):
+def test_an_option_needs_one_format_with_an_effect(tmp_path):
     RenderJob(folder=tmp_path, formats=("ply", "photo"), samples=2)
     with pytest.raises(
         dd.RequestError, match="--samples has no effect on the preview; it is for photo"
@@ -321,13 +319,13 @@ def test_one_format_that_takes_an_option_is_enough(tmp_path):
         RenderJob(folder=tmp_path, layers=True, fill=0.0)
 
 
-def test_all_layers_for_nothing(tmp_path):
+def test_layers_without_effect(tmp_path):
     sheets = ("png16", "mould", "photo")
     with pytest.raises(
         dd.RequestError, match="--layers has no effect on png16, mould, photo; it is for npz,"
     ):
         RenderJob(folder=tmp_path, formats=sheets, layers=True, preview=False)
-    RenderJob(folder=tmp_path, formats=sheets, layers=True)  # the preview shows them
+    RenderJob(folder=tmp_path, formats=sheets, layers=True)  # the preview shows layers
     RenderJob(folder=tmp_path, formats=(*sheets, "ply"), layers=True, preview=False)
 
 
@@ -335,7 +333,10 @@ def test_all_layers_for_nothing(tmp_path):
     ("options", "words"),
     [
         ({"samples": 0}, "--samples must be an integer, at least 1 and at most 128, not 0"),
-        ({"samples": 129}, "--samples must be an integer, at least 1 and at most 128, not 129"),
+        (
+            {"samples": 129},
+            "--samples must be an integer, at least 1 and at most 128, not 129",
+        ),
         ({"samples": 1.5}, "--samples must be"),
         ({"samples": True}, "--samples must be"),
         ({"layers": True, "max_layers": 0}, "--max-layers must be an integer, at least 1, not 0"),
@@ -351,13 +352,13 @@ def test_all_layers_for_nothing(tmp_path):
         ({"formats": ("npz", "ply", "npz")}, "format npz is given twice; give it once"),
     ],
 )
-def test_values_are_checked_before_anything_is_done(tmp_path, options, words):
+def test_values_are_checked_first(tmp_path, options, words):
     with pytest.raises((dd.RequestError, dd.OutputError), match=words):
         RenderJob(folder=tmp_path, **options)
 
 
 @pytest.mark.parametrize("name", ["exr", "deepexr"])
-def test_a_missing_package_is_found_before_anything_is_done(tmp_path, monkeypatch, name):
+def test_a_missing_package_is_reported_first(tmp_path, monkeypatch, name):
     RenderJob(folder=tmp_path, formats=("npz", name), layers=True)
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     with pytest.raises(dd.OutputError, match=r'pip install "\.\[exr\]"'):
@@ -367,7 +368,7 @@ def test_a_missing_package_is_found_before_anything_is_done(tmp_path, monkeypatc
 
 @pytest.fixture
 def clock(renderer, monkeypatch):
-    """A clock that goes on in calls only: by 1 s for the sheets, 10 layers, 100 a photo, 1000 a file."""
+    """A clock that only calls advance: sheets 1 s, layers 10 s, photo 100 s, a file 1000 s."""
     now = [0.0]
 
     def slowed(owner, name, seconds):
@@ -384,7 +385,7 @@ def clock(renderer, monkeypatch):
     slowed(renderer, "shade", 100)
     slowed(render_formats, "write_npz", 1000)
     slowed(render_formats, "write_png", 1000)
-    monkeypatch.setattr(render_job, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(render_report, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     return now
 
 
@@ -401,39 +402,22 @@ def clock(renderer, monkeypatch):
         ),
     ],
 )
-def test_steps_are_timed_apart(renderer, tmp_path, clock, formats, layers, seconds):
-    """And nothing else: not the photo that only the preview shows, nor the preview."""
+def test_steps_are_timed_separately(renderer, tmp_path, clock, formats, layers, seconds):
+    """The preview, and the photo that only the preview shows, are not timed."""
     job = RenderJob(folder=tmp_path, formats=formats, layers=layers)
     report = job.run(renderer, box(), cameras(box(), 2), "m")
     assert report.preview
     assert report.milliseconds == {step: [1000.0 * time] * 2 for step, time in seconds.items()}
 
 
-def test_the_time_taken_as_text():
-    """The first image is slow, for what is made once: medians are of the others, and it is named."""
-    times = {
-        "the sheets": [80.0, 1, 2, 9],
-        "the photo": [100.0, 7, 7, 8],
-        "writing": [20.0, 10, 30, 40],
-    }
-    assert RenderReport(milliseconds=times).time_taken() == (
-        "2.0 ms per image for the sheets, 7.0 for the photo, 25.0 for writing; "
-        "180.0 to render the first, set-up included"
-    )
-    one = {step: each[:1] for step, each in times.items()}
-    assert RenderReport(milliseconds=one).time_taken() == (
-        "80.0 ms per image for the sheets, 100.0 for the photo, 20.0 for writing; set-up included"
-    )
-
-
-@pytest.mark.parametrize("kind", [RenderJob, View])
-def test_arguments_have_names(kind):
+@pytest.mark.parametrize("kind", [RenderJob, FrameToWrite])
+def test_arguments_are_keyword_only(kind):
     assert len(fields(kind)) > 8
     with pytest.raises(TypeError, match="positional"):
         kind(Path("m"), None)
 
 
-def test_a_view_that_has_no_mould_is_named(renderer, tmp_path):
+def test_a_view_without_a_mould_is_reported(renderer, tmp_path):
     away = dd.Camera.look_at((4, 3, 2), (8, 6, 4), width=8, height=8)
     around = cameras(box(), 2)
     report = RenderJob(folder=tmp_path, formats=("mould",), preview=False).run(
@@ -447,7 +431,7 @@ def test_a_view_that_has_no_mould_is_named(renderer, tmp_path):
 @pytest.mark.parametrize(
     "error", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")]
 )
-def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypatch, error):
+def test_an_interrupted_run_leaves_complete_files_only(renderer, tmp_path, monkeypatch, error):
     mesh = sphere(1.0, 12, 16)
     for folder in ("whole", "cut"):
         (tmp_path / folder).mkdir()
@@ -478,31 +462,3 @@ def test_an_interrupted_run_leaves_whole_files_only(renderer, tmp_path, monkeypa
     assert names(tmp_path / "cut") == [*finished, "m_001_front.ply"]
     for name in finished:
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("paths", "expected"),
-    [
-        (["a/x.obj", "y.tar.obj", "a b ü.obj"], ["x", "y.tar", "a b ü"]),
-        (["a/m.obj", "b/m.obj"], ["m-a", "m-b"]),
-        (["b/m.obj", "a/m.obj"], ["m-b", "m-a"]),
-        (["part.obj", "part.stl"], ["part-obj", "part-stl"]),
-        (["r/1/a/m.obj", "r/2/a/m.obj"], ["m-1-a", "m-2-a"]),
-        (["a/m.obj", "a/m.stl", "b/m.obj"], ["m-a-obj", "m-a-stl", "m-b-obj"]),
-        (["m.obj", "m.obj", "m.obj"], ["m", "m-2", "m-3"]),
-        (["a/m.obj", "b/m.obj", "a/m.obj", "m-a.ply"], ["m-a", "m-b", "m-a-2", "m-a-3"]),
-        (["/m.obj", "/a/m.obj"], ["m", "m-a"]),
-    ],
-)
-def test_names_keep_what_tells_the_paths_apart(paths, expected):
-    assert unique_names([Path(path) for path in paths]) == expected
-
-
-def test_make_folder(tmp_path):
-    make_folder(tmp_path / "a" / "b")
-    make_folder(tmp_path / "a" / "b")
-    assert (tmp_path / "a" / "b").is_dir()
-    (tmp_path / "file").write_bytes(b"")
-    for place in ("file", "file/below"):
-        with pytest.raises(dd.OutputError, match=r"^-o .*file is a file; give a folder$"):
-            make_folder(tmp_path / place)

@@ -1,4 +1,4 @@
-"""DepthRenderer: lifetimes, ownership, threads, sizes, batches, and what it says of bad arguments."""
+"""DepthRenderer: results, image sizes, batches, lifetimes, threads and invalid arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ddepth_gl.gl import egl
 
 
 def same(first: dd.DepthMaps, second: dd.DepthMaps) -> bool:
-    """Bit for bit."""
+    """Return whether two results are equal bit for bit."""
     return all(
         np.array_equal(getattr(first, name).view(np.int32), getattr(second, name).view(np.int32))
         for name in ("entry", "exit")
@@ -54,7 +54,7 @@ def test_arrays_belong_to_the_caller(renderer, mesh, camera):
     assert np.array_equal(renderer.entry_exit(scene, camera).entry, kept, equal_nan=True)
 
 
-def test_faces_are_given_only_when_asked_for(renderer, mesh, camera):
+def test_faces_are_returned_only_on_request(renderer, mesh, camera):
     scene = renderer.upload(mesh)
     maps = renderer.entry_exit(scene, camera)
     assert not maps.has_faces
@@ -65,7 +65,7 @@ def test_faces_are_given_only_when_asked_for(renderer, mesh, camera):
     assert ((with_faces.exit_face == -1) == np.isnan(with_faces.exit)).all()
 
 
-def test_many_equals_a_loop_and_keeps_the_order(renderer, mesh):
+def test_many_equals_a_loop_in_order(renderer, mesh):
     scene = renderer.upload(mesh)
     cameras = dd.Camera.orbit(mesh, views=7, width=40, height=30)
     cameras[3] = dd.Camera.orbit(mesh, views=1, width=33, height=57)[0]
@@ -89,15 +89,15 @@ def test_many_equals_a_loop_and_keeps_the_order(renderer, mesh):
     ids=["plain", "any", "cropped", "attributes", "gpu"],
 )
 @pytest.mark.parametrize("close", [False, True], ids=["around", "some inside"])
-def test_many_together_equal_a_loop(renderer, mesh, options, close):
-    """Small images that may go out together, of several kinds, more of one kind than go at once."""
+def test_images_rendered_together_equal_a_loop(renderer, mesh, options, close):
+    """Small images of several kinds, and more of one kind than are rendered together."""
     scene = renderer.upload(mesh)
     cameras = dd.Camera.orbit(mesh, views=40, width=60, height=44)
     cameras[20:20] = dd.Camera.orbit(mesh, views=3, width=44, height=60)
     pose = np.eye(4)
     pose[2, 3] = 3.0
     cameras[7:7] = [dd.Camera.orthographic(extent, pose, 60, 44) for extent in (2.0, 3.0)]
-    if close:  # faces behind the camera, and large ones
+    if close:  # some faces are large or behind the camera
         for index in (3, 4, 30):
             K = [[20.0, 0, 30], [0, 20.0, 22], [0, 0, 1]]
             pose = cameras[index].camera_from_world.copy()
@@ -117,7 +117,7 @@ def test_many_together_equal_a_loop(renderer, mesh, options, close):
     scene.release()
 
 
-def test_an_error_among_many_comes_after_the_images_before_it(renderer, mesh, camera):
+def test_an_error_in_cameras_is_raised_after_earlier_images(renderer, mesh, camera):
     scene = renderer.upload(mesh)
     alone = renderer.entry_exit(scene, camera)
 
@@ -138,7 +138,7 @@ def test_an_error_among_many_comes_after_the_images_before_it(renderer, mesh, ca
     scene.release()
 
 
-def test_many_takes_a_generator_and_other_calls_in_between(renderer, mesh, camera):
+def test_many_accepts_a_generator_and_calls_in_between(renderer, mesh, camera):
     scene, other = renderer.upload(mesh), renderer.upload(box())
     alone = renderer.entry_exit(scene, camera)
     images = renderer.entry_exit_many(scene, (camera for _ in range(4)))
@@ -149,7 +149,7 @@ def test_many_takes_a_generator_and_other_calls_in_between(renderer, mesh, camer
         assert not same(inner, alone)
 
 
-def test_many_of_nothing(renderer, mesh):
+def test_many_without_cameras(renderer, mesh):
     assert list(renderer.entry_exit_many(renderer.upload(mesh), [])) == []
 
 
@@ -166,7 +166,7 @@ def test_small_and_narrow_images(renderer, size):
 
 
 @pytest.mark.parametrize("tall", [False, True])
-def test_largest_size_of_the_device(renderer, tall):
+def test_largest_image_of_the_device(renderer, tall):
     limit = renderer.info.max_image_size
     size = (3, limit) if tall else (limit, 3)
     pose = np.eye(4)
@@ -180,13 +180,11 @@ def test_largest_size_of_the_device(renderer, tall):
         renderer.entry_exit(renderer.upload(box()), dd.Camera.orthographic(1.0, pose, limit + 1, 1))
 
 
-def test_an_image_that_does_not_fit_is_a_clear_error_and_the_renderer_lives_on(
-    renderer, mesh, camera, monkeypatch
-):
-    """What a driver does that runs out of memory: an image or a buffer is not made, an error is pending."""
+def test_the_renderer_survives_an_image_that_does_not_fit(renderer, mesh, camera, monkeypatch):
+    """A driver out of memory does not create an image or a buffer, and an error is pending."""
     scene = renderer.upload(mesh)
     before = renderer.entry_exit(scene, camera)
-    gc.collect()  # what other tests have left: it must not go in between
+    gc.collect()  # objects of earlier tests must not be freed between the two censuses
     with renderer._context as context:
         census = gl_census()
 
@@ -202,7 +200,7 @@ def test_an_image_that_does_not_fit_is_a_clear_error_and_the_renderer_lives_on(
             renderer.entry_exit(scene, other_size)
     assert same(renderer.entry_exit(scene, camera), before)
     with renderer._context:
-        # Images that lay idle may have been freed to make room.
+        # Idle images may have been freed to make room.
         assert all(count <= census[kind] for kind, count in gl_census().items())
 
 
@@ -242,7 +240,7 @@ def test_release_of_a_scene(renderer, mesh, camera):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_nothing_is_left_behind(engine, camera):
+def test_all_gl_objects_are_freed(engine, camera):
     with dd.DepthRenderer(engine=engine) as renderer:
 
         def everything() -> dict[str, int]:
@@ -254,7 +252,7 @@ def test_nothing_is_left_behind(engine, camera):
             del abandoned
             renderer.entry_exit(scene, camera)
             scene.release()
-            renderer.entry_exit(renderer.upload(box()), camera)  # let go without release
+            renderer.entry_exit(renderer.upload(box()), camera)  # dropped without release
             gc.collect()
             with renderer._context:
                 return gl_census()
@@ -297,8 +295,8 @@ def test_a_renderer_that_was_not_closed_warns():
         renderers.clear()
 
 
-def test_another_context_that_was_current_stays_current(renderer, mesh, camera):
-    """Somebody else's EGL context in the same thread is put back after every call."""
+def test_a_foreign_current_context_stays_current(renderer, mesh, camera):
+    """Another library's EGL context in the same thread is restored after every call."""
     library = egl.load()
     display = library.display(library.devices()[renderer.info.device_index])
     theirs = library.create_context(display, ((4, 1),))
@@ -390,7 +388,7 @@ scene = renderer.upload(dd.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]))
     assert done.returncode == 0, done.stderr
 
 
-# Bad arguments
+# Invalid arguments
 
 
 @pytest.mark.parametrize(
@@ -405,7 +403,7 @@ scene = renderer.upload(dd.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]))
         ({"near": "x"}, dd.RequestError, "near"),
     ],
 )
-def test_bad_requests(renderer, mesh, camera, arguments, error, match):
+def test_invalid_requests(renderer, mesh, camera, arguments, error, match):
     scene = renderer.upload(mesh)
     with pytest.raises(error, match=match) as caught:
         renderer.entry_exit(scene, camera, **arguments)
@@ -414,7 +412,7 @@ def test_bad_requests(renderer, mesh, camera, arguments, error, match):
         renderer.entry_exit_many(scene, [camera], **arguments)
 
 
-def test_wrong_kinds_of_objects(renderer, mesh, camera):
+def test_wrong_types_of_objects(renderer, mesh, camera):
     scene = renderer.upload(mesh)
     with pytest.raises(dd.MeshError, match="load_mesh"):
         renderer.upload("part.obj")
@@ -444,7 +442,7 @@ def test_error_tree():
         assert issubclass(error, builtin)
 
 
-def test_many_takes_several_cameras(renderer, mesh, camera):
+def test_many_refuses_a_single_camera(renderer, mesh, camera):
     with pytest.raises(dd.CameraError, match="pass a list"):
         renderer.entry_exit_many(renderer.upload(mesh), camera)
 
@@ -460,7 +458,7 @@ def test_a_stray_vertex_changes_nothing(renderer, mesh, camera):
 
 @pytest.mark.parametrize("height", [1e-3, 1e-6, 1e-9])
 def test_there_is_no_near_plane(renderer, height):
-    """The floor of a room, closer than any near plane that one would choose."""
+    """The floor of a room is closer to the camera than any sensible near plane."""
     room = box()
     camera = dd.Camera.look_at(
         (0, 0, height - 1), (1, 0, height - 1), fov_y_deg=60, width=64, height=48
@@ -472,7 +470,7 @@ def test_there_is_no_near_plane(renderer, height):
     assert maps.exit[-1] == pytest.approx(height / below, rel=2e-6, abs=2**-29)
 
 
-# The one-liner
+# double_depth
 
 
 def test_double_depth(mesh, camera):
@@ -482,8 +480,8 @@ def test_double_depth(mesh, camera):
     assert dd.double_depth(mesh).entry.shape == (512, 512)
 
 
-def test_the_driver_is_believed_about_errors(renderer):
-    """An error that GL reports is raised, once, and does not stick."""
+def test_gl_errors_are_raised_once(renderer):
+    """An error that OpenGL reports is raised, and then cleared."""
     with renderer._context as context:
         egl.load().function("glEnable", None, ctypes.c_uint)(0xDEAD)
         with pytest.raises(dd.ContextError, match="GL_INVALID_ENUM while testing"):
@@ -501,8 +499,8 @@ def test_no_warnings_escape(mesh, camera):
 
 
 @pytest.mark.parametrize("fails", ["submit", "collect", "shade", "keep"])
-def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatch, fails):
-    """As when the driver or the host runs out of memory: the images are used again, not lost."""
+def test_a_failed_call_leaks_no_images(renderer, monkeypatch, fails):
+    """When memory runs out in the middle of a call, its images return to the pool."""
     scene = renderer.upload(box())
     camera = dd.Camera.orbit(scene.mesh, views=1, width=32, height=24)[0]
 
@@ -517,7 +515,7 @@ def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatc
     where = {
         "submit": (engine, "_draw_sheets" if renderer.info.engine == "raster" else "_render"),
         "collect": (type(images), "read"),
-        "shade": (engine._pictures, "draw"),
+        "shade": (engine._shading, "draw"),
         "keep": (engine._finish, "run"),
     }
 
@@ -539,7 +537,7 @@ def test_a_call_that_fails_half_way_leaves_no_images_behind(renderer, monkeypatc
 def test_a_generator_finalized_amid_the_calls_of_another_renderer(
     engine, mesh, camera, monkeypatch
 ):
-    """Collection may come anywhere: it must leave the other's context current, and its framebuffer bound."""
+    """Garbage collection must leave the other context current, and its framebuffer bound."""
     with dd.DepthRenderer(engine) as one, dd.DepthRenderer(engine) as other:
         scene, scene_of_other = one.upload(mesh), other.upload(mesh)
         right = other.entry_exit(scene_of_other, camera)
@@ -561,13 +559,13 @@ def test_a_generator_finalized_amid_the_calls_of_another_renderer(
 @pytest.mark.parametrize("digits", [4, 5, 6])
 @pytest.mark.parametrize("orthographic", [False, True])
 def test_rotations_rounded_to_a_few_digits(renderer, digits, orthographic):
-    """As text files have them. The pose is taken as it is: depth along the rays that the camera gives."""
+    """Poses in text files are rounded. They are used as they are, for rays and for depth."""
     rng = np.random.default_rng(digits)
-    # The faces' planes, all of them seen from outside: x, y or z = -1 or 1.
+    # The box is seen from outside; the planes of its faces are x, y or z = -1 or 1.
     scene = renderer.upload(box())
     for _ in range(20):
         pose = np.eye(4)
-        while True:  # a few of those with four digits are refused
+        while True:  # Camera refuses a few of the rotations with four digits
             pose[:3, :3] = np.round(rotation(rng), digits)
             if np.abs(pose[:3, :3] @ pose[:3, :3].T - np.eye(3)).max() < 9e-5:
                 break
@@ -584,7 +582,7 @@ def test_rotations_rounded_to_a_few_digits(renderer, digits, orthographic):
             times = np.stack([(side - start) / step for side in (-1.0, 1.0)])
         near, far = np.sort(times.min(axis=0)), np.sort(times.max(axis=0))
         entry, exit_ = near[..., 2], far[..., 0]
-        # Not where faces meet: there either may cover the pixel.
+        # Pixels near an edge are left out: either face may cover them.
         inside = (
             (exit_ - entry > 0.05) & (entry - near[..., 1] > 0.02) & (far[..., 1] - exit_ > 0.02)
         )
@@ -592,15 +590,13 @@ def test_rotations_rounded_to_a_few_digits(renderer, digits, orthographic):
         for found, true in ((maps.entry, entry), (maps.exit, exit_)):
             np.testing.assert_allclose(found[inside], true[inside], rtol=2e-6)
         true = start + entry[..., None] * step
-        # Near its border, a face's nearest point.
+        # Near the border of a face, the position is the nearest point of the face.
         rim = float(camera.pixel_footprint(np.array(8.5))) / 128
         np.testing.assert_allclose(maps.entry_position[inside], true[inside], atol=rim)
     scene.release()
 
 
-def test_an_image_that_cannot_be_submitted_comes_after_those_before_it(
-    renderer, mesh, camera, monkeypatch
-):
+def test_an_error_in_submitting_is_raised_after_earlier_images(renderer, mesh, camera, monkeypatch):
     scene = renderer.upload(mesh)
     submit = renderer._pipeline.engine.submit
     large = dd.Camera.orbit(mesh, views=1, width=50, height=30)[0]
@@ -613,7 +609,7 @@ def test_an_image_that_cannot_be_submitted_comes_after_those_before_it(
     monkeypatch.setattr(renderer._pipeline.engine, "submit", failing)
     for ahead in (False, True):
         monkeypatch.setattr(
-            renderer._pipeline.engine, "overlaps", lambda scene, camera, ahead=ahead: ahead
+            renderer._pipeline.engine, "submits_ahead", lambda scene, camera, ahead=ahead: ahead
         )
         images = renderer.entry_exit_many(scene, [camera, camera, large, camera])
         found = [next(images), next(images)]
@@ -624,7 +620,7 @@ def test_an_image_that_cannot_be_submitted_comes_after_those_before_it(
 
 
 @pytest.mark.parametrize("name", ["_read", "submit"])
-def test_memory_that_this_computer_lacks(renderer, mesh, camera, monkeypatch, name):
+def test_memory_errors_of_numpy_are_reported(renderer, mesh, camera, monkeypatch, name):
     def out_of_memory(*arguments):
         raise MemoryError("Unable to allocate 8. TiB")
 
@@ -644,8 +640,8 @@ def test_memory_that_this_computer_lacks(renderer, mesh, camera, monkeypatch, na
     scene.release()
 
 
-def test_scenes_go_with_their_last_name(renderer, mesh, camera):
-    """Without waiting for the garbage collector, which knows nothing of the memory on the GPU."""
+def test_scenes_are_freed_with_their_last_reference(renderer, mesh, camera):
+    """Freeing must not wait for the garbage collector, which does not see GPU memory."""
     gc.collect()
     gc.disable()
     try:
@@ -670,7 +666,7 @@ def test_scenes_go_with_their_last_name(renderer, mesh, camera):
         gc.enable()
 
 
-def test_a_renderer_that_cannot_be_made_leaves_no_context(monkeypatch):
+def test_a_failed_constructor_closes_its_context(monkeypatch):
     contexts = []
 
     def failing(context):

@@ -14,7 +14,7 @@ import ddepth_gl as dd
 def compare(
     renderer, mesh, camera, surfaces="oriented", near=None, far=None, **tolerances
 ) -> oracle.Report:
-    """Renders and judges one image, with `tolerances` of `oracle.check`; the report is asserted on."""
+    """Render and check one image, with `tolerances` of `oracle.check`; return the report."""
     scene = renderer.upload(mesh)
     maps = renderer.entry_exit(scene, camera, surfaces=surfaces, near=near, far=far)
     scene.release()
@@ -63,7 +63,7 @@ def test_many_random_closed_meshes(renderer, seed):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_orthographic_rays_that_start_inside_the_mesh(renderer, seed):
-    """Depths down to 0, where a relative tolerance means nothing: the grid of the vertices adds its step."""
+    """Depths go down to 0, where a relative tolerance needs the step of the vertex grid added."""
     rng = np.random.default_rng(seed)
     mesh = random_closed_mesh(rng, bodies=3)
     camera = random_camera(rng, mesh, orthographic=True, cutting=True)
@@ -87,7 +87,7 @@ def test_camera_inside_the_mesh(renderer, seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_large_faces_that_cross_the_camera_plane(renderer, seed):
-    """A room of twelve faces, a hundred times larger than what is near the camera."""
+    """A room of twelve faces, a hundred times larger than the distance to its floor."""
     rng = np.random.default_rng(seed)
     mesh = box((-100, -80, -1), (120, 90, 60))
     for _ in range(4):
@@ -110,7 +110,7 @@ def test_crop(renderer, orthographic):
         compare(renderer, mesh, camera, "oriented", *crop)
 
 
-def test_faces_are_those_of_the_oracle(renderer):
+def test_faces_equal_the_oracle(renderer):
     rng = np.random.default_rng(8)
     mesh = random_closed_mesh(rng, bodies=3)
     camera = random_camera(rng, mesh, False, 160)
@@ -122,7 +122,7 @@ def test_faces_are_those_of_the_oracle(renderer):
     ):
         assert got.dtype == np.int64
         expected = np.full(got.shape, -1)
-        answered = sheet.candidate >= 0
-        expected[answered] = reference.candidates.face[sheet.candidate[answered]]
+        has_face = sheet.candidate >= 0
+        expected[has_face] = reference.candidates.face[sheet.candidate[has_face]]
         assert (got == expected)[sheet.stable].mean() > 0.9999
         assert ((got == -1) == (expected == -1))[sheet.stable].all()

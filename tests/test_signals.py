@@ -1,4 +1,4 @@
-"""What SIGINT, SIGTERM and SIGHUP do to `ddepth`, at any moment: one line, the right status, no half file."""
+"""Signals end `ddepth` at any moment, with one line, the right status and only whole files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from programs import ROOT, kill_session, run_script
 from shapes import torus
 
-from ddepth_gl.jobs.formats import write_mesh
+from ddepth_gl.io.results.ply import write_mesh
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 LINE = {
@@ -46,13 +46,13 @@ def meshes(tmp_path, monkeypatch):
 
 
 def take_signals():
-    # A shell starts what it runs in the background with SIGINT ignored, and children inherit that.
+    # A shell starts background jobs with SIGINT ignored, and their children inherit that.
     for number in STATUS:
         signal.signal(number, signal.SIG_DFL)
 
 
 class Started:
-    """`ddepth` in a process of its own; killed when the block ends, if it has not ended by itself."""
+    """`ddepth` in its own process, which is killed at the end of the block if it still runs."""
 
     def __init__(self, *arguments, code=None, ready=take_signals):
         self.process = subprocess.Popen(
@@ -73,7 +73,7 @@ class Started:
         self.process.communicate()
 
     def ended(self, *numbers):
-        """(status, stderr) after these signals."""
+        """Send the signals, wait for the end, and return (status, stderr)."""
         for number in numbers:
             self.process.send_signal(number)
         _, err = self.process.communicate(timeout=60)
@@ -85,7 +85,7 @@ def wait_until(condition):
         if condition():
             return
         time.sleep(0.05)
-    pytest.fail("what was waited for has not happened within a minute")
+    pytest.fail("the condition was not met within a minute")
 
 
 def results():
@@ -93,7 +93,7 @@ def results():
 
 
 def check_results():
-    """Nothing in the folder but whole files."""
+    """Assert that the folder contains only whole files."""
     for name in results():
         assert not name.endswith(".part")
         if name.endswith(".npz"):
@@ -120,7 +120,7 @@ def test_many_signals_are_one_line():
 
 @pytest.mark.slow
 def test_ctrl_c_at_any_moment(record_property):
-    """At random in each twentieth of the first second, which holds the imports."""
+    """At a random time in each twentieth of the first second, in which the imports happen."""
     rng = random.Random(12)
     outcomes = []
     for number in range(20):
@@ -132,12 +132,13 @@ def test_ctrl_c_at_any_moment(record_property):
         if status == 130:
             assert err == LINE[signal.SIGINT]
             continue
-        # The interpreter itself was starting: it dies by the signal, or prints a traceback of its own. At
+        # The interpreter itself was starting: the signal kills it, or it prints a traceback. At
         # most the first lines of this package have run.
         assert status in (-signal.SIGINT, 1)
         frames = [Path(frame) for frame in re.findall(r'File "([^"]+)"', err)]
-        ours = {frame.name for frame in frames if frame.parent == ROOT / "ddepth_gl"}
-        assert ours <= {"__init__.py", "__main__.py", "start.py"}, err
+        package = ROOT / "ddepth_gl"
+        ours = {str(frame.relative_to(package)) for frame in frames if package in frame.parents}
+        assert ours <= {"__init__.py", "__main__.py", "cli/__init__.py", "cli/start.py"}, err
     record_property("outcomes", str(outcomes))
     assert outcomes[-5:] == [130] * 5
 
@@ -146,7 +147,7 @@ AT_AN_IMPORT = """
 import os, runpy, signal, sys
 
 class Interrupts:
-    "Sends the signal when the import of the n-th module begins that comes after the start of the command."
+    "Sends SIGINT at the n-th import after `cli.start`."
     left = int(sys.argv.pop(1))
 
     @classmethod
@@ -163,7 +164,7 @@ runpy.run_module("ddepth_gl", run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize("nth", [1, 2, 5, 20, 60, 130, 240, 400])
 def test_ctrl_c_at_an_import(nth):
-    """Exactly there where an exception would be turned into an ImportError, or lost in a callback."""
+    """An exception would become an ImportError there, or be lost in a callback."""
     arguments = ("render", "ring.ply", "-o", "out", "--size", "8x8")
     with Started(str(nth), *arguments, code=AT_AN_IMPORT) as ddepth:
         assert ddepth.ended() == (130, LINE[signal.SIGINT])
@@ -172,10 +173,10 @@ def test_ctrl_c_at_an_import(nth):
 
 MID_WRITE = """
 import os, sys, time
-from ddepth_gl.io.results import whole_file
+from ddepth_gl.io.results import atomic
 
-if sys.argv.pop(1) == "with a name":
-    whole_file._nameless = lambda folder: None
+if sys.argv.pop(1) == "named":
+    atomic._open_unnamed = lambda folder: None
 
 def wait(descriptor):
     with open("writing", "w"):
@@ -189,14 +190,14 @@ main()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["without a name", "with a name"])
+@pytest.mark.parametrize("file_kind", ["unnamed", "named"])
 @SIGNALS
-def test_a_signal_in_the_middle_of_a_write(number, way):
+def test_a_signal_during_a_write(number, file_kind):
     with Started(
-        way, "render", "ring.ply", "-o", "out", "--size", "64x64", code=MID_WRITE
+        file_kind, "render", "ring.ply", "-o", "out", "--size", "64x64", code=MID_WRITE
     ) as ddepth:
         wait_until(Path("writing").exists)
-        assert any(name.endswith(".part") for name in results()) == (way == "with a name")
+        assert any(name.endswith(".part") for name in results()) == (file_kind == "named")
         assert ddepth.ended(number) == (STATUS[number], LINE[number])
     assert results() == []
 
@@ -207,13 +208,13 @@ import os, signal, sys
 numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 before = [signal.getsignal(number) for number in numbers]
 import ddepth_gl as dd
-from ddepth_gl.io.results.atomic import whole_file
+from ddepth_gl.io.results.atomic import atomic_write
 
 dd.DepthRenderer().close()
 assert [signal.getsignal(number) for number in numbers] == before
-for number in numbers:  # a shell's background job ignores SIGINT, and its children inherit that
+for number in numbers:  # background jobs start with SIGINT ignored
     signal.signal(number, signal.SIG_DFL)
-with whole_file("result.npz") as file:
+with atomic_write("result.npz") as file:
     file.write(b"half")
     file.flush()
     os.kill(os.getpid(), int(sys.argv[1]))
@@ -221,8 +222,8 @@ with whole_file("result.npz") as file:
 
 
 @pytest.mark.parametrize("number", [*STATUS, signal.SIGKILL], ids=lambda number: number.name)
-def test_a_program_that_is_killed_in_the_middle_of_a_write(tmp_path, number):
-    """The library handles no signals: they end the program at once, and nothing is left all the same."""
+def test_a_program_that_is_killed_during_a_write(tmp_path, number):
+    """The library handles no signals: they end the program at once, and no file is left behind."""
     try:
         os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))
     except (AttributeError, OSError) as error:
@@ -283,11 +284,11 @@ def test_closed_streams(closed):
     assert ("missing.ply" in wrong.stderr) == ("2>&-" not in closed)
 
 
-def test_what_a_driver_complains_about_does_not_end_up_in_a_result():
-    """With stderr closed, the next file to be opened would be number 2."""
+def test_driver_warnings_are_not_written_into_results():
+    """With stderr closed, the next file to be opened would get descriptor 2."""
     code = "import os\nfrom ddepth_gl.cli import start\nstart._open_closed_streams()\n"
     code += "assert os.open('file', os.O_CREAT | os.O_RDWR) > 2\nos.write(2, b'driver: warning')\n"
-    code += "print('said')\nimport sys\nprint('said', file=sys.stderr, flush=True)"
+    code += "print('text')\nimport sys\nprint('text', file=sys.stderr, flush=True)"
     done = subprocess.run(
         ["bash", "-c", '"$@" 2>&- >&- <&-', "bash", sys.executable, "-c", code],
         timeout=60,

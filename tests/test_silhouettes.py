@@ -1,4 +1,4 @@
-"""Silhouettes where a back face is listed before its front: one rule for sheets, layers and lengths."""
+"""Silhouettes with swapped entry and exit: one rule for sheets, layers and solid lengths."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ddepth_gl.engines.request import SheetRequest
 from ddepth_gl.engines.shared.finishing import FinishPass
 from ddepth_gl.results.silhouettes import fix_silhouettes
 
-# From docs/conventions.md: how far back and front may have crossed, in pixel footprints; in a block of 2x2.
+# From docs/conventions.md: the largest swap in pixel footprints; the largest in a 2x2 block.
 LIMIT, BLOCK_LIMIT = 15.625, 1.0
 RELATIVE = 2e-6
 
 
 def camera_of(orthographic, width=17, height=9):
-    """Along +z, with the ray x = 0 through the middle column; a footprint is 1, or depth / 64."""
+    """Return a camera along +z; the middle column has x = 0; footprints are 1 or depth / 64."""
     if orthographic:
         return dd.Camera.orthographic((width, height), np.eye(4), width, height)
     K = [[64.0, 0, width / 2], [0, 64.0, height / 2], [0, 0, 1]]
@@ -34,7 +34,7 @@ def same_bits(maps, others):
 
 
 def seen(renderer, mesh, camera):
-    """The maps, which are bit for bit the same on every way, and the layers."""
+    """Return maps and layers, after checking that all ways to the maps yield the same bits."""
     scene = renderer.upload(mesh)
     maps, layers = renderer.entry_exit(scene, camera), renderer.peel(scene, camera)
     with renderer.entry_exit(scene, camera, output="gpu") as device:
@@ -50,32 +50,31 @@ def seen(renderer, mesh, camera):
 @pytest.mark.parametrize(
     ("crossings", "entry", "exit_", "length"),
     [
-        ("B4 F4.5", 4.25, 4.25, 0),  # a silhouette: one depth, no length
+        ("B4 F4.5", 4.25, 4.25, 0),  # a silhouette: equal depths, no length
         ("B4 F4", 4, 4, 0),
-        ("B4 F4.5 F6 B8", 4.5, 8, 2),  # before a body
+        ("B4 F4.5 F6 B8", 4.5, 8, 2),  # in front of a body
         ("F2 B3 B4 F4.5", 2, 4, 1),  # behind a body
-        ("F2 B3 B4 F4.5 F6 B8", 2, 8, 3),  # between two
+        ("F2 B3 B4 F4.5 F6 B8", 2, 8, 3),  # between two bodies
         ("B4 B4.1 F4.2 F4.5", 4.15, 4.15, 0),  # two silhouettes in one pixel
         ("F2 F3 B4 B5 B6 F6", 2, 6, 3),  # behind two bodies that overlap
-        ("B1 B4 F4.5", 4.25, 4.25, 1),  # the camera is in a body
-        ("B4 F40", 40, 4, 0),  # farther apart than the limit: a body that is inside out
+        ("B1 B4 F4.5", 4.25, 4.25, 1),  # the camera is inside a body
+        ("B4 F40", 40, 4, 0),  # beyond the limit: a body wound inward
     ],
 )
 def test_the_rule_in_lists_of_crossings(crossings, entry, exit_, length):
     layers = by_hand([[crossings, "", ""], ["", "", ""], ["", "", "F1 B2"]], oriented=True)
-    assert layers.camera.pixel_footprint(np.ones(1)).item() == pytest.approx(
-        2 / 3
-    )  # the limit is 10.4
+    footprint = layers.camera.pixel_footprint(np.ones(1)).item()
+    assert footprint == pytest.approx(2 / 3)  # the limit is 10.4
     maps = layers.entry_exit()
     assert (maps.entry[0, 0], maps.exit[0, 0]) == pytest.approx((entry, exit_), rel=1e-6)
     assert (maps.entry[0, 0] == maps.exit[0, 0]) == (entry == exit_)
     assert layers.solid_length[0, 0] == pytest.approx(length)
     assert sum(b - a for a, b in layers.intervals(0, 0)) == pytest.approx(length)
-    # As found: sorted by depth, whatever their facing.
+    # Layers stay sorted by depth, of any facing.
     assert layers.depth[: layers.offsets[1]].tolist() == [
         float(np.float32(word[1:])) for word in crossings.split()
     ]
-    # Of a mesh that is not closed and wound outward nothing is known: the sheets are those of its faces.
+    # Other meshes are not fixed: their sheets are those of the faces.
     other = by_hand([[crossings, "", ""], ["", "", ""], ["", "", "F1 B2"]]).entry_exit()
     fronts, backs = (
         [float(word[1:]) for word in crossings.split() if word[0] == side] for side in ("F", "B")
@@ -83,43 +82,45 @@ def test_the_rule_in_lists_of_crossings(crossings, entry, exit_, length):
     assert (other.entry[0, 0], other.exit[0, 0]) == (np.float32(fronts[0]), np.float32(backs[-1]))
 
 
-# The limits, on the host and on the device
+# The limits, on the CPU and on the GPU
 
 
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
-@pytest.mark.parametrize("where", ["host", "device"])
+@pytest.mark.parametrize("where", ["cpu", "gpu"])
 def test_the_limits(renderer, where, orthographic):
-    """Alone or in blocks, a little nearer than the limit is met, a little farther is not."""
+    """Alone or in blocks, a swap just below the limit is fixed, one just above is not."""
     camera = camera_of(orthographic)
     rows, columns = camera.height, camera.width
     shape = (rows, columns)
     near = np.full(shape, 128.0, np.float32)
     footprint = 1.0 if orthographic else 128 / 64
-    entry, exit_ = near - np.float32(1), near.copy()  # in order, but for:
-    met = np.zeros(shape, bool)
+    entry, exit_ = near - np.float32(1), near.copy()  # not swapped, except for:
+    fixed = np.zeros(shape, bool)
     for number, factor in enumerate((0.02, 0.5, 1 - 2**-12, 1 + 2**-12, 2.0, 9.0)):
         entry[1, 1 + 2 * number] = near[0, 0] + np.float32(LIMIT * footprint * factor)
-        met[1, 1 + 2 * number] = factor < 1
+        fixed[1, 1 + 2 * number] = factor < 1
     for number, factor in enumerate((0.1, 1 - 2**-12, 1 + 2**-12, 8.0)):
         block = slice(5, 7), slice(3 * number, 3 * number + 2)
         entry[block] = near[0, 0] + np.float32(BLOCK_LIMIT * footprint * factor)
-        met[block] = factor < 1
+        fixed[block] = factor < 1
     given = entry.copy(), exit_.copy()
-    if where == "host":
+    if where == "cpu":
         fix_silhouettes(entry, exit_, camera, lambda: True)
     else:
         scene = renderer.upload(box())
         with renderer._context as context:
-            finish = FinishPass(context, inverted=False)
+            finish = FinishPass(context, inverted_entries=False)
             buffer = context.gl.buffer(np.concatenate([entry, exit_]).tobytes())
-            made = finish.run(buffer, scene, camera, SheetRequest())
-            entry, exit_ = (np.frombuffer(each.read(), np.float32).reshape(shape) for each in made)
-            for each in (buffer, *made, finish):
+            sheets = finish.run(buffer, scene, camera, SheetRequest())
+            entry, exit_ = (
+                np.frombuffer(each.read(), np.float32).reshape(shape) for each in sheets
+            )
+            for each in (buffer, *sheets, finish):
                 each.release()
         scene.release()
     middle = (given[0] + given[1]) / np.float32(2)
-    np.testing.assert_array_equal(entry, np.where(met, middle, given[0]))
-    np.testing.assert_array_equal(exit_, np.where(met, middle, given[1]))
+    np.testing.assert_array_equal(entry, np.where(fixed, middle, given[0]))
+    np.testing.assert_array_equal(exit_, np.where(fixed, middle, given[1]))
 
 
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
@@ -127,7 +128,7 @@ def test_the_limits(renderer, where, orthographic):
     ("across", "limit"), [(0.45, LIMIT), (3.0, BLOCK_LIMIT)], ids=["a column", "blocks"]
 )
 def test_the_limits_in_images(renderer, across, limit, orthographic):
-    """A body wound inward, far beside a larger one: its rays meet its back first, by its thickness."""
+    """A body wound inward, beside a larger one: rays meet its back first, by its thickness."""
     camera = camera_of(orthographic)
     footprint = 1.0 if orthographic else 128 / 64
     beside = box((-900, -100, 100), (-700, 100, 400))
@@ -148,7 +149,7 @@ def test_the_limits_in_images(renderer, across, limit, orthographic):
 
 
 def wedge(x, slope, rows):
-    """A prism along y whose ridge, at `x` on the left, is tilted; its two sides are nearly edge-on."""
+    """Return a prism along y with a tilted ridge at `x`; its two sides are nearly edge-on."""
     y = np.array([-rows / 2 - 1.0, rows / 2 + 1.0])
     section = np.array([[0.0, 0.0], [3.0, -3.0 * slope], [3.0, 3.0 * slope]])
     vertices = [
@@ -161,9 +162,9 @@ def wedge(x, slope, rows):
 
 @pytest.mark.parametrize("slope", [10.0, 200.0, 900.0])
 def test_nearly_edge_on(renderer, slope):
-    """The ridge is a thousandth of a pixel beside the pixels' centers: there the planes of both have crossed.
+    """The ridge is a thousandth of a pixel beside the pixel centers, so these are swapped.
 
-    By more than a footprint where they are steepest, since each falls by `slope` footprints a pixel.
+    By more than a footprint where the sides are steepest: each falls by `slope` footprints a pixel.
     """
     camera = camera_of(True)
     maps, layers = seen(renderer, wedge(2**-10, slope, camera.height), camera)
@@ -173,7 +174,7 @@ def test_nearly_edge_on(renderer, slope):
     apart = layers.depth[first + 1] - layers.depth[first]
     assert apart.max() > 0.9 * 2 * slope * 2**-10
     np.testing.assert_array_equal(maps.thickness[:, 8], 0)
-    # The ridge's own depth at the row.
+    # The depth of the ridge in each row.
     y = np.arange(camera.height) - camera.height / 2 + 0.5
     ridge = 8 * slope + 2 * y
     assert (abs(maps.entry[:, 8] - ridge) <= slope * 2**-10 + RELATIVE * ridge).all()
@@ -181,8 +182,8 @@ def test_nearly_edge_on(renderer, slope):
     assert (layers.solid_length[:, 9] > 0).all()
 
 
-def test_bodies_as_small_as_pixels_all_over(renderer):
-    """Bars of one pixel side by side, their edges at the centers of pixels: no ray is inside of any."""
+def test_an_image_full_of_bodies_as_small_as_pixels(renderer):
+    """Bars of one pixel side by side, with edges at pixel centers: no ray is inside any."""
     bars = []
     for x in range(-8, 9):
         left, right = (x - 0.5 + 2**-10, x + 0.5 - 2**-10)
@@ -205,7 +206,7 @@ def test_bodies_as_small_as_pixels_all_over(renderer):
 
 
 def cubes():
-    """Cubes aligned with the pixels, in stacks, overlapping and apart."""
+    """Yield cubes aligned with the pixels: stacked, overlapping and apart."""
     yield "one", box()
     yield "stack", merged(*[box((x, -0.5, -0.5), (x + 1, 0.5, 0.5)) for x in (-2, -1, 0, 1)])
     yield "pile", merged(*[box((-1, -1, z), (1, 1, z + 0.5)) for z in (-1.0, -0.5, 0.5)])
@@ -217,7 +218,7 @@ def cubes():
 
 
 def cube_cameras(orthographic):
-    """Face on, edges through the pixels' centers or beside them, then turned by next to nothing and more."""
+    """Yield face-on cameras, edges through pixel centers or beside; then slightly turned ones."""
     rng = np.random.default_rng(11)
     for angle in (0.0, 1e-6, 1e-3, 1.0):
         axis = rng.normal(size=3)
@@ -236,9 +237,9 @@ def cube_cameras(orthographic):
 
 
 def true_length(mesh, camera):
-    """(H, W) length inside the solid from the oracle's crossings, and where they are beyond doubt.
+    """Return (H, W) length inside the solid from the oracle's crossings, and where it is certain.
 
-    For cameras outside of the mesh.
+    For cameras outside the mesh.
     """
     found = oracle.all_crossings(mesh.vertices, mesh.faces, view_of(camera))
     length = np.zeros(found.stable.size)
@@ -270,7 +271,7 @@ def test_cubes_aligned_with_the_pixels(renderer, name, mesh, orthographic):
         assert not at_start.any()
         swapped += int((inside < 0).sum())
     if name == "one" and not orthographic:
-        assert swapped > 50  # or the rule was not tested
+        assert swapped > 50  # or nothing was tested
 
 
 @pytest.mark.parametrize("seed", range(6))

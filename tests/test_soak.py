@@ -1,7 +1,7 @@
-"""Long runs: no growth of memory, no object left on the GPU, the same bits to the end, and right throughout.
+"""Long runs: memory does not grow, no OpenGL object leaks, results stay correct to the last bit.
 
-What is marked `soak` goes through random cases until its share of ``--soak-minutes`` is up. The seed of a
-case that fails is in the message: `make soak SEED=...` starts with it.
+Tests marked `soak` run random cases until their share of ``--soak-minutes`` is used up. If a case
+fails, the message names its seed, and `make soak SEED=...` starts with that case.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from shapes import (
     scaled,
     sphere,
 )
-from test_peel import compare as compare_layers
+from test_peel_oracle import compare as compare_layers
 from test_sheets_oracle import compare as compare_sheets
 
 import ddepth_gl as dd
 
-# What an allocator may keep without anything leaking: a few arenas, not a few bytes an image.
+# Growth that is no leak: an allocator may keep a few arenas, but not some bytes for every image.
 SLACK_MIB = 24.0
 
 
@@ -59,7 +59,7 @@ def test_ten_thousand_images(engine):
             renderer.entry_exit(
                 scene, cameras[number % 20], attributes=("face",) if number % 2 else ()
             )
-        # 10,000 leaked images of any of these kinds would be 230 MiB or more.
+        # 10,000 leaked images of either kind would take 230 MiB or more.
         assert mebibytes() - before < SLACK_MIB
         renderer.entry_exit(scene, cameras[0], attributes=("face",))
         with renderer._context:
@@ -101,7 +101,7 @@ def test_a_hundred_renderers(engine):
         with dd.DepthRenderer(engine=engine) as renderer:
             renderer.entry_exit(renderer.upload(mesh), camera)
     growth = mebibytes() - before
-    # The driver itself keeps something for every context it destroys; the contexts' own images are small.
+    # The driver keeps some memory for every destroyed context; the images are small.
     assert growth < 2 * SLACK_MIB
 
 
@@ -110,7 +110,7 @@ def test_a_hundred_renderers(engine):
 
 @pytest.fixture
 def soak(request, record_property):
-    """Calls a function with one seed after the other while there is time."""
+    """A function that calls a case with one seed after another until the time is used up."""
     config = request.config
     tests = sum(item.get_closest_marker("soak") is not None for item in request.session.items)
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -134,7 +134,7 @@ def soak(request, record_property):
 
 
 def random_scene(rng: np.random.Generator) -> tuple[dd.Mesh, dd.Camera, dict[str, float]]:
-    """A closed mesh, parts of one, or one with a cavity; any kind of camera, also inside; at times a crop."""
+    """Return a mesh, closed, open or with a cavity, any kind of camera, and sometimes a crop."""
     mesh = random_closed_mesh(rng)
     kind = rng.integers(4)
     if kind == 0:
@@ -147,8 +147,8 @@ def random_scene(rng: np.random.Generator) -> tuple[dd.Mesh, dd.Camera, dict[str
     elif kind == 2:
         scale = 10.0 ** rng.uniform(-4, 4)
         mesh = dd.Mesh(mesh.vertices * scale + rng.normal(size=3) * scale * 3, mesh.faces)
-    place, size = rng.integers(4), int(rng.integers(24, 160))
-    if place == 0:
+    camera_kind, size = rng.integers(4), int(rng.integers(24, 160))
+    if camera_kind == 0:  # inside the bounds
         low, high = mesh.bounds
         pose = np.eye(4)
         pose[:3, :3] = rotation(rng)
@@ -156,7 +156,8 @@ def random_scene(rng: np.random.Generator) -> tuple[dd.Mesh, dd.Camera, dict[str
         K = [[50.0, 3.0, 61.5], [0.0, 55.0, 43.0], [0.0, 0.0, 1.0]]
         camera = dd.Camera.from_intrinsics(K, pose, 120, 90)
     else:
-        camera = random_camera(rng, mesh, orthographic=place > 1, size=size, cutting=place > 2)
+        orthographic, cutting = camera_kind > 1, camera_kind > 2
+        camera = random_camera(rng, mesh, orthographic=orthographic, size=size, cutting=cutting)
     crop = {}
     if rng.random() < 0.3:
         _, depth = camera.project(mesh.vertices)
@@ -176,7 +177,7 @@ def test_random_scenes_against_the_oracle(renderer, soak):
     def case(seed):
         rng = np.random.default_rng([seed, 1])
         mesh, camera, crop = random_scene(rng)
-        # Depths near 0 are off by the grid that vertices are stored on.
+        # Depths near 0 are wrong by up to the step of the grid on which vertices are stored.
         step = 2.0**-29 * np.linalg.norm(np.ptp(mesh.bounds, axis=0)) / 2
         for surfaces in ("oriented", "any"):
             compare_sheets(renderer, mesh, camera, surfaces, **crop, absolute=2 * step)
@@ -188,8 +189,8 @@ def test_random_scenes_against_the_oracle(renderer, soak):
 @pytest.mark.soak
 @pytest.mark.parametrize("engine", ENGINES)
 def test_calls_in_any_order(engine, soak):
-    """Generators of two renderers, stepped in turns, some given up: the bits of single calls, no growth."""
-    levels = []  # of memory, after every case
+    """Interleaved generators of two renderers, some abandoned, yield what single calls return."""
+    memory_levels = []  # after every case
     with dd.DepthRenderer(engine) as one, dd.DepthRenderer(engine) as other:
 
         def case(seed):
@@ -225,8 +226,8 @@ def test_calls_in_any_order(engine, soak):
                         del running[which]
                     else:
                         assert bits(pair[0]) == bits(pair[1])
-            levels.append(mebibytes())
+            memory_levels.append(mebibytes())
 
         soak(case)
-    settled = levels[len(levels) // 3 :]
+    settled = memory_levels[len(memory_levels) // 3 :]
     assert settled[-1] - settled[0] < SLACK_MIB, f"from {settled[0]:.1f} to {settled[-1]:.1f} MiB"

@@ -1,6 +1,6 @@
-"""Mesa unpacked in the virtual environment: what is loaded, in which order, and which variables are set.
+"""Mesa unpacked in the virtual environment: libraries loaded, their order, environment variables.
 
-`make test-on SUITE=trixie BY=user` tries it with the real libraries; here the dynamic linker is a model.
+The dynamic linker is simulated; `make test-on SUITE=trixie BY=user` tests with the real libraries.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ VARIABLES = ("__EGL_VENDOR_LIBRARY_DIRS", "__EGL_VENDOR_LIBRARY_FILENAMES", "LIB
 
 
 class Linker:
-    """Loads by name what the system has or what is loaded already, by path what has all it needs."""
+    """Simulated dynamic linker.
+
+    It finds a name if the system has the library or it is loaded. It loads a path if all libraries
+    that the file needs are found.
+    """
 
     def __init__(self, system):
         self.system, self.loaded = {"libc.so.6", *system}, []
@@ -43,15 +47,15 @@ class Linker:
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """Unpacks libraries, and gives the linker of a system that has some itself."""
+    """A function that unpacks libraries and returns the linker of a system with others."""
 
-    def make(unpacked, system=(), drivers_of_system=False):
+    def make(unpacked, system=(), system_drivers=False):
         linker = Linker(system)
         for name in unpacked:
             file = tmp_path / "mesa" / "usr" / "lib" / "x86_64-linux-gnu" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
-        if drivers_of_system:
+        if system_drivers:
             folder = tmp_path / "system" / "x86_64-linux-gnu" / "dri"
             folder.mkdir(parents=True)
             (folder / "swrast_dri.so").touch()
@@ -67,12 +71,12 @@ def machine(tmp_path, monkeypatch):
 
 
 ALL = (
-    "libEGL.so.1", "libGLdispatch.so.0", "libEGL_mesa.so.0", "libgallium.so", "libLLVM.so.19", "libedit.so.2",
-    "libxcb.so.1", "dri/swrast_dri.so",
+    "libEGL.so.1", "libGLdispatch.so.0", "libEGL_mesa.so.0", "libgallium.so", "libLLVM.so.19",
+    "libedit.so.2", "libxcb.so.1", "dri/swrast_dri.so",
 )  # fmt: skip
 
 
-def test_a_system_without_any_of_it(machine, tmp_path):
+def test_a_system_without_any_library(machine, tmp_path):
     linker = machine(ALL)
     assert unpacked_mesa.load_libegl().endswith("mesa/usr/lib/x86_64-linux-gnu/libEGL.so.1")
     order = linker.loaded
@@ -81,8 +85,9 @@ def test_a_system_without_any_of_it(machine, tmp_path):
         assert all(
             order.index(needed) < order.index(name) for needed in needs if needed != "libc.so.6"
         )
-    vendors = f"/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d:{tmp_path}/mesa/usr/share/glvnd/egl_vendor.d"
-    assert os.environ[VARIABLES[0]] == vendors
+    system = "/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d"
+    unpacked = f"{tmp_path}/mesa/usr/share/glvnd/egl_vendor.d"
+    assert os.environ[VARIABLES[0]] == f"{system}:{unpacked}"
     assert os.environ[VARIABLES[2]].endswith(f"/dri:{tmp_path}/mesa/usr/lib/x86_64-linux-gnu/dri")
 
 
@@ -96,24 +101,24 @@ def test_nothing_unpacked(machine):
     assert not set(VARIABLES) & set(os.environ)
 
 
-def test_the_systems_own_comes_first(machine):
-    """As where the administrator has installed it since."""
-    linker = machine(ALL, system=("libEGL.so.1", "libEGL_mesa.so.0"), drivers_of_system=True)
+def test_the_systems_libraries_come_first(machine):
+    """The administrator may have installed them since Mesa was unpacked."""
+    linker = machine(ALL, system=("libEGL.so.1", "libEGL_mesa.so.0"), system_drivers=True)
     assert unpacked_mesa.load_libegl() == "libEGL.so.1"
     assert linker.loaded == []
     assert not set(VARIABLES) & set(os.environ)
 
 
-def test_a_system_that_lacks_the_driver_alone(machine):
+def test_a_system_that_lacks_only_the_driver(machine):
     linker = machine(ALL[3:], system=("libEGL.so.1", "libEGL_mesa.so.0"))
     assert unpacked_mesa.load_libegl() == "libEGL.so.1"
     assert linker.loaded[-1] == "swrast_dri.so"
-    assert "libxcb.so.1" not in linker.loaded  # which nothing asked for
+    assert "libxcb.so.1" not in linker.loaded  # nothing loaded needs it
     assert VARIABLES[0] not in os.environ
     assert VARIABLES[2] in os.environ
 
 
-def test_variables_that_are_set_stay(machine, monkeypatch):
+def test_variables_that_are_set_are_kept(machine, monkeypatch):
     machine(ALL)
     monkeypatch.setenv("__EGL_VENDOR_LIBRARY_FILENAMES", "/mine.json")
     monkeypatch.setenv("LIBGL_DRIVERS_PATH", "/mine")
@@ -122,7 +127,7 @@ def test_variables_that_are_set_stay(machine, monkeypatch):
     assert os.environ["LIBGL_DRIVERS_PATH"] == "/mine"
 
 
-def test_a_library_that_is_not_there_is_named(machine):
+def test_a_missing_library_is_named(machine):
     machine([name for name in ALL if name != "libedit.so.2"])
     with pytest.raises(OSError, match=r"^libedit\.so\.2: "):
         unpacked_mesa.load_libegl()

@@ -1,4 +1,4 @@
-"""Each pixel covered once where faces meet, also where vertices and edges lie exactly on pixel centers."""
+"""Watertight coverage: faces that meet cover each pixel once, also exactly at pixel centers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SIZE = 64
 
 
 def face_on(size: int = SIZE) -> dd.Camera:
-    """Looks along z; x and y of the world are image coordinates in pixels."""
+    """Return a camera along z for which world x and y are image coordinates in pixels."""
     K = [[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1]]
     pose = np.eye(4)
     pose[2, 3] = 2.0
     return dd.Camera(K, pose, size, size, True)
 
 
-def covered(renderer, vertices, faces, camera=None) -> np.ndarray:
+def crossing_count(renderer, vertices, faces, camera=None) -> np.ndarray:
     return peel(renderer, dd.Mesh(vertices, faces), camera or face_on()).count
 
 
@@ -32,7 +32,7 @@ def test_a_fan_around_a_pixel_center(renderer, blades, flip):
     vertices = np.vstack([np.zeros(3), rim]) + np.array((32.5, 20.5, 0))
     index = np.arange(blades)
     faces = np.stack([0 * index, 1 + index, 1 + (index + 1) % blades], 1)
-    count = covered(renderer, vertices, faces[:, ::-1] if flip else faces)
+    count = crossing_count(renderer, vertices, faces[:, ::-1] if flip else faces)
     np.testing.assert_array_equal(count, 1)
 
 
@@ -49,12 +49,12 @@ def test_a_grid_with_vertices_on_pixel_centers(renderer, step, alternate):
     other = np.stack([a, b, d, b, c, d], -1)
     turned = (np.add.outer(np.arange(cells), np.arange(cells)) % 2 == 1) & alternate
     faces = np.where(turned[..., None], other, one).reshape(-1, 3)
-    np.testing.assert_array_equal(covered(renderer, vertices, faces), 1)
+    np.testing.assert_array_equal(crossing_count(renderer, vertices, faces), 1)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_triangulated_plane_with_random_vertices_on_the_subpixel_grid(renderer, seed):
-    """Delaunay faces of points on whole quarters of a pixel, many of them pixel centers."""
+    """Delaunay faces of points at quarters of a pixel, many of them pixel centers."""
     spatial = pytest.importorskip("scipy.spatial")
     rng = np.random.default_rng(seed)
     points = rng.integers(-40, 4 * SIZE + 40, (400, 2)) / 4 + 0.5
@@ -62,14 +62,14 @@ def test_a_triangulated_plane_with_random_vertices_on_the_subpixel_grid(renderer
     points = np.unique(points, axis=0)
     faces = spatial.Delaunay(points).simplices
     vertices = np.column_stack([points, np.zeros(len(points))])
-    np.testing.assert_array_equal(covered(renderer, vertices, faces), 1)
+    np.testing.assert_array_equal(crossing_count(renderer, vertices, faces), 1)
 
 
 def test_a_large_face_and_small_ones_share_an_edge(renderer):
-    """Small and large faces go different ways on `compute`; the edge between them must not show it."""
+    """The engine `compute` draws small and large faces differently, but their edges must match."""
     split = np.linspace(-20, 90, 400)
     upper = np.stack([split, 0.37 * split + 11.3, 0 * split], 1)
-    # Every face has one piece of the edge: those above go to a far apex, those below are slim.
+    # Each face has one piece of the edge: large ones up to a far apex, slim ones below.
     lower = upper + np.array((0.3, 0.9, 0))
     apex = [[30.0, -900.0, 0]]
     vertices = np.concatenate([upper, lower, apex])
@@ -78,15 +78,15 @@ def test_a_large_face_and_small_ones_share_an_edge(renderer):
     far = np.stack([i, i + 1, np.full(399, 2 * n)], 1)
     near = np.concatenate([np.stack([i, n + i, n + i + 1], 1), np.stack([i, n + i + 1, i + 1], 1)])
     faces = np.concatenate([far, near])
-    count = covered(renderer, vertices, faces)
+    count = crossing_count(renderer, vertices, faces)
     assert count.max() == 1
     v, u = np.mgrid[:SIZE, :SIZE] + 0.5
     np.testing.assert_array_equal(count[v < 0.37 * u + 12.0], 1)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_closed_meshes_from_close_by_are_even(renderer, seed):
-    """Faces from a fraction of a pixel to many times the image, those that leave the guard band included."""
+def test_closed_meshes_seen_closely_have_even_counts(renderer, seed):
+    """Faces from a fraction of a pixel to many times the image, beyond the guard band too."""
     rng = np.random.default_rng([seed, 3])
     mesh = random_closed_mesh(rng, bodies=2)
     for _ in range(4):

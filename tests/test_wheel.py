@@ -1,4 +1,4 @@
-"""The built wheel, installed elsewhere, renders: the shaders are inside."""
+"""The built wheel contains the shaders and renders when installed elsewhere."""
 
 from __future__ import annotations
 

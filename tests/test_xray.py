@@ -1,4 +1,4 @@
-"""X-Ray files, read as its repository describes: the parts of a scipy csr_matrix, then a reshape."""
+"""X-Ray files, read as its repository does: parts of a SciPy csr_matrix, then a reshape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ddepth_gl.io.results.xray import write_xray
 
 
 def read(path, height, width, layers=16):
-    """The dense (layers, 7, height, width) array, after checks of what is stored."""
+    """Return the dense (layers, 7, height, width) array; check how it is stored."""
     with np.load(path, allow_pickle=False) as file:
         texts = {"version", "renderer", "gl_version", "engine"}
         assert sorted(set(file.files) - texts) == ["data", "indices", "indptr", "shape"]
@@ -38,7 +38,7 @@ def read(path, height, width, layers=16):
 
 
 def expected(layers: dd.DepthLayers, count: int = 16) -> np.ndarray:
-    """What must stand there, one crossing at a time and in float64."""
+    """Return the expected array, computed one crossing at a time in float64."""
     camera = layers.camera
     dense = np.zeros((count, 7, camera.height, camera.width))
     for row, column, layer, crossing in crossings_of(layers):
@@ -54,8 +54,8 @@ def expected(layers: dd.DepthLayers, count: int = 16) -> np.ndarray:
     return dense
 
 
-# float32 rounds by at most 2**-24 relatively; twice that for the float64 sums before. Numbers are at most
-# 9 * 1.3 (distances), 1 (normals, colors).
+# float32 rounds by at most 2**-24 relatively; twice that for the float64 sums before. Numbers are
+# at most 9 * 1.3 (distances), 1 (normals, colors).
 TOLERANCE = {"rtol": 2.0**-23, "atol": 2.0**-30}
 
 
@@ -73,7 +73,7 @@ def test_every_value(tmp_path, orthographic):
 
 
 def test_the_frame_of_normals(tmp_path):
-    # Toward the camera is +z, up in the picture is +y, to the right is +x, whatever the camera looks along.
+    # For every camera, +z points toward it, +y up and +x right in the image.
     camera = dd.Camera.look_at((4, 1, 2), (0.5, 0, 0), (0, 0, 1), width=1, height=1)
     right, down, forward = camera.camera_from_world[:3, :3]
     normals = np.stack([-forward, -down, right]).astype(np.float32)
@@ -105,7 +105,7 @@ def test_empty_and_small(tmp_path, count):
     np.testing.assert_allclose(dense, expected(layers), **TOLERANCE)
 
 
-def test_black_and_axis_normals_are_hits_still(tmp_path):
+def test_black_hits_without_a_normal_are_still_hits(tmp_path):
     layers = layers_of([[2]], np.random.default_rng(4))
     layers.color[:] = 0.0
     layers.normal[:] = [[0, 0, 1], [np.nan, np.nan, np.nan]]
@@ -114,7 +114,7 @@ def test_black_and_axis_normals_are_hits_still(tmp_path):
     assert (dense[:2, 0] > 0).all()
     assert (dense[:, 4:] == 0).all()
     assert np.linalg.norm(dense[0, 1:4]) == pytest.approx(1, abs=1e-6)
-    assert (dense[1, 1:4] == 0).all()  # NaN would spread through whatever reads it
+    assert (dense[1, 1:4] == 0).all()  # NaN would spread through every computation
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_missing_attributes(tmp_path, there, missing):
 
 
 @pytest.mark.parametrize("count", [0, -1, 2.0, True, None])
-def test_a_count_that_is_none(tmp_path, count):
+def test_invalid_max_layers(tmp_path, count):
     with pytest.raises(dd.RequestError, match="max_layers must be an integer, at least 1"):
         write_xray(tmp_path / "a.npz", random_layers(6), max_layers=count)
 
@@ -146,7 +146,8 @@ def test_a_real_peel(renderer, tmp_path):
     write_xray(tmp_path / "a.npz", layers)
     dense = read(tmp_path / "a.npz", 30, 40)
     np.testing.assert_allclose(dense, expected(layers), **TOLERANCE)
-    # Seen from outside a front's normal looks at the camera: against the ray, which in OpenGL's frame is -z.
+    # Seen from outside, the normal of a front face points to the camera, against the ray.
+    # Rays point along -z in OpenGL's frame.
     camera = layers.camera
     row, column = np.nonzero(dense[0, 0] > 0)
     rays = np.linalg.solve(camera.K, [column + 0.5, row + 0.5, np.ones(len(row))]) * [
@@ -157,7 +158,7 @@ def test_a_real_peel(renderer, tmp_path):
     assert ((dense[0, 1:4, row, column] * rays.T).sum(1) < 0).all()
     last = (dense[:, 0] > 0).sum(0)[row, column] - 1
     assert ((dense[last, 1:4, row, column] * rays.T).sum(1) > 0).all()
-    # A hit's distance along the pixel's ray is its point, whatever the file knows of cameras.
+    # The distance along the pixel's ray leads to the point of the hit.
     origins, directions = layers.camera.rays()
     row, column = np.argwhere(dense[0, 0] > 0)[50]
     point = origins[row, column] + dense[0, 0, row, column] * directions[row, column]

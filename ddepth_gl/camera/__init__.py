@@ -1,1 +1,1 @@
-"""Cameras: where pixels lie, and which ray each of them has."""
+"""Cameras: intrinsics, poses and rays."""

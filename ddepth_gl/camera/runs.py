@@ -1,4 +1,4 @@
-"""Cameras in the order they come, neighbors together that can be rendered together."""
+"""Runs of consecutive cameras that can be rendered together."""
 
 from __future__ import annotations
 
@@ -13,44 +13,50 @@ Kind = TypeVar("Kind")
 
 
 def camera_runs(
-    cameras: Iterable[Camera], kind_of: Callable[[Camera], Kind], most_of: Callable[[Camera], int]
+    cameras: Iterable[Camera],
+    kind_of: Callable[[Camera], Kind],
+    max_length_of: Callable[[Camera], int],
 ) -> Iterator[tuple[Kind, tuple[Camera, ...]] | Exception]:
-    """Runs of neighbors that are of one kind; last the error that `cameras` or `kind_of` raises, if any.
+    """Yield runs of consecutive cameras of one kind, in order.
 
-    The error is not raised, so that whoever has runs under way can finish them first.
+    An exception of `cameras` or `kind_of` is yielded last instead of raised, so the caller can
+    finish earlier runs first.
 
     Args:
-        cameras: is read up to the first camera after a run before that run comes.
-        kind_of: what cameras of one run have in common.
-        most_of: how many cameras a run has at most, given its first.
+        cameras: read no further than the first camera after a run before that run is yielded.
+        kind_of: returns the kind of a camera.
+        max_length_of: returns the maximum length of a run, given its first camera.
+
+    Yields:
+        The kind and the cameras of a run.
     """
     run: list[Camera] = []
-    kind: Any = None
-    most = 0
-    given = iter(cameras)
+    run_kind: Any = None
+    max_length = 0
+    iterator = iter(cameras)
     while True:
         try:
-            camera = next(given)
-            its_kind = kind_of(camera)
+            camera = next(iterator)
+            kind = kind_of(camera)
         except StopIteration:
-            failed = None
+            failure = None
             break
         except Exception as error:
-            failed = error
+            failure = error
             break
-        if run and its_kind != kind:
-            yield kind, tuple(run)
+        if run and kind != run_kind:
+            yield run_kind, tuple(run)
             run = []
         if not run:
-            kind, most = its_kind, most_of(camera)
+            run_kind, max_length = kind, max_length_of(camera)
         run.append(camera)
-        if len(run) >= most:
-            yield kind, tuple(run)
+        if len(run) >= max_length:
+            yield run_kind, tuple(run)
             run = []
     if run:
-        yield kind, tuple(run)
-    if failed is not None:
+        yield run_kind, tuple(run)
+    if failure is not None:
         try:
-            yield failed
+            yield failure
         finally:
-            del failed  # else its traceback would keep this frame, and that the cameras
+            del failure  # its traceback would keep this frame alive, and with it the cameras

@@ -1,1 +1,1 @@
-"""The command `ddepth`: one module a command, plus its start, which imports nothing large."""
+"""The command line `ddepth`: one file for each command, and what the commands share."""

@@ -1,4 +1,7 @@
-"""The start of the command `ddepth`: how signals end it, settled before anything large is imported."""
+"""Entry point of the `ddepth` command: installs signal handlers before the large imports.
+
+See docs/decisions/0010-signals-before-imports.md.
+"""
 
 import os
 import sys
@@ -9,7 +12,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 else:
-    # What `signal` is made of; to import the enumerations that it adds would take longer than all of this.
+    # The C module behind `signal`. Importing the enumerations that `signal` adds to it would take
+    # longer than everything else in this module.
     import _signal as signal
 
 __all__ = ["main"]
@@ -22,11 +26,10 @@ _SIGNALS: dict[int, str] = {
 
 
 def main() -> None:
-    """The entry point of the `ddepth` command."""
+    """Run the `ddepth` command."""
     for number in _SIGNALS:
-        if (
-            signal.getsignal(number) != signal.SIG_IGN
-        ):  # as nohup has it, or a shell's background job
+        # nohup and a shell's background jobs start with signals ignored; that stays so.
+        if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
     _open_closed_streams()
     from .main import main as run
@@ -34,44 +37,45 @@ def main() -> None:
     try:
         run()
     finally:
-        # All is done and said, and Python, when it shuts down, is no longer up to an interrupt.
+        # The work is done, and Python cannot handle an interrupt while it shuts down.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end(number: int, _frame: "FrameType | None") -> "NoReturn":
-    """Ends the process with the status that shells give to one that a signal ended: 130, 143 or 129.
+    """Exit with the status that shells report for a process ended by the signal: 128 + number.
 
-    Not by an exception, as Python does with Ctrl-C: in the middle of an import or in a finalizer that is
-    lost, turned into another error, or printed with its traceback.
+    Python's own way, an exception, fails during an import or in a finalizer: there it is lost,
+    turned into another error, or printed with its traceback.
     """
     try:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        # It may not be imported yet, or only half.
-        files = sys.modules.get("ddepth_gl.io.results.atomic")
-        remove_unfinished = getattr(files, "remove_unfinished", None)
+        for other in _SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
+        # The module may not be imported yet, or only in part.
+        atomic = sys.modules.get("ddepth_gl.io.results.atomic")
+        remove_unfinished = getattr(atomic, "remove_unfinished", None)
         if remove_unfinished is not None:
             remove_unfinished()
         line = f"ddepth: error: {_SIGNALS[number]}; files written so far are whole\n"
-        # A progress bar hides the cursor and leaves it at the end of its line.
-        bar = (
+        # A progress bar hides the cursor and leaves it at the end of the bar. So return to the
+        # start of the line, erase it and show the cursor.
+        may_have_bar = (
             "rich.live" in sys.modules and os.isatty(2) and os.environ.get("TERM", "dumb") != "dumb"
         )
-        os.write(2, ("\r\x1b[K\x1b[?25h" * bar + line).encode())
+        os.write(2, ("\r\x1b[K\x1b[?25h" * may_have_bar + line).encode())
     finally:
-        os._exit(128 + number)  # also where nobody reads stderr any more
+        os._exit(128 + number)  # even if stderr is closed
 
 
 def _open_closed_streams() -> None:
-    """Lets a stream that the shell has closed (``2>&-``) lead nowhere.
+    """Open /dev/null for each standard stream that the shell has closed (``2>&-``).
 
-    Else Python has None in its place, and the next file to be opened gets its number, so that what a driver
-    has to complain about would end up in a result.
+    Otherwise Python sets the stream to None, and the next file to be opened gets its descriptor:
+    a driver's warnings would then be written into a result.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor
     sys.stdout = sys.stdout or os.fdopen(1, "w")
     sys.stderr = sys.stderr or os.fdopen(2, "w")

@@ -1,1 +1,1 @@
-"""The engines: each takes a Scene and a Camera and returns buffers."""
+"""Engines: each renders a Scene as seen by a Camera, and returns arrays or GPU buffers."""

@@ -1,4 +1,4 @@
-"""What every engine does, and what both do alike: images in flight, attributes, pictures, kept sheets."""
+"""Engine: the interface of all engines, and the parts that they share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..camera.camera import Camera
 from ..gl.context import GLContext
 from .request import LayerBuffers, SheetBuffers, SheetRequest
 from .scene import Scene
-from .shared.attributes import AttributePass
+from .shared.attribute_pass import AttributePass
 from .shared.finishing import FinishPass
 from .shared.shading import ShadingPass, sample_bands
 from .shared.target_pool import PooledTargets, TargetPool
@@ -33,7 +33,14 @@ Targets = TypeVar("Targets", bound=_SheetTargets)
 
 @dataclass(frozen=True)
 class Pending(Generic[Targets]):
-    """What an engine has submitted and not yet collected, and the images it was rendered to."""
+    """Images that were submitted and are not collected yet.
+
+    Attributes:
+        targets: The targets that the images are rendered to.
+        scene: Scene of all images.
+        cameras: One camera per image.
+        request: Request for each image.
+    """
 
     targets: Targets
     scene: Scene
@@ -42,15 +49,15 @@ class Pending(Generic[Targets]):
 
 
 class Engine(ABC, Generic[Targets]):
-    """Renders both sheets, layers and pictures of scenes.
+    """A renderer of sheets, layers and shaded images.
 
     Args:
-        context: to render in.
-        make_targets: makes what sheets are rendered to, given what becomes its `kind`.
+        context: Current in every call.
+        make_targets: Allocates targets of sheets; its arguments are their `key`.
 
     Attributes:
         name: "raster" or "compute".
-        inverts_entries: whether the bits of entry depths are inverted on the device.
+        inverts_entries: The GPU stores the bits of entry depths inverted.
     """
 
     name: ClassVar[str]
@@ -65,51 +72,53 @@ class Engine(ABC, Generic[Targets]):
 
     @abstractmethod
     def prepare(self, scene: Scene) -> None:
-        """Uploads what the engine needs of a scene's mesh.
+        """Upload what the engine needs of a scene's mesh.
 
         Raises:
-            DeviceMemoryError: it does not fit.
+            DeviceMemoryError: The mesh does not fit into the device's memory.
         """
 
     def cameras_at_once(self, scene: Scene, camera: Camera) -> int:
-        """How many cameras like this one `submit` takes."""
+        """Return the number of cameras like this one that `submit` takes at once."""
         return 1
 
     @abstractmethod
     def submits_ahead(self, scene: Scene, camera: Camera) -> bool:
-        """Whether it pays to submit the next image before this one is collected."""
+        """Return whether submitting the next image before collecting this one saves time."""
 
     @abstractmethod
     def submit(
         self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest
     ) -> Pending[Targets]:
-        """Renders both sheets without waiting for the device, or begins to.
+        """Submit both sheets of some images, or a part of them, without waiting for the GPU.
 
         Args:
-            scene: of the mesh.
-            cameras: one, or at most `cameras_at_once` of one size, all of them perspective or orthographic.
-            request: for each of them.
+            scene: Scene to render.
+            cameras: One camera, or up to `cameras_at_once`; these must all have the same size, and
+                be all perspective or all orthographic.
+            request: Request for each of them.
 
         Raises:
-            DeviceMemoryError: the images do not fit.
+            DeviceMemoryError: The images do not fit into the device's memory.
         """
 
     @abstractmethod
     def _read(self, pending: Pending[Targets]) -> list[list[npt.NDArray[Any]]]:
-        """Waits for what was submitted and gives its images back to the pool.
+        """Wait for submitted images, read them, and give their targets back to the pool.
 
         Returns:
-            Of each camera entry and exit depth, (H, W) float32, then if wanted their faces, (H, W) int32.
+            For each camera: entry and exit depth, (H, W) float32, and if the request needs faces,
+            entry and exit faces, (H, W) int32.
 
         Raises:
-            DeviceMemoryError, ContextError: what the driver reports of these images' calls.
+            DeviceMemoryError, ContextError: The driver reports an error of these images' calls.
         """
 
     def collect(self, pending: Pending[Targets]) -> list[SheetBuffers]:
-        """Waits for what was submitted and gives its buffers, which belong to the caller.
+        """Wait for submitted images and return the sheets of each camera.
 
         Raises:
-            DeviceMemoryError, ContextError: what the driver reports of these images' calls.
+            DeviceMemoryError, ContextError: The driver reports an error of these images' calls.
         """
         collected = []
         for camera, (entry, exit_, *faces) in zip(
@@ -123,33 +132,36 @@ class Engine(ABC, Generic[Targets]):
         return collected
 
     def collect_on_device(self, pending: Pending[Targets]) -> list[list[Any]]:
-        """Finishes images on the device: buffers of entry and of exit, which belong to the caller.
+        """Finish submitted images on the device, without reading them.
 
         Args:
-            pending: from `submit`, without attributes.
+            pending: From `submit`, with a request without attributes.
+
+        Returns:
+            For each camera: GPU buffers of entry and exit depth, which the caller owns.
 
         Raises:
-            ContextError, DeviceMemoryError: see `FinishPass.run`.
+            ContextError, DeviceMemoryError: See `FinishPass.run`.
         """
-        kept: list[list[Any]] = []
+        sheets: list[list[Any]] = []
         try:
             with (
                 self._pool.returning(pending.targets),
                 pending.targets.depths_as_buffer() as depths,
             ):
-                for number, camera in enumerate(pending.cameras):
-                    kept.append(
-                        self._finish.run(depths, pending.scene, camera, pending.request, number)
+                for index, camera in enumerate(pending.cameras):
+                    sheets.append(
+                        self._finish.run(depths, pending.scene, camera, pending.request, index)
                     )
             self._context.check_error("finishing the sheets", "the image size")
         except BaseException:
-            for made in chain(*kept):
-                made.release()
+            for buffer in chain(*sheets):
+                buffer.release()
             raise
-        return kept
+        return sheets
 
     def discard(self, pending: Pending[Targets]) -> None:
-        """Gives up what was submitted."""
+        """Give up submitted images."""
         self._pool.give_back(pending.targets)
 
     @abstractmethod
@@ -161,46 +173,63 @@ class Engine(ABC, Generic[Targets]):
         max_layers: int | None,
         memory_limit: int | None,
     ) -> LayerBuffers:
-        """Every crossing of one image.
+        """Return every crossing of one image.
+
+        Args:
+            scene: Scene to render.
+            camera: Camera to render.
+            request: Which crossings count, and their attributes.
+            max_layers: Number of crossings to return per pixel, the first ones; None for all.
+            memory_limit: Bytes that the crossings may take; None for `default_memory_limit`.
 
         Raises:
-            DeviceMemoryError: the crossings do not fit into `memory_limit` bytes, if None into
-                `default_memory_limit`, or the images not at all.
+            DeviceMemoryError: The crossings do not fit into `memory_limit`, or the images do not
+                fit into the device's memory.
         """
 
     def shade(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
     ) -> npt.NDArray[Any]:
-        """(H, W, 4) uint8: the picture, sRGB, alpha where there are both entry and exit.
+        """Return the shaded image: (H, W, 4) uint8, sRGB and alpha.
 
         Args:
-            scene, camera, request: what to draw; attributes have no effect.
-            samples: along each side of a pixel.
+            scene: Scene to render.
+            camera: Camera to render.
+            request: Which crossings count; its attributes have no effect.
+            samples: Samples along each side of a pixel. They are opaque where there are both entry
+                and exit.
 
         Raises:
-            DeviceMemoryError: the images do not fit.
+            DeviceMemoryError: The images do not fit into the device's memory.
         """
         request = replace(request, attributes=("face",))
-        picture = np.empty((camera.height, camera.width, 4), np.uint8)
-        for rows, band in sample_bands(camera, samples):
-            picture[rows] = self._shade_band(scene, band, request, samples)
+        image = np.empty((camera.height, camera.width, 4), np.uint8)
+        for rows, band_camera in sample_bands(camera, samples):
+            image[rows] = self._shade_band(scene, band_camera, request, samples)
         if samples > 1:
-            self._pool.trim(max_idle=0)  # larger than what is asked for otherwise
+            self._pool.trim(max_idle=0)  # these targets are larger than what sheets need
         self._context.check_error("shading", "the image size")
-        return picture
+        return image
 
     @abstractmethod
     def _shade_band(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
     ) -> npt.NDArray[np.uint8]:
-        """The picture of some samples, given the camera that sees these and a request with faces."""
+        """Return a band of the shaded image, (h, W, 4) uint8.
+
+        Args:
+            scene: Scene to render.
+            camera: Camera with one pixel per sample of the band.
+            request: Request with faces.
+            samples: Samples along each side of a pixel.
+        """
 
     def trim(self, max_idle: int = 1) -> None:
-        """Frees idle images beyond the last `max_idle`."""
+        """Free all idle targets but the last `max_idle`."""
         self._pool.trim(max_idle)
 
     def release(self) -> None:
-        """Frees every GL object of the engine."""
+        """Free every GL object of the engine."""
         self.trim(max_idle=0)
         self._shading.release()
         self._finish.release()

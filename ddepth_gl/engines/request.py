@@ -1,4 +1,4 @@
-"""What is asked of an engine, and the buffers it gives."""
+"""Requests to an engine, and the buffers that it returns."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ __all__ = ["LayerBuffers", "SheetBuffers", "SheetRequest"]
 
 @dataclass(frozen=True)
 class SheetRequest:
-    """How the two sheets are to be rendered.
+    """Options of an image: which crossings count, and their attributes.
 
     Attributes:
-        oriented: entry from front faces and exit from back faces; else both from faces of either side.
-        attributes: names of what is wanted besides depth.
-        crop: keep crossings with crop[0] <= depth <= crop[1], mesh units; None keeps all.
-        beside_a_face: see `Scene.is_beside_a_face`.
+        oriented: True takes entries from front faces and exits from back faces. False takes both
+            from faces of either side.
+        attributes: Names of attributes, besides depth.
+        crop: Smallest and largest depth of crossings that count, mesh units; None for all.
+        beside_a_face: The camera is beside a face, see `Scene.is_beside_a_face`.
     """
 
     oriented: bool = True
@@ -31,32 +32,33 @@ class SheetRequest:
 
     @property
     def needs_faces(self) -> bool:
-        """Whether the face of each crossing is needed; every attribute follows from it."""
+        """Boolean: the face of each crossing is needed, as every attribute is computed from it."""
         return bool(self.attributes)
 
     @property
     def computed_attributes(self) -> tuple[str, ...]:
-        """The attributes but the face, which every crossing has."""
+        """Names of all attributes except the face, which engines store with each crossing."""
         return tuple(name for name in self.attributes if name != "face")
 
     @property
     def computed_bytes_per_crossing(self) -> int:
-        """What these take of one crossing."""
+        """Bytes that `computed_attributes` take per crossing."""
         return sum(ATTRIBUTES[name].bytes for name in self.computed_attributes)
 
     @property
     def may_fix_silhouettes(self) -> bool:
-        """Whether sheets that have crossed at a silhouette are to be mended, if the mesh is oriented."""
+        """Boolean: `fix_silhouettes` applies to the image if the mesh is oriented."""
         return self.oriented and self.crop is None
 
 
 @dataclass(frozen=True)
 class SheetBuffers:
-    """The two sheets, row 0 at the top.
+    """Both sheets of an image, row 0 at the top.
 
     Attributes:
-        entry, exit: (H, W) float32 depth, mesh units, NaN where there is none.
-        attributes: name to (entry, exit), each (H, W) or (H, W, channels).
+        entry: (H, W) float32 depth, mesh units, NaN for a miss.
+        exit: (H, W) float32 depth, mesh units, NaN for a miss.
+        attributes: Name to (entry, exit), each (H, W) or (H, W, channels).
     """
 
     entry: npt.NDArray[np.float32]
@@ -66,15 +68,15 @@ class SheetBuffers:
 
 @dataclass(frozen=True)
 class LayerBuffers:
-    """Crossings of every pixel, compressed by rows: those of pixel i are [offsets[i], offsets[i + 1]).
+    """Crossings of every pixel; those of pixel i are [offsets[i], offsets[i + 1]).
 
     Attributes:
         offsets: (H * W + 1,) int64.
-        depth: (M,) float32, mesh units; within a pixel sorted by (depth, face).
+        depth: (M,) float32, mesh units; sorted by (depth, face) within each pixel.
         face: (M,) int64.
         front_facing: (M,) bool.
-        truncated: (H, W) bool, pixels that have more crossings than were asked for.
-        attributes: name to (M,) or (M, channels), other than face.
+        truncated: (H, W) bool: the pixel has more crossings than `max_layers`.
+        attributes: Name to (M,) or (M, channels), without the face.
     """
 
     offsets: npt.NDArray[np.int64]

@@ -1,1 +1,1 @@
-"""OpenGL without a display: EGL, devices, contexts, shaders, CUDA."""
+"""OpenGL without a display: EGL devices, contexts, shaders, CUDA interoperability."""

@@ -1,166 +1,45 @@
-"""The only place that creates and closes an OpenGL context, and that knows the machine's devices."""
+"""A headless OpenGL context, and the base class of objects that own memory on its device.
+
+Contexts are created and destroyed here only.
+"""
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import moderngl
 
-from .._checks import shown
 from ..errors import ContextClosedError, ContextError, DeviceMemoryError
 from . import egl
+from .devices import Device, candidate_devices
+from .forks import check_not_forked, is_forked, note_gl_use
 from .functions import GLFunctions
 from .memory import host_memory
 
-__all__ = [
-    "ENVIRONMENT_VARIABLE",
-    "Device",
-    "DeviceReport",
-    "GLContext",
-    "check_not_forked",
-    "devices",
-    "inspect_devices",
-]
+__all__ = ["GLContext", "NonCopyable"]
 
-ENVIRONMENT_VARIABLE = "DDEPTH_DEVICE"
-DEVICE_FORMS = "an EGL index such as 0, 'cuda:0', a PCI address such as '0000:3b:00.0', 'gpu', 'software' or 'auto'"
-
-# Newest first: a driver may answer a request for 4.1 with just 4.1. 4.3 brings compute shaders.
+# Newest first: a driver may answer a request for 4.1 with exactly 4.1. 4.3 adds compute shaders.
 _VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
 
-# Of Mesa's and Google's software rasterizers, in lower case.
+# Substrings of the lower-case renderer names of Mesa's and Google's software rasterizers.
 _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
 
-# Contexts of this module; when one of them is current at entry it need not be put back at exit.
+# Handles of all contexts created here. If one of them is current at entry, exit does not restore
+# it: its next use enters it again.
 _our_contexts: set[int] = set()
-
-# The process that opened a device, or asked a GPU's driver for its devices: this one, or the one that it was
-# forked from. Mesa's worker threads and the connections of GPU drivers begin there and do not survive fork:
-# OpenGL in the child would hang.
-_gl_process: int | None = None
-
-
-def _note_use() -> None:
-    global _gl_process
-    _gl_process = os.getpid()
-
-
-def _is_forked() -> bool:
-    return _gl_process not in (None, os.getpid())
-
-
-def check_not_forked() -> None:
-    """Raises ContextError where this process was forked from one that had used OpenGL."""
-    if _is_forked():
-        raise ContextError(
-            f"OpenGL does not survive fork, and process {_gl_process} had used it when this one was forked "
-            "(a DepthRenderer, even one closed since); start processes with multiprocessing's 'spawn' or "
-            "'forkserver' method (DataLoader: multiprocessing_context='spawn'), or make no DepthRenderer "
-            "before the fork"
-        )
-
-
-@dataclass(frozen=True)
-class Device:
-    """One EGL device of this machine.
-
-    Attributes:
-        index: EGL index, the number that `GLContext` takes.
-        handle: the driver's handle.
-        is_software: Mesa's software rasterizer.
-        cuda_index: CUDA ordinal, where the device has one.
-        pci_address: such as ``0000:3b:00.0``, where the device has one.
-    """
-
-    index: int
-    handle: int
-    is_software: bool
-    cuda_index: int | None
-    pci_address: str | None
-
-    def __str__(self) -> str:
-        kind = "software" if self.is_software else self.pci_address or "GPU"
-        return f"device {self.index} ({kind})"
-
-
-def devices() -> list[Device]:
-    """Every EGL device, in the driver's order.
-
-    Raises:
-        ContextError: there is no EGL on this machine, or this process was forked from one that used it.
-    """
-    check_not_forked()
-    library = egl.load()
-    found = [
-        Device(
-            index,
-            handle,
-            library.is_software(handle),
-            library.cuda_index(handle),
-            library.pci_address(handle),
-        )
-        for index, handle in enumerate(library.devices())
-    ]
-    if not all(device.is_software for device in found):
-        _note_use()  # a GPU's driver connects as soon as it is asked for devices
-    return found
-
-
-def _candidates(wanted: int | str | None, require_gpu: bool) -> list[Device]:
-    """The devices to try, in order: GPUs first, then software."""
-    asked_by = "device="
-    if wanted is None:
-        wanted, asked_by = (
-            os.environ.get(ENVIRONMENT_VARIABLE) or "auto",
-            f"{ENVIRONMENT_VARIABLE}=",
-        )
-    if isinstance(wanted, bool) or not isinstance(wanted, (int, str)):
-        raise ContextError(f"{asked_by}{shown(wanted)} is not a device; give {DEVICE_FORMS}")
-    present = devices()
-    if not present:
-        raise ContextError(
-            f"EGL finds no device: no vendor library answers; {egl.INSTALL_HINT}; "
-            "in an NVIDIA container set NVIDIA_DRIVER_CAPABILITIES=all"
-        )
-    in_order = sorted(present, key=lambda device: device.is_software)
-    name = (wanted if isinstance(wanted, str) else shown(wanted)).strip().lower()
-    if name == "auto":
-        chosen = in_order
-    elif name in ("gpu", "software"):
-        chosen = [device for device in in_order if device.is_software == (name == "software")]
-    elif name.startswith("cuda:") and name[5:].isdigit():
-        chosen = [device for device in present if device.cuda_index == int(name[5:])]
-    elif name.isdigit():
-        chosen = [device for device in present if device.index == int(name)]
-    elif ":" in name and "." in name:
-        chosen = [device for device in present if device.pci_address == name]
-    else:
-        raise ContextError(f"{asked_by}{shown(wanted)} is not a device; give {DEVICE_FORMS}")
-    listing = ", ".join(map(str, present))
-    if not chosen:
-        raise ContextError(
-            f"{asked_by}{shown(wanted)} matches none of the EGL devices here: {listing}; use one of these"
-        )
-    if require_gpu:
-        chosen = [device for device in chosen if not device.is_software]
-        if not chosen:
-            raise ContextError(
-                f"require_gpu=True, but the EGL devices here are: {listing}; install the GPU's driver "
-                "with its EGL library (in an NVIDIA container: NVIDIA_DRIVER_CAPABILITIES=all)"
-            )
-    return chosen
 
 
 class _Loader:
-    """What moderngl asks of a context: addresses of functions; currency is `GLContext`'s business."""
+    """The object that moderngl takes as a context: it looks up functions.
+
+    Its `__enter__` does nothing, because `GLContext` makes the context current itself.
+    """
 
     def __init__(self, library: egl.Egl) -> None:
         self._library = library
@@ -178,41 +57,45 @@ class _Loader:
 class GLContext:
     """A headless OpenGL context on one device; ``with context:`` makes it current.
 
-    It serves the thread and the process that made it. Whatever other EGL context was current at entry is
-    current again at exit. In a forked child it counts as closed: what it owns is the parent's.
+    Only the thread and the process that created it may use it. If a context of another library is
+    current at entry, exit makes that one current again. In a forked child the context counts as
+    closed, because its objects belong to the parent.
 
     Args:
-        device: an EGL index, ``"cuda:0"``, a PCI address, ``"gpu"``, ``"software"`` or ``"auto"``;
-            None takes the environment variable DDEPTH_DEVICE, else ``"auto"``: GPUs first, then software.
-        require_gpu: refuse Mesa's software rasterizer.
+        device: an EGL index, ``"cuda:0"``, a PCI address, ``"gpu"``, ``"software"`` or ``"auto"``.
+            None takes the environment variable DDEPTH_DEVICE, or ``"auto"`` if it is not set:
+            GPUs first, then software.
+        require_gpu: whether to refuse software rasterizers.
 
     Attributes:
         gl: the `moderngl.Context`.
-        calls: the calls that it lacks.
-        device: the `Device` it runs on.
-        vendor, renderer, gl_version: what the driver says of itself.
-        is_software: whether a processor does the rendering.
-        max_image_size: the largest width and height of an image.
-        memory: bytes that the device has, or that this process may use if that is less.
-        has_compute: whether there are compute shaders, OpenGL 4.3.
-        max_storage_block: bytes of the largest buffer that a compute shader can address.
-        max_texels: of the largest buffer that is read as a texture.
+        functions: OpenGL functions that moderngl lacks.
+        device: the `Device` that the context is on.
+        vendor, renderer, gl_version: the driver's GL_VENDOR, GL_RENDERER and GL_VERSION.
+        version_code: OpenGL version as an integer, 430 for 4.3.
+        is_software: True if the CPU renders.
+        max_image_size: largest width and height of an image, in pixels.
+        memory: bytes of memory that the device has, or that this process may use if that is less.
+        has_compute: True if there are compute shaders (OpenGL 4.3).
+        max_storage_block: bytes of the largest buffer that a compute shader can address; 0 without
+            compute shaders.
+        max_texels: texels of the largest buffer texture.
 
     Raises:
-        ContextError: no device serves; the message says what was tried and what mends it. Or the process was
-            forked from one that had opened a device.
+        ContextError: no device works; the message lists what was tried and how to fix it. Or this
+            process was forked from one that had used OpenGL.
     """
 
     def __init__(self, device: int | str | None = None, *, require_gpu: bool = False) -> None:
         check_not_forked()
         self._thread = threading.get_ident()
         self._handle = 0
-        self._depth = 0
-        self._outer: tuple[int | None, ...] | None = None
-        self._postponed: deque[Callable[[], None]] = deque()
+        self._nesting = 0
+        self._previous: tuple[int | None, ...] | None = None
+        self._deferred: deque[Callable[[], None]] = deque()
         self._egl = egl.load()
         failures = []
-        for candidate in _candidates(device, require_gpu):
+        for candidate in candidate_devices(device, require_gpu):
             try:
                 self._open(candidate, require_gpu)
                 return
@@ -223,7 +106,7 @@ class GLContext:
         raise ContextError(f"no OpenGL context; tried {'; '.join(failures)}; {egl.INSTALL_HINT}")
 
     def _open(self, device: Device, require_gpu: bool) -> None:
-        _note_use()
+        note_gl_use()
         self._display = self._egl.display(device.handle)
         self._handle = self._egl.create_context(self._display, _VERSIONS)
         _our_contexts.add(self._handle)
@@ -246,7 +129,8 @@ class GLContext:
         self.renderer: str = info["GL_RENDERER"]
         self.gl_version: str = info["GL_VERSION"]
         self.version_code: int = self.gl.version_code
-        # A vendor library that fails to load is passed over silently: only the renderer's name is proof.
+        # EGL silently skips a vendor library that fails to load, so only the renderer's name is
+        # proof.
         self.is_software = device.is_software or any(
             name in self.renderer.lower() for name in _SOFTWARE_RENDERERS
         )
@@ -257,52 +141,56 @@ class GLContext:
             info["GL_MAX_RENDERBUFFER_SIZE"],
             *info["GL_MAX_VIEWPORT_DIMS"],
         )
-        # What a shader can address of one buffer; 0 without compute shaders.
         self.max_storage_block: int = info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0)
         self.max_texels: int = info.get("GL_MAX_TEXTURE_BUFFER_SIZE", 0)
         self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
         self.functions = GLFunctions(self.gl, self._egl)
-        host = host_memory()  # a software renderer's own; and no more is ever believed of a device
+        # A software renderer uses host memory. No device is trusted to have more than the host.
+        host = host_memory()
         device_memory = None if self.is_software else self.functions.device_memory()
         self.memory = min(host, device_memory or host)
-        self._resting_framebuffer = self.gl.framebuffer([self.gl.renderbuffer((1, 1))])
+        self._placeholder_framebuffer = self.gl.framebuffer([self.gl.renderbuffer((1, 1))])
 
     def unbind_framebuffer(self) -> None:
-        """To be called before framebuffers are released: moderngl would bind a released one again."""
-        self._resting_framebuffer.use()
+        """Bind a framebuffer that is never released.
+
+        Call it before releasing framebuffers: moderngl would bind a released one again.
+        """
+        self._placeholder_framebuffer.use()
 
     def release_when_collected(self, owner: object, objects: list[Any]) -> None:
-        """Has `objects` (moderngl's) released soon after `owner` is garbage-collected.
+        """Release moderngl `objects` after `owner` is garbage-collected.
 
-        Not at once: collection may happen in any thread and in the middle of another context's calls. They
-        wait until this context is next entered.
+        Collection may happen in any thread, and between OpenGL calls to another context. So the
+        release is deferred until this context is next entered.
         """
 
         def release() -> None:
-            for each in objects:
-                each.release()
+            for item in objects:
+                item.release()
 
         weakref.finalize(owner, self.defer, release).atexit = False
 
     def defer(self, action: Callable[[], None]) -> None:
-        """Has something done when this context is next entered; may be called in any thread."""
-        self._postponed.append(action)
+        """Call `action` when this context is next entered. Any thread may call this."""
+        self._deferred.append(action)
 
     @contextmanager
     def allocating(self, what: str, size: tuple[int, int], objects: list[Any]) -> Iterator[None]:
-        """Within it, textures and framebuffers of one size are made.
+        """Guard a block that allocates textures, buffers and framebuffers for an image.
 
         Args:
-            what: they are for, in the message.
+            what: the purpose, for the error message.
             size: (width, height) in pixels.
-            objects: what was made so far, moderngl's, to be released if the rest cannot be made.
+            objects: list to which the block appends each moderngl object. If the block fails, they
+                are released.
 
         Raises:
-            DeviceMemoryError: they do not fit.
+            DeviceMemoryError: memory ran out.
         """
         try:
             yield
-            self.check_error(f"making {what}", "the image size")
+            self.check_error(f"allocating {what}", "the image size")
         except BaseException as error:
             self.unbind_framebuffer()
             while objects:
@@ -314,71 +202,72 @@ class GLContext:
     def allocation_error(
         self, what: str, size: tuple[int, int], error: Exception
     ) -> DeviceMemoryError:
-        """The error to raise where textures of `size` could not be made.
+        """Return the error to raise when textures of `size` cannot be allocated.
 
-        moderngl reports a texture that the driver did not allocate as an incomplete framebuffer, or as it
-        likes. What the failed allocation left behind is cleared.
+        moderngl reports a texture that the driver did not allocate as an incomplete framebuffer, or
+        in other ways. The driver's own error is cleared.
         """
         self.gl.error  # noqa: B018  reading it clears it
         return DeviceMemoryError(
-            f"{self.renderer} cannot make {what} of {size[0]}x{size[1]} pixels ({error}); "
+            f"{self.renderer} cannot allocate {what} of {size[0]}x{size[1]} pixels ({error}); "
             "reduce the image size"
         )
 
-    def check_error(self, doing: str, reduce: str) -> None:
-        """Raises what the driver has to say about the calls since the last check.
+    def check_error(self, action: str, remedy: str) -> None:
+        """Raise the error that the driver has recorded since the last check, if there is one.
 
         Args:
-            doing: what was being done, for the message.
-            reduce: what to make smaller if memory ran out.
+            action: what was done since then, for the message: "rendering an image".
+            remedy: what to reduce if memory ran out, for the message: "the image size".
 
         Raises:
             DeviceMemoryError: the driver reports GL_OUT_OF_MEMORY.
-            ContextError: it reports any other error.
+            ContextError: the driver reports any other error.
         """
         error = self.gl.error
         if error == "GL_NO_ERROR":
             return
         if error == "GL_OUT_OF_MEMORY":
             raise DeviceMemoryError(
-                f"{self.renderer} ran out of memory while {doing}; reduce {reduce}"
+                f"{self.renderer} ran out of memory while {action}; reduce {remedy}"
             )
-        raise ContextError(f"{self.renderer} reports {error} while {doing}")
+        raise ContextError(f"{self.renderer} reports {error} while {action}")
 
     @property
     def is_closed(self) -> bool:
-        """Whether there is nothing to use or to free: it was released, or belongs to a parent process."""
-        return self._handle == 0 or _is_forked()
+        """True if the context was released or belongs to a parent process: nothing to free."""
+        return self._handle == 0 or is_forked()
 
     @property
     def in_owner_thread(self) -> bool:
-        """Whether the caller is the thread that made the context."""
+        """True in the thread that created the context."""
         return threading.get_ident() == self._thread
 
     def check_usable(self) -> None:
-        """Raises unless the context is open and the caller is the thread and process that made it."""
+        """Raise an error unless the context is open and this thread and process created it."""
         check_not_forked()
         if self.is_closed:
-            raise ContextClosedError("the renderer is closed; make a new DepthRenderer")
-        if threading.get_ident() != self._thread:
+            raise ContextClosedError("the renderer is closed; create a new DepthRenderer")
+        if not self.in_owner_thread:
             raise ContextError(
-                "a DepthRenderer serves only the thread that made it; make one in this thread as well"
+                "a DepthRenderer works only in the thread that created it; create another one in "
+                "this thread"
             )
 
     def __enter__(self) -> GLContext:
         self.check_usable()
-        if self._depth == 0:
+        if self._nesting == 0:
             current = self._egl.current_context()
             if current != self._handle:
-                self._outer = (
+                self._previous = (
                     self._egl.current() if current and current not in _our_contexts else None
                 )
                 self._egl.make_current(self._display, None, None, self._handle)
-            while self._postponed:
-                self._postponed.popleft()()
+            while self._deferred:
+                self._deferred.popleft()()
         elif self._egl.current_context() != self._handle:
             self._egl.make_current(self._display, None, None, self._handle)
-        self._depth += 1
+        self._nesting += 1
         return self
 
     def __exit__(
@@ -387,13 +276,13 @@ class GLContext:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._depth -= 1
-        if self._depth == 0 and self._outer is not None:
-            outer, self._outer = self._outer, None
-            self._egl.make_current(*outer)
+        self._nesting -= 1
+        if self._nesting == 0 and self._previous is not None:
+            previous, self._previous = self._previous, None
+            self._egl.make_current(*previous)
 
     def release(self) -> None:
-        """Destroys the context; GL objects still alive in it go with it. Idempotent."""
+        """Destroy the context and all OpenGL objects still alive in it. Idempotent."""
         if self.is_closed:
             return
         with self:
@@ -406,44 +295,11 @@ class GLContext:
         self._handle = 0
 
 
-@dataclass(frozen=True)
-class DeviceReport:
-    """What `inspect_devices` found out about one device; `error` is set where no context could be made."""
+class NonCopyable:
+    """Base of classes that own memory on the device: a copy would be a second owner."""
 
-    device: Device
-    vendor: str | None = None
-    renderer: str | None = None
-    gl_version: str | None = None
-    is_software: bool | None = None
-    max_image_size: int | None = None
-    engines: tuple[str, ...] = ()
-    error: str | None = None
-
-
-def inspect_devices() -> list[DeviceReport]:
-    """Opens and closes a context on every EGL device and reports what it says of itself.
-
-    Raises:
-        ContextError: there is no EGL on this machine, or the process was forked from one that had opened a
-            device.
-    """
-    reports = []
-    for device in devices():
-        try:
-            context = GLContext(device.index)
-        except ContextError as error:
-            reports.append(DeviceReport(device, error=str(error)))
-            continue
-        reports.append(
-            DeviceReport(
-                device,
-                context.vendor,
-                context.renderer,
-                context.gl_version,
-                context.is_software,
-                context.max_image_size,
-                engines=("raster", "compute") if context.has_compute else ("raster",),
-            )
+    def __reduce__(self) -> NoReturn:  # copy.copy, copy.deepcopy and pickle call it
+        raise ContextError(
+            f"a {type(self).__name__} owns memory on the device and cannot be copied or pickled; "
+            "create one from the Mesh where it is needed, and pass results on as NumPy arrays"
         )
-        context.release()
-    return reports

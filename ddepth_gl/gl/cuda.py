@@ -1,4 +1,4 @@
-"""Buffers of OpenGL handed to CUDA: copied on the GPU, by the graphics interoperability of `cuda.core`."""
+"""Copies of OpenGL buffers in CUDA memory, made on the GPU by `cuda.core`'s interoperability."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ import numpy as np
 from ..errors import InteropError
 from .context import GLContext
 
-__all__ = ["CUDA_DEVICE", "CudaCopies"]
+__all__ = ["CUDA_DEVICE", "CudaCopier"]
 
 CUDA_DEVICE = 2  # kDLCUDA of DLPack
 
-_INSTEAD = "take maps.numpy() instead"
+_ALTERNATIVE = "use maps.numpy() instead"
 
 
-class CudaCopies:
-    """Makes copies in CUDA's memory of buffers of one GL context; from `on`.
+class CudaCopier:
+    """Copies buffers of one OpenGL context to CUDA memory; created by `for_context`.
 
     Attributes:
-        ordinal: CUDA's number of the device.
+        ordinal: CUDA's index of the device.
     """
 
     def __init__(self, core: Any, view: Any, ordinal: int) -> None:
         self._core, self._view, self.ordinal = core, view, ordinal
 
     @classmethod
-    def on(cls, context: GLContext) -> CudaCopies:
-        """For a context, which must be current.
+    def for_context(cls, context: GLContext) -> CudaCopier:
+        """Return a copier for a context.
 
         Raises:
-            InteropError: CUDA does not reach its device.
+            InteropError: CUDA does not reach the context's device, or `cuda.core` is missing.
         """
         ordinal = context.device.cuda_index
         if context.is_software or ordinal is None:
             raise InteropError(
-                f"CUDA does not reach {context.renderer}, only NVIDIA GPUs; {_INSTEAD}"
+                f"CUDA does not reach {context.renderer}, only NVIDIA GPUs; {_ALTERNATIVE}"
             )
         try:
             from cuda import core
@@ -44,16 +44,16 @@ class CudaCopies:
         except ImportError as error:
             raise InteropError(
                 f"cuda.core cannot be imported ({error}); "
-                f'run pip install ".[cuda]" in the source folder of ddepth_gl, or {_INSTEAD}'
+                f'run pip install ".[cuda]" in the source folder of ddepth_gl, or {_ALTERNATIVE}'
             ) from error
         return cls(core, utils.StridedMemoryView, ordinal)
 
-    def of(self, buffer: Any, shape: tuple[int, int]) -> Any:
-        """A `cuda.core.utils.StridedMemoryView` of a copy, complete when this returns.
+    def copy(self, buffer: Any, shape: tuple[int, int]) -> Any:
+        """Return a finished copy as a `cuda.core.utils.StridedMemoryView`. Needs a current context.
 
         Args:
-            buffer: moderngl's, float32.
-            shape: of the copy.
+            buffer: moderngl buffer of float32.
+            shape: shape of the copy.
 
         Raises:
             InteropError: the driver refuses.
@@ -70,8 +70,8 @@ class CudaCopies:
                     copy.copy_from(mapped, stream=stream)
                 stream.sync()
             return self._view.from_buffer(copy, shape, dtype=np.dtype(np.float32))
-        except Exception as error:  # cuda.core has errors of several kinds
+        except Exception as error:  # cuda.core raises several unrelated types
             raise InteropError(
-                f"CUDA device {self.ordinal} does not take over a buffer of OpenGL "
-                f"({type(error).__name__}: {error}); {_INSTEAD}"
+                f"CUDA device {self.ordinal} cannot copy an OpenGL buffer "
+                f"({type(error).__name__}: {error}); {_ALTERNATIVE}"
             ) from error

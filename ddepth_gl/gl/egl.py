@@ -1,7 +1,6 @@
-"""EGL through ctypes: the devices of this machine, and contexts on them without a display.
+"""EGL bindings through ctypes: the devices of this machine, and headless contexts on them.
 
-Only what `context.py` needs. moderngl's own EGL loader cannot say which device it chose, ignores a failed
-``eglMakeCurrent`` and lets an environment variable override its arguments; see docs/decisions/0002.
+They replace moderngl's own EGL loader; docs/decisions/0002-egl-through-ctypes.md says why.
 
 Sources: EGL 1.5, EGL_EXT_device_enumeration, EGL_EXT_device_query, EGL_EXT_platform_device,
 EGL_KHR_surfaceless_context, EGL_NV_device_cuda.
@@ -48,13 +47,13 @@ _ERROR_NAMES = {
 
 
 class Egl:
-    """The loaded EGL library: typed entry points, errors turned into `ContextError`."""
+    """The loaded EGL library, with typed functions. Errors raise `ContextError`."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         def core(name: str, result: Any, *arguments: Any) -> Any:
-            entry = getattr(library, name)
-            entry.restype, entry.argtypes = result, arguments
-            return entry
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+            return function
 
         self.get_proc_address = core("eglGetProcAddress", c_void_p, c_char_p)
         self._get_error = core("eglGetError", c_int)
@@ -71,7 +70,7 @@ class Egl:
         self._current_surface = core("eglGetCurrentSurface", c_void_p, c_int)
 
     def function(self, name: str, result: Any, *arguments: Any) -> Any:
-        """The entry point `name` (EGL extension or GL function) as a ctypes callable.
+        """Return the EGL extension or OpenGL function `name` as a ctypes callable.
 
         Raises:
             ContextError: the driver has no such function.
@@ -82,7 +81,7 @@ class Egl:
         return CFUNCTYPE(result, *arguments)(address)
 
     def devices(self) -> list[int]:
-        """Handles of every EGL device, in the driver's order; empty where there is none."""
+        """Return the handles of all EGL devices, in the driver's order."""
         extensions = (self._query_string(None, _EXTENSIONS) or b"").split()
         if not {b"EGL_EXT_device_enumeration", b"EGL_EXT_device_base"} & set(extensions):
             return []
@@ -101,23 +100,22 @@ class Egl:
         return set((query(device, _EXTENSIONS) or b"").split())
 
     def is_software(self, device: int) -> bool:
-        """Whether the device is Mesa's software rasterizer."""
+        """Return whether the device is Mesa's software rasterizer."""
         return b"EGL_MESA_device_software" in self._device_extensions(device)
 
     def cuda_index(self, device: int) -> int | None:
-        """The device's CUDA ordinal (unaffected by CUDA_VISIBLE_DEVICES), or None where it has none."""
+        """Return the device's CUDA ordinal or None; CUDA_VISIBLE_DEVICES does not affect it."""
         if b"EGL_NV_device_cuda" not in self._device_extensions(device):
             return None
         value = c_ssize_t(-1)
         query = self.function(
             "eglQueryDeviceAttribEXT", c_uint, c_void_p, c_int, POINTER(c_ssize_t)
         )
-        return (
-            value.value if query(device, _CUDA_DEVICE, byref(value)) and value.value >= 0 else None
-        )
+        has_index = query(device, _CUDA_DEVICE, byref(value)) and value.value >= 0
+        return value.value if has_index else None
 
     def pci_address(self, device: int) -> str | None:
-        """The PCI address such as ``0000:3b:00.0``, found through the DRM node, or None."""
+        """Return the PCI address such as ``0000:3b:00.0``, found through the DRM node, or None."""
         if b"EGL_EXT_device_drm" not in self._device_extensions(device):
             return None
         query = self.function("eglQueryDeviceStringEXT", c_char_p, c_void_p, c_int)
@@ -128,10 +126,13 @@ class Egl:
         return link.resolve().name if link.exists() else None
 
     def display(self, device: int) -> int:
-        """An initialized EGL display of the device.
+        """Return the initialized EGL display of a device.
 
-        A device has one display in a process, shared with every other user of EGL in it, so it is never
-        terminated here: that would destroy the contexts of the others.
+        A device has one display per process, shared by all libraries that use EGL. So it is never
+        terminated here: that would destroy the other libraries' contexts.
+
+        Raises:
+            ContextError: the display does not initialize, or needs a surface.
         """
         get_display = self.function(
             "eglGetPlatformDisplayEXT", c_void_p, c_uint, c_void_p, POINTER(c_int)
@@ -145,7 +146,11 @@ class Egl:
         return int(display)
 
     def create_context(self, display: int, versions: tuple[tuple[int, int], ...]) -> int:
-        """A core-profile OpenGL context of the first of `versions` that the driver gives."""
+        """Return a core-profile OpenGL context of the first of `versions` that the driver offers.
+
+        Raises:
+            ContextError: the driver offers none of them.
+        """
         if not self._bind_api(_OPENGL_API):
             raise ContextError(f"EGL offers no desktop OpenGL ({self._error()})")
         for major, minor in versions:
@@ -159,31 +164,32 @@ class Egl:
         raise ContextError(f"no OpenGL {wanted} core context ({self._error()})")
 
     def destroy_context(self, display: int, context: int) -> None:
-        """Destroys a context, first making it not current."""
+        """Destroy a context. If it is current, no context is current afterward."""
         if self.current_context() == context:
             self._make_current(display, None, None, None)
         self._destroy_context(display, context)
 
     def current(self) -> tuple[int | None, int | None, int | None, int | None]:
-        """What is current in this thread: (display, draw surface, read surface, context)."""
+        """Return this thread's current (display, draw surface, read surface, context)."""
         draw, read = self._current_surface(0x3059), self._current_surface(0x305A)
         return self._current_display(), draw, read, self.current_context()
 
     def make_current(
         self, display: int | None, draw: int | None, read: int | None, context: int | None
     ) -> None:
-        """Makes a context current in this thread.
+        """Make a context current in this thread.
 
         Raises:
-            ContextError: the driver refuses, for example because another thread holds the context.
+            ContextError: the driver refuses, for example because the context is current in another
+                thread.
         """
         if self._make_current(display, draw, read, context):
             return
         if glx_is_current():
             raise ContextError(
-                "another library's GLX context (an X11 window's) is current in this thread, and EGL is "
-                f"refused beside it ({self._error()}); make that context not current first, or use the "
-                "DepthRenderer in another thread or process"
+                "another library's GLX context (an X11 window's) is current in this thread, and "
+                f"the driver refuses EGL beside it ({self._error()}); release that context from "
+                "the thread first, or use the DepthRenderer in another thread or process"
             )
         raise ContextError(f"the OpenGL context cannot be made current ({self._error()})")
 
@@ -193,12 +199,11 @@ class Egl:
 
 
 def glx_is_current() -> bool:
-    """Whether some library has made a GLX context (that of an X11 window) current in this thread."""
+    """Return whether a GLX context (an X11 window's) is current in this thread."""
     for name in ("libGLX.so.0", "libGL.so.1"):
         try:
-            library = ctypes.CDLL(
-                name, mode=os.RTLD_LAZY | os.RTLD_NOLOAD
-            )  # only if somebody has loaded it
+            # RTLD_NOLOAD: a library that is not loaded has no current context.
+            library = ctypes.CDLL(name, mode=os.RTLD_LAZY | os.RTLD_NOLOAD)
         except OSError:
             continue
         current = library.glXGetCurrentContext
@@ -209,7 +214,7 @@ def glx_is_current() -> bool:
 
 @cache
 def load() -> Egl:
-    """Loads libEGL once.
+    """Return the EGL library, loaded once per process.
 
     Raises:
         ContextError: there is no libEGL.

@@ -1,4 +1,4 @@
-"""The OpenGL calls that moderngl lacks: other textures, counting in the stencil, buffers mapped."""
+"""OpenGL functions that moderngl lacks, such as buffer textures and mapped buffers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ from . import egl
 
 __all__ = ["STENCIL_MAX", "BufferTexture", "GLFunctions"]
 
-STENCIL_MAX = 255  # what a stencil buffer counts up to; it stays there
+STENCIL_MAX = 255  # counts saturate here
 
 _TEXTURE_2D, _TEXTURE0, _TEXTURE_BUFFER = 0x0DE1, 0x84C0, 0x8C2A
 _INTEGER_TEXELS = (0x8235, 0x823B, 0x8D83, 0x8D82)  # GL_R32I, GL_RG32I, GL_RGB32I, GL_RGBA32I
 _FLOAT, _UNSIGNED_BYTE = 0x1406, 0x1401
-# Internal format, format, and type of a pixel.
-_DEPTH = (0x8CAC, 0x1902, _FLOAT)  # GL_DEPTH_COMPONENT32F, GL_DEPTH_COMPONENT
-_DEPTH_STENCIL = (
-    0x8CAD,
-    0x84F9,
-    0x8DAD,
-)  # GL_DEPTH32F_STENCIL8, GL_DEPTH_STENCIL, GL_FLOAT_32_UNSIGNED_INT_24_8_REV
+# Internal format, pixel format and pixel type.
+# GL_DEPTH_COMPONENT32F, GL_DEPTH_COMPONENT, GL_FLOAT
+_DEPTH = (0x8CAC, 0x1902, _FLOAT)
+# GL_DEPTH32F_STENCIL8, GL_DEPTH_STENCIL, GL_FLOAT_32_UNSIGNED_INT_24_8_REV
+_DEPTH_STENCIL = (0x8CAD, 0x84F9, 0x8DAD)
 _FRAMEBUFFER, _DEPTH_STENCIL_ATTACHMENT, _STENCIL_INDEX = 0x8D40, 0x821A, 0x1901
 _STENCIL_TEST, _ALWAYS, _KEEP, _INCREMENT = 0x0B90, 0x0207, 0x1E00, 0x1E02
 _PACK_ALIGNMENT = 0x0D05
@@ -35,7 +33,7 @@ _COPY_WRITE_BUFFER, _R32UI, _RED_INTEGER, _UNSIGNED_INT = 0x8F37, 0x8236, 0x8D94
 _DEDICATED_KILOBYTES = 0x9047  # GL_GPU_MEMORY_INFO_DEDICATED_VIDMEM_NVX
 
 _UINT, _INT, _SIZE, _POINTER = ctypes.c_uint, ctypes.c_int, ctypes.c_ssize_t, ctypes.c_void_p
-# Arguments of each function; none of them returns anything.
+# Argument types of the functions that return nothing.
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "glActiveTexture": (_UINT,),
     "glBindBuffer": (_UINT, _UINT),
@@ -57,25 +55,25 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "glTexImage2D": (_UINT, _INT, _INT, _INT, _INT, _INT, _UINT, _UINT, _POINTER),
 }
 
-# Those that return something.
+# Name, return type and argument types.
 _MAP_BUFFER = ("glMapBufferRange", _POINTER, _UINT, _SIZE, _SIZE, _UINT)
 _UNMAP_BUFFER = ("glUnmapBuffer", ctypes.c_ubyte, _UINT)
 
-# Of OpenGL 4.3, for the engine that needs it.
+# OpenGL 4.3; only the compute engine calls them.
 _SIGNATURES_43: dict[str, tuple[Any, ...]] = {
     "glClearBufferSubData": (_UINT, _UINT, _SIZE, _SIZE, _UINT, _UINT, _POINTER),
 }
 
 
 class GLFunctions:
-    """The calls of one context, which must be current.
+    """The OpenGL functions of one context, which must be current.
 
     Args:
         gl: the `moderngl.Context`.
-        library: where the functions come from.
+        library: EGL, which looks up the functions.
 
     Raises:
-        ContextError: the driver lacks one of them.
+        ContextError: the driver lacks one of the functions.
     """
 
     def __init__(self, gl: Any, library: egl.Egl) -> None:
@@ -89,10 +87,10 @@ class GLFunctions:
         self._map, self._unmap = library.function(*_MAP_BUFFER), library.function(*_UNMAP_BUFFER)
 
     def device_memory(self) -> int | None:
-        """Return the bytes of the device's own memory; None where it says nothing to be believed.
+        """Return the bytes of dedicated video memory, or None if the driver does not report it.
 
-        GL_NVX_gpu_memory_info answers in kilobytes, as a signed 32-bit integer, without an error of its own.
-        Mesa's llvmpipe answers with garbage, often negative: ask no software renderer.
+        GL_NVX_gpu_memory_info reports kilobytes as a signed 32-bit integer and defines no error.
+        Do not call this for a software renderer: Mesa's llvmpipe reports garbage, often negative.
         """
         if "GL_NVX_gpu_memory_info" not in self._gl.extensions:
             return None
@@ -101,20 +99,30 @@ class GLFunctions:
         return 1024 * kilobytes.value if kilobytes.value > 0 else None
 
     def depth_texture(self, size: tuple[int, int], *, stencil: bool = False) -> Any:
-        """A moderngl depth texture whose storage is 32-bit float; moderngl's own is always 24-bit.
+        """Return a moderngl depth texture stored as 32-bit float; moderngl's own are 24-bit.
 
         Args:
             size: (width, height) in pixels.
-            stencil: whether there are 8 bits of stencil beside the depth; see `add_stencil`.
+            stencil: whether to add 8 bits of stencil; see `attach_stencil`.
         """
-        internal, kind, number = _DEPTH_STENCIL if stencil else _DEPTH
+        internal_format, pixel_format, pixel_type = _DEPTH_STENCIL if stencil else _DEPTH
         texture = self._gl.depth_texture(size)
         self._call("glBindTexture", _TEXTURE_2D, texture.glo)
-        self._call("glTexImage2D", _TEXTURE_2D, 0, internal, *size, 0, kind, number, None)
+        self._call(
+            "glTexImage2D",
+            _TEXTURE_2D,
+            0,
+            internal_format,
+            *size,
+            0,
+            pixel_format,
+            pixel_type,
+            None,
+        )
         return texture
 
-    def add_stencil(self, framebuffer: Any, depth_buffer: Any) -> None:
-        """Has a framebuffer on `depth_buffer` use its stencil as well."""
+    def attach_stencil(self, framebuffer: Any, depth_buffer: Any) -> None:
+        """Attach the stencil of `depth_buffer` to a framebuffer that already has its depth."""
         framebuffer.use()
         self._call(
             "glFramebufferTexture2D",
@@ -126,13 +134,13 @@ class GLFunctions:
         )
 
     def clear_depth(self) -> None:
-        """Sets the depth of the framebuffer in use to 1 and its stencil to 0, and leaves its colors."""
+        """Clear the bound framebuffer's depth to 1 and its stencil to 0; keep its colors."""
         self._call("glStencilMask", STENCIL_MAX)
         self._call("glClearBufferfi", _DEPTH_STENCIL[1], 0, 1.0, 0)
 
     @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Within it, the stencil counts fragments, whether or not they pass the depth test."""
+    def counting_fragments(self) -> Iterator[None]:
+        """Count fragments in the stencil during a block, also those that fail the depth test."""
         self._call("glEnable", _STENCIL_TEST)
         self._call("glStencilMask", STENCIL_MAX)
         self._call("glStencilFunc", _ALWAYS, 0, STENCIL_MAX)
@@ -143,7 +151,7 @@ class GLFunctions:
             self._call("glDisable", _STENCIL_TEST)
 
     def read_stencil(self, framebuffer: Any) -> npt.NDArray[np.uint8]:
-        """(H, W) the stencil of a framebuffer."""
+        """Return the stencil of a framebuffer, (H, W) uint8."""
         width, height = framebuffer.size
         stencil = np.empty((height, width), np.uint8)
         framebuffer.use()
@@ -154,7 +162,7 @@ class GLFunctions:
         return stencil
 
     def fill_buffer(self, buffer: Any, value: int, count: int, first: int = 0) -> None:
-        """Sets `count` 32-bit numbers of a buffer, from the `first` on, on the device; OpenGL 4.3."""
+        """Set `count` 32-bit elements of a buffer to `value`, from index `first`. OpenGL 4.3."""
         self._call("glBindBuffer", _COPY_WRITE_BUFFER, buffer.glo)
         self._call(
             "glClearBufferSubData",
@@ -169,23 +177,25 @@ class GLFunctions:
 
     @contextmanager
     def mapped(
-        self, buffer: Any, kind: npt.DTypeLike, count: int, first: int = 0, *, write: bool = False
+        self, buffer: Any, dtype: npt.DTypeLike, count: int, first: int = 0, *, write: bool = False
     ) -> Iterator[npt.NDArray[Any]]:
-        """Within it, `count` numbers of a buffer, from the `first` on, as an array that is no copy.
+        """Map elements of a buffer during a block, and yield them as an array without a copy.
 
         Args:
-            buffer: moderngl's; nothing else may use it meanwhile.
-            kind: of the numbers.
-            count, first: which of them.
-            write: they are to be set, all of them, and not to be read; else the other way round.
+            buffer: moderngl buffer; nothing else may use it during the block.
+            dtype: type of the elements.
+            count: number of elements.
+            first: index of the first element.
+            write: whether the block writes all of the elements and reads none. By default it only
+                reads.
 
         Raises:
-            DeviceMemoryError: there is no room for them where the processor could see them.
-            ContextError: the driver lost them, as some do when the display changes.
+            DeviceMemoryError: the driver finds no memory that the CPU can access.
+            ContextError: the driver lost the contents, as some do when the display changes.
         """
-        size = np.dtype(kind).itemsize
-        if count == 0:  # which OpenGL would not map
-            yield np.empty(0, kind)
+        size = np.dtype(dtype).itemsize
+        if count == 0:  # OpenGL refuses an empty range
+            yield np.empty(0, dtype)
             return
         self._call("glBindBuffer", _COPY_READ_BUFFER, buffer.glo)
         access = _MAP_WRITE | _MAP_INVALIDATE_RANGE if write else _MAP_READ
@@ -197,7 +207,7 @@ class GLFunctions:
             )
         memory = (ctypes.c_char * (size * count)).from_address(address)
         try:
-            yield np.frombuffer(memoryview(memory), kind)
+            yield np.frombuffer(memoryview(memory), dtype)
         finally:
             self._call("glBindBuffer", _COPY_READ_BUFFER, buffer.glo)
             is_intact = self._unmap(_COPY_READ_BUFFER)
@@ -205,11 +215,11 @@ class GLFunctions:
             raise ContextError("the driver lost the contents of a buffer; render the image again")
 
     def buffer_texture(self, buffer: Any, components: int) -> BufferTexture:
-        """A view of a buffer as texels of signed 32-bit integers; moderngl has none.
+        """Return a view of a buffer as texels of signed 32-bit integers; moderngl has none.
 
         Args:
-            buffer: moderngl's; it must outlive the texture.
-            components: of a texel, 1 to 4.
+            buffer: moderngl buffer; it must outlive the texture.
+            components: integers per texel, 1 to 4.
         """
         name = _UINT()
         self._call("glGenTextures", 1, ctypes.byref(name))
@@ -219,7 +229,7 @@ class GLFunctions:
         return texture
 
     def set_sampler(self, program: Any, name: str, unit: int) -> None:
-        """Has a sampler read from a texture unit; moderngl does nothing where it samples a buffer."""
+        """Set a sampler's texture unit; moderngl silently ignores samplers of buffer textures."""
         self._call("glProgramUniform1i", program.glo, program[name].location, unit)
 
     def _call(self, name: str, *arguments: Any) -> None:
@@ -227,16 +237,16 @@ class GLFunctions:
 
 
 class BufferTexture:
-    """A view of a buffer that shaders read by texelFetch; made by `GLFunctions.buffer_texture`."""
+    """A view of a buffer for texelFetch in shaders; created by `GLFunctions.buffer_texture`."""
 
     def __init__(self, functions: dict[str, Callable[..., None]], name: int) -> None:
         self._functions, self._name = functions, name
 
     def use(self, unit: int) -> None:
-        """Binds it to a texture unit."""
+        """Bind the texture to a texture unit."""
         self._functions["glActiveTexture"](_TEXTURE0 + unit)
         self._functions["glBindTexture"](_TEXTURE_BUFFER, self._name)
 
     def release(self) -> None:
-        """Frees the view, not the buffer."""
+        """Free the view but not the buffer."""
         self._functions["glDeleteTextures"](1, ctypes.byref(_UINT(self._name)))

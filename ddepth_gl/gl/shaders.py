@@ -1,4 +1,4 @@
-"""Finds the GLSL files, resolves their includes and defines, and compiles them; errors name file and line."""
+"""Loading, composing and compiling of the GLSL files; compile errors name file and line."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
 # "0:12(5): error: ..." (Mesa) and "0(12) : error C1008: ..." (NVIDIA): string number, then line.
 _LOCATION = re.compile(r"\b\d+(?::(\d+)\(\d+\)|\((\d+)\))")
 
-# A line's number tells its file as well: Mesa forgets the string number that a #line directive gives.
+# Line numbers encode the file as well, because Mesa drops the string number of a #line directive.
 _LINES_PER_FILE = 100_000
 
 
 @cache
 def shader_folder() -> Path:
-    """The folder of the GLSL files: inside an installed package, or beside it in a checkout.
+    """Return the folder of the GLSL files: in the installed package, or beside it in a checkout.
 
     Raises:
-        ShaderError: neither is there.
+        ShaderError: neither folder exists.
     """
     package = Path(str(files("ddepth_gl")))
     installed, checkout = package / "_shaders", package.parent / "shaders"
@@ -37,17 +37,22 @@ def shader_folder() -> Path:
 
 
 def compose(name: str, defines: Mapping[str, int] | None = None) -> tuple[str, list[str]]:
-    """The source of one shader with its includes in place.
+    """Return the source of one shader with its includes expanded.
+
+    An include that is reached twice is expanded twice; its include guard (``#ifndef``) makes the
+    GLSL compiler skip the second copy.
 
     Args:
-        name: file name below the shader folder, such as ``"sheet.frag"``; its first line is ``#version``.
-        defines: macros set right after ``#version``.
+        name: file name below the shader folder, such as ``"sheet.frag"``; the file's first line is
+            ``#version``.
+        defines: macros to define after ``#version``.
 
     Returns:
-        The text, and the names of the files in it; line n of file k counts as ``k * 100000 + n``.
+        The source, and the names of the expanded files. Line n of file k (from 0) has the line
+        number ``k * 100000 + n``.
 
     Raises:
-        ShaderError: a file is missing, or includes go round in a circle.
+        ShaderError: a file is missing, or a file includes itself.
     """
     names: list[str] = []
     version, _, body = _read(name).partition("\n")
@@ -57,22 +62,25 @@ def compose(name: str, defines: Mapping[str, int] | None = None) -> tuple[str, l
 
 
 def _expand(
-    name: str, text: str, first_line: int, names: list[str], trail: tuple[str, ...]
+    name: str, text: str, first_line: int, names: list[str], including: tuple[str, ...]
 ) -> list[str]:
-    if name in trail:
-        raise ShaderError(f"shader includes go round: {' -> '.join((*trail, name))}")
-    number = len(names)
+    """Return the lines of `text` with its includes expanded, and append file names to `names`."""
+    if name in including:
+        raise ShaderError(
+            f"shader {name} includes itself: {' -> '.join((*including, name))}; remove one #include"
+        )
+    file_number = len(names)
     names.append(name)
-    out = [f"#line {number * _LINES_PER_FILE + first_line}"]
+    lines = [f"#line {file_number * _LINES_PER_FILE + first_line}"]
     for line_number, line in enumerate(text.splitlines(), start=first_line):
         include = _INCLUDE.match(line)
         if include:
             path = f"include/{include[1]}"
-            out += _expand(path, _read(path), 1, names, (*trail, name))
-            out.append(f"#line {number * _LINES_PER_FILE + line_number + 1}")
+            lines += _expand(path, _read(path), 1, names, (*including, name))
+            lines.append(f"#line {file_number * _LINES_PER_FILE + line_number + 1}")
         else:
-            out.append(line)
-    return out
+            lines.append(line)
+    return lines
 
 
 @cache
@@ -87,33 +95,36 @@ def _read(name: str) -> str:
 
 
 def compile_program(gl: Any, defines: Mapping[str, int] | None = None, **stages: str) -> Any:
-    """Compiles and links one program.
+    """Compile and link one program.
 
     Args:
         gl: the moderngl context, current.
         defines: macros for every stage.
-        stages: file per stage, such as ``vertex_shader="sheet.vert"``; or ``compute_shader=`` alone.
+        stages: file name per stage, such as ``vertex_shader="sheet.vert"``, or only
+            ``compute_shader=``.
+
+    Returns:
+        A moderngl Program or ComputeShader.
 
     Raises:
-        ShaderError: naming file and line of the compiler's first complaint.
+        ShaderError: compiling failed; the message has the first error with its file and line.
     """
     sources = {stage: compose(name, defines) for stage, name in stages.items()}
     try:
         if "compute_shader" in sources:
             return gl.compute_shader(sources["compute_shader"][0])
         return gl.program(**{stage: text for stage, (text, _) in sources.items()})
-    except Exception as error:  # moderngl raises its own class of bare errors
+    except Exception as error:  # moderngl's own class derives from Exception alone
         log = str(error)
         names = next((names for stage, (_, names) in sources.items() if stage in log), [])
 
-        def place(found: re.Match[str]) -> str:
-            number, line = divmod(int(found[1] or found[2]), _LINES_PER_FILE)
-            return f"{names[number]}:{line}" if number < len(names) else found[0]
+        def file_and_line(found: re.Match[str]) -> str:
+            file_number, line = divmod(int(found[1] or found[2]), _LINES_PER_FILE)
+            return f"{names[file_number]}:{line}" if file_number < len(names) else found[0]
 
-        complaints = [line for line in log.splitlines() if _LOCATION.search(line)] or log.split(
-            "\n"
-        )[-1:]
-        files_given = ", ".join(stages.values())
+        located = [line for line in log.splitlines() if _LOCATION.search(line)]
+        first_error = located[0] if located else log.split("\n")[-1]
+        shader_files = ", ".join(stages.values())
         raise ShaderError(
-            f"{files_given}: {_LOCATION.sub(place, complaints[0]).strip()}"
+            f"{shader_files}: {_LOCATION.sub(file_and_line, first_error).strip()}"
         ) from error

@@ -1,7 +1,8 @@
-"""Mesa's software OpenGL, unpacked by `scripts/unpack-mesa` for users without root on machines without it.
+"""Loading of Mesa's software OpenGL, where `scripts/unpack-mesa` has unpacked it without root.
 
-The dynamic linker does not look there, and LD_LIBRARY_PATH counts only when a process starts. But it takes a
-library that is loaded already, by its name: so each is loaded by its path, after those it needs.
+The dynamic linker does not search that folder, and it reads LD_LIBRARY_PATH only when a process
+starts. But it finds a library that is already loaded by its name. So each library is loaded by its
+path, after those that it needs.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from pathlib import Path
 
 __all__ = ["FOLDER", "load_libegl"]
 
-FOLDER = Path(sys.prefix) / "mesa"  # of the virtual environment
+FOLDER = Path(sys.prefix) / "mesa"  # in the virtual environment
 
-# Where libglvnd looks by itself, which its variable replaces; see icd_enumeration.md in its sources.
+# libglvnd's default search path, which its variable replaces; see its src/EGL/icd_enumeration.md.
 _VENDOR_FOLDERS = ("/etc/glvnd/egl_vendor.d", "/usr/share/glvnd/egl_vendor.d")
 _VENDOR_VARIABLES = ("__EGL_VENDOR_LIBRARY_DIRS", "__EGL_VENDOR_LIBRARY_FILENAMES")
 _DRIVERS_VARIABLE = "LIBGL_DRIVERS_PATH"
@@ -24,10 +25,10 @@ _SYSTEM = Path("/usr/lib")
 
 
 def load_libegl() -> ctypes.CDLL:
-    """Load libEGL and, where the system lacks it, what of Mesa was unpacked.
+    """Load libEGL, and the unpacked parts of Mesa that the system lacks.
 
-    What the system has comes first, piece by piece: libEGL, Mesa's EGL, its drivers. Sets the environment
-    variables by which libglvnd and Mesa find the rest, unless they are set already.
+    The system's libraries come first, one by one: libEGL, Mesa's EGL, its drivers. This sets the
+    environment variables that lead libglvnd and Mesa to the rest, unless they are set already.
 
     Raises:
         OSError: neither the system nor `FOLDER` has a libEGL that can be loaded.
@@ -42,10 +43,12 @@ def load_libegl() -> ctypes.CDLL:
         if not any(variable in os.environ for variable in _VENDOR_VARIABLES):
             vendors = FOLDER / "usr" / "share" / "glvnd" / "egl_vendor.d"
             os.environ[_VENDOR_VARIABLES[0]] = os.pathsep.join((*_VENDOR_FOLDERS, str(vendors)))
-    drivers, of_system = folder / "dri", _SYSTEM / folder.name / "dri"
-    if drivers.is_dir() and not (of_system / _DRIVER).exists():
+    drivers, system_drivers = folder / "dri", _SYSTEM / folder.name / "dri"
+    if drivers.is_dir() and not (system_drivers / _DRIVER).exists():
         _load(f"dri/{_DRIVER}", folder)
-        os.environ.setdefault(_DRIVERS_VARIABLE, os.pathsep.join(map(str, (of_system, drivers))))
+        os.environ.setdefault(
+            _DRIVERS_VARIABLE, os.pathsep.join((str(system_drivers), str(drivers)))
+        )
     try:
         return ctypes.CDLL("libEGL.so.1")
     except OSError:
@@ -53,7 +56,7 @@ def load_libegl() -> ctypes.CDLL:
 
 
 def _load(name: str, folder: Path) -> ctypes.CDLL:
-    """Load a library of the folder, after those of it that it needs and the system lacks."""
+    """Load a library from `folder`, after those that it needs there and the system lacks."""
     loaded: set[str] = set()
     while True:
         try:

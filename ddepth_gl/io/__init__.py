@@ -1,1 +1,1 @@
-"""Files: meshes and cameras in, results out."""
+"""Reading of mesh and camera files, writing of results."""

@@ -1,4 +1,7 @@
-"""Files that are opened before they are checked, so that what was checked is what is read."""
+"""Files that are opened before they are checked, so that the checked file is the file that is read.
+
+Between a check by name and an open by name, the file could be replaced by another one.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,19 @@ from typing import NamedTuple
 
 __all__ = ["OpenedFile", "opened", "opened_below", "opened_folder"]
 
-# Without O_NONBLOCK, opening a pipe waits for whoever writes to it.
+# Without O_NONBLOCK, opening a pipe would wait for a writer.
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class OpenedFile(NamedTuple):
-    """An open file and what the system says of it; its name may lead elsewhere by now."""
+    """An open file, with its mode and size at that time. Its name may now belong to another file.
+
+    Attributes:
+        descriptor: File descriptor; -1 for a socket.
+        mode: File type and permissions, as in `os.stat_result.st_mode`.
+        size: Size in bytes.
+    """
 
     descriptor: int
     mode: int
@@ -26,16 +35,19 @@ class OpenedFile(NamedTuple):
 
     @property
     def is_regular(self) -> bool:
-        """Whether it is a plain file: no folder, pipe, socket or device."""
+        """True for a regular file: not a folder, pipe, socket or device."""
         return stat.S_ISREG(self.mode)
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder."""
+        """True for a folder."""
         return stat.S_ISDIR(self.mode)
 
     def read(self) -> bytes | None:
-        """Return the content, never more than `size` bytes; None if it has grown or shrunk since."""
+        """Return the content; None if it is longer or shorter by now.
+
+        Never reads more than `size` + 1 bytes.
+        """
         with open(self.descriptor, "rb", closefd=False) as file:
             data = file.read(self.size + 1)
         return data if len(data) == self.size else None
@@ -45,23 +57,24 @@ class OpenedFile(NamedTuple):
 def opened(
     path: str | os.PathLike[str], folder: int | None = None, flags: int = 0
 ) -> Iterator[OpenedFile]:
-    """Open a file without ever waiting for it, whatever it is; it is closed when the block ends.
+    """Open a file of any type without ever waiting, and close it when the block ends.
 
     Args:
-        path: of the file; symbolic links are followed.
-        folder: descriptor of the folder that a relative path starts from.
-        flags: further ones of `os.open`.
+        path: Path of the file. Symbolic links are followed.
+        folder: Descriptor of the folder that a relative path starts from. The default is the
+            working directory.
+        flags: Additional flags for `os.open`.
 
     Raises:
-        OSError: there is none, or it may not be read.
-        ValueError: a null character in the name.
+        OSError: There is no such file, or no permission to read it.
+        ValueError: The path contains a null character.
     """
     try:
         descriptor = os.open(path, _READ | flags, dir_fd=folder)
     except OSError as error:
         if error.errno != errno.ENXIO:
             raise
-        # A socket, which cannot be opened at all.
+        # A socket, which cannot be opened.
         yield OpenedFile(-1, stat.S_IFSOCK, 0)
         return
     try:
@@ -75,10 +88,12 @@ def opened(
 def opened_folder(
     path: str | os.PathLike[str], folder: int | None = None, flags: int = 0
 ) -> Iterator[int]:
-    """Open a folder for `opened` and `opened_below` to start from; arguments and errors as of `opened`.
+    """Open a folder that `opened` and `opened_below` can start from.
+
+    Takes the arguments of `opened` and raises the same errors.
 
     Yields:
-        Its descriptor, which stays that of the same folder whatever becomes of the name.
+        The descriptor. It stays with this folder, whatever happens to the folder's name.
     """
     descriptor = os.open(path, _FOLDER | flags, dir_fd=folder)
     try:
@@ -89,14 +104,14 @@ def opened_folder(
 
 @contextmanager
 def opened_below(folder: int, path: PurePath) -> Iterator[OpenedFile]:
-    """Open a file in a folder or below it, following no symbolic link on the way.
+    """Open a file in a folder or its subfolders, without following symbolic links.
 
     Args:
-        folder: descriptor of the folder.
-        path: relative, its links resolved already: one that is there now was not there then.
+        folder: Descriptor of the folder.
+        path: Relative path with all links resolved. A link on this path is therefore new.
 
     Raises:
-        OSError: as `opened` does, and where a part of the path is a link.
+        OSError: `opened` raises it, or a part of the path is a link.
     """
     first, *rest = path.parts or (".",)
     if not rest:
@@ -104,7 +119,7 @@ def opened_below(folder: int, path: PurePath) -> Iterator[OpenedFile]:
             yield file
         return
     with (
-        opened_folder(first, folder, os.O_NOFOLLOW) as below,
-        opened_below(below, PurePath(*rest)) as file,
+        opened_folder(first, folder, os.O_NOFOLLOW) as subfolder,
+        opened_below(subfolder, PurePath(*rest)) as file,
     ):
         yield file

@@ -1,1 +1,1 @@
-"""Jobs of the command line that read files, render and write files."""
+"""Jobs of the command line: read files, render, write files."""

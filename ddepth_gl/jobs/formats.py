@@ -1,8 +1,8 @@
-"""The file formats of `ddepth render`: what each needs to be rendered, and how one view becomes its files."""
+"""File formats of `ddepth render`: what each one needs rendered, and how it writes a frame."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,36 +11,39 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import RequestError
-from ..io.results.contents import Rendered, provenance
-from ..io.results.exr import openexr, write_deep_exr, write_exr
+from ..io.results.deep_exr import write_deep_exr
+from ..io.results.exr import write_exr
+from ..io.results.exr_file import import_openexr
 from ..io.results.lari import write_lari
 from ..io.results.layereddepth import write_layereddepth
+from ..io.results.metadata import file_metadata
 from ..io.results.npz import write_npz
-from ..io.results.ply import coordinate_type, sheet_normals, write_layer_clouds, write_ply
+from ..io.results.ply import write_mesh
 from ..io.results.png import write_png
 from ..io.results.png16 import write_png16
+from ..io.results.point_clouds import write_layer_clouds, write_sheet_clouds
 from ..io.results.xray import write_xray
 from ..mesh.mesh import Mesh
 from ..results.depth_layers import DepthLayers
 from ..results.depth_maps import DepthMaps
 
-__all__ = ["FORMATS", "Format", "View", "checked_formats", "write_mesh"]
+__all__ = ["FORMATS", "Format", "FrameToWrite", "checked_formats"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
-    """One view of a mesh, rendered.
+class FrameToWrite:
+    """Everything rendered for one view of a mesh, and the options of its files.
 
     Attributes:
-        target: the files' folder and the beginning of their names.
-        mesh: what was rendered.
-        maps: its two sheets.
-        layers: all crossings, or None if they were not asked for.
+        target: folder and beginning of the file names.
+        mesh: rendered mesh.
+        maps: both sheets.
+        layers: all crossings, or None if not requested.
         photo: (H, W, 4) uint8 sRGB, or None if no format needs it.
-        fill: what float arrays hold where there is no value.
-        png_scale: mesh units per step of 16-bit pictures; None takes the format's own choice.
-        common_scale: one that fits all views of the mesh.
-        max_layers: height of stacks; None takes the format's own choice.
+        fill: value of misses in float arrays.
+        png_scale: mesh units per step of 16-bit images; None takes the format's default.
+        common_scale: a scale that fits all views of the mesh.
+        max_layers: number of layers in a stack; None takes the format's default.
     """
 
     target: Path
@@ -53,186 +56,200 @@ class View:
     common_scale: float | None = None
     max_layers: int | None = None
 
-    def file(self, ending: str) -> Path:
-        """The file with this ending."""
+    def path(self, ending: str) -> Path:
+        """Return the path of the file with this ending."""
         return self.target.with_name(self.target.name + ending)
 
-    def with_only(self, of_maps: Collection[str], of_layers: Collection[str]) -> View:
-        """The view with these attributes of its results and no others."""
-        maps = {name: pair for name, pair in self.maps.attributes.items() if name in of_maps}
+    def with_only(
+        self, map_attributes: Collection[str], layer_attributes: Collection[str]
+    ) -> FrameToWrite:
+        """Return the frame with these attributes of its maps and layers, and no others."""
+        maps = {name: pair for name, pair in self.maps.attributes.items() if name in map_attributes}
         layers = self.layers
         if layers is not None:
-            kept = {name: values for name, values in layers.attributes.items() if name in of_layers}
+            kept = {
+                name: values
+                for name, values in layers.attributes.items()
+                if name in layer_attributes
+            }
             layers = replace(layers, attributes=kept)
         return replace(self, maps=replace(self.maps, attributes=maps), layers=layers)
 
     @property
-    def all_layers(self) -> DepthLayers:
-        """The layers, for formats that need them."""
+    def required_layers(self) -> DepthLayers:
+        """The layers, for formats that store nothing else."""
         if self.layers is None:
             raise RequestError("this format needs all layers; render with --layers")
         return self.layers
 
     @property
-    def stack_height(self) -> dict[str, Any]:
-        """`max_layers` as an argument, if it was given."""
+    def stack_options(self) -> dict[str, Any]:
+        """`max_layers` as a keyword argument; empty for the writer's default."""
         return {} if self.max_layers is None else {"max_layers": self.max_layers}
 
 
-def _npz(view: View) -> Iterator[Path]:
-    path = view.file("_layers.npz" if view.layers else ".npz")
-    write_npz(path, view.layers or view.maps, fill=view.fill)
-    yield path
+def _write_npz(frame: FrameToWrite) -> Iterable[Path]:
+    path = frame.path("_layers.npz" if frame.layers else ".npz")
+    write_npz(path, frame.layers or frame.maps, fill=frame.fill)
+    return [path]
 
 
-def _exr(view: View) -> Iterator[Path]:
-    path = view.file("_layers.exr" if view.layers else ".exr")
-    write_exr(path, view.layers or view.maps, fill=view.fill)
-    yield path
+def _write_exr(frame: FrameToWrite) -> Iterable[Path]:
+    path = frame.path("_layers.exr" if frame.layers else ".exr")
+    write_exr(path, frame.layers or frame.maps, fill=frame.fill)
+    return [path]
 
 
-def _deep_exr(view: View) -> Iterator[Path]:
-    layers, path = view.all_layers, view.file("_deep.exr")
-    # What is solid is known only of all crossings.
+def _write_deep_exr(frame: FrameToWrite) -> Iterable[Path]:
+    layers, path = frame.required_layers, frame.path("_deep.exr")
+    # Without all crossings it is unknown which parts are solid.
     write_deep_exr(path, layers, volumes=layers.is_complete)
-    yield path
+    return [path]
 
 
-def _ply(view: View) -> Iterator[Path]:
-    if view.layers is not None:
-        yield from write_layer_clouds(view.target, view.layers)
-        return
-    maps = view.maps
-    clouds = maps.points(frame="world", dtype=np.float64)
-    along_ray = maps.camera.rays()[1][maps.mask]
-    normals = view.mesh.face_normals()
-    sheets = (
-        ("_front.ply", clouds.front, maps.entry_face, -along_ray),
-        ("_back.ply", clouds.back, maps.exit_face, along_ray),
+def _write_ply(frame: FrameToWrite) -> Iterable[Path]:
+    if frame.layers is not None:
+        return write_layer_clouds(frame.target, frame.layers)
+    return write_sheet_clouds(frame.target, frame.maps, frame.mesh.face_normals())
+
+
+def _write_png16(frame: FrameToWrite) -> Iterable[Path]:
+    scale = frame.common_scale if frame.png_scale is None else frame.png_scale
+    return write_png16(frame.target, frame.maps, scale)
+
+
+def _write_photo(frame: FrameToWrite) -> Iterable[Path]:
+    if frame.photo is None:
+        return []
+    path = frame.path("_photo.png")
+    write_png(path, frame.photo, file_metadata(frame.maps))
+    return [path]
+
+
+def _write_mould(frame: FrameToWrite) -> Iterable[Path]:
+    path = frame.path("_mould.ply")
+    write_mesh(path, frame.maps.to_mesh(), frame.maps)
+    return [path]
+
+
+def _write_xray(frame: FrameToWrite) -> Iterable[Path]:
+    path = frame.path("_xray.npz")
+    write_xray(path, frame.required_layers, **frame.stack_options)
+    return [path]
+
+
+def _write_lari(frame: FrameToWrite) -> Iterable[Path]:
+    path = frame.path("_ldi.npz")
+    write_lari(path, frame.required_layers, **frame.stack_options)
+    return [path]
+
+
+def _write_layereddepth(frame: FrameToWrite) -> Iterable[Path]:
+    return write_layereddepth(
+        frame.target, frame.required_layers, frame.png_scale, **frame.stack_options
     )
-    for ending, points, faces, outward in sheets:
-        path, kind = view.file(ending), coordinate_type(points)
-        outward = sheet_normals(normals, faces[maps.mask], toward=outward)
-        write_ply(path, points.astype(kind), normals=outward, rendered=maps)
-        yield path
-
-
-def _png16(view: View) -> Iterator[Path]:
-    scale = view.common_scale if view.png_scale is None else view.png_scale
-    yield from write_png16(view.target, view.maps, scale)
-
-
-def _photo(view: View) -> Iterator[Path]:
-    path = view.file("_photo.png")
-    if view.photo is not None:
-        write_png(path, view.photo, provenance(view.maps))
-        yield path
-
-
-def _mould(view: View) -> Iterator[Path]:
-    path = view.file("_mould.ply")
-    write_mesh(path, view.maps.to_mesh(), view.maps)
-    yield path
-
-
-def _xray(view: View) -> Iterator[Path]:
-    path = view.file("_xray.npz")
-    write_xray(path, view.all_layers, **view.stack_height)
-    yield path
-
-
-def _lari(view: View) -> Iterator[Path]:
-    path = view.file("_ldi.npz")
-    write_lari(path, view.all_layers, **view.stack_height)
-    yield path
-
-
-def _layereddepth(view: View) -> Iterator[Path]:
-    yield from write_layereddepth(view.target, view.all_layers, view.png_scale, **view.stack_height)
 
 
 @dataclass(frozen=True)
 class Format:
-    """One format.
+    """One file format.
 
     Attributes:
-        write: writes a view's files and gives their paths.
-        endings: of the names of its files, as regular expressions: of the two sheets, of all layers.
+        write: writes the files of a frame and returns their paths.
+        endings: regular expressions for the ends of its file names: with both sheets, with all
+            layers.
         needs_layers: whether it stores all crossings and nothing else.
-        of_maps, of_layers: attributes that it always stores of the two sheets, or of all crossings.
-        height: how many layers it stores unless told otherwise; None for all.
-        options: names of the options of a `RenderJob` that change what it stores.
-        options_of_sheets: those that do so only where it stores the two sheets, not all layers.
+        map_attributes, layer_attributes: attributes of both sheets, or of all crossings, that it
+            always stores.
+        default_layers: number of layers that it stores by default; None for all.
+        options: names of the options of a `RenderJob` that change its files.
+        sheet_options: options that do so only where it stores both sheets, not all layers.
         check: raises OutputError if a package that it needs is missing.
     """
 
-    write: Callable[[View], Iterator[Path]] = field(repr=False)
+    write: Callable[[FrameToWrite], Iterable[Path]] = field(repr=False)
     endings: tuple[str, str]
     _: KW_ONLY
     needs_layers: bool = False
-    of_maps: tuple[str, ...] = ()
-    of_layers: tuple[str, ...] = ()
-    height: int | None = None
+    map_attributes: tuple[str, ...] = ()
+    layer_attributes: tuple[str, ...] = ()
+    default_layers: int | None = None
     options: tuple[str, ...] = ()
-    options_of_sheets: tuple[str, ...] = ()
+    sheet_options: tuple[str, ...] = ()
     check: Callable[[], object] = lambda: None
 
-    def takes(self, option: str, layers: bool) -> bool:
-        """Whether the option changes what the format stores, with or without all layers."""
+    def has_option(self, option: str, layers: bool) -> bool:
+        """Return whether the option changes the files, with or without all layers."""
         if option == "layers" and self.needs_layers:
             return True
-        return option in self.options or (not layers and option in self.options_of_sheets)
+        return option in self.options or (not layers and option in self.sheet_options)
 
-    def left_out(self, view: View) -> int:
-        """How many crossings of a view the format has no room for."""
-        if view.layers is None or self.height is None:
+    def count_left_out(self, frame: FrameToWrite) -> int:
+        """Return the number of crossings that the format has no room for."""
+        if frame.layers is None or self.default_layers is None:
             return 0
-        return int((view.layers.layer >= (view.max_layers or self.height)).sum())
+        return int((frame.layers.layer >= (frame.max_layers or self.default_layers)).sum())
 
 
 FORMATS = {
     "npz": Format(
-        _npz,
+        _write_npz,
         (r"\.npz", r"_layers\.npz"),
         options=("layers", "attributes"),
-        options_of_sheets=("fill",),
+        sheet_options=("fill",),
     ),
     "ply": Format(
-        _ply,
+        _write_ply,
         (r"_(front|back)\.ply", r"_layer[0-9]+\.ply"),
-        of_maps=("face",),
-        of_layers=("normal", "color"),
+        map_attributes=("face",),
+        layer_attributes=("normal", "color"),
         options=("layers",),
     ),
-    "png16": Format(_png16, (r"_(entry\.png|exit\.png|png16\.json)",) * 2, options=("png_scale",)),
-    "mould": Format(_mould, (r"_mould\.ply",) * 2),
-    "photo": Format(_photo, (r"_photo\.png",) * 2, options=("samples",)),
+    "png16": Format(
+        _write_png16, (r"_(entry\.png|exit\.png|png16\.json)",) * 2, options=("png_scale",)
+    ),
+    "mould": Format(_write_mould, (r"_mould\.ply",) * 2),
+    "photo": Format(_write_photo, (r"_photo\.png",) * 2, options=("samples",)),
     "exr": Format(
-        _exr, (r"\.exr", r"_layers\.exr"), options=("layers", "attributes", "fill"), check=openexr
+        _write_exr,
+        (r"\.exr", r"_layers\.exr"),
+        options=("layers", "attributes", "fill"),
+        check=import_openexr,
     ),
     "deepexr": Format(
-        _deep_exr, (r"_deep\.exr",) * 2, needs_layers=True, options=("attributes",), check=openexr
+        _write_deep_exr,
+        (r"_deep\.exr",) * 2,
+        needs_layers=True,
+        options=("attributes",),
+        check=import_openexr,
     ),
     "xray": Format(
-        _xray, (r"_xray\.npz",) * 2, needs_layers=True, of_layers=("normal", "color"), height=16
+        _write_xray,
+        (r"_xray\.npz",) * 2,
+        needs_layers=True,
+        layer_attributes=("normal", "color"),
+        default_layers=16,
     ),
-    "lari": Format(_lari, (r"_ldi\.npz",) * 2, needs_layers=True, height=15),
+    "lari": Format(_write_lari, (r"_ldi\.npz",) * 2, needs_layers=True, default_layers=15),
     "layereddepth": Format(
-        _layereddepth,
+        _write_layereddepth,
         (r"\.(depth_[0-9]+\.png|layereddepth\.json)",) * 2,
         needs_layers=True,
-        height=8,
+        default_layers=8,
         options=("png_scale",),
     ),
 }
 
 
 def checked_formats(names: tuple[str, ...], layers: bool) -> list[Format]:
-    """The formats of these names.
+    """Return the formats of these names.
+
+    Args:
+        names: keys of `FORMATS`.
+        layers: whether all layers are rendered.
 
     Raises:
-        RequestError: there is no such format, it is given twice, or it needs all layers and they are not
-            asked for.
+        RequestError: a format is unknown, given twice, or needs all layers without --layers.
     """
     for number, name in enumerate(names):
         if name not in FORMATS:
@@ -242,9 +259,3 @@ def checked_formats(names: tuple[str, ...], layers: bool) -> list[Format]:
         if FORMATS[name].needs_layers and not layers:
             raise RequestError(f"format {name} stores all layers; give --layers as well")
     return [FORMATS[name] for name in names]
-
-
-def write_mesh(path: Path, mesh: Mesh, rendered: Rendered | None = None) -> None:
-    """Writes a Mesh with its vertex colors as binary PLY; for `rendered` see `write_ply`."""
-    vertices = mesh.vertices.astype(coordinate_type(mesh.vertices))
-    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces, rendered=rendered)

@@ -1,4 +1,4 @@
-"""The demo's mesh, made here: closed, strongly non-convex, several bodies, rays that cross it many times."""
+"""The mesh of `ddepth demo`: closed, strongly non-convex, several bodies, many crossings."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _KNOT, _RING, _SHELL, _BALL = (88, 138, 197), (229, 144, 66), (112, 173, 120), (
 
 
 def demo_mesh() -> Mesh:
-    """A torus knot around a hollow sphere with a ball in its cavity, and two rings linked through the knot.
+    """Return a torus knot around a hollow sphere, with two rings linked through the knot.
 
-    Closed and wound outward; 73,376 faces in six shells; many rays cross it ten times or more. The z axis
-    is up and the whole fits into a sphere of radius 2 around the origin.
+    A ball floats in the cavity of the hollow sphere. The mesh is closed and wound outward. It has
+    73,376 faces in six shells; many rays cross it ten times or more. The z axis points up, and the
+    mesh fits into a sphere of radius 2 around the origin.
     """
     parts = [
         ("knot", _KNOT, _tube(_torus_knot(3, 8, 1.0, 0.42), 0.11, 900, 20)),
@@ -52,18 +53,27 @@ def demo_mesh() -> Mesh:
 def _torus_knot(
     turns: int, winds: int, major: float, minor: float
 ) -> Callable[[Float64Array], Float64Array]:
+    """Return a closed curve on a torus around the z axis, as a function of t in 0..1.
+
+    Args:
+        turns: Turns around the z axis.
+        winds: Turns around the tube of the torus.
+        major: Radius of the center line of the tube.
+        minor: Radius of the tube.
+    """
+
     def curve(t: Float64Array) -> Float64Array:
-        around, about = 2.0 * np.pi * turns * t, 2.0 * np.pi * winds * t
-        ring = major + minor * np.cos(about)
+        toroidal, poloidal = 2.0 * np.pi * turns * t, 2.0 * np.pi * winds * t
+        ring = major + minor * np.cos(poloidal)
         return np.stack(
-            [ring * np.cos(around), ring * np.sin(around), minor * np.sin(about)], axis=-1
+            [ring * np.cos(toroidal), ring * np.sin(toroidal), minor * np.sin(poloidal)], axis=-1
         )
 
     return curve
 
 
 def _upright_circle(x: float, radius: float) -> Callable[[Float64Array], Float64Array]:
-    """A circle in the xz plane around (x, 0, 0)."""
+    """Return a circle in the xz plane around (x, 0, 0), as a function of t in 0..1."""
 
     def curve(t: Float64Array) -> Float64Array:
         angle = 2.0 * np.pi * t
@@ -77,7 +87,7 @@ def _upright_circle(x: float, radius: float) -> Callable[[Float64Array], Float64
 def _tube(
     curve: Callable[[Float64Array], Float64Array], radius: float, steps: int, sides: int
 ) -> tuple[Float64Array, npt.NDArray[np.int64]]:
-    """A tube around a closed curve, its frame carried along without twist."""
+    """Return a tube around a closed curve, its cross-section carried along without twist."""
     centers = curve(np.arange(steps) / steps)
     tangents = np.roll(centers, -1, axis=0) - np.roll(centers, 1, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
@@ -88,21 +98,22 @@ def _tube(
         normal /= np.linalg.norm(normal)
         normals[step] = normal
     binormals = np.cross(tangents, normals)
-    # What the frame turned on its way round is spread over the whole length, so that the ends meet.
+    # Carried once around the curve, the frame ends up turned. Spreading this turn over the whole
+    # length makes the ends meet.
     carried = normals[-1] - tangents[0] * (tangents[0] @ normals[-1])
     turn = np.arctan2(carried @ binormals[0], carried @ normals[0])
     angle = 2.0 * np.pi * np.arange(sides) / sides - turn * np.arange(steps)[:, None] / steps
     ring = (
         np.cos(angle)[..., None] * normals[:, None] + np.sin(angle)[..., None] * binormals[:, None]
     )
-    # The grid's faces look inward here, where rows go along the curve and columns around it.
+    # With rows along the curve and columns around it, the faces of the grid point inward.
     return _inside_out(
         ((centers[:, None] + radius * ring).reshape(-1, 3), _grid(steps, sides, wrap_rows=True))
     )
 
 
 def _sphere(radius: float, rings: int, sides: int) -> tuple[Float64Array, npt.NDArray[np.int64]]:
-    """A sphere around the origin with one vertex at each pole."""
+    """Return a sphere around the origin with one vertex at each pole."""
     polar = np.pi * np.arange(1, rings)[:, None] / rings
     around = 2.0 * np.pi * np.arange(sides)[None, :] / sides
     body = np.stack(
@@ -121,7 +132,7 @@ def _sphere(radius: float, rings: int, sides: int) -> tuple[Float64Array, npt.ND
 
 
 def _grid(rows: int, columns: int, *, wrap_rows: bool) -> npt.NDArray[np.int64]:
-    """Two triangles for each cell of a grid of vertices whose columns wrap around."""
+    """Return two triangles for each cell of a grid of vertices whose columns wrap around."""
     index = np.arange(rows * columns).reshape(rows, columns)
     upper = index if wrap_rows else index[:-1]
     lower = np.roll(index, -1, axis=0) if wrap_rows else index[1:]
@@ -133,5 +144,6 @@ def _grid(rows: int, columns: int, *, wrap_rows: bool) -> npt.NDArray[np.int64]:
 def _inside_out(
     part: tuple[Float64Array, npt.NDArray[np.int64]],
 ) -> tuple[Float64Array, npt.NDArray[np.int64]]:
+    """Return a part with its winding reversed."""
     vertices, faces = part
     return vertices, faces[:, ::-1]

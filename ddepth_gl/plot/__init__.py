@@ -1,1 +1,1 @@
-"""Images to look at: previews, maps of counts, cross-sections."""
+"""Images for the eye: previews, layers, crossing counts and cross-sections."""

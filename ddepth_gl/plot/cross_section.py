@@ -1,4 +1,4 @@
-"""The cross-section: one row of the image cut open, what is solid between the crossings filled."""
+"""The cross-section: one image row cut open, columns across and depth down, the solid filled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import RequestError
-from .panels import INK, LABEL, MARGIN, TITLE, Color, Picture, Sheet
+from .canvas import INK, LABEL_HEIGHT, MARGIN, TITLE_HEIGHT, Canvas
+from .color_scales import Color, ImageArray
 
 if TYPE_CHECKING:
     from ..results.depth_layers import DepthLayers
@@ -35,11 +36,14 @@ ENTRY: Color = (25, 90, 170)
 EXIT: Color = (222, 110, 20)
 UNPAIRED: Color = (250, 222, 222)
 _GRID: Color = (232, 232, 232)
-_MARK = 2  # pixels that a crossing is high
+_MARK_HEIGHT = 2  # of a crossing, in pixels
 
 
 def busiest_row(layers: DepthLayers) -> int:
-    """The row with the most crossings; of several the one nearest to the middle, then the upper one."""
+    """Return the row with the most crossings.
+
+    Ties go to the row nearest the middle, then to the upper one.
+    """
     height, width = layers.camera.height, layers.camera.width
     crossings = np.diff(layers.offsets[::width])
     rows = np.flatnonzero(crossings == crossings.max())
@@ -48,19 +52,20 @@ def busiest_row(layers: DepthLayers) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """What one row of the image cuts: columns across, depths in mesh units.
+    """The crossings and the solid along one row of the image; depths are in mesh units.
 
     Attributes:
-        row: of the image.
-        width: columns of the image.
-        column: (M,) int64 column of each crossing in the row.
-        depth: (M,) float64 of each crossing.
-        entering: (M,) bool, whether the crossing is an entry.
-        solid_column: (N,) int64 column of each piece inside the solid, see `DepthLayers.solid_pieces`.
-        solid: (N, 2) float64 depths at which a piece begins and ends; 0 where the camera is inside of it.
-        unpaired: (width,) bool, columns with no pieces because entries and exits do not balance: the
-            surface is open there.
-        is_cut: whether there are no pieces at all because `max_layers`, `near` or `far` cut crossings away.
+        row: of the image, 0 at the top.
+        width: of the image, in columns.
+        column: (M,) int64 column of each crossing.
+        depth: (M,) float64 depth of each crossing.
+        entering: (M,) bool, True where the crossing is front-facing.
+        solid_column: (N,) int64 column of each `DepthLayers.solid_pieces` piece.
+        solid: (N, 2) float64 end depths of each piece; a start of 0 is a camera inside.
+        unpaired: (width,) bool, columns without pieces because entries and exits do not balance:
+            the surface is open there.
+        is_cut: True if there are no pieces at all because `max_layers`, `near` or `far` cut
+            crossings off.
     """
 
     row: int
@@ -75,10 +80,10 @@ class Section:
 
     @classmethod
     def of(cls, layers: DepthLayers, row: int) -> Section:
-        """The section along one row.
+        """Return the section along one row.
 
-        Of a mesh that is closed and wound outward, a ray whose entries and exits do not balance begins
-        inside; of any other there is a hole, and it is not known where the ray is inside.
+        In a closed mesh that is wound outward, a ray with unbalanced entries and exits starts
+        inside. In any other mesh there is a hole, and where the ray is inside is unknown.
 
         Args:
             layers: of the whole image.
@@ -90,107 +95,102 @@ class Section:
         height, width = layers.camera.height, layers.camera.width
         if row not in range(height):
             raise RequestError(f"there is no row {row!r} in an image of {height} rows")
-        of_row = layers.rows(row, row + 1)
-        solid_column, solid, unpaired = (
-            np.zeros(0, np.int64),
-            np.zeros((0, 2)),
-            np.zeros(width, bool),
-        )
-        if of_row.is_complete:
+        row_layers = layers.rows(row, row + 1)
+        solid_column, solid = np.zeros(0, np.int64), np.zeros((0, 2))
+        unpaired = np.zeros(width, bool)
+        if row_layers.is_complete:
             if not layers.is_oriented:
-                _, inside_at_start = of_row.nesting
+                _, inside_at_start = row_layers.nesting
                 unpaired = inside_at_start != 0
-            pixels, pieces = of_row.solid_pieces
+            pixels, pieces = row_layers.solid_pieces
             is_known = ~unpaired[pixels]
             solid_column, solid = pixels[is_known], pieces[is_known].astype(np.float64)
         return cls(
             row=row,
             width=width,
-            column=of_row.pixel,
-            depth=of_row.depth.astype(np.float64),
-            entering=of_row.front_facing,
+            column=row_layers.pixel,
+            depth=row_layers.depth.astype(np.float64),
+            entering=row_layers.front_facing,
             solid_column=solid_column,
             solid=solid,
             unpaired=unpaired,
-            is_cut=not of_row.is_complete,
+            is_cut=not row_layers.is_complete,
         )
 
     def depth_range(self) -> tuple[float, float]:
-        """The depths to show: all crossings and pieces, and a little room before and after them."""
+        """Return the depths to show: those of all crossings and pieces, and a margin of 6 %."""
         depths = np.concatenate([self.depth, self.solid.reshape(-1)])
         if not len(depths):
             return 0.0, 1.0
         low, high = float(depths.min()), float(depths.max())
-        room = 0.06 * (high - low) or 0.06 * abs(high) or 1.0
-        return low - room, high + room
+        margin = 0.06 * (high - low) or 0.06 * abs(high) or 1.0
+        return low - margin, high + margin
 
-    def picture(
+    def image(
         self,
         width: int,
         height: int,
         depth_range: tuple[float, float],
         grid: Float64Array | None = None,
-    ) -> Picture:
-        """(height, width, 3) uint8 sRGB: columns across, the near end of the range at the top.
+    ) -> ImageArray:
+        """Return (height, width, 3) uint8 sRGB: columns across, near depths at the top.
 
-        A piece covers exactly its columns and depths; a crossing is a mark of 2 pixels behind an entry or
-        before an exit, where its solid is. Where the picture is narrower than the image, the pixels of
-        several columns are mixed, and marks stay marks.
+        A piece covers exactly its columns and depths. A crossing is a mark of 2 pixels on the solid
+        side: below an entry, above an exit. If the section is narrower than the image, columns that
+        share a pixel are mixed, but marks keep their full color.
 
         Args:
-            width: of the picture; a column is width / self.width wide.
-            height: of the picture.
-            depth_range: depths of its upper and lower edge.
-            grid: depths of the lines behind everything.
+            width: of the result, in pixels; a column is width / self.width wide.
+            height: of the result.
+            depth_range: depths at its top and bottom edges.
+            grid: depths of horizontal lines behind everything else.
         """
         low, high = depth_range
-        bins = min(
-            width, self.width
-        )  # columns of the image that share a column of the picture are a bin
+        bins = min(width, self.width)  # the columns of the image that share a pixel are one bin
 
         def bin_of(column: IntArray) -> IntArray:
             return column * bins // self.width
 
-        def row_at(depth: Float64Array) -> Float64Array:
+        def y_of(depth: Float64Array) -> Float64Array:
             return (depth - low) * (height / (high - low))
 
-        canvas = np.full((height, bins, 3), 255.0)
-        canvas[:, bin_of(np.flatnonzero(self.unpaired))] = UNPAIRED
+        pixels = np.full((height, bins, 3), 255.0)
+        pixels[:, bin_of(np.flatnonzero(self.unpaired))] = UNPAIRED
         if grid is not None:
-            canvas[_pixel(row_at(grid), height)] = _GRID
-        # How much of each pixel is solid: every piece adds its share where it begins and takes it away where
-        # it ends, and the running sum down the column does the rest.
+            lines = np.floor(y_of(grid)).astype(np.int64)
+            pixels[np.clip(lines, 0, height - 1)] = _GRID
+        # The solid part of each pixel: each piece adds its share where it starts and subtracts it
+        # where it ends; the running sum down the bin fills the pixels in between.
         change = np.zeros((height + 2, bins))
         share = 1.0 / np.bincount(bin_of(np.arange(self.width)), minlength=bins)
         for side, sign in ((0, 1.0), (1, -1.0)):
-            at, into = np.clip(row_at(self.solid[:, side]), 0.0, height), bin_of(self.solid_column)
-            whole = np.floor(at).astype(np.int64)
-            np.add.at(change, (whole, into), sign * share[into] * (1.0 - (at - whole)))
-            np.add.at(change, (whole + 1, into), sign * share[into] * (at - whole))
-        # Sums of many shares are off in the last digits.
+            y, bin_index = (
+                np.clip(y_of(self.solid[:, side]), 0.0, height),
+                bin_of(self.solid_column),
+            )
+            top = np.floor(y).astype(np.int64)
+            np.add.at(change, (top, bin_index), sign * share[bin_index] * (1.0 - (y - top)))
+            np.add.at(change, (top + 1, bin_index), sign * share[bin_index] * (y - top))
+        # Rounding errors of the sum may leave the range.
         covered = np.clip(np.cumsum(change[:height], axis=0), 0.0, 1.0)[..., None]
-        canvas += covered * (np.array(SOLID) - canvas)
+        pixels += covered * (np.array(SOLID) - pixels)
         for entering, color in ((True, ENTRY), (False, EXIT)):
             marked = self.entering == entering
-            at = np.rint(row_at(self.depth[marked])).astype(np.int64)
-            for line in range(_MARK):
-                line_at = at + line if entering else at - 1 - line
-                canvas[np.clip(line_at, 0, height - 1), bin_of(self.column[marked])] = color
-        across = (np.arange(width) * bins) // width
-        picture: Picture = np.rint(canvas).astype(np.uint8)[:, across]
-        return picture
+            y = np.rint(y_of(self.depth[marked])).astype(np.int64)
+            for line in range(_MARK_HEIGHT):
+                line_y = y + line if entering else y - 1 - line
+                pixels[np.clip(line_y, 0, height - 1), bin_of(self.column[marked])] = color
+        bin_of_pixel = (np.arange(width) * bins) // width
+        image: ImageArray = np.rint(pixels).astype(np.uint8)[:, bin_of_pixel]
+        return image
 
 
-def _pixel(at: Float64Array, size: int) -> IntArray:
-    return np.clip(np.floor(at).astype(np.int64), 0, size - 1)
+def ticks(low: float, high: float, max_steps: int) -> tuple[Float64Array, list[str]]:
+    """Return round numbers from low to high and their labels.
 
-
-def ticks(low: float, high: float, most: int) -> tuple[Float64Array, list[str]]:
-    """Round numbers from low to high, at most `most` + 1 of them, and how they are written.
-
-    They are 1, 2 or 5 times a power of ten apart.
+    There are at most `max_steps` + 1 of them. They are 1, 2 or 5 times a power of ten apart.
     """
-    rough = (high - low) / max(1, most)
+    rough = (high - low) / max(1, max_steps)
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(
         factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough * (1 - 1e-9)
@@ -207,46 +207,44 @@ def ticks(low: float, high: float, most: int) -> tuple[Float64Array, list[str]]:
 
 
 def section_height(height: int) -> int:
-    """Pixels that `draw_section` takes, with its name, numbers and legend, for a section of `height`."""
-    return TITLE + height + 2 * LABEL + MARGIN
+    """Return the pixels that `draw_section` needs, title, axis and legend included."""
+    return TITLE_HEIGHT + height + 2 * LABEL_HEIGHT + MARGIN
 
 
-def draw_section(sheet: Sheet, section: Section, x: int, y: int, width: int, height: int) -> None:
-    """The section under its name, with its axes and the meaning of its colors.
+def draw_section(canvas: Canvas, section: Section, x: int, y: int, width: int, height: int) -> None:
+    """Draw the section with its title, axes and legend.
 
     Args:
-        sheet: what to draw on.
-        section: what to draw.
-        x: of the left end, in pixels of the sheet.
-        y: of the upper end.
-        width: of all together, with the numbers at the depth axis.
-        height: of the section alone.
+        canvas: to draw on.
+        section: to show.
+        x, y: top left corner.
+        width: of the whole, the numbers at the depth axis included.
+        height: of the section alone; see `section_height`.
     """
-    sheet.text(x, y, f"cut along row {section.row}: columns across, depth down")
+    canvas.text(x, y, f"cut along row {section.row}: columns across, depth down")
     low, high = section.depth_range()
     depths, depth_labels = (
         ticks(low, high, max(2, height // 60)) if len(section.depth) else (np.zeros(0), [])
     )
-    indent = int(max(map(sheet.length, depth_labels), default=0.0)) + 10
-    left, top, right, bottom = x + indent, y + TITLE, x + width, y + TITLE + height
-    sheet.panel(
-        section.picture(right - left, height, (low, high), depths), left, top, right - left, height
-    )
-    sheet.draw.rectangle((left - 1, top - 1, right, bottom), outline=INK)
+    indent = int(max(map(canvas.text_width, depth_labels), default=0.0)) + 10
+    left, top, right, bottom = x + indent, y + TITLE_HEIGHT, x + width, y + TITLE_HEIGHT + height
+    image = section.image(right - left, height, (low, high), depths)
+    canvas.panel(image, left, top, right - left, height)
+    canvas.draw.rectangle((left - 1, top - 1, right, bottom), outline=INK)
     for depth, label in zip(depths, depth_labels, strict=True):
-        at = top + int((depth - low) / (high - low) * height)
-        sheet.draw.line((left - 5, at, left - 2, at), INK)
-        sheet.text(left - 8, at, label, "rm")
-    most = max(1, min(section.width - 1, (right - left) // 90))
+        tick_y = top + int((depth - low) / (high - low) * height)
+        canvas.draw.line((left - 5, tick_y, left - 2, tick_y), INK)
+        canvas.text(left - 8, tick_y, label, "rm")
+    max_steps = max(1, min(section.width - 1, (right - left) // 90))
     columns, column_labels = (
-        ticks(0, section.width - 1, most) if section.width > 1 else (np.zeros(1), ["0"])
+        ticks(0, section.width - 1, max_steps) if section.width > 1 else (np.zeros(1), ["0"])
     )
     for column, label in zip(columns, column_labels, strict=True):
-        at = left + int((column + 0.5) * (right - left) / section.width)
-        sheet.draw.line((at, bottom + 1, at, bottom + 4), INK)
-        # No number hangs over the right end by more than half a margin.
-        middle = min(at, right + MARGIN // 2 - sheet.length(label) / 2)
-        sheet.text(middle, bottom + 6, label, "ma")
+        tick_x = left + int((column + 0.5) * (right - left) / section.width)
+        canvas.draw.line((tick_x, bottom + 1, tick_x, bottom + 4), INK)
+        # A number extends at most half a margin beyond the right edge.
+        center = min(tick_x, right + MARGIN // 2 - canvas.text_width(label) / 2)
+        canvas.text(center, bottom + 6, label, "ma")
     legend: list[tuple[Color | None, str]] = [(ENTRY, "entry"), (EXIT, "exit")]
     if not len(section.depth):
         legend = [(None, "no crossing in this row")]
@@ -256,4 +254,4 @@ def draw_section(sheet: Sheet, section: Section, x: int, y: int, width: int, hei
         legend.insert(0, (SOLID, "solid"))
     if section.unpaired.any():
         legend.append((UNPAIRED, "unpaired, not filled"))
-    sheet.legend(left, bottom + 6 + LABEL + MARGIN // 2, right - left, legend)
+    canvas.legend(left, bottom + 6 + LABEL_HEIGHT + MARGIN // 2, right - left, legend)

@@ -1,1 +1,1 @@
-"""What rendering returns: depth maps, depth layers, their attributes and what follows from them."""
+"""The results of rendering: depth maps, depth layers, their attributes and derived quantities."""

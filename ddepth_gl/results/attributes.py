@@ -1,4 +1,4 @@
-"""What can be asked for of a crossing besides its depth: names, shapes, dtypes; and who may ask how."""
+"""The attributes that can be requested of crossings: names, shapes, dtypes and fill values."""
 
 from __future__ import annotations
 
@@ -17,96 +17,88 @@ __all__ = ["ATTRIBUTES", "Attribute", "checked_attributes", "checked_names"]
 
 @dataclass(frozen=True)
 class Attribute:
-    """One quantity of a crossing.
+    """One quantity of a crossing besides its depth.
 
     Attributes:
-        name: as it is asked for.
+        name: as requested.
         channels: numbers per crossing; 0 for a scalar, whose arrays have no last axis.
         dtype: of the arrays.
-        fill: what stands where there is no crossing.
-        meaning: one line.
+        fill: value where there is no crossing.
     """
 
     name: str
     channels: int
     dtype: type[np.generic]
     fill: float | int
-    meaning: str
 
     @property
     def bytes(self) -> int:
-        """Of one crossing."""
+        """Bytes per crossing."""
         return max(1, self.channels) * np.dtype(self.dtype).itemsize
 
     def empty(self, *shape: int) -> npt.NDArray[Any]:
-        """An array of `shape` crossings, all fill."""
+        """Return an array of this shape, one fill value per crossing and channel."""
         return np.full(
             (*shape, self.channels) if self.channels else shape, self.fill, dtype=self.dtype
         )
 
 
+# `DepthRenderer.entry_exit` describes each attribute.
 ATTRIBUTES = {
     attribute.name: attribute
     for attribute in (
-        Attribute("face", 0, np.int64, -1, "index of the face"),
-        Attribute(
-            "normal", 3, np.float32, np.nan, "the face's unit normal, counter-clockwise side, world"
-        ),
-        Attribute(
-            "smooth_normal",
-            3,
-            np.float32,
-            np.nan,
-            "unit normal interpolated over smooth edges, world",
-        ),
-        Attribute(
-            "barycentric", 3, np.float32, np.nan, "weights of the face's corners, in their order"
-        ),
-        Attribute("uv", 2, np.float32, np.nan, "texture coordinates, v up; NaN on a mesh without"),
-        Attribute("color", 4, np.float32, np.nan, "linear red, green, blue and alpha, 0..1; unlit"),
-        Attribute("shaded_color", 4, np.float32, np.nan, "linear, under the light of `shade`"),
-        Attribute("object_id", 0, np.int32, -1, "of the face"),
-        Attribute("position", 3, np.float32, np.nan, "the point, world frame, mesh units"),
+        Attribute("face", 0, np.int64, -1),
+        Attribute("normal", 3, np.float32, np.nan),
+        Attribute("smooth_normal", 3, np.float32, np.nan),
+        Attribute("barycentric", 3, np.float32, np.nan),
+        Attribute("uv", 2, np.float32, np.nan),
+        Attribute("color", 4, np.float32, np.nan),
+        Attribute("shaded_color", 4, np.float32, np.nan),
+        Attribute("object_id", 0, np.int32, -1),
+        Attribute("position", 3, np.float32, np.nan),
     )
 }
 
 
 def checked_attributes(
-    given: Any, shape: tuple[int, ...], check: Callable[[Attribute, Any, tuple[int, ...]], Any]
+    attributes: Any, shape: tuple[int, ...], check: Callable[[Attribute, Any, tuple[int, ...]], Any]
 ) -> dict[str, Any]:
-    """Return the attributes of a result as a dict.
+    """Return the attributes of a result as a dict, in the order of `ATTRIBUTES`.
 
     Args:
-        given: names of `ATTRIBUTES` to whatever `check` takes.
-        shape: of the result.
-        check: returns what to store, given an attribute, its value and the shape of its arrays.
+        attributes: mapping of attribute names to values that `check` accepts.
+        shape: of the result, without channels.
+        check: returns the value to store; takes the attribute, its value and the expected shape.
 
     Raises:
-        RequestError: it is no mapping, or there is no attribute of that name.
+        RequestError: `attributes` is not a mapping, or a name is unknown.
     """
-    if not isinstance(given, Mapping):
-        raise RequestError(f"attributes must be a dict of names to arrays, not {shown(given)}")
+    if not isinstance(attributes, Mapping):
+        raise RequestError(f"attributes must be a dict of names to arrays, not {shown(attributes)}")
     checked = {}
-    for name in checked_names(given):
+    for name in checked_names(attributes):
         attribute = ATTRIBUTES[name]
-        whole = (*shape, attribute.channels) if attribute.channels else shape
-        checked[name] = check(attribute, given[name], whole)
+        full_shape = (*shape, attribute.channels) if attribute.channels else shape
+        checked[name] = check(attribute, attributes[name], full_shape)
     return checked
 
 
 def checked_names(names: Iterable[str]) -> tuple[str, ...]:
-    """The names asked for, once each, in the order of `ATTRIBUTES`; a single string is one name.
+    """Return the requested names in the order of `ATTRIBUTES`, without duplicates.
+
+    Args:
+        names: attribute names; a single string is one name.
 
     Raises:
-        RequestError: there is no attribute of that name.
+        RequestError: `names` is not iterable, or a name is unknown.
     """
     try:
-        each = iter((names,) if isinstance(names, str) else names)
-    except Exception:  # of whatever has no elements
+        iterator = iter((names,) if isinstance(names, str) else names)
+    except Exception:  # a foreign __iter__ may raise anything
         raise RequestError(f"attributes must be a tuple of names, not {shown(names)}") from None
-    wanted = set()
-    for name in each:
+    requested = set()
+    for name in iterator:
         if not isinstance(name, str) or name not in ATTRIBUTES:
             raise RequestError(f"attributes may hold {', '.join(ATTRIBUTES)}, not {shown(name)}")
-        wanted.add(name)
-    return tuple(name for name in ATTRIBUTES if name in wanted)
+        requested.add(name)
+    return tuple(name for name in ATTRIBUTES if name in requested)

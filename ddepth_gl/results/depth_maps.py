@@ -1,4 +1,4 @@
-"""DepthMaps: the two sheets of one image, in depth and in distance, as point clouds and as a mould."""
+"""DepthMaps: the double depth map of one image, its point clouds and its mould."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Float32Array = npt.NDArray[np.float32]
 
 
 class SheetPair(NamedTuple):
-    """Two arrays of one shape and dtype, one a sheet."""
+    """One array per sheet, both of the same shape and dtype."""
 
     entry: npt.NDArray[Any]
     exit: npt.NDArray[Any]
 
 
 class SheetPoints(NamedTuple):
-    """Two (N, 3) clouds of points; row i of both lies on the ray of the same pixel."""
+    """Two (N, 3) point clouds; row i of both lies on the ray of the same pixel."""
 
     front: npt.NDArray[Any]
     back: npt.NDArray[Any]
@@ -39,9 +39,10 @@ class SheetPoints(NamedTuple):
 def _checked_pair(attribute: Attribute, value: Any, shape: tuple[int, ...]) -> SheetPair:
     try:
         entry, exit_ = value
-    except Exception:  # of whatever it takes to go through it
+    except Exception:  # a foreign __iter__ may raise anything
         raise RequestError(
-            f"attribute {attribute.name} must be a pair of arrays, entry and exit, not {shown(value)}"
+            f"attribute {attribute.name} must be a pair of arrays, entry and exit, "
+            f"not {shown(value)}"
         ) from None
     return SheetPair(
         checked_result(f"entry_{attribute.name}", entry, attribute.dtype, shape),
@@ -51,28 +52,28 @@ def _checked_pair(attribute: Attribute, value: Any, shape: tuple[int, ...]) -> S
 
 @dataclass(frozen=True, eq=False)
 class DepthMaps:
-    """The double depth map of one image.
+    """The double depth map of one image: where each ray first enters and last exits the surface.
 
-    Row 0 is the top row; a pixel is sampled at its center; NaN is a miss. *Depth* is the z of the camera
-    frame, *distance* is along the ray from the camera center; both are in mesh units.
+    Row 0 is the top row. Pixels are sampled at their centers. NaN is a miss. *Depth* is z in the
+    camera frame; *distance* is the length along the ray. Both are in mesh units.
 
-    Each attribute that was asked for is there twice, as ``entry_NAME`` and ``exit_NAME``: with
-    ``attributes=("face", "normal")`` the maps have ``entry_face``, ``exit_face``, ``entry_normal`` and
-    ``exit_normal``. `DepthRenderer.entry_exit` lists them.
+    Attributes that were requested are also available by name, once for each sheet: with
+    ``attributes=("face", "normal")`` the maps have ``entry_face``, ``exit_face``, ``entry_normal``
+    and ``exit_normal``. `DepthRenderer.entry_exit` describes all of them.
 
     Attributes:
-        entry: (H, W) float32, depth where the ray first enters.
-        exit: (H, W) float32, depth where the ray last exits.
+        entry: (H, W) float32 depth of the first entry.
+        exit: (H, W) float32 depth of the last exit.
         camera: the Camera of the image.
-        attributes: name to (entry, exit), each (H, W) or (H, W, channels).
-        provenance: ``renderer`` and ``gl_version``, the driver's own words, and ``engine``, as files say; of
-            a mesh from a file its ``mesh_path``, ``mesh_sha256`` and, if other files were read for it,
-            ``mesh_side_files_sha256``. Empty where no `DepthRenderer` rendered
+        attributes: name to a pair (entry, exit) of arrays, each (H, W) or (H, W, channels).
+        provenance: ``renderer``, ``gl_version`` and ``engine``, the first two as reported by the
+            driver. For a mesh from a file also ``mesh_path``, ``mesh_sha256`` and, if other files
+            were read with it, ``mesh_side_files_sha256``. Empty unless a `DepthRenderer` rendered
             the image.
 
     Raises:
-        CameraError: `camera` is no Camera.
-        RequestError: an array has another shape than its image, or cannot be of its type.
+        CameraError: `camera` is not a Camera.
+        RequestError: an array has the wrong shape or cannot be converted to its dtype.
     """
 
     entry: Float32Array
@@ -94,7 +95,7 @@ class DepthMaps:
             object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> npt.NDArray[Any]:
-        """``entry_NAME`` and ``exit_NAME`` of every attribute."""
+        """Return ``entry_NAME`` or ``exit_NAME`` of a requested attribute."""
         sheet, _, attribute = name.partition("_")
         if sheet not in ("entry", "exit") or attribute not in ATTRIBUTES:
             raise AttributeError(f"DepthMaps has no attribute {name!r}")
@@ -107,7 +108,7 @@ class DepthMaps:
         return array
 
     def __getstate__(self) -> dict[str, Any]:
-        # Without what follows from the fields and was kept once it was asked for.
+        # Cached properties are left out.
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def __dir__(self) -> list[str]:
@@ -117,38 +118,40 @@ class DepthMaps:
         ]
 
     def __repr__(self) -> str:
-        return f"<{', '.join((f'DepthMaps {self.camera.width}x{self.camera.height}', *self.attributes))}>"
+        size = f"{self.camera.width}x{self.camera.height}"
+        return f"<{', '.join((f'DepthMaps {size}', *self.attributes))}>"
 
     @property
     def has_faces(self) -> bool:
-        """Whether `entry_face` and `exit_face` are there."""
+        """True if `entry_face` and `exit_face` exist."""
         return "face" in self.attributes
 
     @cached_property
     def mask(self) -> npt.NDArray[np.bool_]:
-        """(H, W) bool: both entry and exit exist."""
+        """(H, W) bool: True where both entry and exit exist."""
         mask: npt.NDArray[np.bool_] = ~(np.isnan(self.entry) | np.isnan(self.exit))
         return mask
 
     @property
     def entry_distance(self) -> Float32Array:
-        """(H, W) float32: entry along the ray."""
+        """(H, W) float32: distance of the first entry, along the ray."""
         return self._along_ray(self.entry)
 
     @property
     def exit_distance(self) -> Float32Array:
-        """(H, W) float32: exit along the ray."""
+        """(H, W) float32: distance of the last exit, along the ray."""
         return self._along_ray(self.exit)
 
     @property
     def thickness(self) -> Float32Array:
         """(H, W) float32: exit minus entry along the ray, NaN outside `mask`.
 
-        It is the outer thickness: cavities and gaps in between count as well.
+        This is the outer thickness: it includes cavities and gaps. `DepthLayers.solid_length` does
+        not.
         """
-        # The difference first: that of two distances would lose what a thin sheet is about. Of two float32
-        # numbers within a factor of two of each other it is exact.
-        with np.errstate(all="ignore"):  # of infinite depths
+        # Subtract first. The difference of two float32 depths within a factor of two of each other
+        # is exact; that of two rounded distances would lose a thin sheet's digits.
+        with np.errstate(all="ignore"):  # depths may be infinite
             return self._along_ray(self.exit - self.entry)
 
     def _along_ray(self, depth: Float32Array) -> Float32Array:
@@ -157,10 +160,10 @@ class DepthMaps:
         return distance.astype(np.float32)
 
     def filled(self, value: float) -> SheetPair:
-        """Copies of entry and exit with `value` in place of NaN.
+        """Return copies of entry and exit with NaN replaced by `value`.
 
         Raises:
-            RequestError: it is no number, or beyond float32.
+            RequestError: `value` is not a number, or outside the range of float32.
         """
         fill = checked_float32("the fill value", value)
         return SheetPair(
@@ -169,45 +172,51 @@ class DepthMaps:
         )
 
     def points(self, frame: Frame = "world", dtype: npt.DTypeLike = np.float32) -> SheetPoints:
-        """The two point clouds of the mould, over the pixels of `mask` in row-major order.
+        """Return both sheets as point clouds, over the pixels of `mask` in row-major order.
 
         Args:
             frame: "world" or "camera".
-            dtype: of the result. A mesh far from the world's origin needs float64 in the world frame:
-                float32 holds 5e6 only to half a unit.
+            dtype: of the result. A mesh far from the world's origin needs float64 in the world
+                frame: float32 resolves half a unit at 5e6.
 
         Returns:
-            (front, back), each (N, 3) of `dtype`.
+            (front, back), the entry points and the exit points, each (N, 3) of `dtype`, mesh units.
 
         Raises:
-            RequestError: `dtype` is no floating point type.
-            CameraError: `frame` is neither of the two.
+            RequestError: `dtype` is not a floating point type.
+            CameraError: `frame` is neither "world" nor "camera".
         """
-        kind = checked_float_type(dtype)
+        dtype = checked_float_type(dtype)
         pixels = self.camera.pixel_centers()[self.mask]
         front, back = (
-            np.ascontiguousarray(self.camera.unproject(pixels, sheet[self.mask], frame), dtype=kind)
+            np.ascontiguousarray(
+                self.camera.unproject(pixels, sheet[self.mask], frame), dtype=dtype
+            )
             for sheet in (self.entry, self.exit)
         )
         return SheetPoints(front, back)
 
     def to_mesh(self, jump: float = 10.0) -> Mesh:
-        """Return the mould: both sheets as one closed, outward-oriented Mesh in the world frame.
+        """Return the mould: both sheets stitched into one closed Mesh in the world frame.
 
-        Neighboring pixels of `mask` are joined into triangles in both sheets; wherever they are not joined
-        (the object's silhouette, an image border, a depth jump) a wall along the rays closes the mould.
+        Each sheet joins neighboring pixels of `mask` into triangles. Where neighbors are not joined
+        (at the silhouette, the image border or a depth jump), a wall along the rays closes the
+        mould. Its faces are wound outward.
 
-        The mould is a 2-manifold, also when it is written in float32 and vertices at equal positions are
-        merged. So pixels without thickness are left out, those thinner than 2**-18 of the largest coordinate
-        (or than an eighth of a pixel's footprint, if that is less). Where parts touch in one pixel alone the
-        smaller ones lose their triangles there; of real objects that is a few triangles in a thousand.
+        The mould is a 2-manifold, even after rounding to float32 and merging vertices at equal
+        positions. For that, pixels without thickness are left out: those thinner than 2**-18 of the
+        largest coordinate, or than an eighth of a pixel footprint if that is less. Where parts
+        touch in a single pixel, the smaller ones lose their triangles at it: a few in a thousand
+        for real objects.
 
         Args:
-            jump: two neighboring pixels are not joined where their depths, in either sheet, differ by more
-                than this many pixel footprints (the size of a pixel at the nearer of the two depths).
+            jump: largest depth difference, in pixel footprints, across which neighboring pixels are
+                joined; in either sheet. A footprint is the size of a pixel at the nearer of the two
+                depths.
 
         Raises:
-            MeshError: no three neighboring pixels with thickness can be joined.
+            MeshError: no three neighboring pixels with thickness can be joined, or `jump` is not
+                positive.
         """
         vertices, faces = stitch(self.camera, self.entry, self.exit, self.mask, jump)
         return Mesh(vertices, faces, name="mould")

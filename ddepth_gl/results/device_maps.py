@@ -1,4 +1,4 @@
-"""DeviceDepthMaps: the two sheets of one image that stay on the device."""
+"""DeviceDepthMaps: the double depth map of one image, kept on the GPU."""
 
 from __future__ import annotations
 
@@ -12,25 +12,36 @@ import numpy.typing as npt
 from .._checks import checked_texts, shown
 from ..camera.camera import Camera
 from ..errors import ContextClosedError, ContextError
-from ..gl.context import GLContext, check_not_forked
-from ..gl.cuda import CUDA_DEVICE, CudaCopies
-from ..gl.device_owner import DeviceOwner
+from ..gl.context import GLContext, NonCopyable
+from ..gl.cuda import CUDA_DEVICE, CudaCopier
+from ..gl.forks import check_not_forked
 from .depth_maps import DepthMaps
 
 __all__ = ["DeviceDepthMaps", "DeviceImage"]
 
 
-class _Buffers:
-    """What the images of one DeviceDepthMaps lie in."""
+class _ImageBuffers:
+    """The OpenGL buffers of one DeviceDepthMaps, shared by its two images.
+
+    Freed by `release` or, once nothing refers to this object, by the context.
+    """
 
     def __init__(self, context: GLContext, buffers: list[Any]) -> None:
         self._context, self._buffers = context, list(buffers)
         self._released = False
         context.release_when_collected(self, self._buffers)
 
-    def usable(self) -> GLContext:
-        """The context, to be entered."""
-        if self._released or self._context.is_closed:
+    @property
+    def is_released(self) -> bool:
+        return self._released or self._context.is_closed
+
+    def usable_context(self) -> GLContext:
+        """Return the context, for a ``with`` statement.
+
+        Raises:
+            ContextClosedError: the buffers were released or the renderer was closed.
+        """
+        if self.is_released:
             check_not_forked()
             raise ContextClosedError(
                 "these maps were released, or their renderer was closed; render again"
@@ -38,7 +49,7 @@ class _Buffers:
         return self._context
 
     def release(self) -> None:
-        if not (self._released or self._context.is_closed):
+        if not self.is_released:
             with self._context:
                 for buffer in self._buffers:
                     buffer.release()
@@ -46,17 +57,16 @@ class _Buffers:
         self._released = True
 
     def __str__(self) -> str:
-        is_gone = self._released or self._context.is_closed
-        return "released" if is_gone else f"on {self._context.renderer}"
+        return "released" if self.is_released else f"on {self._context.renderer}"
 
 
-class DeviceImage(DeviceOwner):
-    """One sheet on the device; ``torch.from_dlpack(image)`` and its like take it over.
+class DeviceImage(NonCopyable):
+    """One sheet on the GPU, for ``torch.from_dlpack(image)`` and other DLPack consumers.
 
-    What they get is a copy, made on the GPU: it lives as long as they keep it, whatever becomes of the
-    renderer, and may be written to. It is made and freed on CUDA's default stream: who works on a stream that
-    does not wait for that one keeps it until the work is done. The device becomes CUDA's current one in this
-    thread. `numpy` brings the sheet to the host instead.
+    A consumer gets a copy on the GPU, without a detour through the CPU. The copy may be written to
+    and outlives the renderer. It is allocated and freed on CUDA's default stream: code on a stream
+    that does not wait for that one must keep the copy until its work is done. The device becomes
+    CUDA's current device in this thread. `numpy` copies the sheet to the CPU instead.
 
     Attributes:
         shape: (H, W).
@@ -65,58 +75,61 @@ class DeviceImage(DeviceOwner):
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, owner: _Buffers, buffer: Any, shape: tuple[int, int]) -> None:
+    def __init__(self, image_buffers: _ImageBuffers, buffer: Any, shape: tuple[int, int]) -> None:
         self.shape = shape
-        self._owner, self._buffer = owner, buffer
+        self._image_buffers, self._buffer = image_buffers, buffer
 
     def numpy(self) -> npt.NDArray[np.float32]:
-        """(H, W) float32 depth in mesh units, NaN where there is none; belongs to the caller.
+        """Return a new (H, W) float32 array of depths, mesh units; NaN is a miss.
 
         Raises:
-            ContextClosedError: the maps were released or the renderer closed.
+            ContextClosedError: the maps were released or the renderer was closed.
         """
         image = np.empty(self.shape, self.dtype)
-        with self._owner.usable() as context:
+        with self._image_buffers.usable_context() as context:
             self._buffer.read_into(image, image.nbytes)
             context.check_error("reading the sheets", "the image size")
         return image
 
     def __dlpack__(self, *, stream: int | None = None, **options: Any) -> object:
-        """A capsule that another library takes over, see https://dmlc.github.io/dlpack/latest/.
+        """Return a DLPack capsule of a copy, see https://dmlc.github.io/dlpack/latest/.
 
         Raises:
-            InteropError: not on an NVIDIA GPU, or without the extra ``[cuda]``, or the driver refuses.
-            ContextClosedError: the maps were released or the renderer closed.
+            InteropError: the image is not on an NVIDIA GPU, the extra ``[cuda]`` is not installed,
+                or the driver refuses.
+            ContextClosedError: the maps were released or the renderer was closed.
         """
-        with self._owner.usable() as context:
-            copy = CudaCopies.on(context).of(self._buffer, self.shape)
-        # Copied already: there is nothing for the consumer's stream to wait for.
+        with self._image_buffers.usable_context() as context:
+            copy = CudaCopier.for_context(context).copy(self._buffer, self.shape)
+        # The copy is complete, so the consumer's stream has nothing to wait for.
         return copy.__dlpack__(stream=stream, **options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        """Kind and number of the device, as DLPack counts them.
+        """Return DLPack's device type and device number.
 
         Raises:
             InteropError, ContextClosedError: as for `__dlpack__`.
         """
-        with self._owner.usable() as context:
-            return CUDA_DEVICE, CudaCopies.on(context).ordinal
+        with self._image_buffers.usable_context() as context:
+            return CUDA_DEVICE, CudaCopier.for_context(context).ordinal
 
     def __repr__(self) -> str:
-        return f"<DeviceImage {self.shape[1]}x{self.shape[0]}, {self._owner}>"
+        return f"<DeviceImage {self.shape[1]}x{self.shape[0]}, {self._image_buffers}>"
 
 
-class DeviceDepthMaps(DeviceOwner):
-    """The double depth map of one image, on the device; from ``DepthRenderer.entry_exit(..., output="gpu")``.
+class DeviceDepthMaps(NonCopyable):
+    """The double depth map of one image, kept on the GPU.
 
-    Its two images take 8 bytes a pixel of the device until `release`; or until nobody holds the maps or one
-    of their images and the renderer is used again; or until the renderer is closed. Use it in a ``with``
-    statement, or call `release`.
+    ``DepthRenderer.entry_exit(..., output="gpu")`` returns it. Its two images take 8 bytes per
+    pixel of GPU memory. They are freed by `release`, at the end of a ``with`` statement, or when
+    the renderer closes. If all references to the maps and their images are dropped, the renderer
+    frees them the next time it is used.
 
     Attributes:
-        entry, exit: a `DeviceImage` each, (H, W) float32 depth as in `DepthMaps`.
+        entry: DeviceImage, (H, W) float32 depth of the first entry, as in `DepthMaps`.
+        exit: DeviceImage, (H, W) float32 depth of the last exit.
         camera: the Camera of the image.
-        provenance: of the image, as in `DepthMaps`.
+        provenance: as in `DepthMaps`.
     """
 
     def __init__(
@@ -124,38 +137,41 @@ class DeviceDepthMaps(DeviceOwner):
     ) -> None:
         if not isinstance(context, GLContext) or not isinstance(camera, Camera):
             raise ContextError(
-                'DeviceDepthMaps are made by DepthRenderer.entry_exit(..., output="gpu")'
+                "DeviceDepthMaps cannot be constructed directly; "
+                'call DepthRenderer.entry_exit(..., output="gpu")'
             )
         self.camera = camera
         self.provenance = checked_texts("provenance", provenance)
         if not (
             isinstance(buffers, list)
             and len(buffers) == 2
-            and all(callable(getattr(each, "release", None)) for each in buffers)
+            and all(callable(getattr(buffer, "release", None)) for buffer in buffers)
         ):
             raise ContextError(
-                f"DeviceDepthMaps lie in a list of two buffers, not in {shown(buffers)}"
+                f"buffers must be a list of two OpenGL buffers, not {shown(buffers)}"
             )
-        self._owner = _Buffers(context, buffers)
+        self._image_buffers = _ImageBuffers(context, buffers)
         shape = (camera.height, camera.width)
-        self.entry, self.exit = (DeviceImage(self._owner, buffer, shape) for buffer in buffers)
+        self.entry, self.exit = (
+            DeviceImage(self._image_buffers, buffer, shape) for buffer in buffers
+        )
 
     def numpy(self) -> DepthMaps:
-        """The same on the host: bit for bit what ``entry_exit`` gives without ``output="gpu"``.
+        """Return DepthMaps, bit for bit equal to those of ``entry_exit`` with ``output="numpy"``.
 
         Raises:
-            ContextClosedError: the maps were released or the renderer closed.
+            ContextClosedError: the maps were released or the renderer was closed.
         """
         return DepthMaps(
             self.entry.numpy(), self.exit.numpy(), self.camera, provenance=self.provenance
         )
 
     def release(self) -> None:
-        """Frees the images on the device. Idempotent."""
-        self._owner.release()
+        """Free the images on the GPU. Idempotent."""
+        self._image_buffers.release()
 
     def __enter__(self) -> DeviceDepthMaps:
-        self._owner.usable()
+        self._image_buffers.usable_context()
         return self
 
     def __exit__(
@@ -167,4 +183,4 @@ class DeviceDepthMaps(DeviceOwner):
         self.release()
 
     def __repr__(self) -> str:
-        return f"<DeviceDepthMaps {self.camera.width}x{self.camera.height}, {self._owner}>"
+        return f"<DeviceDepthMaps {self.camera.width}x{self.camera.height}, {self._image_buffers}>"

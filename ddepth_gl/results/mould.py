@@ -1,4 +1,4 @@
-"""Stitches the two sheets of a double depth map into one closed surface."""
+"""The mould: both sheets of a double depth map stitched into one closed surface."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["stitch"]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+# Pixels thinner than this part of the largest coordinate are left out: 32 float32 steps there. So
+# entry and exit stay apart in float32 files. At the default `jump`, this rounding also flattens no
+# wall beside a sheet ten times as steep.
+_MIN_THICKNESS = 2.0**-18
+# But never more than this part of a pixel footprint is required. Far from the origin float32 cannot
+# hold the mould anyway.
+_MAX_THICKNESS_FOOTPRINTS = 0.125
 
-# Pixels this thin are left out: this part of the largest coordinate, 32 steps of float32 there. So entry and
-# exit stay apart in files of float32, and with `jump` at its default no wall next to a sheet ten times as
-# steep is flattened.
-_LEAST_THICKNESS = 2.0**-18
-# Far from the origin float32 cannot hold the mould: no more than this part of a footprint is asked for.
-_MOST_FOOTPRINTS = 0.125
-
-# Seen from a pixel, the eighths of a turn that a triangle covers at each of its corners, as bits: clockwise
-# from right. Of the block a b / c d the four triangles that it may be cut into.
-_EIGHTHS = {
+# The four triangles that a 2x2 block a b / c d can be cut into: the octants that a triangle covers
+# around each of its corners, as bits. Octants go clockwise in the image, from the right.
+_OCTANTS = {
     "abd": (0b00000001, 0b00001100, 0b00100000),
     "adc": (0b00000010, 0b00010000, 0b11000000),
     "abc": (0b00000011, 0b00001000, 0b01000000),
@@ -41,50 +41,54 @@ def stitch(
     mask: BoolArray,
     jump: float,
 ) -> tuple[npt.NDArray[np.float64], IntArray]:
-    """Return vertices and faces of the mould.
+    """Return the vertices and faces of the mould.
 
-    The pixels of `mask` are triangulated once, in the image: each 2x2 block gives two triangles, or one where
-    a corner is missing. Every triangle is a prism between its entry and its exit side; prisms that share
-    an edge are open toward each other, and an edge that only one of them has gets a wall. So the surface
-    is closed and consistently wound whatever the mask is. It is a 2-manifold, by index and by position:
-    pixels without thickness are left out, and where parts touch in a single pixel all but one of them lose
-    the triangles that meet there.
+    The pixels of `mask` are triangulated once, in the image: each 2x2 block yields two triangles,
+    or one if a corner is missing. Each triangle is a prism between its entry side and its exit
+    side. Prisms that share an edge are open toward each other; an edge of a single prism gets
+    a wall. So the surface is closed and consistently wound for any mask.
+
+    It is a 2-manifold, by index and by position: pixels without thickness are left out. Where parts
+    touch in a single pixel, all but one of them lose their triangles at that pixel.
 
     Args:
         camera: of the image.
         entry, exit_: (H, W) depth.
-        mask: (H, W), where both exist.
-        jump: pixels are not joined across a depth difference of more than this many pixel footprints.
+        mask: (H, W) bool, where both exist.
+        jump: largest depth difference, in pixel footprints, across which pixels are joined.
 
     Returns:
-        (V, 3) float64 world frame, the nearer sheet before the farther, and (F, 3) int64, outward.
+        (V, 3) float64 vertices in the world frame, the nearer sheet first, and (F, 3) int64 faces,
+        wound outward.
 
     Raises:
-        MeshError: nothing can be joined, or `jump` is not positive.
+        MeshError: no pixels can be joined, or `jump` is not positive.
     """
     jump = checked_number("jump", jump, MeshError)
     if not jump > 0.0:
         raise MeshError(f"jump must be positive (a number of pixel footprints), not {jump}")
-    near, far = (
-        np.fmin(entry, exit_),
-        np.fmax(entry, exit_),
-    )  # a body that is inside out is left first
+    # A body that is inside out is exited first.
+    near, far = np.fmin(entry, exit_), np.fmax(entry, exit_)
     centers = camera.pixel_centers()[mask]
     points = [camera.unproject(centers, sheet[mask]) for sheet in (near, far)]
-    least = _least_thickness(camera, near[mask], points)
+    min_thickness = _min_thickness(camera, near[mask], points)
     solid = mask.copy()
-    solid[mask] = far[mask] - near[mask] > least
-    triangles = _unpinched(*_triangulate(_joined_pairs(camera, near, far, solid, jump)), mask.shape)
+    solid[mask] = far[mask] - near[mask] > min_thickness
+    triangles = _without_pinches(
+        *_triangulate(_joined_pairs(camera, near, far, solid, jump)), mask.shape
+    )
     if not len(triangles):
-        thin = int(mask.sum() - solid.sum())
+        covered = int(mask.sum())
+        thin = covered - int(solid.sum())
+        thickness = f" and thicker than {min_thickness:.2g} ({thin} are not)" if thin else ""
         raise MeshError(
-            f"no mould: no three of the {int(mask.sum())} covered pixels are neighbors within jump={jump:g}"
-            + (f", and thicker than {least:.2g} (of which {thin} are not)" if thin else "")
+            f"no mould: no three of the {covered} covered pixels are neighbors within "
+            f"jump={jump:g}{thickness}"
         )
     used, corner = np.unique(triangles, return_inverse=True)
-    back = corner.reshape(-1, 3)  # clockwise as seen from the camera: the outside of the far sheet
+    back = corner.reshape(-1, 3)  # clockwise in the image, so outward on the far sheet
     offset = len(used)
-    start, end = _border(back, offset)
+    start, end = _boundary_edges(back, offset)
     walls = np.stack(
         [start, end, end + offset, start, end + offset, start + offset], axis=1
     ).reshape(-1, 3)
@@ -93,21 +97,21 @@ def stitch(
     return vertices, np.concatenate([back[:, ::-1], back + offset, walls])
 
 
-def _least_thickness(
+def _min_thickness(
     camera: Camera, near: npt.NDArray[Any], points: list[npt.NDArray[np.float64]]
 ) -> float:
-    """Return the thickness, mesh units, up to which pixels count as having none; 0 if there are no pixels."""
+    """Return the thickness, in mesh units, that pixels must exceed; 0 if there are no pixels."""
     if not len(near):
         return 0.0
     footprint = float(camera.pixel_footprint(near.astype(np.float64)).min())
     largest = max(float(np.abs(sheet).max()) for sheet in points)
-    return min(_LEAST_THICKNESS * largest, _MOST_FOOTPRINTS * footprint)
+    return min(_MIN_THICKNESS * largest, _MAX_THICKNESS_FOOTPRINTS * footprint)
 
 
 def _joined_pairs(
     camera: Camera, near: npt.NDArray[Any], far: npt.NDArray[Any], mask: BoolArray, jump: float
 ) -> dict[str, BoolArray]:
-    """For each 2x2 block (H-1, W-1), which pairs of its corners a b / c d may be joined."""
+    """Return which corners of each 2x2 block a b / c d can be joined: pair to (H-1, W-1) bool."""
 
     def joined(first: tuple[slice, slice], second: tuple[slice, slice]) -> BoolArray:
         result = mask[first] & mask[second]
@@ -125,13 +129,13 @@ def _joined_pairs(
 
 
 def _triangulate(joined: dict[str, BoolArray]) -> tuple[IntArray, IntArray]:
-    """Triangulate each block along whichever diagonal gives more triangles.
+    """Return the triangles of all blocks, each cut along the diagonal that yields more triangles.
 
     Args:
-        joined: see `_joined_pairs`.
+        joined: from `_joined_pairs`.
 
     Returns:
-        (T, 3) pixel indices, clockwise as seen, and (T, 3) the `_EIGHTHS` of each corner.
+        (T, 3) pixel indices, clockwise in the image, and (T, 3) `_OCTANTS` of each corner.
     """
     height, width = joined["ab"].shape
     index = np.arange((height + 1) * (width + 1)).reshape(height + 1, width + 1)
@@ -148,48 +152,49 @@ def _triangulate(joined: dict[str, BoolArray]) -> tuple[IntArray, IntArray]:
         "bdc": bdc & ~along_ad,
     }
     triangles = [
-        np.stack([corners[name][keep] for name in names], 1) for names, keep in chosen.items()
+        np.stack([corners[name][in_block] for name in names], 1)
+        for names, in_block in chosen.items()
     ]
-    eighths = [
-        np.tile(_EIGHTHS[names], (len(made), 1))
-        for names, made in zip(chosen, triangles, strict=True)
+    octants = [
+        np.tile(_OCTANTS[names], (len(some), 1))
+        for names, some in zip(chosen, triangles, strict=True)
     ]
-    return np.concatenate(triangles), np.concatenate(eighths)
+    return np.concatenate(triangles), np.concatenate(octants)
 
 
-def _unpinched(triangles: IntArray, eighths: IntArray, shape: tuple[int, ...]) -> IntArray:
-    """Return the triangles without those that meet others in a pixel alone.
+def _without_pinches(triangles: IntArray, octants: IntArray, shape: tuple[int, ...]) -> IntArray:
+    """Return the triangles after removing fans until each pixel has at most one.
 
-    At each pixel the fan that covers the largest angle stays. Leaving out triangles may part a fan elsewhere,
-    so this goes on until no pixel has two.
+    A pixel with two or more fans of triangles is pinched: a non-manifold vertex. The fan that
+    covers the largest angle stays. Removing triangles may split a fan elsewhere, hence the loop.
 
     Args:
-        triangles, eighths: as `_triangulate` returns them.
-        shape: of the image.
+        triangles, octants: from `_triangulate`.
+        shape: (H, W) of the image.
     """
     count = shape[0] * shape[1]
     while True:
-        covered = np.bincount(triangles.reshape(-1), eighths.reshape(-1), count).astype(np.uint8)
-        pinched = _FANS[covered] > 1
+        covered = np.bincount(triangles.reshape(-1), octants.reshape(-1), count).astype(np.uint8)
+        pinched = _FAN_COUNT[covered] > 1
         if not pinched.any():
             return triangles
-        # Four sets of pixels, one after the other: no two pixels of a set have a triangle in common, so none
-        # takes away what another keeps.
+        # Four sets of pixels, one after the other. Pixels of one set share no triangle, so none
+        # removes a triangle that another one keeps.
         touching = np.flatnonzero(pinched[triangles].any(axis=1))
-        corners, parts = triangles[touching], eighths[touching]
+        corners, sectors = triangles[touching], octants[touching]
         row, column = np.divmod(corners, shape[1])
         stays = np.ones(len(touching), bool)
         for parity in range(4):
-            ours = pinched[corners] & (2 * (row % 2) + column % 2 == parity) & stays[:, None]
-            covered = np.bincount(corners[ours], parts[ours], count).astype(np.uint8)
-            stays &= ~(ours & (parts & _LARGEST_FAN[covered[corners]] == 0)).any(axis=1)
-        triangles, eighths = (
-            np.delete(each, touching[~stays], axis=0) for each in (triangles, eighths)
+            in_set = pinched[corners] & (2 * (row % 2) + column % 2 == parity) & stays[:, None]
+            covered = np.bincount(corners[in_set], sectors[in_set], count).astype(np.uint8)
+            stays &= ~(in_set & (sectors & _LARGEST_FAN[covered[corners]] == 0)).any(axis=1)
+        triangles, octants = (
+            np.delete(each, touching[~stays], axis=0) for each in (triangles, octants)
         )
 
 
 def _fans(covered: int) -> list[int]:
-    """Return the runs of bits set in a byte whose ends meet, each as the byte of its bits."""
+    """Return the runs of set bits of a byte, read as a ring; each as a byte of its own."""
     if covered == 255:
         return [covered]
     runs = []
@@ -203,16 +208,21 @@ def _fans(covered: int) -> list[int]:
     return runs
 
 
-# Of each set of eighths that are covered: how many fans of triangles that is, and the largest of them.
-_FANS = np.array([len(_fans(covered)) for covered in range(256)])
+# For each set of covered octants: the number of fans and the largest fan.
+_FAN_COUNT = np.array([len(_fans(covered)) for covered in range(256)])
 _LARGEST_FAN = np.array(
     [max(_fans(covered), key=int.bit_count, default=0) for covered in range(256)]
 )
 
 
-def _border(triangles: IntArray, count: int) -> tuple[IntArray, IntArray]:
-    """Directed edges (start, end) of the triangles that no other triangle has the other way round."""
+def _boundary_edges(triangles: IntArray, count: int) -> tuple[IntArray, IntArray]:
+    """Return the directed edges (start, end) whose opposite is no edge of any triangle.
+
+    Args:
+        triangles: (T, 3) indices.
+        count: larger than every index.
+    """
     start = triangles.reshape(-1)
     end = np.roll(triangles, -1, axis=1).reshape(-1)
-    alone = ~np.isin(start * count + end, end * count + start)
-    return start[alone], end[alone]
+    is_boundary = ~np.isin(start * count + end, end * count + start)
+    return start[is_boundary], end[is_boundary]

@@ -1,4 +1,4 @@
-"""What results, and the files made of them, say about the mesh they come from."""
+"""The origin of a result: path and hashes of its mesh, as results and files record them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MESH_PATH, MESH_HASH, SIDE_FILES_HASH = "mesh_path", "mesh_sha256", "mesh_side_f
 
 
 def mesh_entries(source: MeshSource | None) -> dict[str, str]:
-    """Return the entries that name a mesh: its path and the hashes of its files, see `MeshSource`."""
+    """Return the provenance entries of a mesh: its path and its files' hashes, see `MeshSource`."""
     if source is None:
         return {}
     entries = {MESH_PATH: printable_path(source.path), MESH_HASH: source.sha256}
@@ -30,10 +30,10 @@ def mesh_entries(source: MeshSource | None) -> dict[str, str]:
 
 
 def printable_path(path: str) -> str:
-    r"""Return a path as text that any encoding of Unicode holds, on one line.
+    r"""Return a path as one line of text that every Unicode encoding can hold.
 
-    A name on Linux is bytes: those that are no UTF-8, and unprintable characters, become escapes as Python
-    writes them: ``caf\xe9.obj``.
+    Linux paths are bytes. Bytes that are not UTF-8 and unprintable characters become Python's
+    escapes: ``caf\xe9.obj``.
     """
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(
@@ -42,8 +42,8 @@ def printable_path(path: str) -> str:
 
 
 def source_in_memory(mesh: Mesh) -> MeshSource:
-    """Return the source of a mesh that came from no file: an empty path and the hash of its arrays."""
-    hashed = hashlib.sha256()
+    """Return the source of a mesh without a file: an empty path and the hash of its arrays."""
+    arrays_hash = hashlib.sha256()
     arrays = (
         mesh.vertices,
         mesh.faces,
@@ -54,5 +54,6 @@ def source_in_memory(mesh: Mesh) -> MeshSource:
         mesh.object_id,
     )
     for array in arrays:
-        hashed.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
-    return MeshSource("", hashed.hexdigest())
+        part = b"none" if array is None else repr(array.shape).encode() + array.tobytes()
+        arrays_hash.update(part)
+    return MeshSource("", arrays_hash.hexdigest())

@@ -1,76 +1,96 @@
-// What a pass does with a pixel that a face covers: meet(pixel, face, corners' plane, whether its front is seen).
-//   SHEETS: the nearest front and the farthest back, as bits of float32: of positive numbers they sort like integers
-//   FACES:  the smallest face at the depth of the entry, the largest at that of the exit
-//   COUNT:  how many faces cover the pixel
-//   STORE:  all of them, in any order, each in its pixel's own stretch of the list
-// With ANY, fronts and backs count as both.
-// In SHEETS and FACES the larger number wins; where it is the smaller that is wanted, all bits are inverted. So there is one atomic
-// operation, not one for each sheet, of which an invocation waits for the other.
-const int SHEETS = 0, FACES = 1, COUNT = 2, STORE = 3;
+#ifndef COMPUTE_PASS_GLSL
+#define COMPUTE_PASS_GLSL
+// What a pass does with each pixel that a face covers; `add_crossing` does it.
+//
+// Options: PASS       PASS_SHEETS  depths of the nearest front and the farthest back face, as bits
+//                                  of float32: those of positive numbers sort like integers
+//                     PASS_FACES   smallest face at the entry's depth, largest at the exit's
+//                     PASS_COUNT   number of crossings
+//                     PASS_STORE   all crossings, in any order, each in its pixel's range of a list
+//          TWO_SIDED  1 if every face counts as a front and as a back
+//          CROP       1 if only crossings within camera.crop count
+//          OWNED      1 if each pixel belongs to one invocation: no atomic operations are needed
+//
+// In the first two passes the larger number wins. Where the smaller one is wanted, for entries, all
+// bits are inverted. So one atomic operation serves both sheets; with one for each, an invocation
+// would wait for the other.
+#include "compute_face.glsl"
 
-#if PASS == 0 || PASS == 1
-// Of the pixels of the band: entries, inverted, then exits, of each view. Empty: numbers that lose against every depth.
+#define PASS_SHEETS 0
+#define PASS_FACES 1
+#define PASS_COUNT 2
+#define PASS_STORE 3
+
+// All buffers hold the pixels of the band. In `depths` and `sheet_faces` each camera has first its
+// entries, then its exits.
+#if PASS == PASS_SHEETS || PASS == PASS_FACES
+// Bits of the depths, inverted for entries. A miss loses against every depth.
 layout(std430, binding = 3) buffer Depths { int depths[]; };
 #endif
-#if PASS == 1
-// Likewise: of entries the face, inverted; of exits one more than the face. Empty: 0.
+#if PASS == PASS_FACES
+// Of entries the face, inverted; of exits the face + 1. A miss is 0.
 layout(std430, binding = 4) buffer SheetFaces { uint sheet_faces[]; };
 #endif
-#if PASS == 2 || PASS == 3
-// Of the pixels of the band: how many crossings; or where the next one goes.
+#if PASS == PASS_COUNT || PASS == PASS_STORE
+// PASS_COUNT: number of the pixel's crossings. PASS_STORE: where its next crossing goes.
 layout(std430, binding = 3) buffer Cursors { uint cursors[]; };
 #endif
-#if PASS == 3
-// face * 2 + (0 for a front, 1 for a back), and the bits of the depth.
-layout(std430, binding = 4) writeonly buffer Stored { uvec2 stored[]; };
+#if PASS == PASS_STORE
+// face * 2 + (0 for a front, 1 for a back), then the bits of the depth.
+layout(std430, binding = 4) writeonly buffer Crossings { uvec2 crossings[]; };
 #endif
 
-// With OWNED a pixel belongs to one invocation.
+// STORE_MAX keeps the larger of both in `target`. INCREMENT returns the number before.
 #if OWNED
-#define RAISE(number, value) number = max(number, value)
-#define NEXT(number) number++
+#define STORE_MAX(target, value) target = max(target, value)
+#define INCREMENT(target) target++
 #else
-#define RAISE(number, value) atomicMax(number, value)
-#define NEXT(number) atomicAdd(number, 1u)
+#define STORE_MAX(target, value) atomicMax(target, value)
+#define INCREMENT(target) atomicAdd(target, 1u)
 #endif
 
-void meet(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
-    int place = (pixel.y - view.band.x) * view.image_size.x + pixel.x;
-#if PASS == 0 || PASS == 1
-    int pixels = (view.band.y - view.band.x) * view.image_size.x;
-    place += 2 * pixels * view_number;
-    int exit_place = place + pixels;
+void add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
+    int index = (pixel.y - camera.band.x) * camera.image_size.x + pixel.x;
+#if PASS == PASS_SHEETS || PASS == PASS_FACES
+    int pixels = (camera.band.y - camera.band.x) * camera.image_size.x;
+    index += 2 * pixels * camera_index;
+    int exit_index = index + pixels;
 #endif
-#if PASS != 2 || CROP || !PERSPECTIVE
+#if PASS != PASS_COUNT || CROP || !PERSPECTIVE
     float depth = depth_at(plane, pixel);
 #if !PERSPECTIVE
-    // Rays start on the plane of depth 0; what is on it, as far as double precision can tell, does not count.
-    if (depth <= (BESIDE_A_FACE == 1 ? view.mesh_units * float(view.rounding) : 0.0)) return;
+    // Rays start on the plane of depth 0. What lies on it, as far as double precision can tell,
+    // does not count.
+    float start = BESIDE_A_FACE == 1 ? camera.local_unit * float(camera.rounding_error) : 0.0;
+    if (depth <= start) return;
 #endif
 #if CROP
-    if (depth < view.crop.x || depth > view.crop.y) return;
+    if (depth < camera.crop.x || depth > camera.crop.y) return;
 #endif
     int bits = floatBitsToInt(depth);
 #endif
-#if PASS == 0
-#if ANY
-    RAISE(depths[place], ~bits);
-    RAISE(depths[exit_place], bits);
+#if PASS == PASS_SHEETS
+#if TWO_SIDED
+    STORE_MAX(depths[index], ~bits);
+    STORE_MAX(depths[exit_index], bits);
 #else
-    int here = is_front ? place : exit_place;  // NVIDIA's compiler gives up on a choice within the brackets
-    RAISE(depths[here], is_front ? ~bits : bits);
+    // NVIDIA's compiler gives up on a choice within the brackets.
+    int sheet_index = is_front ? index : exit_index;
+    STORE_MAX(depths[sheet_index], is_front ? ~bits : bits);
 #endif
-#elif PASS == 1
-#if ANY
-    if (depths[place] == ~bits) RAISE(sheet_faces[place], ~face);
-    if (depths[exit_place] == bits) RAISE(sheet_faces[exit_place], face + 1u);
+#elif PASS == PASS_FACES
+#if TWO_SIDED
+    if (depths[index] == ~bits) STORE_MAX(sheet_faces[index], ~face);
+    if (depths[exit_index] == bits) STORE_MAX(sheet_faces[exit_index], face + 1u);
 #else
-    int here = is_front ? place : exit_place;
-    if (depths[here] == (is_front ? ~bits : bits)) RAISE(sheet_faces[here], is_front ? ~face : face + 1u);
+    int sheet_index = is_front ? index : exit_index;
+    if (depths[sheet_index] == (is_front ? ~bits : bits))
+        STORE_MAX(sheet_faces[sheet_index], is_front ? ~face : face + 1u);
 #endif
-#elif PASS == 2
-    NEXT(cursors[place]);
+#elif PASS == PASS_COUNT
+    INCREMENT(cursors[index]);
 #else
-    stored[NEXT(cursors[place])] = uvec2(face << 1 | uint(!is_front), uint(bits));
+    crossings[INCREMENT(cursors[index])] = uvec2(face << 1 | uint(!is_front), uint(bits));
 #endif
 }
+#endif

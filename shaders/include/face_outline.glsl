@@ -1,106 +1,107 @@
-// Which pixels a face of any size covers, also one that reaches out of the guard band and behind the camera. An edge is a
-// line, (x, y, z) with the pixel (u, v) on its inner side where x u + y v + z > 0. Its numbers are whole, and small enough
-// that double precision adds and multiplies them exactly, so it is decided exactly on which side a pixel lies. The line
-// depends on the edge alone, not on the face: both faces at the edge have the same one. Nothing needs to be clipped: a
-// triangle that reaches behind the camera is seen where a pixel is on the inner side of all three lines through the
-// homogeneous corners (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997).
-// The sine, so to speak, of the turn from one edge into the next at the corner between them.
-double turn(dvec3 line, dvec3 next) {
-    return line.x * next.y - line.y * next.x;
-}
-
-// Half a unit to the side that owns the edge, see compute_small.comp: then no pixel lies on a line.
-dvec3 owned(dvec3 line) {
-    bool owns = line.x > 0.0lf || (line.x == 0.0lf && line.y > 0.0lf);
-    return dvec3(line.xy, line.z + (owns ? 0.5lf : -0.5lf));
-}
-
-// Narrows the columns, from x to y, to those on the inner side of a line. No quotient comes near an integer, for
-// no pixel lies on the line, so the rounding of the division does not matter.
-void narrow(inout ivec2 columns, dvec3 line, double v) {
-    double at_zero = line.y * v + line.z + 128.0lf * line.x;
-    double step = 256.0lf * line.x;
-    if (step == 0.0lf) {
-        if (at_zero < 0.0lf) columns.y = -1;
-        return;
-    }
-    double zero = clamp(-at_zero / step, -1.0lf, double(view.image_size.x));
-    if (step > 0.0lf) columns.x = max(columns.x, int(ceil(zero)));
-    else columns.y = min(columns.y, int(floor(zero)));
-}
+#ifndef FACE_OUTLINE_GLSL
+#define FACE_OUTLINE_GLSL
+// The pixels that a face of any size covers, even one that reaches out of the guard band or behind
+// the camera.
+//
+// Options: ALL_CORNERS_SNAPPED  1 if all corners of all faces have a screen position; the lines
+//                               then follow from these, whichever end of an edge comes first
+//
+// An edge is a line (x, y, z): the pixel (u, v), in subpixels, is on its inner side if
+// x u + y v + z > 0. The coefficients are integers, small enough that double precision adds and
+// multiplies them exactly, so the side of each pixel is exact. The line depends on the edge alone,
+// not on the face: both faces at the edge have the same one. Nothing is clipped. A triangle that
+// reaches behind the camera covers the pixels on the inner side of all three lines through its
+// homogeneous corners (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous
+// Coordinates", 1997).
+#include "compute_face.glsl"
 
 struct Outline {
     dvec3 ab, bc, ca;
     bool is_front;
-    Box box;  // the pixels of the band that it lies in
+    Box box;  // pixels of the band that the face lies in
 };
 
-Outline outline_between(dvec3 ab, dvec3 bc, dvec3 ca, double area) {
+// Turn from one edge into the next at the corner between them: its sign is that of the area.
+double cross_2d(dvec3 line, dvec3 next) {
+    return line.x * next.y - line.y * next.x;
+}
+
+// Moves a line by half a unit toward the face that does not own it (top-left rule, see owns_edge in
+// compute_small.comp). Then no pixel lies on it.
+dvec3 moved_off_pixels(dvec3 line) {
+    bool owns_edge = line.x > 0.0lf || (line.x == 0.0lf && line.y > 0.0lf);
+    return dvec3(line.xy, line.z + (owns_edge ? 0.5lf : -0.5lf));
+}
+
+Outline make_outline(dvec3 ab, dvec3 bc, dvec3 ca, double area) {
     Outline outline;
     outline.is_front = area < 0.0lf;
-    double inside = outline.is_front ? -1.0lf : 1.0lf;
-    outline.ab = owned(inside * ab);
-    outline.bc = owned(inside * bc);
-    outline.ca = owned(inside * ca);
-    outline.box = Box(ivec2(0, view.band.x), ivec2(view.image_size.x, view.band.y) - 1);
+    double orientation = outline.is_front ? -1.0lf : 1.0lf;
+    outline.ab = moved_off_pixels(orientation * ab);
+    outline.bc = moved_off_pixels(orientation * bc);
+    outline.ca = moved_off_pixels(orientation * ca);
+    outline.box = Box(ivec2(0, camera.band.x), ivec2(camera.image_size.x, camera.band.y) - 1);
     return outline;
 }
 
-#if PLACED
-// Of two places, in either order.
-dvec3 line_of(ivec2 a, ivec2 b) {
+#if ALL_CORNERS_SNAPPED
+dvec3 line_between(ivec2 a, ivec2 b) {
     dvec2 along = dvec2(b - a), through = dvec2(a);
     precise dvec3 line = dvec3(-along.y, along.x, along.y * through.x - along.x * through.y);
     return line;
 }
 
-// False if the face, all of whose corners have a place, covers nothing, being seen edge-on.
+// Returns false if the face covers nothing, because it is seen edge-on.
 bool find_outline(ivec3 corners, out Outline outline) {
-    ivec2 a = place_of(corners.x), b = place_of(corners.y), c = place_of(corners.z);
-    dvec3 ab = line_of(a, b), bc = line_of(b, c), ca = line_of(c, a);
-    double area = turn(ca, ab);
-    outline = outline_between(ab, bc, ca, area);
+    ivec2 a = screen_position_of(corners.x);
+    ivec2 b = screen_position_of(corners.y);
+    ivec2 c = screen_position_of(corners.z);
+    dvec3 ab = line_between(a, b), bc = line_between(b, c), ca = line_between(c, a);
+    double area = cross_2d(ca, ab);
+    outline = make_outline(ab, bc, ca, area);
     outline.box = box_around(a, b, c);
     return area != 0.0lf;
 }
 #else
-const double LINE_SIZE = 67108864.0lf;  // 2^26: with subpixels of 2^22 and less, sums stay below 2^53
+// Size of the x and y of a line, 2^26: with subpixels of at most 2^22, sums stay below 2^53.
+const double LINE_SIZE = 67108864.0lf;
 
 struct Corner {
-    dvec3 position;  // local frame: tells the ends of an edge apart, whichever face asks
-    bool has_place;
-    dvec3 image;     // homogeneous, subpixels; snapped, with w = 1, where the vertex has a place
+    dvec3 position;  // local frame: orders the ends of an edge, the same for both faces there
+    bool is_snapped; // whether it has a screen position
+    dvec3 image;     // homogeneous, subpixels; the screen position with w = 1 if snapped
 };
 
 Corner corner_of(int vertex) {
     Corner corner;
     corner.position = position_of(vertex);
-    ivec2 place = place_of(vertex);
-    corner.has_place = place.x != NO_PLACE;
-    corner.image = corner.has_place ? dvec3(place, 1.0lf) : homogeneous(corner.position);
+    ivec2 screen_position = screen_position_of(vertex);
+    corner.is_snapped = screen_position.x != NO_SCREEN_POSITION;
+    corner.image = corner.is_snapped ? dvec3(screen_position, 1.0lf)
+                                     : image_from_local(corner.position);
     return corner;
 }
 
-bool comes_before(dvec3 a, dvec3 b) {
+bool is_before(dvec3 a, dvec3 b) {
     return a.x != b.x ? a.x < b.x : a.y != b.y ? a.y < b.y : a.z < b.z;
 }
 
-dvec2 to_line_size(dvec2 direction) {
+dvec2 scaled_to_line_size(dvec2 direction) {
     double size = max(abs(direction.x), abs(direction.y));
     return size > 0.0lf ? floor(direction * (LINE_SIZE / size) + 0.5lf) : dvec2(0.0lf);
 }
 
-// From a to b, where a comes before b.
+// The line from a to b, where a is before b.
 dvec3 ordered_line(Corner a, Corner b) {
     precise dvec2 along;
-    if (a.has_place && b.has_place) {
+    if (a.is_snapped && b.is_snapped) {
         along = b.image.xy - a.image.xy;
-    } else if (a.has_place) {
+    } else if (a.is_snapped) {
         along = b.image.xy - b.image.z * a.image.xy;
-        along = to_line_size(along);
-    } else if (b.has_place) {
+        along = scaled_to_line_size(along);
+    } else if (b.is_snapped) {
         along = a.image.z * b.image.xy - a.image.xy;
-        along = to_line_size(along);
+        along = scaled_to_line_size(along);
     } else {
         precise dvec3 line = dvec3(a.image.y * b.image.z - a.image.z * b.image.y,
                                    a.image.z * b.image.x - a.image.x * b.image.z,
@@ -111,33 +112,50 @@ dvec3 ordered_line(Corner a, Corner b) {
         const double far = 1125899906842624.0lf;  // 2^50: no pixel is near such a line
         return dvec3(line.xy, clamp(line.z, -far, far));
     }
-    // Exactly through the corner that has a place, so that all edges there meet in one point.
-    dvec2 through = a.has_place ? a.image.xy : b.image.xy;
+    // Exactly through the snapped corner, so that all edges there meet in one point.
+    dvec2 through = a.is_snapped ? a.image.xy : b.image.xy;
     return dvec3(-along.y, along.x, along.y * through.x - along.x * through.y);
 }
 
-dvec3 line_of(Corner a, Corner b) {
-    return comes_before(b.position, a.position) ? -ordered_line(b, a) : ordered_line(a, b);
+dvec3 line_between(Corner a, Corner b) {
+    return is_before(b.position, a.position) ? -ordered_line(b, a) : ordered_line(a, b);
 }
 
-// False if the face covers nothing, being seen edge-on.
+// Returns false if the face covers nothing, because it is seen edge-on.
 bool find_outline(ivec3 corners, out Outline outline) {
     Corner a = corner_of(corners.x), b = corner_of(corners.y), c = corner_of(corners.z);
-    dvec3 ab = line_of(a, b), bc = line_of(b, c), ca = line_of(c, a);
-    precise double area = a.has_place ? turn(ca, ab) : b.has_place ? turn(ab, bc) : c.has_place ? turn(bc, ca)
+    dvec3 ab = line_between(a, b), bc = line_between(b, c), ca = line_between(c, a);
+    precise double area = a.is_snapped ? cross_2d(ca, ab)
+                        : b.is_snapped ? cross_2d(ab, bc)
+                        : c.is_snapped ? cross_2d(bc, ca)
                         : dot(a.image, cross(b.image, c.image));
-    outline = outline_between(ab, bc, ca, area);
-    if (a.has_place && b.has_place && c.has_place)
+    outline = make_outline(ab, bc, ca, area);
+    if (a.is_snapped && b.is_snapped && c.is_snapped)
         outline.box = box_around(ivec2(a.image.xy), ivec2(b.image.xy), ivec2(c.image.xy));
     return area != 0.0lf;
 }
 #endif
 
-// The first and the last column of a row that it covers, of those given.
+// Narrows a range of columns, first and last, to those on the inner side of a line. No quotient is
+// close to an integer, since no pixel lies on the line: how the division rounds does not matter.
+void narrow_columns(inout ivec2 columns, dvec3 line, double v) {
+    double first_value = line.y * v + line.z + 128.0lf * line.x;
+    double step = 256.0lf * line.x;
+    if (step == 0.0lf) {
+        if (first_value < 0.0lf) columns.y = -1;
+        return;
+    }
+    double zero = clamp(-first_value / step, -1.0lf, double(camera.image_size.x));
+    if (step > 0.0lf) columns.x = max(columns.x, int(ceil(zero)));
+    else columns.y = min(columns.y, int(floor(zero)));
+}
+
+// The first and the last of the given columns that the face covers in a row.
 ivec2 covered_columns(Outline outline, int row, ivec2 columns) {
     double v = 256.0lf * double(row) + 128.0lf;
-    narrow(columns, outline.ab, v);
-    narrow(columns, outline.bc, v);
-    narrow(columns, outline.ca, v);
+    narrow_columns(columns, outline.ab, v);
+    narrow_columns(columns, outline.bc, v);
+    narrow_columns(columns, outline.ca, v);
     return columns;
 }
+#endif

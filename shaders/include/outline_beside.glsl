@@ -1,32 +1,38 @@
-// Which pixels a face covers, as in face_outline.glsl, for a camera that is beside a face: as near to it as a ten-millionth of
-// the mesh's size, or exactly on it. There face_outline.glsl fails: of a face that is seen nearly edge-on and reaches behind
-// the camera, a corner moved to the next 1/256 pixel turns the plane to the other side of the camera, and with it half of the
-// image. So here
-// - the facing is the exact one: on which side of the plane the camera is. Where that is on the plane, as far as double
-//   precision can tell, the face covers nothing;
-// - corners are snapped only to 2^-24 pixel. That moves nothing that shows, and a corner on a pixel center stays there;
-// - an edge with a corner behind the camera has its true direction. It is moved only sideways, to go through the other corner
-//   where that was snapped.
-// An edge has one line, whichever face asks, so neighbors meet without gaps; a pixel center on a line belongs to the face that
-// owns_line tells.
-const double SNAP = 65536.0lf;  // of a subpixel
+#ifndef OUTLINE_BESIDE_GLSL
+#define OUTLINE_BESIDE_GLSL
+// The pixels that a face covers, as in face_outline.glsl, for a camera beside a face: within a
+// ten-millionth of the mesh's size, or exactly on the face. There face_outline.glsl fails: if a
+// face is seen nearly edge-on and reaches behind the camera, snapping a corner to 1/256 pixel moves
+// the face's plane to the other side of the camera, and half of the image with it. So here
+// - the facing is exact: it tells on which side of the plane the camera is. If that is on the
+//   plane, as far as double precision can tell, the face covers nothing;
+// - corners are snapped to 2^-24 pixel. The error is invisible, and a corner on a pixel center
+//   stays there;
+// - an edge with a corner behind the camera keeps its true direction. It only moves sideways, to
+//   pass through its other corner if that one is snapped.
+// Both faces at an edge have the same line, so neighbors meet without gaps. Pixel centers on a line
+// go by the top-left rule, see is_inside.
+#include "compute_face.glsl"
 
-// Value at (u, v): normal.x (u - through.x) + normal.y (v - through.y) + normal.z. Exactly 0 in the corner it goes through.
+const double STEPS_PER_SUBPIXEL = 65536.0lf;  // of snapped corners
+
+// Value at (u, v): normal.x (u - through.x) + normal.y (v - through.y) + normal.z. It is exactly 0
+// at the corner that the line passes through.
 struct Line {
     dvec3 normal;
     dvec2 through;
 };
 
 struct Corner {
-    dvec3 position;  // local frame: tells the ends of an edge apart, whichever face asks
+    dvec3 position;  // local frame: orders the ends of an edge, the same for both faces there
     dvec3 offset;    // from the camera center
     dvec3 image;     // homogeneous, subpixels
-    bool has_place;
-    dvec2 place;     // snapped
+    bool is_snapped; // whether it has a screen position
+    dvec2 snapped;   // subpixels
 };
 
 struct Outline {
-    Line ab, bc, ca;  // inside is where all are positive
+    Line ab, bc, ca;  // inside, all are positive
     bool is_front;
     Box box;
 };
@@ -34,95 +40,103 @@ struct Outline {
 Corner corner_of(int vertex) {
     Corner corner;
     corner.position = position_of(vertex);
-    corner.offset = corner.position - view.camera_center;
-    corner.image = homogeneous(corner.position);
-    corner.has_place = place_of(vertex).x != NO_PLACE;
-    precise dvec2 place = floor(corner.image.xy / corner.image.z * SNAP + 0.5lf) / SNAP;
-    corner.place = corner.has_place ? place : dvec2(0.0lf);
+    corner.offset = corner.position - camera.center;
+    corner.image = image_from_local(corner.position);
+    corner.is_snapped = screen_position_of(vertex).x != NO_SCREEN_POSITION;
+    precise dvec2 snapped = floor(corner.image.xy / corner.image.z * STEPS_PER_SUBPIXEL + 0.5lf) /
+                            STEPS_PER_SUBPIXEL;
+    corner.snapped = corner.is_snapped ? snapped : dvec2(0.0lf);
     return corner;
 }
 
-bool comes_before(dvec3 a, dvec3 b) {
+bool is_before(dvec3 a, dvec3 b) {
     return a.x != b.x ? a.x < b.x : a.y != b.y ? a.y < b.y : a.z < b.z;
 }
 
-// From a to b, where a comes before b.
+// The line from a to b, where a is before b.
 Line ordered_line(Corner a, Corner b) {
     Line line;
     precise dvec3 normal;
-    if (a.has_place && b.has_place) {
-        normal = dvec3(a.place.y - b.place.y, b.place.x - a.place.x, 0.0lf);
+    if (a.is_snapped && b.is_snapped) {
+        normal = dvec3(a.snapped.y - b.snapped.y, b.snapped.x - a.snapped.x, 0.0lf);
     } else {
-        normal = dvec3(a.image.y * b.image.z - a.image.z * b.image.y, a.image.z * b.image.x - a.image.x * b.image.z,
+        normal = dvec3(a.image.y * b.image.z - a.image.z * b.image.y,
+                       a.image.z * b.image.x - a.image.x * b.image.z,
                        a.image.x * b.image.y - a.image.y * b.image.x);
-        if (a.has_place || b.has_place) normal.z = 0.0lf;
+        if (a.is_snapped || b.is_snapped) normal.z = 0.0lf;
     }
     line.normal = normal;
-    line.through = a.has_place ? a.place : b.place;  // (0, 0) if neither has one
+    line.through = a.is_snapped ? a.snapped : b.snapped;  // (0, 0) if neither is
     return line;
 }
 
-Line line_of(Corner a, Corner b, double inside) {
-    bool swapped = comes_before(b.position, a.position);
+Line line_between(Corner a, Corner b, double orientation) {
+    bool is_swapped = is_before(b.position, a.position);
     Line line;
-    if (swapped) line = ordered_line(b, a);
+    if (is_swapped) line = ordered_line(b, a);
     else line = ordered_line(a, b);
-    line.normal *= swapped ? -inside : inside;
+    line.normal *= is_swapped ? -orientation : orientation;
     return line;
 }
 
-// False if the face covers nothing, being seen edge-on.
+// Returns false if the face covers nothing, because it is seen edge-on.
 bool find_outline(ivec3 corners, out Outline outline) {
     Corner a = corner_of(corners.x), b = corner_of(corners.y), c = corner_of(corners.z);
     precise dvec3 normal = cross(b.offset - a.offset, c.offset - a.offset);
 #if PERSPECTIVE
     precise double side = dot(normal, a.offset);
-    if (abs(side) <= view.rounding * length(normal)) return false;
+    if (abs(side) <= camera.rounding_error * length(normal)) return false;
 #else
-    precise double side = dot(normal, view.ray_direction);
+    precise double side = dot(normal, camera.ray_direction);
     if (side == 0.0lf) return false;
 #endif
     outline.is_front = side < 0.0lf;
-    double inside = outline.is_front ? -1.0lf : 1.0lf;
-    outline.ab = line_of(a, b, inside);
-    outline.bc = line_of(b, c, inside);
-    outline.ca = line_of(c, a, inside);
-    outline.box = a.has_place && b.has_place && c.has_place
-        ? box_around(place_of(corners.x), place_of(corners.y), place_of(corners.z))
-        : Box(ivec2(0, view.band.x), ivec2(view.image_size.x, view.band.y) - 1);
+    double orientation = outline.is_front ? -1.0lf : 1.0lf;
+    outline.ab = line_between(a, b, orientation);
+    outline.bc = line_between(b, c, orientation);
+    outline.ca = line_between(c, a, orientation);
+    outline.box = a.is_snapped && b.is_snapped && c.is_snapped
+        ? box_around(screen_position_of(corners.x), screen_position_of(corners.y),
+                     screen_position_of(corners.z))
+        : Box(ivec2(0, camera.band.x), ivec2(camera.image_size.x, camera.band.y) - 1);
     return true;
 }
 
 bool is_inside(Line line, int row, int column) {
     precise dvec2 from = 256.0lf * dvec2(column, row) + 128.0lf - line.through;
     precise double value = line.normal.x * from.x + line.normal.y * from.y + line.normal.z;
-    bool owns_line = line.normal.x > 0.0lf || (line.normal.x == 0.0lf && line.normal.y > 0.0lf);
-    return value > 0.0lf || (value == 0.0lf && owns_line);
+    // The top-left rule, see owns_edge in compute_small.comp.
+    bool owns_edge = line.normal.x > 0.0lf || (line.normal.x == 0.0lf && line.normal.y > 0.0lf);
+    return value > 0.0lf || (value == 0.0lf && owns_edge);
 }
 
-// Narrows the columns, from x to y, to those inside of a line. Along a row its value only rises or only falls.
-void narrow(inout ivec2 columns, Line line, int row) {
+// Narrows a range of columns, first and last, to those inside of a line. The line's value is
+// monotonic along a row.
+void narrow_columns(inout ivec2 columns, Line line, int row) {
     if (columns.x > columns.y) return;
-    bool first = is_inside(line, row, columns.x), last = is_inside(line, row, columns.y);
-    if (first && last) return;
-    if (!first && !last) {
+    bool is_first_inside = is_inside(line, row, columns.x);
+    bool is_last_inside = is_inside(line, row, columns.y);
+    if (is_first_inside && is_last_inside) return;
+    if (!is_first_inside && !is_last_inside) {
         columns.y = columns.x - 1;
         return;
     }
-    int inside = first ? columns.x : columns.y, outside = first ? columns.y : columns.x;
+    int inside = is_first_inside ? columns.x : columns.y;
+    int outside = is_first_inside ? columns.y : columns.x;
     while (abs(inside - outside) > 1) {
         int middle = (inside + outside) / 2;
         if (is_inside(line, row, middle)) inside = middle;
         else outside = middle;
     }
-    if (first) columns.y = inside;
+    if (is_first_inside) columns.y = inside;
     else columns.x = inside;
 }
 
-// The first and the last column of a row that it covers, of those given.
+// The first and the last of the given columns that the face covers in a row.
 ivec2 covered_columns(Outline outline, int row, ivec2 columns) {
-    narrow(columns, outline.ab, row);
-    narrow(columns, outline.bc, row);
-    narrow(columns, outline.ca, row);
+    narrow_columns(columns, outline.ab, row);
+    narrow_columns(columns, outline.bc, row);
+    narrow_columns(columns, outline.ca, row);
     return columns;
 }
+#endif

@@ -1,10 +1,10 @@
 """Engine `compute`: a rasterizer in compute shaders, one pass over the mesh for both sheets.
 
-Fixed-function hardware is at its worst where triangles are no larger than pixels, which is what dense meshes
-are made of, and software rasterizers are no better. Here every vertex is transformed once, and every face is
-looked at once: most are found to miss all pixel centers and are gone. Which pixels the others cover is
-decided in integers, exactly and the same on every device; the depth is that of the face's plane, as on
-`raster`. It goes into the sheets by atomic minimum and maximum. See docs/decisions/0007.
+Fixed-function hardware is at its worst where triangles are no larger than pixels, as in dense
+meshes; software rasterizers are no better. Here every vertex is transformed once and every face is
+looked at once; most faces turn out to miss all pixel centers and are dropped. The pixels that the
+others cover are found in integers, exactly and alike on every device. The depth comes from the
+face's plane, as on `raster`, and goes to the sheets by atomic operations. See decision 7.
 """
 
 from __future__ import annotations
@@ -21,80 +21,84 @@ from ...gl.context import GLContext
 from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
-from .layers import LayerLists
-from .passes import FACES, SHEETS, VIEWS, FacePasses
-from .targets import SheetBands
+from .layers import LayerBuilder
+from .passes import CAMERAS, FACES, SHEETS, FacePasses
+from .programs import ComputePrograms
+from .targets import SheetTargets
 
 __all__ = ["ComputeEngine"]
 
-# The largest images that go out together, pixels each; and the largest meshes.
-_PIXELS_TOGETHER_IN_SOFTWARE, _PIXELS_TOGETHER_ON_A_GPU = 1 << 16, 1 << 20
-_FACES_TOGETHER = 1 << 17
+# The largest images that share a dispatch, pixels each; and the largest meshes.
+_MAX_SHARED_PIXELS_IN_SOFTWARE, _MAX_SHARED_PIXELS_ON_A_GPU = 1 << 16, 1 << 20
+_MAX_SHARED_FACES = 1 << 17
 
 
-class ComputeEngine(Engine[SheetBands]):
-    """Renders sheets and layers in compute shaders; needs OpenGL 4.3."""
+class ComputeEngine(Engine[SheetTargets]):
+    """The engine that renders sheets and layers in compute shaders; needs OpenGL 4.3."""
 
     name = "compute"
     inverts_entries = True
 
     def __init__(self, context: GLContext) -> None:
-        super().__init__(context, partial(SheetBands, context))
+        super().__init__(context, partial(SheetTargets, context))
         with context:
-            self._passes = FacePasses(context)
-            self._lists = LayerLists(context, self._passes)
+            self._programs = ComputePrograms(context)
+            self._passes = FacePasses(context, self._programs)
+            self._layers = LayerBuilder(context, self._passes, self._programs)
 
     def prepare(self, scene: Scene) -> None:
-        """Uploads the faces in parts, see `FaceParts`."""
-        self._passes.prepare(scene)
+        """Upload the mesh, see `MeshBuffers`."""
+        self._passes.mesh_buffers(scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
     def cameras_at_once(self, scene: Scene, camera: Camera) -> int:
-        """How many cameras like this one `submit` takes: several of small images of a small mesh.
+        """Return how many such cameras `submit` takes: several for small images of a small mesh.
 
-        Every dispatch takes a while to start, and one small image does not fill a GPU. In software larger
-        images are faster one by one, in the cache (measured: docs/performance.md).
+        Every dispatch takes a while to start, and one small image does not fill a GPU. In software,
+        larger images are faster one by one, in the cache (measured: docs/performance.md).
         """
         pixels = camera.width * camera.height
-        most_pixels = (
-            _PIXELS_TOGETHER_IN_SOFTWARE if self._context.is_software else _PIXELS_TOGETHER_ON_A_GPU
+        max_pixels = (
+            _MAX_SHARED_PIXELS_IN_SOFTWARE
+            if self._context.is_software
+            else _MAX_SHARED_PIXELS_ON_A_GPU
         )
         faces, vertices = len(scene.mesh.faces), len(scene.mesh.vertices)
-        # Eight bytes: of a pixel both sheets, of a vertex its place, of a face two queues.
+        # Eight bytes each: both sheets of a pixel, a vertex's screen position, two queues per face.
         fit = (
-            8 * VIEWS * max(pixels, faces, vertices) <= self._context.max_storage_block
-            and VIEWS * max(2 * faces, vertices) <= self._context.max_texels
+            8 * CAMERAS * max(pixels, faces, vertices) <= self._context.max_storage_block
+            and CAMERAS * max(2 * faces, vertices) <= self._context.max_texels
         )
-        return VIEWS if fit and pixels <= most_pixels and faces <= _FACES_TOGETHER else 1
+        return CAMERAS if fit and pixels <= max_pixels and faces <= _MAX_SHARED_FACES else 1
 
     def submit(
         self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest
-    ) -> Pending[SheetBands]:
-        """Renders all of both sheets, or the first of several bands."""
+    ) -> Pending[SheetTargets]:
+        """Render both sheets, or the first of several bands."""
         size = cameras[0].width, cameras[0].height
-        bands = self._pool.take(size, request.needs_faces, 1 if len(cameras) == 1 else VIEWS)
-        with self._pool.returning_on_error(bands):
-            pending = Pending(bands, scene, cameras, request)
-            self._render(pending, bands.first)
+        targets = self._pool.take(size, request.needs_faces, 1 if len(cameras) == 1 else CAMERAS)
+        with self._pool.returning_on_error(targets):
+            pending = Pending(targets, scene, cameras, request)
+            self._render(pending, targets.first_band)
         return pending
 
-    def _render(self, pending: Pending[SheetBands], band: tuple[int, int]) -> None:
-        bands, request = pending.targets, pending.request
-        bands.clear(band, len(pending.cameras))
-        faces = self._passes.transform(pending.scene, pending.cameras, request, band)
-        self._passes.run(SHEETS, faces, bands.depths)
+    def _render(self, pending: Pending[SheetTargets], band: tuple[int, int]) -> None:
+        targets, request = pending.targets, pending.request
+        targets.clear(band, len(pending.cameras))
+        faces = self._passes.queue_faces(pending.scene, pending.cameras, request, band)
+        self._passes.run(SHEETS, faces, targets.depths)
         if request.needs_faces:
-            self._passes.run(FACES, faces, bands.depths, bands.faces)
+            self._passes.run(FACES, faces, targets.depths, targets.faces)
 
-    def _read(self, pending: Pending[SheetBands]) -> list[list[npt.NDArray[Any]]]:
-        bands = pending.targets
-        with self._pool.returning(bands):
-            sheets = [bands.new_arrays() for _ in pending.cameras]
-            for band in bands:
-                if band != bands.first:
+    def _read(self, pending: Pending[SheetTargets]) -> list[list[npt.NDArray[Any]]]:
+        targets = pending.targets
+        with self._pool.returning(targets):
+            sheets = [targets.new_arrays() for _ in pending.cameras]
+            for band in targets.bands():
+                if band != targets.first_band:
                     self._render(pending, band)
-                for view, arrays in enumerate(sheets):
-                    bands.read(arrays, band, view)
+                for index, arrays in enumerate(sheets):
+                    targets.read(arrays, band, index)
         self._context.check_error("rendering", "the image size or the number of faces")
         return sheets
 
@@ -105,15 +109,15 @@ class ComputeEngine(Engine[SheetBands]):
         entry[np.isnan(exit_)] = np.nan
         size = (camera.width, camera.height)
         gl = self._context.gl
-        made: list[Any] = []
-        with self._context.allocating("a picture", size, made):
-            made.append(gl.texture(size, 1, face, dtype="i4"))
-            made.append(gl.texture(size, 1, entry, dtype="f4"))
+        textures: list[Any] = []
+        with self._context.allocating("a shaded image", size, textures):
+            textures.append(gl.texture(size, 1, face, dtype="i4"))
+            textures.append(gl.texture(size, 1, entry, dtype="f4"))
         try:
-            return self._shading.draw(scene, camera, made[0], made[1], samples)
+            return self._shading.draw(scene, camera, textures[0], textures[1], samples)
         finally:
-            for each in reversed(made):
-                each.release()
+            for texture in reversed(textures):
+                texture.release()
 
     def peel(
         self,
@@ -123,8 +127,8 @@ class ComputeEngine(Engine[SheetBands]):
         max_layers: int | None,
         memory_limit: int | None,
     ) -> LayerBuffers:
-        """Counts, stores and sorts the crossings; see `LayerLists`."""
-        layers = self._lists.of(
+        """Count, store and sort the crossings; see `LayerBuilder`."""
+        layers = self._layers.build(
             scene,
             camera,
             replace(request, attributes=()),
@@ -135,11 +139,12 @@ class ComputeEngine(Engine[SheetBands]):
         return self._attributes.with_attributes(layers, scene, camera, request.computed_attributes)
 
     def submits_ahead(self, scene: Scene, camera: Camera) -> bool:
-        """On a GPU always. Mesa's software rasterizer finishes a dispatch before the call returns."""
+        """Return True on a GPU; in software, a dispatch ends before its call returns."""
         return not self._context.is_software
 
     def release(self) -> None:
-        """Frees every GL object of the engine."""
+        """Free every GL object of the engine."""
         super().release()
-        self._lists.release()
+        self._layers.release()
         self._passes.release()
+        self._programs.release()

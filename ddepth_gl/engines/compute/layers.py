@@ -1,4 +1,4 @@
-"""All layers on the engine `compute`: crossings counted, given their places, stored, and sorted by pixel."""
+"""All layers on the engine `compute`: crossings are counted, stored pixel by pixel, and sorted."""
 
 from __future__ import annotations
 
@@ -22,29 +22,32 @@ from ..shared.crossing_keys import (
     take_first_layers,
 )
 from ..shared.crossing_memory import BYTES_PER_KEY, check_crossings_fit, default_memory_limit
-from .passes import COUNT, SORTED_MOST, STORE, FacePasses, Transformed
+from .passes import COUNT, STORE, FacePasses, QueuedFaces
+from .programs import ComputePrograms
+from .sorting import sort_crossings
 
-__all__ = ["LayerLists"]
+__all__ = ["LayerBuilder"]
 
 Band = tuple[int, int]
 
-# Bytes of a buffer that is kept for the next image. Fresh memory costs as much as a fifth of an image.
-_KEPT = 1 << 26
+# Larger buffers are freed after the image. Allocating fresh memory costs as much as a fifth of it.
+_MAX_KEPT_BYTES = 1 << 26
 
 
-class LayerLists:
-    """Lists the crossings of images, in buffers that it keeps for the next one.
+class LayerBuilder:
+    """A builder of lists of all crossings, whose buffers are kept for the next image.
 
     Args:
-        context: current whenever it is used.
+        context: current whenever a method is called.
         passes: over the faces of scenes.
+        programs: of the context.
     """
 
-    def __init__(self, context: GLContext, passes: FacePasses) -> None:
-        self._context, self._passes = context, passes
+    def __init__(self, context: GLContext, passes: FacePasses, programs: ComputePrograms) -> None:
+        self._context, self._passes, self._programs = context, passes, programs
         self._buffers: dict[str, Any] = {}
 
-    def of(
+    def build(
         self,
         scene: Scene,
         camera: Camera,
@@ -53,180 +56,192 @@ class LayerLists:
         memory_limit: int | None,
         more_bytes_per_crossing: int = 0,
     ) -> LayerBuffers:
-        """Every crossing of one image.
+        """Return every crossing of one image.
 
-        The list on the device is as long as there are crossings. Where it would be longer than one buffer
-        or than `memory_limit`, the image is rendered in bands of rows.
+        The list on the device holds all crossings at once. If it would exceed one buffer or the
+        `memory_limit`, the image is rendered in bands of rows.
 
         Args:
-            scene, camera, request: of the image.
-            max_layers: keep the first that many of each pixel; None keeps all.
-            memory_limit: bytes that the crossings may take; None for `default_memory_limit`.
-            more_bytes_per_crossing: what the caller will add to each.
+            scene: to render.
+            camera: of the image.
+            request: of the image.
+            max_layers: how many of each pixel's crossings to keep; None keeps all.
+            memory_limit: bytes that the crossings may take; None means `default_memory_limit`.
+            more_bytes_per_crossing: bytes that the caller will add to each crossing.
 
         Raises:
-            DeviceMemoryError: the crossings would take more than `memory_limit`, or one row of them more than
-                the device's largest buffer.
+            DeviceMemoryError: the crossings take more than `memory_limit`, or those of one row more
+                than the device's largest buffer.
         """
         try:
             width = camera.width
-            listed, most, faces = self._count(scene, camera, request)
-            offsets, truncated = _cut(listed, most, max_layers, (camera.height, width))
-            in_rows = listed[::width]
-            most_in_row = int(np.diff(in_rows).max())
+            starts, max_count, faces = self._count(scene, camera, request)
+            offsets, truncated = _kept(starts, max_count, max_layers, (camera.height, width))
+            row_starts = starts[::width]
+            max_in_row = int(np.diff(row_starts).max())
             if memory_limit is None:
                 memory_limit = default_memory_limit(
-                    self._context.memory, most_in_row, more_bytes_per_crossing
+                    self._context.memory, max_in_row, more_bytes_per_crossing
                 )
             left = check_crossings_fit(
                 int(offsets[-1]),
-                most_in_row,
-                lambda: most if max_layers is None else min(most, max_layers),
+                max_in_row,
+                lambda: max_count if max_layers is None else min(max_count, max_layers),
                 more_bytes_per_crossing,
                 memory_limit,
             )
             depth = np.empty(int(offsets[-1]), np.float32)
             face, front_facing = np.empty(len(depth), np.int64), np.empty(len(depth), np.bool_)
-            room = min(self._context.max_storage_block, left) // BYTES_PER_KEY
-            for band in _bands(in_rows, room, width, self._context.max_storage_block):
+            capacity = min(self._context.max_storage_block, left) // BYTES_PER_KEY
+            for band in _bands(row_starts, capacity, width, self._context.max_storage_block):
                 if band != faces.band:
-                    faces = self._passes.transform(scene, [camera], request, band)
+                    faces = self._passes.queue_faces(scene, [camera], request, band)
                 pixels = slice(band[0] * width, band[1] * width + 1)
                 kept = slice(*offsets[pixels][[0, -1]])
-                into = depth[kept], face[kept], front_facing[kept]
-                self._list(faces, camera, listed[pixels], most, room, max_layers, into)
+                arrays = depth[kept], face[kept], front_facing[kept]
+                self._fill_band(
+                    faces, camera, starts[pixels], max_count, capacity, max_layers, arrays
+                )
             self._context.check_error("listing layers", "the image size or the number of faces")
         finally:
-            self.trim(_KEPT)
+            self.trim(_MAX_KEPT_BYTES)
         return LayerBuffers(offsets, depth, face, front_facing, truncated)
 
     def _count(
         self, scene: Scene, camera: Camera, request: SheetRequest
-    ) -> tuple[IntArray, int, Transformed]:
-        """(H * W + 1,) where each pixel's crossings begin, the most of one, the faces of the last band."""
+    ) -> tuple[IntArray, int, QueuedFaces]:
+        """Count the crossings of every pixel.
+
+        Returns:
+            (H * W + 1,) where each pixel's crossings begin, the largest number of crossings of a
+            pixel, and the faces of the last band.
+        """
         context, (width, height) = self._context, (camera.width, camera.height)
-        listed = np.empty(height * width + 1, np.int64)
-        listed[0] = end = most = 0
+        starts = np.empty(height * width + 1, np.int64)
+        starts[0] = total = max_count = 0
         rows = min(height, context.max_storage_block // (4 * width))
         counter = self._buffer("cursors", camera, 4 * width * rows)
         for start in range(0, height, rows):
             band = start, min(start + rows, height)
             pixels = width * (band[1] - start)
             context.functions.fill_buffer(counter, 0, pixels)
-            faces = self._passes.transform(scene, [camera], request, band)
+            faces = self._passes.queue_faces(scene, [camera], request, band)
             self._passes.run(COUNT, faces, counter)
             with context.functions.mapped(counter, np.uint32, pixels) as counts:
                 for first in range(0, pixels, BLOCK_SIZE):
-                    some = counts[first : first + BLOCK_SIZE]
-                    place = width * start + 1 + first
-                    most = max(most, int(some.max()))
-                    end = running_total(some, end, listed[place : place + len(some)])
-        return listed, most, faces
+                    chunk = counts[first : first + BLOCK_SIZE]
+                    index = width * start + 1 + first
+                    max_count = max(max_count, int(chunk.max()))
+                    total = running_total(chunk, total, starts[index : index + len(chunk)])
+        return starts, max_count, faces
 
-    def _list(
+    def _fill_band(
         self,
-        faces: Transformed,
+        faces: QueuedFaces,
         camera: Camera,
-        listed: IntArray,
-        most: int,
-        room: int,
+        starts: IntArray,
+        max_count: int,
+        capacity: int,
         max_layers: int | None,
-        into: tuple[npt.NDArray[np.float32], IntArray, npt.NDArray[np.bool_]],
+        arrays: tuple[npt.NDArray[np.float32], IntArray, npt.NDArray[np.bool_]],
     ) -> None:
-        """The crossings of a band, sorted.
+        """Fill arrays with the sorted crossings of a band.
 
         Args:
-            faces: of the band, those that were transformed last.
+            faces: of the band, the ones that were queued last.
             camera: of the image.
-            listed: (N + 1,) where those of the band's pixels begin in the list of the image.
-            most: that any pixel has.
-            room: how many a buffer may have room for, if not for more than these.
-            max_layers: of them are kept.
-            into: (M,) depth, face and facing, are filled with those that are kept.
+            starts: (N + 1,) where the crossings of each of the band's pixels begin in the list of
+                the image, and where the last ones end.
+            max_count: largest number of crossings of a pixel.
+            capacity: crossings that a buffer may hold, unless the band has more.
+            max_layers: how many of each pixel's crossings to keep; None keeps all.
+            arrays: (M,) depth, face and facing, filled with the crossings that are kept.
         """
-        pixels, before, crossings = len(listed) - 1, int(listed[0]), int(listed[-1] - listed[0])
+        pixels, before, crossings = len(starts) - 1, int(starts[0]), int(starts[-1] - starts[0])
         if crossings == 0:
             return
         functions = self._context.functions
         cursors = self._buffer("cursors", camera, 4 * pixels)
-        stored = self._buffer("stored", camera, BYTES_PER_KEY * crossings, BYTES_PER_KEY * room)
-        with functions.mapped(cursors, np.uint32, pixels, write=True) as starts:
-            np.subtract(listed[:-1], before, out=starts, casting="unsafe")
+        stored = self._buffer(
+            "crossings", camera, BYTES_PER_KEY * crossings, BYTES_PER_KEY * capacity
+        )
+        with functions.mapped(cursors, np.uint32, pixels, write=True) as first_cursors:
+            np.subtract(starts[:-1], before, out=first_cursors, casting="unsafe")
         self._passes.run(STORE, faces, cursors, stored)
-        # Each cursor has moved to the end of its pixel's stretch.
-        self._passes.sort(pixels, most, cursors, stored)
-        if most > SORTED_MOST:
-            _sort_longest(stored, listed - before)
+        # Each cursor is now at the end of its pixel's range.
+        sort_crossings(self._programs, starts, max_count, cursors, stored)
         with functions.mapped(stored, np.int64, crossings) as keys:
-            if max_layers is None or most <= max_layers:
-                split_keys(keys, *into)
+            if max_layers is None or max_count <= max_layers:
+                split_keys(keys, *arrays)
             else:
-                _, face, _ = into
-                take_first_layers(keys, listed - before, max_layers, face)
-                split_keys(face, *into)
+                _, face, _ = arrays
+                take_first_layers(keys, starts - before, max_layers, face)
+                split_keys(face, *arrays)
 
-    def _buffer(self, name: str, camera: Camera, size: int, most: int | None = None) -> Any:
-        """The one of that name if it has `size` bytes or more, but no more than `most`; else a new one."""
+    def _buffer(self, name: str, camera: Camera, size: int, max_size: int | None = None) -> Any:
+        """Return the buffer of a name, of at least `size` bytes.
+
+        The kept one is replaced if it is smaller, or larger than both `size` and `max_size`.
+        """
         context = self._context
         if size > context.max_storage_block:
             raise DeviceMemoryError(
-                f"a row of {camera.width} pixels has {size // BYTES_PER_KEY:,} crossings, more than the "
-                f"{context.max_storage_block // BYTES_PER_KEY:,} that {context.renderer} holds in a "
-                "buffer; reduce the image size"
+                f"a row of {camera.width} pixels has {size // BYTES_PER_KEY:,} crossings, but a "
+                f"buffer of {context.renderer} holds at most "
+                f"{context.max_storage_block // BYTES_PER_KEY:,}; reduce the image size"
             )
         kept = self._buffers.get(name)
-        if kept and size <= kept.size and (most is None or kept.size <= max(size, most)):
+        if kept and size <= kept.size and (max_size is None or kept.size <= max(size, max_size)):
             return kept
         if kept:
             self._buffers.pop(name).release()
-        made: list[Any] = []
-        with context.allocating("layers", (camera.width, camera.height), made):
-            made.append(context.gl.buffer(reserve=size))
-        self._buffers[name] = made[0]
-        return made[0]
+        created: list[Any] = []
+        with context.allocating("layers", (camera.width, camera.height), created):
+            created.append(context.gl.buffer(reserve=size))
+        self._buffers[name] = created[0]
+        return created[0]
 
     def trim(self, keep: int) -> None:
-        """Frees buffers of more than `keep` bytes."""
+        """Free buffers of more than `keep` bytes."""
         for name in [name for name, buffer in self._buffers.items() if buffer.size > keep]:
             self._buffers.pop(name).release()
 
     def release(self) -> None:
-        """Frees all buffers."""
+        """Free all buffers."""
         self.trim(keep=-1)
 
 
-def _cut(
-    listed: IntArray, most: int, max_layers: int | None, shape: tuple[int, int]
+def _kept(
+    starts: IntArray, max_count: int, max_layers: int | None, shape: tuple[int, int]
 ) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-    """Where each pixel's first `max_layers` crossings begin, and (H, W) which pixels have more."""
-    if max_layers is None or most <= max_layers:
-        return listed, np.zeros(shape, np.bool_)
-    counts = np.empty(len(listed) - 1, np.int32)
-    np.subtract(listed[1:], listed[:-1], out=counts, casting="unsafe")
+    """Return where the first `max_layers` crossings of each pixel begin, and the truncated pixels.
+
+    Args:
+        starts: (H * W + 1,) where all crossings of each pixel begin.
+        max_count: largest number of crossings of a pixel.
+        max_layers: how many to keep; None keeps all.
+        shape: (H, W), that of the second result.
+    """
+    if max_layers is None or max_count <= max_layers:
+        return starts, np.zeros(shape, np.bool_)
+    counts = np.empty(len(starts) - 1, np.int32)
+    np.subtract(starts[1:], starts[:-1], out=counts, casting="unsafe")
     return crossing_offsets(counts, max_layers=max_layers), (counts > max_layers).reshape(shape)
 
 
-def _bands(total: IntArray, most: int, width: int, block_limit: int) -> Iterator[Band]:
-    """Consecutive rows, as many at a time as have no more than `most` crossings; at least one.
+def _bands(row_starts: IntArray, capacity: int, width: int, block_limit: int) -> Iterator[Band]:
+    """Yield bands of consecutive rows, each with as many rows as fit, but at least one.
 
     Args:
-        total: (H + 1,) crossings in the rows before each.
-        most: crossings of a band.
+        row_starts: (H + 1,) number of crossings in the rows before each row.
+        capacity: largest number of crossings of a band.
         width: of a row, pixels.
-        block_limit: bytes that one number for each pixel of a band may take.
+        block_limit: bytes that one 32-bit integer for each pixel of a band may take.
     """
     rows = block_limit // (4 * width)
     start = 0
-    while start < len(total) - 1:
-        stop = int(np.searchsorted(total, total[start] + most, side="right")) - 1
-        stop = min(max(stop, start + 1), start + rows, len(total) - 1)
+    while start < len(row_starts) - 1:
+        stop = int(np.searchsorted(row_starts, row_starts[start] + capacity, side="right")) - 1
+        stop = min(max(stop, start + 1), start + rows, len(row_starts) - 1)
         yield start, stop
         start = stop
-
-
-def _sort_longest(stored: Any, listed: IntArray) -> None:
-    """Sorts the crossings of pixels with more than SORTED_MOST, which the device has left."""
-    for pixel in np.flatnonzero(np.diff(listed) > SORTED_MOST):
-        first, end = (BYTES_PER_KEY * int(place) for place in listed[pixel : pixel + 2])
-        keys = np.frombuffer(stored.read(end - first, offset=first), np.int64)
-        stored.write(np.sort(keys), offset=first)

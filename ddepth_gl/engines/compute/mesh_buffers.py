@@ -1,4 +1,4 @@
-"""A mesh as the engine `compute` reads it: its vertices once, its faces in parts that fit into one buffer."""
+"""The mesh on the device: its vertices once, its faces in parts that fit into one buffer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ...mesh.mesh import Mesh
 from ..scene import Scene
 from ..shared.drawn_faces import drawn_faces
 
-__all__ = ["FacePart", "FaceParts", "VertexBlock"]
+__all__ = ["FacePart", "MeshBuffers", "VertexBlock"]
 
 IntArray = npt.NDArray[np.int32]
 
-# Faces looked at together while uploading: bounds the memory needed for it.
+# Faces per step while uploading: bounds the temporary memory.
 _FACES_AT_A_TIME = 1 << 16
 
 _BYTES_PER_VERTEX = 12
@@ -28,11 +28,12 @@ _BYTES_PER_FACE = 12
 
 @dataclass(frozen=True)
 class FacePart:
-    """Some consecutive faces.
+    """Some consecutive faces of the mesh.
 
     Attributes:
-        indices: texels of (n, 3) int32, into the vertices of the block that the part belongs to.
-        first, count: which faces of the mesh.
+        indices: texels of (n, 3) int32, vertices of the block that the part belongs to.
+        first: number of the first face in the mesh.
+        count: n.
     """
 
     indices: BufferTexture
@@ -48,8 +49,9 @@ class VertexBlock:
         positions: texels of (n, 3) int32, local frame.
         count: n.
         parts: the faces.
-        of_mesh: (n,) which vertices of the mesh; None for all, in their order.
-        remainders: texels of (n, 3) int32, see `Scene.local_remainders`; from `FaceParts.add_remainders`.
+        of_mesh: (n,) numbers of the vertices in the mesh; None for all vertices, in their order.
+        remainders: texels of (n, 3) int32, see `Scene.local_remainders`; None until
+            `MeshBuffers.add_remainders`.
     """
 
     positions: BufferTexture
@@ -59,15 +61,15 @@ class VertexBlock:
     remainders: BufferTexture | None = None
 
 
-class FaceParts:
-    """The buffers of one scene; uploads them.
+class MeshBuffers:
+    """The vertices and faces of one scene, uploaded when an instance is created.
 
-    All faces share one block of vertices. Only where that would not fit into one buffer has every part its
-    own, with the vertices at its border in several of them.
+    All faces share one block of vertices if that fits into one buffer. Otherwise each part of the
+    faces has a block of its own, and vertices at the border of parts are in several blocks.
 
     Args:
         context: current.
-        scene: which will own the buffers.
+        scene: will own the buffers.
         block_limit: bytes of the largest buffer that a shader can address.
 
     Attributes:
@@ -79,64 +81,63 @@ class FaceParts:
         self.longest_edge = 0.0
         self.blocks: list[VertexBlock] = []
         faces, vertices = scene.mesh.faces, scene.local_vertices()
-
         texels = partial(_texels, context, scene)
 
         def add_part(block: VertexBlock, first: int, faces: IntArray, vertices: IntArray) -> None:
-            drawn, longest_edge = _looked_at(faces, vertices, scene.mesh)
+            drawn, longest_edge = _drawn_and_longest_edge(faces, vertices, scene.mesh)
             self.longest_edge = max(self.longest_edge, longest_edge)
-            # A face whose corners are one vertex covers nothing.
+            # A face with three times the same corner covers nothing.
             indices = faces if drawn.all() else faces * drawn[:, None]
             block.parts.append(FacePart(texels(indices), first, len(faces)))
 
-        most = block_limit // _BYTES_PER_FACE
+        max_faces = block_limit // _BYTES_PER_FACE
         if len(vertices) * _BYTES_PER_VERTEX <= block_limit:
             self.blocks.append(VertexBlock(texels(vertices), len(vertices), []))
-            for first in range(0, len(faces), most):
-                add_part(self.blocks[0], first, faces[first : first + most], vertices)
+            for first in range(0, len(faces), max_faces):
+                add_part(self.blocks[0], first, faces[first : first + max_faces], vertices)
             return
-        most = max(1, most // 3)  # each may have three vertices of its own
-        for first in range(0, len(faces), most):
-            used, corners = np.unique(faces[first : first + most], return_inverse=True)
-            own = vertices[used]
-            self.blocks.append(VertexBlock(texels(own), len(own), [], used))
-            add_part(self.blocks[-1], first, corners.reshape(-1, 3).astype(np.int32), own)
+        max_faces = max(1, max_faces // 3)  # each face may have three vertices of its own
+        for first in range(0, len(faces), max_faces):
+            used, corners = np.unique(faces[first : first + max_faces], return_inverse=True)
+            positions = vertices[used]
+            self.blocks.append(VertexBlock(texels(positions), len(positions), [], used))
+            add_part(self.blocks[-1], first, corners.reshape(-1, 3).astype(np.int32), positions)
 
     def add_remainders(self, context: GLContext, scene: Scene) -> None:
-        """Uploads the rest of the vertices' positions, which only cameras beside a face need.
+        """Upload the remainders of the positions, which only cameras beside a face need.
 
         Args:
             context: current.
-            scene: the same as that of the other buffers.
+            scene: owner of the other buffers.
         """
         remainders = scene.local_remainders()
         for block in self.blocks:
-            own = remainders if block.of_mesh is None else remainders[block.of_mesh]
-            block.remainders = _texels(context, scene, own)
+            rows = remainders if block.of_mesh is None else remainders[block.of_mesh]
+            block.remainders = _texels(context, scene, rows)
 
 
 def _texels(context: GLContext, scene: Scene, rows: IntArray) -> BufferTexture:
-    """(n, components) integers on the device, owned by the scene."""
+    """Upload (n, components) integers to a buffer of the scene; return its texels."""
     buffer = scene.adopt(context.gl.buffer(np.ascontiguousarray(rows)))
-    made: BufferTexture = scene.adopt(context.functions.buffer_texture(buffer, rows.shape[1]))
-    return made
+    texels: BufferTexture = scene.adopt(context.functions.buffer_texture(buffer, rows.shape[1]))
+    return texels
 
 
-def _looked_at(
+def _drawn_and_longest_edge(
     faces: IntArray, vertices: IntArray, mesh: Mesh
 ) -> tuple[npt.NDArray[np.bool_], float]:
-    """(F,) which faces of the mesh are drawn, and the longest edge of these, local units."""
+    """Return which faces are drawn, (F,), and the longest edge of these, local units."""
     drawn, longest_edge = np.empty(len(faces), np.bool_), 0.0
     for start in range(0, len(faces), _FACES_AT_A_TIME):
-        some = slice(start, start + _FACES_AT_A_TIME)
-        corners = vertices[faces[some]]
-        drawn[some] = drawn_faces(corners, mesh)
-        longest_edge = max(longest_edge, _longest_edge(corners[drawn[some]]))
+        chunk = slice(start, start + _FACES_AT_A_TIME)
+        corners = vertices[faces[chunk]]
+        drawn[chunk] = drawn_faces(corners, mesh)
+        longest_edge = max(longest_edge, _longest_edge(corners[drawn[chunk]]))
     return drawn, longest_edge
 
 
-def _longest_edge(corners: npt.NDArray[np.int32]) -> float:
-    """Of faces, given by the (n, 3, 3) positions of their corners."""
-    places = corners.astype(np.float64)
-    edges = np.roll(places, 1, axis=1) - places
+def _longest_edge(corners: IntArray) -> float:
+    """Return the length of the longest edge of faces, given their corners, (n, 3, 3)."""
+    positions = corners.astype(np.float64)
+    edges = np.roll(positions, 1, axis=1) - positions
     return float(np.sqrt(np.einsum("fci,fci->fc", edges, edges).max(initial=0.0)))

@@ -1,4 +1,4 @@
-"""What compute shaders note of a mesh for some images: the places of vertices, the faces that may be seen."""
+"""The buffers between the compute shaders: snapped vertices, and queues of faces by size."""
 
 from __future__ import annotations
 
@@ -11,90 +11,95 @@ import numpy as np
 from ...gl.context import GLContext
 from ...gl.functions import BufferTexture
 from ..scene import Scene
-from .mesh_buffers import FacePart, FaceParts, VertexBlock
+from .mesh_buffers import FacePart, MeshBuffers, VertexBlock
 
-__all__ = ["MEDIUM", "FaceQueues", "PartQueues", "VertexPlaces"]
+__all__ = ["MEDIUM", "FaceQueues", "PartQueues", "SnappedVertices"]
 
-QUEUES = 3  # of each part: small faces, medium ones, large ones
+QUEUES = 3  # per part of the faces: small, medium, large
 MEDIUM = 1
 
 
 @dataclass(frozen=True)
-class _Notes:
-    """A buffer, and its texels."""
+class _TexelBuffer:
+    """A buffer that one shader writes, and the texels that the next one reads."""
 
     buffer: Any
     texels: BufferTexture
 
 
 @dataclass(frozen=True)
-class VertexPlaces:
-    """Of the vertices of a block, view after view.
+class SnappedVertices:
+    """The vertices of a block in the image, for one camera after the other.
 
     Attributes:
-        block: whose vertices.
-        places: (views, n, 2) int32.
-        cells: (views, n) int32.
+        block: the vertices, n.
+        screen_positions: (cameras, n, 2) int32, subpixels.
+        cells: (cameras, n) int32, see shaders/compute_vertices.comp.
     """
 
     block: VertexBlock
-    places: _Notes
-    cells: _Notes
+    screen_positions: _TexelBuffer
+    cells: _TexelBuffer
 
 
 @dataclass(frozen=True)
 class PartQueues:
-    """Of a part of the faces.
+    """The queues of one part of the faces.
 
     Attributes:
         vertices: of the block that the part belongs to.
-        part: which faces.
-        queues: (views, 2, n) uint32.
-        first_dispatch: of its QUEUES dispatches.
+        part: the faces, n.
+        queues: (cameras, 2, n) uint32, see shaders/compute_queues.comp.
+        first_dispatch: index of the first of its QUEUES dispatches.
     """
 
-    vertices: VertexPlaces
+    vertices: SnappedVertices
     part: FacePart
-    queues: _Notes
+    queues: _TexelBuffer
     first_dispatch: int
 
 
 class FaceQueues:
-    """The buffers for some views of one scene, rewritten for every image; iterating gives the parts.
+    """The queues of all parts of a scene, overwritten by every image; iterable by part.
 
     Args:
         context: current.
-        scene: which will own the buffers.
-        parts: its faces.
-        views: how many there are room for.
+        scene: will own the buffers.
+        mesh: vertices and faces of the scene.
+        cameras: number of cameras to make room for.
 
     Attributes:
-        views: the same.
+        cameras: number of cameras that there is room for.
         vertices: of every block.
-        dispatches: of each queue: groups along three axes, then the number of faces for each view, uint32.
+        dispatches: for each queue the numbers of work groups along three axes, then the number of
+            faces for each camera, uint32.
+        bytes_per_dispatch: size of one of these.
     """
 
-    def __init__(self, context: GLContext, scene: Scene, parts: FaceParts, views: int) -> None:
-        def notes(words: int, components: int) -> _Notes:
+    def __init__(self, context: GLContext, scene: Scene, mesh: MeshBuffers, cameras: int) -> None:
+        def new_buffer(words: int, components: int) -> _TexelBuffer:
             buffer = scene.adopt(context.gl.buffer(reserve=4 * words))
-            return _Notes(buffer, scene.adopt(context.functions.buffer_texture(buffer, components)))
+            return _TexelBuffer(
+                buffer, scene.adopt(context.functions.buffer_texture(buffer, components))
+            )
 
-        self.views = views
-        self.vertices: list[VertexPlaces] = []
+        self.cameras = cameras
+        self.vertices: list[SnappedVertices] = []
         self._parts: list[PartQueues] = []
-        for block in parts.blocks:
-            vertices = VertexPlaces(
-                block, notes(2 * views * block.count, 2), notes(views * block.count, 1)
+        for block in mesh.blocks:
+            vertices = SnappedVertices(
+                block,
+                screen_positions=new_buffer(2 * cameras * block.count, 2),
+                cells=new_buffer(cameras * block.count, 1),
             )
             self.vertices.append(vertices)
             for part in block.parts:
-                queues = notes(2 * views * part.count, 1)
+                queues = new_buffer(2 * cameras * part.count, 1)
                 self._parts.append(PartQueues(vertices, part, queues, QUEUES * len(self._parts)))
-        # No face has asked for a dispatch yet.
-        nothing = np.array([0, 1, views, *[0] * views], np.uint32)
-        self.bytes_per_dispatch = nothing.nbytes
-        self._nothing_queued = np.tile(nothing, QUEUES * len(self._parts))
-        self.dispatches = notes(self._nothing_queued.size, 1)
+        empty = np.array([0, 1, cameras, *[0] * cameras], np.uint32)
+        self.bytes_per_dispatch = empty.nbytes
+        self._empty_dispatches = np.tile(empty, QUEUES * len(self._parts))
+        self.dispatches = new_buffer(self._empty_dispatches.size, 1)
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -102,18 +107,21 @@ class FaceQueues:
     def __iter__(self) -> Iterator[PartQueues]:
         return iter(self._parts)
 
-    def clear(self, views: int) -> None:
-        """Empties all queues, for a number of views."""
-        self._nothing_queued[2 :: 3 + self.views] = views
-        self.dispatches.buffer.write(self._nothing_queued)
+    def clear(self, cameras: int) -> None:
+        """Empty all queues, for a number of cameras."""
+        self._empty_dispatches[2 :: 3 + self.cameras] = cameras
+        self.dispatches.buffer.write(self._empty_dispatches)
 
     def count(self, queue: int) -> int:
-        """How many faces of the first part are in a queue, for the first view; waits for the device."""
+        """Wait for the device; return the number of faces in a queue.
+
+        Reads the first part of the faces and the first camera.
+        """
         words = self.dispatches.buffer.read(4, offset=self.bytes_per_dispatch * queue + 12)
         return int(np.frombuffer(words, np.uint32)[0])
 
     def set_groups(self, queue: int, groups: int) -> None:
-        """Has so many groups come for a queue of the first part, for one view."""
+        """Set the number of work groups for a queue of the first part, for one camera."""
         self.dispatches.buffer.write(
             np.array([groups, 1, 1], np.uint32), offset=self.bytes_per_dispatch * queue
         )

@@ -1,4 +1,4 @@
-"""The buffers that images in flight are rendered to by compute shaders, and how they are read back."""
+"""The buffers that compute shaders render both sheets to, and how they are read back."""
 
 from __future__ import annotations
 
@@ -11,90 +11,95 @@ import numpy.typing as npt
 
 from ...gl.context import GLContext
 
-__all__ = ["SheetBands"]
+__all__ = ["SheetTargets"]
 
-# What a pixel holds that no face covers, see shaders/include/compute_pass.glsl. Of depths the bits of NaN,
-# inverted for the entry, and with a sign for the exit, which makes it less than every depth.
+# A pixel that no face covers, in entries and in exits; see shaders/include/compute_pass.glsl. The
+# depth is NaN: its bits are inverted for entries, and have a sign for exits, so that they lose
+# against every depth.
 _NO_DEPTH = (~0x7FC00000 & 0xFFFFFFFF, 0xFFC00000)
 _NO_FACE = (0, 0)
 
 Band = tuple[int, int]
 
 
-class SheetBands:
-    """Buffers of both sheets, depth and faces if wanted, of as many rows as fit into them.
-
-    Iterating gives the bands of rows that make up an image: first row, and the row after the last.
+class SheetTargets:
+    """Buffers of both sheets, for as many rows of the image as fit.
 
     Args:
         context: current.
-        size: (width, height) in pixels.
-        faces: whether there are faces.
-        views: how many images there is room for; more than one must fit as a whole.
+        size: (width, height) of an image, pixels.
+        faces: whether to hold faces besides depths.
+        cameras: number of images to make room for; several must fit as a whole.
 
     Attributes:
-        depths, faces: the buffers of one band, entries and then exits, of each view.
-        first: the first band.
+        key: the arguments after `context`.
+        depths, faces: buffers of one band, for each camera entries and then exits.
+        first_band: the first rows of the image.
 
     Raises:
-        DeviceMemoryError: they do not fit.
+        DeviceMemoryError: the buffers do not fit.
     """
 
-    def __init__(self, context: GLContext, size: tuple[int, int], faces: bool, views: int) -> None:
-        self.key = size, faces, views
+    def __init__(
+        self, context: GLContext, size: tuple[int, int], faces: bool, cameras: int
+    ) -> None:
+        self.key = size, faces, cameras
         self.size, self.has_faces = size, faces
         self._functions = context.functions
         width, height = size
-        self._rows = min(height, max(1, context.max_storage_block // (8 * width * views)))
-        self.first: Band = (0, self._rows)
-        self._kinds = [(np.dtype(np.float32), _NO_DEPTH)] + faces * [(np.dtype(np.int32), _NO_FACE)]
+        self._rows = min(height, max(1, context.max_storage_block // (8 * width * cameras)))
+        self.first_band: Band = (0, self._rows)
+        self._formats: list[tuple[np.dtype[Any], tuple[int, int]]] = [
+            (np.dtype(np.float32), _NO_DEPTH)
+        ]
+        if faces:
+            self._formats.append((np.dtype(np.int32), _NO_FACE))
         self._buffers: list[Any] = []
         with context.allocating("images", size, self._buffers):
-            for _ in self._kinds:
-                self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows * views))
+            for _ in self._formats:
+                self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows * cameras))
         self.depths = self._buffers[0]
         self.faces = self._buffers[-1]
 
-    def __iter__(self) -> Iterator[Band]:
+    def bands(self) -> Iterator[Band]:
+        """Yield the bands of an image: the first row, and the one after the last."""
         height = self.size[1]
         for start in range(0, height, self._rows):
             yield start, min(start + self._rows, height)
 
-    def clear(self, band: Band, views: int) -> None:
-        """No face covers any pixel of a band, in a number of views."""
+    def clear(self, band: Band, cameras: int) -> None:
+        """Set all pixels of a band, for a number of cameras, to those that no face covers."""
         pixels = self.size[0] * (band[1] - band[0])
-        for buffer, (_, empty) in zip(self._buffers, self._kinds, strict=True):
-            for sheet, value in enumerate(empty * views):
+        for buffer, (_, empty) in zip(self._buffers, self._formats, strict=True):
+            for sheet, value in enumerate(empty * cameras):
                 self._functions.fill_buffer(buffer, value, pixels, sheet * pixels)
 
     def new_arrays(self) -> list[npt.NDArray[Any]]:
-        """Arrays of the whole image: entry and exit, (H, W), of depth, then if there are any of faces."""
-        return [np.empty(self.size[::-1], kind) for kind, _ in self._kinds for _ in range(2)]
+        """Return arrays for one image, (H, W): depths of entry and exit, then faces if held."""
+        return [np.empty(self.size[::-1], dtype) for dtype, _ in self._formats for _ in range(2)]
 
-    def read(self, into: list[npt.NDArray[Any]], band: Band, view: int) -> None:
-        """Copies the band that was rendered of a view to its rows of `new_arrays`."""
+    def read(self, arrays: list[npt.NDArray[Any]], band: Band, camera_index: int) -> None:
+        """Copy the band of one camera to its rows in arrays from `new_arrays`."""
         pixels = self.size[0] * (band[1] - band[0])
-        sheets = [array[slice(*band)].view(np.uint32).reshape(-1) for array in into]
-        with self._functions.mapped(self.depths, np.uint32, 2 * pixels, 2 * view * pixels) as bits:
+        first = 2 * camera_index * pixels
+        sheets = [array[slice(*band)].view(np.uint32).reshape(-1) for array in arrays]
+        with self._functions.mapped(self.depths, np.uint32, 2 * pixels, first) as bits:
             np.invert(bits[:pixels], out=sheets[0])
-            # One NaN for both sheets: without the sign, which no depth has.
+            # The same NaN in both sheets: without the sign, which no depth has.
             np.bitwise_and(bits[pixels:], np.uint32(0x7FFFFFFF), out=sheets[1])
         if self.has_faces:
-            with self._functions.mapped(
-                self.faces, np.uint32, 2 * pixels, 2 * view * pixels
-            ) as faces:
+            with self._functions.mapped(self.faces, np.uint32, 2 * pixels, first) as faces:
+                # No face becomes -1 in both sheets.
                 np.invert(faces[:pixels], out=sheets[2])
-                np.subtract(
-                    faces[pixels:], np.uint32(1), out=sheets[3]
-                )  # no face becomes -1 in both
+                np.subtract(faces[pixels:], np.uint32(1), out=sheets[3])
 
     @contextmanager
     def depths_as_buffer(self) -> Iterator[Any]:
-        """Within it, `depths`."""
+        """Provide `depths` within the block."""
         yield self.depths
 
     def release(self) -> None:
-        """Frees everything."""
+        """Free the buffers."""
         for buffer in self._buffers:
             buffer.release()
         self._buffers.clear()

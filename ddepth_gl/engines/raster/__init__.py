@@ -1,1 +1,1 @@
-"""The engine of the fixed pipeline: depth tests LESS and GREATER, layers by depth peeling."""
+"""Engine `raster`: sheets by the fixed-function depth test, layers by depth peeling."""

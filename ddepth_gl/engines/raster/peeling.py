@@ -1,11 +1,13 @@
-"""All layers on the engine `raster`: exact depth peeling in the order (depth, face), each facing by itself.
+"""Depth peeling: all layers on the engine `raster`, in the order (depth, face).
 
-Everitt's depth peeling ("Interactive Order-Independent Transparency", 2001) draws the mesh once a layer and
-drops what is not behind the layer before. Compared by depth alone that loses coincident faces; compared by
-(depth, face) it loses nothing. Fronts and backs are peeled apart and merged afterward: a closed mesh has
-as many passes either way, but each draws only one facing, as a sheet of the double depth map does. While the
-first layer of a facing is drawn, the stencil buffer counts how many there are: so the passes that follow are
-known, the memory is exact, and the device is never asked whether it is done.
+Depth peeling (Everitt, "Interactive Order-Independent Transparency", 2001) draws the mesh once per
+layer and discards what is not behind the previous layer. Compared by depth alone, coincident faces
+are lost. Compared by (depth, face), nothing is.
+
+Fronts and backs are peeled apart and merged afterward. A closed mesh takes as many passes either
+way, but each pass draws only one facing, as a sheet does. While the first layer of a facing is
+drawn, the stencil buffer counts all its crossings. So the number of passes and the memory are known
+exactly, and the CPU never waits to learn whether a pass was the last one. See decision 5.
 """
 
 from __future__ import annotations
@@ -22,21 +24,22 @@ from ...gl.functions import STENCIL_MAX
 from ..request import LayerBuffers
 from ..shared.crossing_keys import CountArray, KeyArray
 from ..shared.crossing_memory import check_crossings_fit, default_memory_limit
-from .merging import FacingLayer, FacingLayers
+from .merging import FacingLayer, LayerMerger
 
 __all__ = ["LayerDraws", "PeelTargets", "peel_layers"]
 
-_CULLED = ("back", "front")  # while fronts and while backs are peeled
+_FRONTS, _BACKS = 0, 1
+_CULLED_FACES = ("back", "front")  # while fronts, and while backs, are peeled
 
 
 @dataclass(frozen=True)
 class LayerDraws:
-    """Draws every face of the mesh, in one of three ways.
+    """Draw calls for all faces of a mesh, with three variants of layer.frag.
 
     Attributes:
-        first: with the layer shader, for the first layer of a facing.
-        later: with the layer shader, the layer before being bound to texture unit 0.
-        count: with a fragment shader that gives (1, 0) for a front, (0, 1) for a back.
+        first: Draws the first layer of a facing.
+        later: Draws a later layer; the previous one is on texture unit 0.
+        count: Adds (1, 0) for each front and (0, 1) for each back, by blending.
     """
 
     first: Callable[[], None]
@@ -50,131 +53,130 @@ def peel_layers(
     draws: LayerDraws,
     max_layers: int | None,
     memory_limit: int | None,
-    more_bytes_per_crossing: int = 0,
+    attribute_bytes: int = 0,
 ) -> LayerBuffers:
-    """Peels one image.
+    """Return every crossing of one image, without attributes.
 
     Args:
-        context: current.
-        targets: of the image's size.
-        draws: of the mesh.
-        max_layers: keep the first that many of each pixel; None keeps all.
-        memory_limit: bytes that the crossings may take; None for `default_memory_limit`.
-        more_bytes_per_crossing: what the caller will add to each.
+        context: Current.
+        targets: Targets of the image's size.
+        draws: Draw calls for the mesh.
+        max_layers: Number of crossings to return per pixel, the first ones; None for all.
+        memory_limit: Bytes that the crossings may take; None for `default_memory_limit`.
+        attribute_bytes: Bytes of attributes that the caller will add to each crossing.
 
     Raises:
-        DeviceMemoryError: the crossings would take more than `memory_limit`.
+        DeviceMemoryError: The crossings would take more than `memory_limit`.
     """
     try:
-        fronts, backs = targets.draw_first(draws)
+        fronts, backs = targets.draw_first_layers(draws)
         truncated = np.zeros(fronts.shape, dtype=np.bool_)
 
         def total() -> npt.NDArray[np.int32]:
             return np.add(fronts, backs, dtype=np.int32)
 
-        kept = -1
         if max_layers is not None:
             np.greater(total(), max_layers, out=truncated)
             if truncated.any():
-                kept = int(np.minimum(total(), max_layers).sum(dtype=np.int64))
-                most = min(max_layers, int(max(fronts.max(), backs.max())))  # fits into their type
-                fronts, backs = np.minimum(fronts, most), np.minimum(backs, most)
+                returned = int(np.minimum(total(), max_layers).sum(dtype=np.int64))
+                # As large as the type of the counts can hold.
+                limit = min(max_layers, int(max(fronts.max(), backs.max())))
+                fronts, backs = np.minimum(fronts, limit), np.minimum(backs, limit)
             else:
-                max_layers = None  # it cuts nothing
-        layers = FacingLayers(fronts, backs)
-        listed = int(layers.offsets[-1])
+                max_layers = None  # no pixel has more
+        merger = LayerMerger(fronts, backs)
+        listed = int(merger.offsets[-1])
         if max_layers is None:
-            kept, listed = listed, 0  # the list itself is what is kept
+            returned, listed = listed, 0  # the list itself is returned
         if memory_limit is None:
-            most_in_row = int(total().sum(axis=1).max())
-            memory_limit = default_memory_limit(
-                context.memory, most_in_row, more_bytes_per_crossing
-            )
+            max_per_row = int(total().sum(axis=1).max())
+            memory_limit = default_memory_limit(context.memory, max_per_row, attribute_bytes)
         check_crossings_fit(
-            kept,
+            returned,
             listed,
             lambda: max_layers or int(total().max()),
-            more_bytes_per_crossing,
+            attribute_bytes,
             memory_limit,
         )
-        _peel(targets, draws, layers)
+        _peel(targets, draws, merger)
         context.check_error("peeling", "the image size or the number of faces")
     finally:
         context.unbind_framebuffer()
-    return layers.merged(truncated, max_layers)
+    return merger.merge(truncated, max_layers)
 
 
-def _peel(targets: PeelTargets, draws: LayerDraws, layers: FacingLayers) -> None:
-    """Hands the first layers over, which are drawn already, and draws all others."""
-    fronts, backs = targets.layers
-    layers.put_first(fronts.read, backs.read)
+def _peel(targets: PeelTargets, draws: LayerDraws, merger: LayerMerger) -> None:
+    """Add the first layers, which are drawn already, to the merger; draw and add all others."""
+    first_fronts, first_backs = targets.layers
+    merger.add_first(first_fronts.read, first_backs.read)
     unread: tuple[FacingLayer, _LayerTarget] | None = None
-    for facing in (0, 1):
-        last, target = targets.layers[facing], targets.layers[1 - facing]
-        for number in range(1, layers.most[facing]):
-            if facing == 1 and number == 1 and layers.most[0] > 1:
+    for facing in (_FRONTS, _BACKS):
+        previous, target = targets.layers[facing], targets.layers[1 - facing]
+        for index in range(1, merger.layer_counts[facing]):
+            if facing == _BACKS and index == 1 and merger.layer_counts[_FRONTS] > 1:
                 if unread is not None:
-                    layers.put(unread[0], unread[1].read)
+                    merger.add(unread[0], unread[1].read)
                     unread = None
-                last.draw(layers.layer(1, 0), None, draws)  # again: fronts went over it
-            layer = layers.layer(facing, number)
-            target.draw(layer, last, draws)
-            # The one before is read only now, so that the device is not left waiting.
+                # Fronts were drawn over the first backs, so these are drawn once more.
+                previous.draw(merger.layer(_BACKS, 0), None, draws)
+            layer = merger.layer(facing, index)
+            target.draw(layer, previous, draws)
+            # A layer is read while the next one is drawn, so that the GPU is not idle.
             if unread is not None:
-                layers.put(unread[0], unread[1].read)
+                merger.add(unread[0], unread[1].read)
             unread = layer, target
-            last, target = target, last
+            previous, target = target, previous
     if unread is not None:
-        layers.put(unread[0], unread[1].read)
+        merger.add(unread[0], unread[1].read)
 
 
 class PeelTargets:
-    """The images that peeling draws to; worth keeping from one image to the next of the same size.
+    """The images that peeling draws to; worth keeping for the next image of the same size.
 
     Args:
-        context: current.
+        context: Current in every call.
         size: (width, height) in pixels.
 
     Raises:
-        DeviceMemoryError: they do not fit.
+        DeviceMemoryError: They do not fit into the device's memory.
     """
 
     def __init__(self, context: GLContext, size: tuple[int, int]) -> None:
         self.size = size
         self._context = context
-        self._objects: list[Any] = []
-        with context.allocating("layers", size, self._objects):
-            # One for both: every layer starts from a cleared one.
+        self._gl_objects: list[Any] = []
+        with context.allocating("layers", size, self._gl_objects):
+            # One depth buffer serves both, because it is cleared for every layer.
             depth_buffer = context.functions.depth_texture(size, stencil=True)
-            self._objects.append(depth_buffer)
+            self._gl_objects.append(depth_buffer)
             self.layers = [
-                _LayerTarget(context, size, depth_buffer, self._objects) for _ in range(2)
+                _LayerTarget(context, size, depth_buffer, self._gl_objects) for _ in range(2)
             ]
 
-    def draw_first(self, draws: LayerDraws) -> tuple[CountArray, CountArray]:
-        """Draws the first fronts into ``layers[0]``, the first backs into ``layers[1]``.
+    def draw_first_layers(self, draws: LayerDraws) -> tuple[CountArray, CountArray]:
+        """Draw the first fronts to ``layers[0]``, and the first backs to ``layers[1]``.
 
         Returns:
-            (H, W) each: how many fronts and how many backs cover each pixel.
+            (H, W) each: number of fronts, and of backs, at each pixel.
         """
-        everything = 0, self.size[1]
+        all_rows = 0, self.size[1]
         counts = []
         for facing, target in enumerate(self.layers):
-            target.draw(FacingLayer(facing, 0, everything), None, draws)
-            counts.append(target.count())
+            target.draw(FacingLayer(facing, 0, all_rows), None, draws)
+            counts.append(target.read_counts())
         fronts, backs = counts
         if max(fronts.max(), backs.max()) == STENCIL_MAX:
-            return self._count(draws.count)
+            return self._count_by_blending(draws.count)
         return fronts, backs
 
-    def _count(self, draw: Callable[[], None]) -> tuple[CountArray, CountArray]:
-        """How many fronts and how many backs, where they are more than the stencil can count."""
+    def _count_by_blending(self, draw: Callable[[], None]) -> tuple[CountArray, CountArray]:
+        """Return the numbers of fronts and backs, which may exceed STENCIL_MAX."""
         gl = self._context.gl
-        made: list[Any] = []
-        with self._context.allocating("counts", self.size, made):
-            made.append(gl.texture(self.size, 2, dtype="f4"))
-            made.append(gl.framebuffer(made[:1]))
-        framebuffer = made[1]
+        gl_objects: list[Any] = []
+        with self._context.allocating("counts", self.size, gl_objects):
+            gl_objects.append(gl.texture(self.size, 2, dtype="f4"))
+            gl_objects.append(gl.framebuffer(gl_objects[:1]))
+        framebuffer = gl_objects[1]
         try:
             framebuffer.use()
             framebuffer.viewport = (0, 0, *self.size)
@@ -185,68 +187,85 @@ class PeelTargets:
             gl.front_face = "cw"  # see RasterEngine
             draw()
             gl.enable_only(gl.NOTHING)
-            counts = np.empty((*self.size[::-1], 2), np.float32)  # exact: integers below 2**24
+            counts = np.empty((*self.size[::-1], 2), np.float32)  # exact below 2**24
             framebuffer.read_into(counts, components=2, dtype="f4")
         finally:
             self._context.unbind_framebuffer()
-            for each in reversed(made):
-                each.release()
-        kind = np.min_scalar_type(int(counts.max()))
-        return counts[..., 0].astype(kind), counts[..., 1].astype(kind)
+            for gl_object in reversed(gl_objects):
+                gl_object.release()
+        dtype = np.min_scalar_type(int(counts.max()))
+        return counts[..., 0].astype(dtype), counts[..., 1].astype(dtype)
 
     def release(self) -> None:
-        """Frees everything."""
+        """Free all textures and framebuffers."""
         self._context.unbind_framebuffer()
-        for made in reversed(self._objects):
-            made.release()
-        self._objects.clear()
+        for gl_object in reversed(self._gl_objects):
+            gl_object.release()
+        self._gl_objects.clear()
 
 
 class _LayerTarget:
-    """The image of one layer, on the depth buffer of all: the key of each pixel's crossing."""
+    """The image of one layer: the key of each pixel's crossing.
+
+    Args:
+        context: Current in every call.
+        size: (width, height) in pixels.
+        depth_buffer: Depth and stencil, shared by all layers.
+        gl_objects: Owner of the image; its objects are added to this list.
+    """
 
     def __init__(
-        self, context: GLContext, size: tuple[int, int], depth_buffer: Any, objects: list[Any]
+        self, context: GLContext, size: tuple[int, int], depth_buffer: Any, gl_objects: list[Any]
     ) -> None:
         self._context, self._size = context, size
         self._image = context.gl.texture(size, 2, dtype="u4")
-        objects.append(self._image)
+        gl_objects.append(self._image)
         self._framebuffer = context.gl.framebuffer([self._image], depth_buffer)
-        objects.append(self._framebuffer)
-        context.functions.add_stencil(self._framebuffer, depth_buffer)
+        gl_objects.append(self._framebuffer)
+        context.functions.attach_stencil(self._framebuffer, depth_buffer)
 
-    def draw(self, layer: FacingLayer, last: _LayerTarget | None, draws: LayerDraws) -> None:
-        """Draws one layer, behind the one of the same facing in `last`; counts, if it is the first."""
+    def draw(self, layer: FacingLayer, previous: _LayerTarget | None, draws: LayerDraws) -> None:
+        """Draw one layer.
+
+        Args:
+            layer: The layer.
+            previous: Image of the previous layer of the same facing. None draws the first layer,
+                and counts all crossings of this facing.
+            draws: Draw calls for the mesh.
+        """
         gl, framebuffer = self._context.gl, self._framebuffer
         gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)
         gl.front_face, gl.depth_func = "cw", "<"  # see RasterEngine
-        gl.cull_face = _CULLED[layer.facing]
+        gl.cull_face = _CULLED_FACES[layer.facing]
         framebuffer.color_mask = (True,) * 4
         framebuffer.depth_mask = True
-        framebuffer.use()  # only now do masks take effect
+        framebuffer.use()  # moderngl applies the masks here
         framebuffer.viewport = (0, 0, *self._size)
-        # Clearing all is faster than clearing some rows. What was in the image does not matter: every pixel
-        # that will be looked at is drawn.
+        # Clearing all rows is faster than clearing some. The image itself needs no clearing, as
+        # every pixel that is read is drawn.
         framebuffer.scissor = None
         self._context.functions.clear_depth()
-        top, bottom = layer.rows
-        framebuffer.scissor = (0, top, self._size[0], bottom - top)
-        if last is None:
-            with self._context.functions.counting():
+        first_row, stop_row = layer.rows
+        framebuffer.scissor = (0, first_row, self._size[0], stop_row - first_row)
+        if previous is None:
+            with self._context.functions.counting_fragments():
                 draws.first()
         else:
-            last._image.use(0)
+            previous._image.use(0)
             draws.later()
 
-    def count(self) -> npt.NDArray[np.uint8]:
-        """(H, W) how many faces there are of the facing whose first layer was drawn, up to STENCIL_MAX."""
+    def read_counts(self) -> npt.NDArray[np.uint8]:
+        """Return (H, W) the number of crossings of this facing, at most STENCIL_MAX.
+
+        The first layer must have been drawn last.
+        """
         return self._context.functions.read_stencil(self._framebuffer)
 
-    def read(self, top: int, bottom: int) -> KeyArray:
-        """(n,) keys of the rows from `top` up to, not including, `bottom`."""
-        width = self._size[0]
-        keys = np.empty((bottom - top) * width, np.int64)
+    def read(self, first_row: int, stop_row: int) -> KeyArray:
+        """Return (n,) the keys of all pixels in rows [first_row, stop_row)."""
+        width, rows = self._size[0], stop_row - first_row
+        keys = np.empty(rows * width, np.int64)
         self._framebuffer.read_into(
-            keys, viewport=(0, top, width, bottom - top), components=2, dtype="u4"
+            keys, viewport=(0, first_row, width, rows), components=2, dtype="u4"
         )
         return keys

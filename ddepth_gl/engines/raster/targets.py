@@ -1,4 +1,4 @@
-"""The images that one image in flight is drawn to, and how they are read back."""
+"""SheetTargets: the textures that both sheets are rendered to, and their transfer to the CPU."""
 
 from __future__ import annotations
 
@@ -15,64 +15,64 @@ __all__ = ["SheetTargets"]
 
 
 class SheetTargets:
-    """Textures and framebuffers of both sheets: depth, and faces if wanted.
+    """Textures and framebuffers of both sheets: depth, and on request faces.
 
     Args:
-        context: current.
+        context: Current in every call.
         size: (width, height) in pixels.
-        faces: whether there are images of faces.
+        has_faces: Allocate textures of faces.
 
     Attributes:
-        sheets: two framebuffers, depth and perhaps face, on one depth buffer.
-        depths, faces: the sheets' textures.
+        sheets: Framebuffers of entry and exit, which share a depth buffer.
+        depths: Textures of entry and exit depth.
+        faces: Textures of entry and exit faces, if any.
 
     Raises:
-        DeviceMemoryError: they do not fit.
+        DeviceMemoryError: They do not fit into the device's memory.
     """
 
-    def __init__(self, context: GLContext, size: tuple[int, int], faces: bool) -> None:
-        self.key = size, faces
-        self.size, self.has_faces = size, faces
+    def __init__(self, context: GLContext, size: tuple[int, int], has_faces: bool) -> None:
+        self.key = size, has_faces
+        self.size, self.has_faces = size, has_faces
         self._context = context
-        self._objects: list[Any] = []
+        self._gl_objects: list[Any] = []
         self.depths: list[Any] = []
         self.faces: list[Any] = []
-        gl = context.gl
-        with context.allocating("images", size, self._objects):
-            self.depth_buffer = self._keep(context.functions.depth_texture(size))
-            self.depths = [self._keep(gl.texture(size, 1, dtype="f4")) for _ in range(2)]
-            self.faces = [self._keep(gl.texture(size, 1, dtype="i4")) for _ in range(2 * faces)]
-            kinds = (self.depths, self.faces) if faces else (self.depths,)
+        gl, add = context.gl, self._add
+        with context.allocating("images", size, self._gl_objects):
+            self.depth_buffer = add(context.functions.depth_texture(size))
+            self.depths = [add(gl.texture(size, 1, dtype="f4")) for _ in range(2)]
+            self.faces = [add(gl.texture(size, 1, dtype="i4")) for _ in range(2 * has_faces)]
+            kinds = (self.depths, self.faces) if has_faces else (self.depths,)
             self.sheets = [
-                self._keep(gl.framebuffer(list(textures), self.depth_buffer))
+                add(gl.framebuffer(list(textures), self.depth_buffer))
                 for textures in zip(*kinds, strict=True)
             ]
             self._pixel_buffer = None
             if not context.is_software:
-                self._pixel_buffer = self._keep(gl.buffer(reserve=self._bytes * 2 * len(kinds)))
+                self._pixel_buffer = add(gl.buffer(reserve=self._image_bytes * 2 * len(kinds)))
 
-    def _keep(self, made: Any) -> Any:
-        self._objects.append(made)
-        return made
+    def _add(self, gl_object: Any) -> Any:
+        self._gl_objects.append(gl_object)
+        return gl_object
 
     @property
-    def _bytes(self) -> int:
-        """Of one image."""
+    def _image_bytes(self) -> int:
         return 4 * self.size[0] * self.size[1]
 
     def start_reading(self) -> None:
-        """Has the device copy everything to where `read` need not wait for it; on a GPU only."""
+        """Start the transfer, so that `read` waits less. On a GPU only."""
         if self._pixel_buffer is not None:
-            self._read([self._pixel_buffer] * 2 * (1 + self.has_faces), self._bytes)
+            self._copy([self._pixel_buffer] * 2 * (1 + self.has_faces), self._image_bytes)
 
     def read(self) -> list[npt.NDArray[Any]]:
-        """Entry and exit depth, (H, W) float32, then if there are any their faces, (H, W) int32."""
-        kinds = (np.float32, np.int32) if self.has_faces else (np.float32,)
+        """Return entry and exit depth, (H, W) float32, then any faces of both, (H, W) int32."""
+        dtypes = (np.float32, np.int32) if self.has_faces else (np.float32,)
         images: list[npt.NDArray[Any]] = [
-            np.empty(self.size[::-1], kind) for kind in kinds for _ in range(2)
+            np.empty(self.size[::-1], dtype) for dtype in dtypes for _ in range(2)
         ]
         if self._pixel_buffer is None:
-            self._read(images, 0)
+            self._copy(images, 0)
         else:
             for index, image in enumerate(images):
                 self._pixel_buffer.read_into(image, image.nbytes, index * image.nbytes)
@@ -80,25 +80,26 @@ class SheetTargets:
 
     @contextmanager
     def depths_as_buffer(self) -> Iterator[Any]:
-        """Within it, a buffer of the depths that were drawn: entries, then exits."""
+        """Return a context that provides a buffer of the depths: entries, then exits."""
         if self._pixel_buffer is not None:
             yield self._pixel_buffer
             return
-        made: list[Any] = []
-        with self._context.allocating("sheets", self.size, made):
-            made.append(self._context.gl.buffer(reserve=2 * self._bytes))
-        buffer = made[0]
+        gl_objects: list[Any] = []
+        with self._context.allocating("sheets", self.size, gl_objects):
+            gl_objects.append(self._context.gl.buffer(reserve=2 * self._image_bytes))
+        (buffer,) = gl_objects
         try:
-            self._read([buffer] * 2, self._bytes)
+            self._copy([buffer] * 2, self._image_bytes)
             yield buffer
         finally:
             buffer.release()
 
-    def _read(self, into: list[Any], step: int) -> None:
-        for index, place in enumerate(into):
+    def _copy(self, destinations: list[Any], step: int) -> None:
+        """Copy depths and faces to arrays or buffers, the i-th image at offset i * step."""
+        for index, destination in enumerate(destinations):
             attachment, sheet = divmod(index, 2)
             self.sheets[sheet].read_into(
-                place,
+                destination,
                 components=1,
                 attachment=attachment,
                 dtype=("f4", "i4")[attachment],
@@ -106,8 +107,8 @@ class SheetTargets:
             )
 
     def release(self) -> None:
-        """Frees everything."""
+        """Free all textures, framebuffers and buffers."""
         self._context.unbind_framebuffer()
-        for made in reversed(self._objects):
-            made.release()
-        self._objects.clear()
+        for gl_object in reversed(self._gl_objects):
+            gl_object.release()
+        self._gl_objects.clear()

@@ -1,1 +1,1 @@
-"""What both engines use: attributes, shading, crossing keys, cameras in the local frame."""
+"""Parts that both engines share: passes after rasterization, crossing keys, cameras, targets."""

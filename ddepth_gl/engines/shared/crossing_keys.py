@@ -1,4 +1,4 @@
-"""The 64-bit keys of crossings, by which they are found and sorted, and lists of them, pixel by pixel."""
+"""Crossing keys: 64-bit numbers that sort crossings, and per-pixel lists of them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = [
     "take_first_layers",
 ]
 
-# The bits of the float32 depth, then those of face * 2 + (0 for a front, 1 for a back). Depths are positive,
-# so the order of keys is that of (depth, face).
+# The upper half holds the bits of the float32 depth, the lower half face * 2 + (0 for a front, 1
+# for a back). Depths are positive, so keys sort by (depth, face).
 KeyArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int64]
 CountArray = npt.NDArray[np.integer[Any]]
 
-# Work goes on in blocks of so many numbers: they stay in the cache, and the memory for them is used again.
+# Numbers processed at a time: they stay in the cache, and their memory is reused.
 BLOCK_SIZE = 1 << 15
 
 
@@ -36,26 +36,30 @@ def split_keys(
     face: IntArray,
     front_facing: npt.NDArray[np.bool_],
 ) -> None:
-    """Takes keys apart.
+    """Split keys into depth, face and facing.
 
     Args:
         keys: (M,).
-        depth, face, front_facing: (M,) are filled with what each key says; `face` may be `keys` itself.
+        depth: (M,), overwritten.
+        face: (M,), overwritten; may be `keys` itself.
+        front_facing: (M,), overwritten.
     """
     for start in range(0, len(keys), BLOCK_SIZE):
         block = slice(start, start + BLOCK_SIZE)
         key = keys[block]
-        depth[block] = key.view(np.float32)[1::2]  # the lower half comes first
+        depth[block] = key.view(np.float32)[1::2]  # little-endian: the lower half comes first
         np.equal(key & 1, 0, out=front_facing[block])
         np.bitwise_and(key, 0xFFFFFFFF, out=face[block])
         face[block] >>= 1
 
 
 def crossing_blocks(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
-    """Consecutive pixels and their crossings, BLOCK_SIZE of either at most; at least one pixel.
+    """Yield consecutive pixels and their crossings, up to BLOCK_SIZE of either.
+
+    A pixel with more crossings makes a block of its own.
 
     Args:
-        offsets: (n + 1,) where the crossings of each of n pixels begin, and where the last ones end.
+        offsets: (n + 1,) first crossing of each of n pixels, and the end of the last pixel.
     """
     pixels, start = len(offsets) - 1, 0
     while start < pixels:
@@ -66,37 +70,37 @@ def crossing_blocks(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
 
 
 def crossing_offsets(*counts: CountArray, max_layers: int | None = None) -> IntArray:
-    """(n + 1,) where each pixel's crossings begin.
+    """Return (n + 1,) the first crossing of each pixel, and the end of the last pixel.
 
     Args:
-        counts: (n,) each; a pixel has as many crossings as these say together.
-        max_layers: or so many, if that is less.
+        counts: Arrays (n,), whose sum is the number of crossings of each pixel.
+        max_layers: Upper limit to that number; None for no limit.
     """
     offsets = np.empty(len(counts[0]) + 1, dtype=np.int64)
     offsets[0] = end = 0
     for start in range(0, len(counts[0]), BLOCK_SIZE):
         block = slice(start, start + BLOCK_SIZE)
-        total = sum((more[block] for more in counts[1:]), counts[0][block].astype(np.int32))
+        total = sum((other[block] for other in counts[1:]), counts[0][block].astype(np.int32))
         if max_layers is not None:
             np.minimum(total, max_layers, out=total)
         end = running_total(total, end, offsets[1:][block])
     return offsets
 
 
-def running_total(counts: CountArray, before: int, into: IntArray) -> int:
-    """Fills `into` (n,) with `before` and the running total of counts (n,); returns the last of these."""
-    np.cumsum(counts, out=into, dtype=np.int64)
-    into += before
-    return int(into[-1])
+def running_total(counts: CountArray, start: int, out: IntArray) -> int:
+    """Write `start` plus the running total of counts (n,) to `out` (n,); return the last value."""
+    np.cumsum(counts, out=out, dtype=np.int64)
+    out += start
+    return int(out[-1])
 
 
-def take_first_layers(keys: KeyArray, offsets: IntArray, max_layers: int, into: KeyArray) -> None:
-    """Fills `into` with the first `max_layers` keys of each pixel."""
+def take_first_layers(keys: KeyArray, offsets: IntArray, max_layers: int, out: KeyArray) -> None:
+    """Copy the first `max_layers` keys of each pixel to `out`."""
     end = 0
     for pixels, crossings in crossing_blocks(offsets):
         starts = offsets[pixels.start : pixels.stop]
         counts = offsets[pixels.start + 1 : pixels.stop + 1] - starts
         layer = np.arange(crossings.start, crossings.stop) - np.repeat(starts, counts)
         first = keys[crossings][layer < max_layers]
-        into[end : end + len(first)] = first
+        out[end : end + len(first)] = first
         end += len(first)

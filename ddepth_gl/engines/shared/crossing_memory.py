@@ -1,4 +1,4 @@
-"""How much memory the crossings of an image may take, and whether they fit into it."""
+"""The memory of an image's crossings: how much they need, and how much they may take."""
 
 from __future__ import annotations
 
@@ -8,51 +8,52 @@ from ...errors import DeviceMemoryError
 
 __all__ = ["BYTES_PER_KEY", "check_crossings_fit", "default_memory_limit"]
 
-_BYTES_PER_CROSSING = (
-    8 + 4 + 1
-)  # of one that is handed over: its key, which becomes its face; depth; facing
-BYTES_PER_KEY = 8  # of one more key in a list
+# Of a crossing that is returned: key, whose memory becomes that of the face; depth; facing.
+_BYTES_PER_CROSSING = 8 + 4 + 1
+BYTES_PER_KEY = 8
 
 
-def default_memory_limit(memory: int, most_in_row: int, more_bytes_per_crossing: int) -> int:
-    """Return the bytes that the crossings of an image may take where the caller sets no limit.
+def default_memory_limit(memory: int, max_per_row: int, attribute_bytes: int) -> int:
+    """Return the bytes that the crossings of an image may take if the caller sets no limit.
 
-    A quarter of the memory, however little a control group allows; but what one row needs in any case.
+    That is a quarter of the memory, but at least what one row needs: a control group may allow
+    very little memory.
 
     Args:
-        memory: bytes, `GLContext.memory`.
-        most_in_row: crossings of the row that has most.
-        more_bytes_per_crossing: what the attributes of one take.
+        memory: Bytes, `GLContext.memory`.
+        max_per_row: Largest number of crossings in a row.
+        attribute_bytes: Bytes of the attributes of a crossing.
     """
-    needed = most_in_row * (_BYTES_PER_CROSSING + more_bytes_per_crossing + BYTES_PER_KEY)
+    needed = max_per_row * (_BYTES_PER_CROSSING + attribute_bytes + BYTES_PER_KEY)
     return max(memory // 4, needed)
 
 
 def check_crossings_fit(
-    kept: int,
+    returned: int,
     listed: int,
-    layers: Callable[[], int],
-    more_bytes_per_crossing: int,
+    layer_count: Callable[[], int],
+    attribute_bytes: int,
     memory_limit: int,
 ) -> int:
-    """The bytes that are left beside the crossings of an image.
+    """Return the bytes that remain besides the crossings that are returned.
 
     Args:
-        kept: how many will be handed over.
-        listed: how many there are at once in lists besides, on the device or to choose from; at least.
-        layers: gives the most of one pixel, for the message.
-        more_bytes_per_crossing: what the attributes of one take.
-        memory_limit: bytes that all this may take.
+        returned: Number of crossings that are returned.
+        listed: Smallest number of further keys that must be in memory at once, on the GPU or to
+            select from.
+        layer_count: Returns the largest number of crossings of a pixel, for the message.
+        attribute_bytes: Bytes of the attributes of a crossing.
+        memory_limit: Bytes that all of these may take.
 
     Raises:
-        DeviceMemoryError: it takes more.
+        DeviceMemoryError: They take more.
     """
-    needed_here = kept * (_BYTES_PER_CROSSING + more_bytes_per_crossing)
-    needed = needed_here + listed * BYTES_PER_KEY
+    returned_bytes = returned * (_BYTES_PER_CROSSING + attribute_bytes)
+    needed = returned_bytes + listed * BYTES_PER_KEY
     if needed > memory_limit:
         raise DeviceMemoryError(
-            f"{kept:,} crossings ({layers()} layers) take {needed:,} bytes, more than the memory_limit of "
-            f"{memory_limit:,}; reduce the image size, pass a small max_layers= or a larger memory_limit= "
-            "(ddepth render: --size, --max-layers, --memory-limit)"
+            f"{returned:,} crossings ({layer_count()} layers) take {needed:,} bytes, more than the "
+            f"memory_limit of {memory_limit:,}; reduce the image size, pass a small max_layers= or "
+            "a larger memory_limit= (ddepth render: --size, --max-layers, --memory-limit)"
         )
-    return memory_limit - needed_here
+    return memory_limit - returned_bytes

@@ -1,4 +1,4 @@
-"""Which faces are drawn at all."""
+"""Drawn faces: the faces of a mesh that engines rasterize."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ __all__ = ["drawn_faces"]
 
 
 def drawn_faces(corners: npt.NDArray[np.int32], mesh: Mesh) -> npt.NDArray[np.bool_]:
-    """Which faces, given by the (n, 3, 3) positions of their corners, are drawn.
+    """Return (n,) bool: the face is drawn.
 
-    A face without area covers nothing; snapped to the rasterizer's grid it could. But in a closed mesh such
-    a face seals the T-junction in its middle, which the same snapping may open.
+    A face without area covers nothing. Snapped to the rasterizer's grid it might, so it is not
+    drawn. In a closed mesh, however, such a face seals a T-junction at its middle corner, which the
+    same snapping may open.
+
+    Args:
+        corners: (n, 3, 3) positions of the corners of n faces, local frame.
+        mesh: Mesh of the faces.
     """
     a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
     has_area = np.asarray(np.cross(b - a, c - a).any(axis=1))

@@ -1,4 +1,4 @@
-"""A camera in a scene's local frame, in double precision, as all shaders start from it."""
+"""LocalCamera: a camera in a scene's local frame, in double precision, for all shaders."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ Float64Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LocalCamera:
-    """What relates points of the local frame, pixels and rays. Image coordinates are in pixels.
+    """The relation between points of the local frame, pixels and rays.
+
+    Offsets are from the camera center, in local units. Image coordinates (u, v) are in pixels.
 
     Attributes:
-        center: (3,) of the camera.
-        view_direction: (3,) depth of an offset from the center, local units, is its dot product with this.
-        image_from_offset: (2, 3) rows that take an offset to (u w, v w) less image_origin; w is its depth, or
-            1 if the camera is orthographic.
-        image_origin: (2,) where an orthographic camera sees its center; (0, 0) in perspective.
-        rays: (3, 3) rows r, d, o. Perspective: u r + v d + o is the direction of depth 1 of the ray through
-            (u, v). Orthographic: it is the offset of the ray's start.
-        ray_direction: (3,) of depth 1, of all rays of an orthographic camera.
+        center: (3,) camera center.
+        view_direction: (3,); its dot product with an offset is the offset's depth, local units.
+        image_from_offset: (2, 3) matrix from an offset to (u w, v w) - image_origin. w is the depth
+            of the offset, or 1 for an orthographic camera.
+        image_origin: (2,) image of an orthographic camera's center; (0, 0) in perspective.
+        rays: (3, 3) rows ray_right, ray_down, ray_origin. In perspective,
+            ``u * ray_right + v * ray_down + ray_origin`` is the direction of the ray through
+            (u, v), of depth 1. For an orthographic camera it is the offset of the ray's start.
+        ray_direction: (3,) direction of all rays of an orthographic camera, of depth 1.
     """
 
     center: Float64Array
@@ -39,25 +42,25 @@ class LocalCamera:
 
 
 def local_camera(scene: Scene, camera: Camera) -> LocalCamera:
-    """A camera in the local frame of a scene."""
-    to_camera = camera.camera_from_world[:3, :3]
-    image_from_offset = camera.image_from_camera[:2, :3] @ to_camera
+    """Return the camera in the scene's local frame."""
+    camera_from_local = camera.camera_from_world[:3, :3]
+    image_from_offset = camera.image_from_camera[:2, :3] @ camera_from_local
     rays = np.linalg.inv(camera.K)
     if camera.is_orthographic:
-        # K is per mesh unit; in perspective the unit cancels. The rays start on the plane of depth 0.
+        # K is per mesh unit; in perspective the unit cancels. Rays start on the plane of depth 0.
         image_from_offset *= scene.step
-        with np.errstate(over="ignore"):  # of absurdly short lenses
+        with np.errstate(over="ignore"):  # extremely short lenses
             rays[:2] /= scene.step
         rays[2] = 0.0
-    # Not the transpose: rotations that were rounded to a few digits are only nearly orthonormal.
-    from_camera = np.asarray(np.linalg.inv(to_camera), dtype=np.float64)
+    # Not the transpose: rotations rounded to a few digits are only nearly orthonormal.
+    local_from_camera = np.asarray(np.linalg.inv(camera_from_local), dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        local_rays = from_camera @ rays
+        local_rays = local_from_camera @ rays
     return LocalCamera(
         center=scene.to_local(camera.center),
-        view_direction=to_camera[2],
+        view_direction=camera_from_local[2],
         image_from_offset=image_from_offset,
         image_origin=camera.image_from_camera[:2, 3],
         rays=local_rays.T,
-        ray_direction=from_camera[:, 2],
+        ray_direction=local_from_camera[:, 2],
     )

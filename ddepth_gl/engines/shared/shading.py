@@ -1,4 +1,4 @@
-"""The shaded picture of a sheet: colors of its samples, and their mean as sRGB; for either engine."""
+"""The shading pass: the shaded image of a sheet, from the colors of its samples."""
 
 from __future__ import annotations
 
@@ -12,33 +12,37 @@ from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ...gl.shaders import compile_program
 from ..scene import Scene
-from .attributes import AttributePass
+from .attribute_pass import AttributePass
 
 __all__ = ["ShadingPass", "sample_bands"]
 
-# Samples of a picture drawn at a time: bounds the memory needed for it.
-_SAMPLES_AT_A_TIME = 1 << 22
+# Samples of a band, which bound the memory of an image.
+_SAMPLES_PER_BAND = 1 << 22
 
 
 def sample_bands(camera: Camera, samples: int) -> Iterator[tuple[slice, Camera]]:
-    """The rows of a picture that are drawn at a time, and the camera of their samples.
+    """Yield bands of an image: their rows, and a camera with one pixel per sample.
 
     Args:
-        camera: of the picture.
-        samples: along each side of a pixel.
+        camera: Camera of the image.
+        samples: Samples along each side of a pixel.
     """
-    rows = max(1, min(_SAMPLES_AT_A_TIME // (samples**2 * camera.width), camera.height))
+    rows = max(1, min(_SAMPLES_PER_BAND // (samples**2 * camera.width), camera.height))
     if samples == 1:
-        rows = (
-            camera.height
-        )  # bands round their own way, and here alpha is the mask to the last pixel
+        # Alpha must equal the mask of the sheets at every pixel, and each band rounds differently.
+        rows = camera.height
     for top in range(0, camera.height, rows):
         stop = min(top + rows, camera.height)
         yield slice(top, stop), camera.rows(top, stop, samples)
 
 
 class ShadingPass:
-    """The programs that average samples, on top of the attributes that give their colors."""
+    """The programs of resolve.frag, which average the samples that the attribute pass colors.
+
+    Args:
+        context: Current in every call.
+        attributes: Draws the colors of samples.
+    """
 
     def __init__(self, context: GLContext, attributes: AttributePass) -> None:
         self._context = context
@@ -49,57 +53,61 @@ class ShadingPass:
         self,
         scene: Scene,
         camera: Camera,
-        face: Any,
-        depth: Any,
+        faces: Any,
+        depths: Any,
         samples: int,
         depth_buffer: Any = None,
         window_z: float = 0.0,
     ) -> npt.NDArray[np.uint8]:
-        """(H, W, 4) uint8, sRGB and alpha, of a sheet `samples` times as large along each side.
+        """Return the shaded image of a sheet: (H, W, 4) uint8, sRGB and alpha.
 
         Args:
-            scene, camera: as for the sheet.
-            face, depth: the sheet's textures; a sample is transparent where its depth is NaN.
-            samples: along each side of a pixel.
-            depth_buffer: a sample is transparent as well where this one's depth is not beyond `window_z`.
-            window_z: what the depth test sees.
+            scene: Scene that was rendered.
+            camera: Camera of the sheet, with one pixel per sample.
+            faces: Texture of the sheet's faces.
+            depths: Texture of the sheet's depths; samples are transparent where they are NaN.
+            samples: Samples along each side of a pixel.
+            depth_buffer: Depth buffer; samples are also transparent where it does not lie beyond
+                `window_z`. None for no depth test.
+            window_z: Window depth for the depth test.
 
         Raises:
-            DeviceMemoryError: the images do not fit.
+            DeviceMemoryError: The images do not fit into the device's memory.
         """
-        gl, made = self._context.gl, []
+        gl = self._context.gl
+        gl_objects: list[Any] = []
         size = (camera.width // samples, camera.height // samples)
         try:
             try:
-                made += [gl.texture(face.size, 4, dtype="f2"), gl.texture(size, 4)]
-                linear, srgb = made
+                gl_objects += [gl.texture(faces.size, 4, dtype="f2"), gl.texture(size, 4)]
+                linear, srgb = gl_objects
                 shading = gl.framebuffer([linear], depth_buffer)
-                made.append(shading)
+                gl_objects.append(shading)
                 resolving = gl.framebuffer([srgb])
-                made.append(resolving)
+                gl_objects.append(resolving)
             except Exception as error:
-                raise self._context.allocation_error("a picture", face.size, error) from error
+                raise self._context.allocation_error("a shaded image", faces.size, error) from error
             gl.enable_only(gl.NOTHING if depth_buffer is None else gl.DEPTH_TEST)
             gl.depth_func = "<"
             shading.depth_mask = False
             shading.use()
             shading.clear()
-            self._attributes.draw_shaded(scene, camera, face, depth, window_z)
+            self._attributes.draw_shaded(scene, camera, faces, depths, window_z)
             program = self._program(samples)
             vertex_array = gl.vertex_array(program, [])
-            made.append(vertex_array)
+            gl_objects.append(vertex_array)
             gl.enable_only(gl.NOTHING)
             resolving.use()
             linear.use(0)
             program["samples"] = 0
             vertex_array.render(vertices=3)
-            picture = np.empty((size[1], size[0], 4), np.uint8)
-            resolving.read_into(picture, components=4)
-            return picture
+            image = np.empty((size[1], size[0], 4), np.uint8)
+            resolving.read_into(image, components=4)
+            return image
         finally:
             self._context.unbind_framebuffer()
-            for each in reversed(made):
-                each.release()
+            for gl_object in reversed(gl_objects):
+                gl_object.release()
 
     def _program(self, samples: int) -> Any:
         if samples not in self._programs:
@@ -112,7 +120,7 @@ class ShadingPass:
         return self._programs[samples]
 
     def release(self) -> None:
-        """Frees the programs."""
+        """Free the programs."""
         for program in self._programs.values():
             program.release()
         self._programs.clear()

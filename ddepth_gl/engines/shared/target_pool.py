@@ -1,4 +1,4 @@
-"""Targets that were rendered to, kept for the next image of the same kind."""
+"""TargetPool: targets that were rendered to, kept for the next image of the same kind."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["PooledTargets", "TargetPool"]
 
 
 class PooledTargets(Protocol):
-    """What is lent.
+    """Targets that a pool can lend.
 
     Attributes:
-        kind: the arguments that it was made with.
+        key: The arguments that they were allocated with.
     """
 
     key: tuple[Any, ...]
@@ -25,51 +25,51 @@ Targets = TypeVar("Targets", bound=PooledTargets)
 
 
 class TargetPool(Generic[Targets]):
-    """Lends images, and owns those that are not lent.
+    """A pool that lends targets, and owns those that are not lent.
 
     Args:
-        make: makes some, given what becomes their `kind`.
+        allocate: Allocates targets; its arguments become their `key`.
     """
 
-    def __init__(self, make: Callable[..., Targets]) -> None:
-        self._make = make
+    def __init__(self, allocate: Callable[..., Targets]) -> None:
+        self._allocate = allocate
         self._idle: list[Targets] = []
 
-    def take(self, *kind: Any) -> Targets:
-        """Targets of that kind; to be handed to `give_back`.
+    def take(self, *key: Any) -> Targets:
+        """Return targets with this key; the caller must give them back.
 
         Raises:
-            DeviceMemoryError: they do not fit.
+            DeviceMemoryError: They do not fit into the device's memory.
         """
-        for images in self._idle:
-            if images.key == kind:
-                self._idle.remove(images)
-                return images
+        for targets in self._idle:
+            if targets.key == key:
+                self._idle.remove(targets)
+                return targets
         self.trim(max_idle=1)
-        return self._make(*kind)
+        return self._allocate(*key)
 
-    def give_back(self, images: Targets) -> None:
-        """Ends a loan."""
-        self._idle.append(images)
+    def give_back(self, targets: Targets) -> None:
+        """Take back targets that were lent."""
+        self._idle.append(targets)
 
     @contextmanager
-    def returning(self, images: Targets) -> Iterator[None]:
-        """Gives the images back at its end, however that comes about."""
+    def returning(self, targets: Targets) -> Iterator[None]:
+        """Return a context that gives the targets back at its end, also after an error."""
         try:
             yield
         finally:
-            self.give_back(images)
+            self.give_back(targets)
 
     @contextmanager
-    def returning_on_error(self, images: Targets) -> Iterator[None]:
-        """Gives the images back if what is done with them raises."""
+    def returning_on_error(self, targets: Targets) -> Iterator[None]:
+        """Return a context that gives the targets back if an error is raised in it."""
         try:
             yield
         except BaseException:
-            self.give_back(images)
+            self.give_back(targets)
             raise
 
     def trim(self, max_idle: int) -> None:
-        """Frees idle images beyond the last `max_idle`."""
+        """Free all idle targets but the last `max_idle`."""
         while len(self._idle) > max_idle:
             self._idle.pop(0).release()

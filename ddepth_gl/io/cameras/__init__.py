@@ -1,1 +1,1 @@
-"""Readers of camera files: NeRF, COLMAP, BOP."""
+"""Readers of camera files: NeRF, COLMAP and BOP."""

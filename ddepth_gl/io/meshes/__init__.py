@@ -1,1 +1,1 @@
-"""Readers of mesh files: untrusted input becomes one `Mesh`."""
+"""Readers of mesh files: from untrusted bytes to one `Mesh`."""

@@ -1,9 +1,8 @@
-"""The files that belong to a mesh file: only those in its own folder, never larger than agreed."""
+"""A mesh file and its side files: only those in its own folder, none larger than the limit."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
@@ -12,64 +11,47 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from PIL import Image, UnidentifiedImageError
-
 from ...errors import MeshError
 from ..opened_files import OpenedFile, opened, opened_below, opened_folder
+from .text import as_utf8
+from .textures import open_texture
 
-__all__ = ["MAX_PICTURE_PIXELS", "PICTURE_FORMATS", "UNNAMED", "MeshFolder", "open_picture"]
+__all__ = ["PLACEHOLDER_NAME", "MeshFolder"]
 
-MAX_PICTURE_PIXELS = 2**27
-# Formats whose decoders only decode. Others (EPS) start programs.
-PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TGA", "TIFF", "GIF", "DDS")
-# For trimesh, which encodes the name of a file as UTF-8, that it may not be: one that no object can have.
-UNNAMED = "the file\n"
+# Stands for the name of the mesh file in trimesh, which encodes it as UTF-8. The real name may not
+# be UTF-8. Because of the line end, no object in a file can have this name.
+PLACEHOLDER_NAME = "the file\n"
 _NO_FILE = "there is no such file; check the path"
 
 
-def open_picture(data: bytes, name: str) -> Image.Image | None:
-    """The picture in ``data``, its pixels not decoded yet; None if it is in no format read here.
-
-    Raises:
-        MeshError: if its header claims more than MAX_PICTURE_PIXELS pixels.
-    """
-    try:
-        picture = Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
-    except Image.DecompressionBombError as error:
-        raise MeshError(f"texture {name!r} is too large ({error}); shrink it") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, EOFError):
-        return None  # as good as missing
-    if picture.width * picture.height > MAX_PICTURE_PIXELS:
-        raise MeshError(
-            f"texture {name!r} has {picture.width} x {picture.height} pixels, more than "
-            f"{MAX_PICTURE_PIXELS}; shrink it"
-        )
-    return picture
-
-
 class MeshFolder:
-    """Reads a mesh file and the files that it names, in the form in which trimesh asks for them.
+    """Reader of a mesh file and of the side files that it names (materials, textures, buffers).
 
-    A named file is read only if it is a regular file inside the mesh's folder after every symbolic link is
-    followed, and no larger than ``max_file_bytes``. An absolute or outside path is tried by its last
-    component alone, because exporters write the paths of the machine they ran on.
+    A side file is read only if it is a regular file of at most ``max_file_bytes``, inside the
+    mesh's folder after all symbolic links are followed. For a path that is absolute or outside,
+    only the last component is tried, because exporters write the paths of the machine they ran on.
 
-    A context manager: within it the folder is open, and stays the same one if its name is given to another.
+    Use it as a context manager. It keeps the folder open, so the folder stays the same even if its
+    name is given to another one. It has the interface of trimesh's resolvers.
+
+    Args:
+        mesh_path: Path of the mesh file.
+        max_file_bytes: Largest size of the mesh file and of each side file.
     """
 
     def __init__(self, mesh_path: Path, max_file_bytes: int) -> None:
         self.folder = mesh_path.parent.resolve()
-        self.file_name = UNNAMED  # trimesh looks for it
+        self.file_name = PLACEHOLDER_NAME  # read by trimesh
         self._mesh_name = mesh_path.name
         self.max_file_bytes = max_file_bytes
-        self.refusal: MeshError | None = None  # trimesh swallows what get() raises
-        self._held = ExitStack()
+        self.refusal: MeshError | None = None  # the last error of get(): trimesh swallows it
+        self._exit_stack = ExitStack()
         self._descriptor = -1
-        self._side_files: dict[str, bytes] = {}  # their SHA-256
+        self._side_file_hashes: dict[str, bytes] = {}  # SHA-256 by path
 
     def __enter__(self) -> MeshFolder:
         try:
-            self._descriptor = self._held.enter_context(opened_folder(self.folder))
+            self._descriptor = self._exit_stack.enter_context(opened_folder(self.folder))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise MeshError(_NO_FILE) from error
         return self
@@ -80,18 +62,19 @@ class MeshFolder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._held.close()
+        self._exit_stack.close()
 
     def read_mesh(self, suffixes: Collection[str]) -> bytes:
-        """Return the bytes of the mesh file itself, which may be a symbolic link to anywhere.
+        """Return the content of the mesh file itself, which may be a symbolic link to anywhere.
 
         Args:
-            suffixes: of the formats that are read.
+            suffixes: Suffixes of the supported formats.
 
         Raises:
-            MeshError: it is missing, no regular file, of another format, empty or too large.
+            MeshError: It is missing, not a regular file, of another format, empty or too large.
         """
         suffix = Path(self._mesh_name).suffix
+        formats = ", ".join(suffixes)
         try:
             with opened(self._mesh_name or ".", self._descriptor) as file:
                 if file.is_folder:
@@ -99,12 +82,10 @@ class MeshFolder:
                 if not file.is_regular:
                     raise MeshError("it is not a regular file; give the path of a mesh file")
                 if not suffix:
-                    raise MeshError(
-                        f"its name has no extension; add that of its format, {', '.join(suffixes)}"
-                    )
+                    raise MeshError(f"its name has no extension; add that of its format, {formats}")
                 if suffix.lower() not in suffixes:
                     raise MeshError(
-                        f"files of type {suffix!r} are not read; convert it to {', '.join(suffixes)}"
+                        f"files of type {suffix!r} are not supported; convert the file to {formats}"
                     )
                 if file.size == 0:
                     raise MeshError("it is empty; copy or export it again")
@@ -113,59 +94,65 @@ class MeshFolder:
             raise MeshError(_NO_FILE) from error
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of the file of this name.
+        """Return the content of a side file.
+
+        Args:
+            name: Its path as written in the mesh file.
 
         Raises:
-            FileNotFoundError: if there is no such file in the folder, with the name as its message.
-            MeshError: if it is too large.
+            FileNotFoundError: There is no such file in the folder. The message is the name.
+            MeshError: It is too large.
         """
-        for candidate in _spellings(name.strip().replace("\\", "/")):
-            with ExitStack() as held:
+        for candidate in _possible_paths(name.strip().replace("\\", "/")):
+            with ExitStack() as stack:
                 try:
-                    # Only a look where links lead: what is there by now need not be what is opened.
+                    # This only resolves links. The file may be replaced before it is opened, so
+                    # opened_below follows no link itself.
                     path = (self.folder / candidate).resolve(strict=True).relative_to(self.folder)
-                    file = held.enter_context(opened_below(self._descriptor, path))
-                except (
-                    OSError,
-                    ValueError,
-                    RuntimeError,
-                ):  # missing, outside, NUL, a loop of links
-                    continue
+                    file = stack.enter_context(opened_below(self._descriptor, path))
+                except (OSError, ValueError, RuntimeError):
+                    continue  # missing, outside, a null character in the name, a loop of links
                 if file.is_regular:
                     data = self._content(file, f"it needs {candidate!r} of")
-                    self._side_files[str(path)] = hashlib.sha256(data).digest()
+                    self._side_file_hashes[str(path)] = hashlib.sha256(data).digest()
                     return data
         raise FileNotFoundError(name)
 
     def side_files_sha256(self) -> str:
-        """Return the SHA-256, in hexadecimal, of the files that `read` gave and their names; "" for none."""
-        if not self._side_files:
-            return ""
-        names = (
-            os.fsencode(name) + b"\0" + content
-            for name, content in sorted(self._side_files.items())
-        )
-        return hashlib.sha256(b"".join(names)).hexdigest()
+        """Return the SHA-256 of the names and contents of all side files read so far.
 
-    def _content(self, file: OpenedFile, what: str) -> bytes:
+        Returns:
+            Hexadecimal; empty if no side file was read.
+        """
+        if not self._side_file_hashes:
+            return ""
+        entries = (
+            os.fsencode(path) + b"\0" + content_hash
+            for path, content_hash in sorted(self._side_file_hashes.items())
+        )
+        return hashlib.sha256(b"".join(entries)).hexdigest()
+
+    def _content(self, file: OpenedFile, subject: str) -> bytes:
         if file.size > self.max_file_bytes:
             raise MeshError(
-                f"{what} {file.size} bytes, the limit is {self.max_file_bytes}; pass a larger max_file_bytes"
+                f"{subject} {file.size} bytes, the limit is {self.max_file_bytes}; "
+                "pass a larger max_file_bytes"
             )
         data = file.read()
         if data is None:
             raise MeshError(
-                f"{what} {file.size} bytes no longer: it is being written; load it once it is whole"
+                f"{subject} {file.size} bytes no longer: it is being written; "
+                "load it once it is complete"
             )
         return data
 
     def get(self, name: str) -> bytes:
-        """Return what ``read`` does, for trimesh: text as UTF-8, pictures only if they may be opened."""
+        """Return the content of a side file for trimesh: materials as UTF-8, or a valid texture."""
         try:
             data = self.read(name)
             if name.strip().lower().endswith(".mtl"):
                 return as_utf8(data)
-            if open_picture(data, name) is None:
+            if open_texture(data, name) is None:
                 raise FileNotFoundError(name)
         except MeshError as error:
             self.refusal = error
@@ -176,32 +163,24 @@ class MeshFolder:
         return self.get(name)
 
     def namespaced(self, namespace: str) -> Any:
-        """Part of trimesh's interface, used for archives only; always refuses."""
+        """Raise FileNotFoundError: trimesh calls this for archives only."""
         raise FileNotFoundError(namespace)
 
 
-def _spellings(name: str) -> Iterator[str]:
-    """Yield the paths that a name in a mesh file may mean, the likeliest first.
+def _possible_paths(name: str) -> Iterator[str]:
+    """Yield the paths that a name in a mesh file may mean, the most likely first.
 
-    Names on disk are bytes, and a file that is no UTF-8 was read as Latin-1: its names are tried so as well.
+    Names on disk are bytes. If the mesh file was not UTF-8, it was read as Latin-1, so names are
+    tried in both encodings.
     """
     seen = set()
     for path in (name, name.rsplit("/", 1)[-1]):
         for encoding in ("utf-8", "latin-1"):
             try:
-                plain = path.encode(encoding, "surrogateescape")
+                encoded = path.encode(encoding, "surrogateescape")
             except UnicodeEncodeError:
                 continue
-            for spelling in (plain, unquote_to_bytes(plain)):
-                if spelling not in seen:
-                    seen.add(spelling)
-                    yield os.fsdecode(spelling)
-
-
-def as_utf8(data: bytes) -> bytes:
-    """Text as UTF-8 without a byte order mark; what is not UTF-8 is taken for Latin-1."""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1").encode("utf-8")
-    return data.removeprefix(b"\xef\xbb\xbf")
+            for candidate in (encoded, unquote_to_bytes(encoded)):
+                if candidate not in seen:
+                    seen.add(candidate)
+                    yield os.fsdecode(candidate)

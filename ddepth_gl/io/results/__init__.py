@@ -1,1 +1,1 @@
-"""Writers of results: one file format a module; every file appears whole or not at all."""
+"""Writers of results: one file format a module; a file appears complete or not at all."""

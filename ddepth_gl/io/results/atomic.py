@@ -1,54 +1,42 @@
-"""Files that appear whole or not at all, and none beside them that an earlier run has left."""
+"""Files that appear complete or not at all."""
 
 from __future__ import annotations
 
 import os
-import re
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ..._checks import shown
 from ...errors import OutputError
+from .arguments import checked_path
 
-__all__ = ["file_path", "remove_others", "remove_unfinished", "whole_file"]
+__all__ = ["atomic_write", "remove_unfinished"]
 
-# Of files that are being written: the names that they have, or take for a moment, until they are whole.
+# Temporary names of the files that are being written.
 _unfinished: set[Path] = set()
 
 
-def file_path(path: object) -> Path:
-    """`path` as one that can name a file.
-
-    Raises:
-        OutputError: it cannot.
-    """
-    try:
-        target = Path(path) if isinstance(path, (str, os.PathLike)) else Path()
-    except Exception:  # whatever an __fspath__ method raises
-        target = Path()
-    if not target.name or "\0" in str(target):
-        raise OutputError(
-            f"{shown(path)} is not the path of a file; give a name, with its folder if need be"
-        )
-    return target
-
-
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Opens a binary file that takes its name only when the block ends without an error.
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a binary file that appears at `path` only when the block ends without an error.
 
-    What was at `path` before stays until then, and stays for good if writing fails or is interrupted. Nor is
-    anything left if the process is killed, where the file system has files without a name.
+    A file that is already at `path` stays until then, and for good if writing fails or is
+    interrupted. On file systems with unnamed files, nothing is left even if the process is killed.
+
+    Args:
+        path: file to write; an existing file is replaced.
+
+    Yields:
+        The open file.
 
     Raises:
-        OutputError: the folder is missing or read-only, the disk is full, or `path` is a folder, a device or
-            no path at all.
+        OutputError: the folder is missing or read-only, the disk is full, or `path` is a folder,
+            a device or not a path.
     """
-    target = file_path(path)
-    # A short name of its own: the target's, made longer, could be too long for the file system.
+    target = checked_path(path)
+    # A short random name: an extension of the target's name could be too long for the file system.
     part = target.with_name(f".ddepth-{secrets.token_hex(8)}.part")
     try:
         if target.exists() and not target.is_file():
@@ -57,14 +45,15 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             )
         _unfinished.add(part)
         try:
-            with _nameless(part.parent) or part.open("xb") as file:
+            with _open_unnamed(part.parent) or part.open("xb") as file:
                 yield file
                 file.flush()
-                number = file.fileno()
-                os.fsync(number)
-                if os.fstat(number).st_nlink == 0:
-                    # Python follows this link only with the number of a folder (any: the path is absolute).
-                    os.link(f"/proc/self/fd/{number}", part, src_dir_fd=number)
+                descriptor = file.fileno()
+                os.fsync(descriptor)
+                if os.fstat(descriptor).st_nlink == 0:
+                    # Python follows this link only if a folder's descriptor is given.
+                    # Any descriptor will do, because the path is absolute.
+                    os.link(f"/proc/self/fd/{descriptor}", part, src_dir_fd=descriptor)
             part.replace(target)
         except BaseException:
             with suppress(OSError):
@@ -79,44 +68,21 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         ) from error
 
 
-def _nameless(folder: Path) -> BinaryIO | None:
-    """A new file in `folder` that has no name yet, or None where there are no such files.
+def _open_unnamed(folder: Path) -> BinaryIO | None:
+    """Return a new file in `folder` without a name, or None where that is not possible.
 
-    Linux has them on most local file systems; see open(2), O_TMPFILE.
+    Linux supports unnamed files on most local file systems; see open(2), O_TMPFILE.
     """
     if not (hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir()):
         return None
     try:
         return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
     except OSError:
-        return None  # whatever the reason, a file with a name meets it as well
+        return None  # opening a named file either works or reports the reason
 
 
 def remove_unfinished() -> None:
-    """Removes the files that are being written; for a process that is about to end at once."""
+    """Remove the files that are being written; for a process that is about to end at once."""
     for part in list(_unfinished):
         with suppress(OSError):
             part.unlink()
-
-
-def remove_others(target: Path, ending: str, written: Collection[Path]) -> None:
-    """Removes what an earlier run with more layers has left beside the numbered files of this one.
-
-    Args:
-        target: the numbered files' folder and the beginning of their names.
-        ending: the rest of their names, as a regular expression; nothing else is touched.
-        written: those that stay.
-
-    Raises:
-        OutputError: such a file cannot be removed.
-    """
-    pattern = re.compile(re.escape(target.name) + ending)
-    kept = {path.name for path in written}
-    try:
-        for path in target.parent.iterdir():
-            if pattern.fullmatch(path.name) and path.name not in kept and path.is_file():
-                path.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"{error.filename} is of an earlier run and cannot be removed ({error.strerror}); remove it"
-        ) from error

@@ -1,4 +1,4 @@
-"""LayeredDepth's stack: one 16-bit PNG a layer, with the scale written beside them."""
+"""LayeredDepth's stack: one 16-bit PNG per layer, and a JSON file with the scale."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from ..._checks import checked_count
 from ...results.depth_layers import DepthLayers
-from .atomic import file_path, remove_others
-from .contents import check_is, provenance
-from .png16 import checked_scale, write_about, write_steps
+from .arguments import check_result_type, checked_path
+from .earlier_files import remove_leftovers
+from .metadata import file_metadata
+from .png16 import write_depth_png, write_scale_file
+from .quantization import fitting_scale
 
 __all__ = ["PUBLISHED_SCALE", "write_layereddepth"]
 
@@ -25,57 +27,56 @@ def write_layereddepth(
     *,
     max_layers: int = 8,
 ) -> list[Path]:
-    """Writes the layout of LayeredDepth-Syn (Wen et al., "Seeing and Seeing Through the Glass", ICCV 2025).
+    """Write the layout of LayeredDepth-Syn.
 
-    ``NAME.depth_1.png`` to ``NAME.depth_8.png``: the names of that data set's columns, with the dot that
-    makes ``NAME`` the key of a WebDataset sample once the files are put into a tar archive. Each is a 16-bit
-    gray picture, (H, W); z-depth is pixel value times scale, 0 where a ray has no such crossing. Seen from
-    outside, a body's front has an odd number, its back an even one. ``evaluate.py`` of
-    princeton-vl/LayeredDepth divides by 1000: its steps are thousandths of a unit, so that is the scale here
-    unless another is given.
+    Described in Wen et al., "Seeing and Seeing Through the Glass", ICCV 2025.
 
-    Beside them ``NAME.layereddepth.json`` holds ``scale``, ``miss``, ``layers``, ``left_out`` (how many
-    of these crossings lie beyond the last layer), ``truncated_pixels`` (how many pixels had more before
-    `DepthRenderer.peel` cut them short) and the camera. Pictures of that name and a higher number, of an
-    earlier run, are removed.
+    The files are ``NAME.depth_1.png`` to ``NAME.depth_8.png``, after the columns of that data set.
+    The dot makes ``NAME`` the key of a WebDataset sample once the files are in a tar archive.
+    Each is a 16-bit gray image, (H, W): z-depth is pixel value times scale, and 0 where a ray has
+    no such crossing. Seen from outside, a body's front has an odd number and its back an even one.
+    ``evaluate.py`` of princeton-vl/LayeredDepth divides by 1000, so the default scale is 0.001.
+
+    ``NAME.layereddepth.json`` holds ``scale``, ``miss``, ``layers``, the camera, ``left_out`` (the
+    number of crossings beyond the last layer) and ``truncated_pixels`` (the number of pixels whose
+    crossings `DepthRenderer.peel` cut short). Images of the same name with a higher number, left by
+    an earlier run, are removed.
 
     Args:
-        path: ``NAME`` with its folder, without an ending.
-        layers: what to write.
+        path: folder and ``NAME``, without an extension.
+        layers: crossings to write.
         scale: mesh units per step; None takes the published 0.001.
-        max_layers: how many pictures; crossings beyond are left out.
+        max_layers: number of images; crossings beyond it are left out.
 
     Returns:
-        The files written, in the order of the layers, after the JSON file.
+        The files written: the JSON file, then the images in the order of the layers.
 
     Raises:
-        RequestError: `max_layers` is not an integer, at least 1.
-        OutputError: a depth does not fit into 16 bits at this scale, or is rounded to 0, which means a
-            miss; the message names the scale that fits. Or a file cannot be written, or one of an earlier
-            run not be removed.
+        RequestError: `max_layers` is not an integer >= 1.
+        OutputError: a depth exceeds 16 bits at this scale, or is rounded to 0, which means a miss;
+            the message names a scale that fits. Or a file cannot be written, or one of an earlier
+            run cannot be removed.
     """
-    check_is(layers, DepthLayers)
-    target = file_path(path)
+    check_result_type(layers, DepthLayers)
+    target = checked_path(path)
     max_layers = checked_count("max_layers", max_layers)
     stack = layers.dense("depth", max_layers).astype(np.float64)
-    step = checked_scale(
+    scale = fitting_scale(
         target, stack[~np.isnan(stack)], PUBLISHED_SCALE if scale is None else scale
     )
     written = [target.with_name(f"{target.name}.layereddepth.json")]
-    left_out = int((layers.layer >= max_layers).sum())
-    cut_short = int(layers.truncated.sum())
-    texts = provenance(layers)
-    write_about(
+    texts = file_metadata(layers)
+    write_scale_file(
         written[0],
         layers.camera,
-        step,
+        scale,
         texts,
         layers=len(stack),
-        left_out=left_out,
-        truncated_pixels=cut_short,
+        left_out=int((layers.layer >= max_layers).sum()),
+        truncated_pixels=int(layers.truncated.sum()),
     )
     for number, depth in enumerate(stack, start=1):
         written.append(target.with_name(f"{target.name}.depth_{number}.png"))
-        write_steps(written[-1], depth, step, texts)
-    remove_others(target, r"\.depth_[1-9][0-9]*\.png", written)
+        write_depth_png(written[-1], depth, scale, texts)
+    remove_leftovers(target, r"\.depth_[1-9][0-9]*\.png", written)
     return written

@@ -1,4 +1,4 @@
-"""NumPy archive of one image: every array, the camera, the conventions; loads with numpy alone."""
+"""NumPy archives of one image: every array, the camera and the conventions."""
 
 from __future__ import annotations
 
@@ -11,59 +11,66 @@ import numpy as np
 
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
-from .atomic import whole_file
-from .contents import FRAMES, check_is, checked_fill, filled, provenance
+from .arguments import check_result_type, checked_fill, with_fill
+from .atomic import atomic_write
+from .metadata import CONVENTIONS, file_metadata
 
 __all__ = ["write_archive", "write_npz"]
 
 LAYOUT = 1
 
-_MAPS = (
-    "entry and exit are depth, of the first entry and the last exit; entry_distance, exit_distance and "
-    "thickness are along the ray. Misses hold `fill`, those of integers -1; mask is where both exist."
+_MAPS_TEXT = (
+    "entry and exit are depth, of the first entry and the last exit; "
+    "entry_distance, exit_distance and thickness are along the ray. "
+    "Misses hold `fill`, those of integers -1; mask is where both exist."
 )
-_LAYERS = (
-    "All crossings of each ray with the mesh, compressed by rows: those of pixel i = row * width + column "
-    "are [offsets[i], offsets[i + 1]), sorted by (depth, face). front_facing is where the ray comes from the "
-    "counter-clockwise side. truncated marks pixels that have more crossings than were asked for."
+_LAYERS_TEXT = (
+    "All crossings of each ray with the mesh, compressed by rows: those of pixel i = row * width "
+    "+ column are [offsets[i], offsets[i + 1]), sorted by (depth, face). front_facing is where the "
+    "ray comes from the counter-clockwise side. truncated marks pixels that have more crossings "
+    "than were asked for."
 )
 
 
 def write_npz(
     path: str | os.PathLike[str], result: DepthMaps | DepthLayers, *, fill: float = float("nan")
 ) -> None:
-    """Writes one image as a compressed ``.npz`` that ``numpy.load`` reads without pickle.
+    """Write one image as a compressed ``.npz`` that ``numpy.load`` reads without pickle.
 
-    In both kinds: ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``, ``height``,
-    ``layout`` int64, ``is_orthographic`` bool; ``conventions``, ``version`` text, and of a rendered image
-    ``renderer``, ``gl_version``, ``engine`` text; of one whose mesh was read from a file ``mesh_path``,
-    ``mesh_sha256`` text, and ``mesh_side_files_sha256`` if other files were read for it.
+    In every file: ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``,
+    ``height``, ``layout`` int64 and ``is_orthographic`` bool; the texts ``conventions`` and
+    ``version``. For a rendered image also the texts ``renderer``, ``gl_version``, ``engine``; if
+    its mesh was read from a file, ``mesh_path`` and ``mesh_sha256``; if other files were read for
+    the mesh, ``mesh_side_files_sha256``.
 
-    Of DepthMaps: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W) float32;
-    ``mask`` (H, W) bool; ``entry_NAME``, ``exit_NAME`` for each attribute that the maps have, (H, W) or
-    (H, W, channels), such as ``entry_face``; the scalar ``fill`` float32.
+    For DepthMaps: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W)
+    float32; ``mask`` (H, W) bool; ``entry_NAME``, ``exit_NAME`` for each attribute of the maps,
+    (H, W) or (H, W, channels), such as ``entry_face``; the scalar ``fill`` float32.
 
-    Of DepthLayers, which an array ``offsets`` tells apart: ``offsets`` (H * W + 1,) int64; ``depth``,
-    ``distance`` (M,) float32; ``face`` (M,) int64; ``front_facing`` (M,) bool; ``NAME`` (M,) or
-    (M, channels) for each attribute that the layers have; ``count`` (H, W) int32; ``truncated`` (H, W) bool.
+    For DepthLayers, recognizable by the array ``offsets``: ``offsets`` (H * W + 1,) int64;
+    ``depth``, ``distance`` (M,) float32; ``face`` (M,) int64; ``front_facing`` (M,) bool; ``NAME``
+    (M,) or (M, channels) for each attribute of the layers; ``count`` (H, W) int32; ``truncated``
+    (H, W) bool.
 
     Args:
-        path: of the file; replaced as a whole.
-        result: what to write.
-        fill: what the float arrays of DepthMaps hold where there is no value. Layers hold crossings only,
-            so there is nothing to fill.
+        path: file to write; an existing file is replaced.
+        result: sheets or layers to write.
+        fill: value of misses in the float arrays of DepthMaps. Layers hold no misses.
 
     Raises:
         OutputError: the file cannot be written, or float32 cannot hold `fill`.
     """
-    check_is(result, DepthMaps, DepthLayers)
+    check_result_type(result, DepthMaps, DepthLayers)
     miss = checked_fill(fill)
-    arrays = _of_layers(result) if isinstance(result, DepthLayers) else _of_maps(result, miss)
+    if isinstance(result, DepthLayers):
+        arrays = _layers_arrays(result)
+    else:
+        arrays = _maps_arrays(result, miss)
     camera = result.camera
     write_archive(
         path,
         {
-            **provenance(result),
+            **file_metadata(result),
             **arrays,
             "K": camera.K,
             "camera_from_world": camera.camera_from_world,
@@ -75,7 +82,7 @@ def write_npz(
     )
 
 
-def _of_maps(maps: DepthMaps, fill: np.float32) -> dict[str, Any]:
+def _maps_arrays(maps: DepthMaps, fill: np.float32) -> dict[str, Any]:
     arrays = {
         "entry": maps.entry,
         "exit": maps.exit,
@@ -86,14 +93,14 @@ def _of_maps(maps: DepthMaps, fill: np.float32) -> dict[str, Any]:
     for name, pair in maps.attributes.items():
         arrays |= {f"entry_{name}": pair.entry, f"exit_{name}": pair.exit}
     return {
-        **{name: filled(array, fill) for name, array in arrays.items()},
+        **{name: with_fill(array, fill) for name, array in arrays.items()},
         "mask": maps.mask,
         "fill": fill,
-        "conventions": FRAMES + _MAPS,
+        "conventions": CONVENTIONS + _MAPS_TEXT,
     }
 
 
-def _of_layers(layers: DepthLayers) -> dict[str, Any]:
+def _layers_arrays(layers: DepthLayers) -> dict[str, Any]:
     return {
         **layers.attributes,
         "offsets": layers.offsets,
@@ -103,19 +110,19 @@ def _of_layers(layers: DepthLayers) -> dict[str, Any]:
         "front_facing": layers.front_facing,
         "count": layers.count,
         "truncated": layers.truncated,
-        "conventions": FRAMES + _LAYERS,
+        "conventions": CONVENTIONS + _LAYERS_TEXT,
     }
 
 
 def write_archive(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
-    """Writes arrays as a compressed ``.npz``, whole or not at all.
+    """Write arrays as a compressed ``.npz``.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    # Into memory first: an archive that is interrupted while it is written writes once more when it is
-    # collected, and would complain that the file is closed.
+    # Into memory first: an archive whose writing is interrupted writes again when it is
+    # garbage-collected, and would then complain that its file is closed.
     archive = io.BytesIO()
     np.savez_compressed(archive, **arrays)
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(archive.getbuffer())

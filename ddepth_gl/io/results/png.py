@@ -1,4 +1,4 @@
-"""PNG files that say where they come from."""
+"""PNG files that hold the texts of `metadata`."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .atomic import whole_file
+from .atomic import atomic_write
 
 __all__ = ["write_png"]
 
 
-def write_png(path: Path, picture: npt.NDArray[Any], texts: Mapping[str, str]) -> None:
-    """Write a PNG, whole or not at all.
+def write_png(path: Path, image: npt.NDArray[Any], texts: Mapping[str, str]) -> None:
+    """Write a PNG file.
 
     Args:
-        path: of the file; replaced as a whole.
-        picture: (h, w) uint16, or (h, w, 3) or (h, w, 4) uint8 sRGB.
-        texts: keywords and texts that the file holds besides, as tEXt chunks.
+        path: file to write; an existing file is replaced.
+        image: (H, W) uint16, or (H, W, 3) or (H, W, 4) uint8 sRGB.
+        texts: keywords and texts to store as tEXt chunks.
 
     Raises:
         OutputError: the file cannot be written.
@@ -30,5 +30,5 @@ def write_png(path: Path, picture: npt.NDArray[Any], texts: Mapping[str, str]) -
     chunks = PngInfo()
     for keyword, text in texts.items():
         chunks.add_text(keyword, text)
-    with whole_file(path) as file:
-        file.write(iio.imwrite("<bytes>", picture, extension=".png", pnginfo=chunks))
+    with atomic_write(path) as file:
+        file.write(iio.imwrite("<bytes>", image, extension=".png", pnginfo=chunks))

@@ -1,4 +1,4 @@
-"""X-Ray's layers: ray distance, normal and color of the first 16 hits, as a sparse matrix in one .npz."""
+"""X-Ray's layers: distance, normal and color of the first 16 hits as a sparse matrix in an .npz."""
 
 from __future__ import annotations
 
@@ -10,64 +10,68 @@ from ..._checks import checked_count
 from ..._srgb import srgb_from_linear
 from ...errors import OutputError
 from ...results.depth_layers import DepthLayers
-from .atomic import file_path
-from .contents import check_is, provenance
+from .arguments import check_result_type, checked_path
+from .metadata import file_metadata
 from .npz import write_archive
 
 __all__ = ["write_xray"]
 
 CHANNELS = 7
-_MOST_LAYERS = 1 << 24
-_NEEDED = ("normal", "color")
+_MAX_LAYERS = 1 << 24
+_ATTRIBUTES = ("normal", "color")
 
 
 def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers: int = 16) -> None:
-    """Writes the layout of X-Ray's data sets (Hu et al., "X-Ray: A Sequential 3D Representation", 2024).
+    """Write the layout of X-Ray's data sets.
 
-    As ``preprocess/get_xray/gen_objaverse.py`` of tau-yihouxiang/X-Ray writes it and ``src/dataset.py``
-    reads it: a float32 array (16, 7, H, W), reshaped to (16, 7 * H * W) and stored as the parts of SciPy's
-    ``csr_matrix``: ``data`` float32, ``indices``, ``indptr`` int32, ``shape`` (2,) int64. Zeros are not
-    stored. The seven channels:
+    Described in Hu et al., "X-Ray: A Sequential 3D Representation", 2024.
+    ``preprocess/get_xray/gen_objaverse.py`` of tau-yihouxiang/X-Ray writes this layout and
+    ``src/dataset.py`` reads it: a float32 array (16, 7, H, W), reshaped to (16, 7 * H * W) and
+    stored as the parts of SciPy's ``csr_matrix``: ``data`` float32, ``indices``, ``indptr`` int32,
+    ``shape`` (2,) int64. Zeros are not stored. The seven channels:
 
     - 0: distance along the ray, mesh units; a hit is where it is greater than 0.
-    - 1, 2, 3: the face's unit normal, counter-clockwise side, in the camera frame of OpenGL (x right, y up,
-      z backward): the published data are turned into that frame before the rays are cast.
-    - 4, 5, 6: red, green, blue, sRGB in steps of 1/255, 0..1.
+    - 1, 2, 3: unit normal of the face, counter-clockwise side, in OpenGL's camera frame (x right,
+      y up, z backward). The published meshes are rotated into that frame before the rays are cast.
+    - 4, 5, 6: red, green, blue; sRGB in steps of 1/255, 0..1.
 
-    Hits come nearest first; those beyond `max_layers` are left out, as they are there. The published loader
-    takes exactly 16 layers of 256 x 256 pixels. The published meshes are centered and have a longest side of
-    1, and their rays pass whole-number image coordinates: for the same rays make the camera from the same K
-    with ``Camera.from_intrinsics(..., pixel_center=0.0)``. The layout holds no camera.
-    Texts stand beside the arrays, which the loader does not look at: those of `DepthLayers.provenance` and
-    ``version``.
+    The nearest hits come first; hits beyond `max_layers` are left out, as in the published data.
+    The published loader takes exactly 16 layers of 256 x 256 pixels. The published meshes are
+    centered with a longest side of 1, and their rays pass through integer image coordinates. For
+    the same rays, create the camera from the same K with
+    ``Camera.from_intrinsics(..., pixel_center=0.0)``.
+
+    The layout holds no camera. Beside the arrays, where the loader ignores them, are the texts of
+    `DepthLayers.provenance` and ``version``.
 
     Args:
-        path: of the file; replaced as a whole.
-        layers: with the attributes ``normal`` and ``color``. A normal that is NaN is written as 0.
-        max_layers: how many.
+        path: file to write; an existing file is replaced.
+        layers: crossings with the attributes ``normal`` and ``color``. A NaN normal is written
+            as 0.
+        max_layers: number of layers.
 
     Raises:
         RequestError: `max_layers` is not an integer >= 1.
         OutputError: an attribute is missing, or the file cannot be written.
     """
-    check_is(layers, DepthLayers)
-    file_path(path)
-    missing = [name for name in _NEEDED if name not in layers.attributes]
+    check_result_type(layers, DepthLayers)
+    checked_path(path)
+    missing = [name for name in _ATTRIBUTES if name not in layers.attributes]
     if missing:
         raise OutputError(
             f"{os.fspath(path)}: X-Ray needs the attribute {' and '.join(missing)}; "
             'peel with attributes=("normal", "color")'
         )
-    max_layers = checked_count("max_layers", max_layers, _MOST_LAYERS)
+    max_layers = checked_count("max_layers", max_layers, _MAX_LAYERS)
     camera = layers.camera
     layer = layers.layer
     kept = layer < max_layers
     # OpenCV's camera frame has y down and z forward, OpenGL's has y up and z backward.
-    to_opengl = np.diag([1.0, -1.0, -1.0]) @ camera.camera_from_world[:3, :3]
+    opengl_from_world = np.diag([1.0, -1.0, -1.0]) @ camera.camera_from_world[:3, :3]
     values = np.column_stack(
         [
             layers.distance[kept],
-            np.nan_to_num(layers.normal[kept].astype(np.float64) @ to_opengl.T),
+            np.nan_to_num(layers.normal[kept].astype(np.float64) @ opengl_from_world.T),
             srgb_from_linear(layers.color[kept, :3]) / 255.0,
         ]
     ).astype(np.float32)
@@ -76,7 +80,7 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
     column = (layers.pixel[kept][:, None] + pixels * np.arange(CHANNELS)).ravel()
     stored = np.flatnonzero(values)
     order = stored[np.lexsort((column[stored], row[stored]))]
-    # SciPy's own rule for the type of indices.
+    # SciPy's rule for the type of indices.
     largest = max(CHANNELS * pixels, len(order))
     index_type = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
     ends = np.cumsum(np.bincount(row[order], minlength=max_layers))
@@ -87,6 +91,6 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
             "indices": column[order].astype(index_type),
             "indptr": np.concatenate([[0], ends]).astype(index_type),
             "shape": np.array([max_layers, CHANNELS * pixels], np.int64),
-            **provenance(layers),
+            **file_metadata(layers),
         },
     )

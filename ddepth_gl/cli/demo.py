@@ -1,0 +1,38 @@
+"""The command `ddepth demo`: a mesh that needs nothing downloaded, and every result of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .options import Debug, Device, Output, create_output_folder
+from .reporting import one_line_errors, print_line
+from .run_job import print_renderer, run_job
+
+__all__ = ["demo"]
+
+
+def demo(output: Output = Path("out/demo"), device: Device = None, debug: Debug = False) -> None:
+    """Generate a strongly non-convex mesh and render it."""
+    from ..camera.camera import Camera
+    from ..io.meshes.read import load_mesh
+    from ..io.results.ply import write_mesh
+    from ..jobs.render import RenderJob
+    from ..mesh.demo import demo_mesh
+    from ..renderer import DepthRenderer
+
+    with one_line_errors(debug), DepthRenderer(device=device) as renderer:
+        create_output_folder(output)
+        write_mesh(output / "demo.ply", demo_mesh())
+        # Loaded from the file, so that every result names the file.
+        mesh = load_mesh(output / "demo.ply")
+        print_line(
+            f"{output / 'demo.ply'}: the mesh, {len(mesh.faces):,} faces, closed, several bodies"
+        )
+        cameras = Camera.orbit(mesh, views=4, width=640, height=480)
+        formats = ("npz", "ply", "png16", "mould", "photo")
+        sheets = RenderJob(folder=output, formats=formats, preview=False, samples=2, overwrite=True)
+        run_job(renderer, sheets, mesh, cameras, "demo", "demo, both sheets")
+        layers = RenderJob(folder=output, layers=True, overwrite=True)
+        report = run_job(renderer, layers, mesh, cameras, "demo", "demo, all layers")
+        print_renderer(renderer)
+        print_line(f"look at {report.preview}")

@@ -1,0 +1,98 @@
+"""Options that several commands take, and the parsing of option values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from ..errors import OutputError, RequestError
+
+__all__ = [
+    "Debug",
+    "Device",
+    "Output",
+    "create_output_folder",
+    "parse_list",
+    "parse_numbers",
+]
+
+Number = TypeVar("Number", int, float)
+
+
+def _parse_folder(text: str | Path) -> Path:
+    if not str(text):  # pathlib would take it for the working folder
+        raise typer.BadParameter("'' is no folder; give one, or . for the working folder")
+    return Path(text)
+
+
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        parser=_parse_folder,
+        metavar="FOLDER",
+        help="Folder for the results; created if missing.",
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        help="EGL index, cuda:N, PCI address, gpu, software or auto "
+        "(also: environment variable DDEPTH_DEVICE)."
+    ),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def create_output_folder(folder: Path) -> None:
+    """Create the folder of --output and its parents.
+
+    Raises:
+        OutputError: the folder cannot be created, or is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next(
+            (path for path in (folder, *folder.parents) if not path.is_dir() and path.exists()),
+            folder,
+        )
+        where = f"-o {folder}" if file == folder else f"-o {folder}: {file}"
+        raise OutputError(f"{where} is a file; give a folder") from error
+    except OSError as error:
+        raise OutputError(
+            f"folder {folder} cannot be created ({error.strerror}); give another -o"
+        ) from error
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """Return the names in a comma-separated option value such as ``npz,ply``."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_numbers(
+    option: str, text: str, form: str, separator: str, kind: Callable[[str], Number]
+) -> list[Number]:
+    """Return the numbers in an option value such as ``640x480`` or ``1,0,2.5``.
+
+    Args:
+        option: name of the option, for the message.
+        text: value of the option.
+        form: form of the value, such as ``X,Y,Z``; it has as many numbers as the value must have.
+        separator: character between the numbers, in lower case.
+        kind: int or float.
+
+    Raises:
+        RequestError: the value does not have this form.
+    """
+    try:
+        values = [kind(part) for part in text.lower().split(separator)]
+    except ValueError:
+        values = []
+    if len(values) != form.lower().count(separator) + 1:
+        raise RequestError(f"{option} must look like {form}, not {text!r}")
+    return values

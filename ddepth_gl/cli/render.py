@@ -1,0 +1,227 @@
+"""The command `ddepth render`: meshes and cameras in, files out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ContextError, DDepthError, MeshError, RequestError
+from .cameras import cameras_from_options
+from .options import Debug, Device, Output, create_output_folder, parse_list
+from .reporting import one_line_errors, print_exception, print_line, print_warning
+from .run_job import print_renderer, run_job
+
+if TYPE_CHECKING:
+    from ..mesh.mesh import Mesh
+
+__all__ = ["render"]
+
+
+class SurfacesOption(str, Enum):
+    """Values of --surfaces."""
+
+    oriented = "oriented"
+    any = "any"
+
+
+def render(
+    # Not readable=True, which is typer's default: one unreadable mesh would end the whole run.
+    meshes: Annotated[
+        list[Path],
+        typer.Argument(metavar="MESH", readable=False, help="OBJ, STL, PLY, OFF, GLB or glTF."),
+    ],
+    output: Output,
+    views: Annotated[
+        int | None,
+        typer.Option(help="Number of cameras, spread evenly around each mesh; 1 by default."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Rotates the cameras of --views; 0 by default.")
+    ] = None,
+    cameras: Annotated[
+        Path | None,
+        typer.Option(
+            readable=False, help="Camera file: NeRF transforms.json, COLMAP text or BOP JSON."
+        ),
+    ] = None,
+    eye: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Point that the camera looks at.")
+    ] = None,
+    up: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,Z",
+            help="Up direction in the image; 0,0,1 by default; 0,1,0 suits many OBJ files.",
+        ),
+    ] = None,
+    fov_deg: Annotated[
+        float | None, typer.Option(help="Vertical field of view in degrees; 40 by default.")
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Image size, such as 640x480; 512x512 by default."),
+    ] = None,
+    ortho: Annotated[
+        float | None,
+        typer.Option(
+            metavar="EXTENT", help="Orthographic projection: width of the image in mesh units."
+        ),
+    ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Render every crossing, not only entry and exit.")
+    ] = False,
+    max_layers: Annotated[
+        int | None,
+        typer.Option(
+            help="With --layers: crossings to keep per pixel, nearest first; "
+            "by default all, or as many as a layout holds."
+        ),
+    ] = None,
+    memory_limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BYTES",
+            help="With --layers: memory for the crossings of an image; "
+            "a quarter of the memory by default.",
+        ),
+    ] = None,
+    attributes: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="What else npz, exr and deepexr store, separated by commas: face, normal, "
+            "smooth_normal, barycentric, uv, color, shaded_color, object_id, position.",
+        ),
+    ] = "",
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="LIST",
+            help="File formats, separated by commas: npz, ply, png16, mould, photo, exr; "
+            "with --layers also deepexr, xray, lari, layereddepth.",
+        ),
+    ] = "npz",
+    samples: Annotated[
+        int, typer.Option(help="Samples of photos along each side of a pixel, 1 to 128.")
+    ] = 1,
+    surfaces: Annotated[
+        SurfacesOption,
+        typer.Option(help="oriented: closed meshes; any: scans with holes, open sheets."),
+    ] = SurfacesOption.oriented,
+    near: Annotated[
+        float | None, typer.Option(help="Drop crossings nearer than this depth.")
+    ] = None,
+    far: Annotated[
+        float | None, typer.Option(help="Drop crossings farther than this depth.")
+    ] = None,
+    fill: Annotated[
+        float, typer.Option(help="Value of misses in exr, and in npz without --layers.")
+    ] = float("nan"),
+    png_scale: Annotated[
+        float | None, typer.Option(help="Mesh units per step of 16-bit PNG (png16, layereddepth).")
+    ] = None,
+    preview: Annotated[bool, typer.Option(help="Write one preview image per mesh.")] = True,
+    engine: Annotated[str, typer.Option(help="compute, raster or auto.")] = "auto",
+    device: Device = None,
+    max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
+    max_file_mb: Annotated[
+        int | None, typer.Option(help="Refuse larger mesh files, in MiB.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that were written from another mesh.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Render entry and exit depth of one or more meshes and write them to files."""
+    from ..io.meshes.read import load_mesh
+    from ..jobs.names import unique_names
+    from ..jobs.render import RenderJob
+    from ..renderer import DepthRenderer
+
+    limits = {
+        name: value
+        for name, value in (
+            ("max_faces", max_faces),
+            ("max_file_bytes", None if max_file_mb is None else max_file_mb * 2**20),
+        )
+        if value is not None
+    }
+    failed = 0
+    with one_line_errors(debug):
+        job = RenderJob(
+            folder=output,
+            formats=parse_list(formats),
+            surfaces=surfaces.value,
+            near=near,
+            far=far,
+            fill=fill,
+            png_scale=png_scale,
+            preview=preview,
+            layers=layers,
+            max_layers=max_layers,
+            memory_limit=memory_limit,
+            attributes=parse_list(attributes),
+            samples=samples,
+            overwrite=overwrite,
+        )
+        cameras_for = cameras_from_options(
+            file=cameras,
+            eye=eye,
+            target=target,
+            up=up,
+            fov_deg=fov_deg,
+            size=size,
+            ortho=ortho,
+            views=views,
+            seed=seed,
+        )
+        with DepthRenderer(engine, device) as renderer:
+            create_output_folder(output)
+            for path, name in zip(meshes, unique_names(meshes), strict=True):
+                try:
+                    with _naming_options():
+                        mesh = load_mesh(path, **limits)
+                    _warn_if_open(mesh, path, surfaces)
+                    run_job(renderer, job, mesh, cameras_for(mesh), name)
+                except (RequestError, ContextError):
+                    raise  # the next mesh would fail for the same reason
+                except (DDepthError, MemoryError) as error:
+                    # The other meshes are still rendered; the exit status reports the failure.
+                    failed += 1
+                    print_exception(error, debug)
+            print_renderer(renderer)
+    if failed:
+        if len(meshes) > 1:
+            print_line(f"{failed} of {len(meshes)} meshes failed")
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Name the option in the message of a MeshError that advises to raise a Python argument."""
+    try:
+        yield
+    except MeshError as error:
+        message = str(error)
+        for argument, option in (("max_faces", "--max-faces"), ("max_file_bytes", "--max-file-mb")):
+            message = message.replace(f"pass a larger {argument}", f"pass a larger {option}")
+        raise MeshError(message) from error
+
+
+def _warn_if_open(mesh: Mesh, path: Path, surfaces: SurfacesOption) -> None:
+    """Warn that front and back are undefined where a mesh has holes."""
+    if surfaces is SurfacesOption.any or mesh.is_oriented:
+        return
+    fault = "its winding is not consistent" if mesh.is_closed else "it is not closed"
+    print_warning(
+        f"{path}: {fault}; entry and exit may be missing in places, --surfaces any takes every face"
+    )

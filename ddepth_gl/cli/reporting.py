@@ -1,0 +1,67 @@
+"""Lines on stdout and stderr: results, warnings, and every error as one line."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from ..errors import DDepthError
+
+__all__ = ["one_line_errors", "print_error", "print_exception", "print_line", "print_warning"]
+
+
+def print_line(text: str) -> None:
+    """Print a line to stdout."""
+    # As bytes: a file name may hold bytes that are not valid text.
+    typer.echo(os.fsencode(text))
+
+
+def print_error(message: str) -> None:
+    """Print an error to stderr as one line."""
+    _print_message("error", message)
+
+
+def print_warning(message: str) -> None:
+    """Print a warning to stderr as one line."""
+    _print_message("warning", message)
+
+
+def _print_message(kind: str, message: str) -> None:
+    typer.echo(f"ddepth: {kind}: {' '.join(message.split())}", err=True)
+
+
+def print_exception(error: Exception, debug: bool) -> None:
+    """Print an exception to stderr as one line, below its traceback if `debug` is set."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, DDepthError):
+        print_error(str(error))
+    elif isinstance(error, OSError):
+        print_error(
+            f"{error.filename or 'the output'} cannot be written or read "
+            f"({error.strerror or error})"
+        )
+    elif isinstance(error, MemoryError):
+        print_error("out of memory; reduce the image size or the mesh")
+    else:
+        advice = "" if debug else "; please report it, with the output of --debug"
+        print_error(f"unexpected {type(error).__name__}: {error}{advice}")
+
+
+@contextmanager
+def one_line_errors(debug: bool) -> Iterator[None]:
+    """Turn exceptions into one line on stderr and exit status 1; 130 for Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_error("interrupted; files written so far are whole")
+        raise typer.Exit(130) from None
+    except (typer.Exit, BrokenPipeError):
+        raise
+    except Exception as error:
+        print_exception(error, debug)
+        raise typer.Exit(1) from None

@@ -1,0 +1,56 @@
+"""Sorting of each pixel's crossings: on the device, or by NumPy if a pixel has too many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..shared.crossing_keys import IntArray
+from ..shared.crossing_memory import BYTES_PER_KEY
+from .programs import ComputePrograms
+
+__all__ = ["sort_crossings"]
+
+# Crossings of a pixel up to which the device sorts by insertion, and at all: see decision 7.
+_INSERTION_LIMIT, _SORT_LIMIT = 24, 2048
+
+
+def sort_crossings(
+    programs: ComputePrograms, offsets: IntArray, max_count: int, range_ends: Any, crossings: Any
+) -> None:
+    """Sort the crossings of each pixel by (depth, face), in place.
+
+    Args:
+        programs: of the context, which is current.
+        offsets: (n + 1,) int64, where the crossings of each of n pixels begin, and where the last
+            ones end; counted from anywhere.
+        max_count: largest number of crossings of a pixel.
+        range_ends: buffer of (n,) uint32, where the crossings of each pixel end, counted from 0.
+        crossings: buffer of all crossings, see shaders/include/compute_pass.glsl.
+    """
+    pixel_count = len(offsets) - 1
+    range_ends.bind_to_storage_buffer(0)
+    crossings.bind_to_storage_buffer(1)
+    for heap_sort in range((max_count > 1) + (max_count > _INSERTION_LIMIT)):
+        program = programs.get(
+            "compute_sort",
+            INSERTION_LIMIT=_INSERTION_LIMIT,
+            SORT_LIMIT=_SORT_LIMIT,
+            HEAP_SORT=heap_sort,
+        )
+        program["pixel_count"] = pixel_count
+        programs.dispatch(program, pixel_count)
+    programs.barrier()
+    if max_count > _SORT_LIMIT:
+        _sort_longest(offsets, crossings)
+
+
+def _sort_longest(offsets: IntArray, crossings: Any) -> None:
+    """Sort the crossings of pixels with more than _SORT_LIMIT."""
+    for pixel in np.flatnonzero(np.diff(offsets) > _SORT_LIMIT):
+        first, end = (
+            BYTES_PER_KEY * int(offset - offsets[0]) for offset in offsets[pixel : pixel + 2]
+        )
+        keys = np.frombuffer(crossings.read(end - first, offset=first), np.int64)
+        crossings.write(np.sort(keys), offset=first)

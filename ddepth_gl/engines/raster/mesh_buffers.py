@@ -1,0 +1,42 @@
+"""The vertex and index buffers of a mesh on the engine `raster`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...gl.context import GLContext
+from ..scene import Scene
+from ..shared.drawn_faces import drawn_faces
+from .vertex_order import FaceVertices
+
+__all__ = ["VERTEX_FORMAT", "upload_mesh"]
+
+# As in sheet.vert: a vertex, and the other two corners of the face that it provokes.
+VERTEX_FORMAT = ("3i 3i 3i", "corner", "corner_after", "corner_before")
+_BYTES_PER_VERTEX = 36
+
+# Faces uploaded at a time, which bound the memory needed.
+_FACES_AT_A_TIME = 1 << 16
+
+
+def upload_mesh(context: GLContext, scene: Scene) -> tuple[Any, Any]:
+    """Upload the vertices of a scene's mesh in the order of `FaceVertices`, and its faces.
+
+    Returns:
+        The vertex buffer and the index buffer; the scene owns them.
+    """
+    mesh, gl = scene.mesh, context.gl
+    layout = FaceVertices(mesh.faces, len(mesh.vertices))
+    count = len(mesh.faces)
+    positions = scene.local_vertices()
+    vertices = scene.adopt(gl.buffer(reserve=_BYTES_PER_VERTEX * (count + len(layout.extra))))
+    indices = scene.adopt(gl.buffer(reserve=12 * count))
+    for start in range(0, count, _FACES_AT_A_TIME):
+        block = slice(start, min(start + _FACES_AT_A_TIME, count))
+        corners = positions[layout.corners(block)[:, (2, 0, 1)]]
+        vertices.write(corners, offset=_BYTES_PER_VERTEX * start)
+        drawn = drawn_faces(corners, mesh)
+        indices.write(layout.indices(block) * drawn[:, None], offset=12 * start)
+    if len(layout.extra):
+        vertices.write(positions[layout.extra].repeat(3, axis=0), offset=_BYTES_PER_VERTEX * count)
+    return vertices, indices

@@ -1,0 +1,123 @@
+"""The JSON document of a glTF 2.0 file, and the binary chunk that a GLB file adds to it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+from typing import Any
+
+from ...errors import MeshError
+from .folder import MeshFolder
+
+__all__ = ["GltfDocument"]
+
+# Extensions that a file may require: those that are read here, and those that change only how light
+# is reflected.
+_SUPPORTED_EXTENSIONS = {
+    "KHR_mesh_quantization",
+    "KHR_texture_transform",
+    "EXT_texture_webp",
+    "KHR_lights_punctual",
+    "KHR_materials_anisotropy",
+    "KHR_materials_clearcoat",
+    "KHR_materials_dispersion",
+    "KHR_materials_emissive_strength",
+    "KHR_materials_ior",
+    "KHR_materials_iridescence",
+    "KHR_materials_sheen",
+    "KHR_materials_specular",
+    "KHR_materials_transmission",
+    "KHR_materials_unlit",
+    "KHR_materials_volume",
+}
+
+
+class GltfDocument:
+    """A parsed glTF file. Items are looked up with checks: a file may refer to anything.
+
+    Args:
+        data: Content of the file, text (.gltf) or binary (.glb).
+        folder: Reader of its side files.
+
+    Attributes:
+        tree: The JSON object.
+        binary_chunk: Content of the GLB's binary chunk; None if there is none.
+
+    Raises:
+        MeshError: It is not glTF 2.0, incomplete, or requires an unknown extension.
+    """
+
+    def __init__(self, data: bytes, folder: MeshFolder) -> None:
+        self._folder = folder
+        is_binary = data[:4] == b"glTF"
+        text, self.binary_chunk = _glb_chunks(data) if is_binary else (data, None)
+        try:
+            self.tree = json.loads(text.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise MeshError(
+                f"it is not glTF ({error}); check that it is complete and not another format"
+            ) from error
+        version = str(self.tree.get("asset", {}).get("version", "2.0"))
+        if version.split(".")[0] != "2":
+            raise _wrong_version(version)
+        for name in self.tree.get("extensionsRequired", []):
+            if name not in _SUPPORTED_EXTENSIONS:
+                raise MeshError(
+                    f"it needs the extension {name!s:.60}, which is not supported; "
+                    "export it without"
+                )
+
+    def item(self, kind: str, index: Any) -> Any:
+        """Return an item of a top-level array, such as "nodes", checking the index."""
+        items = self.tree.get(kind, [])
+        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(items):
+            raise MeshError(f"its glTF refers to {kind}[{index}] of {len(items)}; export it again")
+        return items[index]
+
+    def uri_content(self, uri: str) -> bytes:
+        """Return the content of a data URI, or of a side file.
+
+        Raises:
+            FileNotFoundError: There is no such side file.
+        """
+        if not uri.startswith("data:"):
+            return self._folder.read(uri)
+        head, _, content = uri.partition(",")
+        if not head.endswith(";base64"):
+            raise MeshError("it embeds data that is not base64; export it again")
+        return base64.b64decode(content)
+
+
+def _glb_chunks(data: bytes) -> tuple[bytes, bytes | None]:
+    """Return the JSON text and the binary chunk of a GLB file."""
+    if len(data) < 20:
+        raise MeshError(
+            f"it has only {len(data)} bytes, too few for a GLB; it was cut short, copy it again"
+        )
+    _, version, length, json_length, kind = struct.unpack("<4sIII4s", data[:20])
+    if version != 2:
+        raise _wrong_version(version)
+    if length > len(data) or 20 + json_length > length or kind != b"JSON":
+        raise MeshError(
+            f"its header declares {length} bytes and a chunk of {json_length}, "
+            f"the file has {len(data)}; it was cut short or damaged, copy it again"
+        )
+    start = 20 + json_length
+    text = data[20:start]
+    while start + 8 <= length:
+        size, kind = struct.unpack("<I4s", data[start : start + 8])
+        if start + 8 + size > length:
+            raise MeshError(
+                f"a chunk of {size} bytes does not fit into the file; copy or export it again"
+            )
+        if kind == b"BIN\0":
+            return text, data[start + 8 : start + 8 + size]
+        start += 8 + size
+    return text, None
+
+
+def _wrong_version(version: object) -> MeshError:
+    return MeshError(
+        f"it is glTF version {version}, only version 2 is supported; export it as glTF 2.0"
+    )

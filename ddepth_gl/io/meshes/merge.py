@@ -1,0 +1,164 @@
+"""The parts that a mesh file consists of, and how they are merged into one `Mesh`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ...errors import MeshError
+from ...mesh.mesh import Mesh, MeshSource
+from .face_limit import check_face_count
+from .textures import distinct_textures
+
+__all__ = ["MeshPart", "merge_parts"]
+
+
+@dataclass
+class MeshPart:
+    """One instance of a piece of geometry. Its arrays are not validated yet.
+
+    Attributes:
+        vertices: (V, 3) numbers, in the part's own frame.
+        faces: (F, 3) integers, indices into these vertices.
+        name: Name of the object that the part belongs to.
+        object_key: Parts with equal keys get the same object id.
+        world_from_part: (4, 4) affine transform, applied to column vectors.
+        uv: (V, 2) texture coordinates, v up.
+        colors: (V, 4) sRGB vertex colors, or (1, 4) for all vertices.
+        texture: Base color image, not decoded yet.
+    """
+
+    vertices: npt.NDArray[Any]
+    faces: npt.NDArray[Any]
+    name: str
+    object_key: Hashable
+    world_from_part: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    uv: npt.NDArray[Any] | None = None
+    colors: npt.NDArray[np.uint8] | None = None
+    texture: Image.Image | None = None
+
+
+def merge_parts(
+    parts: Sequence[MeshPart], name: str, max_faces: int, source: MeshSource | None = None
+) -> Mesh:
+    """Return all parts, in order, as one Mesh in world coordinates.
+
+    Args:
+        parts: The parts of a file.
+        name: Name of the mesh.
+        max_faces: Largest number of faces, all parts together.
+        source: The file.
+
+    Raises:
+        MeshError: There is no face, there are too many, or a part is not valid in itself.
+    """
+    parts = [part for part in parts if len(part.faces)]
+    count = sum(len(part.faces) for part in parts)
+    if count == 0:
+        raise MeshError(
+            "it holds no faces (only points or lines, or nothing); give a file with triangles"
+        )
+    check_face_count(count, max_faces, "holds")
+    for part in parts:
+        _check_part(part)
+    parts = [_without_unused_vertices(part) for part in parts]
+    starts = np.cumsum([0] + [len(part.vertices) for part in parts])
+
+    objects: dict[Hashable, int] = {}
+    names: list[str] = []
+    for part in parts:
+        if part.object_key not in objects:
+            objects[part.object_key] = len(names)
+            names.append(part.name)
+
+    textures, texture_ids = distinct_textures(
+        [None if part.uv is None else part.texture for part in parts]
+    )
+    has_uv = any(part.uv is not None for part in parts)
+    has_colors = any(part.colors is not None for part in parts)
+    face_counts = [len(part.faces) for part in parts]
+    return Mesh(
+        np.concatenate([_world_vertices(part) for part in parts]),
+        np.concatenate(
+            [_world_faces(part) + start for part, start in zip(parts, starts[:-1], strict=True)]
+        ),
+        uv=np.concatenate([_uv(part) for part in parts]) if has_uv else None,
+        colors=np.concatenate([_colors(part) for part in parts]) if has_colors else None,
+        texture=textures or None,
+        texture_id=np.repeat(texture_ids, face_counts) if textures else None,
+        object_id=np.repeat([objects[part.object_key] for part in parts], face_counts),
+        object_names=names,
+        name=name,
+        source=source,
+    )
+
+
+def _check_part(part: MeshPart) -> None:
+    """Raise on arrays of a wrong shape, and on indices outside the part.
+
+    In the merged mesh, such an index would refer to a vertex of another part.
+    """
+    vertices, faces = part.vertices, part.faces
+    if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype.kind not in "iuf":
+        raise MeshError(
+            f"part {part.name!r} has vertices of shape {vertices.shape}, not (V, 3); "
+            "repair the file"
+        )
+    if faces.ndim != 2 or faces.shape[1] != 3 or faces.dtype.kind not in "iu":
+        raise MeshError(
+            f"part {part.name!r} has faces of shape {faces.shape}, not (F, 3); repair the file"
+        )
+    if int(faces.min()) < 0 or int(faces.max()) >= len(vertices):
+        bad = int(np.flatnonzero(((faces < 0) | (faces >= len(vertices))).any(axis=1))[0])
+        raise MeshError(
+            f"face {bad} of part {part.name!r} is {tuple(faces[bad].tolist())} but there are only "
+            f"{len(vertices)} vertices; repair the file"
+        )
+
+
+def _without_unused_vertices(part: MeshPart) -> MeshPart:
+    """Return a part without the vertices that no face uses, if these are the majority.
+
+    Otherwise a file of many instances could multiply them.
+    """
+    if len(part.vertices) <= 3 * len(part.faces):
+        return part
+    used, faces = np.unique(part.faces, return_inverse=True)
+    colors = part.colors
+    if colors is not None and len(colors) != 1:
+        colors = colors[used]
+    return replace(
+        part,
+        vertices=part.vertices[used],
+        faces=faces.reshape(-1, 3),
+        uv=None if part.uv is None else part.uv[used],
+        colors=colors,
+    )
+
+
+def _world_vertices(part: MeshPart) -> npt.NDArray[np.float64]:
+    vertices = part.vertices.astype(np.float64)
+    matrix = part.world_from_part
+    if np.array_equal(matrix, np.eye(4)):
+        return vertices
+    return np.asarray(vertices @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def _world_faces(part: MeshPart) -> npt.NDArray[np.int64]:
+    faces = part.faces.astype(np.int64)
+    is_mirrored = np.linalg.slogdet(part.world_from_part[:3, :3])[0] < 0
+    return faces[:, [0, 2, 1]] if is_mirrored else faces
+
+
+def _uv(part: MeshPart) -> npt.NDArray[Any]:
+    return np.zeros((len(part.vertices), 2)) if part.uv is None else part.uv
+
+
+def _colors(part: MeshPart) -> npt.NDArray[np.uint8]:
+    colors = np.full((1, 4), 255, np.uint8) if part.colors is None else part.colors
+    return np.broadcast_to(colors, (len(part.vertices), 4))

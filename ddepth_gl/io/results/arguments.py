@@ -1,0 +1,55 @@
+"""Arguments that all writers take: the path, the result and the fill value."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..._checks import checked_float32, shown
+from ...errors import OutputError
+
+__all__ = ["check_result_type", "checked_fill", "checked_path", "with_fill"]
+
+
+def checked_path(path: object) -> Path:
+    """Return `path` as a Path.
+
+    Raises:
+        OutputError: it cannot name a file.
+    """
+    try:
+        target = Path(path) if isinstance(path, (str, os.PathLike)) else Path()
+    except Exception:  # an __fspath__ method may raise anything
+        target = Path()
+    if not target.name or "\0" in str(target):
+        raise OutputError(
+            f"{shown(path)} is not the path of a file; give a file name, with its folder if needed"
+        )
+    return target
+
+
+def check_result_type(result: Any, *types: type) -> None:
+    """Raise OutputError if the result to write has none of these types."""
+    if not isinstance(result, types):
+        names = " or ".join(each.__name__ for each in types)
+        raise OutputError(f"{names} can be written here, not a {type(result).__name__}")
+
+
+def checked_fill(fill: Any) -> np.float32:
+    """Return the float32 nearest to `fill`.
+
+    Raises:
+        OutputError: it is not a number, or float32 cannot hold it.
+    """
+    return checked_float32("fill", fill, OutputError)
+
+
+def with_fill(array: npt.NDArray[Any], fill: np.float32) -> npt.NDArray[Any]:
+    """Return `array` with `fill` in place of NaN; integers and booleans stay as they are."""
+    if np.isnan(fill) or array.dtype.kind != "f":
+        return array
+    return np.where(np.isnan(array), fill, array)

@@ -1,0 +1,128 @@
+"""Side files of meshes: their names, and that nothing outside the folder is read."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from mesh_files import (
+    SMALL_FILES,
+    TETRA,
+    TEXTURE,
+    check_texture,
+    gltf_tree,
+    obj,
+    png,
+    put,
+    refused,
+    textured_obj,
+)
+
+from ddepth_gl.io.meshes.read import load_mesh
+
+# Names that are not UTF-8
+
+NOT_UTF8 = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize("name", SMALL_FILES)
+def test_file_names_that_are_not_utf8(tmp_path, name):
+    mesh = load_mesh(put(tmp_path, NOT_UTF8 + Path(name).suffix, SMALL_FILES[name]))
+    assert mesh.is_oriented
+    assert mesh.name == NOT_UTF8
+    assert len(mesh.object_names) == 1
+
+
+def test_an_object_with_the_name_of_the_file_keeps_it(tmp_path):
+    mesh = load_mesh(put(tmp_path, "a.obj", b"o a.obj\n" + obj()))
+    assert mesh.object_names == ("a.obj",)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_side_files_of_an_obj_with_names_beyond_ascii(tmp_path, encoding):
+    """Exporters write names in the encoding of their machine, and archives keep them."""
+    put(
+        tmp_path,
+        os.fsdecode("café.mtl".encode(encoding)),
+        "newmtl paint\nmap_Kd é.png\n".encode(encoding),
+    )
+    put(tmp_path, os.fsdecode("é.png".encode(encoding)), png(TEXTURE))
+    text = textured_obj("café.mtl").decode().encode(encoding)
+    check_texture(load_mesh(put(tmp_path, "a.obj", text)))
+
+
+@pytest.mark.parametrize("uri", ["%C3%A9.bin", "é.bin"])
+def test_side_files_of_a_gltf_with_names_beyond_ascii(tmp_path, uri):
+    _, content = gltf_tree(TETRA)
+    put(tmp_path, "é.bin", content)
+    tree, _ = gltf_tree(TETRA, buffers=[{"uri": uri, "byteLength": len(content)}])
+    assert load_mesh(put(tmp_path, "a.gltf", json.dumps(tree).encode())).is_oriented
+    (tmp_path / "é.bin").rename(tmp_path / os.fsdecode(b"\xe9.bin"))
+    tree, _ = gltf_tree(TETRA, buffers=[{"uri": "%E9.bin", "byteLength": len(content)}])
+    assert load_mesh(put(tmp_path, "a.gltf", json.dumps(tree).encode())).is_oriented
+
+
+@pytest.mark.parametrize("uri", ["\ud800.bin", "%00.bin", "%"])
+def test_names_that_no_file_can_have(tmp_path, uri):
+    tree, _ = gltf_tree(TETRA, buffers=[{"uri": uri, "byteLength": 100}])
+    refused(put(tmp_path, "a.gltf", json.dumps(tree).encode()), "which is not in its folder")
+
+
+# Side files
+
+
+def test_nothing_outside_the_folder_is_read(tmp_path):
+    folder = tmp_path / "inside"
+    folder.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    put(tmp_path, "secret.mtl", b"newmtl paint\nKd 1 0 0\n")
+    (folder / "link.mtl").symlink_to(tmp_path / "secret.mtl")
+    (folder / "linked").symlink_to(tmp_path, target_is_directory=True)
+    os.mkfifo(folder / "pipe.mtl")
+    names = [
+        "../secret.mtl",
+        "link.mtl",
+        "linked/secret.mtl",
+        str(tmp_path / "secret.mtl"),
+        "pipe.mtl",
+    ]
+    for name in [
+        *names,
+        "~/secret.mtl",
+        "..\\secret.mtl",
+        "file:///etc/passwd",
+        "http://127.0.0.1:9/a.mtl",
+        ".",
+    ]:
+        mesh = load_mesh(put(folder, "a.obj", textured_obj(name)))
+        assert mesh.colors is None, name
+    put(folder, "real.mtl", b"newmtl paint\nKd 1 0 0\n")
+    assert load_mesh(put(folder, "a.obj", textured_obj("real.mtl"))).colors is not None
+    assert load_mesh(put(folder, "a.obj", textured_obj("C:\\work\\real.mtl"))).colors is not None
+
+    _, content = gltf_tree(TETRA)
+    put(tmp_path, "secret.bin", content)
+    (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
+    for uri in (
+        "../secret.bin",
+        "link.bin",
+        str(tmp_path / "secret.bin"),
+        "%2e%2e/secret.bin",
+        "a\0b",
+        "",
+    ):
+        tree, _ = gltf_tree(TETRA, buffers=[{"uri": uri, "byteLength": len(content)}])
+        refused(put(folder, "a.gltf", json.dumps(tree).encode()), "which is not in its folder")
+    put(folder, "real.bin", content)
+    tree, _ = gltf_tree(TETRA, buffers=[{"uri": "real.bin", "byteLength": len(content)}])
+    assert len(load_mesh(put(folder, "a.gltf", json.dumps(tree).encode())).faces) == 4
+
+
+def test_side_files_have_the_same_limit(tmp_path):
+    put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd p.png\n")
+    put(tmp_path, "p.png", bytes(10_000))
+    refused(put(tmp_path, "a.obj", textured_obj()), "max_file_bytes", max_file_bytes=5000)
+    tree, _ = gltf_tree(TETRA, buffers=[{"uri": "p.png", "byteLength": 100}])
+    refused(
+        put(tmp_path, "a.gltf", json.dumps(tree).encode()), "max_file_bytes", max_file_bytes=5000
+    )
