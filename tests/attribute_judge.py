@@ -19,9 +19,12 @@ normals. From it, and from float32 results, follow these tolerances:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import oracle
 from shapes import (
     grid_step,
@@ -31,8 +34,13 @@ from shapes import (
 
 import ddepth_gl as dd
 
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+Named = dict[str, Array]  # arrays by the name of their attribute
+Describe = Callable[[int], str]  # tells where the crossing with that index is
+
 # Name: (numbers per crossing, dtype). Written out, as this is the specification.
-SPECIFIED = {
+SPECIFIED: dict[str, tuple[int, type[np.generic]]] = {
     "face": (0, np.int64),
     "normal": (3, np.float32),
     "smooth_normal": (3, np.float32),
@@ -59,24 +67,25 @@ QUAD_FACES = np.array([(0, 1, 2), (0, 2, 3)])
 QUAD_UV = np.array([(0.0, 0), (1, 0), (1, 1), (0, 1)])
 
 
-def mix(weights, corners) -> np.ndarray:
+def mix(weights: npt.ArrayLike, corners: npt.ArrayLike) -> Floats:
     """Return (N, C) float64: (N, 3, C) corner values, weighted by (N, 3) barycentric weights."""
     weights, corners = np.asarray(weights, np.float64), np.asarray(corners, np.float64)
-    return (
+    mixed: Floats = (
         corners[:, 0]
         + weights[:, 1:2] * (corners[:, 1] - corners[:, 0])
         + weights[:, 2:3] * (corners[:, 2] - corners[:, 0])
     )
+    return mixed
 
 
-def vertex_colors(mesh, face, weights) -> np.ndarray:
+def vertex_colors(mesh: dd.Mesh, face: Array, weights: Array) -> Floats:
     """Return (N, 4) linear vertex colors, white on a mesh without colors."""
     if mesh.colors is None:
         return np.ones((len(face), 4))
     return mix(weights, oracle.linear_rgba(mesh.colors)[mesh.faces[face]])
 
 
-def textured(mesh, face, uv, uv_error) -> tuple[np.ndarray, np.ndarray]:
+def textured(mesh: dd.Mesh, face: Array, uv: Floats, uv_error: Floats) -> tuple[Floats, Floats]:
     """Return (N, 4) linear color of each face's texture at uv, and its change by an error of uv."""
     color, change = np.ones((len(face), 4)), np.zeros((len(face), 4))
     for k, texture in enumerate(mesh.textures):
@@ -87,9 +96,10 @@ def textured(mesh, face, uv, uv_error) -> tuple[np.ndarray, np.ndarray]:
     return color, change
 
 
-def within(name, got, expected, allowed, where) -> None:
+def within(name: str, got: Array, expected: Any, allowed: npt.ArrayLike, where: Describe) -> None:
     error = np.abs(np.asarray(got, np.float64) - expected)
-    allowed = np.broadcast_to(allowed if np.ndim(allowed) != 1 else allowed[:, None], error.shape)
+    allowed = np.asarray(allowed)
+    allowed = np.broadcast_to(allowed if allowed.ndim != 1 else allowed[:, None], error.shape)
     bad = np.argwhere(~(error <= allowed))
     if len(bad):
         i = bad[0, 0]
@@ -99,7 +109,7 @@ def within(name, got, expected, allowed, where) -> None:
         )
 
 
-def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
+def judge(mesh: dd.Mesh, camera: dd.Camera, pixel: Array, face: Array, got: Named) -> int:
     """Check attributes of crossings; return the number that was compared with the oracle."""
     count = len(pixel)
     for name, values in got.items():
@@ -119,7 +129,7 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
     if not count:
         return 0
 
-    def where(i):
+    def where(i: int) -> str:
         row, column = divmod(int(pixel[i]), camera.width)
         return f"row {row}, column {column}, face {int(face[i])}"
 
@@ -160,7 +170,7 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
     face, truth = face[checked], select(truth, checked)
     got = {name: values[checked] for name, values in got.items()}
 
-    def where(i):
+    def where_checked(i: int) -> str:
         row, column = divmod(int(pixel[checked[i]]), camera.width)
         return (
             f"row {row}, column {column}, face {int(face[i])}, {truth.altitude[i]:.3g} pixels high"
@@ -175,25 +185,27 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
         truth.outside > 0
     )
     weight_error = np.maximum(CONTRACT, by_grid) + by_clamping
-    within("barycentric", got["barycentric"], truth.barycentric, weight_error, where)
+    within("barycentric", got["barycentric"], truth.barycentric, weight_error, where_checked)
     within(
         "position",
         got["position"],
         truth.position,
         (2 * weight_error * edge[checked])[:, None] + rounding[checked],
-        where,
+        where_checked,
     )
     error = 2 * weight_error * uv_size[checked]
     uv = np.full((len(checked), 2), np.nan)
     if mesh.uv is not None:
         uv = mix(truth.barycentric, corner_uv[checked])
-        within("uv", got["uv"], uv, error, where)
+        within("uv", got["uv"], uv, error, where_checked)
     texture, change = textured(mesh, face, uv, error)
     tint = vertex_colors(mesh, face, truth.barycentric)
-    within("color", got["color"], tint * texture, (2 * weight_error)[:, None] + change, where)
+    within(
+        "color", got["color"], tint * texture, (2 * weight_error)[:, None] + change, where_checked
+    )
     # The angle between unit vectors is about the length of their difference.
     angle = np.linalg.norm(got["normal"] - truth.normal, axis=1)
-    within("normal", angle[:, None], np.zeros((len(angle), 1)), NORMAL, where)
+    within("normal", angle[:, None], np.zeros((len(angle), 1)), NORMAL, where_checked)
     judge_smooth(
         mesh,
         face,
@@ -201,12 +213,20 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel, face, got: dict) -> int:
         got["barycentric"],
         truth.barycentric,
         got["smooth_normal"],
-        where,
+        where_checked,
     )
     return len(checked)
 
 
-def judge_smooth(mesh, face, outside, weights, exact_weights, got, where) -> None:
+def judge_smooth(
+    mesh: dd.Mesh,
+    face: Array,
+    outside: Floats,
+    weights: Array,
+    exact_weights: Floats,
+    got: Array,
+    where: Describe,
+) -> None:
     """Check smooth normals on some faces, by the oracle's weights, or outside by `weights`."""
     wanted = np.unique(face)
     if len(wanted) > SMOOTH_FACES:
@@ -226,16 +246,16 @@ def judge_smooth(mesh, face, outside, weights, exact_weights, got, where) -> Non
     )
 
 
-def select(truth: oracle.Attributes, which) -> oracle.Attributes:
+def select(truth: oracle.Attributes, which: Array) -> oracle.Attributes:
     return replace(truth, **{name: getattr(truth, name)[which] for name in vars(truth)})
 
 
-def judge_layers(mesh, camera, layers) -> int:
+def judge_layers(mesh: dd.Mesh, camera: dd.Camera, layers: dd.DepthLayers) -> int:
     got = {name: getattr(layers, name) for name in ALL}
     return judge(mesh, camera, layers.pixel, layers.face, got)
 
 
-def judge_maps(mesh, camera, maps) -> int:
+def judge_maps(mesh: dd.Mesh, camera: dd.Camera, maps: dd.DepthMaps) -> int:
     """Check both sheets and the fill values of misses."""
     checked = 0
     for sheet in ("entry", "exit"):
@@ -251,7 +271,7 @@ def judge_maps(mesh, camera, maps) -> int:
     return checked
 
 
-def judge_both(renderer, mesh, camera, **crop) -> int:
+def judge_both(renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **crop: Any) -> int:
     """Render and check both sheets and all layers of one image."""
     scene = renderer.upload(mesh)
     checked = judge_layers(mesh, camera, renderer.peel(scene, camera, attributes=ALL, **crop))
@@ -260,7 +280,7 @@ def judge_both(renderer, mesh, camera, **crop) -> int:
     return checked
 
 
-def same_arrays(one, other, names) -> None:
+def same_arrays(one: object, other: object, names: Iterable[str]) -> None:
     for name in names:
         a, b = getattr(one, name), getattr(other, name)
         assert a.dtype == b.dtype, name
@@ -268,15 +288,15 @@ def same_arrays(one, other, names) -> None:
         assert a.tobytes() == b.tobytes(), f"{name}: {np.argwhere(~same_number(a, b))[:3].tolist()}"
 
 
-def same_number(a, b):
-    return (a == b) | ((a != a) & (b != b))
+def same_number(a: Array, b: Array) -> Array:
+    return np.asarray((a == b) | ((a != a) & (b != b)))
 
 
 MAP_NAMES = ("entry", "exit", *(f"{sheet}_{name}" for sheet in ("entry", "exit") for name in ALL))
 LAYER_NAMES = ("offsets", "depth", "front_facing", "truncated", *ALL)
 
 
-def pixel_directions(camera, pixel):
+def pixel_directions(camera: dd.Camera, pixel: Array) -> Floats:
     """Return (N, 3) directions of the rays of some pixels, world frame."""
     return pixel_rays(camera)[1].reshape(-1, 3)[pixel]
 

@@ -29,7 +29,11 @@ def check_invariants(layers: dd.DepthLayers, faces: int) -> None:
     assert layers.offsets[0] == 0
     assert layers.offsets[-1] == len(layers.depth) == len(layers.face) == len(layers.front_facing)
     assert (np.diff(layers.offsets) >= 0).all()
-    dtypes = {"offsets": np.int64, "depth": np.float32, "face": np.int64}
+    dtypes: dict[str, type[np.generic]] = {
+        "offsets": np.int64,
+        "depth": np.float32,
+        "face": np.int64,
+    }
     dtypes |= {"front_facing": np.bool_, "truncated": np.bool_}
     for name, dtype in dtypes.items():
         array = getattr(layers, name)

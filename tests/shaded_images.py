@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import oracle
 
 import ddepth_gl as dd
@@ -13,7 +16,9 @@ QUAD_UV = np.array([(0.0, 0), (1, 0), (1, 1), (0, 1)])
 FACE_ON = dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), fov_y_deg=30.0, width=64, height=48)
 
 
-def shade(renderer, mesh, camera, **arguments) -> np.ndarray:
+def shade(
+    renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera, **arguments: Any
+) -> npt.NDArray[np.uint8]:
     """Return the shaded image of a mesh, after checks that hold for every image."""
     scene = renderer.upload(mesh)
     image = renderer.shade(scene, camera, **arguments)
@@ -27,6 +32,6 @@ def shade(renderer, mesh, camera, **arguments) -> np.ndarray:
     return image
 
 
-def light(image) -> np.ndarray:
+def light(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Return (H, W) linear luminance, 0..1, ignoring alpha (ITU-R BT.709)."""
-    return oracle.linear_from_srgb(image[..., :3]) @ (0.2126, 0.7152, 0.0722)
+    return np.asarray(oracle.linear_from_srgb(image[..., :3]) @ (0.2126, 0.7152, 0.0722))
