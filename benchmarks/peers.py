@@ -61,7 +61,7 @@ PAUSE = 0.3
 
 @dataclass(order=True)
 class Timing:
-    """Milliseconds of a way, and the average number of CPUs that it kept busy."""
+    """Milliseconds of a method, and the average number of CPUs that it kept busy."""
 
     ms: float
     busy_cpus: float
@@ -144,9 +144,9 @@ def measure(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Timin
 
 
 def summary_table(cells: list[Cell], engines: dict[str, str]) -> str:
-    """Return the table of mean and least ratios; `engines` holds their titles."""
+    """Return the table of mean and smallest ratios; `engines` holds their titles."""
     headings = [
-        f"{title}: {what}" for title in engines.values() for what in ("geometric mean", "least")
+        f"{title}: {what}" for title in engines.values() for what in ("geometric mean", "smallest")
     ]
     rows = []
     for job, peer in product(JOBS, PEERS):
@@ -154,9 +154,9 @@ def summary_table(cells: list[Cell], engines: dict[str, str]) -> str:
         row = [f"{JOBS[job]}, {peer}"]
         for engine in engines:
             ratios = [cell.ratio(peer, engine) for cell in job_cells]
-            least, cell = min(zip(ratios, job_cells, strict=True), key=lambda pair: pair[0])
+            smallest, cell = min(zip(ratios, job_cells, strict=True), key=lambda pair: pair[0])
             row.append(f"{statistics.geometric_mean(ratios):.2f}")
-            row.append(f"{least:.2f} ({cell.mesh} at {cell.size})")
+            row.append(f"{smallest:.2f} ({cell.mesh} at {cell.size})")
         rows.append([*row, f"{max(cell.differing[peer] for cell in job_cells):.3%}"])
     headings = ["time of the peer over ours", *headings, "pixels that differ, at most"]
     return markdown_table(headings, rows)
@@ -190,7 +190,7 @@ def introduction(
         f"{title} {statistics.mean(cell.timings[name].busy_cpus for cell in cells):.1f}"
         for name, title in titles.items()
     )
-    return f"{text} CPUs kept busy: {busy}."
+    return f"{text} CPU cores busy: {busy}."
 
 
 def main(

@@ -30,7 +30,7 @@ def describe_machine(info: RendererInfo) -> str:
     cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.M)
     cpu = f"{platform.machine()} ({model[1]})" if model else platform.machine()
-    return f"{cpu}, {os.cpu_count()} CPUs, {info.renderer}, OpenGL {info.gl_version}"
+    return f"{cpu}, {os.cpu_count()} CPU cores, {info.renderer}, OpenGL {info.gl_version}"
 
 
 def markdown_table(headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

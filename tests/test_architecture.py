@@ -77,6 +77,51 @@ def test_only_shader_files_contain_glsl():
         assert "gl_Position" not in path.read_text(encoding="utf-8"), name
 
 
+def test_docstrings_open_with_a_verb_or_a_noun():
+    """Ruff checks that functions open with an imperative; this covers classes and modules too."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                opening = (ast.get_docstring(node) or "").partition(" ")[0]
+                assert opening not in {"What", "Which", "Whether", "How", "Where", "When", "Who"}, (
+                    f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+                )
+
+
+def test_shaders_have_headers_and_includes_have_guards():
+    """A header says what the file does, right after #version or the guard."""
+    for path in (path for path in (ROOT / "shaders").rglob("*") if path.is_file()):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert any(line.startswith("//") for line in lines[:3]), path.name
+        assert max(map(len, lines)) <= 100, path.name
+        if path.parent.name == "include":
+            guard = path.name.upper().replace(".", "_")
+            assert f"#ifndef {guard}" in lines, path.name
+            assert f"#define {guard}" in lines, path.name
+
+
+def test_the_page_on_architecture_draws_the_contract_on_imports():
+    contract = re.search(
+        r'containers = \["ddepth_gl"\].*?layers = \[(.*?)\]',
+        (ROOT / "pyproject.toml").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawing = re.search(r"## Rooms.*?```\n(.*?)```", page, re.DOTALL)
+    assert contract is not None
+    assert drawing is not None
+    layers = [re.findall(r"\w+", layer) for layer in re.findall(r'"(.*?)"', contract[1])]
+    assert [line.split() for line in drawing[1].splitlines()] == layers
+
+
+def test_files_that_the_page_on_architecture_names_exist():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/.]+(?:\.(?:py|glsl|comp|vert|frag|toml)|/))`", page)
+    assert len(named) > 40
+    for name in named:
+        assert any((base / name).exists() for base in (PACKAGE, ROOT / "shaders", ROOT)), name
+
+
 def test_links_in_the_documentation_exist():
     pages = [
         ROOT / "README.md",

@@ -1,4 +1,4 @@
-"""Where cameras stand: poses that look at a target, and viewpoints around a mesh."""
+"""Placement of cameras: poses that look at a target, and viewpoints around a mesh."""
 
 from __future__ import annotations
 

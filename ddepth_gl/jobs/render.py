@@ -35,7 +35,7 @@ PREVIEW_VIEWS = 4  # rows of the preview image
 
 @dataclass(frozen=True, kw_only=True)
 class RenderJob:
-    """What to render and which files to write; all options are checked before rendering.
+    """Description of one run: what to render and which files to write, checked before rendering.
 
     Attributes:
         folder: existing output folder.

@@ -14,7 +14,7 @@ __all__ = ["RenderReport"]
 
 @dataclass
 class RenderReport:
-    """What a run wrote, and how long it took.
+    """Report of a run: the files written, and the time each step took.
 
     Attributes:
         files: files written, grouped by the part of their names after the view's number; without
