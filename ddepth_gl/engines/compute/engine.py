@@ -22,7 +22,7 @@ from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
 from .layers import LayerBuilder
-from .passes import CAMERAS, FACES, SHEETS, FacePasses
+from .passes import FACES, MAX_CAMERAS, SHEETS, FacePasses
 from .programs import ComputePrograms
 from .targets import SheetTargets
 
@@ -66,17 +66,19 @@ class ComputeEngine(Engine[SheetTargets]):
         faces, vertices = len(scene.mesh.faces), len(scene.mesh.vertices)
         # Eight bytes each: both sheets of a pixel, a vertex's screen position, two queues per face.
         fit = (
-            8 * CAMERAS * max(pixels, faces, vertices) <= self._context.max_storage_block
-            and CAMERAS * max(2 * faces, vertices) <= self._context.max_texels
+            8 * MAX_CAMERAS * max(pixels, faces, vertices) <= self._context.max_storage_block
+            and MAX_CAMERAS * max(2 * faces, vertices) <= self._context.max_texels
         )
-        return CAMERAS if fit and pixels <= max_pixels and faces <= _MAX_SHARED_FACES else 1
+        return MAX_CAMERAS if fit and pixels <= max_pixels and faces <= _MAX_SHARED_FACES else 1
 
     def submit(
         self, scene: Scene, cameras: tuple[Camera, ...], request: SheetRequest
     ) -> Pending[SheetTargets]:
         """Render both sheets, or the first of several bands."""
         size = cameras[0].width, cameras[0].height
-        targets = self._pool.take(size, request.needs_faces, 1 if len(cameras) == 1 else CAMERAS)
+        targets = self._pool.take(
+            size, request.needs_faces, 1 if len(cameras) == 1 else MAX_CAMERAS
+        )
         with self._pool.returning_on_error(targets):
             pending = Pending(targets, scene, cameras, request)
             self._render(pending, targets.first_band)

@@ -15,7 +15,7 @@ from ...mesh.mesh import Mesh
 from ..scene import Scene
 from ..shared.drawn_faces import drawn_faces
 
-__all__ = ["FacePart", "MeshBuffers", "VertexBlock"]
+__all__ = ["BYTES_PER_FACE", "FacePart", "MeshBuffers", "VertexBlock"]
 
 IntArray = npt.NDArray[np.int32]
 
@@ -23,7 +23,7 @@ IntArray = npt.NDArray[np.int32]
 _FACES_AT_A_TIME = 1 << 16
 
 _BYTES_PER_VERTEX = 12
-_BYTES_PER_FACE = 12
+BYTES_PER_FACE = 12
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class MeshBuffers:
             indices = faces if drawn.all() else faces * drawn[:, None]
             block.parts.append(FacePart(texels(indices), first, len(faces)))
 
-        max_faces = block_limit // _BYTES_PER_FACE
+        max_faces = block_limit // BYTES_PER_FACE
         if len(vertices) * _BYTES_PER_VERTEX <= block_limit:
             self.blocks.append(VertexBlock(texels(vertices), len(vertices), []))
             for first in range(0, len(faces), max_faces):

@@ -14,31 +14,29 @@ from ..request import SheetRequest
 from ..scene import Scene
 from .camera_block import CAMERA, packed_camera
 from .face_size import max_face_size
-from .mesh_buffers import MeshBuffers, VertexBlock
+from .mesh_buffers import BYTES_PER_FACE, MeshBuffers, VertexBlock
 from .programs import MAX_GROUPS_X, ComputePrograms
 from .queues import MEDIUM, FaceQueues, PartQueues
 from .tiles import TILE_ROW_STRIDE, FaceTiles
 
-__all__ = ["CAMERAS", "COUNT", "FACES", "SHEETS", "STORE", "FacePasses", "QueuedFaces"]
+__all__ = ["COUNT", "FACES", "MAX_CAMERAS", "SHEETS", "STORE", "FacePasses", "QueuedFaces"]
 
 # What a pass does with each pixel that a face covers: the PASS_ numbers of
 # shaders/include/compute_pass.glsl.
 SHEETS, FACES, COUNT, STORE = range(4)
 
-# Cameras that share a dispatch. Programs exist for one camera and for this many.
-CAMERAS = 16
+# Cameras that can share a dispatch. Programs exist for one camera and for this many.
+MAX_CAMERAS = 16
 
-# Longest side of a face's bounding box, pixels, up to which it is small (64 at most: one invocation
-# walks it, and computes in 32 bits) or medium.
+# A face is small, or medium, if no side of its bounding box is longer than this many pixels. The
+# first may be 64 at most: one invocation rasterizes a small face and computes in 32 bits.
 _MAX_SMALL_FACE, _MAX_MEDIUM_FACE = 24, 256
-# Limits on the bound of `max_face_size`, which is some four times too large: up to the first, all
-# faces count as small; up to the second, one invocation walks them pixel by pixel.
+# Limits on `max_face_size`, which is an upper bound and usually about four times too large. Up to
+# the first limit, all faces count as small. Up to the second, their pixels are tested one by one.
 _MAX_FINE_FACE, _MAX_TINY_FACE = 64, 8
 
-_BYTES_PER_TEXEL = 12  # of a vertex, and of a face
-
-# Faces per invocation of compute_queues.comp, 32 at most. Many save a CPU some work; few keep a GPU
-# busy.
+# Faces per invocation of compute_queues.comp, at most 32, the bits of an integer. Many save work on
+# a CPU; few keep a GPU busy.
 _QUEUED_PER_INVOCATION_IN_SOFTWARE, _QUEUED_PER_INVOCATION_ON_A_GPU = 32, 4
 
 # The program for each queue, and its options.
@@ -57,9 +55,9 @@ class QueuedFaces:
 
     Attributes:
         queues: the faces.
-        band: rows that passes render, the first and the one after the last.
+        band: rows that passes render: the first, and the one after the last.
         options: of the programs, see compute_camera.glsl and compute_pass.glsl.
-        rasterizers: the program for each queue; only one if all faces are small.
+        rasterizers: the program for each queue; a single one if all faces are small.
     """
 
     queues: FaceQueues
@@ -69,7 +67,7 @@ class QueuedFaces:
 
 
 class FacePasses:
-    """The passes over the faces of scenes; each scene keeps its own mesh and queues.
+    """The passes over the faces of scenes; each scene owns the buffers of its mesh and queues.
 
     Args:
         context: current whenever a method is called; OpenGL 4.3.
@@ -78,33 +76,32 @@ class FacePasses:
 
     def __init__(self, context: GLContext, programs: ComputePrograms) -> None:
         self._context, self._programs = context, programs
-        self._cameras = context.gl.buffer(reserve=CAMERAS * CAMERA.itemsize)
+        self._camera_buffer = context.gl.buffer(reserve=MAX_CAMERAS * CAMERA.itemsize)
         self._tiles = FaceTiles(context) if context.is_software else None
 
     def mesh_buffers(self, scene: Scene) -> MeshBuffers:
         """Return the mesh on the device; the first call for a scene uploads it.
 
         Raises:
-            DeviceMemoryError: the mesh does not fit.
+            DeviceMemoryError: the mesh or its queues do not fit.
         """
-        # The queues of a part take two texels per face.
-        limit = min(
-            self._context.max_storage_block, _BYTES_PER_TEXEL * self._context.max_texels // 2
-        )
+        # The queues of a part take two texels per face, so it may have max_texels / 2 faces.
+        limit = min(self._context.max_storage_block, BYTES_PER_FACE * self._context.max_texels // 2)
         mesh: MeshBuffers = scene.cached(
             "compute", lambda: MeshBuffers(self._context, scene, limit)
         )
-        self._queues(scene, mesh, 1)
+        self._queues(scene, mesh, 1)  # allocated now, so that `upload` fails if they do not fit
         return mesh
 
-    def _queues(self, scene: Scene, mesh: MeshBuffers, cameras: int) -> FaceQueues:
+    def _queues(self, scene: Scene, mesh: MeshBuffers, max_cameras: int) -> FaceQueues:
+        """Return the queues of a scene with room for one camera, or for MAX_CAMERAS."""
         queues: FaceQueues = scene.cached(
-            ("compute", cameras), lambda: self._new_queues(scene, mesh, cameras)
+            ("compute", max_cameras), lambda: self._new_queues(scene, mesh, max_cameras)
         )
         return queues
 
-    def _new_queues(self, scene: Scene, mesh: MeshBuffers, cameras: int) -> FaceQueues:
-        queues = FaceQueues(self._context, scene, mesh, cameras)
+    def _new_queues(self, scene: Scene, mesh: MeshBuffers, max_cameras: int) -> FaceQueues:
+        queues = FaceQueues(self._context, scene, mesh, max_cameras)
         # Checked before the scene keeps them: buffers that did not fit must not be used again.
         self._context.check_error(f"queueing {scene.mesh!r}", "the number of faces")
         return queues
@@ -112,17 +109,17 @@ class FacePasses:
     def queue_faces(
         self, scene: Scene, cameras: Sequence[Camera], request: SheetRequest, band: tuple[int, int]
     ) -> QueuedFaces:
-        """Snap every vertex to a screen position and queue the faces that may be visible.
+        """Snap every vertex to a screen position, and queue the faces that may be visible.
 
         Args:
             scene: of the faces.
-            cameras: of the images; at most CAMERAS, of one size, and all perspective or all
+            cameras: of the images; at most MAX_CAMERAS, of one size, and all perspective or all
                 orthographic.
             request: of all images.
-            band: rows that passes will render, the first and the one after the last.
+            band: rows that passes will render: the first, and the one after the last.
         """
         mesh = self.mesh_buffers(scene)
-        queues = self._queues(scene, mesh, 1 if len(cameras) == 1 else CAMERAS)
+        queues = self._queues(scene, mesh, 1 if len(cameras) == 1 else MAX_CAMERAS)
         orthographic, beside = cameras[0].is_orthographic, request.beside_a_face
         if beside:
             scene.cached(("compute", "remainders"), lambda: self._add_remainders(scene, mesh))
@@ -130,27 +127,29 @@ class FacePasses:
         for index, camera in enumerate(cameras):
             packed[index] = packed_camera(scene, camera, request, band)
         sizes = [max_face_size(row, scene, orthographic, mesh.longest_edge) for row in packed]
-        is_fine = not beside and all(size <= _MAX_FINE_FACE for size in sizes)  # no if one is NaN
+        # Fine: every vertex certainly has a screen position, and every face is small. False for NaN.
+        is_fine = not beside and all(size <= _MAX_FINE_FACE for size in sizes)
         options = {
             "PERSPECTIVE": int(not orthographic),
             "CAMERAS": queues.cameras,
             "BESIDE_A_FACE": int(beside),
         }
-        self._cameras.write(packed)
-        self._cameras.bind_to_uniform_block(0)
+        self._camera_buffer.write(packed)
+        self._camera_buffer.bind_to_uniform_block(0)
         self._snap_vertices(queues, len(cameras), FINE=int(is_fine), **options)
         rasterizers: _Rasterizers = (_SMALL_BESIDE if beside else _SMALL, _MEDIUM, _LARGE)
         if is_fine:
             rasterizers = (_TINY if all(size <= _MAX_TINY_FACE for size in sizes) else _SMALL,)
-        has_tiles = not (is_fine or beside) and queues.cameras == 1 and len(queues) == 1
-        tiles = self._tiles if has_tiles else None
+        may_use_tiles = not (is_fine or beside) and queues.cameras == 1 and len(queues) == 1
+        tiles = self._tiles if may_use_tiles else None
+        # With tiles, all faces that are not small go to the medium queue.
         tiled = int(tiles is not None)
-        self._fill(queues, len(cameras), FINE=int(is_fine), TILED=tiled, **options)
+        self._fill_queues(queues, len(cameras), FINE=int(is_fine), TILED=tiled, **options)
         if tiles and (medium := queues.count(MEDIUM)):
             tiles.clear(cameras[0].width, band[1] - band[0])
             self._bin_into_tiles(queues, medium, **options)
-            if tiles.have_overflowed():
-                self._fill(queues, 1, FINE=0, TILED=0, **options)
+            if tiles.have_overflowed():  # queue the faces again, without tiles
+                self._fill_queues(queues, 1, FINE=0, TILED=0, **options)
             else:
                 queues.set_groups(MEDIUM, tiles.count)
                 rasterizers = (_SMALL, _TILES, _LARGE)
@@ -161,7 +160,7 @@ class FacePasses:
         mesh.add_remainders(self._context, scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
-    def _snap_vertices(self, queues: FaceQueues, cameras: int, **options: int) -> None:
+    def _snap_vertices(self, queues: FaceQueues, camera_count: int, **options: int) -> None:
         program = self._programs.get("compute_vertices", **options)
         for vertices in queues.vertices:
             block = vertices.block
@@ -169,10 +168,10 @@ class FacePasses:
             vertices.screen_positions.buffer.bind_to_storage_buffer(1)
             vertices.cells.buffer.bind_to_storage_buffer(2)
             program["vertex_count"] = block.count
-            self._programs.dispatch(program, block.count, cameras)
+            self._programs.dispatch(program, block.count, camera_count)
         self._programs.barrier()
 
-    def _fill(self, queues: FaceQueues, cameras: int, **options: int) -> None:
+    def _fill_queues(self, queues: FaceQueues, camera_count: int, **options: int) -> None:
         faces_per_invocation = (
             _QUEUED_PER_INVOCATION_IN_SOFTWARE
             if self._context.is_software
@@ -186,14 +185,14 @@ class FacePasses:
             MAX_GROUPS_X=MAX_GROUPS_X,
             **options,
         )
-        queues.clear(cameras)
+        queues.clear(camera_count)
         queues.dispatches.buffer.bind_to_storage_buffer(6)
         for part in queues:
             part.vertices.cells.texels.use(5)
             part.queues.buffer.bind_to_storage_buffer(5)
             _use_part(program, part, first_dispatch=part.first_dispatch)
-            invocations = -(-part.part.count // faces_per_invocation)
-            self._programs.dispatch(program, invocations, cameras)
+            invocations = -(-part.faces.count // faces_per_invocation)
+            self._programs.dispatch(program, invocations, camera_count)
         self._programs.barrier()
 
     def _bin_into_tiles(self, queues: FaceQueues, medium: int, **options: int) -> None:
@@ -209,7 +208,7 @@ class FacePasses:
         """Run one pass over the faces that were queued last.
 
         Args:
-            pass_number: SHEETS, FACES, COUNT or STORE; the last two for a single camera.
+            pass_number: SHEETS, FACES, COUNT or STORE; the last two take a single camera.
             faces: from `queue_faces`.
             buffers: what the pass reads and writes, in the order of their bindings.
         """
@@ -219,7 +218,7 @@ class FacePasses:
         ]
         if _TILES in faces.rasterizers and self._tiles:
             self._tiles.use()
-        self._cameras.bind_to_uniform_block(0)
+        self._camera_buffer.bind_to_uniform_block(0)
         for binding, buffer in enumerate(buffers, start=3):
             buffer.bind_to_storage_buffer(binding)
         queues = faces.queues
@@ -227,13 +226,13 @@ class FacePasses:
         for part in queues:
             part.queues.texels.use(3)
             for dispatch, program in enumerate(programs, start=part.first_dispatch):
-                _use_part(program, part, first_face=part.part.first, queue_dispatch=dispatch)
+                _use_part(program, part, first_face=part.faces.first, queue_dispatch=dispatch)
                 program.run_indirect(queues.dispatches.buffer, queues.bytes_per_dispatch * dispatch)
         self._programs.barrier()
 
     def release(self) -> None:
         """Free the buffers of cameras and tiles; those of meshes belong to their scenes."""
-        self._cameras.release()
+        self._camera_buffer.release()
         if self._tiles:
             self._tiles.release()
 
@@ -249,8 +248,8 @@ def _use_part(program: Any, part: PartQueues, **uniforms: int) -> None:
     """Bind a part of the faces for reading, and set the uniforms of a program for it."""
     _use_positions(part.vertices.block)
     part.vertices.screen_positions.texels.use(1)
-    part.part.indices.use(2)
-    counts = {"vertex_count": part.vertices.block.count, "face_count": part.part.count}
+    part.faces.indices.use(2)
+    counts = {"vertex_count": part.vertices.block.count, "face_count": part.faces.count}
     for name, value in (counts | uniforms).items():
-        if name in program:  # the compiler removes what a variant does not use
+        if name in program:  # the compiler drops the uniforms that a variant does not use
             program[name] = value

@@ -48,13 +48,13 @@ class PartQueues:
 
     Attributes:
         vertices: of the block that the part belongs to.
-        part: the faces, n.
+        faces: the faces, n.
         queues: (cameras, 2, n) uint32, see shaders/compute_queues.comp.
         first_dispatch: index of the first of its QUEUES dispatches.
     """
 
     vertices: SnappedVertices
-    part: FacePart
+    faces: FacePart
     queues: _TexelBuffer
     first_dispatch: int
 
