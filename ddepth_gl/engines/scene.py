@@ -1,4 +1,4 @@
-"""Scene: a mesh on the GPU, what engines cache of it, and its distance to cameras."""
+"""Scene: a mesh on the GPU, what engines cache for it, and its distance to cameras."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ __all__ = ["Scene", "coarseness"]
 Value = TypeVar("Value")
 
 # A camera is beside a face if the face is nearer than this fraction of the bounding box's diagonal,
-# times `coarseness`. From there on, the rounding of vertices shows in the face's depth, and a
-# corner snapped to 1/256 pixel may put the face's plane on the other side of the camera.
-_BESIDE = 2.0**-9
+# times `coarseness`. So near, the rounding of vertices shows in the face's depth, and snapping a
+# corner to 1/256 pixel may move the face's plane to the other side of the camera. See decision 9.
+_BESIDE_A_FACE = 2.0**-9
 
 
 class Scene(NonCopyable):
-    """A mesh on the GPU, made by `DepthRenderer.upload`.
+    """A mesh on the GPU, created by `DepthRenderer.upload`.
 
-    It is freed by `release`, with its renderer, or after the last reference to it is dropped.
+    Its GPU memory is freed by `release`, with its renderer, or after the last reference to it is
+    dropped.
 
     Vertices are stored as integers in a local frame, ``world = origin + step * local``; see
     `LocalFrame`. Each engine chooses what to store on the GPU; the scene owns it.
 
     Attributes:
-        mesh: The Mesh that was uploaded.
+        mesh: the Mesh that was uploaded.
         origin: (3,) float64, origin of the local frame, world frame.
-        step: Mesh units per local unit, a power of two.
-        diagonal: Diagonal of the bounding box, mesh units.
-        radius: Radius of a sphere around the local origin that holds every vertex, local units.
+        step: mesh units per local unit, a power of two.
+        diagonal: diagonal of the bounding box, mesh units.
+        radius: radius of a sphere around the local origin that holds every vertex, local units.
     """
 
     def __init__(self, context: GLContext, mesh: Mesh) -> None:
         if not isinstance(context, GLContext) or not isinstance(mesh, Mesh):
-            raise ContextError("a Scene is made by DepthRenderer.upload(mesh); call that")
+            raise ContextError(
+                "a Scene cannot be created directly; call DepthRenderer.upload(mesh)"
+            )
         self.mesh = mesh
         low, high = mesh.bounds
-        self._frame = LocalFrame.around(low, high)
-        self.origin, self.step, self.radius = (
-            self._frame.origin,
-            self._frame.step,
-            self._frame.radius,
-        )
-        self.diagonal = 2.0 * float(np.linalg.norm((high - low) / 2.0))
+        self._frame = frame = LocalFrame.around(low, high)
+        self.origin, self.step, self.radius = frame.origin, frame.step, frame.radius
+        self.diagonal = 2.0 * self.radius * self.step  # exact, as the step is a power of two
+        # Lists, because Python compares three numbers faster than NumPy does.
         self._low, self._high = low.tolist(), high.tolist()
         self._last_camera_inside: Camera | None = None
         self._last_is_beside = False
@@ -67,7 +67,7 @@ class Scene(NonCopyable):
         """Return world points (..., 3) in the local frame, float64.
 
         Raises:
-            RequestError: The points are no numbers of that shape, or the memory does not suffice.
+            RequestError: `points` is not an array of numbers of that shape, or memory runs out.
         """
         checked = checked_array("points", points, "biuf", None, RequestError)
         if checked.shape[-1:] != (3,):
@@ -94,11 +94,11 @@ class Scene(NonCopyable):
     def is_beside_a_face(self, camera: Camera) -> bool:
         """Return whether a face is so close to the camera that rounding would show.
 
-        For an orthographic camera: whether the plane on which its rays start meets the mesh, or
-        nearly so.
+        For an orthographic camera, return whether the plane on which its rays start cuts the mesh,
+        or nearly does.
         """
         check_camera(camera)
-        limit = _BESIDE * self.diagonal * coarseness(camera)
+        limit = _BESIDE_A_FACE * self.diagonal * coarseness(camera)
         if camera.is_orthographic:
             low, high = self.mesh.bounds
             forward = camera.camera_from_world[2, :3]
@@ -108,7 +108,8 @@ class Scene(NonCopyable):
         axes = zip(self._low, center.tolist(), self._high, strict=True)
         if not all(low - limit <= x <= high + limit for low, x, high in axes):
             return False
-        # Sheets, layers and shaded image of one camera are often requested in turn.
+        # Sheets, layers and shaded image of one camera are often requested in turn, so the last
+        # answer is kept.
         if camera is not self._last_camera_inside:
             self._last_camera_inside = camera
             self._last_is_beside = self._face_distance.may_be_within(center, limit)
@@ -128,8 +129,8 @@ class Scene(NonCopyable):
         """Return what `make` returned on the first call with this key.
 
         Raises:
-            ContextClosedError: The scene was released.
-            RequestError: The key is not hashable, or `make` is not callable.
+            ContextClosedError: the scene was released.
+            RequestError: the key is not hashable, or `make` is not callable.
         """
         self.check_usable()
         if not isinstance(key, Hashable) or not callable(make):
@@ -142,14 +143,14 @@ class Scene(NonCopyable):
         return value
 
     def adopt(self, gl_object: Any) -> Any:
-        """Take ownership of a moderngl object, which is released with the scene; return it.
+        """Take ownership of a moderngl object, to release it with the scene; return the object.
 
         Raises:
-            RequestError: The object has no method `release`.
+            RequestError: the object has no method `release`.
         """
         if not callable(getattr(gl_object, "release", None)):
             raise RequestError(
-                f"a scene owns objects with a method release(), not {shown(gl_object)}"
+                f"adopt takes an object with a method release(), not {shown(gl_object)}"
             )
         self._gl_objects.append(gl_object)
         return gl_object
@@ -167,11 +168,11 @@ class Scene(NonCopyable):
 
     @property
     def is_released(self) -> bool:
-        """Boolean: the scene was released."""
+        """True if the scene was released."""
         return self._released
 
     def release(self) -> None:
-        """Free the scene's memory on the GPU, in the renderer's thread. Idempotent."""
+        """Free the scene's memory on the GPU. Idempotent; for the renderer's thread only."""
         if not (self._released or self._context.is_closed):
             with self._context:
                 for gl_object in reversed(self._gl_objects):
@@ -186,9 +187,10 @@ class Scene(NonCopyable):
 
 
 def coarseness(camera: Camera) -> float:
-    """Return how much coarser pixels are than those of an ordinary camera, at least 1.
+    """Return how much coarser a camera's pixels are than those of an ordinary one, at least 1.
 
-    It is above 1 if pixels are wider than a radian, or rays more than 45 degrees off the axis.
+    It is above 1 if pixels are wider than a radian, or rays more than 45 degrees off the axis. The
+    distance at which snapping to 1/256 pixel can move a face across the camera grows in proportion.
     """
     if camera.is_orthographic:
         return 1.0

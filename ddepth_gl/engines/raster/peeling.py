@@ -4,10 +4,10 @@ Depth peeling (Everitt, "Interactive Order-Independent Transparency", 2001) draw
 layer and discards what is not behind the previous layer. Compared by depth alone, coincident faces
 are lost. Compared by (depth, face), nothing is.
 
-Fronts and backs are peeled apart and merged afterward. A closed mesh takes as many passes either
-way, but each pass draws only one facing, as a sheet does. While the first layer of a facing is
-drawn, the stencil buffer counts all its crossings. So the number of passes and the memory are known
-exactly, and the CPU never waits to learn whether a pass was the last one. See decision 5.
+Fronts and backs are peeled separately and merged afterward. A closed mesh takes as many passes
+either way, but each pass draws only one facing, as a sheet does. While the first layer of a facing
+is drawn, the stencil buffer counts all its crossings. So the number of passes and the memory are
+known exactly, and the CPU never waits to learn whether a pass was the last one. See decision 5.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .merging import FacingLayer, LayerMerger
 __all__ = ["LayerDraws", "PeelTargets", "peel_layers"]
 
 _FRONTS, _BACKS = 0, 1
-_CULLED_FACES = ("back", "front")  # while fronts, and while backs, are peeled
+_CULLED_FACES = ("back", "front")  # by facing: what is culled while that facing is peeled
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class LayerDraws:
     """Draw calls for all faces of a mesh, with three variants of layer.frag.
 
     Attributes:
-        first: Draws the first layer of a facing.
-        later: Draws a later layer; the previous one is on texture unit 0.
-        count: Adds (1, 0) for each front and (0, 1) for each back, by blending.
+        first: draws the first layer of a facing.
+        later: draws a later layer; the previous one is on texture unit 0.
+        count: adds (1, 0) for each front and (0, 1) for each back, by blending.
     """
 
     first: Callable[[], None]
@@ -58,15 +58,15 @@ def peel_layers(
     """Return every crossing of one image, without attributes.
 
     Args:
-        context: Current.
-        targets: Targets of the image's size.
-        draws: Draw calls for the mesh.
-        max_layers: Number of crossings to return per pixel, the first ones; None for all.
-        memory_limit: Bytes that the crossings may take; None for `default_memory_limit`.
-        attribute_bytes: Bytes of attributes that the caller will add to each crossing.
+        context: current.
+        targets: targets of the image's size.
+        draws: draw calls for the mesh.
+        max_layers: number of crossings to return per pixel, nearest first; None for all.
+        memory_limit: bytes that the crossings may take; None for `default_memory_limit`.
+        attribute_bytes: bytes of attributes that the caller will add to each crossing.
 
     Raises:
-        DeviceMemoryError: The crossings would take more than `memory_limit`.
+        DeviceMemoryError: the crossings would take more than `memory_limit`.
     """
     try:
         fronts, backs = targets.draw_first_layers(draws)
@@ -78,16 +78,18 @@ def peel_layers(
         if max_layers is not None:
             np.greater(total(), max_layers, out=truncated)
             if truncated.any():
-                returned = int(np.minimum(total(), max_layers).sum(dtype=np.int64))
-                # As large as the type of the counts can hold.
+                # NumPy rejects a limit that the integer type of the counts cannot hold.
                 limit = min(max_layers, int(max(fronts.max(), backs.max())))
                 fronts, backs = np.minimum(fronts, limit), np.minimum(backs, limit)
             else:
                 max_layers = None  # no pixel has more
         merger = LayerMerger(fronts, backs)
-        listed = int(merger.offsets[-1])
+        peeled = int(merger.offsets[-1])
         if max_layers is None:
-            returned, listed = listed, 0  # the list itself is returned
+            returned, listed = peeled, 0  # the list itself is returned
+        else:
+            returned = int(np.minimum(total(), max_layers).sum(dtype=np.int64))
+            listed = peeled
         if memory_limit is None:
             max_per_row = int(total().sum(axis=1).max())
             memory_limit = default_memory_limit(context.memory, max_per_row, attribute_bytes)
@@ -109,36 +111,42 @@ def _peel(targets: PeelTargets, draws: LayerDraws, merger: LayerMerger) -> None:
     """Add the first layers, which are drawn already, to the merger; draw and add all others."""
     first_fronts, first_backs = targets.layers
     merger.add_first(first_fronts.read, first_backs.read)
-    unread: tuple[FacingLayer, _LayerTarget] | None = None
+    unread: list[tuple[FacingLayer, _LayerTarget]] = []
+
+    def add_unread() -> None:
+        while unread:
+            layer, target = unread.pop()
+            merger.add(layer, target.read)
+
     for facing in (_FRONTS, _BACKS):
         previous, target = targets.layers[facing], targets.layers[1 - facing]
         for index in range(1, merger.layer_counts[facing]):
             if facing == _BACKS and index == 1 and merger.layer_counts[_FRONTS] > 1:
-                if unread is not None:
-                    merger.add(unread[0], unread[1].read)
-                    unread = None
-                # Fronts were drawn over the first backs, so these are drawn once more.
+                # Fronts were drawn over the first backs, so these are drawn again.
+                add_unread()
                 previous.draw(merger.layer(_BACKS, 0), None, draws)
             layer = merger.layer(facing, index)
             target.draw(layer, previous, draws)
             # A layer is read while the next one is drawn, so that the GPU is not idle.
-            if unread is not None:
-                merger.add(unread[0], unread[1].read)
-            unread = layer, target
+            add_unread()
+            unread.append((layer, target))
             previous, target = target, previous
-    if unread is not None:
-        merger.add(unread[0], unread[1].read)
+    add_unread()
 
 
 class PeelTargets:
     """The images that peeling draws to; worth keeping for the next image of the same size.
 
     Args:
-        context: Current in every call.
+        context: current in every call.
         size: (width, height) in pixels.
 
+    Attributes:
+        size: (width, height) in pixels.
+        layers: two images. Each facing starts in its own, then its layers alternate between both.
+
     Raises:
-        DeviceMemoryError: They do not fit into the device's memory.
+        DeviceMemoryError: they do not fit into the device's memory.
     """
 
     def __init__(self, context: GLContext, size: tuple[int, int]) -> None:
@@ -157,7 +165,7 @@ class PeelTargets:
         """Draw the first fronts to ``layers[0]``, and the first backs to ``layers[1]``.
 
         Returns:
-            (H, W) each: number of fronts, and of backs, at each pixel.
+            (H, W) each: number of fronts, and number of backs, at each pixel.
         """
         all_rows = 0, self.size[1]
         counts = []
@@ -184,7 +192,7 @@ class PeelTargets:
             gl.enable_only(gl.BLEND)
             gl.blend_equation = gl.FUNC_ADD
             gl.blend_func = gl.ONE, gl.ONE
-            gl.front_face = "cw"  # see RasterEngine
+            gl.front_face = "cw"  # see Camera.projection
             draw()
             gl.enable_only(gl.NOTHING)
             counts = np.empty((*self.size[::-1], 2), np.float32)  # exact below 2**24
@@ -208,10 +216,10 @@ class _LayerTarget:
     """The image of one layer: the key of each pixel's crossing.
 
     Args:
-        context: Current in every call.
+        context: current in every call.
         size: (width, height) in pixels.
-        depth_buffer: Depth and stencil, shared by all layers.
-        gl_objects: Owner of the image; its objects are added to this list.
+        depth_buffer: depth and stencil, shared by all layers.
+        gl_objects: list to add the GL objects to; whoever owns the list releases them.
     """
 
     def __init__(
@@ -228,21 +236,21 @@ class _LayerTarget:
         """Draw one layer.
 
         Args:
-            layer: The layer.
-            previous: Image of the previous layer of the same facing. None draws the first layer,
+            layer: the layer.
+            previous: image of the previous layer of the same facing. None draws the first layer,
                 and counts all crossings of this facing.
-            draws: Draw calls for the mesh.
+            draws: draw calls for the mesh.
         """
         gl, framebuffer = self._context.gl, self._framebuffer
         gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)
-        gl.front_face, gl.depth_func = "cw", "<"  # see RasterEngine
+        gl.front_face, gl.depth_func = "cw", "<"  # "cw": see Camera.projection
         gl.cull_face = _CULLED_FACES[layer.facing]
         framebuffer.color_mask = (True,) * 4
         framebuffer.depth_mask = True
         framebuffer.use()  # moderngl applies the masks here
         framebuffer.viewport = (0, 0, *self._size)
-        # Clearing all rows is faster than clearing some. The image itself needs no clearing, as
-        # every pixel that is read is drawn.
+        # Clearing all rows is faster than clearing some. The image itself needs no clearing: the
+        # merger ignores pixels that have no crossing in this layer.
         framebuffer.scissor = None
         self._context.functions.clear_depth()
         first_row, stop_row = layer.rows
@@ -255,14 +263,14 @@ class _LayerTarget:
             draws.later()
 
     def read_counts(self) -> npt.NDArray[np.uint8]:
-        """Return (H, W) the number of crossings of this facing, at most STENCIL_MAX.
+        """Return (H, W): the number of crossings of this facing, at most STENCIL_MAX.
 
-        The first layer must have been drawn last.
+        Call it right after drawing the first layer, since every later layer clears the stencil.
         """
         return self._context.functions.read_stencil(self._framebuffer)
 
     def read(self, first_row: int, stop_row: int) -> KeyArray:
-        """Return (n,) the keys of all pixels in rows [first_row, stop_row)."""
+        """Return (n,): the keys of all pixels in rows [first_row, stop_row)."""
         width, rows = self._size[0], stop_row - first_row
         keys = np.empty(rows * width, np.int64)
         self._framebuffer.read_into(
