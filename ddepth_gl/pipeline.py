@@ -23,7 +23,7 @@ from .results.device_maps import DeviceDepthMaps
 from .results.provenance import mesh_entries
 from .results.silhouettes import fix_silhouettes
 
-__all__ = ["Pipeline", "reporting_memory"]
+__all__ = ["Pipeline", "reporting_memory_errors"]
 
 # Without compute shaders, cameras may not come closer to a face than this fraction of the bounding
 # box's diagonal. Closer than that, the driver's float32 misjudges which pixels the face covers.
@@ -31,12 +31,12 @@ _MIN_DISTANCE_WITHOUT_COMPUTE = 1e-5
 
 
 @contextmanager
-def reporting_memory(what: str, remedy: str) -> Iterator[None]:
+def reporting_memory_errors(what: str, remedy: str) -> Iterator[None]:
     """Report a MemoryError of NumPy in the block as a DeviceMemoryError.
 
     Args:
-        what: name of the arrays in the message.
-        remedy: what the user can reduce.
+        what: what there is no memory for, in the message.
+        remedy: what the user can do, in the message.
     """
     try:
         yield
@@ -48,18 +48,22 @@ def reporting_memory(what: str, remedy: str) -> Iterator[None]:
         ) from error
 
 
-_reporting_image_memory = partial(reporting_memory, "the images", "reduce the image size")
+_reporting_image_memory_errors = partial(
+    reporting_memory_errors, "the images", "reduce the image size"
+)
 
 
 class Pipeline:
     """The engines of one renderer, and the images in flight: submitted but not yet collected.
+
+    Images are submitted in runs; an engine renders the images of a run together.
 
     Args:
         context: the renderer's context; current while an engine is created or released.
         use_compute: whether `engine` is the compute engine; otherwise it is the raster engine.
 
     Attributes:
-        engine: renders all images but those of cameras beside a face, see `engine_for`.
+        engine: renders all images except those of cameras beside a face, see `engine_for`.
     """
 
     def __init__(self, context: GLContext, *, use_compute: bool) -> None:
@@ -67,19 +71,20 @@ class Pipeline:
         self.engine: Engine[Any] = (ComputeEngine if use_compute else RasterEngine)(context)
         self._engine_beside_a_face: ComputeEngine | None = None
 
-    def one(self, scene: Scene, camera: Camera, request: SheetRequest, output: str) -> Any:
+    def render(self, scene: Scene, camera: Camera, request: SheetRequest, output: str) -> Any:
         """Return the maps of one image: DeviceDepthMaps if `output` is "gpu", else DepthMaps."""
-        with self._context, _reporting_image_memory():
+        with self._context, _reporting_image_memory_errors():
             request = self.checked_request(scene, camera, request)
             pending = self.engine_for(request).submit(scene, (camera,), request)
             return self._collect(pending, output)[0]
 
-    def many(
+    def render_many(
         self, scene: Scene, cameras: Iterable[Camera], request: SheetRequest, output: str
     ) -> Iterator[Any]:
-        """Yield the maps of many images, in order, each as `one` returns it.
+        """Yield the maps of many images, in order, each as `render` returns it.
 
-        An error in `cameras`, or in submitting an image, is raised after all earlier images.
+        An error in `cameras`, or in submitting an image, is raised after all earlier images were
+        yielded.
         """
         in_flight: deque[Pending[Any]] = deque()
         kind_of = partial(self._kind, scene, request=request)
@@ -110,7 +115,7 @@ class Pipeline:
             self._context.defer(self._trim)
 
     def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
-        """Return what all images of a run have in common; first, the checked request."""
+        """Return what all images of a run have in common; the checked request comes first."""
         with self._context:
             checked_request = self.checked_request(scene, camera, request)
         return checked_request, camera.width, camera.height, camera.is_orthographic
@@ -122,8 +127,8 @@ class Pipeline:
         cameras: tuple[Camera, ...],
         request: SheetRequest,
     ) -> int:
-        """Submit a run of images, and return how many runs should stay in flight."""
-        with self._context, _reporting_image_memory():
+        """Submit a run of images; return how many runs should stay in flight."""
+        with self._context, _reporting_image_memory_errors():
             engine = self.engine_for(request)
             in_flight.append(engine.submit(scene, cameras, request))
             # One run ahead keeps the GPU busy. More would only take memory.
@@ -134,7 +139,7 @@ class Pipeline:
     ) -> Iterator[Any]:
         """Yield the maps of the oldest runs in flight, until `runs_left` runs are left."""
         while len(in_flight) > runs_left:
-            with self._context, _reporting_image_memory():
+            with self._context, _reporting_image_memory_errors():
                 collected = deque(self._collect(in_flight.popleft(), output))
             while collected:
                 self._context.check_usable()
@@ -169,7 +174,9 @@ class Pipeline:
         ]
 
     def checked_request(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:
-        """Return the request for one image: `beside_a_face` set, an ineffective crop removed.
+        """Return the request for one image, with `beside_a_face` set.
+
+        A crop that cuts off nothing is removed.
 
         Raises:
             MeshError: `scene` is not a Scene.
@@ -206,10 +213,10 @@ class Pipeline:
         scene.check_usable()
 
     def _is_beside_a_face(self, scene: Scene, camera: Camera) -> bool:
-        """Return whether only compute shaders render this image exactly.
+        """Return whether this image needs the compute engine; False if the device cannot run it.
 
         Raises:
-            CameraError: they do, but the device has none.
+            CameraError: the device cannot run it, and OpenGL's rasterizer would be wrong.
         """
         if self._context.has_compute:
             return scene.is_beside_a_face(camera)
@@ -219,7 +226,7 @@ class Pipeline:
             if distance < limit:
                 raise CameraError(
                     f"the camera is {distance:.3g} mesh units from a face, and this device "
-                    f"({self._context.gl_version}) is exact from {limit:.3g} on; "
+                    f"({self._context.gl_version}) needs at least {limit:.3g}; "
                     "move the camera, or use a device with OpenGL 4.3"
                 )
         return False
@@ -233,7 +240,7 @@ class Pipeline:
         return self._engine_beside_a_face
 
     def provenance(self, engine: Engine[Any], scene: Scene) -> dict[str, str]:
-        """Return entries for result files that name the renderer and the mesh of an image."""
+        """Return the entries of result files that name an image's renderer, engine and mesh."""
         return {
             "renderer": self._context.renderer,
             "gl_version": self._context.gl_version,

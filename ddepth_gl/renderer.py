@@ -27,7 +27,7 @@ from .engines.scene import Scene
 from .errors import CameraError, ContextError, MeshError, RequestError
 from .gl.context import GLContext, NonCopyable
 from .mesh.mesh import Mesh
-from .pipeline import Pipeline, reporting_memory
+from .pipeline import Pipeline, reporting_memory_errors
 from .results.attributes import checked_names
 from .results.depth_layers import DepthLayers
 from .results.depth_maps import DepthMaps
@@ -37,7 +37,7 @@ __all__ = ["DepthRenderer", "RendererInfo", "Surfaces"]
 
 Surfaces = Literal["oriented", "any"]
 Output = Literal["numpy", "gpu"]
-ENGINES = ("auto", "raster", "compute")
+_ENGINES = ("auto", "raster", "compute")
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,11 @@ class DepthRenderer(NonCopyable):
             OpenGL's own rasterizer and depth test and runs on any device. "auto" chooses "compute"
             on Mesa's software rasterizer, where it is faster, and "raster" on GPUs. Both return the
             same result, except for pixels within 1/128 pixel of the border of a face. For cameras
-            beside a face, where OpenGL's rasterizer is too coarse, "raster" also uses the compute
-            shaders.
-        device: an EGL index, "cuda:0", a PCI address, "gpu", "software" or "auto". None takes the
-            environment variable DDEPTH_DEVICE, or else "auto": GPUs first, then Mesa's software
-            rasterizer.
+            so close to a face that OpenGL's rasterizer is too coarse, "raster" also uses the
+            compute shaders.
+        device: an EGL index, "cuda:0", a PCI address, "gpu", "software" or "auto". "auto" tries
+            GPUs first, then Mesa's software rasterizer. None takes the environment variable
+            DDEPTH_DEVICE, or "auto" if it is not set.
         require_gpu: raise an error instead of using a software rasterizer.
 
     Raises:
@@ -109,7 +109,7 @@ class DepthRenderer(NonCopyable):
     def __init__(
         self, engine: str = "auto", device: int | str | None = None, *, require_gpu: bool = False
     ) -> None:
-        checked_choice("engine", engine, ENGINES)
+        checked_choice("engine", engine, _ENGINES)
         checked_flag("require_gpu", require_gpu)
         self._context = context = GLContext(device, require_gpu=require_gpu)
         try:
@@ -258,7 +258,7 @@ class DepthRenderer(NonCopyable):
             DeviceMemoryError: the images do not fit into memory.
         """
         request = _sheet_request(surfaces, near, far, attributes, output)
-        maps: DepthMaps | DeviceDepthMaps = self._pipeline.one(scene, camera, request, output)
+        maps: DepthMaps | DeviceDepthMaps = self._pipeline.render(scene, camera, request, output)
         return maps
 
     @overload
@@ -301,8 +301,8 @@ class DepthRenderer(NonCopyable):
         """Render the double depth maps of many images; faster than a loop over `entry_exit`.
 
         The next image is rendered while the last one is copied from the GPU. The engine "compute"
-        renders up to 16 small images of a small mesh together. Up to twice as many cameras are
-        read before the first image is yielded.
+        renders up to 16 small images of a small mesh together. Up to 32 cameras are read before
+        the first image is yielded.
 
         Args:
             scene: a Scene from this renderer's `upload`.
@@ -326,7 +326,7 @@ class DepthRenderer(NonCopyable):
                 f"cameras must be an iterable of Cameras, not a {type(cameras).__name__}; "
                 "pass a list"
             ) from None
-        return self._pipeline.many(scene, camera_iterator, request, output)
+        return self._pipeline.render_many(scene, camera_iterator, request, output)
 
     def peel(
         self,
@@ -341,7 +341,7 @@ class DepthRenderer(NonCopyable):
     ) -> DepthLayers:
         """Find every crossing of every pixel's ray, with faces of either side.
 
-        Each face that covers a pixel is one crossing, exactly once. Coincident faces are all kept.
+        Each face that covers a pixel counts as exactly one crossing. Coincident faces are all kept.
 
         Args:
             scene: a Scene from this renderer's `upload`.
@@ -352,10 +352,10 @@ class DepthRenderer(NonCopyable):
             attributes: names of quantities to return for each crossing, see `entry_exit`. Each NAME
                 becomes ``layers.NAME``, (M,) or (M, channels). "face" is always returned.
             memory_limit: maximum memory in bytes for the crossings, while they are found and copied
-                to arrays. Another 24 bytes per pixel, and the images on the device, are not part of
-                it. None allows a quarter of the device's memory or of the memory that this process
-                may use, whichever is less, but at least what one row needs. The engine "compute"
-                works in bands of rows to stay within the limit.
+                to arrays. It does not include the images on the device, nor another 24 bytes per
+                pixel. None allows a quarter of the device's memory or of the memory that this
+                process may use, whichever is less, but at least what one row needs. The engine
+                "compute" works in bands of rows to stay within the limit.
 
         Returns:
             DepthLayers. Its arrays belong to the caller.
@@ -363,7 +363,7 @@ class DepthRenderer(NonCopyable):
         Raises:
             RequestError, MeshError, CameraError, ContextError, ContextClosedError: see
                 `entry_exit`.
-            DeviceMemoryError: the crossings do not fit; the message names their number.
+            DeviceMemoryError: the crossings do not fit; the message says how many there are.
         """
         if max_layers is not None:
             checked_count("max_layers", max_layers)
@@ -372,7 +372,7 @@ class DepthRenderer(NonCopyable):
         request = _sheet_request("any", near, far, attributes)
         with self._context:
             request = self._pipeline.checked_request(scene, camera, request)
-            with reporting_memory(
+            with reporting_memory_errors(
                 "the crossings", "reduce the image size, pass max_layers= or ask for less"
             ):
                 engine = self._pipeline.engine_for(request)
@@ -403,11 +403,12 @@ class DepthRenderer(NonCopyable):
     ) -> npt.NDArray[np.uint8]:
         """Render the mesh in color under a simple light, like a photo.
 
-        The light is a head light at the camera, and a sky that is twice as bright as the ground.
+        The light is a headlight at the camera, and a sky that is twice as bright as the ground.
         There are no shadows or highlights, and nothing is brighter than its own color. In linear
         light, the color of a point is multiplied by ``0.7 * head + 0.3 * (0.75 + 0.25 * sky)``.
-        Both are cosines of the smooth normal on the visible side: `head` with the direction to the
-        camera (at least 0), `sky` with the image's up. A mesh without colors is linear gray 0.6.
+        `head` and `sky` are cosines of angles to the smooth normal on the visible side: `head` of
+        the direction to the camera (at least 0), `sky` of the image's up direction. A mesh without
+        colors is linear gray 0.6.
 
         Args:
             scene, camera, surfaces, near, far: see `entry_exit`.
@@ -435,7 +436,7 @@ class DepthRenderer(NonCopyable):
                     f"samples={samples} makes an image of {camera.width}x{camera.height} pixels "
                     f"larger than {self._context.renderer} allows; pass at most {max_samples}"
                 )
-            with reporting_memory("the image", "reduce the image size"):
+            with reporting_memory_errors("the image", "reduce the image size"):
                 return self._pipeline.engine_for(request).shade(scene, camera, request, samples)
 
     def close(self) -> None:
@@ -494,7 +495,9 @@ def _sheet_request(
     names = checked_names(attributes)
     checked_choice("output", output, ("numpy", "gpu"))
     if output == "gpu" and names:
-        raise RequestError(f'attributes={names} are NumPy arrays only; drop them or output="gpu"')
+        raise RequestError(
+            f'attributes={names} exist only as NumPy arrays; drop attributes= or output="gpu"'
+        )
     crop = None
     if near is not None or far is not None:
         crop = (

@@ -127,7 +127,7 @@ class FacePasses:
         for index, camera in enumerate(cameras):
             packed[index] = packed_camera(scene, camera, request, band)
         sizes = [max_face_size(row, scene, orthographic, mesh.longest_edge) for row in packed]
-        # Fine: every vertex certainly has a screen position, and every face is small. False for NaN.
+        # Fine: every vertex certainly has a screen position, and every face is small. NaN is not.
         is_fine = not beside and all(size <= _MAX_FINE_FACE for size in sizes)
         options = {
             "PERSPECTIVE": int(not orthographic),
