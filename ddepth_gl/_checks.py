@@ -24,6 +24,7 @@ __all__ = [
     "checked_float_type",
     "checked_number",
     "checked_result",
+    "checked_rows",
     "checked_texts",
     "is_integer",
     "one_line",
@@ -44,21 +45,43 @@ def is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def checked_count(name: str, number: object, limit: int | None = None) -> int:
+def checked_count(
+    name: str,
+    number: object,
+    limit: int | None = None,
+    error: type[Exception] = RequestError,
+) -> int:
     """Return an integer as an int.
 
     Args:
         name: name of the argument in the error message.
         number: an integer, at least 1.
         limit: largest allowed value; None for no limit.
-
-    Raises:
-        RequestError: the number is no such integer.
+        error: raised if the number is no such integer.
     """
     if not is_integer(number) or number < 1 or (limit is not None and number > limit):
         at_most = "" if limit is None else f" and at most {limit}"
-        raise RequestError(f"{name} must be an integer, at least 1{at_most}, not {shown(number)}")
+        raise error(f"{name} must be an integer, at least 1{at_most}, not {shown(number)}")
     return int(number)
+
+
+def checked_rows(
+    start: object, stop: object, height: int, error: type[Exception] = RequestError
+) -> tuple[int, int]:
+    """Return a range of rows as ints; NumPy's small integers would overflow in later computations.
+
+    Args:
+        start: first row.
+        stop: end of the range; this row is not part of it.
+        height: number of rows of the image.
+        error: raised if the image has no such rows.
+    """
+    if not (is_integer(start) and is_integer(stop) and 0 <= start < stop <= height):
+        raise error(
+            f"rows must satisfy 0 <= start < stop <= {height}, "
+            f"not start={shown(start)}, stop={shown(stop)}"
+        )
+    return int(start), int(stop)
 
 
 def checked_choice(

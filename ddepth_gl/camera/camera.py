@@ -14,10 +14,19 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import checked_array, checked_choice, checked_flag, is_integer, quiet_math, shown
+from .._checks import (
+    checked_array,
+    checked_choice,
+    checked_count,
+    checked_flag,
+    checked_rows,
+    quiet_math,
+    shown,
+)
 from .._frozen_arrays import frozen
 from ..errors import CameraError
 from .checks import (
+    MAX_IMAGE_SIDE,
     Float64Array,
     checked_image_size,
     checked_numbers,
@@ -77,7 +86,7 @@ class Camera:
             )
         if not (K[0, 0] > 0.0 and K[1, 1] > 0.0):
             raise CameraError(
-                "K is singular or mirrors: focal lengths must be positive, not "
+                "K is singular or mirrors the image: focal lengths must be positive, not "
                 f"({K[0, 0]:g}, {K[1, 1]:g}); for a camera frame with y up use Camera.from_opengl"
             )
         pose = checked_pose("camera_from_world", self.camera_from_world)
@@ -237,13 +246,8 @@ class Camera:
         Raises:
             CameraError: the image has no such rows, or `samples` is not an integer, at least 1.
         """
-        if not (is_integer(start) and is_integer(stop) and 0 <= start < stop <= self.height):
-            raise CameraError(
-                f"rows must satisfy 0 <= start < stop <= {self.height}, "
-                f"not start={shown(start)}, stop={shown(stop)}"
-            )
-        samples, _ = checked_image_size(samples, 1)
-        start, stop = int(start), int(stop)  # NumPy's small integers would overflow
+        start, stop = checked_rows(start, stop, self.height, CameraError)
+        samples = checked_count("samples", samples, MAX_IMAGE_SIDE, CameraError)
         K = self.K.copy()
         K[1, 2] -= start
         K[:2] *= samples
@@ -331,14 +335,14 @@ class Camera:
 
         Args:
             pixels: (..., 2) image coordinates (column, row) with pixel centers at halves.
-            depth: (...) z-depth in mesh units; broadcasts with `pixels`.
+            depth: (...) depth in mesh units; broadcasts with `pixels`.
             frame: frame of the result, "world" or "camera".
 
         Returns:
             (..., 3) float64 points, mesh units.
 
         Raises:
-            CameraError: an array is not numeric, or the shapes do not fit.
+            CameraError: an array is not numeric, or the shapes do not broadcast.
         """
         z, image = checked_points("depth", depth), checked_points("pixels", pixels)
         if image.ndim == 0 or image.shape[-1] != 2:
@@ -347,7 +351,7 @@ class Camera:
             np.broadcast_shapes(image.shape[:-1], z.shape)
         except ValueError:
             raise CameraError(
-                f"pixels of shape {image.shape} and depth of shape {z.shape} do not fit"
+                f"pixels of shape {image.shape} and depth of shape {z.shape} do not broadcast"
             ) from None
         is_world = _checked_frame(frame) == "world"
         with quiet_math(CameraError, image, z):
@@ -375,14 +379,15 @@ class Camera:
             (H, W, 3) float64 origins in mesh units, and (H, W, 3) float64 unit directions.
 
         Raises:
-            CameraError: `frame` is neither.
+            CameraError: `frame` is neither "world" nor "camera".
         """
+        is_world = _checked_frame(frame) == "world"
         centers = self.pixel_centers()
-        start = np.zeros(centers.shape[:2])
-        origins = self.unproject(centers, start, "camera")
-        directions = self.unproject(centers, start + 1.0, "camera") - origins
+        start_depth = np.zeros(centers.shape[:2])
+        origins = self.unproject(centers, start_depth, "camera")
+        directions = self.unproject(centers, start_depth + 1.0, "camera") - origins
         directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-        if _checked_frame(frame) == "camera":
+        if not is_world:
             return origins, directions
         pose = self._world_from_camera
         return origins @ pose[:3, :3].T + pose[:3, 3], directions @ pose[:3, :3].T
@@ -391,7 +396,7 @@ class Camera:
         """Return the size of a pixel at some depth: its width or height, whichever is larger.
 
         Args:
-            depth: (...) z-depth in mesh units.
+            depth: (...) depth in mesh units.
 
         Returns:
             (...) size in mesh units.
@@ -410,7 +415,7 @@ class Camera:
             return np.ones((self.height, self.width))
         y = (np.arange(self.height)[:, None] + 0.5 - self.K[1, 2]) / self.K[1, 1]
         x = (np.arange(self.width) + 0.5 - self.K[0, 2] - self.K[0, 1] * y) / self.K[0, 0]
-        # Computed in place: this array is as large as a result.
+        # Computed in place, because the array is as large as a result of rendering.
         squares: Float64Array = np.multiply(x, x, out=x)
         squares += y * y + 1.0
         np.sqrt(squares, out=squares)

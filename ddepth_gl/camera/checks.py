@@ -18,6 +18,7 @@ from .._checks import (
 from ..errors import CameraError
 
 __all__ = [
+    "MAX_IMAGE_SIDE",
     "Float64Array",
     "checked_field_of_view",
     "checked_image_size",
@@ -31,6 +32,9 @@ Float64Array = npt.NDArray[np.float64]
 # Largest deviation of a rotation from orthonormal. Rotations in float32 or with five digits pass,
 # rotations with a scale do not.
 ROTATION_TOLERANCE = 1e-4
+
+# Pixels. Keeps absurd sizes from overflowing in later computations.
+MAX_IMAGE_SIDE = (1 << 31) - 1
 
 
 def checked_numbers(name: str, value: Any, *shapes: tuple[int, ...]) -> Float64Array:
@@ -127,8 +131,7 @@ def checked_image_size(width: Any, height: Any) -> tuple[int, int]:
     """
     sizes = []
     for name, value in (("width", width), ("height", height)):
-        # The upper limit keeps absurd sizes from overflowing in later computations.
-        if not is_integer(value) or not 1 <= value < 1 << 31:
+        if not is_integer(value) or not 1 <= value <= MAX_IMAGE_SIDE:
             raise CameraError(
                 f"{name} must be an integer of pixels, at least 1, not {shown(value)}"
             )

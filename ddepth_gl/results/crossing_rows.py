@@ -1,4 +1,4 @@
-"""Arithmetic on crossings in compressed sparse rows: where they are, what is inside the solid.
+"""Arithmetic on crossings in compressed sparse rows: layers, sheets, what is inside the solid.
 
 In all functions ``offsets`` is (P + 1,) int64 for P pixels in row-major order. The crossings of
 pixel i are [offsets[i], offsets[i + 1]), nearest first; M is their total number.
@@ -44,17 +44,17 @@ def by_layer(offsets: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
 
 
 def layer_stack(
-    offsets: IntArray, values: npt.NDArray[Any], layers: int, fill: float
+    offsets: IntArray, values: npt.NDArray[Any], layer_count: int, fill: float
 ) -> npt.NDArray[Any]:
-    """Return (layers, P) or (layers, P, channels): one image of the values for each layer.
+    """Return (L, P) or (L, P, channels): one image of the values for each layer.
 
     Args:
         offsets: (P + 1,), see the module.
         values: (M,) or (M, channels), one for each crossing.
-        layers: number of images; further layers are left out.
+        layer_count: L, the number of images; further layers are left out.
         fill: value where a pixel has no such crossing.
     """
-    stack = np.full((layers, len(offsets) - 1, *values.shape[1:]), fill, dtype=values.dtype)
+    stack = np.full((layer_count, len(offsets) - 1, *values.shape[1:]), fill, dtype=values.dtype)
     for image, (pixels, crossings) in zip(stack, by_layer(offsets), strict=False):
         image[pixels] = values[crossings]
     return stack
@@ -63,7 +63,7 @@ def layer_stack(
 def outermost(
     offsets: IntArray, selected: BoolArray, end: Literal["nearest", "farthest"]
 ) -> tuple[IntArray, IntArray]:
-    """Return the pixels that have selected crossings, and the nearest or farthest one of each.
+    """Return the pixels that have selected crossings, and the nearest or farthest one in each.
 
     Args:
         offsets: (P + 1,), see the module.
@@ -71,7 +71,7 @@ def outermost(
         end: which end of each ray to search from.
     """
     crossings = np.flatnonzero(selected)
-    before = _prefix_sums(selected)[offsets]
+    before = _prefix_sums(selected)[offsets]  # selected crossings before each pixel
     pixels = np.flatnonzero(np.diff(before))
     return pixels, crossings[before[pixels] if end == "nearest" else before[pixels + 1] - 1]
 
@@ -83,7 +83,7 @@ def scattered(
     shape: tuple[int, int],
     fill: float,
 ) -> npt.NDArray[Any]:
-    """Return (H, W) or (H, W, channels): the values of one crossing at each of some pixels.
+    """Return (H, W) or (H, W, channels): an image with the value of one crossing per given pixel.
 
     Args:
         values: (M,) or (M, channels), one for each crossing.
@@ -118,11 +118,13 @@ def solid_pieces(
     A piece that starts at depth 0 starts at a camera inside the solid.
     """
     inside, at_start = nesting(offsets, front_facing)
-    is_inside, was_inside = inside > 0, inside > _nesting_steps(front_facing)
+    is_inside = inside > 0  # after each crossing
+    was_inside = inside > _nesting_steps(front_facing)  # before it
     starts = np.flatnonzero(is_inside & ~was_inside)
     ends = np.flatnonzero(was_inside & ~is_inside)
     pixels = per_crossing(offsets, np.arange(len(offsets) - 1))[ends]
-    # Rays end outside, so every piece has an end. Only a pixel's first one may start at the camera.
+    # Rays end outside, so every piece has an end. Only a pixel's first piece may have no start: it
+    # starts at the camera.
     is_first = np.diff(pixels, prepend=-1) > 0
     from_camera = is_first & (at_start[pixels] > 0)
     pieces = np.zeros((len(ends), 2), np.float32)

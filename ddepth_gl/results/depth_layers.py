@@ -14,6 +14,7 @@ from .._checks import (
     checked_choice,
     checked_float_type,
     checked_result,
+    checked_rows,
     checked_texts,
     is_integer,
     shown,
@@ -33,7 +34,9 @@ BoolArray = npt.NDArray[np.bool_]
 
 # The quantities that `dense` takes, and their values where there is no crossing.
 _DENSE_FILL: dict[str, Any] = {
-    **{"depth": np.nan, "distance": np.nan, "front_facing": False},
+    "depth": np.nan,
+    "distance": np.nan,
+    "front_facing": False,
     **{name: attribute.fill for name, attribute in ATTRIBUTES.items()},
 }
 
@@ -57,7 +60,7 @@ class DepthLayers:
         front_facing: (M,) bool, True where the ray enters: it meets the counter-clockwise side.
         truncated: (H, W) bool, pixels where `max_layers` left crossings out.
         camera: the Camera of the image.
-        attributes: name to (M,) or (M, channels).
+        attributes: name to an array, (M,) or (M, channels).
         provenance: as in `DepthMaps`.
 
     Raises:
@@ -73,7 +76,7 @@ class DepthLayers:
     camera: Camera
     attributes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
-    _is_oriented: Callable[[], bool] = bool  # returns False; unlike a lambda it can be pickled
+    _is_oriented: Callable[[], bool] = bool  # bool() returns False
     _is_cropped: bool = False
 
     def __post_init__(self) -> None:
@@ -139,7 +142,7 @@ class DepthLayers:
 
     @property
     def layer(self) -> IntArray:
-        """(M,) int64: layer of each crossing, from 0: how many of its pixel come before it."""
+        """(M,) int64: layer of each crossing, counted from 0: its index within its pixel."""
         layer = np.arange(len(self.depth))
         layer -= crossing_rows.per_crossing(self.offsets, self.offsets[:-1])
         return layer
@@ -154,7 +157,7 @@ class DepthLayers:
 
     @property
     def is_oriented(self) -> bool:
-        """True if the mesh is closed and wound outward: `odd` pixels then mean a camera inside."""
+        """True if the mesh is closed and wound outward."""
         return self._is_oriented()
 
     @property
@@ -166,7 +169,8 @@ class DepthLayers:
     def odd(self) -> BoolArray:
         """(H, W) bool: the number of crossings is odd.
 
-        The mesh is open there, the camera is inside it, or crossings were cut off.
+        The mesh is open there, the camera is inside it, or crossings were cut off. If the layers
+        are `is_oriented` and `is_complete`, the camera is inside.
         """
         odd: BoolArray = self.count % 2 == 1
         return odd
@@ -206,7 +210,7 @@ class DepthLayers:
     def color_images(
         self, name: Literal["color", "shaded_color"] = "color", max_layers: int | None = None
     ) -> npt.NDArray[np.uint8]:
-        """Return the peeled colors as images, one per layer, as PeeledHuman and similar work store.
+        """Return the colors as images, one per layer, as PeeledHuman and similar works store them.
 
         Args:
             name: "color" (unlit) or "shaded_color" (under the light of `DepthRenderer.shade`); the
@@ -227,7 +231,7 @@ class DepthLayers:
         return images
 
     def entry_exit(self, surfaces: Literal["oriented", "any"] = "oriented") -> DepthMaps:
-        """Return the DepthMaps of these layers, with face indices.
+        """Return the DepthMaps of these layers, with face indices and the layers' attributes.
 
         They equal those of `DepthRenderer.entry_exit` bit for bit.
 
@@ -238,7 +242,7 @@ class DepthLayers:
         Raises:
             RequestError: `max_layers` cut off crossings, so some exits are unknown.
         """
-        self._check_not_truncated("their exits are")
+        self._check_not_truncated("their exits are unknown")
         checked_choice("surfaces", surfaces, ("oriented", "any"))
         oriented = surfaces == "oriented"
         entering = self.front_facing if oriented else np.ones(len(self.depth), bool)
@@ -262,24 +266,24 @@ class DepthLayers:
         }
         return DepthMaps(entry, exit_, self.camera, attributes, self.provenance)
 
-    def _check_not_truncated(self, unknown: str) -> None:
+    def _check_not_truncated(self, consequence: str) -> None:
         if self.truncated.any():
             raise RequestError(
-                f"{int(self.truncated.sum())} pixels were cut short by max_layers, so {unknown} "
-                "unknown; peel with max_layers=None"
+                f"{int(self.truncated.sum())} pixels were cut short by max_layers, so "
+                f"{consequence}; peel with max_layers=None"
             )
 
     def _check_complete(self) -> None:
-        self._check_not_truncated("what lies inside the solid is")
+        consequence = "what lies inside the solid is unknown"
+        self._check_not_truncated(consequence)
         if self._is_cropped:
             raise RequestError(
-                "near or far cut crossings off, so what lies inside the solid is unknown; "
-                "peel without them"
+                f"near or far cut crossings off, so {consequence}; peel without them"
             )
 
     @property
     def nesting(self) -> tuple[IntArray, IntArray]:
-        """(M,) and (H * W,) int64: number of bodies that the ray is inside, see below.
+        """(M,) and (H * W,) int64: number of bodies that the ray is inside.
 
         The first array counts after each crossing, the second at the start of each ray. A ray ends
         outside every closed body, so where entries and exits do not balance, it started inside.
@@ -295,9 +299,9 @@ class DepthLayers:
         """(N,) int64 pixels and (N, 2) float32 end depths of all ray pieces inside the solid.
 
         Pieces follow from facing and nesting. Bodies that overlap or contain each other form one
-        piece. A cavity (a surface wound inward) belongs to none, nor does a pair of crossings whose
-        back face comes first at a silhouette. Pieces are sorted by pixel, then nearest first. A
-        piece that starts at depth 0 starts at a camera inside the solid. Meant for closed meshes;
+        piece. A cavity (a surface wound inward) belongs to none. Neither does a pair of crossings
+        at a silhouette whose back face comes first. Pieces are sorted by pixel, then nearest first.
+        A piece that starts at depth 0 starts at a camera inside the solid. Meant for closed meshes;
         see `odd`.
 
         Raises:
@@ -324,7 +328,7 @@ class DepthLayers:
         """Return the `solid_pieces` of one pixel, for interactive use.
 
         Returns:
-            (entry, exit) depths, nearest first; an entry of 0 is a camera inside the solid.
+            (entry, exit) depths, nearest first; an entry of 0 means a camera inside the solid.
 
         Raises:
             RequestError: there is no such pixel, or as for `nesting`.
@@ -367,18 +371,13 @@ class DepthLayers:
         ]
 
     def rows(self, start: int, stop: int) -> DepthLayers:
-        """Return copies of the layers of rows start..stop - 1, with the camera of those rows.
+        """Return copies of the layers of rows [start, stop), with the camera of those rows.
 
         Raises:
             RequestError: not 0 <= start < stop <= H.
         """
         height, width = self._shape
-        if not (is_integer(start) and is_integer(stop) and 0 <= start < stop <= height):
-            raise RequestError(
-                f"rows must satisfy 0 <= start < stop <= {height}, "
-                f"not {shown(start)}, {shown(stop)}"
-            )
-        start, stop = int(start), int(stop)  # NumPy's small integers would overflow below
+        start, stop = checked_rows(start, stop, height)
         first, last = int(self.offsets[start * width]), int(self.offsets[stop * width])
         return replace(
             self,
