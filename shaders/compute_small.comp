@@ -4,14 +4,14 @@
 // Inputs:  queue of small faces, see compute_queue.glsl; faces, see compute_face.glsl
 // Outputs: those of the pass, see compute_pass.glsl
 // Options: TINY  1 if almost no face covers more than four pixels: pixels are then tested one by
-//                one, otherwise in blocks of 4x8
+//                one; otherwise they are tested in blocks of 4x8
 #include "compute_face.glsl"
 #include "compute_pass.glsl"
 #include "compute_queue.glsl"
 
-// Top-left rule: whether the inner side of an edge includes the points exactly on it. It does for
-// one of the two faces at the edge, the one that holds the point moved right by an infinitesimal
-// distance, and down by a far smaller one.
+// Top-left rule: a point exactly on an edge is covered by one of the two faces there, the face to
+// the right of the edge, or below a horizontal edge. Returns true for that face. The edge function
+// is positive inside; the arguments are its steps to the right and down.
 bool owns_edge(int along_right, int along_down) {
     return along_right > 0 || (along_right == 0 && along_down > 0);
 }
@@ -34,7 +34,7 @@ bool owns_edge(int along_right, int along_down) {
     outside |= uint(edges.x | edges.y | edges.z) >> 31 << column; \
     edges += right;
 
-// The covered ones of 4 pixels in a row, as bits, given the edge functions at the first of them.
+// Which of 4 pixels in a row are covered, as bits, given the edge functions at the first of them.
 uint covered_in_row(ivec3 edges, ivec3 right) {
     uint outside = 0u;
     TEST_PIXEL(0) TEST_PIXEL(1) TEST_PIXEL(2) TEST_PIXEL(3)
@@ -62,8 +62,9 @@ void main() {
         bc = -bc;
         ca = -ca;
     }
-    // Edge functions of ab, bc and ca: not negative inside. `right` and `down` are their steps.
-    // Integers, so nothing is rounded; an edge that the neighbor owns is lowered by 1.
+    // Edge functions of ab, bc and ca: not negative inside. `right` and `down` are their steps. All
+    // are integers, so nothing is rounded. If the neighbor owns an edge, the function is lowered by
+    // 1 to exclude the points on that edge.
     ivec3 right = -ivec3(ab.y, bc.y, ca.y), down = ivec3(ab.x, bc.x, ca.x);
     ivec2 start = box.first * 256 + 128;
     ivec3 row_edges = right * (start.x - ivec3(a.x, b.x, c.x)) +
@@ -75,8 +76,8 @@ void main() {
     down *= 256;
 
 #if TINY
-    // From one covered pixel to the next. Invocations run in lockstep: skipping pixels is cheap,
-    // but at covered pixels they wait for each other.
+    // Skip from one covered pixel to the next. Invocations run in lockstep: skipping pixels is
+    // cheap, but at covered pixels they wait for each other.
     ivec2 pixel = box.first;
     ivec3 edges = row_edges;
     bool covered = (edges.x | edges.y | edges.z) >= 0;

@@ -3,10 +3,11 @@
 // The corners of faces in clip space, and the plane of each face.
 //
 // The rasterizer only decides which pixels a face covers. Its interpolated depth is off by several
-// 1e-6 on slivers and on faces that reach behind the camera, and leaves the face altogether at the
-// rim of a grazing one. The plane costs little, as it is set up once per face, not per pixel.
+// 1e-6 on slivers and on faces that reach behind the camera. At the rim of a grazing face, it is
+// not even between the depths of the corners. The plane costs little, as it is set up once per
+// face, not per pixel.
 //
-// Inputs:  corners of the face that this vertex provokes; the camera, see raster/uniforms.py
+// Inputs:  corners of the face whose provoking vertex this is; the camera, see raster/uniforms.py
 // Outputs: gl_Position; plane, plane_limits, see face_plane.glsl; provoking_face
 // Options: PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
 //          WRITE_FACE   1 to output provoking_face
@@ -40,7 +41,7 @@ void main() {
     dvec3 c = dvec3(corner_before) - camera_center;
     gl_Position = clip_from_local * vec3(a) + clip_offset;
 
-    // Precise: layers are told apart by comparing depths that different programs compute.
+    // Precise, because layers are told apart by comparing depths that different programs compute.
     precise dvec3 normal = cross(b - a, c - a);
     precise dvec3 slopes =
         dvec3(dot(normal, ray_right), dot(normal, ray_down), dot(normal, ray_origin));
@@ -57,7 +58,7 @@ void main() {
     plane = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
     plane_limits = vec2(nearest, farthest);
 #endif
-    // Edge-on, any depth of the face will do.
+    // For a face seen edge-on, any depth within the limits will do.
     plane = scale == 0.0lf ? dvec3(0.0lf) : plane / scale;
 #if WRITE_FACE
     provoking_face = gl_VertexID;  // vertex i provokes face i, see vertex_order.py

@@ -4,16 +4,16 @@
 //
 // Options: PASS       PASS_SHEETS  depths of the nearest front and the farthest back face, as bits
 //                                  of float32: those of positive numbers sort like integers
-//                     PASS_FACES   smallest face at the entry's depth, largest at the exit's
+//                     PASS_FACES   smallest face index at the entry's depth, largest at the exit's
 //                     PASS_COUNT   number of crossings
 //                     PASS_STORE   all crossings, in any order, each in its pixel's range of a list
 //          TWO_SIDED  1 if every face counts as a front and as a back
 //          CROP       1 if only crossings within camera.crop count
 //          OWNED      1 if each pixel belongs to one invocation: no atomic operations are needed
 //
-// In the first two passes the larger number wins. Where the smaller one is wanted, for entries, all
-// bits are inverted. So one atomic operation serves both sheets; with one for each, an invocation
-// would wait for the other.
+// In the first two passes the larger number wins. Entries need the smaller one, so all their bits
+// are inverted. Then one atomic operation serves both sheets. With an operation for each sheet,
+// invocations at fronts and invocations at backs would wait for each other.
 #include "compute_face.glsl"
 
 #define PASS_SHEETS 0
@@ -21,14 +21,14 @@
 #define PASS_COUNT 2
 #define PASS_STORE 3
 
-// All buffers hold the pixels of the band. In `depths` and `sheet_faces` each camera has first its
-// entries, then its exits.
+// All buffers hold the pixels of the band. `depths` and `sheet_faces` hold the entries and then the
+// exits of the first camera, then those of the next.
 #if PASS == PASS_SHEETS || PASS == PASS_FACES
 // Bits of the depths, inverted for entries. A miss loses against every depth.
 layout(std430, binding = 3) buffer Depths { int depths[]; };
 #endif
 #if PASS == PASS_FACES
-// Of entries the face, inverted; of exits the face + 1. A miss is 0.
+// For entries the inverted bits of the face index, for exits the index + 1. A miss is 0.
 layout(std430, binding = 4) buffer SheetFaces { uint sheet_faces[]; };
 #endif
 #if PASS == PASS_COUNT || PASS == PASS_STORE
@@ -40,7 +40,7 @@ layout(std430, binding = 3) buffer Cursors { uint cursors[]; };
 layout(std430, binding = 4) writeonly buffer Crossings { uvec2 crossings[]; };
 #endif
 
-// STORE_MAX keeps the larger of both in `target`. INCREMENT returns the number before.
+// STORE_MAX keeps the larger of both in `target`. INCREMENT returns the value before.
 #if OWNED
 #define STORE_MAX(target, value) target = max(target, value)
 #define INCREMENT(target) target++
@@ -59,8 +59,8 @@ void add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
 #if PASS != PASS_COUNT || CROP || !PERSPECTIVE
     float depth = depth_at(plane, pixel);
 #if !PERSPECTIVE
-    // Rays start on the plane of depth 0. What lies on it, as far as double precision can tell,
-    // does not count.
+    // Rays start on the plane of depth 0. A crossing on that plane, as far as double precision can
+    // tell, does not count.
     float start = BESIDE_A_FACE == 1 ? camera.local_unit * float(camera.rounding_error) : 0.0;
     if (depth <= start) return;
 #endif
@@ -74,7 +74,7 @@ void add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
     STORE_MAX(depths[index], ~bits);
     STORE_MAX(depths[exit_index], bits);
 #else
-    // NVIDIA's compiler gives up on a choice within the brackets.
+    // NVIDIA's compiler fails if the index is a conditional expression.
     int sheet_index = is_front ? index : exit_index;
     STORE_MAX(depths[sheet_index], is_front ? ~bits : bits);
 #endif

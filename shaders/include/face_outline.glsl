@@ -3,8 +3,8 @@
 // The pixels that a face of any size covers, even one that reaches out of the guard band or behind
 // the camera.
 //
-// Options: ALL_CORNERS_SNAPPED  1 if all corners of all faces have a screen position; the lines
-//                               then follow from these, whichever end of an edge comes first
+// Options: ALL_CORNERS_SNAPPED  1 if all corners of all faces have a screen position; each line is
+//                               then exact in whichever order the ends of its edge are given
 //
 // An edge is a line (x, y, z): the pixel (u, v), in subpixels, is on its inner side if
 // x u + y v + z > 0. The coefficients are integers, small enough that double precision adds and
@@ -21,13 +21,13 @@ struct Outline {
     Box box;  // pixels of the band that the face lies in
 };
 
-// Turn from one edge into the next at the corner between them: its sign is that of the area.
+// Cross product of two edges that follow each other. Its sign is that of the face's area.
 double cross_2d(dvec3 line, dvec3 next) {
     return line.x * next.y - line.y * next.x;
 }
 
 // Moves a line by half a unit toward the face that does not own it (top-left rule, see owns_edge in
-// compute_small.comp). Then no pixel lies on it.
+// compute_small.comp). Then no pixel center lies on it.
 dvec3 moved_off_pixels(dvec3 line) {
     bool owns_edge = line.x > 0.0lf || (line.x == 0.0lf && line.y > 0.0lf);
     return dvec3(line.xy, line.z + (owns_edge ? 0.5lf : -0.5lf));
@@ -63,7 +63,7 @@ bool find_outline(ivec3 corners, out Outline outline) {
     return area != 0.0lf;
 }
 #else
-// Size of the x and y of a line, 2^26: with subpixels of at most 2^22, sums stay below 2^53.
+// The larger of |x| and |y| of a line, 2^26: with subpixels of at most 2^22, sums stay below 2^53.
 const double LINE_SIZE = 67108864.0lf;
 
 struct Corner {
@@ -136,8 +136,9 @@ bool find_outline(ivec3 corners, out Outline outline) {
 }
 #endif
 
-// Narrows a range of columns, first and last, to those on the inner side of a line. No quotient is
-// close to an integer, since no pixel lies on the line: how the division rounds does not matter.
+// Narrows a range of columns, first and last, to those on the inner side of a line, in the row with
+// centers at v. No quotient is close to an integer, since no pixel center lies on the line. So it
+// does not matter how the division rounds.
 void narrow_columns(inout ivec2 columns, dvec3 line, double v) {
     double first_value = line.y * v + line.z + 128.0lf * line.x;
     double step = 256.0lf * line.x;
