@@ -244,7 +244,7 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read(tmp_path, size):
 
 def test_a_mesh_that_is_being_written_is_refused(folder, monkeypatch):
     monkeypatch.setattr("ddepth_gl.io.opened_files.OpenedFile.read", lambda self: None)
-    with pytest.raises(dd.MeshError, match="it is being written; load it once it is complete"):
+    with pytest.raises(dd.MeshError, match="so it is being written; load it once it is complete"):
         dd.load_mesh(folder / "a.obj")
     (folder / "views.json").write_bytes(POSE)
     with pytest.raises(dd.CameraError, match="is being written; load it once it is whole"):

@@ -1,4 +1,4 @@
-"""A mesh file and its side files: only those in its own folder, none larger than the limit."""
+"""MeshFolder: a mesh file and its side files, only from its own folder and up to a size limit."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from .textures import open_texture
 
 __all__ = ["PLACEHOLDER_NAME", "MeshFolder"]
 
-# Stands for the name of the mesh file in trimesh, which encodes it as UTF-8. The real name may not
-# be UTF-8. Because of the line end, no object in a file can have this name.
+# Told to trimesh as the name of the mesh file: trimesh encodes it as UTF-8, which the real name may
+# not be. trimesh also gives it to an object without a name. Such objects can be told apart, because
+# no object in a file can have a name with a line feed.
 PLACEHOLDER_NAME = "the file\n"
 _NO_FILE = "there is no such file; check the path"
 
@@ -31,12 +32,13 @@ class MeshFolder:
     mesh's folder after all symbolic links are followed. For a path that is absolute or outside,
     only the last component is tried, because exporters write the paths of the machine they ran on.
 
-    Use it as a context manager. It keeps the folder open, so the folder stays the same even if its
-    name is given to another one. It has the interface of trimesh's resolvers.
+    Use it as a context manager. It keeps the folder open, so all files come from the same folder
+    even if that is renamed or replaced meanwhile. It has the interface of trimesh's resolvers:
+    `get`, indexing and `namespaced`.
 
     Args:
-        mesh_path: Path of the mesh file.
-        max_file_bytes: Largest size of the mesh file and of each side file.
+        mesh_path: path of the mesh file.
+        max_file_bytes: largest size of the mesh file and of each side file.
     """
 
     def __init__(self, mesh_path: Path, max_file_bytes: int) -> None:
@@ -44,7 +46,7 @@ class MeshFolder:
         self.file_name = PLACEHOLDER_NAME  # read by trimesh
         self._mesh_name = mesh_path.name
         self.max_file_bytes = max_file_bytes
-        self.refusal: MeshError | None = None  # the last error of get(): trimesh swallows it
+        self.refusal: MeshError | None = None  # last MeshError of `get`, which trimesh swallows
         self._exit_stack = ExitStack()
         self._descriptor = -1
         self._side_file_hashes: dict[str, bytes] = {}  # SHA-256 by path
@@ -68,14 +70,16 @@ class MeshFolder:
         """Return the content of the mesh file itself, which may be a symbolic link to anywhere.
 
         Args:
-            suffixes: Suffixes of the supported formats.
+            suffixes: suffixes of the supported formats.
 
         Raises:
-            MeshError: It is missing, not a regular file, of another format, empty or too large.
+            MeshError: the file is missing, not a regular file, of another format, empty, too large,
+                or still being written.
         """
         suffix = Path(self._mesh_name).suffix
         formats = ", ".join(suffixes)
         try:
+            # The paths "/" and "." have no name: open the folder, to report a directory.
             with opened(self._mesh_name or ".", self._descriptor) as file:
                 if file.is_folder:
                     raise MeshError("it is a directory; give the path of a mesh file in it")
@@ -89,7 +93,7 @@ class MeshFolder:
                     )
                 if file.size == 0:
                     raise MeshError("it is empty; copy or export it again")
-                return self._content(file, "it has")
+                return self._content(file, "it")
         except FileNotFoundError as error:
             raise MeshError(_NO_FILE) from error
 
@@ -97,11 +101,11 @@ class MeshFolder:
         """Return the content of a side file.
 
         Args:
-            name: Its path as written in the mesh file.
+            name: its path as written in the mesh file.
 
         Raises:
-            FileNotFoundError: There is no such file in the folder. The message is the name.
-            MeshError: It is too large.
+            FileNotFoundError: there is no such file in the folder. The message is the name.
+            MeshError: the file is too large, or still being written.
         """
         for candidate in _possible_paths(name.strip().replace("\\", "/")):
             with ExitStack() as stack:
@@ -113,7 +117,7 @@ class MeshFolder:
                 except (OSError, ValueError, RuntimeError):
                     continue  # missing, outside, a null character in the name, a loop of links
                 if file.is_regular:
-                    data = self._content(file, f"it needs {candidate!r} of")
+                    data = self._content(file, f"its side file {candidate!r}")
                     self._side_file_hashes[str(path)] = hashlib.sha256(data).digest()
                     return data
         raise FileNotFoundError(name)
@@ -122,7 +126,7 @@ class MeshFolder:
         """Return the SHA-256 of the names and contents of all side files read so far.
 
         Returns:
-            Hexadecimal; empty if no side file was read.
+            Hexadecimal digits; empty if no side file was read.
         """
         if not self._side_file_hashes:
             return ""
@@ -135,19 +139,24 @@ class MeshFolder:
     def _content(self, file: OpenedFile, subject: str) -> bytes:
         if file.size > self.max_file_bytes:
             raise MeshError(
-                f"{subject} {file.size} bytes, the limit is {self.max_file_bytes}; "
+                f"{subject} has {file.size} bytes, the limit is {self.max_file_bytes}; "
                 "pass a larger max_file_bytes"
             )
         data = file.read()
         if data is None:
             raise MeshError(
-                f"{subject} {file.size} bytes no longer: it is being written; "
+                f"{subject} changed its size while it was read, so it is being written; "
                 "load it once it is complete"
             )
         return data
 
     def get(self, name: str) -> bytes:
-        """Return the content of a side file for trimesh: materials as UTF-8, or a valid texture."""
+        """Return the content of a side file for trimesh: materials as UTF-8, or a valid texture.
+
+        Raises:
+            FileNotFoundError: there is no such file, or it is neither.
+            MeshError: as for `read`.
+        """
         try:
             data = self.read(name)
             if name.strip().lower().endswith(".mtl"):
@@ -163,7 +172,7 @@ class MeshFolder:
         return self.get(name)
 
     def namespaced(self, namespace: str) -> Any:
-        """Raise FileNotFoundError: trimesh calls this for archives only."""
+        """Raise FileNotFoundError; trimesh calls this only for archives."""
         raise FileNotFoundError(namespace)
 
 
@@ -171,7 +180,7 @@ def _possible_paths(name: str) -> Iterator[str]:
     """Yield the paths that a name in a mesh file may mean, the most likely first.
 
     Names on disk are bytes. If the mesh file was not UTF-8, it was read as Latin-1, so names are
-    tried in both encodings.
+    tried in both encodings. A name may also be percent-encoded.
     """
     seen = set()
     for path in (name, name.rsplit("/", 1)[-1]):
