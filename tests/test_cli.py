@@ -500,9 +500,9 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--ortho", "-2", "--eye", "1,2,3", "--target", "0,0,0"), ("extent must be positive",)),
         (("--format", "npz,tiff"), ("unknown format 'tiff'; give npz, ply, png16, mould",)),
         (("--format", "npz,xray"), ("format xray stores all layers; give --layers",)),
-        (("--max-layers", "3"), ("--max-layers belongs to --layers",)),
+        (("--max-layers", "3"), ("--max-layers has no effect without --layers",)),
         (("--layers", "--max-layers", "0"), ("--max-layers must be an integer, at least 1",)),
-        (("--memory-limit", "3"), ("--memory-limit belongs to --layers",)),
+        (("--memory-limit", "3"), ("--memory-limit has no effect without --layers",)),
         (
             ("--layers", "--memory-limit", "9"),
             ("crossings", "--memory-limit", "the memory_limit of 9;"),

@@ -346,7 +346,7 @@ def test_layers_without_effect(tmp_path):
             "--memory-limit must be an integer, at least 1, not 0",
         ),
         ({"layers": True, "memory_limit": 1e9}, "--memory-limit must be"),
-        ({"memory_limit": 100}, "--memory-limit belongs to --layers; give both"),
+        ({"memory_limit": 100}, "--memory-limit has no effect without --layers; give both"),
         ({"fill": 1e39}, "fill must be a number that float32 holds"),
         ({"formats": ("png16",), "png_scale": 0.0}, "16-bit PNG must be positive"),
         ({"formats": ("npz", "ply", "npz")}, "format npz is given twice; give it once"),

@@ -43,7 +43,8 @@ class RenderJob:
         surfaces: see `DepthRenderer.entry_exit`.
         near, far: crop, mesh units.
         fill: value of misses in exr files, and in npz files of both sheets.
-        png_scale: mesh units per step of 16-bit PNG; None takes one that fits all images of a mesh.
+        png_scale: mesh units per step of 16-bit PNG; None chooses one that fits all images of a
+            mesh.
         preview: whether to write one preview image per mesh.
         layers: whether to render all layers besides both sheets.
         max_layers: number of crossings to keep per pixel, nearest first; None keeps all.
@@ -75,7 +76,7 @@ class RenderJob:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        formats = checked_formats(self.formats, self.layers)
+        checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
         checked_fill(self.fill)
         checked_count("--samples", self.samples, MAX_SAMPLES)
@@ -86,18 +87,22 @@ class RenderJob:
             if value is not None:
                 checked_count(option, value)
                 if not self.layers:
-                    raise RequestError(f"{option} belongs to --layers; give both")
+                    raise RequestError(f"{option} has no effect without --layers; give both")
         if self.png_scale is not None:
             checked_scale(self.png_scale)
         if not self.formats and not self.preview:
             raise RequestError(
                 f"nothing to write: no format and no preview; give {', '.join(FORMATS)}"
             )
-        self._check_effects(formats)
-        for chosen in formats:
+        self._check_effects()
+        for chosen in self._chosen_formats:
             chosen.check()
 
-    def _check_effects(self, formats: Sequence[Format]) -> None:
+    @property
+    def _chosen_formats(self) -> list[Format]:
+        return [FORMATS[name] for name in self.formats]
+
+    def _check_effects(self) -> None:
         """Raise RequestError if an option is given that has no effect on any of the formats."""
         is_given = {
             "layers": self.layers and not self.preview,  # the preview shows layers
@@ -106,8 +111,11 @@ class RenderJob:
             "attributes": bool(self.attributes),
             "samples": self.samples != 1,
         }
-        for option in (name for name, given in is_given.items() if given):
-            if any(chosen.has_option(option, self.layers) for chosen in formats):
+        for option, given in is_given.items():
+            has_effect = any(
+                chosen.has_option(option, self.layers) for chosen in self._chosen_formats
+            )
+            if has_effect or not given:
                 continue
             flag = "--" + option.replace("_", "-")
             written = ", ".join(self.formats) or "the preview"
@@ -144,7 +152,7 @@ class RenderJob:
             DDepthError: rendering failed.
         """
         source = mesh.source or source_in_memory(mesh)
-        formats = checked_formats(self.formats, self.layers)
+        formats = self._chosen_formats
         if not self.overwrite:
             endings = [chosen.endings[self.layers] for chosen in formats]
             names = output_pattern(name, len(cameras), endings, self.preview)
@@ -164,7 +172,7 @@ class RenderJob:
                     count = chosen.count_left_out(frame)
                     report.left_out[format_name] = report.left_out.get(format_name, 0) + count
                 with report.timing("writing"):
-                    for path in self._write(frame, formats, report.failures):
+                    for path in self._write(frame, report.failures):
                         report.files.setdefault(path.name.removeprefix(stem), []).append(path)
                 if with_preview and frame.photo is not None:
                     from ..plot.preview import preview
@@ -176,7 +184,7 @@ class RenderJob:
             scene.release()
         if rows:
             report.preview = self.folder / f"{name}_preview.png"
-            write_png(report.preview, _stack(rows), file_metadata(frame.maps))
+            write_png(report.preview, _stack_rows(rows), file_metadata(frame.maps))
         return report
 
     def _render(
@@ -190,11 +198,12 @@ class RenderJob:
         report: RenderReport,
     ) -> FrameToWrite:
         """Render what the formats and the preview need of one view."""
-        formats = checked_formats(self.formats, self.layers)
+        formats = self._chosen_formats
         map_attributes = {name for chosen in formats for name in chosen.map_attributes}
         layer_attributes = {name for chosen in formats for name in chosen.layer_attributes}
         crop: dict[str, Any] = {"near": self.near, "far": self.far}
-        # One view at a time: rendering ahead while files are written would hide an image's time.
+        # One view at a time: if the next view were rendered while files are written, the reported
+        # times would be too short.
         with report.timing("the sheets"):
             maps = renderer.entry_exit(
                 scene,
@@ -234,10 +243,9 @@ class RenderJob:
             max_layers=self.max_layers,
         )
 
-    def _write(
-        self, frame: FrameToWrite, formats: Sequence[Format], failures: list[str]
-    ) -> Iterator[Path]:
-        for chosen in formats:
+    def _write(self, frame: FrameToWrite, failures: list[str]) -> Iterator[Path]:
+        """Write the files of one view and yield their paths; add what failed to `failures`."""
+        for chosen in self._chosen_formats:
             # The content of a file does not depend on the other formats of the run.
             reduced = frame.with_only(
                 {*self.attributes, *chosen.map_attributes},
@@ -246,12 +254,12 @@ class RenderJob:
             try:
                 yield from chosen.write(reduced)
             except MeshError as error:
-                # Nothing in this view yields a mould; the other views are still worth having.
+                # No mould can be built from this view; the other views are still worth having.
                 failures.append(f"{frame.path('_mould.ply')}: {error}")
 
 
 def _with_mesh_provenance(frame: FrameToWrite, source: MeshSource) -> FrameToWrite:
-    """Return the frame with results that name the mesh, whether or not it came from a file."""
+    """Return the frame with the mesh in the provenance of its results, even if it has no file."""
     entries = mesh_entries(source)
     maps, layers = frame.maps, frame.layers
     return replace(
@@ -261,7 +269,7 @@ def _with_mesh_provenance(frame: FrameToWrite, source: MeshSource) -> FrameToWri
     )
 
 
-def _stack(rows: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+def _stack_rows(rows: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
     width = max(row.shape[1] for row in rows)
     padded = [
         np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
