@@ -16,16 +16,17 @@ __all__ = ["stitch"]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-# Pixels thinner than this part of the largest coordinate are left out: 32 float32 steps there. So
-# entry and exit stay apart in float32 files. At the default `jump`, this rounding also flattens no
-# wall beside a sheet ten times as steep.
-_MIN_THICKNESS = 2.0**-18
-# But never more than this part of a pixel footprint is required. Far from the origin float32 cannot
-# hold the mould anyway.
-_MAX_THICKNESS_FOOTPRINTS = 0.125
+# Pixels thinner than this fraction of the largest coordinate, 32 float32 steps there, are left out.
+# So entry and exit stay apart in float32 files. With the default `jump`, a sheet may rise by ten
+# pixel footprints from one pixel to the next; rounding does not flatten the walls beside it either.
+_MIN_THICKNESS_PER_COORDINATE = 2.0**-18
+# But no pixel has to be thicker than this fraction of a pixel footprint. Where that is less, far
+# from the origin, float32 cannot hold the mould anyway.
+_MIN_THICKNESS_PER_FOOTPRINT = 0.125
 
-# The four triangles that a 2x2 block a b / c d can be cut into: the octants that a triangle covers
-# around each of its corners, as bits. Octants go clockwise in the image, from the right.
+# The four triangles that a 2x2 block of pixels, a b in its first row and c d in its second, can be
+# cut into. For each corner of a triangle: the octants around that pixel that the triangle covers,
+# as bits. Octants are counted clockwise in the image, starting at the right.
 _OCTANTS = {
     "abd": (0b00000001, 0b00001100, 0b00100000),
     "adc": (0b00000010, 0b00010000, 0b11000000),
@@ -44,9 +45,9 @@ def stitch(
     """Return the vertices and faces of the mould.
 
     The pixels of `mask` are triangulated once, in the image: each 2x2 block yields two triangles,
-    or one if a corner is missing. Each triangle is a prism between its entry side and its exit
-    side. Prisms that share an edge are open toward each other; an edge of a single prism gets
-    a wall. So the surface is closed and consistently wound for any mask.
+    or one if a corner is missing. Each triangle spans a prism between entry and exit. Prisms that
+    share an edge are open toward each other; an edge of a single prism gets a wall. So the surface
+    is closed and consistently wound for any mask.
 
     It is a 2-manifold, by index and by position: pixels without thickness are left out. Where parts
     touch in a single pixel, all but one of them lose their triangles at that pixel.
@@ -67,7 +68,7 @@ def stitch(
     jump = checked_number("jump", jump, MeshError)
     if not jump > 0.0:
         raise MeshError(f"jump must be positive (a number of pixel footprints), not {jump}")
-    # A body that is inside out is exited first.
+    # The ray exits a body that is wound inward before it enters it.
     near, far = np.fmin(entry, exit_), np.fmax(entry, exit_)
     centers = camera.pixel_centers()[mask]
     points = [camera.unproject(centers, sheet[mask]) for sheet in (near, far)]
@@ -86,15 +87,17 @@ def stitch(
             f"jump={jump:g}{thickness}"
         )
     used, corner = np.unique(triangles, return_inverse=True)
-    back = corner.reshape(-1, 3)  # clockwise in the image, so outward on the far sheet
+    clockwise = corner.reshape(-1, 3)  # in the image
+    # Vertices of the far sheet follow those of the near sheet.
     offset = len(used)
-    start, end = _boundary_edges(back, offset)
+    start, end = _boundary_edges(clockwise, offset)
     walls = np.stack(
         [start, end, end + offset, start, end + offset, start + offset], axis=1
     ).reshape(-1, 3)
-    row = np.cumsum(mask.reshape(-1))[used] - 1
-    vertices = np.concatenate([sheet[row] for sheet in points])
-    return vertices, np.concatenate([back[:, ::-1], back + offset, walls])
+    point_index = np.cumsum(mask.reshape(-1))[used] - 1
+    vertices = np.concatenate([sheet[point_index] for sheet in points])
+    # Outward is counter-clockwise in the image on the near sheet, clockwise on the far sheet.
+    return vertices, np.concatenate([clockwise[:, ::-1], clockwise + offset, walls])
 
 
 def _min_thickness(
@@ -105,13 +108,16 @@ def _min_thickness(
         return 0.0
     footprint = float(camera.pixel_footprint(near.astype(np.float64)).min())
     largest = max(float(np.abs(sheet).max()) for sheet in points)
-    return min(_MIN_THICKNESS * largest, _MAX_THICKNESS_FOOTPRINTS * footprint)
+    return min(_MIN_THICKNESS_PER_COORDINATE * largest, _MIN_THICKNESS_PER_FOOTPRINT * footprint)
 
 
 def _joined_pairs(
     camera: Camera, near: npt.NDArray[Any], far: npt.NDArray[Any], mask: BoolArray, jump: float
 ) -> dict[str, BoolArray]:
-    """Return which corners of each 2x2 block a b / c d can be joined: pair to (H-1, W-1) bool."""
+    """Return which pairs of pixels of each 2x2 block can be joined: pair to (H-1, W-1) bool.
+
+    The pixels of a block are named a b in its first row, c d in its second.
+    """
 
     def joined(first: tuple[slice, slice], second: tuple[slice, slice]) -> BoolArray:
         result = mask[first] & mask[second]
@@ -174,12 +180,13 @@ def _without_pinches(triangles: IntArray, octants: IntArray, shape: tuple[int, .
     """
     count = shape[0] * shape[1]
     while True:
+        # Triangles cover different octants of a pixel, so the sum of their bits is the union.
         covered = np.bincount(triangles.reshape(-1), octants.reshape(-1), count).astype(np.uint8)
         pinched = _FAN_COUNT[covered] > 1
         if not pinched.any():
             return triangles
-        # Four sets of pixels, one after the other. Pixels of one set share no triangle, so none
-        # removes a triangle that another one keeps.
+        # Four sets of pixels, by parity of row and column, one after the other. Pixels of one set
+        # share no triangle, so none removes a triangle that another one keeps.
         touching = np.flatnonzero(pinched[triangles].any(axis=1))
         corners, sectors = triangles[touching], octants[touching]
         row, column = np.divmod(corners, shape[1])
@@ -194,7 +201,7 @@ def _without_pinches(triangles: IntArray, octants: IntArray, shape: tuple[int, .
 
 
 def _fans(covered: int) -> list[int]:
-    """Return the runs of set bits of a byte, read as a ring; each as a byte of its own."""
+    """Return the runs of set bits of a byte, read as a ring; each run is a byte of its own."""
     if covered == 255:
         return [covered]
     runs = []
@@ -216,7 +223,7 @@ _LARGEST_FAN = np.array(
 
 
 def _boundary_edges(triangles: IntArray, count: int) -> tuple[IntArray, IntArray]:
-    """Return the directed edges (start, end) whose opposite is no edge of any triangle.
+    """Return the directed edges (start, end) whose opposite (end, start) is in no triangle.
 
     Args:
         triangles: (T, 3) indices.
