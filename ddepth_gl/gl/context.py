@@ -1,6 +1,6 @@
 """A headless OpenGL context, and the base class of objects that own memory on its device.
 
-Contexts are created and destroyed here only.
+Contexts are created and destroyed only here.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
 # Substrings of the lower-case renderer names of Mesa's and Google's software rasterizers.
 _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
 
-# Handles of all contexts created here. If one of them is current at entry, exit does not restore
-# it: its next use enters it again.
+# Handles of all contexts created here. If one of them is current at entry, exit need not restore
+# it, because whoever uses it next enters it again.
 _our_contexts: set[int] = set()
 
 
@@ -63,8 +63,8 @@ class GLContext:
 
     Args:
         device: an EGL index, ``"cuda:0"``, a PCI address, ``"gpu"``, ``"software"`` or ``"auto"``.
-            None takes the environment variable DDEPTH_DEVICE, or ``"auto"`` if it is not set:
-            GPUs first, then software.
+            ``"auto"`` tries GPUs first, then software. None takes the environment variable
+            DDEPTH_DEVICE, or ``"auto"`` if it is not set.
         require_gpu: whether to refuse software rasterizers.
 
     Attributes:
@@ -72,7 +72,7 @@ class GLContext:
         functions: OpenGL functions that moderngl lacks.
         device: the `Device` that the context is on.
         vendor, renderer, gl_version: the driver's GL_VENDOR, GL_RENDERER and GL_VERSION.
-        version_code: OpenGL version as an integer, 430 for 4.3.
+        version_code: OpenGL version as an integer, such as 430 for 4.3.
         is_software: True if the CPU renders.
         max_image_size: largest width and height of an image, in pixels.
         memory: bytes of memory that the device has, or that this process may use if that is less.
@@ -90,7 +90,8 @@ class GLContext:
         check_not_forked()
         self._thread = threading.get_ident()
         self._handle = 0
-        self._nesting = 0
+        self._nesting = 0  # with statements that are open
+        # Arguments of make_current() that restore another library's context at exit.
         self._previous: tuple[int | None, ...] | None = None
         self._deferred: deque[Callable[[], None]] = deque()
         self._egl = egl.load()
@@ -122,7 +123,7 @@ class GLContext:
             loader: Any = _Loader(self._egl)
             self.gl: Any = moderngl.create_context(require=410, standalone=True, context=loader)
         except Exception as error:  # moderngl raises bare Exception
-            raise ContextError(f"moderngl refuses the context ({error})") from error
+            raise ContextError(f"moderngl rejects the context ({error})") from error
         info = self.gl.info
         self.device = device
         self.vendor: str = info["GL_VENDOR"]
@@ -154,7 +155,7 @@ class GLContext:
     def unbind_framebuffer(self) -> None:
         """Bind a framebuffer that is never released.
 
-        Call it before releasing framebuffers: moderngl would bind a released one again.
+        Call it before releasing framebuffers: otherwise moderngl would bind a released one again.
         """
         self._placeholder_framebuffer.use()
 
@@ -180,7 +181,7 @@ class GLContext:
         """Guard a block that allocates textures, buffers and framebuffers for an image.
 
         Args:
-            what: the purpose, for the error message.
+            what: what the objects are for, in the error message: "layers".
             size: (width, height) in pixels.
             objects: list to which the block appends each moderngl object. If the block fails, they
                 are released.
@@ -205,7 +206,7 @@ class GLContext:
         """Return the error to raise when textures of `size` cannot be allocated.
 
         moderngl reports a texture that the driver did not allocate as an incomplete framebuffer, or
-        in other ways. The driver's own error is cleared.
+        in other ways. This also clears the driver's own error, so that no later check reports it.
         """
         self.gl.error  # noqa: B018  reading it clears it
         return DeviceMemoryError(
@@ -217,8 +218,8 @@ class GLContext:
         """Raise the error that the driver has recorded since the last check, if there is one.
 
         Args:
-            action: what was done since then, for the message: "rendering an image".
-            remedy: what to reduce if memory ran out, for the message: "the image size".
+            action: what was done since then, in the message: "rendering an image".
+            remedy: what to reduce if memory ran out, in the message: "the image size".
 
         Raises:
             DeviceMemoryError: the driver reports GL_OUT_OF_MEMORY.
@@ -235,7 +236,7 @@ class GLContext:
 
     @property
     def is_closed(self) -> bool:
-        """True if the context was released or belongs to a parent process: nothing to free."""
+        """True if there is nothing to free: the context was released or is a parent process's."""
         return self._handle == 0 or is_forked()
 
     @property
