@@ -279,9 +279,9 @@ class DepthLayers:
 
     @property
     def nesting(self) -> tuple[IntArray, IntArray]:
-        """(M,) and (H * W,) int64: number of bodies that the ray is inside, see below.
+        """(M,) and (H * W,) int64: bodies around each crossing and each ray's start.
 
-        The first array counts after each crossing, the second at the start of each ray. A ray ends
+        The first array counts the bodies that the ray is in right after a crossing. A ray ends
         outside every closed body, so where entries and exits do not balance, it started inside.
 
         Raises:
