@@ -78,4 +78,4 @@ system-gl: $(VENV)/installed
 	@scripts/system-gl $(VENV)
 
 clean:
-	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

@@ -22,7 +22,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Show every EGL device, what runs on it, and what to install if nothing does."""
+    """Show devices, drivers, and what to install if none works."""
     with one_line_errors(debug):
         from ..gl.devices import ENVIRONMENT_VARIABLE
         from ..gl.inspection import inspect_devices

@@ -141,7 +141,7 @@ def render(
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Render entry and exit depth of one or more meshes and write them to files."""
+    """Render entry and exit depth of meshes to files."""
     from ..io.meshes.read import load_mesh
     from ..jobs.names import unique_names
     from ..jobs.render import RenderJob

@@ -285,8 +285,9 @@ class DepthLayers:
     def nesting(self) -> tuple[IntArray, IntArray]:
         """(M,) and (H * W,) int64: number of bodies that the ray is inside.
 
-        The first array counts after each crossing, the second at the start of each ray. A ray ends
-        outside every closed body, so where entries and exits do not balance, it started inside.
+        The first array counts right after each crossing, the second at the start of each ray. A ray
+        ends outside every closed body, so where entries and exits do not balance, it started
+        inside.
 
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings off; the nesting needs all.

@@ -80,6 +80,11 @@ def stitch(
     )
     if not len(triangles):
         covered = int(mask.sum())
+        if not covered:
+            raise MeshError(
+                "no mould: no pixel has both an entry and an exit; aim the camera at the mesh, or "
+                'use surfaces="any" if the mesh is not closed'
+            )
         thin = covered - int(solid.sum())
         thickness = f" and thicker than {min_thickness:.2g} ({thin} are not)" if thin else ""
         raise MeshError(

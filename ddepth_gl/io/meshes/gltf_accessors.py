@@ -85,7 +85,7 @@ class GltfAccessors:
         if "bufferView" not in accessor or "sparse" in accessor:
             raise MeshError(
                 f"its {name} data is compressed or sparse, which is not supported; "
-                "export it without"
+                "export it without compression or sparse accessors"
             )
         content, stride = self.view(accessor["bufferView"])
         start, size = accessor.get("byteOffset", 0), width * dtype.itemsize

@@ -1,0 +1,28 @@
+"""Versions that several files name agree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_changelog_and_the_citation_name_the_version():
+    version = re.search(r'^version = "(.*)"', text("pyproject.toml"), re.M)[1]
+    released = re.search(r"^## \[(\d\S*)\] - (\S+)", text("CHANGELOG.md"), re.M)
+    cited = text("CITATION.cff")
+    assert released[1] == version
+    assert re.search(r"^version: (.*)", cited, re.M)[1] == version
+    assert re.search(r'^date-released: "(.*)"', cited, re.M)[1] == released[2]
+
+
+def test_the_workflow_tests_every_python_that_the_package_names():
+    named = re.findall(r"Python :: (3\.\d+)", text("pyproject.toml"))
+    tested = re.search(r"python: \[(.*)\]", text(".github/workflows/test.yml"))[1]
+    assert re.findall(r'"(.*?)"', tested) == named
+    assert re.search(r'requires-python = ">=(.*)"', text("pyproject.toml"))[1] == named[0]
