@@ -567,6 +567,16 @@ def test_bad_size(size):
                 make()
 
 
+def test_bad_rows_are_refused_by_name():
+    camera = Camera.look_at((0, -5, 0), (0, 0, 0), width=6, height=4)
+    for start, stop in ((-1, 2), (2, 2), (0, 5), (0.0, 2)):
+        with refused(rf"rows must satisfy 0 <= start < stop <= 4, not start={start}, stop={stop}"):
+            camera.rows(start, stop)
+    for samples in (0, 1.5, True, 1 << 31):
+        with refused(f"samples must be an integer, at least 1.*not {samples}"):
+            camera.rows(0, 2, samples)
+
+
 @pytest.mark.parametrize(
     ("matrix", "match"),
     [
