@@ -31,9 +31,9 @@ class BarePasses:
     """Two passes that clear, draw and read back, with the programs and buffers of engine `raster`.
 
     Args:
-        renderer: A renderer with engine "raster".
-        scene: The mesh, uploaded by that renderer.
-        camera: The camera.
+        renderer: a renderer with engine "raster".
+        scene: the mesh, uploaded by that renderer.
+        camera: the camera.
     """
 
     def __init__(self, renderer: dd.DepthRenderer, scene: dd.Scene, camera: dd.Camera) -> None:

@@ -72,12 +72,12 @@ class Cell:
     """One job on one mesh at one size.
 
     Attributes:
-        mesh: Name of the mesh.
-        faces: Number of its faces.
-        size: Width and height of the image in pixels.
-        job: A key of JOBS.
-        timings: By peer and by engine.
-        differing: By peer, the fraction of covered pixels that differ from an engine's, at most.
+        mesh: name of the mesh.
+        faces: number of its faces.
+        size: width and height of the image in pixels.
+        job: a key of JOBS.
+        timings: by peer and by engine.
+        differing: by peer, the fraction of covered pixels that differ from an engine's, at most.
     """
 
     mesh: str

@@ -47,8 +47,8 @@ class Rays:
     depths, counted from either end.
 
     Args:
-        mesh: The mesh, in front of the camera.
-        camera: The camera.
+        mesh: the mesh, in front of the camera.
+        camera: the camera.
     """
 
     def __init__(self, mesh: dd.Mesh, camera: dd.Camera) -> None:

@@ -72,9 +72,9 @@ def measure(
     """Return median and half the interquartile range of each way, ms per image.
 
     Args:
-        ways: Functions that render one image, by name.
-        many: A function that renders IMAGES_PER_ROUND images.
-        rounds: Number of rounds.
+        ways: functions that render one image, by name.
+        many: a function that renders IMAGES_PER_ROUND images.
+        rounds: number of rounds.
     """
     times: dict[str, list[float]] = {name: [] for name in (*ways, "many")}
     for _ in range(rounds):

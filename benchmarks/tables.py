@@ -44,7 +44,7 @@ def replace_report(page: str, name: str, text: str) -> str:
     """Return the page with the report `name` replaced by `text`.
 
     Raises:
-        ValueError: The page does not have exactly one report of that name.
+        ValueError: the page does not have exactly one report of that name.
     """
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
     block = re.escape(begin) + ".*?" + re.escape(end)

@@ -149,8 +149,8 @@ class Range(NamedTuple):
     """The depths allowed on a sheet, each (H, W).
 
     Attributes:
-        low, high: Least and greatest depth; NaN if no guess and no sample has the crossing.
-        always: All guesses and samples have the crossing.
+        low, high: least and greatest depth; NaN if no guess and no sample has the crossing.
+        always: all guesses and samples have the crossing.
         never: None of them has it.
     """
 
@@ -175,8 +175,8 @@ def bracket(camera: dd.Camera, *guesses: Sequence[Form]) -> dict[str, Range]:
     """Return the range of depths on each sheet within MARGIN of the pixel centers.
 
     Args:
-        camera: The camera.
-        *guesses: Lists of forms; each list describes the same scene.
+        camera: the camera.
+        *guesses: lists of forms; each list describes the same scene.
 
     Returns:
         The ranges of "entry" and "exit", over all guesses.
@@ -273,11 +273,11 @@ def assert_within(
     extends.
 
     Args:
-        maps: The rendered maps.
-        ranges: The ranges of "entry" and "exit".
-        face_size: Longest edge of the mesh.
-        record_property: Where to record the largest excess and the median range.
-        covered: Least fraction of the pixels that must have each sheet.
+        maps: the rendered maps.
+        ranges: the ranges of "entry" and "exit".
+        face_size: longest edge of the mesh.
+        record_property: where to record the largest excess and the median range.
+        covered: least fraction of the pixels that must have each sheet.
     """
     widths, excess = [0.0], 0.0
     start, end = ranges["entry"].low, ranges["exit"].high

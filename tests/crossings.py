@@ -36,9 +36,9 @@ def by_hand(rows: Sequence[Sequence[str]], oriented: bool = False, **fields: Any
     """Return layers with the given crossings.
 
     Args:
-        rows: A text per pixel, like "F1 B2": front and back crossings with their depths.
-        oriented: Whether the mesh counts as closed and wound outward.
-        **fields: Other arguments of DepthLayers.
+        rows: a text per pixel, like "F1 B2": front and back crossings with their depths.
+        oriented: whether the mesh counts as closed and wound outward.
+        **fields: other arguments of DepthLayers.
     """
     pixels = [pixel.split() for row in rows for pixel in row]
     words = [word for pixel in pixels for word in pixel]

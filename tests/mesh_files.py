@@ -111,7 +111,7 @@ def gltf_tree(
     """Return a glTF tree with one mesh, and its buffer.
 
     Args:
-        arrays: Arrays by attribute name, or "indices".
+        arrays: arrays by attribute name, or "indices".
     """
     components = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
     types = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}

@@ -36,10 +36,10 @@ class Pending(Generic[Targets]):
     """Images that were submitted and are not collected yet.
 
     Attributes:
-        targets: The targets that the images are rendered to.
+        targets: the targets that the images are rendered to.
         scene: Scene of all images.
-        cameras: One camera per image.
-        request: Request for each image.
+        cameras: one camera per image.
+        request: request for each image.
     """
 
     targets: Targets
@@ -52,12 +52,12 @@ class Engine(ABC, Generic[Targets]):
     """A renderer of sheets, layers and shaded images.
 
     Args:
-        context: Current in every call.
-        make_targets: Allocates targets of sheets; its arguments are their `key`.
+        context: current in every call.
+        make_targets: allocates targets of sheets; its arguments are their `key`.
 
     Attributes:
         name: "raster" or "compute".
-        inverts_entries: The GPU stores the bits of entry depths inverted.
+        inverts_entries: the GPU stores the bits of entry depths inverted.
     """
 
     name: ClassVar[str]
@@ -75,7 +75,7 @@ class Engine(ABC, Generic[Targets]):
         """Upload what the engine needs of a scene's mesh.
 
         Raises:
-            DeviceMemoryError: The mesh does not fit into the device's memory.
+            DeviceMemoryError: the mesh does not fit into the device's memory.
         """
 
     def cameras_at_once(self, scene: Scene, camera: Camera) -> int:
@@ -94,12 +94,12 @@ class Engine(ABC, Generic[Targets]):
 
         Args:
             scene: Scene to render.
-            cameras: One camera, or up to `cameras_at_once`; these must all have the same size, and
+            cameras: one camera, or up to `cameras_at_once`; these must all have the same size, and
                 be all perspective or all orthographic.
-            request: Request for each of them.
+            request: request for each of them.
 
         Raises:
-            DeviceMemoryError: The images do not fit into the device's memory.
+            DeviceMemoryError: the images do not fit into the device's memory.
         """
 
     @abstractmethod
@@ -111,14 +111,14 @@ class Engine(ABC, Generic[Targets]):
             entry and exit faces, (H, W) int32.
 
         Raises:
-            DeviceMemoryError, ContextError: The driver reports an error of these images' calls.
+            DeviceMemoryError, ContextError: the driver reports an error of these images' calls.
         """
 
     def collect(self, pending: Pending[Targets]) -> list[SheetBuffers]:
         """Wait for submitted images and return the sheets of each camera.
 
         Raises:
-            DeviceMemoryError, ContextError: The driver reports an error of these images' calls.
+            DeviceMemoryError, ContextError: the driver reports an error of these images' calls.
         """
         collected = []
         for camera, (entry, exit_, *faces) in zip(
@@ -135,13 +135,13 @@ class Engine(ABC, Generic[Targets]):
         """Finish submitted images on the device, without reading them.
 
         Args:
-            pending: From `submit`, with a request without attributes.
+            pending: from `submit`, with a request without attributes.
 
         Returns:
             For each camera: GPU buffers of entry and exit depth, which the caller owns.
 
         Raises:
-            ContextError, DeviceMemoryError: See `FinishPass.run`.
+            ContextError, DeviceMemoryError: see `FinishPass.run`.
         """
         sheets: list[list[Any]] = []
         try:
@@ -178,12 +178,12 @@ class Engine(ABC, Generic[Targets]):
         Args:
             scene: Scene to render.
             camera: Camera to render.
-            request: Which crossings count, and their attributes.
-            max_layers: Number of crossings to return per pixel, the first ones; None for all.
-            memory_limit: Bytes that the crossings may take; None for `default_memory_limit`.
+            request: which crossings count, and their attributes.
+            max_layers: number of crossings to return per pixel, the first ones; None for all.
+            memory_limit: bytes that the crossings may take; None for `default_memory_limit`.
 
         Raises:
-            DeviceMemoryError: The crossings do not fit into `memory_limit`, or the images do not
+            DeviceMemoryError: the crossings do not fit into `memory_limit`, or the images do not
                 fit into the device's memory.
         """
 
@@ -195,12 +195,12 @@ class Engine(ABC, Generic[Targets]):
         Args:
             scene: Scene to render.
             camera: Camera to render.
-            request: Which crossings count; its attributes have no effect.
-            samples: Samples along each side of a pixel. They are opaque where there are both entry
+            request: which crossings count; its attributes have no effect.
+            samples: samples along each side of a pixel. They are opaque where there are both entry
                 and exit.
 
         Raises:
-            DeviceMemoryError: The images do not fit into the device's memory.
+            DeviceMemoryError: the images do not fit into the device's memory.
         """
         request = replace(request, attributes=("face",))
         image = np.empty((camera.height, camera.width, 4), np.uint8)
@@ -220,8 +220,8 @@ class Engine(ABC, Generic[Targets]):
         Args:
             scene: Scene to render.
             camera: Camera with one pixel per sample of the band.
-            request: Request with faces.
-            samples: Samples along each side of a pixel.
+            request: request with faces.
+            samples: samples along each side of a pixel.
         """
 
     def trim(self, max_idle: int = 1) -> None:

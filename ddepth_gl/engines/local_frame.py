@@ -36,7 +36,7 @@ class LocalFrame:
     Attributes:
         origin: (3,) float64, world frame.
         step: Mesh units per local unit, a power of two.
-        radius: Radius of a sphere around the origin that holds every vertex, local units.
+        radius: radius of a sphere around the origin that holds every vertex, local units.
     """
 
     origin: Float64Array
@@ -54,7 +54,7 @@ class LocalFrame:
         """Return world points (..., 3) in the local frame, float64.
 
         Raises:
-            RequestError: The memory does not suffice.
+            RequestError: the memory does not suffice.
         """
         with quiet_math(RequestError, points):
             local = points.astype(np.float64, copy=False) - self.origin

@@ -20,9 +20,9 @@ class SheetRequest:
     Attributes:
         oriented: True takes entries from front faces and exits from back faces. False takes both
             from faces of either side.
-        attributes: Names of attributes, besides depth.
-        crop: Smallest and largest depth of crossings that count, mesh units; None for all.
-        beside_a_face: The camera is beside a face, see `Scene.is_beside_a_face`.
+        attributes: names of attributes, besides depth.
+        crop: smallest and largest depth of crossings that count, mesh units; None for all.
+        beside_a_face: the camera is beside a face, see `Scene.is_beside_a_face`.
     """
 
     oriented: bool = True
@@ -58,7 +58,7 @@ class SheetBuffers:
     Attributes:
         entry: (H, W) float32 depth, mesh units, NaN for a miss.
         exit: (H, W) float32 depth, mesh units, NaN for a miss.
-        attributes: Name to (entry, exit), each (H, W) or (H, W, channels).
+        attributes: name to (entry, exit), each (H, W) or (H, W, channels).
     """
 
     entry: npt.NDArray[np.float32]
@@ -76,7 +76,7 @@ class LayerBuffers:
         face: (M,) int64.
         front_facing: (M,) bool.
         truncated: (H, W) bool: the pixel has more crossings than `max_layers`.
-        attributes: Name to (M,) or (M, channels), without the face.
+        attributes: name to (M,) or (M, channels), without the face.
     """
 
     offsets: npt.NDArray[np.int64]

@@ -24,9 +24,9 @@ class OpenedFile(NamedTuple):
     """An open file, with its mode and size at that time. Its name may now belong to another file.
 
     Attributes:
-        descriptor: File descriptor; -1 for a socket.
-        mode: File type and permissions, as in `os.stat_result.st_mode`.
-        size: Size in bytes.
+        descriptor: file descriptor; -1 for a socket.
+        mode: file type and permissions, as in `os.stat_result.st_mode`.
+        size: size in bytes.
     """
 
     descriptor: int
@@ -60,14 +60,14 @@ def opened(
     """Open a file of any type without ever waiting, and close it when the block ends.
 
     Args:
-        path: Path of the file. Symbolic links are followed.
-        folder: Descriptor of the folder that a relative path starts from. The default is the
+        path: path of the file. Symbolic links are followed.
+        folder: descriptor of the folder that a relative path starts from. The default is the
             working directory.
-        flags: Additional flags for `os.open`.
+        flags: additional flags for `os.open`.
 
     Raises:
-        OSError: There is no such file, or no permission to read it.
-        ValueError: The path contains a null character.
+        OSError: there is no such file, or no permission to read it.
+        ValueError: the path contains a null character.
     """
     try:
         descriptor = os.open(path, _READ | flags, dir_fd=folder)
@@ -107,8 +107,8 @@ def opened_below(folder: int, path: PurePath) -> Iterator[OpenedFile]:
     """Open a file in a folder or its subfolders, without following symbolic links.
 
     Args:
-        folder: Descriptor of the folder.
-        path: Relative path with all links resolved. A link on this path is therefore new.
+        folder: descriptor of the folder.
+        path: relative path with all links resolved. A link on this path is therefore new.
 
     Raises:
         OSError: `opened` raises it, or a part of the path is a link.

@@ -56,10 +56,10 @@ def _torus_knot(
     """Return a closed curve on a torus around the z axis, as a function of t in 0..1.
 
     Args:
-        turns: Turns around the z axis.
-        winds: Turns around the tube of the torus.
-        major: Radius of the center line of the tube.
-        minor: Radius of the tube.
+        turns: turns around the z axis.
+        winds: turns around the tube of the torus.
+        major: radius of the center line of the tube.
+        minor: radius of the tube.
     """
 
     def curve(t: Float64Array) -> Float64Array:

@@ -28,7 +28,7 @@ class FaceDistance:
     """Bounding boxes around blocks of neighboring faces; queries skip blocks that are far away.
 
     Args:
-        mesh: The mesh whose faces are searched.
+        mesh: the mesh whose faces are searched.
     """
 
     def __init__(self, mesh: Mesh) -> None:
@@ -65,7 +65,7 @@ class FaceDistance:
 
         Args:
             point: (3,) world frame.
-            limit: Distance in mesh units.
+            limit: distance in mesh units.
         """
         lower_bound = self._lower_bounds(point)
         if lower_bound.min() > limit:

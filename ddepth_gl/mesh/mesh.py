@@ -35,7 +35,7 @@ class MeshSource(NamedTuple):
     """The file that a mesh was read from.
 
     Attributes:
-        path: Absolute path.
+        path: absolute path.
         sha256: SHA-256 of the content, in hexadecimal.
         side_files_sha256: SHA-256 of the names and contents of the other files that were read with
             it (materials, textures, buffers); empty if there were none.
@@ -55,21 +55,21 @@ class Mesh:
         uv: (V, 2) texture coordinates; stored as float32. u points right and v points up, as in
             OBJ: (0, 0) is the bottom-left corner of the texture, (1, 1) its top-right corner.
         colors: (V, 3) or (V, 4) sRGB colors, uint8 or float in 0..1; stored as (V, 4) uint8.
-        texture: One texture, or a list or tuple of textures. Each is uint8 sRGB, top row first,
+        texture: one texture, or a list or tuple of textures. Each is uint8 sRGB, top row first,
             of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4). Stored as ``textures``, a tuple of
             (h, w, 4) uint8.
         texture_id: (F,) integers: index of each face's texture, -1 for none; stored as int32.
             The default is 0 with one texture and -1 with none; with more it must be given.
         object_id: (F,) non-negative integers; stored as int32. The default is 0.
-        object_names: Name of each object id; empty if the objects have no names.
-        name: Name of the mesh in messages.
-        source: File that `load_mesh` read the mesh from; None if there is none.
+        object_names: name of each object id; empty if the objects have no names.
+        name: name of the mesh in messages.
+        source: file that `load_mesh` read the mesh from; None if there is none.
 
     Array arguments may be NumPy arrays, lists or anything with ``__array__``. They are copied; the
     stored arrays are C-contiguous and read-only.
 
     Raises:
-        MeshError: The mesh cannot be used. One line says what was given and what to do.
+        MeshError: the mesh cannot be used. One line says what was given and what to do.
     """
 
     __slots__ = (
@@ -222,7 +222,7 @@ class Mesh:
             matrix: (4, 4), applied to column vectors.
 
         Raises:
-            MeshError: The matrix is not affine or not invertible, or moves vertices beyond the
+            MeshError: the matrix is not affine or not invertible, or moves vertices beyond the
                 range of float32.
         """
         m = checked_matrix(matrix)

@@ -36,18 +36,18 @@ class Candidates:
 
     Attributes:
         pixel: row * width + column.
-        face: Index into the faces as given.
-        depth: Depth of the face's plane at the pixel center, clamped to the face's own depths.
-        low, high: Range of the plane's depth within `margin` of the center, clamped to the face's
+        face: index into the faces as given.
+        depth: depth of the face's plane at the pixel center, clamped to the face's own depths.
+        low, high: range of the plane's depth within `margin` of the center, clamped to the face's
             own depths and to the crop.
         slope: |dz/du| + |dz/dv| of the plane, mesh units per pixel; inf if edge-on.
-        clearance: Signed distance in pixels from the center to the projection's boundary, positive
+        clearance: signed distance in pixels from the center to the projection's boundary, positive
             inside.
-        front: The ray's origin sees the counter-clockwise side.
-        thin: The projection is so thin that corners moving by `margin` may turn it over.
-        hit: The ray meets the closed face, and z > 0 and the crop accept the crossing.
+        front: the ray's origin sees the counter-clockwise side.
+        thin: the projection is so thin that corners moving by `margin` may turn it over.
+        hit: the ray meets the closed face, and z > 0 and the crop accept the crossing.
         in_crop: z > 0 and the crop accept the crossing, whatever the rounding.
-        margin: Bound on the movement of projected vertices, in pixels.
+        margin: bound on the movement of projected vertices, in pixels.
     """
 
     pixel: Integers
@@ -85,8 +85,8 @@ def find_candidates(
     Args:
         vertices: (N, 3) in the world frame.
         faces: (F, 3) indices of vertices.
-        view: The camera.
-        margin: Bound on the movement of projected vertices, in pixels.
+        view: the camera.
+        margin: bound on the movement of projected vertices, in pixels.
 
     Returns:
         The candidates of all pixels.

@@ -35,7 +35,7 @@ def texture_at(
     Args:
         texture: (h, w, 4) sRGB levels, top row first; texel centers are at halves.
         uv: (N, 2) texture coordinates; v points up.
-        doubt_texels: Largest movement, in texels, for which the steepness must hold: one number, or
+        doubt_texels: largest movement, in texels, for which the steepness must hold: one number, or
             one for each point.
 
     Returns:

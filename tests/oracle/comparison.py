@@ -20,16 +20,16 @@ class Report:
     """The result of `check`. Counts are of values, two per pixel.
 
     Attributes:
-        stable: Values compared with the exact answer.
-        covered: Stable values where reference and renderer both have a depth.
-        band: Values compared with the candidates' intervals.
-        coverage_mismatches: Stable values where only one of the two is NaN.
-        depth_failures: Stable values whose error is larger than allowed.
-        band_failures: Band values that no candidate explains.
-        max_relative_error: Over the covered values.
-        max_error_over_allowed: Over the covered values; more than 1 is a failure.
-        within_flat: Fraction of the covered values with |error| <= relative * z + absolute.
-        flat_fraction: Least `within_flat` that passes.
+        stable: values compared with the exact answer.
+        covered: stable values where reference and renderer both have a depth.
+        band: values compared with the candidates' intervals.
+        coverage_mismatches: stable values where only one of the two is NaN.
+        depth_failures: stable values whose error is larger than allowed.
+        band_failures: band values that no candidate explains.
+        max_relative_error: over the covered values.
+        max_error_over_allowed: over the covered values; more than 1 is a failure.
+        within_flat: fraction of the covered values with |error| <= relative * z + absolute.
+        flat_fraction: least `within_flat` that passes.
     """
 
     stable: int
@@ -113,11 +113,11 @@ def check(
         T-junction does.
 
     Args:
-        reference: The reference for the same mesh and view.
+        reference: the reference for the same mesh and view.
         entry, exit: (H, W) depths in mesh units, NaN for a miss.
-        relative: Relative tolerance.
-        flat_fraction: Least fraction of the stable depths that must be within the tolerance alone.
-        absolute: Absolute tolerance, mesh units. Raise it only if the camera is so near that the
+        relative: relative tolerance.
+        flat_fraction: least fraction of the stable depths that must be within the tolerance alone.
+        absolute: absolute tolerance, mesh units. Raise it only if the camera is so near that the
             rounding of the mesh's coordinates is not small compared with the depth.
 
     Returns:

@@ -27,12 +27,12 @@ class View:
     Attributes:
         K: (3, 3) intrinsics, in pixels; pixels per mesh unit if orthographic.
         camera_from_world: (4, 4) rotation and translation to OpenCV axes.
-        width: Width in pixels.
-        height: Height in pixels.
-        orthographic: Whether rays are parallel.
-        near: Least camera z that counts, mesh units; None for no limit.
-        far: Greatest camera z that counts, mesh units; None for no limit.
-        edge_on: A face that reaches behind the camera counts as edge-on, so that rounding may show
+        width: width in pixels.
+        height: height in pixels.
+        orthographic: whether rays are parallel.
+        near: least camera z that counts, mesh units; None for no limit.
+        far: greatest camera z that counts, mesh units; None for no limit.
+        edge_on: a face that reaches behind the camera counts as edge-on, so that rounding may show
             either side, if its plane is nearer to the camera than this fraction of the face's size.
     """
 

@@ -54,7 +54,7 @@ def attributes(
     Args:
         vertices: (V, 3) in the world frame.
         faces: (F, 3) indices of vertices.
-        view: The camera.
+        view: the camera.
         pixel: (N,) row * width + column.
         face: (N,) index into `faces` of a face whose plane the pixel's ray meets.
 

@@ -46,8 +46,8 @@ def all_crossings(
     Args:
         vertices: (N, 3) in the world frame.
         faces: (F, 3) indices of vertices.
-        view: The camera.
-        margin: Bound on the movement of projected vertices, in pixels.
+        view: the camera.
+        margin: bound on the movement of projected vertices, in pixels.
 
     Returns:
         The crossings of all pixels.

@@ -24,9 +24,9 @@ class Sheet:
         face: -1 for a miss. Ties go to the smallest index on entry, the largest on exit; see
             `Reference.tied`.
         slope: |dz/du| + |dz/dv| of that face's plane, mesh units per pixel; NaN for a miss.
-        stable: No rounding can choose another answer.
-        candidate: Index of the answer among the candidates; -1 for a miss.
-        bound: Largest key that the answer can have, because a certain face lies there; inf if none.
+        stable: no rounding can choose another answer.
+        candidate: index of the answer among the candidates; -1 for a miss.
+        bound: largest key that the answer can have, because a certain face lies there; inf if none.
     """
 
     name: str
@@ -141,9 +141,9 @@ def reference(
     Args:
         vertices: (N, 3) in the world frame.
         faces: (F, 3) indices of vertices.
-        view: The camera.
+        view: the camera.
         surfaces: "oriented" or "any", as in `DepthRenderer.entry_exit`.
-        margin: Bound on the movement of projected vertices, in pixels.
+        margin: bound on the movement of projected vertices, in pixels.
 
     Returns:
         Both sheets and their candidates.

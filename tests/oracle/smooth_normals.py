@@ -41,7 +41,7 @@ def corner_normals(
         vertices: (V, 3) in the world frame.
         faces: (F, 3) indices of vertices.
         wanted: (N,) indices of faces.
-        smooth_deg: Largest angle between normals that are averaged, in degrees.
+        smooth_deg: largest angle between normals that are averaged, in degrees.
 
     Returns:
         (N, 3, 3) normals, and (N,) whether they are certain: rounding decides neither whether a

@@ -215,11 +215,11 @@ class RasterEngine(Engine[SheetTargets]):
         """Return the program of sheet.vert and a fragment shader, its uniforms set.
 
         Args:
-            shader: Name of the fragment shader, "sheet" or "layer".
+            shader: name of the fragment shader, "sheet" or "layer".
             camera: Camera, which decides on the projection.
-            request: Request, which decides on faces and crop.
-            uniforms: From `sheet_uniforms`.
-            options: Further macros.
+            request: request, which decides on faces and crop.
+            uniforms: from `sheet_uniforms`.
+            options: further macros.
         """
         defines = {
             "PERSPECTIVE": int(not camera.is_orthographic),

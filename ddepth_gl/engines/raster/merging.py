@@ -35,7 +35,7 @@ class FacingLayer:
     Attributes:
         facing: 0 for fronts, 1 for backs.
         index: k, counted from 0.
-        rows: First row, and the row after the last, that hold its pixels.
+        rows: first row, and the row after the last, that hold its pixels.
     """
 
     facing: int
@@ -58,7 +58,7 @@ class LayerMerger:
 
     Attributes:
         offsets: (H * W + 1,) int64, first crossing of each pixel, and the end of the last pixel.
-        layer_counts: Largest number of fronts, and of backs, of a pixel.
+        layer_counts: largest number of fronts, and of backs, of a pixel.
     """
 
     def __init__(self, fronts: CountArray, backs: CountArray) -> None:
@@ -142,7 +142,7 @@ class LayerMerger:
 
         Args:
             truncated: (H, W) bool, returned with the layers.
-            max_layers: Number of crossings to return per pixel, the first ones; None for all.
+            max_layers: number of crossings to return per pixel, the first ones; None for all.
         """
         for band in self._unsorted_bands:
             pixels = self._pixels_of(band)

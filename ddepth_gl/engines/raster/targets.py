@@ -18,17 +18,17 @@ class SheetTargets:
     """Textures and framebuffers of both sheets: depth, and on request faces.
 
     Args:
-        context: Current in every call.
+        context: current in every call.
         size: (width, height) in pixels.
-        has_faces: Allocate textures of faces.
+        has_faces: allocate textures of faces.
 
     Attributes:
-        sheets: Framebuffers of entry and exit, which share a depth buffer.
-        depths: Textures of entry and exit depth.
-        faces: Textures of entry and exit faces, if any.
+        sheets: framebuffers of entry and exit, which share a depth buffer.
+        depths: textures of entry and exit depth.
+        faces: textures of entry and exit faces, if any.
 
     Raises:
-        DeviceMemoryError: They do not fit into the device's memory.
+        DeviceMemoryError: they do not fit into the device's memory.
     """
 
     def __init__(self, context: GLContext, size: tuple[int, int], has_faces: bool) -> None:

@@ -22,7 +22,7 @@ class FaceVertices:
 
     Args:
         faces: (F, 3) indices of mesh vertices.
-        vertex_count: Number of mesh vertices.
+        vertex_count: number of mesh vertices.
 
     Attributes:
         extra: (E,) mesh vertices that provoke no face; they become vertices F, F + 1, ...

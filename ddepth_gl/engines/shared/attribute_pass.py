@@ -50,7 +50,7 @@ class AttributePass:
     """The programs of attributes.frag, for lists of crossings and for the colors of a sheet.
 
     Args:
-        context: Current in every call.
+        context: current in every call.
     """
 
     def __init__(self, context: GLContext) -> None:
@@ -69,14 +69,14 @@ class AttributePass:
         Args:
             scene: Scene that was rendered.
             camera: Camera of the sheets.
-            names: Names of attributes.
-            faces: Entry and exit faces, (H, W) each, -1 for a miss.
+            names: names of attributes.
+            faces: entry and exit faces, (H, W) each, -1 for a miss.
 
         Returns:
             Name to (entry, exit), each (H, W) or (H, W, channels).
 
         Raises:
-            DeviceMemoryError: The mesh tables or the images do not fit.
+            DeviceMemoryError: the mesh tables or the images do not fit.
         """
         sheets, lists = [], []
         for face in faces:
@@ -93,7 +93,7 @@ class AttributePass:
         """Return the layers with these attributes of every crossing.
 
         Raises:
-            DeviceMemoryError: The mesh tables or the images do not fit.
+            DeviceMemoryError: the mesh tables or the images do not fit.
         """
         arrays, varying = _allocate(scene, names, layers.face)
         lists = [(layer_crossings(layers), partial(store_in_lists, arrays))]
@@ -113,12 +113,12 @@ class AttributePass:
         Args:
             scene: Scene that was rendered.
             camera: Camera of the crossings.
-            names: Names of attributes.
-            max_crossings: Number of crossings in the longest list, or more.
-            lists: Lists of crossings, and for each the function that stores its values.
+            names: names of attributes.
+            max_crossings: number of crossings in the longest list, or more.
+            lists: lists of crossings, and for each the function that stores its values.
 
         Raises:
-            DeviceMemoryError: The mesh tables or the images do not fit.
+            DeviceMemoryError: the mesh tables or the images do not fit.
         """
         if not (names and max_crossings):
             return
@@ -178,9 +178,9 @@ class AttributePass:
         Args:
             scene: Scene that was rendered.
             camera: Camera of the sheet.
-            faces: Texture of the sheet's faces.
-            depths: Texture of the sheet's depths; nothing is drawn where the depth is NaN.
-            window_z: Window depth of the fragments, for the depth test.
+            faces: texture of the sheet's faces.
+            depths: texture of the sheet's depths; nothing is drawn where the depth is NaN.
+            window_z: window depth of the fragments, for the depth test.
         """
         program, vertex_array = self._prepared_program(
             scene, camera, ("shaded_color",), FROM_LIST=0

@@ -73,8 +73,8 @@ def crossing_offsets(*counts: CountArray, max_layers: int | None = None) -> IntA
     """Return (n + 1,) the first crossing of each pixel, and the end of the last pixel.
 
     Args:
-        counts: Arrays (n,), whose sum is the number of crossings of each pixel.
-        max_layers: Upper limit to that number; None for no limit.
+        counts: arrays (n,), whose sum is the number of crossings of each pixel.
+        max_layers: upper limit to that number; None for no limit.
     """
     offsets = np.empty(len(counts[0]) + 1, dtype=np.int64)
     offsets[0] = end = 0

@@ -55,7 +55,7 @@ def fill_batches(batch: npt.NDArray[np.int32], blocks: Iterator[CrossingBlock]) 
 
     Args:
         batch: (n, 2) pixels and faces, at least BLOCK_SIZE rows; overwritten.
-        blocks: The crossings.
+        blocks: the crossings.
 
     Yields:
         The number of rows that are filled.

@@ -20,9 +20,9 @@ def default_memory_limit(memory: int, max_per_row: int, attribute_bytes: int) ->
     very little memory.
 
     Args:
-        memory: Bytes, `GLContext.memory`.
-        max_per_row: Largest number of crossings in a row.
-        attribute_bytes: Bytes of the attributes of a crossing.
+        memory: bytes, `GLContext.memory`.
+        max_per_row: largest number of crossings in a row.
+        attribute_bytes: bytes of the attributes of a crossing.
     """
     needed = max_per_row * (_BYTES_PER_CROSSING + attribute_bytes + BYTES_PER_KEY)
     return max(memory // 4, needed)
@@ -38,15 +38,15 @@ def check_crossings_fit(
     """Return the bytes that remain besides the crossings that are returned.
 
     Args:
-        returned: Number of crossings that are returned.
-        listed: Smallest number of further keys that must be in memory at once, on the GPU or to
+        returned: number of crossings that are returned.
+        listed: smallest number of further keys that must be in memory at once, on the GPU or to
             select from.
-        layer_count: Returns the largest number of crossings of a pixel, for the message.
-        attribute_bytes: Bytes of the attributes of a crossing.
-        memory_limit: Bytes that all of these may take.
+        layer_count: returns the largest number of crossings of a pixel, for the message.
+        attribute_bytes: bytes of the attributes of a crossing.
+        memory_limit: bytes that all of these may take.
 
     Raises:
-        DeviceMemoryError: They take more.
+        DeviceMemoryError: they take more.
     """
     returned_bytes = returned * (_BYTES_PER_CROSSING + attribute_bytes)
     needed = returned_bytes + listed * BYTES_PER_KEY

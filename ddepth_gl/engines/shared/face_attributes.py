@@ -22,7 +22,7 @@ def face_attribute(
 
     Args:
         scene: Scene of the faces.
-        name: One of `ATTRIBUTES`.
+        name: one of `ATTRIBUTES`.
         faces: (...) face indices, -1 for no face.
 
     Returns:

@@ -25,8 +25,8 @@ class FinishPass:
     """The programs of compute_finish.comp, which need OpenGL 4.3.
 
     Args:
-        context: Current in every call.
-        inverted_entries: The bits of entry depths are inverted.
+        context: current in every call.
+        inverted_entries: the bits of entry depths are inverted.
     """
 
     def __init__(self, context: GLContext, inverted_entries: bool) -> None:
@@ -59,19 +59,19 @@ class FinishPass:
         """Return GPU buffers of both finished sheets, which the caller owns.
 
         Args:
-            sheets: Buffer of depths, of one image or several: of each the entries, then the exits.
+            sheets: buffer of depths, of one image or several: of each the entries, then the exits.
                 Any NaN is a miss.
             scene: Scene that was rendered.
             camera: Camera of the image to finish.
-            request: Request for the image.
-            image_index: Position of the image in `sheets`.
+            request: request for the image.
+            image_index: position of the image in `sheets`.
 
         Returns:
             Entry and exit depth, (H, W) float32, mesh units, NaN for a miss.
 
         Raises:
-            ContextError: The device has no compute shaders.
-            DeviceMemoryError: The image is larger than one buffer, or the results do not fit into
+            ContextError: the device has no compute shaders.
+            DeviceMemoryError: the image is larger than one buffer, or the results do not fit into
                 the device's memory.
         """
         self._check_fits(camera)

@@ -54,15 +54,15 @@ def mesh_table(context: GLContext, scene: Scene, name: str) -> Any:
     """Return a table of a scene's mesh; it is uploaded on the first call.
 
     Args:
-        context: The scene's, current.
-        scene: Owner of the table.
-        name: One of `MESH_TABLES`.
+        context: the scene's, current.
+        scene: owner of the table.
+        name: one of `MESH_TABLES`.
 
     Returns:
         The buffer texture, of signed 32-bit integers.
 
     Raises:
-        DeviceMemoryError: The table is larger than a buffer texture, or does not fit into
+        DeviceMemoryError: the table is larger than a buffer texture, or does not fit into
             the device's memory.
     """
 

@@ -25,7 +25,7 @@ def sample_bands(camera: Camera, samples: int) -> Iterator[tuple[slice, Camera]]
 
     Args:
         camera: Camera of the image.
-        samples: Samples along each side of a pixel.
+        samples: samples along each side of a pixel.
     """
     rows = max(1, min(_SAMPLES_PER_BAND // (samples**2 * camera.width), camera.height))
     if samples == 1:
@@ -40,8 +40,8 @@ class ShadingPass:
     """The programs of resolve.frag, which average the samples that the attribute pass colors.
 
     Args:
-        context: Current in every call.
-        attributes: Draws the colors of samples.
+        context: current in every call.
+        attributes: draws the colors of samples.
     """
 
     def __init__(self, context: GLContext, attributes: AttributePass) -> None:
@@ -64,15 +64,15 @@ class ShadingPass:
         Args:
             scene: Scene that was rendered.
             camera: Camera of the sheet, with one pixel per sample.
-            faces: Texture of the sheet's faces.
-            depths: Texture of the sheet's depths; samples are transparent where they are NaN.
-            samples: Samples along each side of a pixel.
-            depth_buffer: Depth buffer; samples are also transparent where it does not lie beyond
+            faces: texture of the sheet's faces.
+            depths: texture of the sheet's depths; samples are transparent where they are NaN.
+            samples: samples along each side of a pixel.
+            depth_buffer: depth buffer; samples are also transparent where it does not lie beyond
                 `window_z`. None for no depth test.
-            window_z: Window depth for the depth test.
+            window_z: window depth for the depth test.
 
         Raises:
-            DeviceMemoryError: The images do not fit into the device's memory.
+            DeviceMemoryError: the images do not fit into the device's memory.
         """
         gl = self._context.gl
         gl_objects: list[Any] = []

@@ -13,7 +13,7 @@ class PooledTargets(Protocol):
     """Targets that a pool can lend.
 
     Attributes:
-        key: The arguments that they were allocated with.
+        key: the arguments that they were allocated with.
     """
 
     key: tuple[Any, ...]
@@ -28,7 +28,7 @@ class TargetPool(Generic[Targets]):
     """A pool that lends targets, and owns those that are not lent.
 
     Args:
-        allocate: Allocates targets; its arguments become their `key`.
+        allocate: allocates targets; its arguments become their `key`.
     """
 
     def __init__(self, allocate: Callable[..., Targets]) -> None:
@@ -39,7 +39,7 @@ class TargetPool(Generic[Targets]):
         """Return targets with this key; the caller must give them back.
 
         Raises:
-            DeviceMemoryError: They do not fit into the device's memory.
+            DeviceMemoryError: they do not fit into the device's memory.
         """
         for targets in self._idle:
             if targets.key == key:

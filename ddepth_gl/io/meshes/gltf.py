@@ -34,13 +34,13 @@ def gltf_parts(data: bytes, folder: MeshFolder, max_faces: int) -> list[MeshPart
     are left out.
 
     Args:
-        data: Content of the file, text or binary.
-        folder: Reader of its side files.
-        max_faces: Largest number of faces, all instances together.
+        data: content of the file, text or binary.
+        folder: reader of its side files.
+        max_faces: largest number of faces, all instances together.
 
     Raises:
-        MeshError: The file is damaged, incomplete or uses an unsupported compression.
-        FileNotFoundError: A buffer's file is missing.
+        MeshError: the file is damaged, incomplete or uses an unsupported compression.
+        FileNotFoundError: a buffer's file is missing.
     """
     try:
         document = GltfDocument(data, folder)

@@ -22,11 +22,11 @@ class GltfAccessors:
     """Reader of the arrays of a glTF document. Each accessor is read once.
 
     Args:
-        document: The glTF document. Its buffers are read at once.
+        document: the glTF document. Its buffers are read at once.
 
     Raises:
-        MeshError: A buffer is incomplete.
-        FileNotFoundError: A buffer's file is missing.
+        MeshError: a buffer is incomplete.
+        FileNotFoundError: a buffer's file is missing.
     """
 
     def __init__(self, document: GltfDocument) -> None:
@@ -71,9 +71,9 @@ class GltfAccessors:
         """Return (count, width) numbers of an accessor; normalized integers become floats.
 
         Args:
-            index: Index of the accessor.
-            name: What it holds, for messages.
-            widths: Numbers of components allowed.
+            index: index of the accessor.
+            name: what it holds, for messages.
+            widths: numbers of components allowed.
         """
         accessor = self._document.item("accessors", index)
         if index in self._arrays:

@@ -37,15 +37,15 @@ class GltfDocument:
     """A parsed glTF file. Items are looked up with checks: a file may refer to anything.
 
     Args:
-        data: Content of the file, text (.gltf) or binary (.glb).
-        folder: Reader of its side files.
+        data: content of the file, text (.gltf) or binary (.glb).
+        folder: reader of its side files.
 
     Attributes:
-        tree: The JSON object.
-        binary_chunk: Content of the GLB's binary chunk; None if there is none.
+        tree: the JSON object.
+        binary_chunk: content of the GLB's binary chunk; None if there is none.
 
     Raises:
-        MeshError: It is not glTF 2.0, incomplete, or requires an unknown extension.
+        MeshError: it is not glTF 2.0, incomplete, or requires an unknown extension.
     """
 
     def __init__(self, data: bytes, folder: MeshFolder) -> None:
@@ -79,7 +79,7 @@ class GltfDocument:
         """Return the content of a data URI, or of a side file.
 
         Raises:
-            FileNotFoundError: There is no such side file.
+            FileNotFoundError: there is no such side file.
         """
         if not uri.startswith("data:"):
             return self._folder.read(uri)

@@ -20,8 +20,8 @@ class BaseColor(NamedTuple):
 
     Attributes:
         factor: (4,) linear RGBA.
-        texture: The image, not decoded yet; None if there is none or it is missing.
-        uv_name: Name of the vertex attribute with the texture coordinates.
+        texture: the image, not decoded yet; None if there is none or it is missing.
+        uv_name: name of the vertex attribute with the texture coordinates.
         uv_matrix: (2, 3) affine transform of the texture coordinates.
     """
 
@@ -35,8 +35,8 @@ class GltfMaterials:
     """Reader of the materials of a glTF document. Each image is opened once.
 
     Args:
-        document: The glTF document.
-        accessors: Its arrays: a texture may be embedded in a buffer.
+        document: the glTF document.
+        accessors: its arrays: a texture may be embedded in a buffer.
     """
 
     def __init__(self, document: GltfDocument, accessors: GltfAccessors) -> None:

@@ -25,12 +25,12 @@ class MeshPart:
     Attributes:
         vertices: (V, 3) numbers, in the part's own frame.
         faces: (F, 3) integers, indices into these vertices.
-        name: Name of the object that the part belongs to.
-        object_key: Parts with equal keys get the same object id.
+        name: name of the object that the part belongs to.
+        object_key: parts with equal keys get the same object id.
         world_from_part: (4, 4) affine transform, applied to column vectors.
         uv: (V, 2) texture coordinates, v up.
         colors: (V, 4) sRGB vertex colors, or (1, 4) for all vertices.
-        texture: Base color image, not decoded yet.
+        texture: base color image, not decoded yet.
     """
 
     vertices: npt.NDArray[Any]
@@ -49,13 +49,13 @@ def merge_parts(
     """Return all parts, in order, as one Mesh in world coordinates.
 
     Args:
-        parts: The parts of a file.
-        name: Name of the mesh.
-        max_faces: Largest number of faces, all parts together.
-        source: The file.
+        parts: the parts of a file.
+        name: name of the mesh.
+        max_faces: largest number of faces, all parts together.
+        source: the file.
 
     Raises:
-        MeshError: There is no face, there are too many, or a part is not valid in itself.
+        MeshError: there is no face, there are too many, or a part is not valid in itself.
     """
     parts = [part for part in parts if len(part.faces)]
     count = sum(len(part.faces) for part in parts)

@@ -15,11 +15,11 @@ def checked_obj(data: bytes, max_faces: int) -> bytes:
     """Return an OBJ with plain line ends and spaces, and with absolute instead of relative indices.
 
     Args:
-        data: Content of the file.
-        max_faces: Not used: OBJ declares no counts.
+        data: content of the file.
+        max_faces: not used: OBJ declares no counts.
 
     Raises:
-        MeshError: It is not text, or has a vertex index that does not exist.
+        MeshError: it is not text, or has a vertex index that does not exist.
     """
     if b"\0" in data:
         raise MeshError("it is not an OBJ: it is not text; check the name of the file")

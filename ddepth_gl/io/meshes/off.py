@@ -16,11 +16,11 @@ def checked_off(data: bytes, max_faces: int) -> bytes:
     """Return an OFF with all the rows that it declares, polygons triangulated as fans.
 
     Args:
-        data: Content of the file.
-        max_faces: Largest number of faces that the file may declare.
+        data: content of the file.
+        max_faces: largest number of faces that the file may declare.
 
     Raises:
-        MeshError: It is not OFF, was cut short, or declares too many faces.
+        MeshError: it is not OFF, was cut short, or declares too many faces.
     """
     text = as_utf8(data)
     rows = [row for row in (r.partition(b"#")[0].strip() for r in text.splitlines()) if row]

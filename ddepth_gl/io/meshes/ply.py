@@ -69,11 +69,11 @@ def checked_ply(data: bytes, max_faces: int) -> bytes:
     Binary polygons of different sizes are triangulated as fans.
 
     Args:
-        data: Content of the file.
-        max_faces: Largest number of faces that the file may declare.
+        data: content of the file.
+        max_faces: largest number of faces that the file may declare.
 
     Raises:
-        MeshError: It is not PLY, was cut short, declares too many faces or holds no plain faces.
+        MeshError: it is not PLY, was cut short, declares too many faces or holds no plain faces.
     """
     end = re.search(rb"(?m)^end_header[ \r]*\n", data[:_MAX_HEADER_BYTES])
     if not data.startswith(b"ply") or end is None:
@@ -207,13 +207,13 @@ def _face_lists(
     """Return where the corners of each face begin in the body, and how many there are.
 
     Args:
-        body: Everything after the header.
-        start: Offset of the first face.
-        face_count: Number of faces.
-        before: Bytes in each face before the count.
-        count_type: Type of the count.
-        item_size: Bytes per corner.
-        after: Bytes in each face after the corners.
+        body: everything after the header.
+        start: offset of the first face.
+        face_count: number of faces.
+        before: bytes in each face before the count.
+        count_type: type of the count.
+        item_size: bytes per corner.
+        after: bytes in each face after the corners.
     """
     starts = np.empty(face_count, np.int64)
     counts = np.empty(face_count, np.int64)

@@ -51,12 +51,12 @@ def load_mesh(
       folder of the mesh file are read. Those that are missing or in an unknown format are left out.
 
     Args:
-        path: Path of the file. The extension (in any case) names the format.
-        max_file_bytes: Largest size of the file, and of each side file that it names.
-        max_faces: Largest number of triangles, all instances together.
+        path: path of the file. The extension (in any case) names the format.
+        max_file_bytes: largest size of the file, and of each side file that it names.
+        max_faces: largest number of triangles, all instances together.
 
     Raises:
-        MeshError: One line, ``<path>: <what is wrong>; <what to do>``.
+        MeshError: one line, ``<path>: <what is wrong>; <what to do>``.
     """
     for name, limit in (("max_file_bytes", max_file_bytes), ("max_faces", max_faces)):
         if not is_integer(limit) or limit < 0:

@@ -15,11 +15,11 @@ def checked_stl(data: bytes, max_faces: int) -> bytes:
     """Return a binary STL of exactly the declared length, or a complete ASCII STL as UTF-8.
 
     Args:
-        data: Content of the file.
-        max_faces: Largest number of faces that the file may declare.
+        data: content of the file.
+        max_faces: largest number of faces that the file may declare.
 
     Raises:
-        MeshError: It is neither, was cut short, or declares too many faces.
+        MeshError: it is neither, was cut short, or declares too many faces.
     """
     count = struct.unpack("<I", data[80:84])[0] if len(data) >= 84 else 0
     if len(data) >= 84 and len(data) == 84 + 50 * count:

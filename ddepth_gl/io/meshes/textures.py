@@ -24,11 +24,11 @@ def open_texture(data: bytes, name: str) -> Image.Image | None:
     """Return an image whose pixels are not decoded yet; None if its format is not supported.
 
     Args:
-        data: Content of the image file.
-        name: Name of the texture in messages.
+        data: content of the image file.
+        name: name of the texture in messages.
 
     Raises:
-        MeshError: The header declares too many pixels.
+        MeshError: the header declares too many pixels.
     """
     try:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
@@ -54,7 +54,7 @@ def distinct_textures(
         and for formats that are not supported.
 
     Raises:
-        MeshError: An image is damaged, or all together have too many pixels.
+        MeshError: an image is damaged, or all together have too many pixels.
     """
     textures: list[npt.NDArray[np.uint8]] = []
     index_of_content: dict[bytes, int] = {}

@@ -28,13 +28,13 @@ def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> li
     """Return one part for each object of the file.
 
     Args:
-        data: Content of the file, checked.
-        suffix: Suffix of its format, in lower case.
-        folder: Reader of its side files.
-        stem: Name for objects without a name of their own.
+        data: content of the file, checked.
+        suffix: suffix of its format, in lower case.
+        folder: reader of its side files.
+        stem: name for objects without a name of their own.
 
     Raises:
-        MeshError: A side file is too large.
+        MeshError: a side file is too large.
         Exception: trimesh may raise anything.
     """
     with interrupts_delayed():
@@ -77,7 +77,7 @@ def interrupts_delayed() -> Iterator[None]:
     """Delay Ctrl-C until the end of the block, because trimesh's imports swallow every exception.
 
     Raises:
-        KeyboardInterrupt: At the end, if Ctrl-C was pressed in the block.
+        KeyboardInterrupt: at the end, if Ctrl-C was pressed in the block.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
