@@ -28,7 +28,9 @@ __all__ = [
     "checked_texts",
     "is_integer",
     "one_line",
+    "printable",
     "quiet_math",
+    "shortened",
     "shown",
     "unmasked_array",
 ]
@@ -301,5 +303,14 @@ def one_line(value: object, max_length: int = 120) -> str:
         text = str(value)
     except Exception:
         text = type(value).__name__
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return shortened(" ".join(printable(text).split()), max_length)
+
+
+def printable(text: str) -> str:
+    """Return the text with a space for each character that cannot be printed."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def shortened(text: str, max_length: int) -> str:
+    """Return the text, cut to `max_length` characters that end in "..." if it is longer."""
     return text if len(text) <= max_length else text[: max_length - 3] + "..."

@@ -7,7 +7,7 @@ import os
 import warnings
 from pathlib import Path
 
-from ..._checks import is_integer, one_line, shown
+from ..._checks import is_integer, one_line, printable, shortened, shown
 from ...errors import MeshError
 from ...mesh.mesh import Mesh, MeshSource
 from .folder import MeshFolder
@@ -70,37 +70,25 @@ def load_mesh(
     try:
         return _load(path, int(max_file_bytes), int(max_faces))
     except MeshError as error:
-        raise _mesh_error(path, _one_line(error)) from error
+        raise _mesh_error(path, one_line(error, 240)) from error
     except PermissionError as error:
         reason = f"it cannot be read ({error.strerror})"
         advice = "change the permissions of the file or of its folder"
         raise _mesh_error(path, f"{reason}; {advice}") from error
     except FileNotFoundError as error:
-        reason = f"it needs {_one_line(error, 80)!r}, which is not in its folder or not readable"
+        reason = f"it needs {one_line(error, 80)!r}, which is not in its folder or not readable"
         raise _mesh_error(path, f"{reason}; put it there") from error
     except MemoryError as error:
         reason = "there is not enough memory to read it"
         raise _mesh_error(path, f"{reason}; use a smaller file or a larger machine") from error
     except Exception as error:  # a parser of damaged files may raise anything
-        reason = f"it cannot be read ({type(error).__name__}: {_one_line(error, 100)})"
+        reason = f"it cannot be read ({type(error).__name__}: {one_line(error, 100)})"
         raise _mesh_error(path, f"{reason}; check or export it again") from error
 
 
 def _mesh_error(path: Path, message: str) -> MeshError:
     # A path keeps its double spaces.
-    return MeshError(f"{_shortened(_printable(path), 4096)}: {message}")
-
-
-def _one_line(value: object, max_length: int = 240) -> str:
-    return _shortened(" ".join(_printable(value).split()), max_length)
-
-
-def _printable(value: object) -> str:
-    return "".join(c if c.isprintable() else " " for c in str(value))
-
-
-def _shortened(text: str, max_length: int) -> str:
-    return text if len(text) <= max_length else text[: max_length - 3] + "..."
+    return MeshError(f"{shortened(printable(str(path)), 4096)}: {message}")
 
 
 def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
