@@ -154,8 +154,9 @@ class Pipeline:
 
     def _collect_arrays(self, engine: Engine[Any], pending: Pending[Any]) -> list[DepthMaps]:
         maps, mesh = [], pending.scene.mesh
+        collected = engine.collect(pending)  # first: it returns the targets to their pool
         provenance = self.provenance(engine, pending.scene)
-        for camera, buffers in zip(pending.cameras, engine.collect(pending), strict=True):
+        for camera, buffers in zip(pending.cameras, collected, strict=True):
             if pending.request.may_fix_silhouettes:
                 fix_silhouettes(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
             attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
@@ -165,12 +166,11 @@ class Pipeline:
     def _collect_on_device(
         self, engine: Engine[Any], pending: Pending[Any]
     ) -> list[DeviceDepthMaps]:
+        collected = engine.collect_on_device(pending)
         provenance = self.provenance(engine, pending.scene)
         return [
             DeviceDepthMaps(self._context, camera, buffers, provenance)
-            for camera, buffers in zip(
-                pending.cameras, engine.collect_on_device(pending), strict=True
-            )
+            for camera, buffers in zip(pending.cameras, collected, strict=True)
         ]
 
     def checked_request(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:
@@ -205,7 +205,7 @@ class Pipeline:
 
     def _check_scene(self, scene: Scene) -> None:
         if not isinstance(scene, Scene):
-            raise MeshError(f"scene must come from upload(mesh), not be a {type(scene).__name__}")
+            raise MeshError(f"scene must be a Scene from upload(mesh), not {type(scene).__name__}")
         if not scene.belongs_to(self._context):
             raise ContextError(
                 "the scene was uploaded to another renderer; upload its mesh to this one"

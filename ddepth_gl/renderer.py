@@ -161,7 +161,7 @@ class DepthRenderer(NonCopyable):
         """
         if not isinstance(mesh, Mesh):
             raise MeshError(
-                f"upload takes a Mesh, not a {type(mesh).__name__}; "
+                f"upload takes a Mesh, not {type(mesh).__name__}; "
                 "use load_mesh(path) or Mesh(vertices, faces)"
             )
         with self._context:
@@ -323,8 +323,7 @@ class DepthRenderer(NonCopyable):
             camera_iterator = iter(cameras)
         except Exception:  # an __iter__ method may raise anything
             raise CameraError(
-                f"cameras must be an iterable of Cameras, not a {type(cameras).__name__}; "
-                "pass a list"
+                f"cameras must be an iterable of Cameras, not {type(cameras).__name__}; pass a list"
             ) from None
         return self._pipeline.render_many(scene, camera_iterator, request, output)
 

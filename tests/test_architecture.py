@@ -25,14 +25,20 @@ def modules() -> dict[str, Path]:
     }
 
 
-def test_imports_of_the_package_are_relative():
-    for name, path in modules().items():
+def test_imports_are_those_that_import_linter_sees():
+    """No absolute imports, no public names from the root, and no folder that is not a package."""
+    for path in PACKAGE.rglob("*.py"):
+        assert (path.parent / "__init__.py").exists(), path
+        depth = len(path.relative_to(PACKAGE).parts)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 imported.append(node.module or "")
             absolute = [module for module in imported if module.split(".")[0] == "ddepth_gl"]
-            assert not absolute, name
+            assert not absolute, path
+            if isinstance(node, ast.ImportFrom) and node.level == depth and not node.module:
+                public = {alias.name for alias in node.names} & set(dd.__all__)
+                assert not public, f"{path}: import from the module that defines {public}"
 
 
 def test_public_names():

@@ -48,7 +48,7 @@ def test_invalid_paths(name, path):
 @pytest.mark.parametrize("result", [None, "maps", SHEET])
 @pytest.mark.parametrize("name", WRITERS)
 def test_values_that_are_not_results(name, result, tmp_path):
-    with pytest.raises(dd.OutputError, match=f"can be written here, not a {type(result).__name__}"):
+    with pytest.raises(dd.OutputError, match=f"can be written here, not {type(result).__name__}"):
         WRITERS[name][0](tmp_path / "file", result)
     assert not list(tmp_path.iterdir())
 

@@ -563,7 +563,7 @@ def test_bad_size(size):
             lambda pair=pair: Camera.look_at((0, 0, 0), (1, 0, 0), (0, 0, 1), 40.0, *pair),
             lambda pair=pair: Camera.orbit(BOXES[0], 2, *pair),
         ):
-            with refused(f"{name} must be an integer of pixels, at least 1"):
+            with refused(f"{name} must be an integer from 1 to 2147483647 pixels"):
                 make()
 
 

@@ -498,7 +498,7 @@ def test_no_warnings_escape(mesh, camera):
         maps.filled(0.0)
 
 
-@pytest.mark.parametrize("fails", ["submit", "collect", "shade", "keep"])
+@pytest.mark.parametrize("fails", ["submit", "collect", "shade", "finish", "provenance"])
 def test_a_failed_call_leaks_no_images(renderer, monkeypatch, fails):
     """When memory runs out in the middle of a call, its images return to the pool."""
     scene = renderer.upload(box())
@@ -516,7 +516,8 @@ def test_a_failed_call_leaks_no_images(renderer, monkeypatch, fails):
         "submit": (engine, "_draw_sheets" if renderer.info.engine == "raster" else "_render"),
         "collect": (type(images), "read"),
         "shade": (engine._shading, "draw"),
-        "keep": (engine._finish, "run"),
+        "finish": (engine._finish, "run"),
+        "provenance": (renderer._pipeline, "provenance"),
     }
 
     def fail(*_, **__):

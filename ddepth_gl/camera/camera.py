@@ -290,6 +290,9 @@ class Camera:
 
         Returns:
             (4, 4) float64.
+
+        Raises:
+            CameraError: `depth_row` is not four finite numbers.
         """
         u, v, w = self.image_from_camera
         return np.array(
@@ -425,7 +428,7 @@ class Camera:
 def check_camera(camera: Any) -> None:
     """Raise CameraError unless `camera` is a Camera."""
     if not isinstance(camera, Camera):
-        raise CameraError(f"camera must be a Camera, not a {type(camera).__name__}")
+        raise CameraError(f"camera must be a Camera, not {type(camera).__name__}")
 
 
 def _checked_frame(frame: str) -> str:

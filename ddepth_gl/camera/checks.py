@@ -104,8 +104,8 @@ def checked_pose(name: str, value: Any) -> Float64Array:
     # `not (... <= ...)` also catches the NaN of an overflow.
     if not (deviation <= ROTATION_TOLERANCE and determinant > 0.0):
         raise CameraError(
-            f"{name} must be a rotation and a translation: its 3x3 part deviates from a rotation "
-            f"by {deviation:.2g} (determinant {determinant:.3g}); "
+            f"{name} must be a rotation and a translation: its 3x3 part deviates from an "
+            f"orthonormal matrix by {deviation:.2g} and has determinant {determinant:.3g}; "
             "apply scales and mirrorings to the mesh"
         )
     return pose
@@ -127,13 +127,13 @@ def checked_image_size(width: Any, height: Any) -> tuple[int, int]:
     """Return the width and height of an image in pixels.
 
     Raises:
-        CameraError: one of them is not an integer, at least 1.
+        CameraError: one of them is not an integer from 1 to `MAX_IMAGE_SIDE`.
     """
     sizes = []
     for name, value in (("width", width), ("height", height)):
         if not is_integer(value) or not 1 <= value <= MAX_IMAGE_SIDE:
             raise CameraError(
-                f"{name} must be an integer of pixels, at least 1, not {shown(value)}"
+                f"{name} must be an integer from 1 to {MAX_IMAGE_SIDE} pixels, not {shown(value)}"
             )
         sizes.append(int(value))
     return sizes[0], sizes[1]

@@ -214,6 +214,8 @@ def _naming_options() -> Iterator[None]:
         message = str(error)
         for argument, option in (("max_faces", "--max-faces"), ("max_file_bytes", "--max-file-mb")):
             message = message.replace(f"pass a larger {argument}", f"pass a larger {option}")
+        if message == str(error):
+            raise
         raise MeshError(message) from error
 
 

@@ -126,7 +126,7 @@ class Mesh:
         names = checked_object_names(object_names)
         if source is not None and not isinstance(source, MeshSource):
             raise MeshError(
-                f"source must be a MeshSource or None, not a {type(source).__name__}; omit it"
+                f"source must be a MeshSource or None, not {type(source).__name__}; omit it"
             )
         if not isinstance(name, str):
             raise MeshError(f"name must be a str, not {shown(name)}")

@@ -36,7 +36,7 @@ def check_result_type(result: Any, *types: type) -> None:
     """Raise OutputError if the result to write has none of these types."""
     if not isinstance(result, types):
         names = " or ".join(each.__name__ for each in types)
-        raise OutputError(f"{names} can be written here, not a {type(result).__name__}")
+        raise OutputError(f"{names} can be written here, not {type(result).__name__}")
 
 
 def checked_fill(fill: Any) -> np.float32:
