@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from .io.results.png16 import write_png16
     from .io.results.point_clouds import write_layer_clouds
     from .io.results.xray import write_xray
+    from .mesh.bodies import Bodies
     from .mesh.mesh import Mesh
+    from .mesh.report import MeshReport
     from .one_call import double_depth
     from .renderer import DepthRenderer
     from .results.depth_layers import DepthLayers
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from .results.device_maps import DeviceDepthMaps
 
 __all__ = [
+    "Bodies",
     "Camera",
     "CameraError",
     "ContextClosedError",
@@ -52,6 +55,7 @@ __all__ = [
     "InteropError",
     "Mesh",
     "MeshError",
+    "MeshReport",
     "NotAskedForError",
     "OutputError",
     "RequestError",
@@ -73,6 +77,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Bodies": "mesh.bodies",
     "Camera": "camera.camera",
     "CameraError": "errors",
     "ContextClosedError": "errors",
@@ -86,6 +91,7 @@ _MODULES = {
     "InteropError": "errors",
     "Mesh": "mesh.mesh",
     "MeshError": "errors",
+    "MeshReport": "mesh.report",
     "NotAskedForError": "errors",
     "OutputError": "errors",
     "RequestError": "errors",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import inspect
 import io
 import pickle
@@ -170,6 +171,7 @@ def of_layers(**changed):
 
 # For each callable: the object to call a method on, or None, and the arguments of a valid call.
 CALLS = {
+    "Bodies": lambda _: (None, fields_of(box().bodies)),
     "Camera": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE, "width": 6, "height": 4,
                                 "is_orthographic": False}),
     "Camera.look_at": lambda _: (None, {"eye": (3, 2, 1), "target": (0, 0, 0), "up": (0, 0, 1),
@@ -208,6 +210,9 @@ CALLS = {
         "texture": np.zeros((2, 2, 3), np.uint8), "texture_id": np.zeros(12, int),
         "object_id": np.zeros(12, int),
         "object_names": ("a",), "name": "box", "source": None}),
+    "Mesh.report": lambda _: (box(), {}),
+    "MeshReport": lambda _: (None, fields_of(box().report())),
+    "MeshReport.as_dict": lambda _: (box().report(), {}),
     "Mesh.face_normals": lambda _: (box(), {}),
     "Mesh.transformed": lambda _: (box(), {"matrix": np.eye(4)}),
     "load_mesh": lambda _: (None, {"path": "box.ply", "max_file_bytes": 10**6, "max_faces": 100}),
@@ -261,6 +266,10 @@ CALLS = {
         "path": "a.ply", "vertices": np.eye(3), "normals": np.eye(3),
         "colors": np.zeros((3, 4), np.uint8), "faces": [[0, 1, 2]], "rendered": maps()}),
 }  # fmt: skip
+
+
+def fields_of(record):
+    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
 def on_device(renderer):

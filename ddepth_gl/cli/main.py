@@ -11,6 +11,7 @@ import typer
 
 from .demo import demo
 from .doctor import doctor
+from .inspect import inspect
 from .render import render
 from .reporting import print_error, print_line
 
@@ -66,5 +67,5 @@ def options(
     """Exact double depth maps of a mesh: where every pixel's ray first enters and last exits."""
 
 
-for command in (render, demo, doctor):
+for command in (render, inspect, demo, doctor):
     app.command()(command)

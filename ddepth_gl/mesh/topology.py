@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .chunks import face_chunks
 
-__all__ = ["closed_and_balanced", "position_keys", "signed_volume"]
+__all__ = ["closed_and_balanced", "position_keys", "scrambled", "signed_volume"]
 
 
 def closed_and_balanced(
@@ -38,7 +38,7 @@ def closed_and_balanced(
         for corner in range(3):
             start, end = corners[corner][proper], corners[(corner + 1) % 3][proper]
             forward = start < end
-            edge = _scrambled(_scrambled(np.minimum(start, end)) + np.maximum(start, end))
+            edge = scrambled(scrambled(np.minimum(start, end)) + np.maximum(start, end))
             parity ^= int(np.bitwise_xor.reduce(edge))
             balance += int(edge[forward].sum()) - int(edge[~forward].sum())
     if not any_proper:
@@ -52,7 +52,7 @@ def position_keys(vertices: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
     Two different positions get the same key with a probability of 2**-64.
     """
     bits = (vertices + 0.0).view(np.uint64)  # the addition turns -0.0 into 0.0
-    return _scrambled(_scrambled(_scrambled(bits[:, 0]) + bits[:, 1]) + bits[:, 2])
+    return scrambled(scrambled(scrambled(bits[:, 0]) + bits[:, 1]) + bits[:, 2])
 
 
 def signed_volume(
@@ -76,7 +76,7 @@ def signed_volume(
     return total
 
 
-def _scrambled(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def scrambled(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Scramble 64-bit numbers one to one: the finalizer of SplitMix64 (Steele et al., 2014)."""
     mixed: npt.NDArray[np.uint64] = numbers + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

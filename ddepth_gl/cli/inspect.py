@@ -1,0 +1,54 @@
+"""The command `ddepth inspect`: what mesh files hold, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import DDepthError
+from .options import Debug
+from .reporting import one_line_errors, print_exception, print_line
+
+__all__ = ["inspect"]
+
+
+def inspect(
+    meshes: Annotated[
+        list[Path],
+        typer.Argument(metavar="MESH", readable=False, help="OBJ, STL, PLY, OFF, GLB or glTF."),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON array, one entry per file.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Show bodies, winding, materials and defects of mesh files."""
+    with one_line_errors(debug):
+        from ..io.meshes.read import load_mesh
+
+        entries: list[dict[str, Any]] = []
+        for path in meshes:
+            entry: dict[str, Any] = {"file": str(path), "error": None, "report": None}
+            entries.append(entry)
+            try:
+                report = load_mesh(path).report()
+            except (DDepthError, MemoryError) as error:  # the other files are still reported
+                print_exception(error, debug)
+                entry["error"] = str(error) or "out of memory"
+                continue
+            if as_json:
+                entry["report"] = report.as_dict()
+            else:
+                heading, *lines = str(report).splitlines()
+                for line in (f"{path}: {heading.rpartition(': ')[2]}", *lines):
+                    print_line(line)
+        if as_json:
+            print_line(json.dumps(entries, indent=2))
+        failed = sum(entry["error"] is not None for entry in entries)
+        if failed:
+            if len(meshes) > 1 and not as_json:
+                print_line(f"{failed} of {len(meshes)} meshes failed")
+            raise typer.Exit(1)

@@ -1,0 +1,313 @@
+"""Bodies of a mesh: faces connected through edges, and how the crossings of each can count.
+
+See docs/decisions/0012-bodies.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .._frozen_arrays import frozen
+from .chunks import face_chunks
+from .enclosure import enclosing_bodies
+from .topology import position_keys, scrambled
+
+__all__ = ["BODY_KINDS", "Bodies", "find_bodies"]
+
+# The first two kinds count by facing, the others on either side.
+BODY_KINDS = ("outward", "cavity", "open", "mixed", "doubled", "flat", "inward")
+
+# A closed body of less volume than this, as a fraction of area x diagonal, is flat.
+_FLAT = 1e-9
+# Centers of at most so many faces of an inward body must lie inside an outward one.
+_SAMPLES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Bodies:
+    """The bodies of a mesh, in the order of their first faces.
+
+    A body is a set of faces connected through edges at exactly equal positions. All faces at an
+    edge belong to one body, however many they are; bodies that touch in a vertex are two. Faces
+    that use a position twice connect nothing and belong to no body.
+
+    ``kind`` says how a body counts:
+
+    - ``"outward"``: closed, consistently wound, positive volume. Counts by facing.
+    - ``"cavity"``: closed, consistently wound, negative volume, inside an outward body. Counts by
+      facing.
+    - All others are two-sided, their crossings count on either side. The first reason that applies:
+      ``"open"``; ``"mixed"``, not consistently wound; ``"doubled"``, holds a face and its reverse
+      at the same positions; ``"flat"``, absolute volume of at most 1e-9 x area x diagonal of its
+      bounds; ``"inward"``, negative volume, not inside an outward body.
+
+    Attributes:
+        of_face: (F,) int32 body of each face; -1 for a face that uses a position twice.
+        face_count: (B,) int64 number of faces.
+        duplicate_faces: (B,) int64 number of faces at the positions of an earlier face of the mesh,
+            in either winding.
+        is_closed: (B,) bool; every edge belongs to an even number of faces.
+        is_consistent: (B,) bool; consistently wound: the faces at an edge traverse it equally often
+            in both directions, apart from one face more at the border of an open body.
+        volume: (B,) float64 signed volume of a closed body in cubic mesh units, positive if it is
+            wound outward; without meaning for an open one.
+        area: (B,) float64 area in square mesh units.
+        bounds: (B, 2, 3) float64 minimum and maximum coordinates in mesh units.
+        kind: (B,) strings, one of the above.
+
+    The arrays are read-only.
+    """
+
+    of_face: npt.NDArray[np.int32]
+    face_count: npt.NDArray[np.int64]
+    duplicate_faces: npt.NDArray[np.int64]
+    is_closed: npt.NDArray[np.bool_]
+    is_consistent: npt.NDArray[np.bool_]
+    volume: npt.NDArray[np.float64]
+    area: npt.NDArray[np.float64]
+    bounds: npt.NDArray[np.float64]
+    kind: npt.NDArray[np.str_]
+
+    @property
+    def counts_by_facing(self) -> npt.NDArray[np.bool_]:
+        """(B,) bool: False for two-sided bodies."""
+        return np.isin(self.kind, BODY_KINDS[:2])
+
+    @property
+    def two_sided_faces(self) -> npt.NDArray[np.bool_]:
+        """(F,) bool: the face counts on either side; True for faces of no body."""
+        # The index -1 of faces of no body refers to the last element.
+        return np.append(~self.counts_by_facing, True)[self.of_face]
+
+    def __len__(self) -> int:
+        return len(self.face_count)
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(
+            f"{count} {kind}"
+            for kind in BODY_KINDS
+            if (count := int(np.count_nonzero(self.kind == kind)))
+        )
+        return f"Bodies({kinds})"
+
+
+def find_bodies(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> Bodies:
+    """Return the bodies of a mesh.
+
+    Most of the time goes into sorting the edges. See docs/decisions/0012-bodies.md for times.
+
+    Args:
+        vertices: (V, 3) mesh units.
+        faces: (F, 3); at least one has an area.
+    """
+    _, position = np.unique(position_keys(vertices), return_inverse=True)
+    corners = position.astype(np.int32)[faces]
+    a, b, c = corners.T
+    proper = np.flatnonzero((a != b) & (b != c) & (c != a))
+    corners = corners if len(proper) == len(faces) else corners[proper]
+    edges = _sorted_edges(corners)
+    label = _connected(len(proper), *edges.links)
+    _, body = np.unique(label, return_inverse=True)
+    count = int(body.max()) + 1
+    of_face = np.full(len(faces), -1, np.int32)
+    of_face[proper] = body
+
+    is_closed, is_consistent = np.ones((2, count), bool)
+    body_of_edge = body[edges.face[edges.first]]
+    is_closed[body_of_edge[edges.sizes % 2 == 1]] = False
+    is_consistent[body_of_edge[np.abs(edges.balance) > 1]] = False
+    duplicates, reversed_faces = _coincident(corners)
+    is_doubled = np.zeros(count, bool)
+    is_doubled[body[reversed_faces]] = True
+    bounds, area, volume = _measures(vertices, faces[proper], body, count)
+    diagonal = np.linalg.norm(bounds[:, 1] - bounds[:, 0], axis=1)
+    is_flat = np.abs(volume) <= _FLAT * area * diagonal
+
+    kind = np.full(count, "outward", dtype="U7")
+    for name, holds in (  # the last that holds wins
+        ("inward", volume < 0.0),
+        ("flat", is_flat),
+        ("doubled", is_doubled),
+        ("mixed", ~is_consistent),
+        ("open", ~is_closed),
+    ):
+        kind[holds] = name
+    kind[_cavities(vertices, faces[proper], body, kind, bounds)] = "cavity"
+    return Bodies(
+        of_face=frozen(of_face),
+        face_count=frozen(np.bincount(body, minlength=count)),
+        duplicate_faces=frozen(np.bincount(body[duplicates], minlength=count)),
+        is_closed=frozen(is_closed),
+        is_consistent=frozen(is_consistent),
+        volume=frozen(volume),
+        area=frozen(area),
+        bounds=frozen(bounds),
+        kind=frozen(kind),
+    )
+
+
+class _Edges(NamedTuple):
+    """The sides of all faces, sorted so that those at the same edge are neighbors.
+
+    Attributes:
+        face: (3F,) face of each side.
+        first: (E,) first side of each edge.
+        sizes: (E,) number of sides.
+        balance: (E,) sides in one direction minus sides in the other.
+        links: pairs of faces, two (n,) arrays, that connect all faces at each edge.
+    """
+
+    face: npt.NDArray[np.int32]
+    first: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    balance: npt.NDArray[np.int32]
+    links: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
+
+
+def _sorted_edges(corners: npt.NDArray[np.int32]) -> _Edges:
+    """Return the edges of faces with the positions `corners`, (F, 3), of three different ones."""
+    start = corners.T.reshape(-1)
+    end = np.roll(corners.T, -1, axis=0).reshape(-1)
+    count = int(corners.max()) + 1
+    edge = np.minimum(start, end).astype(np.int64) * count + np.maximum(start, end)
+    edge, order = _sorted_with_order(edge)
+    is_same = edge[1:] == edge[:-1]
+    first = np.flatnonzero(np.concatenate(([True], ~is_same)))
+    face = (order % len(corners)).astype(np.int32)
+    direction = np.where(start < end, np.int8(1), np.int8(-1))[order]
+    return _Edges(
+        face,
+        first,
+        np.diff(first, append=len(edge)),
+        np.add.reduceat(direction, first, dtype=np.int32),
+        (face[:-1][is_same], face[1:][is_same]),
+    )
+
+
+def _sorted_with_order(
+    numbers: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the numbers, at least 0, in sorted order, and their indices."""
+    bits = len(numbers).bit_length()
+    if int(numbers.max()) < 2 ** (63 - bits):  # one sort of both takes half as long as argsort
+        both = np.sort(numbers << bits | np.arange(len(numbers)))
+        return both >> bits, both & (2**bits - 1)
+    order = np.argsort(numbers)
+    return numbers[order], order
+
+
+def _connected(
+    count: int, first: npt.NDArray[np.int32], second: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int32]:
+    """Return (count,) labels: the smallest number that each is connected with through the pairs.
+
+    Every root with a smaller neighbor hooks onto the smallest one, then all paths are compressed.
+    A root that is smaller than its neighbors has hooked or been hooked onto one round later, so two
+    rounds at least halve the number of roots that still have neighbors.
+    """
+    label = np.arange(count, dtype=np.int32)
+    while len(first):
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        np.minimum.at(label, high, low)
+        while True:
+            jumped = label[label]
+            if np.array_equal(jumped, label):
+                break
+            label = jumped
+        first, second = label[low], label[high]
+        differs = first != second
+        first, second = first[differs], second[differs]
+    return label
+
+
+def _coincident(
+    corners: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return faces at the positions of an earlier face, and faces that lie beside their reverse.
+
+    Args:
+        corners: (F, 3) positions.
+    """
+    # The order of the corners does not change the sum of their hashes.
+    key = scrambled(np.arange(int(corners.max()) + 1, dtype=np.uint64))[corners].sum(axis=1)
+    in_order = np.sort(key)
+    repeated = in_order[1:][in_order[1:] == in_order[:-1]]
+    if not len(repeated):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    candidates = np.flatnonzero(np.isin(key, repeated))
+    a, b, c = corners[candidates].T
+    is_odd = (a < b) ^ (b < c) ^ (c < a)  # equal for equal windings
+    order = np.argsort(key[candidates], kind="stable")
+    same = np.flatnonzero(np.diff(key[candidates][order]) == 0)
+    earlier, later = order[same], order[same + 1]
+    is_reversed = is_odd[earlier] != is_odd[later]
+    return candidates[later], candidates[later[is_reversed]]
+
+
+def _measures(
+    vertices: npt.NDArray[np.float64],
+    faces: npt.NDArray[np.int32],
+    body: npt.NDArray[Any],
+    count: int,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return bounds (B, 2, 3), area (B,) and signed volume (B,) of each body.
+
+    The tetrahedra that are summed have their apex at a corner of the body. So rounding errors are
+    small compared with the body, wherever it is.
+    """
+    low, high = np.full((3, count), np.inf), np.full((3, count), -np.inf)
+    area, volume = np.zeros((2, count))
+    apex = np.empty((count, 3))
+    apex[body] = vertices[faces[:, 0]]
+    for chunk, owner in zip(face_chunks(faces), face_chunks(body), strict=True):
+        a, b, c = (np.ascontiguousarray(vertices[chunk[:, corner]].T) for corner in range(3))
+        for axis in range(3):
+            np.minimum.at(low[axis], owner, np.minimum(np.minimum(a[axis], b[axis]), c[axis]))
+            np.maximum.at(high[axis], owner, np.maximum(np.maximum(a[axis], b[axis]), c[axis]))
+        (x1, y1, z1), (x2, y2, z2), (x, y, z) = b - a, c - a, a - apex[owner].T
+        nx, ny, nz = y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2
+        np.add.at(area, owner, np.sqrt(nx * nx + ny * ny + nz * nz) / 2.0)
+        np.add.at(volume, owner, (x * nx + y * ny + z * nz) / 6.0)
+    return np.ascontiguousarray(np.stack((low, high)).transpose(2, 0, 1)), area, volume
+
+
+def _cavities(
+    vertices: npt.NDArray[np.float64],
+    faces: npt.NDArray[np.int32],
+    body: npt.NDArray[Any],
+    kind: npt.NDArray[np.str_],
+    bounds: npt.NDArray[np.float64],
+) -> npt.NDArray[np.int64]:
+    """Return the inward bodies that lie inside an outward one.
+
+    The bounds must lie within those of the outward body. So must the centers of up to eight faces,
+    spread over the body: centers, because bodies that touch each other do so in vertices more often
+    than within faces.
+    """
+    is_outward = kind == "outward"
+    inward = np.flatnonzero(kind == "inward")
+    if not len(inward) or not is_outward.any():
+        return np.zeros(0, np.int64)
+    outer = np.flatnonzero(is_outward[body])
+    outer_corners, outer_body = vertices[faces[outer]], body[outer]
+    by_body = np.argsort(body, kind="stable")
+    starts, sizes = np.searchsorted(body[by_body], inward), np.bincount(body)[inward]
+    for samples in (1, _SAMPLES):  # most bodies that are not inside leave after the first point
+        used = np.minimum(sizes, samples)
+        owner = np.repeat(np.arange(len(inward)), used)
+        rank = np.arange(len(owner)) - np.repeat(np.cumsum(used) - used, used)
+        picked = by_body[starts[owner] + rank * sizes[owner] // used[owner]]
+        point, around = enclosing_bodies(
+            vertices[faces[picked]].mean(axis=1), outer_corners, outer_body
+        )
+        pairs, counts = np.unique(owner[point] * len(kind) + around, return_counts=True)
+        inner, around = pairs // len(kind), pairs % len(kind)
+        low, high = (bounds[inward[inner]] - bounds[around]).transpose(1, 0, 2)
+        is_around = (counts == used[inner]) & (low >= 0.0).all(axis=1) & (high <= 0.0).all(axis=1)
+        kept = np.unique(inner[is_around])
+        inward, starts, sizes = inward[kept], starts[kept], sizes[kept]
+    return inward
