@@ -17,6 +17,7 @@ from shapes import torus as round_torus
 
 import ddepth_gl as dd
 from ddepth_gl.mesh import bodies as bodies_module
+from ddepth_gl.mesh import edges
 from ddepth_gl.mesh.bodies import BODY_KINDS
 from ddepth_gl.mesh.demo import demo_mesh
 from ddepth_gl.mesh.enclosure import enclosing_bodies
@@ -468,12 +469,25 @@ def test_many_points_and_faces_are_split_into_pieces(monkeypatch):
     points = np.random.default_rng(0).uniform(-0.5, 5.5, (300, 3)) * (1, 1, 0.05)
     corners = mesh.vertices[mesh.faces]
     whole = enclosing_bodies(points, corners, bodies)
-    monkeypatch.setattr("ddepth_gl.mesh.enclosure._PAIRS_PER_PIECE", 64)
-    for one, other in zip(whole, enclosing_bodies(points, corners, bodies), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for name, value in (("_PAIRS_PER_PIECE", 64), ("_POINTS_PER_BLOCK", 70), ("_MAX_SIGNS", 10)):
+        monkeypatch.setattr(f"ddepth_gl.mesh.enclosure.{name}", value)
+        for one, other in zip(whole, enclosing_bodies(points, corners, bodies), strict=True):
+            np.testing.assert_array_equal(one, other)
     assert len(whole[0]) > 50
     nearest = np.rint(points[whole[0], :2]).astype(int)
     np.testing.assert_array_equal(whole[1], nearest @ (6, 1))
+
+
+def test_the_time_is_bounded(monkeypatch):
+    mesh = merged(*[round_sphere(0.4, 8, 9, (x, y, 0)) for x in range(6) for y in range(6)])
+    points = np.random.default_rng(0).uniform(-0.5, 5.5, (300, 3)) * (1, 1, 0.05)
+    given = points, mesh.vertices[mesh.faces], mesh.bodies.of_face
+    whole = np.stack(enclosing_bodies(*given))
+    monkeypatch.setattr("ddepth_gl.mesh.enclosure._POINTS_PER_BLOCK", 20)
+    monkeypatch.setattr("ddepth_gl.mesh.enclosure._MAX_TESTS", 10_000)
+    part = np.stack(enclosing_bodies(*given))
+    assert 0 < part.shape[1] < whole.shape[1]
+    np.testing.assert_array_equal(part, whole[:, : part.shape[1]])
 
 
 def test_no_points_inside():
@@ -488,7 +502,7 @@ def test_both_ways_to_sort_agree():
     small = rng.integers(0, 50, 1000)
     large = small + (2**62 - 1000)
     for numbers in (small, large):
-        in_order, order = bodies_module._sorted_with_order(numbers)
+        in_order, order = edges._sorted_with_order(numbers)
         np.testing.assert_array_equal(in_order, np.sort(numbers))
         np.testing.assert_array_equal(numbers[order], in_order)
         assert len(set(order.tolist())) == len(numbers)

@@ -808,6 +808,87 @@ def test_doctor_with_a_broken_environment(ddepth, monkeypatch, device):
     assert ddepth("render", "box.ply", "-o", "out", "--size", "4x4", "--device", "auto")[0] == 0
 
 
+# inspect
+
+
+def test_inspect_prints_the_report_of_each_mesh(ddepth):
+    code, out, err = ddepth("inspect", "box.ply", "open.ply")
+    assert (code, err) == (0, [])
+    lines = out.splitlines()
+    reports = [str(dd.load_mesh(name).report()).splitlines() for name in ("box.ply", "open.ply")]
+    assert lines[0] == "box.ply: 12 faces, 8 vertices"
+    assert lines[1 : len(reports[0])] == reports[0][1:]
+    assert lines[len(reports[0])] == "open.ply: 11 faces, 8 vertices"
+    assert lines[len(reports[0]) + 1 :] == reports[1][1:]
+    assert "  two-sided   1 open (11 faces)" in lines
+
+
+def test_inspect_json(ddepth):
+    code, out, err = ddepth("inspect", "--json", "box.ply", "ring.ply")
+    assert (code, err) == (0, [])
+    entries = json.loads(out)
+    assert [entry["file"] for entry in entries] == ["box.ply", "ring.ply"]
+    for entry in entries:
+        report = dd.load_mesh(entry["file"]).report()
+        assert entry == {
+            "file": entry["file"],
+            "error": None,
+            "report": json.loads(json.dumps(report.as_dict())),
+        }
+
+
+def test_inspect_goes_on_after_files_that_cannot_be_read(ddepth):
+    Path("text.glb").write_text("this is no mesh\n" * 10)
+    code, out, err = ddepth("inspect", "missing.obj", "box.ply", "text.glb")
+    assert code == 1
+    assert [line.split(": ")[:3] for line in err] == [
+        ["ddepth", "error", "missing.obj"],
+        ["ddepth", "error", "text.glb"],
+    ]
+    assert out.startswith("box.ply: 12 faces")
+    assert out.splitlines()[-1] == "2 of 3 meshes failed"
+    code, out, err = ddepth("inspect", "missing.obj", "box.ply", "text.glb", "--json")
+    assert (code, len(err)) == (1, 2)
+    missing, fine, text = json.loads(out)
+    assert missing["report"] is None
+    assert missing["error"].startswith("missing.obj: ")
+    assert fine["error"] is None
+    assert fine["report"]["faces"] == 12
+    assert text["error"].startswith("text.glb: ")
+    fails(ddepth("inspect", "missing.obj"), "missing.obj")
+    fails(ddepth("inspect"), "MESH", status=2)
+
+
+def test_inspect_needs_no_opengl_and_takes_any_file_name():
+    strange = os.fsdecode(b"-no\xfftext.ply")
+    write_mesh(Path(strange), box())
+    script = (
+        "import sys; from ddepth_gl.cli import main\ntry: main.main()\n"
+        "finally: assert 'moderngl' not in sys.modules"
+    )
+    for options in ([], ["--json"]):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", script, "inspect", *options, "--", strange],
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        if options:
+            assert json.loads(done.stdout)[0]["file"] == strange
+        else:
+            assert done.stdout.startswith(f"{strange}: 12 faces")
+
+
+@pytest.mark.parametrize("path", bad_files())
+def test_inspect_of_bad_files(ddepth, path):
+    code, out, err = ddepth("inspect", path)
+    assert code == (1 if err else 0)
+    assert len(err) <= 1
+    assert bool(out) != bool(err)
+
+
 def test_version_and_module():
     done = subprocess.run(
         [sys.executable, "-m", "ddepth_gl", "--version"], capture_output=True, text=True, timeout=60

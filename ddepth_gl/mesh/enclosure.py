@@ -14,7 +14,10 @@ Float64Array = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 
 _BRANCHES = 8  # faces per leaf of the tree of boxes, and children per node
-_PAIRS_PER_PIECE = 1 << 17  # bounds the memory of temporary arrays
+# Bounds on the memory of temporary arrays.
+_PAIRS_PER_PIECE, _POINTS_PER_BLOCK, _MAX_SIGNS = 1 << 17, 1 << 10, 1 << 22
+# A bound on the time, about a minute. Thousands of bodies that all enclose each other reach it.
+_MAX_TESTS = 1 << 28
 
 
 def enclosing_bodies(
@@ -27,6 +30,8 @@ def enclosing_bodies(
     the same bits, so a ray through an edge or a vertex counts once. A wrong answer is possible only
     for a point that lies on the surface within rounding.
 
+    The time is bounded: after 2**28 tests of boxes, the remaining points count as outside.
+
     Args:
         points: (Q, 3).
         corners: (F, 3, 3) corners of the faces of closed, consistently wound bodies.
@@ -36,19 +41,32 @@ def enclosing_bodies(
         (P,) indices of points and (P,) bodies around them.
     """
     tree = _BoxTree(corners)
-    keys, signs = [], []
     body_count = int(body.max(initial=0)) + 1
-    for point, face in tree.faces_above(points):
-        sign = _crossing_signs(points[point], corners[face])
-        hit = np.flatnonzero(sign)
-        keys.append(point[hit] * body_count + body[face[hit]])
-        signs.append(sign[hit])
-    if not keys:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    pairs, pair = np.unique(np.concatenate(keys), return_inverse=True)
-    winding = np.bincount(pair, np.concatenate(signs), len(pairs))
-    inside = pairs[winding > 0.0]
-    return inside // body_count, inside % body_count
+    inside = [np.zeros(0, np.int64)]
+    for start in range(0, len(points), _POINTS_PER_BLOCK):
+        block = np.arange(start, min(start + _POINTS_PER_BLOCK, len(points)))
+        pairs, winding = inside[0], inside[0]
+        for point, face in tree.faces_above(points, block):
+            sign = _crossing_signs(points[point], corners[face])
+            hit = np.flatnonzero(sign)
+            pairs = np.append(pairs, point[hit] * body_count + body[face[hit]])
+            winding = np.append(winding, sign[hit])
+            if len(pairs) > _MAX_SIGNS:
+                pairs, winding = _summed(pairs, winding)
+        if tree.tests > _MAX_TESTS:
+            break
+        pairs, winding = _summed(pairs, winding)
+        inside.append(pairs[winding > 0])
+    found = np.concatenate(inside)
+    return found // body_count, found % body_count
+
+
+def _summed(pairs: Int64Array, signs: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return the distinct pairs, sorted, and the sum of the signs of each."""
+    distinct, index = np.unique(pairs, return_inverse=True)
+    sums = np.zeros(len(distinct), np.int64)
+    np.add.at(sums, index, signs)
+    return distinct, sums
 
 
 class _BoxTree:
@@ -59,9 +77,13 @@ class _BoxTree:
 
     Args:
         corners: (F, 3, 3).
+
+    Attributes:
+        tests: number of boxes tested so far.
     """
 
     def __init__(self, corners: Float64Array) -> None:
+        self.tests = 0
         low, high = corners.min(axis=1), corners.max(axis=1)
         strips = int(np.ceil(np.sqrt(len(corners) / _BRANCHES))) or 1
         strip = np.empty(len(corners), np.int64)
@@ -78,10 +100,18 @@ class _BoxTree:
                 0, (np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts))
             )
 
-    def faces_above(self, points: Float64Array) -> Iterator[tuple[Int64Array, Int64Array]]:
-        """Yield arrays of pairs (point, face) whose ray meets the box of the face."""
-        every = np.arange(len(points))
-        yield from self._below(points, every, np.zeros(len(points), np.int64), 0)
+    def faces_above(
+        self, points: Float64Array, which: Int64Array
+    ) -> Iterator[tuple[Int64Array, Int64Array]]:
+        """Yield arrays of pairs (point, face) whose ray meets the box of the face.
+
+        Stop after `_MAX_TESTS` tests.
+
+        Args:
+            points: (Q, 3).
+            which: (n,) indices of the points whose rays to follow.
+        """
+        yield from self._below(points, which, np.zeros(len(which), np.int64), 0)
 
     def _below(
         self, points: Float64Array, point: Int64Array, node: Int64Array, level: int
@@ -90,9 +120,12 @@ class _BoxTree:
         low, high = self._levels[level]
         step = _PAIRS_PER_PIECE // _BRANCHES
         for start in range(0, len(point), step):
+            if self.tests > _MAX_TESTS:
+                return
             parents = node[start : start + step, None] * _BRANCHES + np.arange(_BRANCHES)
             which, _ = exists = np.nonzero(parents < len(low))
             children, owner = parents[exists], point[start : start + step][which]
+            self.tests += len(children)
             p = points[owner]
             meets = (low[children] <= p[:, :2]).all(axis=1) & (high[children] >= p).all(axis=1)
             children, owner = children[meets], owner[meets]

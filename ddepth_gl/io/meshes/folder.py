@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from ..._checks import printable, shortened
 from ...errors import MeshError
 from ..opened_files import OpenedFile, opened, opened_below, opened_folder
 from .text import as_utf8
@@ -50,6 +51,7 @@ class MeshFolder:
         self._exit_stack = ExitStack()
         self._descriptor = -1
         self._side_file_hashes: dict[str, bytes] = {}  # SHA-256 by path
+        self._left_out: dict[str, None] = {}
 
     def __enter__(self) -> MeshFolder:
         try:
@@ -136,6 +138,15 @@ class MeshFolder:
         )
         return hashlib.sha256(b"".join(entries)).hexdigest()
 
+    def leave_out(self, text: str) -> None:
+        """Note something that the file holds and the mesh does not."""
+        self._left_out[shortened(printable(text), 160)] = None
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return the notes, each once; of very many, the first 20 and their number."""
+        notes = tuple(self._left_out)
+        return notes if len(notes) <= 20 else (*notes[:20], f"{len(notes) - 20} more")
+
     def _content(self, file: OpenedFile, subject: str) -> bytes:
         if file.size > self.max_file_bytes:
             raise MeshError(
@@ -165,6 +176,9 @@ class MeshFolder:
                 raise FileNotFoundError(name)
         except MeshError as error:
             self.refusal = error
+            raise
+        except FileNotFoundError:
+            self.leave_out(f"side file {name!r}, which is not in the folder or cannot be used")
             raise
         return data
 

@@ -18,6 +18,7 @@ from ...errors import MeshError
 from .folder import MeshFolder
 from .gltf_accessors import GltfAccessors
 from .gltf_document import GltfDocument
+from .gltf_left_out import gltf_left_out
 from .gltf_materials import GltfMaterials
 from .merge import MeshPart
 
@@ -44,7 +45,10 @@ def gltf_parts(data: bytes, folder: MeshFolder, max_faces: int) -> list[MeshPart
     """
     try:
         document = GltfDocument(data, folder)
-        return _Scene(document).parts(max_faces)
+        parts = _Scene(document, folder).parts(max_faces)
+        for text in gltf_left_out(document.tree):
+            folder.leave_out(text)
+        return parts
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise MeshError(
             f"its glTF is malformed ({type(error).__name__}: {error}); export it again"
@@ -54,10 +58,10 @@ def gltf_parts(data: bytes, folder: MeshFolder, max_faces: int) -> list[MeshPart
 class _Scene:
     """The default scene of a document. Each mesh is read once, however many nodes show it."""
 
-    def __init__(self, document: GltfDocument) -> None:
+    def __init__(self, document: GltfDocument, folder: MeshFolder) -> None:
         self._document = document
         self._accessors = GltfAccessors(document)
-        self._materials = GltfMaterials(document, self._accessors)
+        self._materials = GltfMaterials(document, self._accessors, folder.leave_out)
         self._meshes: dict[int, list[MeshPart]] = {}
 
     def parts(self, max_faces: int) -> list[MeshPart]:

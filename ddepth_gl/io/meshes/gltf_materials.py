@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,11 +38,18 @@ class GltfMaterials:
     Args:
         document: the glTF document.
         accessors: its arrays: a texture may be embedded in a buffer.
+        leave_out: called with a text for each texture that cannot be used.
     """
 
-    def __init__(self, document: GltfDocument, accessors: GltfAccessors) -> None:
+    def __init__(
+        self,
+        document: GltfDocument,
+        accessors: GltfAccessors,
+        leave_out: Callable[[str], None],
+    ) -> None:
         self._document = document
         self._accessors = accessors
+        self._leave_out = leave_out
         self._images: dict[int, Image.Image | None] = {}
 
     def base_color(self, index: Any) -> BaseColor:
@@ -81,4 +89,6 @@ class GltfMaterials:
                 self._images[index] = None
             else:
                 self._images[index] = open_texture(content, name)
+            if self._images[index] is None:
+                self._leave_out(f"texture {name!r}, which is not in the folder or cannot be used")
         return self._images[index]

@@ -103,5 +103,7 @@ def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
         else:
             parts = trimesh_parts(_CHECKS[suffix](data, max_faces), suffix, folder, path.stem)
         sha256 = hashlib.sha256(data).hexdigest()
-        source = MeshSource(str(path.absolute()), sha256, folder.side_files_sha256())
+        source = MeshSource(
+            str(path.absolute()), sha256, folder.side_files_sha256(), folder.left_out()
+        )
         return merge_parts(parts, path.stem, max_faces, source)

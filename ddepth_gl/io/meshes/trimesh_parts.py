@@ -53,10 +53,14 @@ def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> li
         world_from_part, key = scene.graph[node]
         geometry = scene.geometry[key]
         if not isinstance(geometry, trimesh.Trimesh) or geometry.is_empty:
+            folder.leave_out("points, lines or objects without faces")
             continue
         # trimesh calls objects without a name "geometry_0" and so on.
         has_name = node != PLACEHOLDER_NAME and not str(node).startswith("geometry_")
         vertices = np.asarray(geometry.vertices)
+        colors = _colors(geometry, len(vertices))
+        if colors is None and geometry.visual.kind == "face":
+            folder.leave_out("face colors that differ")
         parts.append(
             MeshPart(
                 vertices,
@@ -65,7 +69,7 @@ def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> li
                 node,
                 np.asarray(world_from_part, np.float64),
                 uv=_vertex_rows(getattr(geometry.visual, "uv", None), len(vertices)),
-                colors=_colors(geometry, len(vertices)),
+                colors=colors,
                 texture=getattr(getattr(geometry.visual, "material", None), "image", None),
             )
         )
