@@ -15,9 +15,10 @@ Int64Array = npt.NDArray[np.int64]
 
 _BRANCHES = 8  # faces per leaf of the tree of boxes, and children per node
 # Bounds on the memory of temporary arrays.
-_PAIRS_PER_PIECE, _POINTS_PER_BLOCK, _MAX_SIGNS = 1 << 17, 1 << 10, 1 << 22
-# A bound on the time, about a minute. Thousands of bodies that all enclose each other reach it.
+_PAIRS_PER_PIECE, _POINTS_PER_BLOCK, _MAX_SIGNS = 1 << 17, 1 << 9, 1 << 20
+# A bound on the time: about half a minute. Thousands of bodies that enclose each other reach it.
 _MAX_TESTS = 1 << 28
+_TESTS_PER_SIGN = 5  # a face takes as long as so many boxes
 
 
 def enclosing_bodies(
@@ -30,7 +31,8 @@ def enclosing_bodies(
     the same bits, so a ray through an edge or a vertex counts once. A wrong answer is possible only
     for a point that lies on the surface within rounding.
 
-    The time is bounded: after 2**28 tests of boxes, the remaining points count as outside.
+    The time is bounded: after as many tests as take about half a minute, all remaining points count
+    as outside.
 
     Args:
         points: (Q, 3).
@@ -45,14 +47,15 @@ def enclosing_bodies(
     inside = [np.zeros(0, np.int64)]
     for start in range(0, len(points), _POINTS_PER_BLOCK):
         block = np.arange(start, min(start + _POINTS_PER_BLOCK, len(points)))
-        pairs, winding = inside[0], inside[0]
+        pairs, winding, limit = inside[0], inside[0], _MAX_SIGNS
         for point, face in tree.faces_above(points, block):
             sign = _crossing_signs(points[point], corners[face])
             hit = np.flatnonzero(sign)
             pairs = np.append(pairs, point[hit] * body_count + body[face[hit]])
             winding = np.append(winding, sign[hit])
-            if len(pairs) > _MAX_SIGNS:
+            if len(pairs) > limit:
                 pairs, winding = _summed(pairs, winding)
+                limit = max(_MAX_SIGNS, 2 * len(pairs))
         if tree.tests > _MAX_TESTS:
             break
         pairs, winding = _summed(pairs, winding)
@@ -79,7 +82,7 @@ class _BoxTree:
         corners: (F, 3, 3).
 
     Attributes:
-        tests: number of boxes tested so far.
+        tests: number of boxes tested so far, and of faces, which count more.
     """
 
     def __init__(self, corners: Float64Array) -> None:
@@ -134,6 +137,7 @@ class _BoxTree:
             if level + 1 < len(self._levels):
                 yield from self._below(points, owner, children, level + 1)
             else:
+                self.tests += _TESTS_PER_SIGN * len(owner)
                 yield owner, self._order[children]
 
 
