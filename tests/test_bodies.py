@@ -212,6 +212,36 @@ def test_a_cavity_beside_the_tube_of_a_torus_lies_in_its_bounds_only():
         assert kinds(merged(torus(), ball)) == ["outward", kind]
 
 
+def test_a_cavity_must_be_inside_with_all_that_is_looked_at():
+    # The center of the first face lies inside, in each case.
+    def first_faces_inside(hole, solid):
+        corners = solid.vertices[solid.faces]
+        centers = hole.vertices[hole.faces].mean(axis=1)
+        inside = np.isin(
+            np.arange(12), enclosing_bodies(centers, corners, np.zeros(len(corners), int))[0]
+        )
+        return of_faces(hole, hole.faces[np.argsort(~inside, kind="stable")]), inside
+
+    # Within the bounds of a torus, from inside its tube through its hole into the tube again.
+    rod, inside = first_faces_inside(inside_out(box((-1, -0.1, -0.1), (1, 0.1, 0.1))), torus())
+    assert 0 < inside.sum() < 12
+    assert kinds(merged(torus(), rod)) == ["outward", "inward"]
+    # The tips of a flat body stick out of the box, where no center lies.
+    tips = np.array([(1.2, 0, 0), (-0.5, 0.5, 0), (-0.5, -0.5, 0), (0, 0, 0.1), (0, 0, -0.1)])
+    spike = dd.Mesh(tips, [(0, 1, 3), (1, 2, 3), (2, 0, 3), (1, 0, 4), (2, 1, 4), (0, 2, 4)])
+    assert spike.volume > 0
+    assert np.abs(spike.vertices[spike.faces].mean(axis=1)).max() < 1
+    assert kinds(merged(box(), inside_out(spike))) == ["outward", "inward"]
+    within = dd.Mesh(tips * 0.8, spike.faces)
+    assert kinds(merged(box(), inside_out(within))) == ["outward", "cavity"]
+    # Half of its faces in one body, half in another, is inside none.
+    two = merged(
+        box((-2, -1, -1), (0, 1, 1)), box((0, -3, -3), (1, 3, 3)), box((-9, -9, 5), (9, 9, 9))
+    )
+    between = inside_out(box((-0.5, -0.5, -0.5), (0.5, 0.5, 0.5)))
+    assert kinds(merged(two, between)) == ["outward"] * 3 + ["inward"]
+
+
 def test_cavities_that_touch_their_solid():
     # In one vertex: an octahedron whose tips lie within faces of the box; then at a shared vertex.
     vertices = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
@@ -362,6 +392,13 @@ def test_any_scale(scale):
     assert bodies.kind.tolist() == ["outward", "cavity"]
 
 
+def test_a_small_body_far_from_the_origin():
+    step = 2.0**-10
+    low = np.array((2.0**20, -(2.0**20), 2.0**19))
+    bodies = check(merged(box(), box(low, low + step)))
+    assert bodies.volume.tolist() == pytest.approx([8.0, step**3], rel=1e-12)
+
+
 def test_bodies_are_numbered_by_their_first_faces():
     mesh = merged(*[box((k, 0, 0), (k + 0.5, 1, 1)) for k in range(20)])
     order = np.random.default_rng(3).permutation(len(mesh.faces))
@@ -445,6 +482,23 @@ def test_points_in_line_with_edges_and_vertices():
         inside[point] = True
         certain = norm != 1.0  # points on the surface may be either
         np.testing.assert_array_equal(inside[certain], (norm < 1.0)[certain])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rays_through_edges_within_rounding(seed):
+    """The ray of each point passes through an edge as exactly as float64 can say."""
+    rng = np.random.default_rng(seed)
+    ball = round_sphere(1.0, 24, 37)
+    corners = (ball.vertices @ rotation(rng).T)[ball.faces]
+    which = rng.integers(0, len(corners), 50_000)
+    start, end = corners[which, 0], corners[which, 1]
+    points = start + rng.random((len(which), 1)) * (end - start)
+    points[:, 2] = rng.uniform(-1.5, 1.5, len(which))
+    distance = np.linalg.norm(points, axis=1)
+    certain = np.abs(distance - 1) > 0.02  # the largest sagitta is 0.006
+    inside = np.zeros(len(points), bool)
+    inside[enclosing_bodies(points, corners, np.zeros(len(corners), np.int64))[0]] = True
+    np.testing.assert_array_equal(inside[certain], (distance < 1)[certain])
 
 
 @pytest.mark.parametrize("seed", range(5))
