@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .results.depth_layers import DepthLayers
     from .results.depth_maps import DepthMaps
     from .results.device_maps import DeviceDepthMaps
+    from .results.frame import Frame
 
 __all__ = [
     "Camera",
@@ -49,6 +50,7 @@ __all__ = [
     "DepthRenderer",
     "DeviceDepthMaps",
     "DeviceMemoryError",
+    "Frame",
     "InteropError",
     "Mesh",
     "MeshError",
@@ -83,6 +85,7 @@ _MODULES = {
     "DepthRenderer": "renderer",
     "DeviceDepthMaps": "results.device_maps",
     "DeviceMemoryError": "errors",
+    "Frame": "results.frame",
     "InteropError": "errors",
     "Mesh": "mesh.mesh",
     "MeshError": "errors",

@@ -168,6 +168,13 @@ def of_layers(**changed):
     return {name: getattr(given, name) for name in names} | changed
 
 
+# Of `render` and `render_many`.
+FRAME = {
+    "image": True, "maps": True, "layers": True, "attributes": ("face",),
+    "layer_attributes": ("normal",), "samples": 2, "max_layers": 2, "surfaces": "oriented",
+    "near": 0.1, "far": 9.0, "memory_limit": 10**7,
+}  # fmt: skip
+
 # For each callable: the object to call a method on, or None, and the arguments of a valid call.
 CALLS = {
     "Camera": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE, "width": 6, "height": 4,
@@ -227,6 +234,17 @@ CALLS = {
     "DepthRenderer.peel": lambda r: (r, {
         "scene": r.upload(box()), "camera": CAMERA, "max_layers": 2, "near": 0.1, "far": 9.0,
         "attributes": ("normal",), "memory_limit": 10**7}),
+    "DepthRenderer.render": lambda r: (r, {"scene": r.upload(box()), "camera": CAMERA} | FRAME),
+    "DepthRenderer.render_many": lambda r: (r, {
+        "scene": r.upload(box()), "cameras": [CAMERA]} | FRAME),
+    "DepthRenderer.peel_many": lambda r: (r, {
+        "scene": r.upload(box()), "cameras": [CAMERA], "max_layers": 2, "near": 0.1, "far": 9.0,
+        "attributes": ("normal",), "memory_limit": 10**7}),
+    "DepthRenderer.shade_many": lambda r: (r, {
+        "scene": r.upload(box()), "cameras": [CAMERA], "samples": 2, "surfaces": "oriented",
+        "near": 0.1, "far": 9.0}),
+    "Frame": lambda _: (None, {"camera": CAMERA, "image": np.zeros((4, 6, 4), np.uint8),
+                               "maps": maps(), "layers": layers()}),
     "DepthRenderer.shade": lambda r: (r, {
         "scene": r.upload(box()), "camera": CAMERA, "samples": 2, "surfaces": "oriented",
         "near": 0.1, "far": 9.0}),
