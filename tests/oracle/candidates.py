@@ -132,7 +132,8 @@ def _candidates_of_pairs(
     lines[(edge == 0) & (length == 0)] = 0
     clearance = lines.min(axis=0)
     near = clearance > -2 * margin
-    g, row, column, hit, clearance = (a[near] for a in (g, row, column, hit, clearance))
+    g, row, column = g[near], row[near], column[near]
+    hit, clearance = hit[near], clearance[near]
     X, Y, w = (a[:, near] for a in (X, Y, w))
 
     # Outside the face and beyond a corner, the edge is farther away than its line.
