@@ -138,7 +138,8 @@ def _candidates_of_pairs(
 
     # Outside the face and beyond a corner, the edge is farther away than its line.
     X, Y, w = (a[:, ~hit] for a in (X, Y, w))
-    clearance[~hit] = -np.min([edge_distance(X, Y, w, j) for j in range(3)], axis=0)
+    distance: Floats = np.stack([edge_distance(X, Y, w, j) for j in range(3)]).min(axis=0)
+    clearance[~hit] = -distance
 
     # Depth, slope and range within the margin are exact, since 1/z (or z) is affine in the image.
     with np.errstate(all="ignore"):
