@@ -625,7 +625,8 @@ def test_missing_meshes(ddepth):
         "bare: its name has no extension; add that of its format, .obj",
     )
     fails(ddepth("render", "missing.obj", "-o", "out"), "missing.obj: there is no such file")
-    fails(ddepth("render", ".", "-o", "out"), "directory")
+    Path("empty").mkdir()
+    fails(ddepth("render", "empty", "-o", "out"), "empty has no mesh files (.obj, ")
     Path("empty.stl").write_bytes(b"")
     fails(ddepth("render", "empty.stl", "-o", "out"), "empty.stl: it is empty")
 
