@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from .io.results.xray import write_xray
     from .mesh.mesh import Mesh
     from .one_call import double_depth
-    from .renderer import DepthRenderer
+    from .renderer import DepthRenderer, RendererInfo, Surfaces
     from .results.depth_layers import DepthLayers
     from .results.depth_maps import DepthMaps
-    from .results.device_maps import DeviceDepthMaps
+    from .results.device_maps import DeviceDepthMaps, DeviceImage
 
 __all__ = [
     "Camera",
@@ -48,15 +48,18 @@ __all__ = [
     "DepthMaps",
     "DepthRenderer",
     "DeviceDepthMaps",
+    "DeviceImage",
     "DeviceMemoryError",
     "InteropError",
     "Mesh",
     "MeshError",
     "NotAskedForError",
     "OutputError",
+    "RendererInfo",
     "RequestError",
     "Scene",
     "ShaderError",
+    "Surfaces",
     "__version__",
     "double_depth",
     "load_cameras",
@@ -82,15 +85,18 @@ _MODULES = {
     "DepthMaps": "results.depth_maps",
     "DepthRenderer": "renderer",
     "DeviceDepthMaps": "results.device_maps",
+    "DeviceImage": "results.device_maps",
     "DeviceMemoryError": "errors",
     "InteropError": "errors",
     "Mesh": "mesh.mesh",
     "MeshError": "errors",
     "NotAskedForError": "errors",
     "OutputError": "errors",
+    "RendererInfo": "renderer",
     "RequestError": "errors",
     "Scene": "engines.scene",
     "ShaderError": "errors",
+    "Surfaces": "renderer",
     "__version__": "_version",
     "double_depth": "one_call",
     "load_cameras": "io.cameras.read",
