@@ -13,7 +13,8 @@ from .._checks import shown
 from .._frozen_arrays import frozen
 from ..errors import MeshError
 from .normals import face_normals
-from .topology import closed_and_balanced, oriented_groups, signed_volume
+from .object_winding import oriented_objects
+from .topology import closed_and_balanced, signed_volume
 from .validate import (
     check_area,
     checked_bounds,
@@ -210,7 +211,7 @@ class Mesh:
         """
         found = self._oriented_objects
         if found is None:
-            found = oriented_groups(self.vertices, self.faces, self.object_id)
+            found = oriented_objects(self.vertices, self.faces, self.object_id)
             object.__setattr__(self, "_oriented_objects", found)
         return found
 

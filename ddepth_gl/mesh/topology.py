@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .chunks import face_chunks
 
-__all__ = ["closed_and_balanced", "oriented_groups", "position_keys", "signed_volume"]
+__all__ = ["closed_and_balanced", "position_keys", "signed_volume"]
 
 
 def closed_and_balanced(
@@ -44,32 +44,6 @@ def closed_and_balanced(
     if not any_proper:
         return False, False
     return parity == 0, balance % 2**64 == 0
-
-
-def oriented_groups(
-    vertices: npt.NDArray[np.float64],
-    faces: npt.NDArray[np.int32],
-    group: npt.NDArray[np.int32],
-) -> frozenset[int]:
-    """Return the groups of faces that are closed and wound outward, each on its own.
-
-    Args:
-        vertices: (V, 3).
-        faces: (F, 3).
-        group: (F,), of each face.
-    """
-    order = np.argsort(group, kind="stable")
-    ids, starts = np.unique(group[order], return_index=True)
-    oriented = set()
-    for each, members in zip(ids.tolist(), np.split(order, starts[1:]), strict=True):
-        used, index = np.unique(faces[members], return_inverse=True)
-        own_vertices = vertices[used]
-        own_faces: npt.NDArray[np.int32] = index.reshape(-1, 3).astype(np.int32)
-        closed, balanced = closed_and_balanced(own_vertices, own_faces)
-        origin = own_vertices.mean(axis=0)
-        if closed and balanced and signed_volume(own_vertices, own_faces, origin) > 0.0:
-            oriented.add(each)
-    return frozenset(oriented)
 
 
 def position_keys(vertices: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:

@@ -262,7 +262,7 @@ class DepthLayers(WithRequestedArrays):
             Sheet(*crossing_rows.outermost(self.offsets, entering, "nearest")),
             Sheet(*crossing_rows.outermost(self.offsets, exiting, "farthest")),
         )
-        return self._maps(sheets, surfaces, self._is_oriented)
+        return self._maps(surfaces, None, sheets)
 
     def objects(self, surfaces: Literal["oriented", "any"] = "oriented") -> Mapping[int, DepthMaps]:
         """Return the DepthMaps of each object, including what other objects occlude.
@@ -286,7 +286,7 @@ class DepthLayers(WithRequestedArrays):
         object_id = self.object_id
         self._check_not_truncated("what they hide of the objects is unknown")
         sheets = sheets_by_object(self.offsets, object_id, *self._sides(surfaces))
-        return ObjectMaps(sheets, partial(self._maps_of_object, surfaces))
+        return ObjectMaps(sheets, partial(self._maps, surfaces))
 
     def of_object(self, object_id: int) -> DepthLayers:
         """Return copies of the crossings of one object, including what other objects occlude.
@@ -313,7 +313,7 @@ class DepthLayers(WithRequestedArrays):
             **self._copies(np.flatnonzero(selected)),
             offsets=crossing_rows.selected_rows(self.offsets, selected),
             truncated=self.truncated.copy(),
-            _is_oriented=partial(self._is_object_oriented, int(object_id)),
+            _is_oriented=self._is_oriented_of(int(object_id)),
         )
 
     def _sides(self, surfaces: str) -> tuple[BoolArray, BoolArray]:
@@ -328,18 +328,8 @@ class DepthLayers(WithRequestedArrays):
         both = np.ones(len(self.depth), bool)
         return both, both
 
-    def _maps_of_object(
-        self, surfaces: str, object_id: int, sheets: tuple[Sheet, Sheet]
-    ) -> DepthMaps:
-        return self._maps(sheets, surfaces, partial(self._is_object_oriented, object_id))
-
-    def _is_object_oriented(self, object_id: int) -> bool:
-        return object_id in self._oriented_objects()
-
-    def _maps(
-        self, sheets: tuple[Sheet, Sheet], surfaces: str, is_oriented: Callable[[], bool]
-    ) -> DepthMaps:
-        """Return DepthMaps of these crossings; fix silhouettes as in `DepthRenderer.entry_exit`."""
+    def _maps(self, surfaces: str, object_id: int | None, sheets: tuple[Sheet, Sheet]) -> DepthMaps:
+        """Return the DepthMaps of these sheets, of one object or, for None, of all."""
 
         def images(values: npt.NDArray[Any], fill: float) -> SheetPair:
             return SheetPair(
@@ -348,12 +338,17 @@ class DepthLayers(WithRequestedArrays):
 
         entry, exit_ = images(self.depth, np.nan)
         if surfaces == "oriented" and not self._is_cropped:
-            fix_silhouettes(entry, exit_, self.camera, is_oriented)
+            fix_silhouettes(entry, exit_, self.camera, self._is_oriented_of(object_id))
         attributes = {
             name: images(values, ATTRIBUTES[name].fill)
             for name, values in {"face": self.face, **self.attributes}.items()
         }
         return DepthMaps(entry, exit_, self.camera, attributes, self.provenance)
+
+    def _is_oriented_of(self, object_id: int | None) -> Callable[[], bool]:
+        if object_id is None:
+            return self._is_oriented
+        return partial(_is_among, self._oriented_objects, object_id)
 
     def _copies(self, crossings: IntArray) -> dict[str, Any]:
         """Return all fields that have one value per crossing, for the given crossings."""
@@ -483,3 +478,8 @@ class DepthLayers(WithRequestedArrays):
             truncated=self.truncated[start:stop].copy(),
             camera=self.camera.rows(start, stop),
         )
+
+
+def _is_among(ids: Callable[[], Collection[int]], object_id: int) -> bool:
+    # A function, not a method: layers of one object do not keep those of all objects alive.
+    return object_id in ids()
