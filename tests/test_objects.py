@@ -137,6 +137,10 @@ def test_random_crossings_against_a_loop(seed, surfaces):
                 np.testing.assert_array_equal(image[hit], getattr(layers, name)[chosen[hit]])
                 assert (np.isnan(image[~hit]) | (image[~hit] == -1)).all()
         same_maps(maps, part.entry_exit(surfaces))
+    # The sheets of all objects together are the nearest and the farthest of theirs.
+    whole = layers.entry_exit(surfaces)
+    np.testing.assert_array_equal(np.fmin.reduce([m.entry for m in found.values()]), whole.entry)
+    np.testing.assert_array_equal(np.fmax.reduce([m.exit for m in found.values()]), whole.exit)
 
 
 # Against each object rendered alone
