@@ -100,6 +100,13 @@ def test_crossings_by_hand():
     assert layers.of_object(4).odd.tolist() == [[False, False, False, True]]
 
 
+def test_objects_in_a_single_pixel_are_kept_apart():
+    layers = by_hand([["F1 F2 B3 B4"]], attributes={"object_id": np.array([0, 1, 1, 0])})
+    found = layers.objects()
+    assert [maps.entry.item() for maps in found.values()] == [1, 2]
+    assert [maps.exit.item() for maps in found.values()] == [4, 3]
+
+
 @pytest.mark.parametrize("surfaces", SURFACES)
 @pytest.mark.parametrize("seed", range(3))
 def test_random_crossings_against_a_loop(seed, surfaces):
