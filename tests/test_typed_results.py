@@ -156,7 +156,7 @@ def test_python_adds_no_second_suggestion():
     code = (
         "import numpy as np, ddepth_gl as dd\n"
         "camera = dd.Camera.orthographic(1.0, np.eye(4), 1, 1)\n"
-        "dd.DepthMaps(np.ones((1, 1)), np.ones((1, 1)), camera).thicknes\n"
+        "dd.DepthMaps(np.ones((1, 1)), np.ones((1, 1)), camera).thicknesses\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
