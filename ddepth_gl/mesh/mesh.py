@@ -13,7 +13,6 @@ from .._checks import shown
 from .._frozen_arrays import frozen
 from ..errors import MeshError
 from .normals import face_normals
-from .object_winding import oriented_objects
 from .topology import closed_and_balanced, signed_volume
 from .validate import (
     check_area,
@@ -28,6 +27,7 @@ from .validate import (
     checked_uv,
     checked_vertices,
 )
+from .winding import oriented_objects
 
 __all__ = ["Mesh", "MeshSource"]
 
