@@ -50,7 +50,9 @@ ATTRIBUTES = {
     attribute.name: attribute
     for attribute in (
         Attribute("face", 0, np.int64, -1, "index of the face in the mesh as uploaded"),
-        Attribute("normal", 3, np.float32, np.nan, "unit normal of the face, world frame"),
+        Attribute(
+            "normal", 3, np.float32, np.nan, "unit normal, counter-clockwise side, world frame"
+        ),
         Attribute("smooth_normal", 3, np.float32, np.nan, "interpolated unit normal, world frame"),
         Attribute("barycentric", 3, np.float32, np.nan, "weights of the face's corners, in order"),
         Attribute("uv", 2, np.float32, np.nan, "texture coordinates, v up"),
