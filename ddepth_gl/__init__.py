@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from .io.results.xray import write_xray
     from .mesh.mesh import Mesh
     from .one_call import double_depth
-    from .renderer import DepthRenderer
+    from .renderer import DepthRenderer, RendererInfo, Surfaces
     from .results.depth_layers import DepthLayers
     from .results.depth_maps import DepthMaps
-    from .results.device_maps import DeviceDepthMaps
+    from .results.device_maps import DeviceDepthMaps, DeviceImage
     from .results.frame import Frame
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "DepthMaps",
     "DepthRenderer",
     "DeviceDepthMaps",
+    "DeviceImage",
     "DeviceMemoryError",
     "Frame",
     "InteropError",
@@ -56,9 +57,11 @@ __all__ = [
     "MeshError",
     "NotAskedForError",
     "OutputError",
+    "RendererInfo",
     "RequestError",
     "Scene",
     "ShaderError",
+    "Surfaces",
     "__version__",
     "double_depth",
     "load_cameras",
@@ -84,6 +87,7 @@ _MODULES = {
     "DepthMaps": "results.depth_maps",
     "DepthRenderer": "renderer",
     "DeviceDepthMaps": "results.device_maps",
+    "DeviceImage": "results.device_maps",
     "DeviceMemoryError": "errors",
     "Frame": "results.frame",
     "InteropError": "errors",
@@ -91,9 +95,11 @@ _MODULES = {
     "MeshError": "errors",
     "NotAskedForError": "errors",
     "OutputError": "errors",
+    "RendererInfo": "renderer",
     "RequestError": "errors",
     "Scene": "engines.scene",
     "ShaderError": "errors",
+    "Surfaces": "renderer",
     "__version__": "_version",
     "double_depth": "one_call",
     "load_cameras": "io.cameras.read",

@@ -178,6 +178,7 @@ class Pipeline:
             # Bound to the mesh, so that the layers do not keep the scene alive.
             _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
             _is_cropped=request.crop is not None,
+            _oriented_objects=partial(getattr, scene.mesh, "oriented_objects"),
         )
 
     def shade(

@@ -141,6 +141,7 @@ PLANE = {
     "normal": np.ones((2, 3), np.float32),
     "color": np.ones((2, 4), np.float32),
     "face": np.zeros(2, np.int64),
+    "object_id": np.full(2, 3, np.int32),
 }
 
 
@@ -209,6 +210,8 @@ CALLS = {
     "DepthLayers.intervals": lambda _: (layers(), {"row": 0, "column": 0}),
     "DepthLayers.points": lambda _: (layers(), {"frame": "world", "dtype": np.float32}),
     "DepthLayers.rows": lambda _: (layers(), {"start": 0, "stop": 1}),
+    "DepthLayers.objects": lambda _: (layers(), {"surfaces": "oriented"}),
+    "DepthLayers.of_object": lambda _: (layers(), {"object_id": 3}),
     "Mesh": lambda _: (None, {
         "vertices": box().vertices, "faces": box().faces, "uv": np.zeros((8, 2)),
         "colors": np.zeros((8, 3)),
@@ -222,7 +225,7 @@ CALLS = {
                                      "max_file_bytes": 10**6}),
     "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented",
                                       "near": 0.1, "far": 9.0, "attributes": ("face",),
-                                      "device": "auto"}),
+                                      "engine": "auto", "device": "auto"}),
     "DepthRenderer": lambda _: (None, {"engine": "auto", "device": "auto", "require_gpu": False}),
     "DepthRenderer.upload": lambda r: (r, {"mesh": box()}),
     "DepthRenderer.entry_exit": lambda r: (r, {
@@ -265,6 +268,11 @@ CALLS = {
                                          "buffers": [Buffer(), Buffer()], "provenance": {}}),
     "DeviceDepthMaps.numpy": lambda r: (on_device(r), {}),
     "DeviceDepthMaps.release": lambda r: (on_device(r), {}),
+    "DeviceImage": lambda r: (None, {"image_buffers": on_device(r)._image_buffers,
+                                     "buffer": Buffer(), "shape": (4, 6)}),
+    "DeviceImage.numpy": lambda r: (on_device(r).entry, {}),
+    "RendererInfo": lambda r: (None, r.info.as_dict()),
+    "RendererInfo.as_dict": lambda r: (r.info, {}),
     "write_npz": lambda _: (None, {"path": "a.npz", "result": maps(), "fill": 0.0}),
     "write_exr": lambda _: (None, {"path": "a.exr", "result": maps(), "fill": 0.0}),
     "write_deep_exr": lambda _: (None, {"path": "a.exr", "layers": layers(), "volumes": True}),
@@ -288,7 +296,7 @@ def on_device(renderer):
 def public_callables() -> dict[str, object]:
     """Return the functions, classes and public methods of `__all__`, without exceptions."""
     found = {}
-    for name in set(dd.__all__) - {"__version__"}:
+    for name in set(dd.__all__) - {"__version__", "Surfaces"}:  # Surfaces is a type alias
         public = getattr(dd, name)
         if isinstance(public, type) and issubclass(public, BaseException):
             continue
