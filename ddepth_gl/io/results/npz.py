@@ -11,8 +11,8 @@ import numpy as np
 
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
+from ..atomic import atomic_write
 from .arguments import check_result_type, checked_fill, with_fill
-from .atomic import atomic_write
 from .metadata import CONVENTIONS, file_metadata
 
 __all__ = ["write_archive", "write_npz"]
