@@ -753,7 +753,7 @@ def test_a_dict_holds_plain_values():
 @pytest.mark.parametrize(
     ("changed", "match"),
     [
-        ({"widht": 60}, r"no entry 'widht'; did you mean 'width'\?"),
+        ({"wide": 60}, r"no entry 'wide'; did you mean 'width'\?"),
         ({"camera_from_wrld": 1}, r"no entry 'camera_from_wrld'; did you mean 'camera_from_world'"),
         ({"k": 60}, r"no entry 'k'; did you mean 'K'"),
         ({3: 60}, r"no entry 3; did you mean '"),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..._checks import one_line, printable
+from ..._checks import one_line, printable, shown
 from ...errors import DDepthError, OutputError
 from ..opened_files import opened
 
@@ -67,13 +67,13 @@ class Archive:
             Exception: it is malformed.
         """
         if name not in self._infos:
-            raise OutputError(f"lacks {name!r}")
+            raise OutputError(f"lacks {shown(name)}")
         if name not in self._headers:
             info = self._infos[name]
             with self._file.open(info) as member:
                 # Headers of later versions, for structured arrays, may be as long as 4 GiB.
                 if np.lib.format.read_magic(member) != (1, 0):
-                    raise OutputError(f"{name!r} is not in version 1.0 of NumPy's format")
+                    raise OutputError(f"{shown(name)} is not in version 1.0 of NumPy's format")
                 shape, _, dtype = np.lib.format.read_array_header_1_0(member)
                 size = dtype.itemsize
                 for length in shape:
@@ -116,7 +116,7 @@ class Archive:
         with self._file.open(self._infos[name]) as member:
             array = np.lib.format.read_array(member, allow_pickle=False)
             if member.read(1):  # the checksum is compared at the end of the file
-                raise OutputError(f"{name!r} is longer than its header says")
+                raise OutputError(f"{shown(name)} is longer than its header says")
         if array.ndim == 0:
             return array.item()
         return np.ascontiguousarray(array.astype(dtype, copy=False))
@@ -137,11 +137,11 @@ def _check_header(
     if not (same_type and same_shape):
         axes = str(shape).replace("None", "N")
         raise OutputError(
-            f"{name!r} must be {'text' if dtype.kind == 'U' else dtype} of shape {axes}, "
+            f"{shown(name)} must be {'text' if dtype.kind == 'U' else dtype} of shape {axes}, "
             f"not {one_line(header.dtype, 40)} of shape {one_line(header.shape, 80)}"
         )
     if not header.is_whole:
-        raise OutputError(f"{name!r} is not as long as its header says")
+        raise OutputError(f"{shown(name)} is not as long as its header says")
 
 
 @contextmanager
