@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import pickle
+from collections import UserDict
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -775,10 +776,18 @@ def test_bad_dicts(changed, match):
     assert "\n" not in str(caught.value)
 
 
+class Unreadable(UserDict):
+    def __getitem__(self, key):
+        raise RuntimeError("no entries")
+
+    def __iter__(self):
+        return iter(("K",))
+
+
 def test_dicts_without_entries():
     with pytest.raises(CameraError, match="lacks 'K' and 'camera_from_world' and 'width'"):
         Camera.from_dict({"height": 3})
-    for value in ([], None, "K", [("K", 1)]):
+    for value in ([], None, "K", [("K", 1)], Unreadable()):
         with pytest.raises(CameraError, match="must be a dict, not"):
             Camera.from_dict(value)
 

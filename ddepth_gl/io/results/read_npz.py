@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..._checks import checked_count
 from ...camera.camera import Camera
@@ -122,19 +124,10 @@ def _maps(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> Dept
         {"mask": Expected(np.bool_, shape)} if layout == 1 else {}
     )
     values = archive.read({**texts, **arrays, **missing, **others}, max_bytes)
-    fill = np.float32(values["fill"])
-    for name in arrays if not np.isnan(fill) else ():
-        array = values[name]
-        if array.dtype.kind != "f":
-            continue
-        is_miss = values.get(name + MISSING)
-        if is_miss is None:
-            is_miss = array == fill
-            if layout == 1:
-                sheet = name.partition("_")[0]
-                may_miss = ~values["mask"] if name == sheet else np.isnan(values[sheet])
-                is_miss &= may_miss[..., None] if array.ndim > 2 else may_miss
-        array[is_miss] = np.nan
+    if not np.isnan(values["fill"]):
+        for name, (dtype, _) in arrays.items():
+            if np.dtype(dtype).kind == "f":
+                values[name][_misses(name, values)] = np.nan
     return DepthMaps(
         values["entry"],
         values["exit"],
@@ -142,6 +135,25 @@ def _maps(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> Dept
         {name: SheetPair(values[f"entry_{name}"], values[f"exit_{name}"]) for name in names},
         {name: values[name] for name in texts},
     )
+
+
+def _misses(name: str, values: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    """Return where an array of maps held NaN before it was filled.
+
+    Args:
+        name: name of the array; sheets come before their attributes.
+        values: content of the file; has ``mask`` if the layout is 1.
+    """
+    if name + MISSING in values:
+        stored: npt.NDArray[np.bool_] = values[name + MISSING]
+        return stored
+    array = values[name]
+    is_miss: npt.NDArray[np.bool_] = array == np.float32(values["fill"])
+    if "mask" in values:
+        sheet = name.partition("_")[0]
+        may_miss = ~values["mask"] if name == sheet else np.isnan(values[sheet])
+        is_miss &= may_miss[..., None] if array.ndim > 2 else may_miss
+    return is_miss
 
 
 def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> DepthLayers:
