@@ -70,6 +70,21 @@ def test_cameras_come_back_equal(tmp_path_factory, pose, K, size, name):
         np.testing.assert_allclose(opengl @ camera.camera_from_world, np.eye(4), atol=1e-14 * scale)
 
 
+@pytest.mark.parametrize("scale", [0.0, 1e-12, 1e12])
+def test_positions_of_any_size_come_back_and_may_be_edited(tmp_path, scale):
+    pose = dd.Camera.look_at((3, 2, 1), (0, 0, 0)).camera_from_world.copy()
+    pose[:3, 3] *= scale
+    camera = replace(CAMERA, camera_from_world=pose)
+    dd.save_cameras(tmp_path / "transforms.json", [camera])
+    assert dd.load_cameras(tmp_path) == [camera]
+    document = json.loads((tmp_path / "transforms.json").read_text())
+    document["frames"][0]["transform_matrix"][0][3] += 1e-3 * scale + 1e-20
+    (tmp_path / "transforms.json").write_text(json.dumps(document))
+    (edited,) = dd.load_cameras(tmp_path)
+    moved = camera.center + (1e-3 * scale + 1e-20, 0, 0)
+    np.testing.assert_allclose(edited.center, moved, rtol=0, atol=1e-14 * scale + 1e-30)
+
+
 def test_many_views_come_back_equal_and_resized(tmp_path):
     cameras = dd.Camera.orbit(box(), views=100, width=64, height=48)
     dd.save_cameras(str(tmp_path / "transforms.json"), cameras)

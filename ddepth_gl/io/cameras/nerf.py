@@ -116,7 +116,7 @@ def _pose(frame: dict[str, Any]) -> Float64Array:
     except CameraError:  # a key of another program
         return pose_from_opengl(matrix)
     difference = np.abs(opengl_from_pose(pose) - matrix)
-    limit = POSE_TOLERANCE * np.array([1.0, 1.0, 1.0, np.abs(matrix[:, 3]).max()])
+    limit = POSE_TOLERANCE * np.array([1.0, 1.0, 1.0, np.abs(matrix[:3, 3]).max()])
     return pose if (difference <= limit).all() else pose_from_opengl(matrix)
 
 
