@@ -81,7 +81,7 @@ def test_positions_of_any_size_come_back_and_may_be_edited(tmp_path, scale):
     document["frames"][0]["transform_matrix"][0][3] += 1e-3 * scale + 1e-20
     (tmp_path / "transforms.json").write_text(json.dumps(document))
     (edited,) = dd.load_cameras(tmp_path)
-    moved = camera.center + (1e-3 * scale + 1e-20, 0, 0)
+    moved = camera.center + np.array([1e-3 * scale + 1e-20, 0, 0])
     np.testing.assert_allclose(edited.center, moved, rtol=0, atol=1e-14 * scale + 1e-30)
 
 
