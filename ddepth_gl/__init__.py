@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ShaderError,
     )
     from .io.cameras.read import load_cameras
+    from .io.cameras.write import save_cameras
     from .io.meshes.read import load_mesh
     from .io.results.deep_exr import write_deep_exr
     from .io.results.exr import write_exr
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .io.results.ply import write_ply
     from .io.results.png16 import write_png16
     from .io.results.point_clouds import write_layer_clouds
+    from .io.results.read_npz import load_npz
     from .io.results.xray import write_xray
     from .mesh.mesh import Mesh
     from .one_call import double_depth
@@ -66,6 +68,8 @@ __all__ = [
     "double_depth",
     "load_cameras",
     "load_mesh",
+    "load_npz",
+    "save_cameras",
     "write_deep_exr",
     "write_exr",
     "write_lari",
@@ -104,6 +108,8 @@ _MODULES = {
     "double_depth": "one_call",
     "load_cameras": "io.cameras.read",
     "load_mesh": "io.meshes.read",
+    "load_npz": "io.results.read_npz",
+    "save_cameras": "io.cameras.write",
     "write_deep_exr": "io.results.deep_exr",
     "write_exr": "io.results.exr",
     "write_lari": "io.results.lari",

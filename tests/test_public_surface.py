@@ -179,7 +179,7 @@ FRAME = {
 # For each callable: the object to call a method on, or None, and the arguments of a valid call.
 CALLS = {
     "Camera": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE, "width": 6, "height": 4,
-                                "is_orthographic": False}),
+                                "is_orthographic": False, "name": "left"}),
     "Camera.look_at": lambda _: (None, {"eye": (3, 2, 1), "target": (0, 0, 0), "up": (0, 0, 1),
                                         "fov_y_deg": 40.0, "width": 6, "height": 4}),
     "Camera.from_intrinsics": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE,
@@ -190,6 +190,8 @@ CALLS = {
                                             "width": 6, "height": 4}),
     "Camera.orbit": lambda _: (None, {"mesh": box(), "views": 2, "width": 6, "height": 4, "seed": 0,
                                       "fov_y_deg": 40.0, "up": (0, 0, 1)}),
+    "Camera.from_dict": lambda _: (None, {"entries": CAMERA.to_dict()}),
+    "Camera.to_dict": lambda _: (CAMERA, {}),
     "Camera.rows": lambda _: (CAMERA, {"start": 1, "stop": 3, "samples": 1}),
     "Camera.projection": lambda _: (CAMERA, {"depth_row": (0, 0, 1, 0)}),
     "Camera.project": lambda _: (CAMERA, {"points": (1, 2, 3), "frame": "world"}),
@@ -223,6 +225,8 @@ CALLS = {
     "load_mesh": lambda _: (None, {"path": "box.ply", "max_file_bytes": 10**6, "max_faces": 100}),
     "load_cameras": lambda _: (None, {"path": "views.json", "width": 8, "height": 8,
                                      "max_file_bytes": 10**6}),
+    "save_cameras": lambda _: (None, {"path": "a.json", "cameras": [CAMERA]}),
+    "load_npz": lambda _: (None, {"path": "maps.npz", "max_bytes": 10**6}),
     "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented",
                                       "near": 0.1, "far": 9.0, "attributes": ("face",),
                                       "engine": "auto", "device": "auto"}),
@@ -330,6 +334,7 @@ def test_every_call_has_every_argument():
 def surroundings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dd.write_ply("box.ply", box().vertices, faces=box().faces)
+    dd.write_npz("maps.npz", maps())
     Path("views.json").write_text('{"0": {"cam_K": [9, 0, 4, 0, 9, 4, 0, 0, 1]}}')
     # Some systems grant any amount of memory, and kill the process that uses it.
     limits = resource.getrlimit(resource.RLIMIT_AS)

@@ -175,6 +175,11 @@ class DepthLayers(WithRequestedArrays):
         return self._is_oriented()
 
     @property
+    def is_cropped(self) -> bool:
+        """True if `near` or `far` was given, which may have cut off crossings."""
+        return self._is_cropped
+
+    @property
     def is_complete(self) -> bool:
         """True if no crossing was cut off by `max_layers`, `near` or `far`."""
         return not (self._is_cropped or self.truncated.any())
