@@ -195,7 +195,9 @@ def test_every_array_of_layers(tmp_path, attributes, orthographic):
     camera = ("K", "camera_from_world")
     about = {"width": 7, "height": 5, "layout": 2, "is_orthographic": orthographic}
     about |= {"is_oriented": layers.is_oriented, "is_cropped": False}
-    assert set(arrays) == {*named, *camera, *about, "conventions", "version", "camera_name"}
+    of_objects = {"oriented_objects"} if "object_id" in attributes else set()
+    texts = {"conventions", "version", "camera_name"}
+    assert set(arrays) == {*named, *camera, *about, *of_objects, *texts}
     for name in named:
         np.testing.assert_array_equal(arrays[name], getattr(layers, name), strict=True)
     for name in camera:

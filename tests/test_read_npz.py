@@ -39,6 +39,7 @@ def bits_of(result):
     about = [camera.width, camera.height, camera.is_orthographic, camera.name, result.provenance]
     if isinstance(result, dd.DepthLayers):
         about += [result.is_oriented, result.is_cropped, result.is_complete]
+        about += [result.oriented_objects]
     arrays = {name: (each.dtype, each.shape, each.tobytes()) for name, each in found.items()}
     return type(result), arrays, about
 

@@ -124,12 +124,10 @@ class DepthLayers(WithRequestedArrays):
     def __getstate__(self) -> dict[str, Any]:
         # Pickles and copies hold facts in place of the mesh that the callables may refer to.
         state = {each.name: getattr(self, each.name) for each in fields(self)}
-        seen = np.unique(self.object_id).tolist() if "object_id" in self.attributes else ()
-        oriented = self._oriented_objects() if seen else ()
         return {
             **state,
             "_is_oriented": partial(bool, self.is_oriented),
-            "_oriented_objects": partial(frozenset, [each for each in seen if each in oriented]),
+            "_oriented_objects": partial(frozenset, self.oriented_objects),
         }
 
     def __repr__(self) -> str:
@@ -178,6 +176,16 @@ class DepthLayers(WithRequestedArrays):
     def is_cropped(self) -> bool:
         """True if `near` or `far` was given, which may have cut off crossings."""
         return self._is_cropped
+
+    @property
+    def oriented_objects(self) -> frozenset[int]:
+        """Ids of the objects seen whose own faces are closed and wound outward.
+
+        Empty unless the attribute "object_id" was requested. See `Mesh.oriented_objects`.
+        """
+        seen = np.unique(self.object_id).tolist() if "object_id" in self.attributes else ()
+        oriented = self._oriented_objects() if seen else ()
+        return frozenset(each for each in seen if each in oriented)
 
     @property
     def is_complete(self) -> bool:

@@ -19,7 +19,7 @@ from .metadata import CONVENTIONS, file_metadata
 __all__ = ["LAYOUT", "MISSING", "TEXTS", "write_archive", "write_npz"]
 
 # Rises when files change in a way that `load_npz` must know. Layout 2, the first after 0.2.0, added
-# `camera_name`, `NAME_missing`, `is_oriented` and `is_cropped`.
+# `camera_name`, `NAME_missing`, `is_oriented`, `is_cropped` and `oriented_objects`.
 LAYOUT = 2
 # The texts that are not provenance.
 TEXTS = ("conventions", "version", "camera_name")
@@ -63,7 +63,8 @@ def write_npz(
     ``depth``, ``distance`` (M,) float32; ``face`` (M,) int64; ``front_facing`` (M,) bool; ``NAME``
     (M,) or (M, channels) for each attribute of the layers; ``count`` (H, W) int32; ``truncated``
     (H, W) bool; the scalars ``is_oriented`` (see `DepthLayers.is_oriented`) and ``is_cropped``
-    (``near`` or ``far`` was given) bool.
+    (``near`` or ``far`` was given) bool; with the attribute object_id also ``oriented_objects``
+    (K,) int64, see `DepthLayers.oriented_objects`.
 
     Args:
         path: file to write; an existing file is replaced.
@@ -122,8 +123,12 @@ def _maps_arrays(maps: DepthMaps, fill: np.float32) -> dict[str, Any]:
 
 
 def _layers_arrays(layers: DepthLayers) -> dict[str, Any]:
+    of_objects = {}
+    if "object_id" in layers.attributes:
+        of_objects["oriented_objects"] = np.array(sorted(layers.oriented_objects), np.int64)
     return {
         **layers.attributes,
+        **of_objects,
         "offsets": layers.offsets,
         "depth": layers.depth,
         "distance": layers.distance,

@@ -170,6 +170,8 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
     }
     attributes = {name: _expected(ATTRIBUTES[name], (count,)) for name in names}
     flags = dict.fromkeys(("is_oriented", "is_cropped") if layout > 1 else (), Expected(np.bool_))
+    if layout > 1 and "object_id" in names:
+        flags["oriented_objects"] = Expected(np.int64, (None,))
     texts = _provenance_texts(archive)
     values = archive.read({**texts, **arrays, **attributes, **flags}, max_bytes)
     return DepthLayers(
@@ -179,6 +181,7 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
         provenance={name: values[name] for name in texts},
         _is_oriented=partial(bool, values.get("is_oriented", False)),
         _is_cropped=values.get("is_cropped", False),
+        _oriented_objects=partial(frozenset, values.get("oriented_objects", np.empty(0)).tolist()),
     )
 
 
