@@ -68,7 +68,8 @@ def pose_from_opengl(world_from_camera: npt.ArrayLike) -> Float64Array:
 
 def opengl_from_pose(camera_from_world: Float64Array) -> Float64Array:
     """Return the (4, 4) world_from_camera in OpenGL's camera frame; inverts `pose_from_opengl`."""
-    return inverse_pose(camera_from_world) @ _FLIP_YZ
+    pose: Float64Array = inverse_pose(camera_from_world) @ _FLIP_YZ
+    return pose
 
 
 def look_at_pose(eye: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike) -> Float64Array:

@@ -17,6 +17,8 @@ from ..opened_files import opened
 
 __all__ = ["Archive", "Expected", "Header", "opened_archive"]
 
+_FORMAT: Any = np.lib.format  # NumPy 2.2 has no types for it
+
 _ENDING = ".npy"
 _MAX_ENTRIES = 1000
 
@@ -72,9 +74,9 @@ class Archive:
             info = self._infos[name]
             with self._file.open(info) as member:
                 # Headers of later versions, for structured arrays, may be as long as 4 GiB.
-                if np.lib.format.read_magic(member) != (1, 0):
+                if _FORMAT.read_magic(member) != (1, 0):
                     raise OutputError(f"{shown(name)} is not in version 1.0 of NumPy's format")
-                shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+                shape, _, dtype = _FORMAT.read_array_header_1_0(member)
                 size = dtype.itemsize
                 for length in shape:
                     size *= length
@@ -115,7 +117,7 @@ class Archive:
     def _read(self, name: str, dtype: np.dtype[Any]) -> Any:
         with self._file.open(self._infos[name]) as member:
             # The last byte is the end of the entry, where zipfile compares the checksum.
-            array = np.lib.format.read_array(member, allow_pickle=False)
+            array = _FORMAT.read_array(member, allow_pickle=False)
         if array.ndim == 0:
             return array.item()
         return np.ascontiguousarray(array.astype(dtype, copy=False))
