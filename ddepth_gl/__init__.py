@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ShaderError,
     )
     from .io.cameras.read import load_cameras
+    from .io.cameras.write import save_cameras
     from .io.meshes.read import load_mesh
     from .io.results.deep_exr import write_deep_exr
     from .io.results.exr import write_exr
@@ -30,15 +31,17 @@ if TYPE_CHECKING:
     from .io.results.ply import write_ply
     from .io.results.png16 import write_png16
     from .io.results.point_clouds import write_layer_clouds
+    from .io.results.read_npz import load_npz
     from .io.results.xray import write_xray
     from .mesh.bodies import Bodies
     from .mesh.mesh import Mesh
     from .mesh.report import MeshReport
     from .one_call import double_depth
-    from .renderer import DepthRenderer
+    from .renderer import DepthRenderer, RendererInfo, Surfaces
     from .results.depth_layers import DepthLayers
     from .results.depth_maps import DepthMaps
-    from .results.device_maps import DeviceDepthMaps
+    from .results.device_maps import DeviceDepthMaps, DeviceImage
+    from .results.frame import Frame
 
 __all__ = [
     "Bodies",
@@ -51,20 +54,26 @@ __all__ = [
     "DepthMaps",
     "DepthRenderer",
     "DeviceDepthMaps",
+    "DeviceImage",
     "DeviceMemoryError",
+    "Frame",
     "InteropError",
     "Mesh",
     "MeshError",
     "MeshReport",
     "NotAskedForError",
     "OutputError",
+    "RendererInfo",
     "RequestError",
     "Scene",
     "ShaderError",
+    "Surfaces",
     "__version__",
     "double_depth",
     "load_cameras",
     "load_mesh",
+    "load_npz",
+    "save_cameras",
     "write_deep_exr",
     "write_exr",
     "write_lari",
@@ -87,20 +96,26 @@ _MODULES = {
     "DepthMaps": "results.depth_maps",
     "DepthRenderer": "renderer",
     "DeviceDepthMaps": "results.device_maps",
+    "DeviceImage": "results.device_maps",
     "DeviceMemoryError": "errors",
+    "Frame": "results.frame",
     "InteropError": "errors",
     "Mesh": "mesh.mesh",
     "MeshError": "errors",
     "MeshReport": "mesh.report",
     "NotAskedForError": "errors",
     "OutputError": "errors",
+    "RendererInfo": "renderer",
     "RequestError": "errors",
     "Scene": "engines.scene",
     "ShaderError": "errors",
+    "Surfaces": "renderer",
     "__version__": "_version",
     "double_depth": "one_call",
     "load_cameras": "io.cameras.read",
     "load_mesh": "io.meshes.read",
+    "load_npz": "io.results.read_npz",
+    "save_cameras": "io.cameras.write",
     "write_deep_exr": "io.results.deep_exr",
     "write_exr": "io.results.exr",
     "write_lari": "io.results.lari",

@@ -263,7 +263,7 @@ def unmasked_array(value: Any) -> npt.NDArray[Any]:
 def _has_masked_elements(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(map(_has_masked_elements, value))
-    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.getmaskarray(value).any())
+    return isinstance(value, np.ma.MaskedArray) and bool(np.any(value.mask))
 
 
 @contextmanager

@@ -22,6 +22,7 @@ def double_depth(
     near: float | None = None,
     far: float | None = None,
     attributes: Iterable[str] = (),
+    engine: str = "auto",
     device: int | str | None = None,
 ) -> DepthMaps:
     """Render one double depth map of a mesh.
@@ -32,7 +33,7 @@ def double_depth(
         mesh: a Mesh, or the path of a mesh file.
         camera: a Camera; None frames the whole mesh at 512x512 pixels.
         surfaces, near, far, attributes: see `DepthRenderer.entry_exit`.
-        device: see `DepthRenderer`.
+        engine, device: see `DepthRenderer`.
 
     Returns:
         DepthMaps, see `DepthRenderer.entry_exit`.
@@ -41,7 +42,7 @@ def double_depth(
         DDepthError: see `load_mesh`, `DepthRenderer` and `DepthRenderer.entry_exit`.
     """
     loaded = mesh if isinstance(mesh, Mesh) else load_mesh(mesh)
-    with DepthRenderer(device=device) as renderer:
+    with DepthRenderer(engine, device) as renderer:
         return renderer.entry_exit(
             renderer.upload(loaded),
             Camera.orbit(loaded, views=1)[0] if camera is None else camera,

@@ -9,15 +9,19 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from .camera.camera import Camera, check_camera
 from .camera.runs import camera_runs
 from .engines.base import Engine, Pending
 from .engines.compute.engine import ComputeEngine
 from .engines.raster.engine import RasterEngine
-from .engines.request import SheetRequest
+from .engines.request import SheetBuffers, SheetRequest
 from .engines.scene import Scene, coarseness
-from .errors import CameraError, ContextError, DeviceMemoryError, MeshError
+from .errors import CameraError, ContextError, DeviceMemoryError, MeshError, RequestError
 from .gl.context import GLContext
+from .results.depth_layers import DepthLayers
 from .results.depth_maps import DepthMaps, SheetPair
 from .results.device_maps import DeviceDepthMaps
 from .results.provenance import mesh_entries
@@ -146,6 +150,76 @@ class Pipeline:
                 # No reference stays here while the caller works with the image.
                 yield collected.popleft()
 
+    def peel(
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        max_layers: int | None,
+        memory_limit: int | None,
+    ) -> DepthLayers:
+        """Return all layers of one image, see `Engine.peel`."""
+        with self._context:
+            request = self.checked_request(scene, camera, request)
+            with reporting_memory_errors(
+                "the crossings", "reduce the image size, pass max_layers= or ask for less"
+            ):
+                engine = self.engine_for(request)
+                buffers = engine.peel(scene, camera, request, max_layers, memory_limit)
+        return DepthLayers(
+            offsets=buffers.offsets,
+            depth=buffers.depth,
+            face=buffers.face,
+            front_facing=buffers.front_facing,
+            truncated=buffers.truncated,
+            camera=camera,
+            attributes=buffers.attributes,
+            provenance=self.provenance(engine, scene),
+            # Bound to the mesh, so that the layers do not keep the scene alive.
+            _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
+            _is_cropped=request.crop is not None,
+            _oriented_objects=partial(getattr, scene.mesh, "oriented_objects"),
+        )
+
+    def shade(
+        self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
+    ) -> npt.NDArray[np.uint8]:
+        """Return the shaded image, see `Engine.shade`.
+
+        Raises:
+            RequestError: the image is too large for the device with so many samples.
+        """
+        with self._context:
+            request = self.checked_request(scene, camera, request)
+            max_samples = self._context.max_image_size // max(camera.width, camera.height)
+            if samples > max_samples:
+                raise RequestError(
+                    f"samples={samples} makes an image of {camera.width}x{camera.height} pixels "
+                    f"larger than {self._context.renderer} allows; pass at most {max_samples}"
+                )
+            with reporting_memory_errors("the image", "reduce the image size"):
+                return self.engine_for(request).shade(scene, camera, request, samples)
+
+    def submit_sheets(self, scene: Scene, camera: Camera, request: SheetRequest) -> Pending[Any]:
+        """Submit both sheets of one image, for `collect_sheets` or `discard_sheets`."""
+        with self._context, _reporting_image_memory_errors():
+            request = self.checked_request(scene, camera, request)
+            return self.engine_for(request).submit(scene, (camera,), request)
+
+    def collect_sheets(self, pending: Pending[Any]) -> tuple[DepthMaps, Any]:
+        """Return the maps of a submitted image, and the shaded image if its request is shaded."""
+        with self._context, _reporting_image_memory_errors():
+            engine, image = self.engine_for(pending.request), None
+            if pending.request.shaded:
+                buffers, image = engine.collect_shaded(pending)
+            else:
+                (buffers,) = engine.collect(pending)
+            return self._depth_maps(engine, pending, pending.cameras[0], buffers), image
+
+    def discard_sheets(self, pending: Pending[Any]) -> None:
+        """Give up a submitted image."""
+        self.engine_for(pending.request).discard(pending)
+
     def _collect(self, pending: Pending[Any], output: str) -> list[Any]:
         engine = self.engine_for(pending.request)
         if output == "gpu":
@@ -153,15 +227,21 @@ class Pipeline:
         return self._collect_arrays(engine, pending)
 
     def _collect_arrays(self, engine: Engine[Any], pending: Pending[Any]) -> list[DepthMaps]:
-        maps, mesh = [], pending.scene.mesh
         collected = engine.collect(pending)  # first: it returns the targets to their pool
+        return [
+            self._depth_maps(engine, pending, camera, buffers)
+            for camera, buffers in zip(pending.cameras, collected, strict=True)
+        ]
+
+    def _depth_maps(
+        self, engine: Engine[Any], pending: Pending[Any], camera: Camera, buffers: SheetBuffers
+    ) -> DepthMaps:
+        mesh = pending.scene.mesh
+        if pending.request.may_fix_silhouettes:
+            fix_silhouettes(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
+        attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
         provenance = self.provenance(engine, pending.scene)
-        for camera, buffers in zip(pending.cameras, collected, strict=True):
-            if pending.request.may_fix_silhouettes:
-                fix_silhouettes(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
-            attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
-            maps.append(DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance))
-        return maps
+        return DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance)
 
     def _collect_on_device(
         self, engine: Engine[Any], pending: Pending[Any]
@@ -185,7 +265,7 @@ class Pipeline:
             ContextError: the scene belongs to another renderer.
             ContextClosedError: the scene was released.
         """
-        self._check_scene(scene)
+        self.check_scene(scene)
         check_camera(camera)
         limit = self._context.max_image_size
         if max(camera.width, camera.height) > limit:
@@ -203,7 +283,8 @@ class Pipeline:
             request = replace(request, beside_a_face=True)
         return request
 
-    def _check_scene(self, scene: Scene) -> None:
+    def check_scene(self, scene: object) -> None:
+        """Raise an error unless `scene` is a usable Scene of this renderer."""
         if not isinstance(scene, Scene):
             raise MeshError(f"scene must be a Scene from upload(mesh), not {type(scene).__name__}")
         if not scene.belongs_to(self._context):

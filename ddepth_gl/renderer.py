@@ -6,7 +6,7 @@ import warnings
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
+from itertools import repeat
 from types import TracebackType
 from typing import Any, Literal, overload
 
@@ -25,13 +25,15 @@ from .camera.camera import Camera
 from .engines.request import SheetRequest
 from .engines.scene import Scene
 from .errors import CameraError, ContextError, MeshError, RequestError
+from .frames import FrameRequest, render_frame, render_pairs
 from .gl.context import GLContext, NonCopyable
 from .mesh.mesh import Mesh
-from .pipeline import Pipeline, reporting_memory_errors
+from .pipeline import Pipeline
 from .results.attributes import checked_names
 from .results.depth_layers import DepthLayers
 from .results.depth_maps import DepthMaps
 from .results.device_maps import DeviceDepthMaps
+from .results.frame import Frame
 
 __all__ = ["DepthRenderer", "RendererInfo", "Surfaces"]
 
@@ -173,6 +175,206 @@ class DepthRenderer(NonCopyable):
                 scene.release()
                 raise
         return scene
+
+    def render(
+        self,
+        scene: Scene,
+        camera: Camera,
+        *,
+        image: bool = True,
+        maps: bool = True,
+        layers: bool = False,
+        attributes: Iterable[str] = (),
+        layer_attributes: Iterable[str] = (),
+        samples: int = 1,
+        max_layers: int | None = None,
+        surfaces: Surfaces = "oriented",
+        near: float | None = None,
+        far: float | None = None,
+        memory_limit: int | None = None,
+    ) -> Frame:
+        """Render image, depth maps and layers of one camera in one call.
+
+        The results are the same bits as those of `shade`, `entry_exit` and `peel`, in less time:
+        with one sample per pixel, image and maps are rendered together, and on the engine
+        "compute" layers share the preparation of the faces with them.
+
+        Args:
+            scene: a Scene from this renderer's `upload`.
+            camera: a Camera.
+            image: render the shaded image, see `shade`.
+            maps: render the double depth map, see `entry_exit`.
+            layers: render all crossings, see `peel`.
+            attributes: names of quantities to return with the maps, see `entry_exit`.
+            layer_attributes: names of quantities to return with the layers.
+            samples: samples of the image along each side of a pixel, 1 to 128.
+            max_layers: keep at most this many crossings per pixel; None keeps all.
+            surfaces, near, far: see `entry_exit`. Layers always have faces of either side.
+            memory_limit: maximum memory in bytes for the crossings, see `peel`.
+
+        Returns:
+            Frame. Its `image`, `maps` and `layers` are None where not requested.
+
+        Raises:
+            RequestError: nothing is requested, an argument has a value that is not allowed, or one
+                has no effect, such as `samples` without `image`.
+            MeshError, CameraError, ContextError, ContextClosedError, DeviceMemoryError: see
+                `entry_exit` and `peel`.
+        """
+        request = _frame_request(
+            image=image,
+            maps=maps,
+            layers=layers,
+            attributes=attributes,
+            layer_attributes=layer_attributes,
+            samples=samples,
+            max_layers=max_layers,
+            surfaces=surfaces,
+            near=near,
+            far=far,
+            memory_limit=memory_limit,
+        )
+        return render_frame(self._pipeline, scene, camera, request)
+
+    def render_many(
+        self,
+        scene: Scene | Iterable[tuple[Mesh | Scene, Camera]],
+        cameras: Iterable[Camera] | None = None,
+        *,
+        image: bool = True,
+        maps: bool = True,
+        layers: bool = False,
+        attributes: Iterable[str] = (),
+        layer_attributes: Iterable[str] = (),
+        samples: int = 1,
+        max_layers: int | None = None,
+        surfaces: Surfaces = "oriented",
+        near: float | None = None,
+        far: float | None = None,
+        memory_limit: int | None = None,
+    ) -> Iterator[Frame]:
+        """Render frames of many cameras, or of many meshes and cameras, in order.
+
+        ::
+
+            for frame in renderer.render_many(scene, cameras): ...
+            for frame in renderer.render_many((mesh, camera) for mesh in meshes): ...
+
+        With pairs, each mesh is uploaded while the frame before it is rendered, once for
+        consecutive pairs of the same mesh, and freed after its last frame. So two meshes are on
+        the GPU at most. Scenes in pairs stay. If only maps of one scene are requested, images are
+        pipelined as in `entry_exit_many`.
+
+        Args:
+            scene: a Scene from this renderer's `upload`; or, without `cameras`, an iterable of
+                pairs of a Mesh or a Scene and a Camera.
+            cameras: the cameras of the scene, read one by one.
+            image, maps, layers, attributes, layer_attributes, samples, max_layers, surfaces, near,
+                far, memory_limit: see `render`.
+
+        Yields:
+            What `render` returns for each camera. Other calls may be made between two frames.
+
+        Raises:
+            CameraError: `cameras` is not iterable.
+            RequestError: without `cameras`, `scene` is not an iterable of such pairs; and see
+                `render`.
+            DDepthError: see `render`. An error is raised after all earlier frames were yielded.
+        """
+        request = _frame_request(
+            image=image,
+            maps=maps,
+            layers=layers,
+            attributes=attributes,
+            layer_attributes=layer_attributes,
+            samples=samples,
+            max_layers=max_layers,
+            surfaces=surfaces,
+            near=near,
+            far=far,
+            memory_limit=memory_limit,
+        )
+        if cameras is None:
+            pairs = _pair_iterator(scene)
+        elif request.has_maps_only and isinstance(scene, Scene):
+            maps_of_cameras = self._pipeline.render_many(
+                scene, _camera_iterator(cameras), request.sheets, "numpy"
+            )
+            return (Frame(each.camera, maps=each) for each in maps_of_cameras)
+        else:
+            self._pipeline.check_scene(scene)
+            pairs = zip(repeat(scene), _camera_iterator(cameras), strict=False)
+        return render_pairs(self._pipeline, pairs, request, self.upload)
+
+    def peel_many(
+        self,
+        scene: Scene | Iterable[tuple[Mesh | Scene, Camera]],
+        cameras: Iterable[Camera] | None = None,
+        *,
+        max_layers: int | None = None,
+        near: float | None = None,
+        far: float | None = None,
+        attributes: Iterable[str] = (),
+        memory_limit: int | None = None,
+    ) -> Iterator[DepthLayers]:
+        """Find every crossing for many cameras, or many meshes and cameras, in order.
+
+        Args:
+            scene, cameras: see `render_many`.
+            max_layers, near, far, attributes, memory_limit: see `peel`.
+
+        Yields:
+            What `peel` returns for each camera.
+
+        Raises:
+            DDepthError: see `render_many`.
+        """
+        frames = self.render_many(
+            scene,
+            cameras,
+            image=False,
+            maps=False,
+            layers=True,
+            layer_attributes=attributes,
+            max_layers=max_layers,
+            near=near,
+            far=far,
+            memory_limit=memory_limit,
+        )
+        return (frame.layers for frame in frames if frame.layers is not None)
+
+    def shade_many(
+        self,
+        scene: Scene | Iterable[tuple[Mesh | Scene, Camera]],
+        cameras: Iterable[Camera] | None = None,
+        *,
+        samples: int = 1,
+        surfaces: Surfaces = "oriented",
+        near: float | None = None,
+        far: float | None = None,
+    ) -> Iterator[npt.NDArray[np.uint8]]:
+        """Render the shaded images of many cameras, or of many meshes and cameras, in order.
+
+        Args:
+            scene, cameras: see `render_many`.
+            samples, surfaces, near, far: see `shade`.
+
+        Yields:
+            What `shade` returns for each camera.
+
+        Raises:
+            DDepthError: see `render_many`.
+        """
+        frames = self.render_many(
+            scene,
+            cameras,
+            maps=False,
+            samples=samples,
+            surfaces=surfaces,
+            near=near,
+            far=far,
+        )
+        return (frame.image for frame in frames if frame.image is not None)
 
     @overload
     def entry_exit(
@@ -319,13 +521,7 @@ class DepthRenderer(NonCopyable):
                 raised after all earlier images were yielded.
         """
         request = _sheet_request(surfaces, near, far, attributes, output)
-        try:
-            camera_iterator = iter(cameras)
-        except Exception:  # an __iter__ method may raise anything
-            raise CameraError(
-                f"cameras must be an iterable of Cameras, not {type(cameras).__name__}; pass a list"
-            ) from None
-        return self._pipeline.render_many(scene, camera_iterator, request, output)
+        return self._pipeline.render_many(scene, _camera_iterator(cameras), request, output)
 
     def peel(
         self,
@@ -364,31 +560,9 @@ class DepthRenderer(NonCopyable):
                 `entry_exit`.
             DeviceMemoryError: the crossings do not fit; the message says how many there are.
         """
-        if max_layers is not None:
-            checked_count("max_layers", max_layers)
-        if memory_limit is not None:
-            checked_count("memory_limit", memory_limit)
+        _check_limits(max_layers, memory_limit)
         request = _sheet_request("any", near, far, attributes)
-        with self._context:
-            request = self._pipeline.checked_request(scene, camera, request)
-            with reporting_memory_errors(
-                "the crossings", "reduce the image size, pass max_layers= or ask for less"
-            ):
-                engine = self._pipeline.engine_for(request)
-                buffers = engine.peel(scene, camera, request, max_layers, memory_limit)
-        return DepthLayers(
-            offsets=buffers.offsets,
-            depth=buffers.depth,
-            face=buffers.face,
-            front_facing=buffers.front_facing,
-            truncated=buffers.truncated,
-            camera=camera,
-            attributes=buffers.attributes,
-            provenance=self._pipeline.provenance(engine, scene),
-            # Bound to the mesh, so that the layers do not keep the scene alive.
-            _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
-            _is_cropped=request.crop is not None,
-        )
+        return self._pipeline.peel(scene, camera, request, max_layers, memory_limit)
 
     def shade(
         self,
@@ -427,16 +601,7 @@ class DepthRenderer(NonCopyable):
         """
         samples = checked_count("samples", samples, MAX_SAMPLES)
         request = _sheet_request(surfaces, near, far, ())
-        with self._context:
-            request = self._pipeline.checked_request(scene, camera, request)
-            max_samples = self._context.max_image_size // max(camera.width, camera.height)
-            if samples > max_samples:
-                raise RequestError(
-                    f"samples={samples} makes an image of {camera.width}x{camera.height} pixels "
-                    f"larger than {self._context.renderer} allows; pass at most {max_samples}"
-                )
-            with reporting_memory_errors("the image", "reduce the image size"):
-                return self._pipeline.engine_for(request).shade(scene, camera, request, samples)
+        return self._pipeline.shade(scene, camera, request, samples)
 
     def close(self) -> None:
         """Free the context and everything on the GPU, scenes included. Idempotent.
@@ -480,6 +645,78 @@ class DepthRenderer(NonCopyable):
         if self._context.is_closed:
             return "<DepthRenderer, closed>"
         return f"<DepthRenderer {self._pipeline.engine.name} on {self._context.renderer}>"
+
+
+def _camera_iterator(cameras: Iterable[Camera]) -> Iterator[Camera]:
+    try:
+        return iter(cameras)
+    except Exception:  # an __iter__ method may raise anything
+        raise CameraError(
+            f"cameras must be an iterable of Cameras, not {type(cameras).__name__}; pass a list"
+        ) from None
+
+
+def _pair_iterator(pairs: Any) -> Iterator[Any]:
+    if isinstance(pairs, Scene):
+        raise RequestError("render_many needs the cameras of the scene; pass a list of Cameras")
+    try:
+        return iter(pairs)
+    except Exception:  # an __iter__ method may raise anything
+        raise RequestError(
+            "without cameras, render_many takes an iterable of pairs (Mesh or Scene, Camera), "
+            f"not {type(pairs).__name__}; pass pairs, or a scene and cameras"
+        ) from None
+
+
+def _check_limits(max_layers: int | None, memory_limit: int | None) -> None:
+    if max_layers is not None:
+        checked_count("max_layers", max_layers)
+    if memory_limit is not None:
+        checked_count("memory_limit", memory_limit)
+
+
+def _frame_request(
+    *,
+    image: bool,
+    maps: bool,
+    layers: bool,
+    attributes: Iterable[str],
+    layer_attributes: Iterable[str],
+    samples: int,
+    max_layers: int | None,
+    surfaces: str,
+    near: float | None,
+    far: float | None,
+    memory_limit: int | None,
+) -> FrameRequest:
+    """Return the request for a user's arguments; raise RequestError if one is invalid."""
+    wanted = {
+        name: checked_flag(name, value)
+        for name, value in (("image", image), ("maps", maps), ("layers", layers))
+    }
+    if not any(wanted.values()):
+        raise RequestError("nothing is requested; pass image=True, maps=True or layers=True")
+    samples = checked_count("samples", samples, MAX_SAMPLES)
+    _check_limits(max_layers, memory_limit)
+    sheets = _sheet_request(surfaces, near, far, attributes)
+    crossings = _sheet_request("any", near, far, layer_attributes)
+    for name, is_given, part in (
+        ("attributes", sheets.attributes, "maps"),
+        ("layer_attributes", crossings.attributes, "layers"),
+        ("samples", samples > 1, "image"),
+        ("max_layers", max_layers is not None, "layers"),
+        ("memory_limit", memory_limit is not None, "layers"),
+    ):
+        if is_given and not wanted[part]:
+            raise RequestError(f"{name}= has no effect without {part}=True; pass both or neither")
+    return FrameRequest(
+        **wanted,
+        sheets=sheets,
+        crossings=crossings,
+        samples=samples,
+        max_layers=max_layers,
+        memory_limit=memory_limit,
+    )
 
 
 def _sheet_request(

@@ -194,7 +194,7 @@ def judge(mesh: dd.Mesh, camera: dd.Camera, pixel: Array, face: Array, got: Name
         where_checked,
     )
     error = 2 * weight_error * uv_size[checked]
-    uv = np.full((len(checked), 2), np.nan)
+    uv: npt.NDArray[Any] = np.full((len(checked), 2), np.nan)
     if mesh.uv is not None:
         uv = mix(truth.barycentric, corner_uv[checked])
         within("uv", got["uv"], uv, error, where_checked)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import oracle
 
 import ddepth_gl as dd
@@ -81,7 +84,9 @@ def is_in_doubt(layers: dd.DepthLayers, mesh: dd.Mesh, pixel: int) -> bool:
     )
 
 
-def check_nesting(layers: dd.DepthLayers, mesh: dd.Mesh, bodies: int | None = None) -> np.ndarray:
+def check_nesting(
+    layers: dd.DepthLayers, mesh: dd.Mesh, bodies: int | None = None
+) -> npt.NDArray[Any]:
     """Check the nesting of a closed mesh seen from outside, and return it.
 
     A ray is in no body at its start and its end, and in 0 to `bodies` bodies in between.

@@ -35,7 +35,7 @@ def box(low: npt.ArrayLike = (-1.0, -1.0, -1.0), high: npt.ArrayLike = (1.0, 1.0
     return dd.Mesh(low + corners * (high - low), faces)
 
 
-def grid_faces(rows: int, columns: int, wrap_rows: bool = False) -> np.ndarray:
+def grid_faces(rows: int, columns: int, wrap_rows: bool = False) -> npt.NDArray[Any]:
     """Return two faces per cell of a vertex grid whose columns wrap around.
 
     They point outward if the cross product of the row and column directions does.
@@ -121,7 +121,7 @@ def inside_out(mesh: dd.Mesh) -> dd.Mesh:
     return dd.Mesh(mesh.vertices, mesh.faces[:, ::-1])
 
 
-def rotation(rng: np.random.Generator) -> np.ndarray:
+def rotation(rng: np.random.Generator) -> npt.NDArray[Any]:
     """Return a uniformly random rotation (3, 3)."""
     q, r = np.linalg.qr(rng.normal(size=(3, 3)))
     q *= np.sign(np.diag(r))
@@ -245,7 +245,7 @@ def turned_view(angle: float, x: float, y: float) -> dd.Camera:
     return dd.Camera.orthographic((3, 3), pose, 32, 32)
 
 
-def pixel_rays(camera: dd.Camera, du: float = 0.0, dv: float = 0.0) -> tuple[np.ndarray, ...]:
+def pixel_rays(camera: dd.Camera, du: float = 0.0, dv: float = 0.0) -> tuple[npt.NDArray[Any], ...]:
     """Return the rays through the pixel centers, moved by (du, dv) pixels.
 
     They follow from the conventions page alone.
@@ -267,12 +267,12 @@ def pixel_rays(camera: dd.Camera, du: float = 0.0, dv: float = 0.0) -> tuple[np.
     return (start - translation) @ rotation, along @ rotation, along[..., 2]
 
 
-def moved(mesh: dd.Mesh, matrix: np.ndarray) -> dd.Mesh:
+def moved(mesh: dd.Mesh, matrix: npt.NDArray[Any]) -> dd.Mesh:
     """Return the mesh moved by a rigid motion (4, 4)."""
     return dd.Mesh(mesh.vertices @ matrix[:3, :3].T + matrix[:3, 3], mesh.faces)
 
 
-def moved_camera(camera: dd.Camera, matrix: np.ndarray) -> dd.Camera:
+def moved_camera(camera: dd.Camera, matrix: npt.NDArray[Any]) -> dd.Camera:
     """Return the camera moved by a rigid motion (4, 4), which sees the moved mesh as before."""
     inverse = np.eye(4)
     inverse[:3, :3] = matrix[:3, :3].T

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl.io.results import atomic as module
-from ddepth_gl.io.results.atomic import atomic_write, remove_unfinished
+from ddepth_gl.io import atomic as module
+from ddepth_gl.io.atomic import atomic_write, remove_unfinished
 
 
 @pytest.fixture(autouse=True, params=["unnamed", "named"])

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
+import pickle
+from collections import UserDict
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -706,3 +711,126 @@ def test_look_at_refuses_coordinates_too_large_to_square():
     for eye, target in (((1e308, 0, 1), (-1e308, 0, 0)), ((1e300, 1, 1), (0, 0, 0))):
         with pytest.raises(CameraError, match="must lie within 1e\\+150 of the origin"):
             Camera.look_at(eye, target)
+
+
+# Names, equality, repr, dicts
+
+# Not representable in few digits, and zeros of both signs.
+ODD_K = np.array([[1000 / 3, -0.0, math.pi], [0.0, 1e-9 + 7, 1 / 7], [0.0, 0.0, 1.0]])
+NAMED = Camera(ODD_K, ALONG_X, 60, 40, False, "images/räume 1.png")
+
+
+@given(camera=cameras())
+def test_a_dict_holds_everything_through_json(camera):
+    text = json.dumps(replace(camera, name="a\ud800\n").to_dict(), allow_nan=False)
+    again = Camera.from_dict(json.loads(text))
+    assert again == camera
+    assert again.name == "a\ud800\n"
+    assert again.K.tobytes() == camera.K.tobytes()
+    assert again.camera_from_world.tobytes() == camera.camera_from_world.tobytes()
+    assert (again.width, again.height) == (camera.width, camera.height)
+    assert again.is_orthographic is camera.is_orthographic
+
+
+def test_a_dict_holds_plain_values():
+    values = NAMED.to_dict()
+    assert values == {
+        "K": ODD_K.tolist(),
+        "camera_from_world": ALONG_X.tolist(),
+        "width": 60,
+        "height": 40,
+        "is_orthographic": False,
+        "name": "images/räume 1.png",
+    }
+    assert {type(value) for value in values.values()} == {list, int, bool, str}
+    assert {type(number) for row in values["K"] for number in row} == {float}
+    values["K"][0][0] = 5.0
+    assert NAMED.K[0, 0] == 1000 / 3
+    short = {name: values[name] for name in ("K", "camera_from_world", "width", "height")}
+    assert Camera.from_dict(short).name == ""
+    assert not Camera.from_dict(short).is_orthographic
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"wide": 60}, r"no entry 'wide'; did you mean 'width'\?"),
+        ({"camera_from_wrld": 1}, r"no entry 'camera_from_wrld'; did you mean 'camera_from_world'"),
+        ({"k": 60}, r"no entry 'k'; did you mean 'K'"),
+        ({3: 60}, r"no entry 3; did you mean '"),
+        ({"": 60}, r"no entry ''; did you mean '"),
+        ({"width": 60.5}, "width must be an integer"),
+        ({"width": None}, "width must be an integer"),
+        ({"K": [[1, 2], [3]]}, "K must be numbers"),
+        ({"K": np.eye(4).tolist()}, "K must have shape"),
+        ({"camera_from_world": np.eye(4).tolist()[:2]}, "camera_from_world must have shape"),
+        ({"is_orthographic": "no"}, "is_orthographic must be True or False"),
+        ({"name": 5}, "name must be a str"),
+        ({"name": "a\0"}, "name must be a str without null characters"),
+        ({"name": b"a"}, "name must be a str"),
+    ],
+)
+def test_bad_dicts(changed, match):
+    with pytest.raises(CameraError, match=match) as caught:
+        Camera.from_dict({**NAMED.to_dict(), **changed})
+    assert "\n" not in str(caught.value)
+
+
+class Unreadable(UserDict):
+    def __getitem__(self, key):
+        raise RuntimeError("no entries")
+
+    def __iter__(self):
+        return iter(("K",))
+
+
+def test_dicts_without_entries():
+    with pytest.raises(CameraError, match="lacks 'K' and 'camera_from_world' and 'width'"):
+        Camera.from_dict({"height": 3})
+    for value in ([], None, "K", [("K", 1)], Unreadable()):
+        with pytest.raises(CameraError, match="must be a dict, not"):
+            Camera.from_dict(value)
+
+
+def test_equal_cameras_have_the_same_rays():
+    same = Camera(ODD_K + 0.0, ALONG_X.tolist(), np.int64(60), 40)
+    assert same.K.tobytes() != NAMED.K.tobytes()  # 0 and -0
+    assert same == NAMED
+    assert hash(same) == hash(NAMED)
+    assert len({same, NAMED, replace(NAMED, name="other")}) == 1
+    others = [
+        replace(NAMED, width=61),
+        replace(NAMED, height=41),
+        replace(NAMED, is_orthographic=True),
+        replace(NAMED, K=np.nextafter(NAMED.K, np.where(math.pi == NAMED.K, 9, NAMED.K))),
+        replace(NAMED, camera_from_world=ALONG_X + np.eye(4, k=3) * 1e-15),
+    ]
+    assert len({NAMED, *others}) == 6
+    assert all(other != NAMED for other in others)
+    assert NAMED != "camera"
+    assert NAMED != None  # noqa: E711
+    assert NAMED.__eq__(NAMED.to_dict()) is NotImplemented
+
+
+def test_copies_are_equal_and_keep_the_name():
+    for again in (copy.copy(NAMED), copy.deepcopy(NAMED), pickle.loads(pickle.dumps(NAMED))):
+        assert again == NAMED
+        assert again.name == NAMED.name
+    assert NAMED.rows(3, 9).name == NAMED.name
+    # Pickles of cameras from before there were names.
+    assert Camera(*NAMED.__reduce__()[1][:5]).name == ""
+
+
+def test_repr_is_one_readable_line():
+    camera = Camera.look_at((3, 0, -1e-3), (0, 0, 0), width=512, height=256)
+    focal = 128 / math.tan(math.radians(20))
+    assert repr(camera) == (
+        f"<Camera 512x256, perspective, focal lengths ({focal:.6g}, {focal:.6g}) pixels, "
+        "at (3, 0, -0.001)>"
+    )
+    flat = Camera.orthographic((4, 2), ALONG_X, 100, 200)
+    assert repr(replace(flat, name="a\nb")) == (
+        "<Camera 100x200, orthographic, focal lengths (25, 100) pixels per unit, at (-3, 1, 2), "
+        r"'a\nb'>"
+    )
+    assert len(repr(replace(flat, name="\n" * 1000))) < 250

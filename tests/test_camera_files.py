@@ -105,6 +105,16 @@ def test_nerf_frame_intrinsics_override_the_files_and_order_is_kept(write):
     check(first, FULL_K)
     check(second, [[50, 0, 1], [0, 60, 2], [0, 0, 1]], size=(32, 16))
     check(third, [[100, 0, 7], [0, 110, 21], [0, 0, 1]])
+    assert [camera.name for camera in (first, second, third)] == [
+        f"images/000{index}.png" for index in (9, 3, 5)
+    ]
+
+
+def test_nerf_frames_without_a_name(write):
+    unnamed = {"transform_matrix": NERF_POSE}
+    cameras = load_cameras(write(nerf(unnamed, {**unnamed, "file_path": 5}, frame(file_path=""))))
+    assert [camera.name for camera in cameras] == ["", "", ""]
+    refused(write(nerf(frame(file_path="a\0b"))), "frame 0", "null characters")
 
 
 def test_nerf_angles(write):
@@ -285,6 +295,13 @@ def test_colmap_by_hand(colmap, given_as):
     # A quarter turn about z: x to y, y to -x.
     turned = [[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]
     check(third, [[50, 0, 16.5], [0, 50, 8], [0, 0, 1]], turned, (32, 16))
+    names = ["0003.png", "0005.png", "seq 1/second image.png"]
+    assert [camera.name for camera in (first, second, third)] == names
+
+
+def test_colmap_image_without_a_name(colmap):
+    (camera,) = load_cameras(colmap(CAMERAS_TXT, "1 1 0 0 0 0 0 0 1\n\n"))
+    assert camera.name == ""
 
 
 @settings(max_examples=50, deadline=None)
@@ -414,6 +431,7 @@ def test_bop_by_hand(write):
     }
     path = write({"10": view(**pose), "9": view()}, "scene_camera.json")
     nine, ten = load_cameras(path, width=64, height=48)
+    assert (nine.name, ten.name) == ("9", "10")
     # BOP's pixel centers are at integers, ours are at halves.
     expected = [[100, 0, 32], [0, 110, 21], [0, 0, 1]]
     check(nine, expected, np.eye(4))

@@ -326,6 +326,11 @@ def test_cameras_of_a_file(ddepth):
         np.testing.assert_allclose(
             loaded(f"{name}_002")["camera_from_world"], cameras[2].camera_from_world, atol=1e-9
         )
+        assert loaded(f"{name}_002")["camera_name"] == "2.png"
+    options = ("--cameras", "transforms.json", "--ortho", "3")
+    assert ddepth("render", "box.ply", "-o", "flat", *options)[0] == 0
+    flat = dd.load_npz("flat/box_002.npz").camera
+    assert (flat.is_orthographic, flat.name) == (True, "2.png")
     fails(
         ddepth("render", "box.ply", "-o", "out", "--cameras", "transforms.json", "--fov-deg", "30"),
         "--fov-deg",
@@ -625,7 +630,8 @@ def test_missing_meshes(ddepth):
         "bare: its name has no extension; add that of its format, .obj",
     )
     fails(ddepth("render", "missing.obj", "-o", "out"), "missing.obj: there is no such file")
-    fails(ddepth("render", ".", "-o", "out"), "directory")
+    Path("empty").mkdir()
+    fails(ddepth("render", "empty", "-o", "out"), "empty has no mesh files (.obj, ")
     Path("empty.stl").write_bytes(b"")
     fails(ddepth("render", "empty.stl", "-o", "out"), "empty.stl: it is empty")
 

@@ -56,8 +56,11 @@ def test_shell_of_the_readme(tmp_path):
     (block,) = re.findall(
         r"## From the shell\n+```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
     )
-    Path(tmp_path, "b").mkdir()
-    for number, name in enumerate(("part.glb", "part.obj", "other.obj", "b/part.glb")):
+    for folder in ("b", "meshes"):
+        Path(tmp_path, folder).mkdir()
+    for number, name in enumerate(
+        ("part.glb", "part.obj", "other.obj", "b/part.glb", "meshes/part.glb")
+    ):
         shape = trimesh.creation.icosphere(subdivisions=1 + number % 2, radius=1.0 + number)
         shape.export(tmp_path / name)
     script = f'set -e\nddepth() {{ "{sys.executable}" -m ddepth_gl "$@"; }}\n{block}'

@@ -16,6 +16,7 @@ from ddepth_gl.io.results.npz import write_npz
 
 # Names of the texts that describe the rendering.
 RENDERED = ("renderer", "gl_version", "engine")
+TEXTS = ("conventions", "version", "camera_name", *RENDERED)
 
 SHAPES = {
     **dict.fromkeys(
@@ -54,7 +55,7 @@ with np.load({str(tmp_path / "maps.npz")!r}, allow_pickle=False) as file:
 mask = arrays["mask"]
 assert 0 < mask.sum() < mask.size
 assert (mask == ~np.isnan(arrays["entry"])).all()
-text = {{name: str(arrays.pop(name)) for name in ("conventions", "version", *{RENDERED})}}
+text = {{name: str(arrays.pop(name)) for name in {TEXTS}}}
 about = {{name: (str(array.dtype), list(array.shape)) for name, array in arrays.items()}}
 print(json.dumps([about, text]))
 """
@@ -125,7 +126,7 @@ def test_without_faces_and_orthographic(renderer, tmp_path):
     write_npz(tmp_path / "maps.npz", renderer.entry_exit(scene, camera))
     scene.release()
     with np.load(tmp_path / "maps.npz") as file:
-        assert set(file.files) == {*SHAPES, "conventions", "version", *RENDERED} - {
+        assert set(file.files) == {*SHAPES, *TEXTS} - {
             "entry_face",
             "exit_face",
         }
@@ -192,8 +193,11 @@ def test_every_array_of_layers(tmp_path, attributes, orthographic):
         *attributes,
     )
     camera = ("K", "camera_from_world")
-    about = {"width": 7, "height": 5, "layout": 1, "is_orthographic": orthographic}
-    assert set(arrays) == {*named, *camera, *about, "conventions", "version"}
+    about = {"width": 7, "height": 5, "layout": 2, "is_orthographic": orthographic}
+    about |= {"is_oriented": layers.is_oriented, "is_cropped": False}
+    of_objects = {"oriented_objects"} if "object_id" in attributes else set()
+    texts = {"conventions", "version", "camera_name"}
+    assert set(arrays) == {*named, *camera, *about, *of_objects, *texts}
     for name in named:
         np.testing.assert_array_equal(arrays[name], getattr(layers, name), strict=True)
     for name in camera:

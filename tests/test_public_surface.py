@@ -142,6 +142,7 @@ PLANE = {
     "normal": np.ones((2, 3), np.float32),
     "color": np.ones((2, 4), np.float32),
     "face": np.zeros(2, np.int64),
+    "object_id": np.full(2, 3, np.int32),
 }
 
 
@@ -169,11 +170,18 @@ def of_layers(**changed):
     return {name: getattr(given, name) for name in names} | changed
 
 
+# Of `render` and `render_many`.
+FRAME = {
+    "image": True, "maps": True, "layers": True, "attributes": ("face",),
+    "layer_attributes": ("normal",), "samples": 2, "max_layers": 2, "surfaces": "oriented",
+    "near": 0.1, "far": 9.0, "memory_limit": 10**7,
+}  # fmt: skip
+
 # For each callable: the object to call a method on, or None, and the arguments of a valid call.
 CALLS = {
     "Bodies": lambda _: (None, fields_of(box().bodies)),
     "Camera": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE, "width": 6, "height": 4,
-                                "is_orthographic": False}),
+                                "is_orthographic": False, "name": "left"}),
     "Camera.look_at": lambda _: (None, {"eye": (3, 2, 1), "target": (0, 0, 0), "up": (0, 0, 1),
                                         "fov_y_deg": 40.0, "width": 6, "height": 4}),
     "Camera.from_intrinsics": lambda _: (None, {"K": CAMERA.K, "camera_from_world": POSE,
@@ -184,6 +192,8 @@ CALLS = {
                                             "width": 6, "height": 4}),
     "Camera.orbit": lambda _: (None, {"mesh": box(), "views": 2, "width": 6, "height": 4, "seed": 0,
                                       "fov_y_deg": 40.0, "up": (0, 0, 1)}),
+    "Camera.from_dict": lambda _: (None, {"entries": CAMERA.to_dict()}),
+    "Camera.to_dict": lambda _: (CAMERA, {}),
     "Camera.rows": lambda _: (CAMERA, {"start": 1, "stop": 3, "samples": 1}),
     "Camera.projection": lambda _: (CAMERA, {"depth_row": (0, 0, 1, 0)}),
     "Camera.project": lambda _: (CAMERA, {"points": (1, 2, 3), "frame": "world"}),
@@ -204,6 +214,8 @@ CALLS = {
     "DepthLayers.intervals": lambda _: (layers(), {"row": 0, "column": 0}),
     "DepthLayers.points": lambda _: (layers(), {"frame": "world", "dtype": np.float32}),
     "DepthLayers.rows": lambda _: (layers(), {"start": 0, "stop": 1}),
+    "DepthLayers.objects": lambda _: (layers(), {"surfaces": "oriented"}),
+    "DepthLayers.of_object": lambda _: (layers(), {"object_id": 3}),
     "Mesh": lambda _: (None, {
         "vertices": box().vertices, "faces": box().faces, "uv": np.zeros((8, 2)),
         "colors": np.zeros((8, 3)),
@@ -218,9 +230,11 @@ CALLS = {
     "load_mesh": lambda _: (None, {"path": "box.ply", "max_file_bytes": 10**6, "max_faces": 100}),
     "load_cameras": lambda _: (None, {"path": "views.json", "width": 8, "height": 8,
                                      "max_file_bytes": 10**6}),
+    "save_cameras": lambda _: (None, {"path": "a.json", "cameras": [CAMERA]}),
+    "load_npz": lambda _: (None, {"path": "maps.npz", "max_bytes": 10**6}),
     "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented",
                                       "near": 0.1, "far": 9.0, "attributes": ("face",),
-                                      "device": "auto"}),
+                                      "engine": "auto", "device": "auto"}),
     "DepthRenderer": lambda _: (None, {"engine": "auto", "device": "auto", "require_gpu": False}),
     "DepthRenderer.upload": lambda r: (r, {"mesh": box()}),
     "DepthRenderer.entry_exit": lambda r: (r, {
@@ -232,6 +246,17 @@ CALLS = {
     "DepthRenderer.peel": lambda r: (r, {
         "scene": r.upload(box()), "camera": CAMERA, "max_layers": 2, "near": 0.1, "far": 9.0,
         "attributes": ("normal",), "memory_limit": 10**7}),
+    "DepthRenderer.render": lambda r: (r, {"scene": r.upload(box()), "camera": CAMERA} | FRAME),
+    "DepthRenderer.render_many": lambda r: (r, {
+        "scene": r.upload(box()), "cameras": [CAMERA]} | FRAME),
+    "DepthRenderer.peel_many": lambda r: (r, {
+        "scene": r.upload(box()), "cameras": [CAMERA], "max_layers": 2, "near": 0.1, "far": 9.0,
+        "attributes": ("normal",), "memory_limit": 10**7}),
+    "DepthRenderer.shade_many": lambda r: (r, {
+        "scene": r.upload(box()), "cameras": [CAMERA], "samples": 2, "surfaces": "oriented",
+        "near": 0.1, "far": 9.0}),
+    "Frame": lambda _: (None, {"camera": CAMERA, "image": np.zeros((4, 6, 4), np.uint8),
+                               "maps": maps(), "layers": layers()}),
     "DepthRenderer.shade": lambda r: (r, {
         "scene": r.upload(box()), "camera": CAMERA, "samples": 2, "surfaces": "oriented",
         "near": 0.1, "far": 9.0}),
@@ -252,6 +277,11 @@ CALLS = {
                                          "buffers": [Buffer(), Buffer()], "provenance": {}}),
     "DeviceDepthMaps.numpy": lambda r: (on_device(r), {}),
     "DeviceDepthMaps.release": lambda r: (on_device(r), {}),
+    "DeviceImage": lambda r: (None, {"image_buffers": on_device(r)._image_buffers,
+                                     "buffer": Buffer(), "shape": (4, 6)}),
+    "DeviceImage.numpy": lambda r: (on_device(r).entry, {}),
+    "RendererInfo": lambda r: (None, r.info.as_dict()),
+    "RendererInfo.as_dict": lambda r: (r.info, {}),
     "write_npz": lambda _: (None, {"path": "a.npz", "result": maps(), "fill": 0.0}),
     "write_exr": lambda _: (None, {"path": "a.exr", "result": maps(), "fill": 0.0}),
     "write_deep_exr": lambda _: (None, {"path": "a.exr", "layers": layers(), "volumes": True}),
@@ -279,7 +309,7 @@ def on_device(renderer):
 def public_callables() -> dict[str, object]:
     """Return the functions, classes and public methods of `__all__`, without exceptions."""
     found = {}
-    for name in set(dd.__all__) - {"__version__"}:
+    for name in set(dd.__all__) - {"__version__", "Surfaces"}:  # Surfaces is a type alias
         public = getattr(dd, name)
         if isinstance(public, type) and issubclass(public, BaseException):
             continue
@@ -313,6 +343,7 @@ def test_every_call_has_every_argument():
 def surroundings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dd.write_ply("box.ply", box().vertices, faces=box().faces)
+    dd.write_npz("maps.npz", maps())
     Path("views.json").write_text('{"0": {"cam_K": [9, 0, 4, 0, 9, 4, 0, 0, 1]}}')
     # Some systems grant any amount of memory, and kill the process that uses it.
     limits = resource.getrlimit(resource.RLIMIT_AS)

@@ -473,6 +473,13 @@ def test_there_is_no_near_plane(renderer, height):
 # double_depth
 
 
+@pytest.mark.parametrize("engine", ["raster", "compute"])
+def test_double_depth_takes_an_engine(mesh, camera, engine):
+    assert dd.double_depth(mesh, camera, engine=engine).provenance["engine"] == engine
+    with pytest.raises(dd.RequestError, match="engine must be 'auto' or 'raster' or 'compute'"):
+        dd.double_depth(mesh, camera, engine="fast")
+
+
 def test_double_depth(mesh, camera):
     maps = dd.double_depth(mesh, camera, attributes=("face",))
     assert maps.has_faces

@@ -173,7 +173,7 @@ def test_ctrl_c_at_an_import(nth):
 
 MID_WRITE = """
 import os, sys, time
-from ddepth_gl.io.results import atomic
+from ddepth_gl.io import atomic
 
 if sys.argv.pop(1) == "named":
     atomic._open_unnamed = lambda folder: None
@@ -208,7 +208,7 @@ import os, signal, sys
 numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 before = [signal.getsignal(number) for number in numbers]
 import ddepth_gl as dd
-from ddepth_gl.io.results.atomic import atomic_write
+from ddepth_gl.io.atomic import atomic_write
 
 dd.DepthRenderer().close()
 assert [signal.getsignal(number) for number in numbers] == before

@@ -7,7 +7,8 @@ coordinates (c + 0.5, r + 0.5).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from .._checks import (
     checked_flag,
     checked_rows,
     quiet_math,
+    shortened,
     shown,
 )
 from .._frozen_arrays import frozen
@@ -28,7 +30,9 @@ from ..errors import CameraError
 from .checks import (
     MAX_IMAGE_SIDE,
     Float64Array,
+    checked_entries,
     checked_image_size,
+    checked_name,
     checked_numbers,
     checked_points,
     checked_pose,
@@ -56,7 +60,11 @@ class Camera:
     """A perspective or orthographic camera: intrinsics, pose and image size.
 
     Immutable, arrays included. Build one with `look_at`, `from_intrinsics`, `orthographic`,
-    `from_opengl` or `orbit`, or read files with `load_cameras`.
+    `from_opengl` or `orbit`, or read files with `load_cameras`. To give one a name, use
+    ``dataclasses.replace(camera, name="left")``.
+
+    Cameras are equal if they have the same rays: K, pose, size and projection are equal. The name
+    does not count.
 
     Attributes:
         K: (3, 3) float64, upper triangular with last row (0, 0, 1). Pixel centers are at
@@ -66,6 +74,7 @@ class Camera:
             OpenCV camera frame.
         width, height: image size in pixels.
         is_orthographic: whether rays are parallel and start on the plane z = 0 of the camera frame.
+        name: of the camera or its image, such as a file name; empty if it has none.
 
     Raises:
         CameraError: a value is invalid; the message names it.
@@ -76,6 +85,7 @@ class Camera:
     width: int
     height: int
     is_orthographic: bool = False
+    name: str = ""
 
     def __post_init__(self) -> None:
         width, height = checked_image_size(self.width, self.height)
@@ -91,13 +101,41 @@ class Camera:
             )
         pose = checked_pose("camera_from_world", self.camera_from_world)
         is_orthographic = checked_flag("is_orthographic", self.is_orthographic, CameraError)
-        values = (frozen(K), frozen(pose), width, height, is_orthographic)
+        name = checked_name(self.name)
+        values = (frozen(K), frozen(pose), width, height, is_orthographic, name)
         for field, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, field.name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The constructor makes the arrays of copied and unpickled cameras read-only again.
         return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Camera) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        """Everything that decides the rays; equal cameras have equal keys."""
+        numbers = (*self.K.ravel().tolist(), *self.camera_from_world.ravel().tolist())
+        return numbers, self.width, self.height, self.is_orthographic
+
+    def __repr__(self) -> str:
+        focal_x, focal_y = self.K[0, 0], self.K[1, 1]
+        center = self.center
+        center[np.abs(center) <= 1e-12 * np.abs(center).max()] = 0.0  # rounding of the inverse
+        unit = "pixels per unit" if self.is_orthographic else "pixels"
+        parts = [
+            f"Camera {self.width}x{self.height}",
+            "orthographic" if self.is_orthographic else "perspective",
+            f"focal lengths ({focal_x:.6g}, {focal_y:.6g}) {unit}",
+            f"at ({', '.join(f'{each:.6g}' for each in center)})",
+        ]
+        if self.name:
+            parts.append(shortened(repr(self.name), 80))
+        return f"<{', '.join(parts)}>"
 
     # Constructors
 
@@ -234,6 +272,38 @@ class Camera:
             cls.look_at(*viewpoint, fov_y_deg, width, height)
             for viewpoint in orbit_viewpoints(mesh, views, width, height, seed, fov_y_deg, up)
         ]
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> Camera:
+        """Return the camera of a dict from `to_dict`.
+
+        Args:
+            entries: ``K``, ``camera_from_world``, ``width``, ``height`` and, if they are not False
+                and empty, ``is_orthographic`` and ``name``; as in `Camera`.
+
+        Raises:
+            CameraError: an entry is missing, unknown or invalid; the message names it.
+        """
+        required = [each.name for each in fields(cls) if each.default is MISSING]
+        optional = [each.name for each in fields(cls) if each.default is not MISSING]
+        return cls(**checked_entries(entries, required, optional))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the camera as a dict of lists, numbers, a bool and a str, which JSON can hold.
+
+        `from_dict` returns an equal camera of the same name, also after a round trip through JSON.
+
+        Returns:
+            The attributes of `Camera` by name; matrices are lists of rows.
+        """
+        return {
+            "K": self.K.tolist(),
+            "camera_from_world": self.camera_from_world.tolist(),
+            "width": self.width,
+            "height": self.height,
+            "is_orthographic": self.is_orthographic,
+            "name": self.name,
+        }
 
     def rows(self, start: int, stop: int, samples: int = 1) -> Camera:
         """Return the camera of a band of this camera's rows.

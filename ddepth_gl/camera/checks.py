@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,10 @@ from ..errors import CameraError
 __all__ = [
     "MAX_IMAGE_SIDE",
     "Float64Array",
+    "checked_entries",
     "checked_field_of_view",
     "checked_image_size",
+    "checked_name",
     "checked_numbers",
     "checked_points",
     "checked_pose",
@@ -137,3 +141,51 @@ def checked_image_size(width: Any, height: Any) -> tuple[int, int]:
             )
         sizes.append(int(value))
     return sizes[0], sizes[1]
+
+
+def checked_name(name: Any) -> str:
+    """Return the name of a camera as a str.
+
+    Raises:
+        CameraError: it is not a str, or it holds a null character.
+    """
+    if not isinstance(name, str) or "\0" in name:
+        raise CameraError(f"name must be a str without null characters, not {shown(name)}")
+    return str.__str__(name)  # of a subclass, the plain str
+
+
+def checked_entries(
+    entries: Any, required: Collection[str], optional: Collection[str]
+) -> dict[str, Any]:
+    """Return the entries of a camera's dict; their values are not checked.
+
+    Args:
+        entries: mapping of names to values.
+        required: names that must be there.
+        optional: names that may be there.
+
+    Raises:
+        CameraError: `entries` is not a mapping, or a name is missing or unknown.
+    """
+    try:
+        found = dict(entries) if isinstance(entries, Mapping) else None
+    except Exception:  # the methods of a foreign mapping may raise anything
+        found = None
+    if found is None:
+        raise CameraError(f"a camera's dict must be a dict, not {shown(entries)}")
+    known = [*required, *optional]
+    for key in found:
+        if not isinstance(key, str) or key not in known:
+            by_lower_case = {name.lower(): name for name in known}
+            (nearest,) = get_close_matches(one_line(key).lower(), by_lower_case, 1, cutoff=0.0)
+            raise CameraError(
+                f"a camera's dict has no entry {shown(key)}; "
+                f"did you mean {by_lower_case[nearest]!r}?"
+            )
+    missing = [key for key in required if key not in found]
+    if missing:
+        raise CameraError(
+            f"a camera's dict lacks {' and '.join(map(repr, missing))}; "
+            f"it must have {', '.join(required)}"
+        )
+    return found

@@ -18,6 +18,7 @@ __all__ = [
     "Viewpoint",
     "inverse_pose",
     "look_at_pose",
+    "opengl_from_pose",
     "orbit_viewpoints",
     "pose_from_opengl",
 ]
@@ -63,6 +64,12 @@ def pose_from_opengl(world_from_camera: npt.ArrayLike) -> Float64Array:
         CameraError: the matrix is not a rigid pose.
     """
     return inverse_pose(checked_pose("world_from_camera", world_from_camera) @ _FLIP_YZ)
+
+
+def opengl_from_pose(camera_from_world: Float64Array) -> Float64Array:
+    """Return the (4, 4) world_from_camera in OpenGL's camera frame; inverts `pose_from_opengl`."""
+    pose: Float64Array = inverse_pose(camera_from_world) @ _FLIP_YZ
+    return pose
 
 
 def look_at_pose(eye: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike) -> Float64Array:

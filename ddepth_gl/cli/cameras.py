@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,12 @@ def cameras_from_options(
             return cameras
         with _naming("--ortho"):
             return [
-                Camera.orthographic(ortho, camera.camera_from_world, camera.width, camera.height)
+                replace(
+                    Camera.orthographic(
+                        ortho, camera.camera_from_world, camera.width, camera.height
+                    ),
+                    name=camera.name,
+                )
                 for camera in cameras
             ]
 

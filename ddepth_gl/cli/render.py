@@ -33,7 +33,11 @@ def render(
     # Not readable=True, which is typer's default: one unreadable mesh would end the whole run.
     meshes: Annotated[
         list[Path],
-        typer.Argument(metavar="MESH", readable=False, help="OBJ, STL, PLY, OFF, GLB or glTF."),
+        typer.Argument(
+            metavar="MESH",
+            readable=False,
+            help="OBJ, STL, PLY, OFF, GLB or glTF; a folder stands for all such files in it.",
+        ),
     ],
     output: Output,
     views: Annotated[
@@ -145,6 +149,7 @@ def render(
     from ..io.meshes.read import load_mesh
     from ..jobs.names import unique_names
     from ..jobs.render import RenderJob
+    from ..jobs.sources import mesh_files
     from ..renderer import DepthRenderer
 
     limits = {
@@ -184,9 +189,10 @@ def render(
             views=views,
             seed=seed,
         )
+        files = mesh_files(meshes, output)
         with DepthRenderer(engine, device) as renderer:
             create_output_folder(output)
-            for path, name in zip(meshes, unique_names(meshes), strict=True):
+            for path, name in zip(files, unique_names(files), strict=True):
                 try:
                     with _naming_options():
                         mesh = load_mesh(path, **limits)
@@ -200,8 +206,8 @@ def render(
                     print_exception(error, debug)
             print_renderer(renderer)
     if failed:
-        if len(meshes) > 1:
-            print_line(f"{failed} of {len(meshes)} meshes failed")
+        if len(files) > 1:
+            print_line(f"{failed} of {len(files)} meshes failed")
         raise typer.Exit(1)
 
 

@@ -51,7 +51,7 @@ def _end(number: int, _frame: "FrameType | None") -> "NoReturn":
         for other in _SIGNALS:
             signal.signal(other, signal.SIG_IGN)
         # The module may not be imported yet, or only in part.
-        atomic = sys.modules.get("ddepth_gl.io.results.atomic")
+        atomic = sys.modules.get("ddepth_gl.io.atomic")
         remove_unfinished = getattr(atomic, "remove_unfinished", None)
         if remove_unfinished is not None:
             remove_unfinished()

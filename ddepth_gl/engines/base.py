@@ -120,16 +120,39 @@ class Engine(ABC, Generic[Targets]):
         Raises:
             DeviceMemoryError, ContextError: the driver reports an error of these images' calls.
         """
-        collected = []
-        for camera, (entry, exit_, *faces) in zip(
-            pending.cameras, self._read(pending), strict=True
-        ):
-            attributes = {}
-            if faces:
-                names = pending.request.attributes
-                attributes = self._attributes.sheet_attributes(pending.scene, camera, names, faces)
-            collected.append(SheetBuffers(entry, exit_, attributes))
-        return collected
+        return [
+            self._sheet_buffers(pending, camera, arrays)
+            for camera, arrays in zip(pending.cameras, self._read(pending), strict=True)
+        ]
+
+    def collect_shaded(self, pending: Pending[Targets]) -> tuple[SheetBuffers, npt.NDArray[Any]]:
+        """Wait for one submitted image; return its sheets and its shaded image, as `shade` does.
+
+        Args:
+            pending: of one camera, with a request that is `shaded`.
+
+        Raises:
+            DeviceMemoryError, ContextError: see `collect`.
+        """
+        arrays, image = self._read_shaded(pending)
+        self._context.check_error("shading", "the image size")
+        return self._sheet_buffers(pending, pending.cameras[0], arrays), image
+
+    @abstractmethod
+    def _read_shaded(
+        self, pending: Pending[Targets]
+    ) -> tuple[list[npt.NDArray[Any]], npt.NDArray[np.uint8]]:
+        """Return the arrays of `_read` for one camera, and the shaded image of its entries."""
+
+    def _sheet_buffers(
+        self, pending: Pending[Targets], camera: Camera, arrays: list[npt.NDArray[Any]]
+    ) -> SheetBuffers:
+        entry, exit_, *faces = arrays
+        names = pending.request.attributes
+        attributes = {}
+        if names:
+            attributes = self._attributes.sheet_attributes(pending.scene, camera, names, faces)
+        return SheetBuffers(entry, exit_, attributes)
 
     def collect_on_device(self, pending: Pending[Targets]) -> list[list[Any]]:
         """Finish submitted images on the device, without reading them.

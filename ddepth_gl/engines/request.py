@@ -23,17 +23,19 @@ class SheetRequest:
         attributes: names of attributes, besides depth.
         crop: smallest and largest depth of crossings that count, mesh units; None for all.
         beside_a_face: the camera is beside a face, see `Scene.is_beside_a_face`.
+        shaded: the entries are shaded as well, see `Engine.collect_shaded`.
     """
 
     oriented: bool = True
     attributes: tuple[str, ...] = ()
     crop: tuple[float, float] | None = None
     beside_a_face: bool = False
+    shaded: bool = False
 
     @property
     def needs_faces(self) -> bool:
-        """Boolean: the face of each crossing is needed, as every attribute is computed from it."""
-        return bool(self.attributes)
+        """Boolean: the face of each crossing is needed, for attributes or shading."""
+        return bool(self.attributes) or self.shaded
 
     @property
     def computed_attributes(self) -> tuple[str, ...]:

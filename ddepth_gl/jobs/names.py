@@ -48,15 +48,18 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     same path given again becomes ``NAME-2``, ``NAME-3``, ...
     """
     absolute = [path.absolute() for path in paths]
-    names: list[str] = []
+    by_stem: dict[str, set[Path]] = {}
     for path in absolute:
-        base = _distinct_name(path, {other for other in absolute if other.stem == path.stem})
+        by_stem.setdefault(path.stem, set()).add(path)
+    names: dict[str, None] = {}  # in order
+    for path in absolute:
+        base = _distinct_name(path, by_stem[path.stem])
         name, number = base, 1
         while name in names:
             number += 1
             name = f"{base}-{number}"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def _distinct_name(path: Path, same_stem: Collection[Path]) -> str:

@@ -178,6 +178,8 @@ class RenderJob:
                     from ..plot.preview import preview
 
                     title = f"{stem}   {camera.width}x{camera.height}"
+                    if not rows and len(cameras) > PREVIEW_VIEWS:
+                        title += f"   {PREVIEW_VIEWS} of {len(cameras)} views"
                     rows.append(preview(frame.maps, title, frame.layers, photo=frame.photo))
                 progress()
         finally:

@@ -29,6 +29,7 @@ from .validate import (
     checked_uv,
     checked_vertices,
 )
+from .winding import oriented_objects
 
 __all__ = ["Mesh", "MeshSource"]
 
@@ -80,6 +81,7 @@ class Mesh:
         "_bodies",
         "_bounds",
         "_closed_and_balanced",
+        "_oriented_objects",
         "_volume",
         "colors",
         "faces",
@@ -106,6 +108,7 @@ class Mesh:
     _bodies: Bodies | None
     _bounds: npt.NDArray[np.float64]
     _closed_and_balanced: tuple[bool, bool] | None
+    _oriented_objects: frozenset[int] | None
     _volume: float | None
 
     def __init__(
@@ -150,6 +153,7 @@ class Mesh:
             "_bodies": None,
             "_bounds": frozen(bounds),
             "_closed_and_balanced": None,
+            "_oriented_objects": None,
             "_volume": None,
         }
         for key, value in values.items():
@@ -205,6 +209,18 @@ class Mesh:
         """
         closed, balanced = self._edge_summary()
         return closed and balanced and self.volume > 0.0
+
+    @property
+    def oriented_objects(self) -> frozenset[int]:
+        """Ids of the objects whose own faces are closed and wound outward, as for `is_oriented`.
+
+        An object that shares edges with others is open on its own. Computed on first access.
+        """
+        found = self._oriented_objects
+        if found is None:
+            found = oriented_objects(self.vertices, self.faces, self.object_id)
+            object.__setattr__(self, "_oriented_objects", found)
+        return found
 
     @property
     def volume(self) -> float:

@@ -24,12 +24,14 @@ class Attribute:
         channels: numbers per crossing; 0 for a scalar, whose arrays have no last axis.
         dtype: of the arrays.
         fill: value where there is no crossing.
+        meaning: for docstrings; names frame and unit.
     """
 
     name: str
     channels: int
     dtype: type[np.generic]
     fill: float | int
+    meaning: str
 
     @property
     def bytes(self) -> int:
@@ -47,15 +49,17 @@ class Attribute:
 ATTRIBUTES = {
     attribute.name: attribute
     for attribute in (
-        Attribute("face", 0, np.int64, -1),
-        Attribute("normal", 3, np.float32, np.nan),
-        Attribute("smooth_normal", 3, np.float32, np.nan),
-        Attribute("barycentric", 3, np.float32, np.nan),
-        Attribute("uv", 2, np.float32, np.nan),
-        Attribute("color", 4, np.float32, np.nan),
-        Attribute("shaded_color", 4, np.float32, np.nan),
-        Attribute("object_id", 0, np.int32, -1),
-        Attribute("position", 3, np.float32, np.nan),
+        Attribute("face", 0, np.int64, -1, "index of the face in the mesh as uploaded"),
+        Attribute(
+            "normal", 3, np.float32, np.nan, "unit normal, counter-clockwise side, world frame"
+        ),
+        Attribute("smooth_normal", 3, np.float32, np.nan, "interpolated unit normal, world frame"),
+        Attribute("barycentric", 3, np.float32, np.nan, "weights of the face's corners, in order"),
+        Attribute("uv", 2, np.float32, np.nan, "texture coordinates, v up"),
+        Attribute("color", 4, np.float32, np.nan, "linear RGBA in 0..1, unlit"),
+        Attribute("shaded_color", 4, np.float32, np.nan, "linear RGBA in 0..1, lit as by `shade`"),
+        Attribute("object_id", 0, np.int32, -1, "object of the face"),
+        Attribute("position", 3, np.float32, np.nan, "the point, world frame, mesh units"),
     )
 }
 

@@ -19,6 +19,7 @@ __all__ = [
     "outermost",
     "per_crossing",
     "scattered",
+    "selected_rows",
     "solid_pieces",
 ]
 
@@ -71,9 +72,14 @@ def outermost(
         end: which end of each ray to search from.
     """
     crossings = np.flatnonzero(selected)
-    before = _prefix_sums(selected)[offsets]  # selected crossings before each pixel
+    before = selected_rows(offsets, selected)  # selected crossings before each pixel
     pixels = np.flatnonzero(np.diff(before))
     return pixels, crossings[before[pixels] if end == "nearest" else before[pixels + 1] - 1]
+
+
+def selected_rows(offsets: IntArray, selected: BoolArray) -> IntArray:
+    """Return (P + 1,): the offsets of the selected crossings, from (M,) bool."""
+    return _prefix_sums(selected)[offsets]
 
 
 def scattered(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -21,16 +21,22 @@ from .._checks import (
 )
 from .._srgb import srgb_from_linear
 from ..camera.camera import Camera, Frame, check_camera
-from ..errors import NotAskedForError, RequestError
+from ..errors import RequestError
 from . import crossing_rows
 from .attributes import ATTRIBUTES, checked_attributes
 from .depth_maps import DepthMaps, SheetPair
+from .objects import ObjectMaps, Sheet, sheets_by_object
+from .requested import RequestedArray, WithRequestedArrays
 from .silhouettes import fix_silhouettes
 
 __all__ = ["DepthLayers"]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Float32Array = npt.NDArray[np.float32]
+
+# Fields with one value per crossing, besides the attributes.
+_PER_CROSSING = ("depth", "face", "front_facing")
 
 # The quantities that `dense` takes, and their values where there is no crossing.
 _DENSE_FILL: dict[str, Any] = {
@@ -42,7 +48,7 @@ _DENSE_FILL: dict[str, Any] = {
 
 
 @dataclass(frozen=True, eq=False)
-class DepthLayers:
+class DepthLayers(WithRequestedArrays):
     """All crossings of one image, as compressed sparse rows with one row per pixel.
 
     Row 0 of the image is the top row. Pixels are numbered i = row * width + column and sampled at
@@ -50,8 +56,9 @@ class DepthLayers:
     face). Coincident faces are all kept. Layer k is the k-th crossing of every pixel: arrays index
     layers from 0, labels and file names count them from 1.
 
-    Attributes that were requested are also available by name: with ``attributes=("normal",)``,
-    ``layers.normal`` is (M, 3). `DepthRenderer.entry_exit` describes all of them.
+    Attributes that were requested are also properties: with ``attributes=("normal",)``,
+    ``layers.normal`` is (M, 3). All others raise NotAskedForError. `DepthRenderer.entry_exit`
+    describes all of them.
 
     Attributes:
         offsets: (H * W + 1,) int64, index of the first crossing of each pixel; the last is M.
@@ -78,6 +85,16 @@ class DepthLayers:
     provenance: Mapping[str, str] = field(default_factory=dict)
     _is_oriented: Callable[[], bool] = bool  # bool() returns False
     _is_cropped: bool = False
+    _oriented_objects: Callable[[], Collection[int]] = frozenset  # frozenset() is empty
+
+    normal = RequestedArray[Float32Array]("normal")
+    smooth_normal = RequestedArray[Float32Array]("smooth_normal")
+    barycentric = RequestedArray[Float32Array]("barycentric")
+    uv = RequestedArray[Float32Array]("uv")
+    color = RequestedArray[Float32Array]("color")
+    shaded_color = RequestedArray[Float32Array]("shaded_color")
+    object_id = RequestedArray[npt.NDArray[np.int32]]("object_id")
+    position = RequestedArray[Float32Array]("position")
 
     def __post_init__(self) -> None:
         check_camera(self.camera)
@@ -104,22 +121,14 @@ class DepthLayers:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    def __getattr__(self, name: str) -> npt.NDArray[Any]:
-        """Return the attribute of this name."""
-        if name not in ATTRIBUTES:
-            raise AttributeError(f"DepthLayers has no attribute {name!r}")
-        array: npt.NDArray[Any] | None = self.__dict__.get("attributes", {}).get(name)
-        if array is None:
-            raise NotAskedForError(f'{name} was not asked for; peel with attributes=("{name}",)')
-        return array
-
     def __getstate__(self) -> dict[str, Any]:
-        # Pickles and copies hold a boolean in place of the mesh that `_is_oriented` may refer to.
+        # Pickles and copies hold facts in place of the mesh that the callables may refer to.
         state = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {**state, "_is_oriented": partial(bool, self.is_oriented)}
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.attributes]
+        return {
+            **state,
+            "_is_oriented": partial(bool, self.is_oriented),
+            "_oriented_objects": partial(frozenset, self.oriented_objects),
+        }
 
     def __repr__(self) -> str:
         size = f"{self.camera.width}x{self.camera.height}"
@@ -157,8 +166,26 @@ class DepthLayers:
 
     @property
     def is_oriented(self) -> bool:
-        """True if the mesh is closed and wound outward."""
+        """True if the mesh is closed and wound outward; in layers of one object, that object.
+
+        An object that shares edges with others is open on its own.
+        """
         return self._is_oriented()
+
+    @property
+    def is_cropped(self) -> bool:
+        """True if `near` or `far` was given, which may have cut off crossings."""
+        return self._is_cropped
+
+    @property
+    def oriented_objects(self) -> frozenset[int]:
+        """Ids of the objects seen whose own faces are closed and wound outward.
+
+        Empty unless the attribute "object_id" was requested. See `Mesh.oriented_objects`.
+        """
+        seen = np.unique(self.object_id).tolist() if "object_id" in self.attributes else ()
+        oriented = self._oriented_objects() if seen else ()
+        return frozenset(each for each in seen if each in oriented)
 
     @property
     def is_complete(self) -> bool:
@@ -243,14 +270,79 @@ class DepthLayers:
             RequestError: `max_layers` cut off crossings, so some exits are unknown.
         """
         self._check_not_truncated("their exits are unknown")
-        checked_choice("surfaces", surfaces, ("oriented", "any"))
-        oriented = surfaces == "oriented"
-        entering = self.front_facing if oriented else np.ones(len(self.depth), bool)
-        exiting = ~self.front_facing if oriented else entering
+        entering, exiting = self._sides(surfaces)
         sheets = (
-            crossing_rows.outermost(self.offsets, entering, "nearest"),
-            crossing_rows.outermost(self.offsets, exiting, "farthest"),
+            Sheet(*crossing_rows.outermost(self.offsets, entering, "nearest")),
+            Sheet(*crossing_rows.outermost(self.offsets, exiting, "farthest")),
         )
+        return self._maps(surfaces, None, sheets)
+
+    def objects(self, surfaces: Literal["oriented", "any"] = "oriented") -> Mapping[int, DepthMaps]:
+        """Return the DepthMaps of each object, including what other objects occlude.
+
+        These are the *amodal* sheets: those of the object as if it were rendered alone. They equal
+        ``of_object(id).entry_exit(surfaces)`` bit for bit; this is faster for many objects.
+
+        Args:
+            surfaces: as for `entry_exit`. An object that is open on its own needs "any": of a face
+                seen from behind, "oriented" returns an exit without an entry.
+
+        Returns:
+            Object id to DepthMaps, in increasing order of the ids. Objects without crossings are
+            left out. The maps are built each time they are accessed, since an image per object may
+            exceed the memory; ``dict(layers.objects())`` keeps them all.
+
+        Raises:
+            NotAskedForError: the layers lack the attribute object_id.
+            RequestError: `max_layers` cut off crossings, so some occluded parts are unknown.
+        """
+        object_id = self.object_id
+        self._check_not_truncated("what they hide of the objects is unknown")
+        sheets = sheets_by_object(self.offsets, object_id, *self._sides(surfaces))
+        return ObjectMaps(sheets, partial(self._maps, surfaces))
+
+    def of_object(self, object_id: int) -> DepthLayers:
+        """Return copies of the crossings of one object, including what other objects occlude.
+
+        The result has one object's layers at all pixels of the image: layer k is the object's k-th
+        crossing. `is_oriented` tells about the object alone. Where `max_layers` cut off crossings,
+        some of them may be the object's; such pixels stay marked as `truncated`.
+
+        Args:
+            object_id: of the mesh. An object that the rays do not meet has no crossings.
+
+        Raises:
+            NotAskedForError: the layers lack the attribute object_id.
+            RequestError: `object_id` is not an integer from 0 to 2147483647.
+        """
+        ids = self.object_id
+        if not is_integer(object_id) or not 0 <= object_id < 2**31:
+            raise RequestError(
+                f"object_id must be an integer from 0 to {2**31 - 1}, not {shown(object_id)}"
+            )
+        selected = ids == object_id
+        return replace(
+            self,
+            **self._copies(np.flatnonzero(selected)),
+            offsets=crossing_rows.selected_rows(self.offsets, selected),
+            truncated=self.truncated.copy(),
+            _is_oriented=self._is_oriented_of(int(object_id)),
+        )
+
+    def _sides(self, surfaces: str) -> tuple[BoolArray, BoolArray]:
+        """Return (M,) bool each: the crossings that count as entries, and those that do as exits.
+
+        Raises:
+            RequestError: `surfaces` is not an allowed value.
+        """
+        checked_choice("surfaces", surfaces, ("oriented", "any"))
+        if surfaces == "oriented":
+            return self.front_facing, ~self.front_facing
+        both = np.ones(len(self.depth), bool)
+        return both, both
+
+    def _maps(self, surfaces: str, object_id: int | None, sheets: tuple[Sheet, Sheet]) -> DepthMaps:
+        """Return the DepthMaps of these sheets, of one object or, for None, of all."""
 
         def images(values: npt.NDArray[Any], fill: float) -> SheetPair:
             return SheetPair(
@@ -258,13 +350,25 @@ class DepthLayers:
             )
 
         entry, exit_ = images(self.depth, np.nan)
-        if oriented and not self._is_cropped:
-            fix_silhouettes(entry, exit_, self.camera, self._is_oriented)
+        if surfaces == "oriented" and not self._is_cropped:
+            fix_silhouettes(entry, exit_, self.camera, self._is_oriented_of(object_id))
         attributes = {
             name: images(values, ATTRIBUTES[name].fill)
             for name, values in {"face": self.face, **self.attributes}.items()
         }
         return DepthMaps(entry, exit_, self.camera, attributes, self.provenance)
+
+    def _is_oriented_of(self, object_id: int | None) -> Callable[[], bool]:
+        if object_id is None:
+            return self._is_oriented
+        return partial(_is_among, self._oriented_objects, object_id)
+
+    def _copies(self, crossings: IntArray) -> dict[str, Any]:
+        """Return all fields that have one value per crossing, for the given crossings."""
+        return {
+            **{name: getattr(self, name)[crossings] for name in _PER_CROSSING},
+            "attributes": {name: values[crossings] for name, values in self.attributes.items()},
+        }
 
     def _check_not_truncated(self, consequence: str) -> None:
         if self.truncated.any():
@@ -382,13 +486,13 @@ class DepthLayers:
         first, last = int(self.offsets[start * width]), int(self.offsets[stop * width])
         return replace(
             self,
+            **self._copies(np.arange(first, last)),
             offsets=self.offsets[start * width : stop * width + 1] - first,
-            depth=self.depth[first:last].copy(),
-            face=self.face[first:last].copy(),
-            front_facing=self.front_facing[first:last].copy(),
             truncated=self.truncated[start:stop].copy(),
-            attributes={
-                name: values[first:last].copy() for name, values in self.attributes.items()
-            },
             camera=self.camera.rows(start, stop),
         )
+
+
+def _is_among(ids: Callable[[], Collection[int]], object_id: int) -> bool:
+    # A function, not a method: layers of one object do not keep those of all objects alive.
+    return object_id in ids()

@@ -12,14 +12,16 @@ import numpy.typing as npt
 
 from .._checks import checked_float32, checked_float_type, checked_result, checked_texts, shown
 from ..camera.camera import Camera, Frame, check_camera
-from ..errors import NotAskedForError, RequestError
+from ..errors import RequestError
 from ..mesh.mesh import Mesh
-from .attributes import ATTRIBUTES, Attribute, checked_attributes
+from .attributes import Attribute, checked_attributes
 from .mould import stitch
+from .requested import RequestedArray, WithRequestedArrays
 
 __all__ = ["DepthMaps", "SheetPair", "SheetPoints"]
 
 Float32Array = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
 
 
 class SheetPair(NamedTuple):
@@ -51,15 +53,16 @@ def _checked_pair(attribute: Attribute, value: Any, shape: tuple[int, ...]) -> S
 
 
 @dataclass(frozen=True, eq=False)
-class DepthMaps:
+class DepthMaps(WithRequestedArrays):
     """The double depth map of one image: where each ray first enters and last exits the surface.
 
     Row 0 is the top row. Pixels are sampled at their centers. NaN is a miss. *Depth* is z in the
     camera frame; *distance* is the length along the ray. Both are in mesh units.
 
-    Attributes that were requested are also available by name, once for each sheet: with
+    Attributes that were requested are also properties, one for each sheet: with
     ``attributes=("face", "normal")`` the maps have ``entry_face``, ``exit_face``, ``entry_normal``
-    and ``exit_normal``. `DepthRenderer.entry_exit` describes all of them.
+    and ``exit_normal``. All others raise NotAskedForError. `DepthRenderer.entry_exit` describes all
+    of them.
 
     Attributes:
         entry: (H, W) float32 depth of the first entry.
@@ -82,6 +85,25 @@ class DepthMaps:
     attributes: Mapping[str, SheetPair] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
 
+    entry_face = RequestedArray[IntArray]("face", "entry")
+    exit_face = RequestedArray[IntArray]("face", "exit")
+    entry_normal = RequestedArray[Float32Array]("normal", "entry")
+    exit_normal = RequestedArray[Float32Array]("normal", "exit")
+    entry_smooth_normal = RequestedArray[Float32Array]("smooth_normal", "entry")
+    exit_smooth_normal = RequestedArray[Float32Array]("smooth_normal", "exit")
+    entry_barycentric = RequestedArray[Float32Array]("barycentric", "entry")
+    exit_barycentric = RequestedArray[Float32Array]("barycentric", "exit")
+    entry_uv = RequestedArray[Float32Array]("uv", "entry")
+    exit_uv = RequestedArray[Float32Array]("uv", "exit")
+    entry_color = RequestedArray[Float32Array]("color", "entry")
+    exit_color = RequestedArray[Float32Array]("color", "exit")
+    entry_shaded_color = RequestedArray[Float32Array]("shaded_color", "entry")
+    exit_shaded_color = RequestedArray[Float32Array]("shaded_color", "exit")
+    entry_object_id = RequestedArray[npt.NDArray[np.int32]]("object_id", "entry")
+    exit_object_id = RequestedArray[npt.NDArray[np.int32]]("object_id", "exit")
+    entry_position = RequestedArray[Float32Array]("position", "entry")
+    exit_position = RequestedArray[Float32Array]("position", "exit")
+
     def __post_init__(self) -> None:
         check_camera(self.camera)
         shape = self.camera.height, self.camera.width
@@ -94,28 +116,9 @@ class DepthMaps:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    def __getattr__(self, name: str) -> npt.NDArray[Any]:
-        """Return ``entry_NAME`` or ``exit_NAME`` of a requested attribute."""
-        sheet, _, attribute = name.partition("_")
-        if sheet not in ("entry", "exit") or attribute not in ATTRIBUTES:
-            raise AttributeError(f"DepthMaps has no attribute {name!r}")
-        pair = self.__dict__.get("attributes", {}).get(attribute)
-        if pair is None:
-            raise NotAskedForError(
-                f'{name} was not asked for; render with attributes=("{attribute}",)'
-            )
-        array: npt.NDArray[Any] = getattr(pair, sheet)
-        return array
-
     def __getstate__(self) -> dict[str, Any]:
         # Cached properties are left out.
         return {each.name: getattr(self, each.name) for each in fields(self)}
-
-    def __dir__(self) -> list[str]:
-        return [
-            *super().__dir__(),
-            *(f"{sheet}_{name}" for sheet in SheetPair._fields for name in self.attributes),
-        ]
 
     def __repr__(self) -> str:
         size = f"{self.camera.width}x{self.camera.height}"

@@ -76,6 +76,11 @@ class DeviceImage(NonCopyable):
     dtype = np.dtype(np.float32)
 
     def __init__(self, image_buffers: _ImageBuffers, buffer: Any, shape: tuple[int, int]) -> None:
+        if not isinstance(image_buffers, _ImageBuffers):
+            raise ContextError(
+                "DeviceImage cannot be constructed directly; "
+                'call DepthRenderer.entry_exit(..., output="gpu")'
+            )
         self.shape = shape
         self._image_buffers, self._buffer = image_buffers, buffer
 

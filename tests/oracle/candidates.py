@@ -132,12 +132,14 @@ def _candidates_of_pairs(
     lines[(edge == 0) & (length == 0)] = 0
     clearance = lines.min(axis=0)
     near = clearance > -2 * margin
-    g, row, column, hit, clearance = (a[near] for a in (g, row, column, hit, clearance))
+    g, row, column = g[near], row[near], column[near]
+    hit, clearance = hit[near], clearance[near]
     X, Y, w = (a[:, near] for a in (X, Y, w))
 
     # Outside the face and beyond a corner, the edge is farther away than its line.
     X, Y, w = (a[:, ~hit] for a in (X, Y, w))
-    clearance[~hit] = -np.min([edge_distance(X, Y, w, j) for j in range(3)], axis=0)
+    distance: Floats = np.stack([edge_distance(X, Y, w, j) for j in range(3)]).min(axis=0)
+    clearance[~hit] = -distance
 
     # Depth, slope and range within the margin are exact, since 1/z (or z) is affine in the image.
     with np.errstate(all="ignore"):

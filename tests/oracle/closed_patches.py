@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .geometry import project
+from .geometry import Floats, project
 from .projected_faces import edge_distance
 from .sheets import Reference, Sheet
 
@@ -31,15 +31,15 @@ def closed_patch_bound(reference: Reference, sheet: Sheet, row: int, column: int
     here = reference.candidates_at(row, column)
     near = sheet.selects(c)[here] & c.in_crop[here] & (c.clearance[here] >= -reference.margin)
     here = here[near]
-    points = reference.vertices[reference.faces[c.face[here]]]  # (N, 3 corners, 3)
+    points: Floats = reference.vertices[reference.faces[c.face[here]]]  # (N, 3 corners, 3)
     points[~c.front[here]] = points[~c.front[here]][:, ::-1]
     _, image = project(points.reshape(-1, 3), view)
     X, Y, w = (component.reshape(-1, 3).T for component in image)
-    X, Y = X - (column + 0.5) * w, Y - (row + 0.5) * w
+    x, y = X - (column + 0.5) * w, Y - (row + 0.5) * w
 
     # The faces along each edge within the margin. An edge is named by the positions of its ends,
     # since a mesh may hold one position under several indices.
-    close = np.array([edge_distance(X, Y, w, j) <= reference.margin for j in range(3)])
+    close = np.array([edge_distance(x, y, w, j) <= reference.margin for j in range(3)])
     corners: list[list[Corner]] = [[(x, y, z) for x, y, z in face] for face in points.tolist()]
     along: dict[tuple[Corner, Corner], list[int]] = {}
     for j, i in np.argwhere(close):

@@ -77,7 +77,8 @@ def attributes(
         origin, along = np.zeros_like(at_z_1), at_z_1
 
     def dot(a: Floats, b: Floats) -> Floats:
-        return cast(Floats, (a * b).sum(axis=-1))
+        product: Floats = (a * b).sum(axis=-1)
+        return product
 
     # Cramer's rule for corner 0 + b1 e1 + b2 e2 = origin + t along.
     e1, e2, back = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0], origin - corner[:, 0]

@@ -42,7 +42,7 @@ def project_faces(vertices: Floats, faces: Integers, view: View, margin: float) 
     """Project all faces that a ray could meet; `margin` in pixels."""
     # A face without area covers nothing. The test runs in the mesh's own frame, before any rotation
     # adds rounding.
-    index = np.arange(len(faces))
+    index: Integers = np.arange(len(faces))
     corner = [tuple(vertices[faces[:, j]].T) for j in range(3)]
     e1 = [b - a for a, b in zip(corner[0], corner[1], strict=True)]
     e2 = [b - a for a, b in zip(corner[0], corner[2], strict=True)]

@@ -107,8 +107,20 @@ class ComputeEngine(Engine[SheetTargets]):
     def _shade_band(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
     ) -> npt.NDArray[np.uint8]:
-        ((entry, exit_, face, _),) = self._read(self.submit(scene, (camera,), request))
-        entry[np.isnan(exit_)] = np.nan
+        (arrays,) = self._read(self.submit(scene, (camera,), request))
+        return self._shade_arrays(scene, camera, arrays, samples)
+
+    def _read_shaded(
+        self, pending: Pending[SheetTargets]
+    ) -> tuple[list[npt.NDArray[Any]], npt.NDArray[np.uint8]]:
+        (arrays,) = self._read(pending)
+        return arrays, self._shade_arrays(pending.scene, pending.cameras[0], arrays, samples=1)
+
+    def _shade_arrays(
+        self, scene: Scene, camera: Camera, arrays: list[npt.NDArray[Any]], samples: int
+    ) -> npt.NDArray[np.uint8]:
+        entry, exit_, face, _ = arrays
+        entry = np.where(np.isnan(exit_), np.float32(np.nan), entry)
         size = (camera.width, camera.height)
         gl = self._context.gl
         textures: list[Any] = []

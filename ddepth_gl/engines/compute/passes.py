@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,28 @@ class QueuedFaces:
     options: dict[str, int]
     rasterizers: _Rasterizers
 
+    def with_request(self, request: SheetRequest) -> QueuedFaces:
+        """Return the same faces with the options of a request."""
+        crop, two_sided = int(request.crop is not None), int(not request.oriented)
+        return replace(self, options={**self.options, "CROP": crop, "TWO_SIDED": two_sided})
+
+
+@dataclass(frozen=True)
+class _LastQueued:
+    """The arguments of the last `queue_faces`, and its result.
+
+    Attributes:
+        scene: weak, so that it is freed with its last reference.
+        key: everything else that the queues depend on.
+        cameras: kept alive, since `key` holds their ids.
+        faces: the result, without the options of a request.
+    """
+
+    scene: weakref.ref[Scene]
+    key: tuple[Any, ...]
+    cameras: tuple[Camera, ...]
+    faces: QueuedFaces
+
 
 class FacePasses:
     """The passes over the faces of scenes; each scene owns the buffers of its mesh and queues.
@@ -78,6 +101,7 @@ class FacePasses:
         self._context, self._programs = context, programs
         self._camera_buffer = context.gl.buffer(reserve=MAX_CAMERAS * CAMERA.itemsize)
         self._tiles = FaceTiles(context) if context.is_software else None
+        self._last_queued: _LastQueued | None = None
 
     def mesh_buffers(self, scene: Scene) -> MeshBuffers:
         """Return the mesh on the device; the first call for a scene uploads it.
@@ -111,6 +135,9 @@ class FacePasses:
     ) -> QueuedFaces:
         """Snap every vertex to a screen position, and queue the faces that may be visible.
 
+        Passes over one image, such as sheets and layers, share its queues: nothing is done if the
+        last call was for the same image.
+
         Args:
             scene: of the faces.
             cameras: of the images; at most MAX_CAMERAS, of one size, and all perspective or all
@@ -118,6 +145,18 @@ class FacePasses:
             request: of all images.
             band: rows that passes will render: the first, and the one after the last.
         """
+        key = (tuple(map(id, cameras)), request.beside_a_face, request.crop, band, self._tiles)
+        last = self._last_queued
+        if last is not None and last.scene() is scene and last.key == key:
+            return last.faces.with_request(request)
+        self._last_queued = None
+        faces = self._queue_faces(scene, cameras, request, band)
+        self._last_queued = _LastQueued(weakref.ref(scene), key, tuple(cameras), faces)
+        return faces.with_request(request)
+
+    def _queue_faces(
+        self, scene: Scene, cameras: Sequence[Camera], request: SheetRequest, band: tuple[int, int]
+    ) -> QueuedFaces:
         mesh = self.mesh_buffers(scene)
         queues = self._queues(scene, mesh, 1 if len(cameras) == 1 else MAX_CAMERAS)
         orthographic, beside = cameras[0].is_orthographic, request.beside_a_face
@@ -153,7 +192,6 @@ class FacePasses:
             else:
                 queues.set_groups(MEDIUM, tiles.count)
                 rasterizers = (_SMALL, _TILES, _LARGE)
-        options |= {"CROP": int(request.crop is not None), "TWO_SIDED": int(not request.oriented)}
         return QueuedFaces(queues, band, options, rasterizers)
 
     def _add_remainders(self, scene: Scene, mesh: MeshBuffers) -> None:

@@ -118,16 +118,31 @@ class RasterEngine(Engine[SheetTargets]):
         targets = self._pool.take((camera.width, camera.height), True)
         with self._pool.returning(targets):
             self._draw_sheets(scene, camera, request, targets)
-            # The depth buffer holds the exits, so the depth test passes only where there is one.
-            return self._shading.draw(
-                scene,
-                camera,
-                targets.faces[0],
-                targets.depths[0],
-                samples,
-                depth_buffer=targets.depth_buffer,
-                window_z=EXIT_TEST[2],
+            return self._shade_targets(scene, camera, targets, samples)
+
+    def _read_shaded(
+        self, pending: Pending[SheetTargets]
+    ) -> tuple[list[npt.NDArray[Any]], npt.NDArray[np.uint8]]:
+        with self._pool.returning_on_error(pending.targets):
+            image = self._shade_targets(
+                pending.scene, pending.cameras[0], pending.targets, samples=1
             )
+        (arrays,) = self._read(pending)
+        return arrays, image
+
+    def _shade_targets(
+        self, scene: Scene, camera: Camera, targets: SheetTargets, samples: int
+    ) -> npt.NDArray[np.uint8]:
+        # The depth buffer holds the exits, so the depth test passes only where there is one.
+        return self._shading.draw(
+            scene,
+            camera,
+            targets.faces[0],
+            targets.depths[0],
+            samples,
+            depth_buffer=targets.depth_buffer,
+            window_z=EXIT_TEST[2],
+        )
 
     def peel(
         self,

@@ -1,1 +1,1 @@
-"""Readers of camera files: NeRF, COLMAP and BOP."""
+"""Readers of camera files (NeRF, COLMAP and BOP), and the writer of transforms.json."""

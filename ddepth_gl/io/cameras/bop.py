@@ -5,6 +5,7 @@ Format: https://github.com/thodan/bop_toolkit/blob/master/docs/bop_datasets_form
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ __all__ = ["bop_cameras"]
 def bop_cameras(
     document: dict[str, Any], calibrated_size: Size | None, requested_size: Size | None
 ) -> list[Camera]:
-    """Return the cameras of a scene_camera.json, sorted by image id.
+    """Return the cameras of a scene_camera.json, sorted by image id, which is their name.
 
     Args:
         document: the JSON object; its keys are image ids.
@@ -50,5 +51,6 @@ def bop_cameras(
                 pose[:, :3] = checked_numbers("cam_R_w2c", values["cam_R_w2c"], (9,)).reshape(3, 3)
                 pose[:, 3] = checked_numbers("cam_t_w2c", values["cam_t_w2c"], (3,))
             K, size = resized_intrinsics(K, calibrated_size, requested_size)
-            cameras.append(Camera.from_intrinsics(K, pose, *size))
+            camera = Camera.from_intrinsics(K, pose, *size)
+            cameras.append(replace(camera, name=image_id))
     return cameras

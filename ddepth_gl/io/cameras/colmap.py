@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import reprlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ Intrinsics = dict[int, tuple[Float64Array, Size]]  # by camera id: K and image s
 
 
 def colmap_cameras(folder: Path, requested_size: Size | None, max_file_bytes: int) -> list[Camera]:
-    """Return the cameras of a COLMAP text model, sorted by image id.
+    """Return the cameras of a COLMAP text model, sorted by image id, with the names of the images.
 
     Args:
         folder: holds cameras.txt and images.txt.
@@ -78,7 +79,9 @@ def _read_images(path: Path, intrinsics: Intrinsics, max_bytes: int) -> list[Cam
                 if camera_id not in intrinsics:
                     raise CameraError(f"camera id {camera_id} is not in cameras.txt")
                 K, size = intrinsics[camera_id]
-                cameras[image_id] = Camera.from_intrinsics(K, pose, *size)
+                camera = Camera.from_intrinsics(K, pose, *size)
+                name = fields[9].strip() if len(fields) > 9 else ""
+                cameras[image_id] = replace(camera, name=name)
                 # Otherwise every second image of a file without its empty lines would be skipped.
                 points = next(lines, (0, ""))[1].split()
                 if len(points) % 3 or (points and not points[-1].lstrip("-").isdigit()):

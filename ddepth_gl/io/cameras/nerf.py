@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 import reprlib
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...camera.camera import Camera
-from ...camera.checks import Float64Array
-from ...errors import CameraError
+from ...camera.checks import Float64Array, checked_pose
+from ...camera.placement import opengl_from_pose, pose_from_opengl
+from ...errors import CameraError, OutputError
 from .files import json_number, locating_errors
 from .image_size import PASS_SIZE, Size, json_size, resized_intrinsics
 
-__all__ = ["nerf_cameras"]
+__all__ = ["nerf_cameras", "nerf_document"]
 
 PINHOLE_MODELS = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV")
 DISTORTION_KEYS = (
@@ -33,6 +36,10 @@ DISTORTION_KEYS = (
     "is_fisheye",
     "distortion_params",
 )
+# `nerf_document` adds this matrix to a frame, because inverting `transform_matrix` rounds.
+POSE_KEY = "camera_from_world"
+# Largest relative difference of the two matrices of a frame that is rounding.
+POSE_TOLERANCE = 1e-12
 
 
 def nerf_cameras(document: dict[str, Any], requested_size: Size | None) -> list[Camera]:
@@ -59,8 +66,58 @@ def nerf_cameras(document: dict[str, Any], requested_size: Size | None) -> list[
                 raise CameraError("lacks 'transform_matrix'")
             K, size = _intrinsics(frame, document, requested_size)
             with locating_errors("transform_matrix"):
-                cameras.append(Camera.from_opengl(K, frame["transform_matrix"], *size))
+                pose = _pose(frame)
+            camera = Camera.from_intrinsics(K, pose, *size)
+            cameras.append(replace(camera, name=name) if isinstance(name, str) else camera)
     return cameras
+
+
+def nerf_document(cameras: Sequence[Camera]) -> dict[str, Any]:
+    """Return the transforms.json of cameras, the JSON object that `nerf_cameras` reads.
+
+    Raises:
+        OutputError: a camera is orthographic or has skew, which the format cannot hold.
+    """
+    return {
+        "camera_model": "PINHOLE",
+        "frames": [_frame(index, camera) for index, camera in enumerate(cameras)],
+    }
+
+
+def _frame(index: int, camera: Camera) -> dict[str, Any]:
+    K = camera.K.tolist()
+    problem = "is orthographic" if camera.is_orthographic else f"has skew {K[0][1]:g}"
+    if camera.is_orthographic or K[0][1] != 0.0:
+        raise OutputError(
+            f"camera {index} {problem}, which transforms.json cannot hold; leave it out, or store "
+            "camera.to_dict()"
+        )
+    return {
+        "file_path": camera.name,
+        "fl_x": K[0][0],
+        "fl_y": K[1][1],
+        "cx": K[0][2],
+        "cy": K[1][2],
+        "w": camera.width,
+        "h": camera.height,
+        "transform_matrix": opengl_from_pose(camera.camera_from_world).tolist(),
+        POSE_KEY: camera.camera_from_world.tolist(),
+    }
+
+
+def _pose(frame: dict[str, Any]) -> Float64Array:
+    """Return the (4, 4) camera_from_world of a frame, without rounding if `nerf_document` wrote it.
+
+    If `transform_matrix` was changed afterward, it decides.
+    """
+    matrix = checked_pose("world_from_camera", frame["transform_matrix"])
+    try:
+        pose = checked_pose(POSE_KEY, frame.get(POSE_KEY))
+    except CameraError:  # a key of another program
+        return pose_from_opengl(matrix)
+    difference = np.abs(opengl_from_pose(pose) - matrix)
+    limit = POSE_TOLERANCE * np.array([1.0, 1.0, 1.0, np.abs(matrix[:3, 3]).max()])
+    return pose if (difference <= limit).all() else pose_from_opengl(matrix)
 
 
 def _intrinsics(

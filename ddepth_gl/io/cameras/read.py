@@ -52,6 +52,9 @@ def load_cameras(
       millimeters, as in BOP's meshes. BOP's K has pixel centers at integers and is shifted by a
       half. The image size is that of a camera.json in the same folder, if there is one.
 
+    Cameras are named after their images: ``file_path`` of NeRF, NAME of COLMAP, the image id of
+    BOP.
+
     `path` may also be a folder with a transforms.json or scene_camera.json. If the folder holds
     COLMAP files, too, those are loaded.
 

@@ -176,8 +176,8 @@ def _with_uniform_faces(
     count = int(np.frombuffer(body, count_type, 1, start + before)[0])
     row_size = before + count_type.itemsize + after + count * item_size
     if count >= 3 and start + face.length * row_size <= len(body):
-        rows = np.frombuffer(body, np.uint8, face.length * row_size, start)
-        rows = rows.reshape(face.length, row_size)
+        content = np.frombuffer(body, np.uint8, face.length * row_size, start)
+        rows = content.reshape(face.length, row_size)
         counts = rows[:, before : before + count_type.itemsize].copy().view(count_type)
         if (counts == count).all():
             return data

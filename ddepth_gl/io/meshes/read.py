@@ -19,13 +19,15 @@ from .ply import checked_ply
 from .stl import checked_stl
 from .trimesh_parts import trimesh_parts
 
-__all__ = ["load_mesh"]
+__all__ = ["MESH_SUFFIXES", "load_mesh"]
 
 # Each function takes the content of a file and returns the content that trimesh reads instead,
 # mostly the same. It raises MeshError if the file declares more than it holds: so nothing large is
 # allocated on false claims, and files that were cut short are noticed.
 _CHECKS = {".obj": checked_obj, ".stl": checked_stl, ".ply": checked_ply, ".off": checked_off}
 _GLTF = (".glb", ".gltf")
+
+MESH_SUFFIXES = (*_CHECKS, *_GLTF)  # in lower case
 
 
 def load_mesh(
@@ -97,7 +99,7 @@ def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
         warnings.simplefilter("ignore")
         # Where NumPy's text parser meets something that is no number, it stops with a warning only.
         warnings.filterwarnings("error", message="string or file could not be read")
-        data = folder.read_mesh((*_CHECKS, *_GLTF))
+        data = folder.read_mesh(MESH_SUFFIXES)
         if suffix in _GLTF:
             parts = gltf_parts(data, folder, max_faces)
         else:

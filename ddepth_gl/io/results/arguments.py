@@ -1,35 +1,16 @@
-"""Arguments that all writers take: the path, the result and the fill value."""
+"""Arguments that several writers take: the result and the fill value."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..._checks import checked_float32, shown
+from ..._checks import checked_float32
 from ...errors import OutputError
 
-__all__ = ["check_result_type", "checked_fill", "checked_path", "with_fill"]
-
-
-def checked_path(path: object) -> Path:
-    """Return `path` as a Path.
-
-    Raises:
-        OutputError: it cannot name a file.
-    """
-    try:
-        target = Path(path) if isinstance(path, (str, os.PathLike)) else Path()
-    except Exception:  # an __fspath__ method may raise anything
-        target = Path()
-    if not target.name or "\0" in str(target):
-        raise OutputError(
-            f"{shown(path)} is not the path of a file; give a file name, with its folder if needed"
-        )
-    return target
+__all__ = ["check_result_type", "checked_fill", "with_fill"]
 
 
 def check_result_type(result: Any, *types: type) -> None:

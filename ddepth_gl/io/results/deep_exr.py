@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ..._checks import checked_flag
 from ...errors import OutputError, RequestError
 from ...results.depth_layers import DepthLayers
-from .arguments import check_result_type, checked_path
+from ..file_names import checked_path
+from .arguments import check_result_type
 from .exr_file import channels_of, header_of, import_openexr, write_exr_file
 
 __all__ = ["write_deep_exr"]

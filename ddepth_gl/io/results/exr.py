@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
-from .arguments import check_result_type, checked_fill, checked_path, with_fill
+from ..file_names import checked_path
+from .arguments import check_result_type, checked_fill, with_fill
 from .exr_file import NO_VALUE, channels_of, header_of, import_openexr, write_exr_file
 
 __all__ = ["write_exr"]

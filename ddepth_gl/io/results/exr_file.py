@@ -14,7 +14,7 @@ from ...errors import OutputError
 from ...results.attributes import ATTRIBUTES
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
-from .atomic import atomic_write
+from ..atomic import atomic_write
 from .metadata import CONVENTIONS, file_metadata
 
 __all__ = ["NO_VALUE", "channels_of", "header_of", "import_openexr", "write_exr_file"]

@@ -10,7 +10,8 @@ import numpy as np
 from ..._checks import checked_choice, checked_count
 from ...errors import OutputError
 from ...results.depth_layers import DepthLayers
-from .arguments import check_result_type, checked_path
+from ..file_names import checked_path
+from .arguments import check_result_type
 from .metadata import file_metadata
 from .npz import write_archive
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..._checks import checked_count
 from ...results.depth_layers import DepthLayers
-from .arguments import check_result_type, checked_path
+from ..file_names import checked_path
+from .arguments import check_result_type
 from .earlier_files import remove_leftovers
 from .metadata import file_metadata
 from .png16 import write_depth_png, write_scale_file

@@ -9,15 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import OutputError
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
+from ..atomic import atomic_write
 from .arguments import check_result_type, checked_fill, with_fill
-from .atomic import atomic_write
 from .metadata import CONVENTIONS, file_metadata
 
-__all__ = ["write_archive", "write_npz"]
+__all__ = ["LAYOUT", "MISSING", "TEXTS", "write_archive", "write_npz"]
 
-LAYOUT = 1
+# Rises when files change in a way that `load_npz` must know. Layout 2, the first after 0.2.0, added
+# `camera_name`, `NAME_missing`, `is_oriented`, `is_cropped` and `oriented_objects`.
+LAYOUT = 2
+# The texts that are not provenance.
+TEXTS = ("conventions", "version", "camera_name")
+# The end of the name of an array that says which values of another array are misses.
+MISSING = "_missing"
 
 _MAPS_TEXT = (
     "entry and exit are depth, of the first entry and the last exit; "
@@ -37,20 +44,27 @@ def write_npz(
 ) -> None:
     """Write one image as a compressed ``.npz`` that ``numpy.load`` reads without pickle.
 
+    `load_npz` turns it back into DepthMaps or DepthLayers.
+
     In every file: ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``,
-    ``height``, ``layout`` int64 and ``is_orthographic`` bool; the texts ``conventions`` and
-    ``version``. For a rendered image also the texts ``renderer``, ``gl_version``, ``engine``; if
-    its mesh was read from a file, ``mesh_path`` and ``mesh_sha256``; if other files were read for
-    the mesh, ``mesh_side_files_sha256``.
+    ``height``, ``layout`` int64 and ``is_orthographic`` bool; the texts ``conventions``,
+    ``version`` and ``camera_name``. ``layout`` is 2; it rises when the meaning of an array changes
+    or `load_npz` needs another one. For a rendered image also the texts ``renderer``,
+    ``gl_version``, ``engine``; if its mesh was read from a file, ``mesh_path`` and ``mesh_sha256``;
+    if other files were read for the mesh, ``mesh_side_files_sha256``.
 
     For DepthMaps: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W)
     float32; ``mask`` (H, W) bool; ``entry_NAME``, ``exit_NAME`` for each attribute of the maps,
-    (H, W) or (H, W, channels), such as ``entry_face``; the scalar ``fill`` float32.
+    (H, W) or (H, W, channels), such as ``entry_face``; the scalar ``fill`` float32. If a value
+    of ``NAME`` that is not NaN equals `fill`, ``NAME_missing`` of the same shape, bool, says which
+    values were NaN; there is no such array for distances and thickness.
 
     For DepthLayers, recognizable by the array ``offsets``: ``offsets`` (H * W + 1,) int64;
     ``depth``, ``distance`` (M,) float32; ``face`` (M,) int64; ``front_facing`` (M,) bool; ``NAME``
     (M,) or (M, channels) for each attribute of the layers; ``count`` (H, W) int32; ``truncated``
-    (H, W) bool.
+    (H, W) bool; the scalars ``is_oriented`` (see `DepthLayers.is_oriented`) and ``is_cropped``
+    (``near`` or ``far`` was given) bool; with the attribute object_id also ``oriented_objects``
+    (K,) int64, see `DepthLayers.oriented_objects`.
 
     Args:
         path: file to write; an existing file is replaced.
@@ -58,7 +72,8 @@ def write_npz(
         fill: value of misses in the float arrays of DepthMaps. Layers hold no misses.
 
     Raises:
-        OutputError: the file cannot be written, or float32 cannot hold `fill`.
+        OutputError: the file cannot be written, float32 cannot hold `fill`, or an entry of the
+            provenance has the name of an array.
     """
     check_result_type(result, DepthMaps, DepthLayers)
     miss = checked_fill(fill)
@@ -67,33 +82,40 @@ def write_npz(
     else:
         arrays = _maps_arrays(result, miss)
     camera = result.camera
-    write_archive(
-        path,
-        {
-            **file_metadata(result),
-            **arrays,
-            "K": camera.K,
-            "camera_from_world": camera.camera_from_world,
-            "width": camera.width,
-            "height": camera.height,
-            "is_orthographic": camera.is_orthographic,
-            "layout": LAYOUT,
-        },
-    )
+    arrays |= {
+        "K": camera.K,
+        "camera_from_world": camera.camera_from_world,
+        "width": camera.width,
+        "height": camera.height,
+        "is_orthographic": camera.is_orthographic,
+        "camera_name": camera.name,
+        "layout": LAYOUT,
+    }
+    taken = sorted(result.provenance.keys() & {*arrays, *TEXTS})
+    if taken:
+        raise OutputError(
+            f"provenance has the entry {taken[0]!r}, the name of an array; rename the entry"
+        )
+    write_archive(path, {**file_metadata(result), **arrays})
 
 
 def _maps_arrays(maps: DepthMaps, fill: np.float32) -> dict[str, Any]:
-    arrays = {
-        "entry": maps.entry,
-        "exit": maps.exit,
+    loaded = {"entry": maps.entry, "exit": maps.exit}
+    for name, pair in maps.attributes.items():
+        loaded |= {f"entry_{name}": pair.entry, f"exit_{name}": pair.exit}
+    derived = {
         "entry_distance": maps.entry_distance,
         "exit_distance": maps.exit_distance,
         "thickness": maps.thickness,
     }
-    for name, pair in maps.attributes.items():
-        arrays |= {f"entry_{name}": pair.entry, f"exit_{name}": pair.exit}
+    missing = {
+        name + MISSING: np.isnan(array)
+        for name, array in loaded.items()
+        if array.dtype.kind == "f" and (array == fill).any()
+    }
     return {
-        **{name: with_fill(array, fill) for name, array in arrays.items()},
+        **{name: with_fill(array, fill) for name, array in {**loaded, **derived}.items()},
+        **missing,
         "mask": maps.mask,
         "fill": fill,
         "conventions": CONVENTIONS + _MAPS_TEXT,
@@ -101,8 +123,12 @@ def _maps_arrays(maps: DepthMaps, fill: np.float32) -> dict[str, Any]:
 
 
 def _layers_arrays(layers: DepthLayers) -> dict[str, Any]:
+    of_objects = {}
+    if "object_id" in layers.attributes:
+        of_objects["oriented_objects"] = np.array(sorted(layers.oriented_objects), np.int64)
     return {
         **layers.attributes,
+        **of_objects,
         "offsets": layers.offsets,
         "depth": layers.depth,
         "distance": layers.distance,
@@ -110,6 +136,8 @@ def _layers_arrays(layers: DepthLayers) -> dict[str, Any]:
         "front_facing": layers.front_facing,
         "count": layers.count,
         "truncated": layers.truncated,
+        "is_oriented": layers.is_oriented,
+        "is_cropped": layers.is_cropped,
         "conventions": CONVENTIONS + _LAYERS_TEXT,
     }
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..._checks import checked_array, quiet_math
 from ...errors import OutputError
 from ...mesh.mesh import Mesh
-from .atomic import atomic_write
+from ..atomic import atomic_write
 from .metadata import HasProvenance, file_metadata
 
 __all__ = ["coordinate_type", "write_mesh", "write_ply"]

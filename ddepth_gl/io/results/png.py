@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .atomic import atomic_write
+from ..atomic import atomic_write
 
 __all__ = ["write_png"]
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from ...camera.camera import Camera
 from ...results.depth_maps import DepthMaps
-from .arguments import check_result_type, checked_path
-from .atomic import atomic_write
+from ..atomic import atomic_write
+from ..file_names import checked_path
+from .arguments import check_result_type
 from .metadata import file_metadata
 from .png import write_png
 from .quantization import fitting_scale, quantized

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ..._srgb import srgb_from_linear
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
-from .arguments import check_result_type, checked_path
+from ..file_names import checked_path
+from .arguments import check_result_type
 from .earlier_files import remove_leftovers
 from .ply import coordinate_type, write_ply
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ...errors import OutputError
-from .arguments import checked_path
+from ..errors import OutputError
+from .file_names import checked_path
 
 __all__ = ["atomic_write", "remove_unfinished"]
 

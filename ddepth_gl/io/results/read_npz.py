@@ -1,0 +1,190 @@
+"""Reading of the archives that `write_npz` writes."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..._checks import checked_count
+from ...camera.camera import Camera
+from ...errors import OutputError
+from ...results.attributes import ATTRIBUTES, Attribute
+from ...results.depth_layers import DepthLayers
+from ...results.depth_maps import DepthMaps, SheetPair
+from ..file_names import checked_path
+from .archive import Archive, Expected, opened_archive
+from .npz import LAYOUT, MISSING, TEXTS
+
+__all__ = ["load_npz"]
+
+# Arrays that tell the layouts of other writers.
+_OTHER_LAYOUTS = {
+    "X-Ray": ("data", "indices", "indptr", "shape"),
+    "LaRI": ("ldi",),
+}
+_CAMERA = {
+    "K": Expected(np.float64, (3, 3)),
+    "camera_from_world": Expected(np.float64, (4, 4)),
+    "width": Expected(np.int64),
+    "height": Expected(np.int64),
+    "is_orthographic": Expected(np.bool_),
+}
+_SHEETS = ("entry", "exit")
+
+
+def load_npz(path: str | os.PathLike[str], *, max_bytes: int = 1 << 32) -> DepthMaps | DepthLayers:
+    """Load one image that `write_npz` wrote, with its camera, attributes and provenance.
+
+    Every array equals the array that was written, bit for bit; a `fill` is turned back into NaN.
+    Files of all versions of ddepth_gl can be loaded. Those of 0.1.0 and 0.2.0 (layout 1) hold less:
+
+    - A value that equals the `fill` is taken for a miss where `mask` is False.
+    - `DepthLayers.is_oriented` is False, so `DepthLayers.entry_exit` does not repair entries and
+      exits that are swapped at a silhouette.
+    - `DepthLayers.is_complete` does not know whether `near` or `far` cut crossings off.
+
+    The file may come from anywhere: nothing in it is executed, and types, shapes and sizes are
+    checked before memory is taken.
+
+    Args:
+        path: an ``.npz`` file from `write_npz` or ``ddepth render``.
+        max_bytes: maximum size of the arrays in memory, in bytes. A larger file is refused.
+
+    Returns:
+        DepthMaps or DepthLayers, whichever was written.
+
+    Raises:
+        OutputError: the file cannot be read, is of another layout or a newer one, or an array is
+            missing, malformed or too large.
+        RequestError: `max_bytes` is not an integer, at least 1.
+    """
+    limit = checked_count("max_bytes", max_bytes)
+    with opened_archive(checked_path(path)) as archive:
+        layout = _layout(archive)
+        camera = _camera(archive, limit)
+        load = _layers if "offsets" in archive.names else _maps
+        return load(archive, layout, camera, limit)
+
+
+def _layout(archive: Archive) -> int:
+    if "layout" not in archive.names:
+        for name, arrays in _OTHER_LAYOUTS.items():
+            if set(arrays) <= set(archive.names):
+                raise OutputError(
+                    f"is in the layout of {name}, which holds no camera; load it with numpy.load"
+                )
+        raise OutputError("lacks 'layout', so write_npz did not write it; load it with numpy.load")
+    layout: int = archive.read({"layout": Expected(np.int64)}, 8)["layout"]
+    if layout > LAYOUT:
+        raise OutputError(
+            f"has layout {layout}, and this version of ddepth_gl reads up to {LAYOUT}; "
+            "update ddepth_gl"
+        )
+    if layout < 1:
+        raise OutputError(f"has layout {layout}, which does not exist")
+    return layout
+
+
+def _camera(archive: Archive, max_bytes: int) -> Camera:
+    values = archive.read(_CAMERA, max_bytes)
+    if "camera_name" in archive.names:
+        values["name"] = archive.read({"camera_name": Expected(np.str_)}, max_bytes)["camera_name"]
+    return Camera(**values)
+
+
+def _provenance_texts(archive: Archive) -> dict[str, Expected]:
+    names = [name for name in archive.names if name not in TEXTS and archive.is_text(name)]
+    return dict.fromkeys(names, Expected(np.str_))
+
+
+def _maps(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> DepthMaps:
+    shape = camera.height, camera.width
+    names = [
+        name for name in ATTRIBUTES if any(f"{sheet}_{name}" in archive.names for sheet in _SHEETS)
+    ]
+    arrays = {
+        **{sheet: Expected(np.float32, shape) for sheet in _SHEETS},
+        **{
+            f"{sheet}_{name}": _expected(ATTRIBUTES[name], shape)
+            for name in names
+            for sheet in _SHEETS
+        },
+    }
+    missing = {
+        name + MISSING: Expected(np.bool_, expected.shape)
+        for name, expected in arrays.items()
+        if name + MISSING in archive.names
+    }
+    texts = _provenance_texts(archive)
+    others = {"fill": Expected(np.float32)} | (
+        {"mask": Expected(np.bool_, shape)} if layout == 1 else {}
+    )
+    values = archive.read({**texts, **arrays, **missing, **others}, max_bytes)
+    if not np.isnan(values["fill"]):
+        for name, (dtype, _) in arrays.items():
+            if np.dtype(dtype).kind == "f":
+                values[name][_misses(name, values)] = np.nan
+    return DepthMaps(
+        values["entry"],
+        values["exit"],
+        camera,
+        {name: SheetPair(values[f"entry_{name}"], values[f"exit_{name}"]) for name in names},
+        {name: values[name] for name in texts},
+    )
+
+
+def _misses(name: str, values: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    """Return where an array of maps held NaN before it was filled.
+
+    Args:
+        name: name of the array; sheets come before their attributes.
+        values: content of the file; has ``mask`` if the layout is 1.
+    """
+    if name + MISSING in values:
+        stored: npt.NDArray[np.bool_] = values[name + MISSING]
+        return stored
+    array = values[name]
+    is_miss: npt.NDArray[np.bool_] = array == np.float32(values["fill"])
+    if "mask" in values:
+        sheet = name.partition("_")[0]
+        may_miss = ~values["mask"] if name == sheet else np.isnan(values[sheet])
+        is_miss &= may_miss[..., None] if array.ndim > 2 else may_miss
+    return is_miss
+
+
+def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> DepthLayers:
+    shape = camera.height, camera.width
+    depth_shape = archive.header("depth").shape
+    count = depth_shape[0] if len(depth_shape) == 1 else None
+    names = [name for name in ATTRIBUTES if name in archive.names and name != "face"]
+    arrays = {
+        "offsets": Expected(np.int64, (shape[0] * shape[1] + 1,)),
+        "depth": Expected(np.float32, (count,)),
+        "face": Expected(np.int64, (count,)),
+        "front_facing": Expected(np.bool_, (count,)),
+        "truncated": Expected(np.bool_, shape),
+    }
+    attributes = {name: _expected(ATTRIBUTES[name], (count,)) for name in names}
+    flags = dict.fromkeys(("is_oriented", "is_cropped") if layout > 1 else (), Expected(np.bool_))
+    if layout > 1 and "object_id" in names:
+        flags["oriented_objects"] = Expected(np.int64, (None,))
+    texts = _provenance_texts(archive)
+    values = archive.read({**texts, **arrays, **attributes, **flags}, max_bytes)
+    return DepthLayers(
+        **{name: values[name] for name in arrays},
+        camera=camera,
+        attributes={name: values[name] for name in names},
+        provenance={name: values[name] for name in texts},
+        _is_oriented=partial(bool, values.get("is_oriented", False)),
+        _is_cropped=values.get("is_cropped", False),
+        _oriented_objects=partial(frozenset, values.get("oriented_objects", np.empty(0)).tolist()),
+    )
+
+
+def _expected(attribute: Attribute, shape: tuple[int | None, ...]) -> Expected:
+    channels = (attribute.channels,) if attribute.channels else ()
+    return Expected(attribute.dtype, (*shape, *channels))

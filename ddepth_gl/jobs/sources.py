@@ -1,0 +1,49 @@
+"""Mesh files of a run: the files given, and those in the folders given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import RequestError
+from ..io.meshes.read import MESH_SUFFIXES
+
+__all__ = ["mesh_files"]
+
+
+def mesh_files(paths: Sequence[Path], output: Path) -> list[Path]:
+    """Return the mesh files to render, in the order of `paths`; those of a folder are sorted.
+
+    Args:
+        paths: files, and folders that are searched with all folders in them. Links to folders are
+            not followed.
+        output: folder of the results, which may lie in a searched folder: meshes in it are results
+            of earlier runs and are left out.
+
+    Raises:
+        RequestError: a folder has no mesh files, or one in it cannot be read.
+    """
+    results = output.resolve()
+    files: list[Path] = []
+    for path in paths:
+        # Unlike Path.is_dir, this is False for a path that cannot be reached.
+        if not os.path.isdir(path):  # noqa: PTH112
+            files.append(path)
+            continue
+        found = [file for file in _files_below(path) if results not in file.resolve().parents]
+        if not found:
+            suffixes = ", ".join(MESH_SUFFIXES)
+            raise RequestError(f"{path} has no mesh files ({suffixes}); give another folder")
+        files += found
+    return files
+
+
+def _files_below(folder: Path) -> list[Path]:
+    def fail(error: OSError) -> None:
+        raise RequestError(f"{error.filename} cannot be searched ({error.strerror})") from error
+
+    files = (
+        Path(parent, name) for parent, _, names in os.walk(folder, onerror=fail) for name in names
+    )
+    return sorted(file for file in files if file.suffix.lower() in MESH_SUFFIXES)
