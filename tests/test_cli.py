@@ -829,6 +829,13 @@ def test_inspect_prints_the_report_of_each_mesh(ddepth):
     assert "  two-sided   1 open (11 faces)" in lines
 
 
+def test_inspect_takes_folders(ddepth, meshes):
+    code, out, err = ddepth("inspect", "--json", meshes)
+    assert (code, err) == (0, [])
+    names = [str(meshes / name) for name in ("box.ply", "open.ply", "ring.ply")]
+    assert [entry["file"] for entry in json.loads(out)] == names
+
+
 def test_inspect_json(ddepth):
     code, out, err = ddepth("inspect", "--json", "box.ply", "ring.ply")
     assert (code, err) == (0, [])
@@ -862,6 +869,8 @@ def test_inspect_goes_on_after_files_that_cannot_be_read(ddepth):
     assert fine["report"]["faces"] == 12
     assert text["error"].startswith("text.glb: ")
     fails(ddepth("inspect", "missing.obj"), "missing.obj")
+    Path("none").mkdir()
+    fails(ddepth("inspect", "none"), "none has no mesh files")
     fails(ddepth("inspect"), "MESH", status=2)
 
 

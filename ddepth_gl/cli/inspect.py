@@ -18,7 +18,11 @@ __all__ = ["inspect"]
 def inspect(
     meshes: Annotated[
         list[Path],
-        typer.Argument(metavar="MESH", readable=False, help="OBJ, STL, PLY, OFF, GLB or glTF."),
+        typer.Argument(
+            metavar="MESH",
+            readable=False,
+            help="OBJ, STL, PLY, OFF, GLB or glTF; a folder stands for all such files in it.",
+        ),
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON array, one entry per file.")
@@ -28,9 +32,11 @@ def inspect(
     """Show bodies, winding, materials and defects of mesh files."""
     with one_line_errors(debug):
         from ..io.meshes.read import load_mesh
+        from ..jobs.sources import mesh_files
 
+        files = mesh_files(meshes)
         entries: list[dict[str, Any]] = []
-        for path in meshes:
+        for path in files:
             entry: dict[str, Any] = {"file": str(path), "error": None, "report": None}
             entries.append(entry)
             try:
@@ -49,6 +55,6 @@ def inspect(
             print_line(json.dumps(entries, indent=2))
         failed = sum(entry["error"] is not None for entry in entries)
         if failed:
-            if len(meshes) > 1 and not as_json:
-                print_line(f"{failed} of {len(meshes)} meshes failed")
+            if len(files) > 1 and not as_json:
+                print_line(f"{failed} of {len(files)} meshes failed")
             raise typer.Exit(1)

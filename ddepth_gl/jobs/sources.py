@@ -12,8 +12,8 @@ from ..io.meshes.read import MESH_SUFFIXES
 __all__ = ["mesh_files"]
 
 
-def mesh_files(paths: Sequence[Path], output: Path) -> list[Path]:
-    """Return the mesh files to render, in the order of `paths`; those of a folder are sorted.
+def mesh_files(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
+    """Return the mesh files, in the order of `paths`; those of a folder are sorted.
 
     Args:
         paths: files, and folders that are searched with all folders in them. Links to folders are
@@ -24,7 +24,7 @@ def mesh_files(paths: Sequence[Path], output: Path) -> list[Path]:
     Raises:
         RequestError: a folder has no mesh files, or one in it cannot be read.
     """
-    results = output.resolve()
+    results = None if output is None else output.resolve()
     files: list[Path] = []
     for path in paths:
         # Unlike Path.is_dir, this is False for a path that cannot be reached.
