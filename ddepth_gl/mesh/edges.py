@@ -69,7 +69,7 @@ def connected(
     A root that is smaller than its neighbors has hooked or been hooked onto one round later, so two
     rounds at least halve the number of roots that still have neighbors.
     """
-    label = np.arange(count, dtype=np.int32)
+    label: npt.NDArray[np.int32] = np.arange(count, dtype=np.int32)
     while len(first):
         low, high = np.minimum(first, second), np.maximum(first, second)
         np.minimum.at(label, high, low)

@@ -44,10 +44,11 @@ def enclosing_bodies(
     """
     tree = _BoxTree(corners)
     body_count = int(body.max(initial=0)) + 1
-    inside = [np.zeros(0, np.int64)]
+    none: Int64Array = np.zeros(0, np.int64)
+    inside = [none]
     for start in range(0, len(points), _POINTS_PER_BLOCK):
         block = np.arange(start, min(start + _POINTS_PER_BLOCK, len(points)))
-        pairs, winding, limit = inside[0], inside[0], _MAX_SIGNS
+        pairs, winding, limit = none, none, _MAX_SIGNS
         for point, face in tree.faces_above(points, block):
             sign = _crossing_signs(points[point], corners[face])
             hit = np.flatnonzero(sign)
