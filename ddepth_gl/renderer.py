@@ -18,18 +18,21 @@ from ._checks import (
     checked_choice,
     checked_count,
     checked_flag,
-    checked_number,
-    shown,
 )
 from .camera.camera import Camera
-from .engines.request import SheetRequest
 from .engines.scene import Scene
-from .errors import CameraError, ContextError, MeshError, RequestError
-from .frames import FrameRequest, render_frame, render_pairs
+from .errors import ContextError, MeshError
+from .frames import render_frame, render_pairs
 from .gl.context import GLContext, NonCopyable
 from .mesh.mesh import Mesh
 from .pipeline import Pipeline
-from .results.attributes import checked_names
+from .render_arguments import (
+    check_limits,
+    checked_cameras,
+    checked_pairs,
+    frame_request,
+    sheet_request,
+)
 from .results.depth_layers import DepthLayers
 from .results.depth_maps import DepthMaps
 from .results.device_maps import DeviceDepthMaps
@@ -221,7 +224,7 @@ class DepthRenderer(NonCopyable):
             MeshError, CameraError, ContextError, ContextClosedError, DeviceMemoryError: see
                 `entry_exit` and `peel`.
         """
-        request = _frame_request(
+        request = frame_request(
             image=image,
             maps=maps,
             layers=layers,
@@ -281,7 +284,7 @@ class DepthRenderer(NonCopyable):
                 `render`.
             DDepthError: see `render`. An error is raised after all earlier frames were yielded.
         """
-        request = _frame_request(
+        request = frame_request(
             image=image,
             maps=maps,
             layers=layers,
@@ -295,15 +298,15 @@ class DepthRenderer(NonCopyable):
             memory_limit=memory_limit,
         )
         if cameras is None:
-            pairs = _pair_iterator(scene)
+            pairs = checked_pairs(scene)
         elif request.has_maps_only and isinstance(scene, Scene):
             maps_of_cameras = self._pipeline.render_many(
-                scene, _camera_iterator(cameras), request.sheets, "numpy"
+                scene, checked_cameras(cameras), request.sheets, "numpy"
             )
             return (Frame(each.camera, maps=each) for each in maps_of_cameras)
         else:
             self._pipeline.check_scene(scene)
-            pairs = zip(repeat(scene), _camera_iterator(cameras), strict=False)
+            pairs = zip(repeat(scene), checked_cameras(cameras), strict=False)
         return render_pairs(self._pipeline, pairs, request, self.upload)
 
     def peel_many(
@@ -459,7 +462,7 @@ class DepthRenderer(NonCopyable):
             ContextClosedError: the renderer is closed or the scene was released.
             DeviceMemoryError: the images do not fit into memory.
         """
-        request = _sheet_request(surfaces, near, far, attributes, output)
+        request = sheet_request(surfaces, near, far, attributes, output)
         maps: DepthMaps | DeviceDepthMaps = self._pipeline.render(scene, camera, request, output)
         return maps
 
@@ -520,8 +523,8 @@ class DepthRenderer(NonCopyable):
             DDepthError: see `entry_exit`. An error in `cameras`, or in submitting an image, is
                 raised after all earlier images were yielded.
         """
-        request = _sheet_request(surfaces, near, far, attributes, output)
-        return self._pipeline.render_many(scene, _camera_iterator(cameras), request, output)
+        request = sheet_request(surfaces, near, far, attributes, output)
+        return self._pipeline.render_many(scene, checked_cameras(cameras), request, output)
 
     def peel(
         self,
@@ -560,8 +563,8 @@ class DepthRenderer(NonCopyable):
                 `entry_exit`.
             DeviceMemoryError: the crossings do not fit; the message says how many there are.
         """
-        _check_limits(max_layers, memory_limit)
-        request = _sheet_request("any", near, far, attributes)
+        check_limits(max_layers, memory_limit)
+        request = sheet_request("any", near, far, attributes)
         return self._pipeline.peel(scene, camera, request, max_layers, memory_limit)
 
     def shade(
@@ -600,7 +603,7 @@ class DepthRenderer(NonCopyable):
                 `entry_exit`.
         """
         samples = checked_count("samples", samples, MAX_SAMPLES)
-        request = _sheet_request(surfaces, near, far, ())
+        request = sheet_request(surfaces, near, far, ())
         return self._pipeline.shade(scene, camera, request, samples)
 
     def close(self) -> None:
@@ -645,104 +648,3 @@ class DepthRenderer(NonCopyable):
         if self._context.is_closed:
             return "<DepthRenderer, closed>"
         return f"<DepthRenderer {self._pipeline.engine.name} on {self._context.renderer}>"
-
-
-def _camera_iterator(cameras: Iterable[Camera]) -> Iterator[Camera]:
-    try:
-        return iter(cameras)
-    except Exception:  # an __iter__ method may raise anything
-        raise CameraError(
-            f"cameras must be an iterable of Cameras, not {type(cameras).__name__}; pass a list"
-        ) from None
-
-
-def _pair_iterator(pairs: Any) -> Iterator[Any]:
-    if isinstance(pairs, Scene):
-        raise RequestError("render_many needs the cameras of the scene; pass a list of Cameras")
-    try:
-        return iter(pairs)
-    except Exception:  # an __iter__ method may raise anything
-        raise RequestError(
-            "without cameras, render_many takes an iterable of pairs (Mesh or Scene, Camera), "
-            f"not {type(pairs).__name__}; pass pairs, or a scene and cameras"
-        ) from None
-
-
-def _check_limits(max_layers: int | None, memory_limit: int | None) -> None:
-    if max_layers is not None:
-        checked_count("max_layers", max_layers)
-    if memory_limit is not None:
-        checked_count("memory_limit", memory_limit)
-
-
-def _frame_request(
-    *,
-    image: bool,
-    maps: bool,
-    layers: bool,
-    attributes: Iterable[str],
-    layer_attributes: Iterable[str],
-    samples: int,
-    max_layers: int | None,
-    surfaces: str,
-    near: float | None,
-    far: float | None,
-    memory_limit: int | None,
-) -> FrameRequest:
-    """Return the request for a user's arguments; raise RequestError if one is invalid."""
-    wanted = {
-        name: checked_flag(name, value)
-        for name, value in (("image", image), ("maps", maps), ("layers", layers))
-    }
-    if not any(wanted.values()):
-        raise RequestError("nothing is requested; pass image=True, maps=True or layers=True")
-    samples = checked_count("samples", samples, MAX_SAMPLES)
-    _check_limits(max_layers, memory_limit)
-    sheets = _sheet_request(surfaces, near, far, attributes)
-    crossings = _sheet_request("any", near, far, layer_attributes)
-    for name, is_given, part in (
-        ("attributes", sheets.attributes, "maps"),
-        ("layer_attributes", crossings.attributes, "layers"),
-        ("samples", samples > 1, "image"),
-        ("max_layers", max_layers is not None, "layers"),
-        ("memory_limit", memory_limit is not None, "layers"),
-    ):
-        if is_given and not wanted[part]:
-            raise RequestError(f"{name}= has no effect without {part}=True; pass both or neither")
-    return FrameRequest(
-        **wanted,
-        sheets=sheets,
-        crossings=crossings,
-        samples=samples,
-        max_layers=max_layers,
-        memory_limit=memory_limit,
-    )
-
-
-def _sheet_request(
-    surfaces: str,
-    near: float | None,
-    far: float | None,
-    attributes: Iterable[str],
-    output: str = "numpy",
-) -> SheetRequest:
-    """Return the engine's request for a user's arguments; raise RequestError if one is invalid."""
-    checked_choice("surfaces", surfaces, ("oriented", "any"))
-    names = checked_names(attributes)
-    checked_choice("output", output, ("numpy", "gpu"))
-    if output == "gpu" and names:
-        raise RequestError(
-            f'attributes={names} exist only as NumPy arrays; drop attributes= or output="gpu"'
-        )
-    crop = None
-    if near is not None or far is not None:
-        crop = (
-            0.0 if near is None else checked_number("near", near),
-            np.inf if far is None else checked_number("far", far),
-        )
-        if not 0.0 <= crop[0] < crop[1]:
-            raise RequestError(
-                "near and far must satisfy 0 <= near < far, "
-                f"not near={shown(near)}, far={shown(far)}"
-            )
-    return SheetRequest(surfaces == "oriented", names, crop)
