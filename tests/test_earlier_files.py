@@ -234,7 +234,7 @@ def test_meshes_in_memory_are_distinguished_by_their_arrays(renderer, tmp_path):
 def test_results_name_their_mesh(renderer):
     mesh = dd.load_mesh("a/model.ply")
     digest = hashlib.sha256(Path("a/model.ply").read_bytes()).hexdigest()
-    assert mesh.source == (str(Path("a/model.ply").absolute()), digest, "")
+    assert mesh.source[:3] == (str(Path("a/model.ply").absolute()), digest, "")
     for clone in (copy.deepcopy(mesh), pickle.loads(pickle.dumps(mesh))):
         assert clone.source == mesh.source
     assert mesh.transformed(np.eye(4)).source is None  # it is not what the file holds
