@@ -432,6 +432,7 @@ def test_soups(given):
     check(given[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_random_closed_bodies_are_inside_as_solid_angles_say(seed):
     """Disjoint or nested bodies with a margin: no body touches another."""

@@ -93,7 +93,11 @@ def lines_of(done):
 @pytest.mark.parametrize(
     ("method", "before"),
     [("fork", before) for before in BEFORE]
-    + [(method, before) for method in ("spawn", "forkserver") for before in ("nothing", "open")],
+    + [
+        pytest.param(method, before, marks=pytest.mark.slow)
+        for method in ("spawn", "forkserver")
+        for before in ("nothing", "open")
+    ],
 )
 def test_renderers_in_a_pool(tmp_path, method, before):
     lines = lines_of(run_script(POOL, tmp_path, method, BEFORE[before]))

@@ -403,6 +403,7 @@ def assert_absurd_values_are_handled(name, renderer):
 RENDERS = [name for name, call in CALLS.items() if call.__code__.co_varnames[0] == "r"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("name", RENDERS)
 def test_absurd_values(renderer, name):
