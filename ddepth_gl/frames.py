@@ -119,8 +119,12 @@ def render_pairs(
         del mesh, scene
         yield frame
         del frame  # not kept while the caller works with it
-    if queue.failure is not None:
-        raise queue.failure
+    failure, queue.failure = queue.failure, None
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback would keep this frame alive, and with it the meshes
 
 
 class _PairQueue:

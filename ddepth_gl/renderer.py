@@ -265,8 +265,9 @@ class DepthRenderer(NonCopyable):
 
         With pairs, each mesh is uploaded while the frame before it is rendered, once for
         consecutive pairs of the same mesh, and freed after its last frame. So two meshes are on
-        the GPU at most. Scenes in pairs stay. If only maps of one scene are requested, images are
-        pipelined as in `entry_exit_many`.
+        the GPU at most. Scenes in pairs stay. Pairs are read one ahead, so a generator must not
+        release a scene before its frame was yielded. If only maps of one scene are requested,
+        images are pipelined as in `entry_exit_many`.
 
         Args:
             scene: a Scene from this renderer's `upload`; or, without `cameras`, an iterable of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -347,4 +348,36 @@ def test_a_frame_shows_what_it_has(renderer, mesh):
     camera = cameras_of(mesh)[0]
     assert repr(renderer.render(scene, camera)) == "<Frame 40x30, image, maps>"
     assert repr(renderer.render(scene, camera, maps=False, layers=True)).endswith("layers>")
+    scene.release()
+
+
+def test_an_error_of_the_pairs_keeps_nothing_alive(renderer, mesh):
+    camera = cameras_of(mesh)[0]
+    scene = renderer.upload(mesh)
+    alive = weakref.ref(scene)
+
+    def pairs(scene):
+        yield scene, camera
+        raise ValueError("the file is gone")
+
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="the file is gone"):
+            list(renderer.render_many(pairs(scene)))
+        del scene
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_frames_of_results_of_other_sizes(renderer, mesh):
+    small, large = cameras_of(mesh)[0], cameras_of(mesh, width=50)[0]
+    scene = renderer.upload(mesh)
+    frame = renderer.render(scene, small, layers=True)
+    for name in ("maps", "layers"):
+        with pytest.raises(
+            dd.RequestError, match=f"{name} must be of a 50x30 image, not of a 40x30"
+        ):
+            dd.Frame(large, **{name: getattr(frame, name)})
     scene.release()

@@ -262,3 +262,12 @@ def test_a_real_peel(renderer, tmp_path):
     pose, depth = arrays["camera_from_world"], arrays["depth"][arrays["offsets"][pixel]]
     point = pose[:3, :3].T @ (ray * depth - pose[:3, 3])
     np.testing.assert_allclose(point, layers.points(dtype=float)[0][11], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["offsets", "entry_normal", "exit_missing", "color", "version"])
+def test_provenance_that_could_be_read_as_something_else(tmp_path, name):
+    maps = random_layers(2, False, ()).entry_exit("any")
+    named = dd.DepthMaps(maps.entry, maps.exit, maps.camera, {}, {name: "x"})
+    with pytest.raises(dd.OutputError, match=f"provenance has the entry '{name}'"):
+        write_npz(tmp_path / "a.npz", named)
+    assert not list(tmp_path.iterdir())

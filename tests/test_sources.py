@@ -63,3 +63,18 @@ def test_a_folder_without_meshes(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(dd.RequestError, match=r"empty has no mesh files \(\.obj.*glTF|\.gltf\)"):
         mesh_files([tmp_path / "empty"], tmp_path / "out")
+
+
+@pytest.mark.parametrize("output", [".", "..", "sub"])
+def test_results_beside_or_above_the_folder_leave_nothing_out(folder, output):
+    """Only results below a searched folder are told from its meshes by their place."""
+    searched = folder / "sub" if output == "sub" else folder
+    found = mesh_files([searched], (folder / output).resolve())
+    assert len(found) == (2 if output == "sub" else 5)
+
+
+def test_a_link_to_itself_is_left_to_the_reader(folder):
+    (folder / "loop.obj").symlink_to("loop.obj")
+    names = [file.name for file in mesh_files([folder], folder / "out")]
+    assert "loop.obj" in names
+    assert "b.obj" in names

@@ -18,25 +18,33 @@ def mesh_files(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
     Args:
         paths: files, and folders that are searched with all folders in them. Links to folders are
             not followed.
-        output: folder of the results, which may lie in a searched folder: meshes in it are results
-            of earlier runs and are left out.
+        output: folder of the results, if any. If it lies below a searched folder, meshes in it are
+            results of earlier runs and are left out.
 
     Raises:
         RequestError: a folder has no mesh files, or one in it cannot be read.
     """
-    results = None if output is None else output.resolve()
+    results = None if output is None else _real(output)
     files: list[Path] = []
     for path in paths:
         # Unlike Path.is_dir, this is False for a path that cannot be reached.
         if not os.path.isdir(path):  # noqa: PTH112
             files.append(path)
             continue
-        found = [file for file in _files_below(path) if results not in file.resolve().parents]
+        found = _files_below(path)
+        if results is not None and _real(path) in results.parents:
+            found = [file for file in found if results not in _real(file).parents]
         if not found:
             suffixes = ", ".join(MESH_SUFFIXES)
             raise RequestError(f"{path} has no mesh files ({suffixes}); give another folder")
         files += found
     return files
+
+
+def _real(path: Path) -> Path:
+    return Path(
+        os.path.realpath(path)
+    )  # unlike Path.resolve, it raises nothing for a loop of links
 
 
 def _files_below(folder: Path) -> list[Path]:

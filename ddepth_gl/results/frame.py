@@ -47,6 +47,12 @@ class Frame:
             value = getattr(self, name)
             if not isinstance(value, (kind, type(None))):
                 raise RequestError(f"{name} must be {kind.__name__} or None, not {shown(value)}")
+            if value is not None:
+                size, found = (
+                    f"{camera.width}x{camera.height}" for camera in (self.camera, value.camera)
+                )
+                if size != found:
+                    raise RequestError(f"{name} must be of a {size} image, not of a {found} one")
 
     def __repr__(self) -> str:
         size = f"Frame {self.camera.width}x{self.camera.height}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import OutputError
+from ...results.attributes import ATTRIBUTES
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
 from ..atomic import atomic_write
@@ -91,12 +92,21 @@ def write_npz(
         "camera_name": camera.name,
         "layout": LAYOUT,
     }
-    taken = sorted(result.provenance.keys() & {*arrays, *TEXTS})
+    taken = [name for name in result.provenance if name in arrays or _is_reserved(name)]
     if taken:
         raise OutputError(
             f"provenance has the entry {taken[0]!r}, the name of an array; rename the entry"
         )
     write_archive(path, {**file_metadata(result), **arrays})
+
+
+def _is_reserved(name: str) -> bool:
+    """Return whether `load_npz` could take a text of this name for something else."""
+    return (
+        name in {*TEXTS, *ATTRIBUTES, "entry", "exit", "offsets", "oriented_objects"}
+        or name.startswith(("entry_", "exit_"))
+        or name.endswith(MISSING)
+    )
 
 
 def _maps_arrays(maps: DepthMaps, fill: np.float32) -> dict[str, Any]:
