@@ -266,8 +266,8 @@ def test_a_real_peel(renderer, tmp_path):
 
 @pytest.mark.parametrize("name", ["offsets", "entry_normal", "exit_missing", "color", "version"])
 def test_provenance_that_could_be_read_as_something_else(tmp_path, name):
-    maps = random_layers(2, False, ()).entry_exit("any")
-    named = dd.DepthMaps(maps.entry, maps.exit, maps.camera, {}, {name: "x"})
+    camera = dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=6, height=4)
+    named = dd.DepthMaps(np.full((4, 6), 2.0), np.full((4, 6), 3.0), camera, {}, {name: "x"})
     with pytest.raises(dd.OutputError, match=f"provenance has the entry '{name}'"):
         write_npz(tmp_path / "a.npz", named)
     assert not list(tmp_path.iterdir())

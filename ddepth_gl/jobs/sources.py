@@ -42,9 +42,8 @@ def mesh_files(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
 
 
 def _real(path: Path) -> Path:
-    return Path(
-        os.path.realpath(path)
-    )  # unlike Path.resolve, it raises nothing for a loop of links
+    # Unlike Path.resolve, this raises nothing for a loop of links.
+    return Path(os.path.realpath(path))
 
 
 def _files_below(folder: Path) -> list[Path]:
