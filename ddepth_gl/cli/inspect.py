@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..errors import DDepthError
-from .options import Debug
+from .options import Debug, Meshes
 from .reporting import one_line_errors, print_exception, print_line
 
 __all__ = ["inspect"]
 
 
 def inspect(
-    meshes: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MESH",
-            readable=False,
-            help="OBJ, STL, PLY, OFF, GLB or glTF; a folder stands for all such files in it.",
-        ),
-    ],
+    meshes: Meshes,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON array, one entry per file.")
     ] = False,

@@ -13,6 +13,7 @@ from ..errors import OutputError, RequestError
 __all__ = [
     "Debug",
     "Device",
+    "Meshes",
     "Output",
     "create_output_folder",
     "parse_list",
@@ -28,6 +29,14 @@ def _parse_folder(text: str | Path) -> Path:
     return Path(text)
 
 
+Meshes = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="MESH",
+        readable=False,  # typer's default, True, would end the whole run for one unreadable mesh
+        help="OBJ, STL, PLY, OFF, GLB or glTF; a folder stands for all such files in it.",
+    ),
+]
 Output = Annotated[
     Path,
     typer.Option(

@@ -12,7 +12,7 @@ import typer
 
 from ..errors import ContextError, DDepthError, MeshError, RequestError
 from .cameras import cameras_from_options
-from .options import Debug, Device, Output, create_output_folder, parse_list
+from .options import Debug, Device, Meshes, Output, create_output_folder, parse_list
 from .reporting import one_line_errors, print_exception, print_line, print_warning
 from .run_job import print_renderer, run_job
 
@@ -30,15 +30,7 @@ class SurfacesOption(str, Enum):
 
 
 def render(
-    # Not readable=True, which is typer's default: one unreadable mesh would end the whole run.
-    meshes: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MESH",
-            readable=False,
-            help="OBJ, STL, PLY, OFF, GLB or glTF; a folder stands for all such files in it.",
-        ),
-    ],
+    meshes: Meshes,
     output: Output,
     views: Annotated[
         int | None,
