@@ -31,6 +31,7 @@ class FrameRequest:
         samples: samples of the image along each side of a pixel.
         max_layers: number of crossings to keep per pixel; None for all.
         memory_limit: bytes that crossings may take; None for the default.
+        min_gap: merge crossings closer than this, see `DepthLayers.merged`.
     """
 
     image: bool
@@ -41,6 +42,7 @@ class FrameRequest:
     samples: int = 1
     max_layers: int | None = None
     memory_limit: int | None = None
+    min_gap: float = 0.0
 
     @property
     def has_maps_only(self) -> bool:
@@ -77,7 +79,12 @@ def render_frame(
     try:
         if request.layers:
             layers = pipeline.peel(
-                scene, camera, request.crossings, request.max_layers, request.memory_limit
+                scene,
+                camera,
+                request.crossings,
+                request.max_layers,
+                request.memory_limit,
+                request.min_gap,
             )
         meanwhile()
         if pending is not None:

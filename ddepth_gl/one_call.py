@@ -18,7 +18,7 @@ def double_depth(
     mesh: Mesh | str | os.PathLike[str],
     camera: Camera | None = None,
     *,
-    surfaces: Surfaces = "oriented",
+    surfaces: Surfaces = "auto",
     near: float | None = None,
     far: float | None = None,
     attributes: Iterable[str] = (),

@@ -24,6 +24,7 @@ from .gl.context import GLContext
 from .results.depth_layers import DepthLayers
 from .results.depth_maps import DepthMaps, SheetPair
 from .results.device_maps import DeviceDepthMaps
+from .results.mesh_facts import MeshFacts
 from .results.provenance import mesh_entries
 from .results.silhouettes import fix_silhouettes
 
@@ -157,16 +158,18 @@ class Pipeline:
         request: SheetRequest,
         max_layers: int | None,
         memory_limit: int | None,
+        min_gap: float,
     ) -> DepthLayers:
-        """Return all layers of one image, see `Engine.peel`."""
+        """Return all layers of one image, see `Engine.peel` and `DepthLayers.merged`."""
         with self._context:
             request = self.checked_request(scene, camera, request)
             with reporting_memory_errors(
                 "the crossings", "reduce the image size, pass max_layers= or ask for less"
             ):
                 engine = self.engine_for(request)
-                buffers = engine.peel(scene, camera, request, max_layers, memory_limit)
-        return DepthLayers(
+                peeled_layers = None if min_gap else max_layers  # merged first, then cut
+                buffers = engine.peel(scene, camera, request, peeled_layers, memory_limit)
+        layers = DepthLayers(
             offsets=buffers.offsets,
             depth=buffers.depth,
             face=buffers.face,
@@ -175,11 +178,10 @@ class Pipeline:
             camera=camera,
             attributes=buffers.attributes,
             provenance=self.provenance(engine, scene),
-            # Bound to the mesh, so that the layers do not keep the scene alive.
-            _is_oriented=partial(getattr, scene.mesh, "is_oriented"),
+            _facts=MeshFacts(scene.mesh),  # not of the scene, so that layers do not keep it alive
             _is_cropped=request.crop is not None,
-            _oriented_objects=partial(getattr, scene.mesh, "oriented_objects"),
         )
+        return layers.merged(min_gap, max_layers) if min_gap else layers
 
     def shade(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
@@ -238,10 +240,12 @@ class Pipeline:
     ) -> DepthMaps:
         mesh = pending.scene.mesh
         if pending.request.may_fix_silhouettes:
-            fix_silhouettes(buffers.entry, buffers.exit, camera, lambda: mesh.is_oriented)
+            is_fixed = partial(pending.request.fixes_silhouettes, mesh)
+            fix_silhouettes(buffers.entry, buffers.exit, camera, is_fixed)
         attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
         provenance = self.provenance(engine, pending.scene)
-        return DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance)
+        surfaces = pending.request.surfaces
+        return DepthMaps(buffers.entry, buffers.exit, camera, attributes, provenance, surfaces)
 
     def _collect_on_device(
         self, engine: Engine[Any], pending: Pending[Any]
@@ -249,12 +253,12 @@ class Pipeline:
         collected = engine.collect_on_device(pending)
         provenance = self.provenance(engine, pending.scene)
         return [
-            DeviceDepthMaps(self._context, camera, buffers, provenance)
+            DeviceDepthMaps(self._context, camera, buffers, provenance, pending.request.surfaces)
             for camera, buffers in zip(pending.cameras, collected, strict=True)
         ]
 
     def checked_request(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:
-        """Return the request for one image, with `beside_a_face` set.
+        """Return the request for one image, with `surfaces` decided and `beside_a_face` set.
 
         A crop that cuts off nothing is removed.
 
@@ -281,7 +285,7 @@ class Pipeline:
                 request = replace(request, crop=None)
         if self._is_beside_a_face(scene, camera):
             request = replace(request, beside_a_face=True)
-        return request
+        return request.decided(scene.mesh)
 
     def check_scene(self, scene: object) -> None:
         """Raise an error unless `scene` is a usable Scene of this renderer."""

@@ -12,6 +12,7 @@ from ._checks import (
     checked_choice,
     checked_count,
     checked_flag,
+    checked_min_gap,
     checked_number,
     shown,
 )
@@ -21,6 +22,7 @@ from .engines.scene import Scene
 from .errors import CameraError, RequestError
 from .frames import FrameRequest
 from .results.attributes import checked_names
+from .results.mesh_facts import Surfaces
 
 __all__ = ["check_limits", "checked_cameras", "checked_pairs", "frame_request", "sheet_request"]
 
@@ -65,10 +67,11 @@ def frame_request(
     layer_attributes: Iterable[str],
     samples: int,
     max_layers: int | None,
-    surfaces: str,
+    surfaces: Surfaces,
     near: float | None,
     far: float | None,
     memory_limit: int | None,
+    min_gap: float,
 ) -> FrameRequest:
     """Return the request for a user's arguments; raise RequestError if one is invalid."""
     wanted = {
@@ -79,6 +82,7 @@ def frame_request(
         raise RequestError("nothing is requested; pass image=True, maps=True or layers=True")
     samples = checked_count("samples", samples, MAX_SAMPLES)
     check_limits(max_layers, memory_limit)
+    min_gap = checked_min_gap(min_gap)
     sheets = sheet_request(surfaces, near, far, attributes)
     crossings = sheet_request("any", near, far, layer_attributes)
     for name, is_given, part in (
@@ -87,6 +91,7 @@ def frame_request(
         ("samples", samples > 1, "image"),
         ("max_layers", max_layers is not None, "layers"),
         ("memory_limit", memory_limit is not None, "layers"),
+        ("min_gap", min_gap > 0.0, "layers"),
     ):
         if is_given and not wanted[part]:
             raise RequestError(f"{name}= has no effect without {part}=True; pass both or neither")
@@ -97,18 +102,19 @@ def frame_request(
         samples=samples,
         max_layers=max_layers,
         memory_limit=memory_limit,
+        min_gap=min_gap,
     )
 
 
 def sheet_request(
-    surfaces: str,
+    surfaces: Surfaces,
     near: float | None,
     far: float | None,
     attributes: Iterable[str],
     output: str = "numpy",
 ) -> SheetRequest:
     """Return the engine's request for a user's arguments; raise RequestError if one is invalid."""
-    checked_choice("surfaces", surfaces, ("oriented", "any"))
+    checked_choice("surfaces", surfaces, ("auto", "oriented", "any"))
     names = checked_names(attributes)
     checked_choice("output", output, ("numpy", "gpu"))
     if output == "gpu" and names:
@@ -126,4 +132,5 @@ def sheet_request(
                 "near and far must satisfy 0 <= near < far, "
                 f"not near={shown(near)}, far={shown(far)}"
             )
-    return SheetRequest(surfaces == "oriented", names, crop)
+    by_geometry = surfaces == "auto"
+    return SheetRequest("any" if surfaces == "auto" else surfaces, by_geometry, names, crop)

@@ -18,6 +18,7 @@ from ._checks import (
     checked_choice,
     checked_count,
     checked_flag,
+    checked_min_gap,
 )
 from .camera.camera import Camera
 from .engines.scene import Scene
@@ -37,10 +38,10 @@ from .results.depth_layers import DepthLayers
 from .results.depth_maps import DepthMaps
 from .results.device_maps import DeviceDepthMaps
 from .results.frame import Frame
+from .results.mesh_facts import Surfaces
 
 __all__ = ["DepthRenderer", "RendererInfo", "Surfaces"]
 
-Surfaces = Literal["oriented", "any"]
 Output = Literal["numpy", "gpu"]
 _ENGINES = ("auto", "raster", "compute")
 
@@ -191,10 +192,11 @@ class DepthRenderer(NonCopyable):
         layer_attributes: Iterable[str] = (),
         samples: int = 1,
         max_layers: int | None = None,
-        surfaces: Surfaces = "oriented",
+        surfaces: Surfaces = "auto",
         near: float | None = None,
         far: float | None = None,
         memory_limit: int | None = None,
+        min_gap: float = 0.0,
     ) -> Frame:
         """Render image, depth maps and layers of one camera in one call.
 
@@ -214,6 +216,7 @@ class DepthRenderer(NonCopyable):
             max_layers: keep at most this many crossings per pixel; None keeps all.
             surfaces, near, far: see `entry_exit`. Layers always have faces of either side.
             memory_limit: maximum memory in bytes for the crossings, see `peel`.
+            min_gap: merge crossings closer than this, see `peel`.
 
         Returns:
             Frame. Its `image`, `maps` and `layers` are None where not requested.
@@ -236,6 +239,7 @@ class DepthRenderer(NonCopyable):
             near=near,
             far=far,
             memory_limit=memory_limit,
+            min_gap=min_gap,
         )
         return render_frame(self._pipeline, scene, camera, request)
 
@@ -251,10 +255,11 @@ class DepthRenderer(NonCopyable):
         layer_attributes: Iterable[str] = (),
         samples: int = 1,
         max_layers: int | None = None,
-        surfaces: Surfaces = "oriented",
+        surfaces: Surfaces = "auto",
         near: float | None = None,
         far: float | None = None,
         memory_limit: int | None = None,
+        min_gap: float = 0.0,
     ) -> Iterator[Frame]:
         """Render frames of many cameras, or of many meshes and cameras, in order.
 
@@ -274,7 +279,7 @@ class DepthRenderer(NonCopyable):
                 pairs of a Mesh or a Scene and a Camera.
             cameras: the cameras of the scene, read one by one.
             image, maps, layers, attributes, layer_attributes, samples, max_layers, surfaces, near,
-                far, memory_limit: see `render`.
+                far, memory_limit, min_gap: see `render`.
 
         Yields:
             What `render` returns for each camera. Other calls may be made between two frames.
@@ -297,6 +302,7 @@ class DepthRenderer(NonCopyable):
             near=near,
             far=far,
             memory_limit=memory_limit,
+            min_gap=min_gap,
         )
         if cameras is None:
             pairs = checked_pairs(scene)
@@ -320,12 +326,13 @@ class DepthRenderer(NonCopyable):
         far: float | None = None,
         attributes: Iterable[str] = (),
         memory_limit: int | None = None,
+        min_gap: float = 0.0,
     ) -> Iterator[DepthLayers]:
         """Find every crossing for many cameras, or many meshes and cameras, in order.
 
         Args:
             scene, cameras: see `render_many`.
-            max_layers, near, far, attributes, memory_limit: see `peel`.
+            max_layers, near, far, attributes, memory_limit, min_gap: see `peel`.
 
         Yields:
             What `peel` returns for each camera.
@@ -344,6 +351,7 @@ class DepthRenderer(NonCopyable):
             near=near,
             far=far,
             memory_limit=memory_limit,
+            min_gap=min_gap,
         )
         return (frame.layers for frame in frames if frame.layers is not None)
 
@@ -353,7 +361,7 @@ class DepthRenderer(NonCopyable):
         cameras: Iterable[Camera] | None = None,
         *,
         samples: int = 1,
-        surfaces: Surfaces = "oriented",
+        surfaces: Surfaces = "auto",
         near: float | None = None,
         far: float | None = None,
     ) -> Iterator[npt.NDArray[np.uint8]]:
@@ -411,7 +419,7 @@ class DepthRenderer(NonCopyable):
         scene: Scene,
         camera: Camera,
         *,
-        surfaces: Surfaces = "oriented",
+        surfaces: Surfaces = "auto",
         near: float | None = None,
         far: float | None = None,
         attributes: Iterable[str] = (),
@@ -425,7 +433,9 @@ class DepthRenderer(NonCopyable):
             surfaces: "oriented" returns the nearest front face as entry and the farthest back face
                 as exit; right for closed meshes that are wound outward. "any" returns the nearest
                 and the farthest face of either side; right for scans with holes, open sheets and
-                mixed winding.
+                mixed winding. "auto" decides for each body, see `Mesh.bodies`: faces of closed
+                bodies count by facing, all others on either side. `DepthMaps.surfaces` tells the
+                result. The first "auto" image of a mesh takes longer, about a microsecond per face.
             near, far: keep only crossings with near <= depth <= far, mesh units; None does not
                 crop.
             attributes: names of quantities to return for both sheets besides depth, see below. Each
@@ -498,7 +508,7 @@ class DepthRenderer(NonCopyable):
         scene: Scene,
         cameras: Iterable[Camera],
         *,
-        surfaces: Surfaces = "oriented",
+        surfaces: Surfaces = "auto",
         near: float | None = None,
         far: float | None = None,
         attributes: Iterable[str] = (),
@@ -537,6 +547,7 @@ class DepthRenderer(NonCopyable):
         far: float | None = None,
         attributes: Iterable[str] = (),
         memory_limit: int | None = None,
+        min_gap: float = 0.0,
     ) -> DepthLayers:
         """Find every crossing of every pixel's ray, with faces of either side.
 
@@ -555,6 +566,9 @@ class DepthRenderer(NonCopyable):
                 pixel. None allows a quarter of the device's memory or of the memory that this
                 process may use, whichever is less, but at least what one row needs. The engine
                 "compute" works in bands of rows to stay within the limit.
+            min_gap: merge crossings closer than this along the ray, mesh units, see
+                `DepthLayers.merged`; 0 merges none, not even coincident ones. All crossings are
+                found first, then merged, then cut to `max_layers`.
 
         Returns:
             DepthLayers. Its arrays belong to the caller.
@@ -565,8 +579,9 @@ class DepthRenderer(NonCopyable):
             DeviceMemoryError: the crossings do not fit; the message says how many there are.
         """
         check_limits(max_layers, memory_limit)
+        gap = checked_min_gap(min_gap)
         request = sheet_request("any", near, far, attributes)
-        return self._pipeline.peel(scene, camera, request, max_layers, memory_limit)
+        return self._pipeline.peel(scene, camera, request, max_layers, memory_limit, gap)
 
     def shade(
         self,
@@ -574,7 +589,7 @@ class DepthRenderer(NonCopyable):
         camera: Camera,
         *,
         samples: int = 1,
-        surfaces: Surfaces = "oriented",
+        surfaces: Surfaces = "auto",
         near: float | None = None,
         far: float | None = None,
     ) -> npt.NDArray[np.uint8]:

@@ -2,11 +2,13 @@
 #define VERTEX 0
 // One sheet of the double depth map: the exact depth of the face, for the depth test and as result.
 //
-// Inputs:  plane, plane_limits, provoking_face: from sheet.vert
+// Inputs:  plane, plane_limits, provoking_face, is_two_sided: from sheet.vert
 // Outputs: depth, face
 // Options: PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
 //          WRITE_FACE   1 to output face
 //          CROP         1 to discard crossings outside of `crop`
+//          MIXED        1 if some faces count on either side, and the others only if their facing
+//                       is that of the sheet
 #include "face_plane.glsl"
 #include "face_depth.glsl"
 
@@ -21,8 +23,15 @@ uniform float window_scale;            // window depth per local unit; a power o
 #if CROP
 uniform vec2 crop;                     // smallest and largest depth, mesh units
 #endif
+#if MIXED
+uniform bool fronts_count;             // the sheet is that of the entries
+flat in int is_two_sided;
+#endif
 
 void main() {
+#if MIXED
+    if (is_two_sided == 0 && gl_FrontFacing != fronts_count) discard;
+#endif
     float local_depth = local_depth_at(gl_FragCoord.xy);
 #if !PERSPECTIVE
     if (local_depth <= 0.0) discard;   // clipping is exact only to a fraction of a pixel

@@ -8,9 +8,10 @@
 // face, not per pixel.
 //
 // Inputs:  corners of the face whose provoking vertex this is; the camera, see raster/uniforms.py
-// Outputs: gl_Position; plane, plane_limits, see face_plane.glsl; provoking_face
+// Outputs: gl_Position; plane, plane_limits, see face_plane.glsl; provoking_face; is_two_sided
 // Options: PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
 //          WRITE_FACE   1 to output provoking_face
+//          MIXED        1 to output is_two_sided
 #include "face_plane.glsl"
 
 // Local frame, integers. This vertex, and the other two corners of its face, counter-clockwise.
@@ -19,6 +20,10 @@ layout(location = 1) in ivec3 corner_after;
 layout(location = 2) in ivec3 corner_before;
 #if WRITE_FACE
 flat out int provoking_face;
+#endif
+#if MIXED
+layout(location = 3) in int provokes_two_sided;  // 1 if the face that this vertex provokes is
+flat out int is_two_sided;
 #endif
 
 uniform dvec3 camera_center;     // local frame
@@ -62,5 +67,8 @@ void main() {
     plane = scale == 0.0lf ? dvec3(0.0lf) : plane / scale;
 #if WRITE_FACE
     provoking_face = gl_VertexID;  // vertex i provokes face i, see vertex_order.py
+#endif
+#if MIXED
+    is_two_sided = provokes_two_sided;
 #endif
 }

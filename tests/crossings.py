@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from shapes import box, merged, painted, peel, torus
 
 import ddepth_gl as dd
+from ddepth_gl.results.mesh_facts import StoredFacts
 
 ATTRIBUTES = (
     "normal",
@@ -50,7 +50,7 @@ def by_hand(rows: Sequence[Sequence[str]], oriented: bool = False, **fields: Any
         front_facing=np.array([word[0] == "F" for word in words], bool),
         truncated=fields.pop("truncated", np.zeros(shape, bool)),
         camera=dd.Camera.orthographic(2.0, np.eye(4), shape[1], shape[0]),
-        _is_oriented=partial(bool, oriented),
+        _facts=StoredFacts(is_oriented=oriented),
         **fields,
     )
 

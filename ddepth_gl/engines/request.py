@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..mesh.mesh import Mesh
 from ..results.attributes import ATTRIBUTES
+from ..results.mesh_facts import DecidedSurfaces
 
 __all__ = ["LayerBuffers", "SheetBuffers", "SheetRequest"]
 
@@ -18,15 +20,18 @@ class SheetRequest:
     """Options of an image: which crossings count, and their attributes.
 
     Attributes:
-        oriented: True takes entries from front faces and exits from back faces. False takes both
-            from faces of either side.
+        surfaces: "oriented" takes entries from front faces and exits from back faces. "any" takes
+            both from faces of either side. "mixed" does one or the other for each face, see
+            `Bodies.two_sided_faces`.
+        by_geometry: the mesh decides on `surfaces`, see `decided`.
         attributes: names of attributes, besides depth.
         crop: smallest and largest depth of crossings that count, mesh units; None for all.
         beside_a_face: the camera is beside a face, see `Scene.is_beside_a_face`.
         shaded: the entries are shaded as well, see `Engine.collect_shaded`.
     """
 
-    oriented: bool = True
+    surfaces: DecidedSurfaces = "oriented"
+    by_geometry: bool = False
     attributes: tuple[str, ...] = ()
     crop: tuple[float, float] | None = None
     beside_a_face: bool = False
@@ -47,10 +52,22 @@ class SheetRequest:
         """Bytes that `computed_attributes` take per crossing."""
         return sum(ATTRIBUTES[name].bytes for name in self.computed_attributes)
 
+    def decided(self, mesh: Mesh) -> SheetRequest:
+        """Return the request for a mesh; with `by_geometry`, its bodies decide on `surfaces`."""
+        return replace(self, surfaces=mesh.bodies.surfaces) if self.by_geometry else self
+
     @property
     def may_fix_silhouettes(self) -> bool:
-        """Boolean: `fix_silhouettes` applies to the image if the mesh is oriented."""
-        return self.oriented and self.crop is None
+        """Boolean: `fix_silhouettes` applies to the image if `fixes_silhouettes` of its mesh."""
+        return self.surfaces != "any" and self.crop is None
+
+    def fixes_silhouettes(self, mesh: Mesh) -> bool:
+        """Return whether `fix_silhouettes` applies to the image.
+
+        If geometry decides, every face that counts by facing belongs to a closed body. Where a
+        two-sided face covers a pixel, entry and exit cannot be swapped.
+        """
+        return self.may_fix_silhouettes and (self.by_geometry or mesh.is_oriented)
 
 
 @dataclass(frozen=True)

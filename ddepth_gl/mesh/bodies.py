@@ -6,7 +6,7 @@ See docs/decisions/0012-bodies.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from .edges import connected, sorted_edges
 from .enclosure import enclosing_bodies
 from .topology import position_keys, scrambled
 
-__all__ = ["BODY_KINDS", "Bodies", "find_bodies"]
+__all__ = ["BODY_KINDS", "Bodies", "find_bodies", "surfaces_of"]
 
 # The first two kinds count by facing, the others on either side.
 BODY_KINDS = ("outward", "cavity", "open", "mixed", "doubled", "flat", "inward")
@@ -84,6 +84,11 @@ class Bodies:
         # The index -1 of faces of no body refers to the last element.
         return np.append(~self.counts_by_facing, True)[self.of_face]
 
+    @property
+    def surfaces(self) -> Literal["oriented", "any", "mixed"]:
+        """How all bodies count: "oriented" (by facing), "any" (two-sided) or "mixed"."""
+        return surfaces_of(~self.counts_by_facing)
+
     def __len__(self) -> int:
         return len(self.face_count)
 
@@ -96,6 +101,13 @@ class Bodies:
         return f"Bodies({kinds})"
 
 
+def surfaces_of(two_sided: npt.NDArray[np.bool_]) -> Literal["oriented", "any", "mixed"]:
+    """Return how some bodies or faces count together, from which of them are two-sided."""
+    if not two_sided.any():
+        return "oriented"
+    return "any" if two_sided.all() else "mixed"
+
+
 def find_bodies(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> Bodies:
     """Return the bodies of a mesh.
 
@@ -104,7 +116,7 @@ def find_bodies(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32])
 
     Args:
         vertices: (V, 3) mesh units.
-        faces: (F, 3); at least one has an area.
+        faces: (F, 3); at least one has three positions.
     """
     _, position = np.unique(position_keys(vertices), return_inverse=True)
     corners = position.astype(np.int32)[faces]

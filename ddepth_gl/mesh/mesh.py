@@ -14,6 +14,7 @@ from .._frozen_arrays import frozen
 from ..errors import MeshError
 from .bodies import Bodies, find_bodies
 from .normals import face_normals
+from .object_bodies import ObjectBodies, bodies_of_objects
 from .report import MeshReport, report_on
 from .topology import closed_and_balanced, signed_volume
 from .validate import (
@@ -29,7 +30,6 @@ from .validate import (
     checked_uv,
     checked_vertices,
 )
-from .winding import oriented_objects
 
 __all__ = ["Mesh", "MeshSource"]
 
@@ -81,7 +81,7 @@ class Mesh:
         "_bodies",
         "_bounds",
         "_closed_and_balanced",
-        "_oriented_objects",
+        "_object_bodies",
         "_volume",
         "colors",
         "faces",
@@ -108,7 +108,7 @@ class Mesh:
     _bodies: Bodies | None
     _bounds: npt.NDArray[np.float64]
     _closed_and_balanced: tuple[bool, bool] | None
-    _oriented_objects: frozenset[int] | None
+    _object_bodies: ObjectBodies | None
     _volume: float | None
 
     def __init__(
@@ -153,7 +153,7 @@ class Mesh:
             "_bodies": None,
             "_bounds": frozen(bounds),
             "_closed_and_balanced": None,
-            "_oriented_objects": None,
+            "_object_bodies": None,
             "_volume": None,
         }
         for key, value in values.items():
@@ -216,11 +216,7 @@ class Mesh:
 
         An object that shares edges with others is open on its own. Computed on first access.
         """
-        found = self._oriented_objects
-        if found is None:
-            found = oriented_objects(self.vertices, self.faces, self.object_id)
-            object.__setattr__(self, "_oriented_objects", found)
-        return found
+        return self.object_bodies.oriented
 
     @property
     def volume(self) -> float:
@@ -242,6 +238,15 @@ class Mesh:
             bodies = find_bodies(self.vertices, self.faces)
             object.__setattr__(self, "_bodies", bodies)
         return bodies
+
+    @property
+    def object_bodies(self) -> ObjectBodies:
+        """How the faces of each object count if it is rendered alone. Computed on first access."""
+        found = self._object_bodies
+        if found is None:
+            found = bodies_of_objects(self.vertices, self.faces, self.object_id)
+            object.__setattr__(self, "_object_bodies", found)
+        return found
 
     def report(self) -> MeshReport:
         """Return what the mesh consists of: bodies, winding, appearance, defects.

@@ -20,11 +20,13 @@ __all__ = [
     "per_crossing",
     "scattered",
     "selected_rows",
+    "separate",
     "solid_pieces",
 ]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Float32Array = npt.NDArray[np.float32]
 
 
 def per_crossing(offsets: IntArray, pixel_values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -59,6 +61,30 @@ def layer_stack(
     for image, (pixels, crossings) in zip(stack, by_layer(offsets), strict=False):
         image[pixels] = values[crossings]
     return stack
+
+
+def separate(
+    offsets: IntArray, depth: Float32Array, length_per_depth: npt.NDArray[np.float64], gap: float
+) -> BoolArray:
+    """Return (M,) bool: the crossings that remain if those closer than `gap` are merged.
+
+    The first crossing of a pixel remains, and then each one that lies at least `gap` behind the
+    last one that remains.
+
+    Args:
+        offsets: (P + 1,), see the module.
+        depth: (M,).
+        length_per_depth: (P,) length along the ray per unit of depth.
+        gap: smallest distance along the ray, mesh units.
+    """
+    remains = np.zeros(len(depth), np.bool_)
+    last = np.full(len(offsets) - 1, -np.inf)
+    for pixels, crossings in by_layer(offsets):
+        here = depth[crossings].astype(np.float64)
+        far = (here - last[pixels]) * length_per_depth[pixels] >= gap
+        remains[crossings] = far
+        last[pixels[far]] = here[far]
+    return remains
 
 
 def outermost(
@@ -102,30 +128,40 @@ def scattered(
     return image.reshape(*shape, *values.shape[1:])
 
 
-def nesting(offsets: IntArray, front_facing: BoolArray) -> tuple[IntArray, IntArray]:
-    """Return the nesting after each crossing (M,) and at the start of each ray (P,).
+def nesting(
+    offsets: IntArray, front_facing: BoolArray, two_sided: BoolArray
+) -> tuple[Float32Array, Float32Array, npt.NDArray[np.int8]]:
+    """Return the nesting after each crossing (M,) and at the start of each ray (P,), and the steps.
 
-    The nesting is the number of bodies that the ray is inside. A ray ends outside every closed
-    body, so where entries and exits do not balance, it started inside.
+    The nesting is the number of bodies that the ray is inside, see `DepthLayers.nesting`. The steps
+    (M,) are its change at each crossing: 1 at fronts, -1 at backs, 0 at two-sided crossings.
     """
-    total = _prefix_sums(_nesting_steps(front_facing))
+    steps = np.where(front_facing, np.int8(1), np.int8(-1))
+    steps[two_sided] = 0
+    total = _prefix_sums(steps)
     at_end = total[offsets[1:]]
-    at_start = total[offsets[:-1]] - at_end
-    inside = total[1:]
+    at_start = (total[offsets[:-1]] - at_end).astype(np.float32)
+    counted = selected_rows(offsets, ~two_sided)
+    has_two_sided_alone = (np.diff(counted) == 0) & (np.diff(offsets) > 0)
+    at_start[(at_start < 0) | has_two_sided_alone] = np.nan
+    inside = total[1:].astype(np.float32)
     inside -= per_crossing(offsets, at_end)
-    return inside, at_start
+    inside[per_crossing(offsets, np.isnan(at_start))] = np.nan
+    return inside, at_start, steps
 
 
 def solid_pieces(
-    offsets: IntArray, depth: npt.NDArray[np.float32], front_facing: BoolArray
-) -> tuple[IntArray, npt.NDArray[np.float32]]:
+    offsets: IntArray, depth: Float32Array, front_facing: BoolArray, two_sided: BoolArray
+) -> tuple[IntArray, Float32Array, BoolArray]:
     """Return the pixel (N,) and the two end depths (N, 2) of each piece of a ray inside the solid.
+
+    The last result, (P,) bool, says in which pixels the `nesting` is unknown.
 
     A piece that starts at depth 0 starts at a camera inside the solid.
     """
-    inside, at_start = nesting(offsets, front_facing)
-    is_inside = inside > 0  # after each crossing
-    was_inside = inside > _nesting_steps(front_facing)  # before it
+    inside, at_start, steps = nesting(offsets, front_facing, two_sided)
+    is_inside = inside > 0  # after each crossing; False for NaN, as all comparisons below
+    was_inside = inside > steps  # before it
     starts = np.flatnonzero(is_inside & ~was_inside)
     ends = np.flatnonzero(was_inside & ~is_inside)
     pixels = per_crossing(offsets, np.arange(len(offsets) - 1))[ends]
@@ -136,13 +172,7 @@ def solid_pieces(
     pieces = np.zeros((len(ends), 2), np.float32)
     pieces[~from_camera, 0] = depth[starts]
     pieces[:, 1] = depth[ends]
-    return pixels, pieces
-
-
-def _nesting_steps(front_facing: BoolArray) -> npt.NDArray[np.int8]:
-    """Return (M,) int8: the change of the nesting at each crossing, +1 at fronts, -1 at backs."""
-    steps: npt.NDArray[np.int8] = np.where(front_facing, np.int8(1), np.int8(-1))
-    return steps
+    return pixels, pieces, np.isnan(at_start)
 
 
 def _prefix_sums(values: npt.NDArray[Any]) -> IntArray:

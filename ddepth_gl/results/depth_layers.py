@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from .._checks import (
     checked_choice,
+    checked_count,
     checked_float_type,
+    checked_min_gap,
     checked_result,
     checked_rows,
     checked_texts,
@@ -22,9 +24,11 @@ from .._checks import (
 from .._srgb import srgb_from_linear
 from ..camera.camera import Camera, Frame, check_camera
 from ..errors import RequestError
+from ..mesh.bodies import surfaces_of
 from . import crossing_rows
 from .attributes import ATTRIBUTES, checked_attributes
 from .depth_maps import DepthMaps, SheetPair
+from .mesh_facts import DecidedSurfaces, Facts, StoredFacts, Surfaces
 from .objects import ObjectMaps, Sheet, sheets_by_object
 from .requested import RequestedArray, WithRequestedArrays
 from .silhouettes import fix_silhouettes
@@ -83,9 +87,9 @@ class DepthLayers(WithRequestedArrays):
     camera: Camera
     attributes: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
-    _is_oriented: Callable[[], bool] = bool  # bool() returns False
+    _facts: Facts = field(default_factory=StoredFacts)
     _is_cropped: bool = False
-    _oriented_objects: Callable[[], Collection[int]] = frozenset  # frozenset() is empty
+    _min_gap: float = 0.0
 
     normal = RequestedArray[Float32Array]("normal")
     smooth_normal = RequestedArray[Float32Array]("smooth_normal")
@@ -122,13 +126,19 @@ class DepthLayers(WithRequestedArrays):
             object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Pickles and copies hold facts in place of the mesh that the callables may refer to.
         state = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {
-            **state,
-            "_is_oriented": partial(bool, self.is_oriented),
-            "_oriented_objects": partial(frozenset, self.oriented_objects),
-        }
+        return {**state, "_facts": self.stored_facts()}
+
+    def stored_facts(self) -> StoredFacts:
+        """Return the facts as values, for pickles and copies, which do not hold the mesh."""
+        has_objects = "object_id" in self.attributes
+        return StoredFacts(
+            self.is_oriented,
+            self._facts.surfaces,
+            self.oriented_objects,
+            self.two_sided,
+            self._two_sided_in_object if has_objects else None,
+        )
 
     def __repr__(self) -> str:
         size = f"{self.camera.width}x{self.camera.height}"
@@ -170,7 +180,21 @@ class DepthLayers(WithRequestedArrays):
 
         An object that shares edges with others is open on its own.
         """
-        return self._is_oriented()
+        return self._facts.is_oriented
+
+    @cached_property
+    def two_sided(self) -> BoolArray:
+        """(M,) bool: the face of the crossing counts on either side, see `Mesh.bodies`.
+
+        In layers of one object, the object is judged on its own. False everywhere if the layers
+        were made by hand, or read from a file of version 0.2 or older.
+        """
+        return self._facts.two_sided(self.face)
+
+    @cached_property
+    def _two_sided_in_object(self) -> BoolArray:
+        """(M,) bool: the same, if each object is judged on its own."""
+        return self._facts.two_sided_in_object(self.face)
 
     @property
     def is_cropped(self) -> bool:
@@ -184,13 +208,17 @@ class DepthLayers(WithRequestedArrays):
         Empty unless the attribute "object_id" was requested. See `Mesh.oriented_objects`.
         """
         seen = np.unique(self.object_id).tolist() if "object_id" in self.attributes else ()
-        oriented = self._oriented_objects() if seen else ()
-        return frozenset(each for each in seen if each in oriented)
+        return frozenset(each for each in seen if self._facts.is_oriented_object(each))
+
+    @property
+    def min_gap(self) -> float:
+        """Crossings closer than this behind another one were merged with it; 0 if none were."""
+        return self._min_gap
 
     @property
     def is_complete(self) -> bool:
-        """True if no crossing was cut off by `max_layers`, `near` or `far`."""
-        return not (self._is_cropped or self.truncated.any())
+        """True if no crossing is missing because of `max_layers`, `near`, `far` or `min_gap`."""
+        return not (self._is_cropped or self._min_gap or self.truncated.any())
 
     @property
     def odd(self) -> BoolArray:
@@ -202,23 +230,29 @@ class DepthLayers(WithRequestedArrays):
         odd: BoolArray = self.count % 2 == 1
         return odd
 
-    def dense(self, name: str, max_layers: int | None = None) -> npt.NDArray[Any]:
+    def dense(
+        self, name: str, max_layers: int | None = None, *, min_gap: float = 0.0
+    ) -> npt.NDArray[Any]:
         """Return one quantity as a stack of images, one per layer, nearest first.
 
         Args:
             name: "depth", "distance", "face", "front_facing" or a requested attribute.
             max_layers: number of images; None uses the largest `count` of any pixel.
+            min_gap: merge crossings closer than this, see `DepthRenderer.peel`.
 
         Returns:
             (L, H, W) or (L, H, W, channels) of the quantity's dtype; NaN, -1 or False where a pixel
             has no such crossing.
 
         Raises:
-            RequestError: there is no such quantity, or `max_layers` is not an integer >= 0.
+            RequestError: there is no such quantity, `max_layers` is not an integer >= 0, or
+                `min_gap` is not a number >= 0.
             NotAskedForError: the attribute was not requested.
         """
         if not isinstance(name, str) or name not in _DENSE_FILL:
             raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {shown(name)}")
+        if checked_min_gap(min_gap):
+            return self.merged(min_gap).dense(name, max_layers)
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
         if not is_integer(layers) or layers < 0:
             raise RequestError(
@@ -233,6 +267,39 @@ class DepthLayers(WithRequestedArrays):
                 f"{self._shape[1]}x{self._shape[0]} pixels; pass a smaller max_layers="
             ) from None
         return stack.reshape(layers, *self._shape, *values.shape[1:])
+
+    def merged(self, min_gap: float, max_layers: int | None = None) -> DepthLayers:
+        """Return the layers without crossings that lie close behind another one.
+
+        In each pixel the first crossing remains, and then each one at least `min_gap` behind the
+        last one that remains, whatever its facing. Thin parts are lost. What needs all crossings,
+        such as `entry_exit`, raises RequestError for the result.
+
+        Args:
+            min_gap: distance along the ray, mesh units.
+            max_layers: keep at most this many crossings per pixel; None keeps all.
+
+        Raises:
+            RequestError: `min_gap` is not a number >= 0, or `max_layers` not an integer >= 1.
+        """
+        gap = checked_min_gap(min_gap)
+        per_depth = self.camera.distance_per_depth().reshape(-1)
+        remains = crossing_rows.separate(self.offsets, self.depth, per_depth, gap)
+        truncated = self.truncated.copy()
+        if max_layers is not None:
+            checked_count("max_layers", max_layers)
+            layer = np.cumsum(remains) - 1
+            offsets = crossing_rows.selected_rows(self.offsets, remains)
+            layer -= crossing_rows.per_crossing(self.offsets, offsets[:-1])
+            truncated |= (np.diff(offsets) > max_layers).reshape(self._shape)
+            remains &= layer < max_layers
+        return replace(
+            self,
+            **self._copies(np.flatnonzero(remains)),
+            offsets=crossing_rows.selected_rows(self.offsets, remains),
+            truncated=truncated,
+            _min_gap=max(gap, self._min_gap),
+        )
 
     def color_images(
         self, name: Literal["color", "shaded_color"] = "color", max_layers: int | None = None
@@ -257,35 +324,36 @@ class DepthLayers(WithRequestedArrays):
         images[..., 3] = np.where(np.isnan(colors[..., 3]), 0, 255)
         return images
 
-    def entry_exit(self, surfaces: Literal["oriented", "any"] = "oriented") -> DepthMaps:
+    def entry_exit(self, surfaces: Surfaces = "auto") -> DepthMaps:
         """Return the DepthMaps of these layers, with face indices and the layers' attributes.
 
         They equal those of `DepthRenderer.entry_exit` bit for bit.
 
         Args:
             surfaces: "oriented" takes the first front-facing and the last back-facing crossing;
-                "any" takes the first and the last crossing of either side.
+                "any" takes the first and the last crossing of either side. "auto" does the latter
+                for `two_sided` crossings, and the former for all others.
 
         Raises:
-            RequestError: `max_layers` cut off crossings, so some exits are unknown.
+            RequestError: `max_layers` or `min_gap` removed crossings, so some exits are unknown.
         """
-        self._check_not_truncated("their exits are unknown")
-        entering, exiting = self._sides(surfaces)
+        self._check_all_layers("their exits are unknown")
+        entering, exiting = self._sides(surfaces, self._facts.two_sided)
         sheets = (
             Sheet(*crossing_rows.outermost(self.offsets, entering, "nearest")),
             Sheet(*crossing_rows.outermost(self.offsets, exiting, "farthest")),
         )
         return self._maps(surfaces, None, sheets)
 
-    def objects(self, surfaces: Literal["oriented", "any"] = "oriented") -> Mapping[int, DepthMaps]:
+    def objects(self, surfaces: Surfaces = "auto") -> Mapping[int, DepthMaps]:
         """Return the DepthMaps of each object, including what other objects occlude.
 
         These are the *amodal* sheets: those of the object as if it were rendered alone. They equal
         ``of_object(id).entry_exit(surfaces)`` bit for bit; this is faster for many objects.
 
         Args:
-            surfaces: as for `entry_exit`. An object that is open on its own needs "any": of a face
-                seen from behind, "oriented" returns an exit without an entry.
+            surfaces: as for `entry_exit`. "auto" judges each object on its own: if it shares edges
+                with others, it is open, and its crossings are two-sided.
 
         Returns:
             Object id to DepthMaps, in increasing order of the ids. Objects without crossings are
@@ -294,11 +362,13 @@ class DepthLayers(WithRequestedArrays):
 
         Raises:
             NotAskedForError: the layers lack the attribute object_id.
-            RequestError: `max_layers` cut off crossings, so some occluded parts are unknown.
+            RequestError: `max_layers` or `min_gap` removed crossings, so some occluded parts are
+                unknown.
         """
         object_id = self.object_id
-        self._check_not_truncated("what they hide of the objects is unknown")
-        sheets = sheets_by_object(self.offsets, object_id, *self._sides(surfaces))
+        self._check_all_layers("what they hide of the objects is unknown")
+        sides = self._sides(surfaces, self._facts.two_sided_in_object)
+        sheets = sheets_by_object(self.offsets, object_id, *sides)
         return ObjectMaps(sheets, partial(self._maps, surfaces))
 
     def of_object(self, object_id: int) -> DepthLayers:
@@ -323,25 +393,55 @@ class DepthLayers(WithRequestedArrays):
         selected = ids == object_id
         return replace(
             self,
-            **self._copies(np.flatnonzero(selected)),
-            offsets=crossing_rows.selected_rows(self.offsets, selected),
-            truncated=self.truncated.copy(),
-            _is_oriented=self._is_oriented_of(int(object_id)),
+            **{
+                **self._copies(np.flatnonzero(selected)),
+                "offsets": crossing_rows.selected_rows(self.offsets, selected),
+                "truncated": self.truncated.copy(),
+                "_facts": self._facts_of_object(int(object_id), selected),
+            },
         )
 
-    def _sides(self, surfaces: str) -> tuple[BoolArray, BoolArray]:
+    def _facts_of_object(self, object_id: int, selected: BoolArray) -> StoredFacts:
+        two_sided = self._two_sided_in_object[selected]
+        is_oriented = self._facts.is_oriented_object(object_id)
+        return StoredFacts(
+            is_oriented,
+            self._surfaces_of_object(object_id),
+            frozenset([object_id] if is_oriented else []),
+            two_sided,
+            two_sided,
+        )
+
+    def _surfaces_of_object(self, object_id: int) -> DecidedSurfaces | None:
+        """Return how the faces of an object that are crossed count; None if it is unknown."""
+        if self._facts.surfaces is None:
+            return None
+        return surfaces_of(self._two_sided_in_object[self.object_id == object_id])
+
+    def _sides(
+        self, surfaces: Surfaces, two_sided: Callable[[IntArray], BoolArray]
+    ) -> tuple[BoolArray, BoolArray]:
         """Return (M,) bool each: the crossings that count as entries, and those that do as exits.
+
+        Args:
+            surfaces: see `entry_exit`.
+            two_sided: of `Facts`; called if geometry decides.
 
         Raises:
             RequestError: `surfaces` is not an allowed value.
         """
-        checked_choice("surfaces", surfaces, ("oriented", "any"))
+        checked_choice("surfaces", surfaces, ("auto", "oriented", "any"))
         if surfaces == "oriented":
             return self.front_facing, ~self.front_facing
-        both = np.ones(len(self.depth), bool)
-        return both, both
+        if surfaces == "any":
+            both = np.ones(len(self.depth), bool)
+            return both, both
+        either = two_sided(self.face)
+        return self.front_facing | either, ~self.front_facing | either
 
-    def _maps(self, surfaces: str, object_id: int | None, sheets: tuple[Sheet, Sheet]) -> DepthMaps:
+    def _maps(
+        self, surfaces: Surfaces, object_id: int | None, sheets: tuple[Sheet, Sheet]
+    ) -> DepthMaps:
         """Return the DepthMaps of these sheets, of one object or, for None, of all."""
 
         def images(values: npt.NDArray[Any], fill: float) -> SheetPair:
@@ -350,83 +450,111 @@ class DepthLayers(WithRequestedArrays):
             )
 
         entry, exit_ = images(self.depth, np.nan)
-        if surfaces == "oriented" and not self._is_cropped:
-            fix_silhouettes(entry, exit_, self.camera, self._is_oriented_of(object_id))
+        decided = self._decided(surfaces, object_id)
+        if decided != "any" and not self._is_cropped:
+            by_geometry = surfaces == "auto" and decided is not None
+            is_oriented = partial(self._is_oriented_of, object_id)
+            fix_silhouettes(entry, exit_, self.camera, lambda: by_geometry or is_oriented())
         attributes = {
             name: images(values, ATTRIBUTES[name].fill)
             for name, values in {"face": self.face, **self.attributes}.items()
         }
-        return DepthMaps(entry, exit_, self.camera, attributes, self.provenance)
+        return DepthMaps(entry, exit_, self.camera, attributes, self.provenance, decided)
 
-    def _is_oriented_of(self, object_id: int | None) -> Callable[[], bool]:
+    def _decided(self, surfaces: Surfaces, object_id: int | None) -> DecidedSurfaces | None:
+        if surfaces != "auto":
+            return "oriented" if surfaces == "oriented" else "any"
+        return self._facts.surfaces if object_id is None else self._surfaces_of_object(object_id)
+
+    def _is_oriented_of(self, object_id: int | None) -> bool:
         if object_id is None:
-            return self._is_oriented
-        return partial(_is_among, self._oriented_objects, object_id)
+            return self.is_oriented
+        return self._facts.is_oriented_object(object_id)
 
     def _copies(self, crossings: IntArray) -> dict[str, Any]:
         """Return all fields that have one value per crossing, for the given crossings."""
         return {
             **{name: getattr(self, name)[crossings] for name in _PER_CROSSING},
+            "_facts": self._facts.of_crossings(crossings),
             "attributes": {name: values[crossings] for name, values in self.attributes.items()},
         }
 
-    def _check_not_truncated(self, consequence: str) -> None:
+    def _check_all_layers(self, consequence: str) -> None:
         if self.truncated.any():
             raise RequestError(
                 f"{int(self.truncated.sum())} pixels were cut short by max_layers, so "
                 f"{consequence}; peel with max_layers=None"
             )
+        if self._min_gap:
+            raise RequestError(
+                f"min_gap={self._min_gap:g} merged crossings, so {consequence}; "
+                "peel without min_gap"
+            )
 
     def _check_complete(self) -> None:
         consequence = "what lies inside the solid is unknown"
-        self._check_not_truncated(consequence)
+        self._check_all_layers(consequence)
         if self._is_cropped:
             raise RequestError(
                 f"near or far cut crossings off, so {consequence}; peel without them"
             )
 
     @property
-    def nesting(self) -> tuple[IntArray, IntArray]:
-        """(M,) and (H * W,) int64: number of bodies that the ray is inside.
+    def nesting(self) -> tuple[Float32Array, Float32Array]:
+        """(M,) and (H * W,) float32: number of bodies that the ray is inside.
 
         The first array counts right after each crossing, the second at the start of each ray. A ray
-        ends outside every closed body, so where entries and exits do not balance, it started
-        inside.
+        ends outside every closed body, so if it meets more backs than fronts, it started inside.
+
+        Only bodies that count by facing are solid: `two_sided` crossings change nothing. Both
+        arrays are NaN in pixels with two-sided crossings alone, where nothing tells what is solid,
+        and in pixels with more fronts than backs.
 
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings off; the nesting needs all.
         """
         self._check_complete()
-        return crossing_rows.nesting(self.offsets, self.front_facing)
+        inside, at_start, _ = crossing_rows.nesting(self.offsets, self.front_facing, self.two_sided)
+        return inside, at_start
 
     @property
     def solid_pieces(self) -> tuple[IntArray, npt.NDArray[np.float32]]:
         """(N,) int64 pixels and (N, 2) float32 end depths of all ray pieces inside the solid.
 
-        Pieces follow from facing and nesting. Bodies that overlap or contain each other form one
+        Pieces follow from facing and `nesting`. Bodies that overlap or contain each other form one
         piece. A cavity (a surface wound inward) belongs to none. Neither does a pair of crossings
         at a silhouette whose back face comes first. Pieces are sorted by pixel, then nearest first.
-        A piece that starts at depth 0 starts at a camera inside the solid. Meant for closed meshes;
-        see `odd`.
+        A piece that starts at depth 0 starts at a camera inside the solid. Pixels whose nesting is
+        NaN have none.
 
         Raises:
             RequestError: as for `nesting`.
         """
         self._check_complete()
-        return crossing_rows.solid_pieces(self.offsets, self.depth, self.front_facing)
+        pixels, pieces, _ = self._solid_pieces()
+        return pixels, pieces
+
+    def _solid_pieces(self) -> tuple[IntArray, Float32Array, BoolArray]:
+        return crossing_rows.solid_pieces(
+            self.offsets, self.depth, self.front_facing, self.two_sided
+        )
 
     @property
     def solid_length(self) -> npt.NDArray[np.float32]:
         """(H, W) float32: length of the ray inside the solid, mesh units; 0 at misses.
 
-        It is the sum of the lengths of the pixel's `solid_pieces`, along the ray.
+        It is the sum of the lengths of the pixel's `solid_pieces`, along the ray; NaN where the
+        `nesting` is.
 
         Raises:
             RequestError: as for `nesting`.
         """
-        pixels, pieces = self.solid_pieces
+        self._check_complete()
+        pixels, pieces, is_unknown = self._solid_pieces()
         extent = np.subtract(pieces[:, 1], pieces[:, 0], dtype=np.float64)
-        length = np.bincount(pixels, extent, minlength=len(self.offsets) - 1).reshape(self._shape)
+        length = np.bincount(pixels, extent, minlength=len(self.offsets) - 1)
+        length[is_unknown] = np.nan
+        length = length.reshape(self._shape)
         return (length * self.camera.distance_per_depth()).astype(np.float32)
 
     def intervals(self, row: int, column: int) -> list[tuple[float, float]]:
@@ -491,8 +619,3 @@ class DepthLayers(WithRequestedArrays):
             truncated=self.truncated[start:stop].copy(),
             camera=self.camera.rows(start, stop),
         )
-
-
-def _is_among(ids: Callable[[], Collection[int]], object_id: int) -> bool:
-    # A function, not a method: layers of one object do not keep those of all objects alive.
-    return object_id in ids()

@@ -10,11 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import checked_float32, checked_float_type, checked_result, checked_texts, shown
+from .._checks import (
+    checked_choice,
+    checked_float32,
+    checked_float_type,
+    checked_result,
+    checked_texts,
+    shown,
+)
 from ..camera.camera import Camera, Frame, check_camera
 from ..errors import RequestError
 from ..mesh.mesh import Mesh
 from .attributes import Attribute, checked_attributes
+from .mesh_facts import DecidedSurfaces
 from .mould import stitch
 from .requested import RequestedArray, WithRequestedArrays
 
@@ -73,6 +81,8 @@ class DepthMaps(WithRequestedArrays):
             driver. For a mesh from a file also ``mesh_path``, ``mesh_sha256`` and, if other files
             were read with it, ``mesh_side_files_sha256``. Empty unless a `DepthRenderer` rendered
             the image.
+        surfaces: how faces counted: "oriented", by facing; "any", on either side; "mixed", both
+            kinds, decided by ``surfaces="auto"`` for each body. None if it is unknown.
 
     Raises:
         CameraError: `camera` is not a Camera.
@@ -84,6 +94,7 @@ class DepthMaps(WithRequestedArrays):
     camera: Camera
     attributes: Mapping[str, SheetPair] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    surfaces: DecidedSurfaces | None = None
 
     entry_face = RequestedArray[IntArray]("face", "entry")
     exit_face = RequestedArray[IntArray]("face", "exit")
@@ -113,6 +124,8 @@ class DepthMaps(WithRequestedArrays):
             "attributes": checked_attributes(self.attributes, shape, _checked_pair),
             "provenance": checked_texts("provenance", self.provenance),
         }
+        if self.surfaces is not None:
+            checked_choice("surfaces", self.surfaces, ("oriented", "any", "mixed"))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 

@@ -16,6 +16,7 @@ from ..gl.context import GLContext, NonCopyable
 from ..gl.cuda import CUDA_DEVICE, CudaCopier
 from ..gl.forks import check_not_forked
 from .depth_maps import DepthMaps
+from .mesh_facts import DecidedSurfaces
 
 __all__ = ["DeviceDepthMaps", "DeviceImage"]
 
@@ -134,18 +135,23 @@ class DeviceDepthMaps(NonCopyable):
         entry: DeviceImage, (H, W) float32 depth of the first entry, as in `DepthMaps`.
         exit: DeviceImage, (H, W) float32 depth of the last exit.
         camera: the Camera of the image.
-        provenance: as in `DepthMaps`.
+        provenance, surfaces: as in `DepthMaps`.
     """
 
     def __init__(
-        self, context: GLContext, camera: Camera, buffers: list[Any], provenance: Mapping[str, str]
+        self,
+        context: GLContext,
+        camera: Camera,
+        buffers: list[Any],
+        provenance: Mapping[str, str],
+        surfaces: DecidedSurfaces | None = None,
     ) -> None:
         if not isinstance(context, GLContext) or not isinstance(camera, Camera):
             raise ContextError(
                 "DeviceDepthMaps cannot be constructed directly; "
                 'call DepthRenderer.entry_exit(..., output="gpu")'
             )
-        self.camera = camera
+        self.camera, self.surfaces = camera, surfaces
         self.provenance = checked_texts("provenance", provenance)
         if not (
             isinstance(buffers, list)
@@ -168,7 +174,11 @@ class DeviceDepthMaps(NonCopyable):
             ContextClosedError: the maps were released or the renderer was closed.
         """
         return DepthMaps(
-            self.entry.numpy(), self.exit.numpy(), self.camera, provenance=self.provenance
+            self.entry.numpy(),
+            self.exit.numpy(),
+            self.camera,
+            provenance=self.provenance,
+            surfaces=self.surfaces,
         )
 
     def release(self) -> None:

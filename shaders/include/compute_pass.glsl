@@ -7,9 +7,12 @@
 //                     PASS_FACES   smallest face index at the entry's depth, largest at the exit's
 //                     PASS_COUNT   number of crossings
 //                     PASS_STORE   all crossings, in any order, each in its pixel's range of a list
-//          TWO_SIDED  1 if every face counts as a front and as a back
+//          SURFACES   SURFACES_ORIENTED  faces count by facing
+//                     SURFACES_ANY       every face counts as a front and as a back
+//                     SURFACES_MIXED     two-sided faces do so, the others count by facing
 //          CROP       1 if only crossings within camera.crop count
 //          OWNED      1 if each pixel belongs to one invocation: no atomic operations are needed
+// Inputs:  two_sided, texture unit 8: bits of the faces of this part, 32 a texel; SURFACES_MIXED only
 //
 // In the first two passes the larger number wins. Entries need the smaller one, so all their bits
 // are inverted. Then one atomic operation serves both sheets. With an operation for each sheet,
@@ -20,6 +23,10 @@
 #define PASS_FACES 1
 #define PASS_COUNT 2
 #define PASS_STORE 3
+
+#define SURFACES_ORIENTED 0
+#define SURFACES_ANY 1
+#define SURFACES_MIXED 2
 
 // All buffers hold the pixels of the band. `depths` and `sheet_faces` hold the entries and then the
 // exits of the first camera, then those of the next.
@@ -38,6 +45,15 @@ layout(std430, binding = 3) buffer Cursors { uint cursors[]; };
 #if PASS == PASS_STORE
 // face * 2 + (0 for a front, 1 for a back), then the bits of the depth.
 layout(std430, binding = 4) writeonly buffer Crossings { uvec2 crossings[]; };
+#endif
+
+#if SURFACES == SURFACES_MIXED
+layout(binding = 8) uniform isamplerBuffer two_sided;
+
+bool is_two_sided(uint face) {
+    uint index = face - first_face;
+    return (texelFetch(two_sided, int(index >> 5)).x >> int(index & 31u) & 1) != 0;
+}
 #endif
 
 // STORE_MAX keeps the larger of both in `target`. INCREMENT returns the value before.
@@ -70,18 +86,28 @@ void add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
     int bits = floatBitsToInt(depth);
 #endif
 #if PASS == PASS_SHEETS
-#if TWO_SIDED
+#if SURFACES == SURFACES_ANY
     STORE_MAX(depths[index], ~bits);
     STORE_MAX(depths[exit_index], bits);
+#elif SURFACES == SURFACES_MIXED
+    bool counts_twice = is_two_sided(face);
+    if (is_front || counts_twice) STORE_MAX(depths[index], ~bits);
+    if (!is_front || counts_twice) STORE_MAX(depths[exit_index], bits);
 #else
     // NVIDIA's compiler fails if the index is a conditional expression.
     int sheet_index = is_front ? index : exit_index;
     STORE_MAX(depths[sheet_index], is_front ? ~bits : bits);
 #endif
 #elif PASS == PASS_FACES
-#if TWO_SIDED
+#if SURFACES == SURFACES_ANY
     if (depths[index] == ~bits) STORE_MAX(sheet_faces[index], ~face);
     if (depths[exit_index] == bits) STORE_MAX(sheet_faces[exit_index], face + 1u);
+#elif SURFACES == SURFACES_MIXED
+    bool counts_twice = is_two_sided(face);
+    if ((is_front || counts_twice) && depths[index] == ~bits)
+        STORE_MAX(sheet_faces[index], ~face);
+    if ((!is_front || counts_twice) && depths[exit_index] == bits)
+        STORE_MAX(sheet_faces[exit_index], face + 1u);
 #else
     int sheet_index = is_front ? index : exit_index;
     if (depths[sheet_index] == (is_front ? ~bits : bits))

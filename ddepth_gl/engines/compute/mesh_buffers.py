@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ _BYTES_PER_VERTEX = 12
 BYTES_PER_FACE = 12
 
 
-@dataclass(frozen=True)
+@dataclass
 class FacePart:
     """Some consecutive faces of the mesh.
 
@@ -34,11 +35,14 @@ class FacePart:
         indices: texels of (n, 3) int32, vertices of the block that the part belongs to.
         first: number of the first face in the mesh.
         count: n.
+        two_sided: texels of int32, 32 bits each for as many faces; None until
+            `MeshBuffers.add_two_sided`.
     """
 
     indices: BufferTexture
     first: int
     count: int
+    two_sided: BufferTexture | None = None
 
 
 @dataclass
@@ -114,6 +118,21 @@ class MeshBuffers:
         for block in self.blocks:
             rows = remainders if block.of_mesh is None else remainders[block.of_mesh]
             block.remainders = _texels(context, scene, rows)
+
+    def add_two_sided(self, context: GLContext, scene: Scene) -> None:
+        """Upload which faces are two-sided, which only meshes with faces of both kinds need.
+
+        Args:
+            context: current.
+            scene: owner of the other buffers.
+        """
+        two_sided = scene.mesh.bodies.two_sided_faces
+        for part in chain.from_iterable(block.parts for block in self.blocks):
+            flags = two_sided[part.first : part.first + part.count]
+            packed = np.packbits(flags, bitorder="little")
+            words = np.zeros((-(-len(flags) // 32), 1), np.dtype("<i4"))
+            words.view(np.uint8).reshape(-1)[: len(packed)] = packed
+            part.two_sided = _texels(context, scene, words)
 
 
 def _texels(context: GLContext, scene: Scene, rows: IntArray) -> BufferTexture:

@@ -26,6 +26,9 @@ __all__ = ["COUNT", "FACES", "MAX_CAMERAS", "SHEETS", "STORE", "FacePasses", "Qu
 # shaders/include/compute_pass.glsl.
 SHEETS, FACES, COUNT, STORE = range(4)
 
+# The SURFACES_ numbers there.
+_SURFACES = ("oriented", "any", "mixed")
+
 # Cameras that can share a dispatch. Programs exist for one camera and for this many.
 MAX_CAMERAS = 16
 
@@ -68,8 +71,8 @@ class QueuedFaces:
 
     def with_request(self, request: SheetRequest) -> QueuedFaces:
         """Return the same faces with the options of a request."""
-        crop, two_sided = int(request.crop is not None), int(not request.oriented)
-        return replace(self, options={**self.options, "CROP": crop, "TWO_SIDED": two_sided})
+        crop, surfaces = int(request.crop is not None), _SURFACES.index(request.surfaces)
+        return replace(self, options={**self.options, "CROP": crop, "SURFACES": surfaces})
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,9 @@ class FacePasses:
             request: of all images.
             band: rows that passes will render: the first, and the one after the last.
         """
+        if request.surfaces == "mixed":
+            mesh = self.mesh_buffers(scene)
+            scene.cached(("compute", "two_sided"), lambda: self._add_two_sided(scene, mesh))
         key = (tuple(map(id, cameras)), request.beside_a_face, request.crop, band, self._tiles)
         last = self._last_queued
         if last is not None and last.scene() is scene and last.key == key:
@@ -196,6 +202,10 @@ class FacePasses:
 
     def _add_remainders(self, scene: Scene, mesh: MeshBuffers) -> None:
         mesh.add_remainders(self._context, scene)
+        self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
+
+    def _add_two_sided(self, scene: Scene, mesh: MeshBuffers) -> None:
+        mesh.add_two_sided(self._context, scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
     def _snap_vertices(self, queues: FaceQueues, camera_count: int, **options: int) -> None:
@@ -287,6 +297,8 @@ def _use_part(program: Any, part: PartQueues, **uniforms: int) -> None:
     _use_positions(part.vertices.block)
     part.vertices.screen_positions.texels.use(1)
     part.faces.indices.use(2)
+    if part.faces.two_sided is not None:
+        part.faces.two_sided.use(8)
     counts = {"vertex_count": part.vertices.block.count, "face_count": part.faces.count}
     for name, value in (counts | uniforms).items():
         if name in program:  # the compiler drops the uniforms that a variant does not use

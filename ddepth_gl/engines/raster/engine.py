@@ -22,7 +22,7 @@ from ...gl.shaders import compile_program
 from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
-from .mesh_buffers import VERTEX_FORMAT, upload_mesh
+from .mesh_buffers import TWO_SIDED_FORMAT, VERTEX_FORMAT, upload_mesh, upload_two_sided
 from .peeling import LayerDraws, PeelTargets, peel_layers
 from .targets import SheetTargets
 from .uniforms import sheet_uniforms
@@ -82,16 +82,23 @@ class RasterEngine(Engine[SheetTargets]):
     def _draw_sheets(
         self, scene: Scene, camera: Camera, request: SheetRequest, targets: SheetTargets
     ) -> None:
-        program = self._program("sheet", camera, request, sheet_uniforms(scene, camera, request))
-        vertex_array = self._vertex_array(scene, program)
+        # Of faces of both kinds, the shader discards those that would be culled. Drawn one kind
+        # after the other, ties would no longer go to the smallest or largest face index.
+        mixed = request.surfaces == "mixed"
+        uniforms = sheet_uniforms(scene, camera, request)
+        program = self._program("sheet", camera, request, uniforms, MIXED=int(mixed))
+        vertex_array = self._vertex_array(scene, program, mixed)
         gl = self._context.gl
-        gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if request.oriented else gl.NOTHING))
+        culls = request.surfaces == "oriented"
+        gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if culls else gl.NOTHING))
         # Counter-clockwise faces appear clockwise, as row 0 is the top row; see Camera.projection.
         gl.front_face = "cw"
         for framebuffer, (culled, depth_test, cleared_depth) in zip(
             targets.sheets, (ENTRY_TEST, EXIT_TEST), strict=True
         ):
             gl.cull_face, gl.depth_func = culled, depth_test
+            if mixed:
+                program["fronts_count"] = culled == "back"
             framebuffer.color_mask = ((True,) * 4,) * 2 if request.needs_faces else (True,) * 4
             framebuffer.depth_mask = True
             framebuffer.use()  # moderngl applies the masks here
@@ -207,14 +214,15 @@ class RasterEngine(Engine[SheetTargets]):
     def _mesh_buffers(self, scene: Scene) -> tuple[Any, Any]:
         return scene.cached("raster", lambda: upload_mesh(self._context, scene))
 
-    def _vertex_array(self, scene: Scene, program: Any) -> Any:
+    def _vertex_array(self, scene: Scene, program: Any, mixed: bool = False) -> Any:
         def make() -> Any:
             vertices, indices = self._mesh_buffers(scene)
+            content: list[tuple[Any, ...]] = [(vertices, *VERTEX_FORMAT)]
+            if mixed:
+                content.append((upload_two_sided(self._context, scene), *TWO_SIDED_FORMAT))
             # skip_errors ignores vertex attributes that a program does not use.
             return scene.adopt(
-                self._context.gl.vertex_array(
-                    program, [(vertices, *VERTEX_FORMAT)], indices, skip_errors=True
-                )
+                self._context.gl.vertex_array(program, content, indices, skip_errors=True)
             )
 
         return scene.cached(("raster", program.glo), make)
@@ -240,6 +248,7 @@ class RasterEngine(Engine[SheetTargets]):
             "PERSPECTIVE": int(not camera.is_orthographic),
             "WRITE_FACE": int(request.needs_faces),
             "CROP": int(request.crop is not None),
+            "MIXED": 0,
             **options,
         }
         key = (shader, *defines.items())

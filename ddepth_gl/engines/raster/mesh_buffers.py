@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...gl.context import GLContext
 from ..scene import Scene
 from ..shared.drawn_faces import drawn_faces
 from .vertex_order import FaceVertices
 
-__all__ = ["VERTEX_FORMAT", "upload_mesh"]
+__all__ = ["TWO_SIDED_FORMAT", "VERTEX_FORMAT", "upload_mesh", "upload_two_sided"]
 
 # As in sheet.vert: a vertex, and the other two corners of the face that it provokes.
 VERTEX_FORMAT = ("3i 3i 3i", "corner", "corner_after", "corner_before")
 _BYTES_PER_VERTEX = 36
+# As in sheet.vert: whether the face that a vertex provokes is two-sided.
+TWO_SIDED_FORMAT = ("1i", "provokes_two_sided")
 
 # Faces uploaded at a time, which bound the memory needed.
 _FACES_AT_A_TIME = 1 << 16
@@ -40,3 +44,16 @@ def upload_mesh(context: GLContext, scene: Scene) -> tuple[Any, Any]:
     if len(layout.extra):
         vertices.write(positions[layout.extra].repeat(3, axis=0), offset=_BYTES_PER_VERTEX * count)
     return vertices, indices
+
+
+def upload_two_sided(context: GLContext, scene: Scene) -> Any:
+    """Upload which faces are two-sided, for the vertices of `upload_mesh`.
+
+    Returns:
+        The vertex buffer; the scene owns it.
+    """
+    vertices, _ = scene.cached("raster", lambda: upload_mesh(context, scene))
+    flags = np.zeros(vertices.size // _BYTES_PER_VERTEX, np.int32)
+    two_sided = scene.mesh.bodies.two_sided_faces
+    flags[: len(two_sided)] = two_sided  # vertex i provokes face i
+    return scene.adopt(context.gl.buffer(flags))

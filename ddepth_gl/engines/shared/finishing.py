@@ -75,7 +75,7 @@ class FinishPass:
                 the device's memory.
         """
         self._check_fits(camera)
-        fix_silhouettes = request.may_fix_silhouettes and scene.mesh.is_oriented
+        fix_silhouettes = request.fixes_silhouettes(scene.mesh)
         gl = self._context.gl
         size = (camera.width, camera.height)
         program = self._program(camera.is_orthographic, fix_silhouettes)

@@ -13,17 +13,21 @@ from ...errors import OutputError
 from ...results.attributes import ATTRIBUTES
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
+from ...results.mesh_facts import StoredFacts
 from ..atomic import atomic_write
 from .arguments import check_result_type, checked_fill, with_fill
 from .metadata import CONVENTIONS, file_metadata
 
-__all__ = ["LAYOUT", "MISSING", "TEXTS", "write_archive", "write_npz"]
+__all__ = ["LAYOUT", "MISSING", "OF_OBJECTS", "TEXTS", "write_archive", "write_npz"]
 
 # Rises when files change in a way that `load_npz` must know. Layout 2, the first after 0.2.0, added
-# `camera_name`, `NAME_missing`, `is_oriented`, `is_cropped` and `oriented_objects`.
+# `camera_name`, `NAME_missing`, `surfaces`, and of layers `two_sided`, `two_sided_in_object`,
+# `is_oriented`, `oriented_objects`, `is_cropped` and `min_gap`.
 LAYOUT = 2
 # The texts that are not provenance.
-TEXTS = ("conventions", "version", "camera_name")
+TEXTS = ("conventions", "version", "camera_name", "surfaces")
+# The arrays of layers that exist only with the attribute object_id.
+OF_OBJECTS = ("oriented_objects", "two_sided_in_object")
 # The end of the name of an array that says which values of another array are misses.
 MISSING = "_missing"
 
@@ -35,8 +39,8 @@ _MAPS_TEXT = (
 _LAYERS_TEXT = (
     "All crossings of each ray with the mesh, compressed by rows: those of pixel i = row * width "
     "+ column are [offsets[i], offsets[i + 1]), sorted by (depth, face). front_facing is where the "
-    "ray comes from the counter-clockwise side. truncated marks pixels that have more crossings "
-    "than were asked for."
+    "ray comes from the counter-clockwise side; two_sided faces count on either side. truncated "
+    "marks pixels that have more crossings than were asked for."
 )
 
 
@@ -49,7 +53,8 @@ def write_npz(
 
     In every file: ``K`` (3, 3), ``camera_from_world`` (4, 4) float64; the scalars ``width``,
     ``height``, ``layout`` int64 and ``is_orthographic`` bool; the texts ``conventions``,
-    ``version`` and ``camera_name``. ``layout`` is 2; it rises when the meaning of an array changes
+    ``version``, ``camera_name`` and ``surfaces`` (see `DepthMaps.surfaces`; of layers what "auto"
+    decides; empty if unknown). ``layout`` is 2; it rises when the meaning of an array changes
     or `load_npz` needs another one. For a rendered image also the texts ``renderer``,
     ``gl_version``, ``engine``; if its mesh was read from a file, ``mesh_path`` and ``mesh_sha256``;
     if other files were read for the mesh, ``mesh_side_files_sha256``.
@@ -61,11 +66,12 @@ def write_npz(
     values were NaN; there is no such array for distances and thickness.
 
     For DepthLayers, recognizable by the array ``offsets``: ``offsets`` (H * W + 1,) int64;
-    ``depth``, ``distance`` (M,) float32; ``face`` (M,) int64; ``front_facing`` (M,) bool; ``NAME``
-    (M,) or (M, channels) for each attribute of the layers; ``count`` (H, W) int32; ``truncated``
-    (H, W) bool; the scalars ``is_oriented`` (see `DepthLayers.is_oriented`) and ``is_cropped``
-    (``near`` or ``far`` was given) bool; with the attribute object_id also ``oriented_objects``
-    (K,) int64, see `DepthLayers.oriented_objects`.
+    ``depth``, ``distance`` (M,) float32; ``face`` (M,) int64; ``front_facing``, ``two_sided`` (M,)
+    bool; ``NAME`` (M,) or (M, channels) for each attribute of the layers; ``count`` (H, W) int32;
+    ``truncated`` (H, W) bool; the scalars ``is_oriented`` (see `DepthLayers.is_oriented`) and
+    ``is_cropped`` (``near`` or ``far`` was given) bool, and ``min_gap`` float64; with the attribute
+    object_id also ``oriented_objects`` (K,) int64, see `DepthLayers.oriented_objects`, and
+    ``two_sided_in_object`` (M,) bool: two-sided if each object is judged on its own.
 
     Args:
         path: file to write; an existing file is replaced.
@@ -79,9 +85,10 @@ def write_npz(
     check_result_type(result, DepthMaps, DepthLayers)
     miss = checked_fill(fill)
     if isinstance(result, DepthLayers):
-        arrays = _layers_arrays(result)
+        facts = result.stored_facts()
+        arrays, surfaces = _layers_arrays(result, facts), facts.surfaces
     else:
-        arrays = _maps_arrays(result, miss)
+        arrays, surfaces = _maps_arrays(result, miss), result.surfaces
     camera = result.camera
     arrays |= {
         "K": camera.K,
@@ -90,6 +97,7 @@ def write_npz(
         "height": camera.height,
         "is_orthographic": camera.is_orthographic,
         "camera_name": camera.name,
+        "surfaces": surfaces or "",
         "layout": LAYOUT,
     }
     taken = [name for name in result.provenance if name in arrays or _is_reserved(name)]
@@ -103,7 +111,7 @@ def write_npz(
 def _is_reserved(name: str) -> bool:
     """Return whether `load_npz` could take a text of this name for something else."""
     return (
-        name in {*TEXTS, *ATTRIBUTES, "entry", "exit", "offsets", "oriented_objects"}
+        name in {*TEXTS, *ATTRIBUTES, "entry", "exit", "offsets", *OF_OBJECTS}
         or name.startswith(("entry_", "exit_"))
         or name.endswith(MISSING)
     )
@@ -132,10 +140,11 @@ def _maps_arrays(maps: DepthMaps, fill: np.float32) -> dict[str, Any]:
     }
 
 
-def _layers_arrays(layers: DepthLayers) -> dict[str, Any]:
-    of_objects = {}
+def _layers_arrays(layers: DepthLayers, facts: StoredFacts) -> dict[str, Any]:
+    of_objects: dict[str, Any] = {}
     if "object_id" in layers.attributes:
-        of_objects["oriented_objects"] = np.array(sorted(layers.oriented_objects), np.int64)
+        of_objects["oriented_objects"] = np.array(sorted(facts.oriented_objects), np.int64)
+        of_objects["two_sided_in_object"] = facts.two_sided_in_object(layers.face)
     return {
         **layers.attributes,
         **of_objects,
@@ -144,10 +153,12 @@ def _layers_arrays(layers: DepthLayers) -> dict[str, Any]:
         "distance": layers.distance,
         "face": layers.face,
         "front_facing": layers.front_facing,
+        "two_sided": layers.two_sided,
         "count": layers.count,
         "truncated": layers.truncated,
-        "is_oriented": layers.is_oriented,
+        "is_oriented": facts.is_oriented,
         "is_cropped": layers.is_cropped,
+        "min_gap": layers.min_gap,
         "conventions": CONVENTIONS + _LAYERS_TEXT,
     }
 

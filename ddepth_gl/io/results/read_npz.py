@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from ..._checks import checked_count
+from ..._checks import checked_choice, checked_count, checked_min_gap
 from ...camera.camera import Camera
 from ...errors import OutputError
 from ...results.attributes import ATTRIBUTES, Attribute
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps, SheetPair
+from ...results.mesh_facts import DecidedSurfaces, StoredFacts
 from ..file_names import checked_path
 from .archive import Archive, Expected, opened_archive
 from .npz import LAYOUT, MISSING, TEXTS
@@ -43,6 +43,8 @@ def load_npz(path: str | os.PathLike[str], *, max_bytes: int = 1 << 32) -> Depth
     Files of all versions of ddepth_gl can be loaded. Those of 0.1.0 and 0.2.0 (layout 1) hold less:
 
     - A value that equals the `fill` is taken for a miss where `mask` is False.
+    - `DepthMaps.surfaces` is None. `DepthLayers.two_sided` is False everywhere, so
+      `DepthLayers.entry_exit` counts all faces by facing.
     - `DepthLayers.is_oriented` is False, so `DepthLayers.entry_exit` does not repair entries and
       exits that are swapped at a silhouette.
     - `DepthLayers.is_complete` does not know whether `near` or `far` cut crossings off.
@@ -121,7 +123,7 @@ def _maps(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> Dept
     }
     texts = _provenance_texts(archive)
     others = {"fill": Expected(np.float32)} | (
-        {"mask": Expected(np.bool_, shape)} if layout == 1 else {}
+        {"mask": Expected(np.bool_, shape)} if layout == 1 else {"surfaces": Expected(np.str_)}
     )
     values = archive.read({**texts, **arrays, **missing, **others}, max_bytes)
     if not np.isnan(values["fill"]):
@@ -134,6 +136,7 @@ def _maps(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> Dept
         camera,
         {name: SheetPair(values[f"entry_{name}"], values[f"exit_{name}"]) for name in names},
         {name: values[name] for name in texts},
+        _surfaces(values),
     )
 
 
@@ -156,6 +159,13 @@ def _misses(name: str, values: dict[str, Any]) -> npt.NDArray[np.bool_]:
     return is_miss
 
 
+def _surfaces(values: dict[str, Any]) -> DecidedSurfaces | None:
+    stored: DecidedSurfaces | None = values.get("surfaces") or None
+    if stored is not None:
+        checked_choice("surfaces", stored, get_args(DecidedSurfaces), OutputError)
+    return stored
+
+
 def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> DepthLayers:
     shape = camera.height, camera.width
     depth_shape = archive.header("depth").shape
@@ -169,19 +179,34 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
         "truncated": Expected(np.bool_, shape),
     }
     attributes = {name: _expected(ATTRIBUTES[name], (count,)) for name in names}
-    flags = dict.fromkeys(("is_oriented", "is_cropped") if layout > 1 else (), Expected(np.bool_))
-    if layout > 1 and "object_id" in names:
-        flags["oriented_objects"] = Expected(np.int64, (None,))
+    facts: dict[str, Expected] = {}
+    if layout > 1:
+        facts = {
+            "surfaces": Expected(np.str_),
+            "is_oriented": Expected(np.bool_),
+            "is_cropped": Expected(np.bool_),
+            "min_gap": Expected(np.float64),
+            "two_sided": Expected(np.bool_, (count,)),
+        }
+        if "object_id" in names:
+            facts["oriented_objects"] = Expected(np.int64, (None,))
+            facts["two_sided_in_object"] = Expected(np.bool_, (count,))
     texts = _provenance_texts(archive)
-    values = archive.read({**texts, **arrays, **attributes, **flags}, max_bytes)
+    values = archive.read({**texts, **arrays, **attributes, **facts}, max_bytes)
     return DepthLayers(
         **{name: values[name] for name in arrays},
         camera=camera,
         attributes={name: values[name] for name in names},
         provenance={name: values[name] for name in texts},
-        _is_oriented=partial(bool, values.get("is_oriented", False)),
+        _facts=StoredFacts(
+            values.get("is_oriented", False),
+            _surfaces(values),
+            frozenset(values.get("oriented_objects", np.empty(0)).tolist()),
+            values.get("two_sided"),
+            values.get("two_sided_in_object"),
+        ),
         _is_cropped=values.get("is_cropped", False),
-        _oriented_objects=partial(frozenset, values.get("oriented_objects", np.empty(0)).tolist()),
+        _min_gap=checked_min_gap(values.get("min_gap", 0.0)),
     )
 
 

@@ -1,0 +1,59 @@
+"""The bodies of each object of a mesh, judged by its own faces alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .._frozen_arrays import frozen
+from .bodies import Bodies, find_bodies
+
+__all__ = ["ObjectBodies", "bodies_of_objects"]
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectBodies:
+    """How the faces of each object count if the object is rendered alone.
+
+    Attributes:
+        oriented: ids of the objects that are closed and wound outward, see `Mesh.is_oriented`.
+        two_sided_faces: (F,) bool, as `Bodies.two_sided_faces`, of the object of each face.
+    """
+
+    oriented: frozenset[int]
+    two_sided_faces: npt.NDArray[np.bool_]
+
+
+def bodies_of_objects(
+    vertices: npt.NDArray[np.float64],
+    faces: npt.NDArray[np.int32],
+    object_id: npt.NDArray[np.int32],
+) -> ObjectBodies:
+    """Return how the faces of each object count, apart from those of all other objects.
+
+    Args:
+        vertices: (V, 3).
+        faces: (F, 3).
+        object_id: (F,).
+    """
+    a, b, c = np.moveaxis(vertices[faces], 1, 0)
+    # Faces that use a position twice belong to no body.
+    is_proper = (a != b).any(axis=1) & (b != c).any(axis=1) & (c != a).any(axis=1)
+    order = np.argsort(object_id, kind="stable")
+    order = order[is_proper[order]]
+    ids, starts = np.unique(object_id[order], return_index=True)
+    oriented, two_sided = set(), np.ones(len(faces), np.bool_)
+    for each, members in zip(ids.tolist(), np.split(order, starts[1:]), strict=True):
+        used, index = np.unique(faces[members], return_inverse=True)
+        bodies = find_bodies(vertices[used], index.reshape(-1, 3).astype(np.int32))
+        two_sided[members] = bodies.two_sided_faces
+        if _is_oriented(bodies):
+            oriented.add(each)
+    return ObjectBodies(frozenset(oriented), frozen(two_sided))
+
+
+def _is_oriented(bodies: Bodies) -> bool:
+    is_closed = bool((bodies.is_closed & bodies.is_consistent).all())
+    return is_closed and float(bodies.volume.sum()) > 0.0
