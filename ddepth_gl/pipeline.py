@@ -26,7 +26,7 @@ from .results.depth_maps import DepthMaps, SheetPair
 from .results.device_maps import DeviceDepthMaps
 from .results.mesh_facts import MeshFacts
 from .results.provenance import mesh_entries
-from .results.silhouettes import fix_silhouettes
+from .results.silhouettes import exchange, fix_silhouettes
 
 __all__ = ["Pipeline", "reporting_memory_errors"]
 
@@ -240,8 +240,15 @@ class Pipeline:
     ) -> DepthMaps:
         mesh = pending.scene.mesh
         if pending.request.may_fix_silhouettes:
-            is_fixed = partial(pending.request.fixes_silhouettes, mesh)
-            fix_silhouettes(buffers.entry, buffers.exit, camera, is_fixed)
+            exchanged = fix_silhouettes(
+                buffers.entry,
+                buffers.exit,
+                camera,
+                lambda: mesh.is_oriented,
+                pending.request.by_geometry,
+            )
+            for pair in buffers.attributes.values():
+                exchange(pair, exchanged)
         attributes = {name: SheetPair(*pair) for name, pair in buffers.attributes.items()}
         provenance = self.provenance(engine, pending.scene)
         surfaces = pending.request.surfaces

@@ -8,6 +8,7 @@
 // Options: GROUP_SIZE        invocations per work group
 //          PERSPECTIVE       1 for a perspective camera, 0 for an orthographic one
 //          FIX_SILHOUETTES   1 to apply the rule for silhouettes
+//          EXCHANGE          1 to exchange entry and exit where they are swapped otherwise
 //          INVERTED_ENTRIES  1 if the bits of all entries in `sheets` are inverted
 layout(local_size_x = GROUP_SIZE) in;
 // Bits of float32; any NaN is a miss.
@@ -71,8 +72,13 @@ void main() {
 #else
     dvec2 limits = swap_limits;
 #endif
-    if (double(difference) > limits.x) return;
-    if (double(difference) > limits.y && is_in_block(pixel)) return;
+    if (double(difference) > limits.x || (double(difference) > limits.y && is_in_block(pixel))) {
+#if EXCHANGE
+        entry[index] = exit_bits;
+        exit_[index] = entry_bits;
+#endif
+        return;
+    }
     precise float mean = (near + far) / 2.0;
     entry[index] = floatBitsToUint(mean);
     exit_[index] = floatBitsToUint(mean);

@@ -25,6 +25,7 @@ __all__ = ["render"]
 class SurfacesOption(str, Enum):
     """Values of --surfaces."""
 
+    auto = "auto"
     oriented = "oriented"
     any = "any"
 
@@ -111,8 +112,11 @@ def render(
     ] = 1,
     surfaces: Annotated[
         SurfacesOption,
-        typer.Option(help="oriented: closed meshes; any: scans with holes, open sheets."),
-    ] = SurfacesOption.oriented,
+        typer.Option(
+            help="How faces count. oriented: by facing, for closed meshes; any: on either side, "
+            "for scans with holes; auto decides for each connected body."
+        ),
+    ] = SurfacesOption.auto,
     near: Annotated[
         float | None, typer.Option(help="Drop crossings nearer than this depth.")
     ] = None,
@@ -219,9 +223,9 @@ def _naming_options() -> Iterator[None]:
 
 def _warn_if_open(mesh: Mesh, path: Path, surfaces: SurfacesOption) -> None:
     """Warn that front and back are undefined where a mesh has holes."""
-    if surfaces is SurfacesOption.any or mesh.is_oriented:
+    if surfaces is not SurfacesOption.oriented or mesh.is_oriented:
         return
     fault = "its winding is not consistent" if mesh.is_closed else "it is not closed"
     print_warning(
-        f"{path}: {fault}; entry and exit may be missing in places, --surfaces any takes every face"
+        f"{path}: {fault}; entry and exit may be missing in places, --surfaces auto decides for each body"
     )

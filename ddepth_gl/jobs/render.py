@@ -62,7 +62,7 @@ class RenderJob:
 
     folder: Path
     formats: tuple[str, ...] = ("npz",)
-    surfaces: Surfaces = "oriented"
+    surfaces: Surfaces = "auto"
     near: float | None = None
     far: float | None = None
     fill: float = float("nan")

@@ -31,7 +31,7 @@ from .depth_maps import DepthMaps, SheetPair
 from .mesh_facts import DecidedSurfaces, Facts, StoredFacts, Surfaces
 from .objects import ObjectMaps, Sheet, sheets_by_object
 from .requested import RequestedArray, WithRequestedArrays
-from .silhouettes import fix_silhouettes
+from .silhouettes import exchange, fix_silhouettes
 
 __all__ = ["DepthLayers"]
 
@@ -450,15 +450,17 @@ class DepthLayers(WithRequestedArrays):
             )
 
         entry, exit_ = images(self.depth, np.nan)
-        decided = self._decided(surfaces, object_id)
-        if decided != "any" and not self._is_cropped:
-            by_geometry = surfaces == "auto" and decided is not None
-            is_oriented = partial(self._is_oriented_of, object_id)
-            fix_silhouettes(entry, exit_, self.camera, lambda: by_geometry or is_oriented())
         attributes = {
             name: images(values, ATTRIBUTES[name].fill)
             for name, values in {"face": self.face, **self.attributes}.items()
         }
+        decided = self._decided(surfaces, object_id)
+        if decided != "any" and not self._is_cropped:
+            is_oriented = partial(self._is_oriented_of, object_id)
+            by_geometry = surfaces == "auto" and decided is not None
+            exchanged = fix_silhouettes(entry, exit_, self.camera, is_oriented, by_geometry)
+            for pair in attributes.values():
+                exchange(pair, exchanged)
         return DepthMaps(entry, exit_, self.camera, attributes, self.provenance, decided)
 
     def _decided(self, surfaces: Surfaces, object_id: int | None) -> DecidedSurfaces | None:
@@ -552,7 +554,7 @@ class DepthLayers(WithRequestedArrays):
         self._check_complete()
         pixels, pieces, is_unknown = self._solid_pieces()
         extent = np.subtract(pieces[:, 1], pieces[:, 0], dtype=np.float64)
-        length = np.bincount(pixels, extent, minlength=len(self.offsets) - 1)
+        length = np.bincount(pixels, extent, minlength=len(self.offsets) - 1).astype(np.float64)
         length[is_unknown] = np.nan
         length = length.reshape(self._shape)
         return (length * self.camera.distance_per_depth()).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..camera.camera import Camera
 
-__all__ = ["fix_silhouettes", "swap_limits"]
+__all__ = ["exchange", "fix_silhouettes", "swap_limits"]
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -23,8 +23,12 @@ _MAX_SWAP_IN_BLOCK = 1.0
 
 
 def fix_silhouettes(
-    entry: Float32Array, exit_: Float32Array, camera: Camera, is_oriented: Callable[[], bool]
-) -> None:
+    entry: Float32Array,
+    exit_: Float32Array,
+    camera: Camera,
+    is_oriented: Callable[[], bool],
+    by_geometry: bool = False,
+) -> npt.NDArray[np.intp]:
     """Replace entry and exit by their mean where they are swapped at a silhouette.
 
     A pixel is swapped if its exit is nearer than its entry. Where a front face and a back face meet
@@ -34,27 +38,46 @@ def fix_silhouettes(
 
     On a closed mesh wound outward, entry is nearer than exit at all other pixels. Images of any
     other mesh stay as they are. So do large swaps, and blocks of 2x2 pixels swapped by more than
-    a pixel footprint: those are bodies wound inward. Cropped images must not be passed: a crop may
-    leave the back of one part and the front of the next.
+    a pixel footprint: those are bodies wound inward. If geometry decided how faces count, it is a
+    body that overlaps itself and is inside out there, and entry and exit are exchanged. Cropped
+    images must not be passed: a crop may leave the back of one part and the front of the next.
 
     Args:
         entry, exit_: (H, W) depth, C-contiguous; changed in place.
         camera: of the image.
         is_oriented: returns whether the mesh is closed and wound outward; called only if needed.
+        by_geometry: all faces that count by facing belong to closed bodies; `is_oriented` is not
+            called.
+
+    Returns:
+        (N,) pixels, row * width + column, whose entry and exit were exchanged, for the caller to
+        exchange their attributes.
     """
     swapped = entry > exit_
     pixels = np.flatnonzero(swapped)
-    if not len(pixels) or not is_oriented():
-        return
+    if not len(pixels) or not (by_geometry or is_oriented()):
+        return pixels[:0]
     near, far = exit_.ravel()[pixels], entry.ravel()[pixels]
     scale = np.float64(1.0) if camera.is_orthographic else near.astype(np.float64)
     difference = (far - near).astype(np.float64)
     limit, limit_in_block = swap_limits(camera)
     fixed = difference <= limit * scale
     fixed &= (difference <= limit_in_block * scale) | ~_in_full_block(swapped, pixels)
-    pixels, mean = pixels[fixed], ((near + far) / 2)[fixed]
-    entry.ravel()[pixels] = mean
-    exit_.ravel()[pixels] = mean
+    mean, others = ((near + far) / 2)[fixed], ~fixed & by_geometry
+    entry.ravel()[pixels[fixed]] = exit_.ravel()[pixels[fixed]] = mean
+    entry.ravel()[pixels[others]], exit_.ravel()[pixels[others]] = near[others], far[others]
+    return pixels[others]
+
+
+def exchange(pair: Sequence[npt.NDArray[Any]], pixels: npt.NDArray[np.intp]) -> None:
+    """Exchange the values of entry and exit at some pixels, in place.
+
+    Args:
+        pair: two arrays (H, W) or (H, W, channels), C-contiguous.
+        pixels: (N,) row * width + column.
+    """
+    entry, exit_ = (array.reshape(-1, *array.shape[2:]) for array in pair)
+    entry[pixels], exit_[pixels] = exit_[pixels], entry[pixels]
 
 
 def swap_limits(camera: Camera) -> tuple[float, float]:

@@ -32,7 +32,7 @@ class FinishPass:
     def __init__(self, context: GLContext, inverted_entries: bool) -> None:
         self._context = context
         self._inverted_entries = inverted_entries
-        self._programs: dict[tuple[bool, bool], Any] = {}
+        self._programs: dict[tuple[bool, bool, bool], Any] = {}
 
     def _check_fits(self, camera: Camera) -> None:
         context = self._context
@@ -78,7 +78,8 @@ class FinishPass:
         fix_silhouettes = request.fixes_silhouettes(scene.mesh)
         gl = self._context.gl
         size = (camera.width, camera.height)
-        program = self._program(camera.is_orthographic, fix_silhouettes)
+        exchanges = fix_silhouettes and request.by_geometry
+        program = self._program(camera.is_orthographic, fix_silhouettes, exchanges)
         program["image_size"] = size
         program["first_row"] = 2 * image_index * size[1]
         if "swap_limits" in program:
@@ -93,13 +94,14 @@ class FinishPass:
         gl.memory_barrier()
         return results
 
-    def _program(self, orthographic: bool, fix_silhouettes: bool) -> Any:
-        key = orthographic, fix_silhouettes
+    def _program(self, orthographic: bool, fix_silhouettes: bool, exchanges: bool) -> Any:
+        key = orthographic, fix_silhouettes, exchanges
         if key not in self._programs:
             defines = {
                 "GROUP_SIZE": _GROUP_SIZE,
                 "PERSPECTIVE": int(not orthographic),
                 "FIX_SILHOUETTES": int(fix_silhouettes),
+                "EXCHANGE": int(exchanges),
                 "INVERTED_ENTRIES": int(self._inverted_entries),
             }
             self._programs[key] = compile_program(
