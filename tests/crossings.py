@@ -50,8 +50,7 @@ def by_hand(rows: Sequence[Sequence[str]], oriented: bool = False, **fields: Any
         front_facing=np.array([word[0] == "F" for word in words], bool),
         truncated=fields.pop("truncated", np.zeros(shape, bool)),
         camera=dd.Camera.orthographic(2.0, np.eye(4), shape[1], shape[0]),
-        _facts=StoredFacts(is_oriented=oriented),
-        **fields,
+        **{"_facts": StoredFacts(is_oriented=oriented), **fields},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from closed_forms import (
@@ -330,7 +332,7 @@ def test_two_boxes_in_a_row(renderer, view):
 
 @pytest.mark.parametrize("view", ["plain", "wide", "skew", "orthographic_skew"])
 def test_an_open_sheet(renderer, view):
-    """With "oriented" a sheet is entry or exit; with "any" it is both, with the same bits."""
+    """With "oriented" a sheet is entry or exit; else it is both, with the same bits."""
     camera = views(1.0)[view]
     right, down, toward = camera.camera_from_world[:3, :3]
     tilted = toward + 0.4 * right - 0.3 * down
@@ -340,12 +342,12 @@ def test_an_open_sheet(renderer, view):
     away = dd.Mesh(corners, [[0, 1, 2], [0, 2, 3]])  # seen from behind: its normal points away
     assert (away.face_normals() @ toward > 0).all()
     facing = inside_out(away)
-    front, back = render(renderer, facing, camera), render(renderer, away, camera)
+    front, back = (render(renderer, mesh, camera, surfaces="oriented") for mesh in (facing, away))
     assert (~np.isnan(front.entry)).mean() > 0.02
     assert np.isnan(front.exit).all()
     assert np.isnan(back.entry).all()
-    for mesh in (facing, away):
-        maps = render(renderer, mesh, camera, surfaces="any")
+    for mesh, surfaces in product((facing, away), ("any", "auto")):
+        maps = render(renderer, mesh, camera, surfaces=surfaces)
         np.testing.assert_array_equal(maps.entry, maps.exit)
         np.testing.assert_array_equal(np.isnan(maps.entry), np.isnan(front.entry))
         np.testing.assert_allclose(maps.entry, front.entry, rtol=2 * ROUNDING)
@@ -366,20 +368,20 @@ def test_boxes_with_inverted_and_mixed_winding(renderer, view):
     mesh = box((-0.5, -0.4, -0.3), (0.5, 0.4, 0.6))
     camera = views(0.9)[view]
     right_way = render(renderer, mesh, camera)
-    inverted = render(renderer, inside_out(mesh), camera)
+    inverted = render(renderer, inside_out(mesh), camera, surfaces="oriented")
     # Entry and exit swap, whatever the order along the ray.
     np.testing.assert_allclose(inverted.entry, right_way.exit, rtol=2 * ROUNDING)
     np.testing.assert_allclose(inverted.exit, right_way.entry, rtol=2 * ROUNDING)
     mixed = mesh.faces.copy()
     mixed[::2] = mixed[::2, ::-1]
-    for faces in (mesh.faces, mesh.faces[:, ::-1], mixed):
-        either = render(renderer, dd.Mesh(mesh.vertices, faces), camera, surfaces="any")
+    for faces, surfaces in product((mesh.faces, mesh.faces[:, ::-1], mixed), ("any", "auto")):
+        either = render(renderer, dd.Mesh(mesh.vertices, faces), camera, surfaces=surfaces)
         # In the silhouette's last hundredth of a pixel the rasterizer cannot tell the walls apart.
         np.testing.assert_array_equal(np.isnan(either.entry), np.isnan(right_way.entry))
         inner = right_way.mask & (right_way.thickness > 1e-3)
         np.testing.assert_allclose(either.entry[inner], right_way.entry[inner], rtol=2 * ROUNDING)
         np.testing.assert_allclose(either.exit[inner], right_way.exit[inner], rtol=2 * ROUNDING)
-    oriented = render(renderer, dd.Mesh(mesh.vertices, mixed), camera)
+    oriented = render(renderer, dd.Mesh(mesh.vertices, mixed), camera, surfaces="oriented")
     assert not np.array_equal(oriented.entry, right_way.entry, equal_nan=True)
 
 
@@ -399,7 +401,7 @@ def test_an_inverted_body_beside_another(renderer, view):
         dd.Mesh(larger.vertices - across, larger.faces),
         dd.Mesh(smaller.vertices + across, smaller.faces),
     )
-    maps = render(renderer, mesh, camera)
+    maps = render(renderer, mesh, camera, surfaces="oriented")
     origins, directions, depth_per_distance = pixel_rays(camera)
     first, last = box_form(low, high)(origins - across, directions)
     beside = np.isnan(box_form((-0.6,) * 3, (0.6,) * 3)(origins + across, directions)[0][0])

@@ -54,6 +54,19 @@ def by_hand(pixels: list[list[tuple[float, bool]]], width: int = 1) -> dd.DepthL
 # By arithmetic
 
 
+def test_more_fronts_than_backs_tell_nothing():
+    for facing in ("F", "FFB", "FBF"):
+        layers = by_hand(
+            [[(k + 1.0, side == "F") for k, side in enumerate(facing)], [(1.0, False)]]
+        )
+        assert layers.intervals(0, 0) == []
+        assert np.isnan(layers.solid_length[0, 0])
+        inside, at_start = layers.nesting
+        assert np.isnan(inside[: len(facing)]).all()
+        assert np.isnan(at_start[0])
+        assert (inside[-1], at_start[1], layers.solid_length[1, 0]) == (0, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("facing", "pieces"),
     [
@@ -69,7 +82,6 @@ def by_hand(pixels: list[list[tuple[float, bool]]], width: int = 1) -> dd.DepthL
         ("FBB", [(0, 3)]),
         ("BF", []),  # a body wound inward encloses nothing
         ("BFFB", [(3, 4)]),
-        ("F", []),  # open: no exit, so no piece
     ],
 )
 def test_intervals_and_length_follow_from_facing_and_nesting(facing, pieces):

@@ -16,7 +16,7 @@ from ddepth_gl.io.results.npz import write_npz
 
 # Names of the texts that describe the rendering.
 RENDERED = ("renderer", "gl_version", "engine")
-TEXTS = ("conventions", "version", "camera_name", *RENDERED)
+TEXTS = ("conventions", "version", "camera_name", "surfaces", *RENDERED)
 
 SHAPES = {
     **dict.fromkeys(
@@ -188,16 +188,18 @@ def test_every_array_of_layers(tmp_path, attributes, orthographic):
         "distance",
         "face",
         "front_facing",
+        "two_sided",
         "count",
         "truncated",
         *attributes,
     )
     camera = ("K", "camera_from_world")
     about = {"width": 7, "height": 5, "layout": 2, "is_orthographic": orthographic}
-    about |= {"is_oriented": layers.is_oriented, "is_cropped": False}
-    of_objects = {"oriented_objects"} if "object_id" in attributes else set()
-    texts = {"conventions", "version", "camera_name"}
-    assert set(arrays) == {*named, *camera, *about, *of_objects, *texts}
+    about |= {"is_oriented": layers.is_oriented, "is_cropped": False, "min_gap": 0.0}
+    of_objects = {"oriented_objects", "two_sided_in_object", "solid_in_object"}
+    kinds = {"solid"} | (of_objects if "object_id" in attributes else set())
+    texts = {"conventions", "version", "camera_name", "surfaces"}
+    assert set(arrays) == {*named, *camera, *about, *kinds, *texts}
     for name in named:
         np.testing.assert_array_equal(arrays[name], getattr(layers, name), strict=True)
     for name in camera:

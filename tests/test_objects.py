@@ -25,6 +25,7 @@ from shapes import (
 )
 
 import ddepth_gl as dd
+from ddepth_gl.results.mesh_facts import StoredFacts
 
 SURFACES = ("oriented", "any")
 CAMERA = dd.Camera.look_at((2.6, 1.7, 1.9), (0, 0.1, 0), fov_y_deg=45.0, width=90, height=70)
@@ -272,9 +273,8 @@ def test_silhouettes_are_fixed_if_the_object_is_closed():
     def layers(oriented):
         return by_hand(
             [["", "B4 F4.001", ""]],
-            oriented=True,
             attributes={"object_id": np.array([3, 3])},
-            _oriented_objects=lambda: oriented,
+            _facts=StoredFacts(is_oriented=True, oriented_objects=frozenset(oriented)),
         )
 
     mean = (np.float32(4) + np.float32(4.001)) / 2
@@ -337,7 +337,7 @@ def test_errors_and_objects_that_are_not_there():
         with pytest.raises(dd.NotAskedForError, match=r'peel with attributes=\("object_id",\)$'):
             call()
     layers = by_hand([["F1 B2", ""]], attributes={"object_id": np.array([3, 3])})
-    with pytest.raises(dd.RequestError, match="surfaces must be 'oriented' or 'any', not 'all'"):
+    with pytest.raises(dd.RequestError, match="must be 'auto' or 'oriented' or 'any', not 'all'"):
         layers.objects("all")
     for wrong in (-1, 2**31, 1.0, "3", None, True):
         with pytest.raises(dd.RequestError, match="object_id must be an integer from 0 to 2147483"):

@@ -12,6 +12,7 @@ from shapes import box, inside_out, sphere
 
 import ddepth_gl as dd
 from ddepth_gl import errors
+from ddepth_gl.results.mesh_facts import StoredFacts
 
 CAMERA = dd.Camera.look_at((0, 0, 4), (0, 0, 0), (0, 1, 0), fov_y_deg=40, width=60, height=50)
 CLONES = {
@@ -106,9 +107,16 @@ def test_silhouettes_are_fixed_in_a_clone_as_well():
     """Only where entry and exit are swapped is the mesh asked whether it is oriented."""
     asked = []
 
-    def is_oriented():
-        asked.append(True)
-        return True
+    class Asked:
+        surfaces = None
+
+        @property
+        def is_oriented(self):
+            asked.append(True)
+            return True
+
+        def kinds(self, face, in_object=False):
+            return StoredFacts().kinds(face)
 
     camera = dd.Camera.look_at((0, 0, 4), (0, 0, 0), (0, 1, 0), width=3, height=1)
     layers = dd.DepthLayers(
@@ -118,7 +126,7 @@ def test_silhouettes_are_fixed_in_a_clone_as_well():
         front_facing=np.array([False, True]),
         truncated=np.zeros((1, 3), bool),
         camera=camera,
-        _is_oriented=is_oriented,
+        _facts=Asked(),
     )
     assert not asked
     again = pickle.loads(pickle.dumps(layers))

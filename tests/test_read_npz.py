@@ -14,6 +14,7 @@ from crossings import ATTRIBUTES, by_hand, layers_of, random_layers, real_layers
 from shapes import box
 
 import ddepth_gl as dd
+from ddepth_gl.results.mesh_facts import StoredFacts
 
 CAMERA = dd.Camera.look_at((3, -2, 1.5), (0.1, 0, 0), fov_y_deg=50, width=37, height=23)
 
@@ -120,7 +121,7 @@ def test_a_swapped_silhouette_is_repaired_after_loading(path):
         front_facing=[False, True],
         truncated=np.zeros((1, 3), bool),
         camera=camera,
-        _is_oriented=lambda: True,
+        _facts=StoredFacts(is_oriented=True),
     )
     dd.write_npz(path, layers)
     maps = dd.load_npz(path).entry_exit()

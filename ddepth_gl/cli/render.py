@@ -227,5 +227,6 @@ def _warn_if_open(mesh: Mesh, path: Path, surfaces: SurfacesOption) -> None:
         return
     fault = "its winding is not consistent" if mesh.is_closed else "it is not closed"
     print_warning(
-        f"{path}: {fault}; entry and exit may be missing in places, --surfaces auto decides for each body"
+        f"{path}: {fault}; entry and exit may be missing in places; "
+        "--surfaces auto decides for each body"
     )

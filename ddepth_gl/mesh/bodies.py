@@ -79,10 +79,26 @@ class Bodies:
         return np.isin(self.kind, BODY_KINDS[:2])
 
     @property
+    def is_solid(self) -> npt.NDArray[np.bool_]:
+        """(B,) bool: facing tells where the inside is.
+
+        True for bodies that count by facing, and for doubled ones of positive volume, such as boxes
+        that share a wall.
+        """
+        is_solid = self.counts_by_facing
+        is_solid |= (self.kind == "doubled") & (self.volume > _flat_volume(self.area, self.bounds))
+        return is_solid
+
+    @property
     def two_sided_faces(self) -> npt.NDArray[np.bool_]:
         """(F,) bool: the face counts on either side; True for faces of no body."""
         # The index -1 of faces of no body refers to the last element.
         return np.append(~self.counts_by_facing, True)[self.of_face]
+
+    @property
+    def solid_faces(self) -> npt.NDArray[np.bool_]:
+        """(F,) bool: the face belongs to a body that `is_solid`; False for faces of no body."""
+        return np.append(self.is_solid, False)[self.of_face]
 
     @property
     def surfaces(self) -> Literal["oriented", "any", "mixed"]:
@@ -99,6 +115,14 @@ class Bodies:
             if (count := int(np.count_nonzero(self.kind == kind)))
         )
         return f"Bodies({kinds})"
+
+
+def _flat_volume(
+    area: npt.NDArray[np.float64], bounds: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return (B,) the absolute volume up to which a closed body is flat."""
+    diagonal: npt.NDArray[np.float64] = np.linalg.norm(bounds[:, 1] - bounds[:, 0], axis=1)
+    return _FLAT * area * diagonal
 
 
 def surfaces_of(two_sided: npt.NDArray[np.bool_]) -> Literal["oriented", "any", "mixed"]:
@@ -138,8 +162,7 @@ def find_bodies(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32])
     is_doubled = np.zeros(count, bool)
     is_doubled[body[reversed_faces]] = True
     bounds, area, volume = _measures(vertices, faces[proper], body, count)
-    diagonal = np.linalg.norm(bounds[:, 1] - bounds[:, 0], axis=1)
-    is_flat = np.abs(volume) <= _FLAT * area * diagonal
+    is_flat = np.abs(volume) <= _flat_volume(area, bounds)
 
     kind = np.full(count, "outward", dtype="U7")
     for name, holds in (  # the last that holds wins

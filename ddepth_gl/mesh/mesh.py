@@ -241,7 +241,7 @@ class Mesh:
 
     @property
     def object_bodies(self) -> ObjectBodies:
-        """How the faces of each object count if it is rendered alone. Computed on first access."""
+        """Kinds of the faces of each object if it is rendered alone. Computed on first access."""
         found = self._object_bodies
         if found is None:
             found = bodies_of_objects(self.vertices, self.faces, self.object_id)

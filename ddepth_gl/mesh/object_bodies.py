@@ -15,15 +15,16 @@ __all__ = ["ObjectBodies", "bodies_of_objects"]
 
 @dataclass(frozen=True, eq=False)
 class ObjectBodies:
-    """How the faces of each object count if the object is rendered alone.
+    """Kinds of the faces of each object if it is rendered alone.
 
     Attributes:
         oriented: ids of the objects that are closed and wound outward, see `Mesh.is_oriented`.
-        two_sided_faces: (F,) bool, as `Bodies.two_sided_faces`, of the object of each face.
+        two_sided_faces, solid_faces: (F,) bool, see `Bodies`.
     """
 
     oriented: frozenset[int]
     two_sided_faces: npt.NDArray[np.bool_]
+    solid_faces: npt.NDArray[np.bool_]
 
 
 def bodies_of_objects(
@@ -44,14 +45,15 @@ def bodies_of_objects(
     order = np.argsort(object_id, kind="stable")
     order = order[is_proper[order]]
     ids, starts = np.unique(object_id[order], return_index=True)
-    oriented, two_sided = set(), np.ones(len(faces), np.bool_)
+    oriented = set()
+    two_sided, solid = np.ones(len(faces), np.bool_), np.zeros(len(faces), np.bool_)
     for each, members in zip(ids.tolist(), np.split(order, starts[1:]), strict=True):
         used, index = np.unique(faces[members], return_inverse=True)
         bodies = find_bodies(vertices[used], index.reshape(-1, 3).astype(np.int32))
-        two_sided[members] = bodies.two_sided_faces
+        two_sided[members], solid[members] = bodies.two_sided_faces, bodies.solid_faces
         if _is_oriented(bodies):
             oriented.add(each)
-    return ObjectBodies(frozenset(oriented), frozen(two_sided))
+    return ObjectBodies(frozenset(oriented), frozen(two_sided), frozen(solid))
 
 
 def _is_oriented(bodies: Bodies) -> bool:

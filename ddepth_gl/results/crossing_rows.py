@@ -129,29 +129,28 @@ def scattered(
 
 
 def nesting(
-    offsets: IntArray, front_facing: BoolArray, two_sided: BoolArray
+    offsets: IntArray, front_facing: BoolArray, solid: BoolArray
 ) -> tuple[Float32Array, Float32Array, npt.NDArray[np.int8]]:
     """Return the nesting after each crossing (M,) and at the start of each ray (P,), and the steps.
 
     The nesting is the number of bodies that the ray is inside, see `DepthLayers.nesting`. The steps
-    (M,) are its change at each crossing: 1 at fronts, -1 at backs, 0 at two-sided crossings.
+    (M,) are its change at each crossing: 1 at fronts, -1 at backs, 0 where not `solid`, (M,) bool.
     """
+    has_others_alone = (np.diff(selected_rows(offsets, solid)) == 0) & (np.diff(offsets) > 0)
     steps = np.where(front_facing, np.int8(1), np.int8(-1))
-    steps[two_sided] = 0
+    steps[~solid] = 0
     total = _prefix_sums(steps)
     at_end = total[offsets[1:]]
     at_start = (total[offsets[:-1]] - at_end).astype(np.float32)
-    counted = selected_rows(offsets, ~two_sided)
-    has_two_sided_alone = (np.diff(counted) == 0) & (np.diff(offsets) > 0)
-    at_start[(at_start < 0) | has_two_sided_alone] = np.nan
+    at_start[(at_start < 0) | has_others_alone] = np.nan
+    total[1:] -= per_crossing(offsets, at_end)
     inside = total[1:].astype(np.float32)
-    inside -= per_crossing(offsets, at_end)
     inside[per_crossing(offsets, np.isnan(at_start))] = np.nan
     return inside, at_start, steps
 
 
 def solid_pieces(
-    offsets: IntArray, depth: Float32Array, front_facing: BoolArray, two_sided: BoolArray
+    offsets: IntArray, depth: Float32Array, front_facing: BoolArray, solid: BoolArray
 ) -> tuple[IntArray, Float32Array, BoolArray]:
     """Return the pixel (N,) and the two end depths (N, 2) of each piece of a ray inside the solid.
 
@@ -159,7 +158,7 @@ def solid_pieces(
 
     A piece that starts at depth 0 starts at a camera inside the solid.
     """
-    inside, at_start, steps = nesting(offsets, front_facing, two_sided)
+    inside, at_start, steps = nesting(offsets, front_facing, solid)
     is_inside = inside > 0  # after each crossing; False for NaN, as all comparisons below
     was_inside = inside > steps  # before it
     starts = np.flatnonzero(is_inside & ~was_inside)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -28,7 +28,7 @@ from ..mesh.bodies import surfaces_of
 from . import crossing_rows
 from .attributes import ATTRIBUTES, checked_attributes
 from .depth_maps import DepthMaps, SheetPair
-from .mesh_facts import DecidedSurfaces, Facts, StoredFacts, Surfaces
+from .mesh_facts import DecidedSurfaces, FaceKinds, Facts, StoredFacts, Surfaces
 from .objects import ObjectMaps, Sheet, sheets_by_object
 from .requested import RequestedArray, WithRequestedArrays
 from .silhouettes import exchange, fix_silhouettes
@@ -136,8 +136,8 @@ class DepthLayers(WithRequestedArrays):
             self.is_oriented,
             self._facts.surfaces,
             self.oriented_objects,
-            self.two_sided,
-            self._two_sided_in_object if has_objects else None,
+            self._kinds,
+            self._kinds_in_object if has_objects else None,
         )
 
     def __repr__(self) -> str:
@@ -182,19 +182,22 @@ class DepthLayers(WithRequestedArrays):
         """
         return self._facts.is_oriented
 
-    @cached_property
+    @property
     def two_sided(self) -> BoolArray:
         """(M,) bool: the face of the crossing counts on either side, see `Mesh.bodies`.
 
         In layers of one object, the object is judged on its own. False everywhere if the layers
         were made by hand, or read from a file of version 0.2 or older.
         """
-        return self._facts.two_sided(self.face)
+        return self._kinds.two_sided
 
-    @cached_property
-    def _two_sided_in_object(self) -> BoolArray:
-        """(M,) bool: the same, if each object is judged on its own."""
-        return self._facts.two_sided_in_object(self.face)
+    @property
+    def _kinds(self) -> FaceKinds:
+        return self._facts.kinds(self.face)
+
+    @property
+    def _kinds_in_object(self) -> FaceKinds:
+        return self._facts.kinds(self.face, in_object=True)
 
     @property
     def is_cropped(self) -> bool:
@@ -338,7 +341,7 @@ class DepthLayers(WithRequestedArrays):
             RequestError: `max_layers` or `min_gap` removed crossings, so some exits are unknown.
         """
         self._check_all_layers("their exits are unknown")
-        entering, exiting = self._sides(surfaces, self._facts.two_sided)
+        entering, exiting = self._sides(surfaces)
         sheets = (
             Sheet(*crossing_rows.outermost(self.offsets, entering, "nearest")),
             Sheet(*crossing_rows.outermost(self.offsets, exiting, "farthest")),
@@ -367,7 +370,7 @@ class DepthLayers(WithRequestedArrays):
         """
         object_id = self.object_id
         self._check_all_layers("what they hide of the objects is unknown")
-        sides = self._sides(surfaces, self._facts.two_sided_in_object)
+        sides = self._sides(surfaces, in_object=True)
         sheets = sheets_by_object(self.offsets, object_id, *sides)
         return ObjectMaps(sheets, partial(self._maps, surfaces))
 
@@ -402,30 +405,27 @@ class DepthLayers(WithRequestedArrays):
         )
 
     def _facts_of_object(self, object_id: int, selected: BoolArray) -> StoredFacts:
-        two_sided = self._two_sided_in_object[selected]
+        kinds = self._kinds_in_object.of(selected)
         is_oriented = self._facts.is_oriented_object(object_id)
         return StoredFacts(
             is_oriented,
             self._surfaces_of_object(object_id),
             frozenset([object_id] if is_oriented else []),
-            two_sided,
-            two_sided,
+            kinds,
         )
 
     def _surfaces_of_object(self, object_id: int) -> DecidedSurfaces | None:
         """Return how the faces of an object that are crossed count; None if it is unknown."""
         if self._facts.surfaces is None:
             return None
-        return surfaces_of(self._two_sided_in_object[self.object_id == object_id])
+        return surfaces_of(self._kinds_in_object.two_sided[self.object_id == object_id])
 
-    def _sides(
-        self, surfaces: Surfaces, two_sided: Callable[[IntArray], BoolArray]
-    ) -> tuple[BoolArray, BoolArray]:
+    def _sides(self, surfaces: Surfaces, in_object: bool = False) -> tuple[BoolArray, BoolArray]:
         """Return (M,) bool each: the crossings that count as entries, and those that do as exits.
 
         Args:
             surfaces: see `entry_exit`.
-            two_sided: of `Facts`; called if geometry decides.
+            in_object: judge each object on its own.
 
         Raises:
             RequestError: `surfaces` is not an allowed value.
@@ -436,8 +436,8 @@ class DepthLayers(WithRequestedArrays):
         if surfaces == "any":
             both = np.ones(len(self.depth), bool)
             return both, both
-        either = two_sided(self.face)
-        return self.front_facing | either, ~self.front_facing | either
+        two_sided = (self._kinds_in_object if in_object else self._kinds).two_sided
+        return self.front_facing | two_sided, ~self.front_facing | two_sided
 
     def _maps(
         self, surfaces: Surfaces, object_id: int | None, sheets: tuple[Sheet, Sheet]
@@ -508,15 +508,16 @@ class DepthLayers(WithRequestedArrays):
         The first array counts right after each crossing, the second at the start of each ray. A ray
         ends outside every closed body, so if it meets more backs than fronts, it started inside.
 
-        Only bodies that count by facing are solid: `two_sided` crossings change nothing. Both
-        arrays are NaN in pixels with two-sided crossings alone, where nothing tells what is solid,
-        and in pixels with more fronts than backs.
+        Only closed, consistently wound bodies are solid, see `Bodies.is_solid`. Crossings of other
+        bodies change nothing. Both arrays are NaN in pixels with crossings of these alone, where
+        nothing tells what is solid, and in pixels with more fronts than backs.
 
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings off; the nesting needs all.
         """
         self._check_complete()
-        inside, at_start, _ = crossing_rows.nesting(self.offsets, self.front_facing, self.two_sided)
+        solid = self._kinds.solid
+        inside, at_start, _ = crossing_rows.nesting(self.offsets, self.front_facing, solid)
         return inside, at_start
 
     @property
@@ -538,7 +539,7 @@ class DepthLayers(WithRequestedArrays):
 
     def _solid_pieces(self) -> tuple[IntArray, Float32Array, BoolArray]:
         return crossing_rows.solid_pieces(
-            self.offsets, self.depth, self.front_facing, self.two_sided
+            self.offsets, self.depth, self.front_facing, self._kinds.solid
         )
 
     @property

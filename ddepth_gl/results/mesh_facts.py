@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..mesh.mesh import Mesh
 
-__all__ = ["DecidedSurfaces", "Facts", "MeshFacts", "StoredFacts", "Surfaces"]
+__all__ = ["DecidedSurfaces", "FaceKinds", "Facts", "MeshFacts", "StoredFacts", "Surfaces"]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 # How faces count, as requested, and as decided: see `DepthRenderer.entry_exit`.
 Surfaces = Literal["auto", "oriented", "any"]
 DecidedSurfaces = Literal["oriented", "any", "mixed"]
+
+
+class FaceKinds(NamedTuple):
+    """How the faces of M crossings count, (M,) bool each.
+
+    Attributes:
+        two_sided: the face counts on either side, see `Bodies.two_sided_faces`.
+        solid: the face bounds a solid, see `Bodies.solid_faces`.
+    """
+
+    two_sided: BoolArray
+    solid: BoolArray
+
+    def of(self, crossings: IntArray | BoolArray) -> FaceKinds:
+        """Return the kinds of some of the crossings."""
+        return FaceKinds(self.two_sided[crossings], self.solid[crossings])
 
 
 class Facts(Protocol):
@@ -33,11 +49,13 @@ class Facts(Protocol):
     def is_oriented_object(self, object_id: int) -> bool:
         """Return whether an object is closed and wound outward on its own."""
 
-    def two_sided(self, face: IntArray) -> BoolArray:
-        """Return (M,) bool: the crossed faces, (M,), that count on either side."""
+    def kinds(self, face: IntArray, in_object: bool = False) -> FaceKinds:
+        """Return the kinds of the crossed faces, (M,).
 
-    def two_sided_in_object(self, face: IntArray) -> BoolArray:
-        """Return (M,) bool: the same, if each object is judged on its own."""
+        Args:
+            face: (M,) of all crossings that the facts are for.
+            in_object: judge each object on its own.
+        """
 
     def of_crossings(self, crossings: IntArray) -> Facts:
         """Return the facts for some of the crossings."""
@@ -50,23 +68,26 @@ class MeshFacts:
     mesh: Mesh
 
     @property
-    def is_oriented(self) -> bool:  # noqa: D102
+    def is_oriented(self) -> bool:
+        """As in `Facts`."""
         return self.mesh.is_oriented
 
     @property
-    def surfaces(self) -> DecidedSurfaces:  # noqa: D102
+    def surfaces(self) -> DecidedSurfaces:
+        """As in `Facts`."""
         return self.mesh.bodies.surfaces
 
-    def is_oriented_object(self, object_id: int) -> bool:  # noqa: D102
+    def is_oriented_object(self, object_id: int) -> bool:
+        """Return as in `Facts`."""
         return object_id in self.mesh.oriented_objects
 
-    def two_sided(self, face: IntArray) -> BoolArray:  # noqa: D102
-        return self.mesh.bodies.two_sided_faces[face]
+    def kinds(self, face: IntArray, in_object: bool = False) -> FaceKinds:
+        """Return as in `Facts`."""
+        bodies = self.mesh.object_bodies if in_object else self.mesh.bodies
+        return FaceKinds(bodies.two_sided_faces[face], bodies.solid_faces[face])
 
-    def two_sided_in_object(self, face: IntArray) -> BoolArray:  # noqa: D102
-        return self.mesh.object_bodies.two_sided_faces[face]
-
-    def of_crossings(self, crossings: IntArray) -> MeshFacts:  # noqa: D102
+    def of_crossings(self, crossings: IntArray) -> MeshFacts:
+        """Return as in `Facts`: faces are looked up, so nothing changes."""
         return self
 
 
@@ -77,32 +98,31 @@ class StoredFacts:
     Attributes:
         is_oriented, surfaces: see `Facts`.
         oriented_objects: ids of objects that are closed and wound outward on their own.
-        are_two_sided, are_two_sided_in_object: (M,) bool, one per crossing; None if no face is.
+        of_mesh: kinds of the faces; None if all count by facing.
+        of_objects: kinds if each object is judged on its own; None if they are those of the mesh.
     """
 
     is_oriented: bool = False
     surfaces: DecidedSurfaces | None = None
-    oriented_objects: frozenset[int] = frozenset()
-    are_two_sided: BoolArray | None = None
-    are_two_sided_in_object: BoolArray | None = None
+    oriented_objects: frozenset[int] = field(default_factory=frozenset)
+    of_mesh: FaceKinds | None = None
+    of_objects: FaceKinds | None = None
 
-    def is_oriented_object(self, object_id: int) -> bool:  # noqa: D102
+    def is_oriented_object(self, object_id: int) -> bool:
+        """Return as in `Facts`."""
         return object_id in self.oriented_objects
 
-    def two_sided(self, face: IntArray) -> BoolArray:  # noqa: D102
-        stored = self.are_two_sided
-        return np.zeros(len(face), np.bool_) if stored is None else stored
+    def kinds(self, face: IntArray, in_object: bool = False) -> FaceKinds:
+        """Return as in `Facts`."""
+        stored = (self.of_objects if in_object else None) or self.of_mesh
+        return stored or FaceKinds(np.zeros(len(face), np.bool_), np.ones(len(face), np.bool_))
 
-    def two_sided_in_object(self, face: IntArray) -> BoolArray:  # noqa: D102
-        stored = self.are_two_sided_in_object
-        return self.two_sided(face) if stored is None else stored
-
-    def of_crossings(self, crossings: IntArray) -> StoredFacts:  # noqa: D102
-        def taken(flags: BoolArray | None) -> BoolArray | None:
-            return None if flags is None else flags[crossings]
-
-        return replace(
-            self,
-            are_two_sided=taken(self.are_two_sided),
-            are_two_sided_in_object=taken(self.are_two_sided_in_object),
+    def of_crossings(self, crossings: IntArray) -> StoredFacts:
+        """Return as in `Facts`."""
+        return StoredFacts(
+            self.is_oriented,
+            self.surfaces,
+            self.oriented_objects,
+            self.of_mesh and self.of_mesh.of(crossings),
+            self.of_objects and self.of_objects.of(crossings),
         )

@@ -12,7 +12,7 @@
 //                     SURFACES_MIXED     two-sided faces do so, the others count by facing
 //          CROP       1 if only crossings within camera.crop count
 //          OWNED      1 if each pixel belongs to one invocation: no atomic operations are needed
-// Inputs:  two_sided, texture unit 8: bits of the faces of this part, 32 a texel; SURFACES_MIXED only
+// Inputs:  two_sided, texture unit 8: a bit per face of this part, 32 a texel; SURFACES_MIXED only
 //
 // In the first two passes the larger number wins. Entries need the smaller one, so all their bits
 // are inverted. Then one atomic operation serves both sheets. With an operation for each sheet,

@@ -19,7 +19,7 @@ class Sheet:
 
     Attributes:
         name: "entry" or "exit".
-        surfaces: "oriented" or "any".
+        two_sided: (F,) bool: the face counts on either side.
         depth: NaN if the ray through the exact center meets nothing.
         face: -1 for a miss. Ties go to the smallest index on entry, the largest on exit; see
             `Reference.tied`.
@@ -30,7 +30,7 @@ class Sheet:
     """
 
     name: str
-    surfaces: str
+    two_sided: Booleans
     depth: Floats
     face: Integers
     slope: Floats
@@ -48,10 +48,8 @@ class Sheet:
         return (c.depth, c.low, c.high) if self.sign > 0 else (-c.depth, -c.high, -c.low)
 
     def selects(self, c: Candidates) -> Booleans:
-        """Return whether each candidate has the facing that this sheet requires."""
-        if self.surfaces == "any":
-            return np.ones(len(c), bool)
-        return np.asarray(c.front == (self.sign > 0))
+        """Return whether each candidate has the facing that this sheet requires, if any."""
+        return np.asarray((c.front == (self.sign > 0)) | self.two_sided[c.face])
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,6 @@ class Reference:
     vertices: Floats
     faces: Integers
     view: View
-    surfaces: str
     margin: float
     candidates: Candidates
     sheets: dict[str, Sheet] = field(repr=False)
@@ -129,6 +126,7 @@ def reference(
     view: View,
     surfaces: str = "oriented",
     margin: float = 1 / 128,
+    two_sided: npt.ArrayLike | None = None,
 ) -> Reference:
     """Return entry and exit of every pixel, decided at the exact pixel centers.
 
@@ -144,6 +142,7 @@ def reference(
         view: the camera.
         surfaces: "oriented" or "any", as in `DepthRenderer.entry_exit`.
         margin: bound on the movement of projected vertices, in pixels.
+        two_sided: (F,) bool, the faces that count on either side; in place of `surfaces`.
 
     Returns:
         Both sheets and their candidates.
@@ -152,17 +151,20 @@ def reference(
     if surfaces not in ("oriented", "any"):
         raise ValueError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
     c = find_candidates(vertices, faces, view, margin)
-    sheets = {name: _sheet(c, name, surfaces, view) for name in ("entry", "exit")}
-    return Reference(vertices, faces, view, surfaces, margin, c, sheets)
+    on_either_side = np.full(len(faces), surfaces == "any")
+    if two_sided is not None:
+        on_either_side[:] = two_sided
+    sheets = {name: _sheet(c, name, on_either_side, view) for name in ("entry", "exit")}
+    return Reference(vertices, faces, view, margin, c, sheets)
 
 
-def _sheet(c: Candidates, name: str, surfaces: str, view: View) -> Sheet:
+def _sheet(c: Candidates, name: str, two_sided: Booleans, view: View) -> Sheet:
     H, W = view.shape
     depth, slope, bound = np.full(H * W, np.nan), np.full(H * W, np.nan), np.full(H * W, np.inf)
     face, candidate, stable = np.full(H * W, -1), np.full(H * W, -1), np.ones(H * W, bool)
     sheet = Sheet(  # of views, filled below
         name,
-        surfaces,
+        two_sided,
         depth=depth.reshape(H, W),
         face=face.reshape(H, W),
         slope=slope.reshape(H, W),

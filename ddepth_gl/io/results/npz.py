@@ -21,13 +21,13 @@ from .metadata import CONVENTIONS, file_metadata
 __all__ = ["LAYOUT", "MISSING", "OF_OBJECTS", "TEXTS", "write_archive", "write_npz"]
 
 # Rises when files change in a way that `load_npz` must know. Layout 2, the first after 0.2.0, added
-# `camera_name`, `NAME_missing`, `surfaces`, and of layers `two_sided`, `two_sided_in_object`,
-# `is_oriented`, `oriented_objects`, `is_cropped` and `min_gap`.
+# `camera_name`, `NAME_missing`, `surfaces`, and of layers `two_sided`, `solid`, `is_oriented`,
+# `is_cropped`, `min_gap` and OF_OBJECTS.
 LAYOUT = 2
 # The texts that are not provenance.
 TEXTS = ("conventions", "version", "camera_name", "surfaces")
 # The arrays of layers that exist only with the attribute object_id.
-OF_OBJECTS = ("oriented_objects", "two_sided_in_object")
+OF_OBJECTS = ("oriented_objects", "two_sided_in_object", "solid_in_object")
 # The end of the name of an array that says which values of another array are misses.
 MISSING = "_missing"
 
@@ -66,12 +66,13 @@ def write_npz(
     values were NaN; there is no such array for distances and thickness.
 
     For DepthLayers, recognizable by the array ``offsets``: ``offsets`` (H * W + 1,) int64;
-    ``depth``, ``distance`` (M,) float32; ``face`` (M,) int64; ``front_facing``, ``two_sided`` (M,)
-    bool; ``NAME`` (M,) or (M, channels) for each attribute of the layers; ``count`` (H, W) int32;
-    ``truncated`` (H, W) bool; the scalars ``is_oriented`` (see `DepthLayers.is_oriented`) and
-    ``is_cropped`` (``near`` or ``far`` was given) bool, and ``min_gap`` float64; with the attribute
-    object_id also ``oriented_objects`` (K,) int64, see `DepthLayers.oriented_objects`, and
-    ``two_sided_in_object`` (M,) bool: two-sided if each object is judged on its own.
+    ``depth``, ``distance`` (M,) float32; ``face`` (M,) int64; ``front_facing``, ``two_sided``,
+    ``solid`` (see `Bodies.is_solid`) (M,) bool; ``NAME`` (M,) or (M, channels) for each attribute
+    of the layers; ``count`` (H, W) int32; ``truncated`` (H, W) bool; the scalars ``is_oriented``
+    (see `DepthLayers.is_oriented`) and ``is_cropped`` (``near`` or ``far`` was given) bool, and
+    ``min_gap`` float64; with the attribute object_id also ``oriented_objects`` (K,) int64, see
+    `DepthLayers.oriented_objects`, and ``two_sided_in_object``, ``solid_in_object`` (M,) bool, if
+    each object is judged on its own.
 
     Args:
         path: file to write; an existing file is replaced.
@@ -144,7 +145,8 @@ def _layers_arrays(layers: DepthLayers, facts: StoredFacts) -> dict[str, Any]:
     of_objects: dict[str, Any] = {}
     if "object_id" in layers.attributes:
         of_objects["oriented_objects"] = np.array(sorted(facts.oriented_objects), np.int64)
-        of_objects["two_sided_in_object"] = facts.two_sided_in_object(layers.face)
+        kinds = facts.kinds(layers.face, in_object=True)
+        of_objects |= {"two_sided_in_object": kinds.two_sided, "solid_in_object": kinds.solid}
     return {
         **layers.attributes,
         **of_objects,
@@ -153,7 +155,7 @@ def _layers_arrays(layers: DepthLayers, facts: StoredFacts) -> dict[str, Any]:
         "distance": layers.distance,
         "face": layers.face,
         "front_facing": layers.front_facing,
-        "two_sided": layers.two_sided,
+        **facts.kinds(layers.face)._asdict(),
         "count": layers.count,
         "truncated": layers.truncated,
         "is_oriented": facts.is_oriented,

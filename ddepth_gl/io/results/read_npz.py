@@ -14,7 +14,7 @@ from ...errors import OutputError
 from ...results.attributes import ATTRIBUTES, Attribute
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps, SheetPair
-from ...results.mesh_facts import DecidedSurfaces, StoredFacts
+from ...results.mesh_facts import DecidedSurfaces, FaceKinds, StoredFacts
 from ..file_names import checked_path
 from .archive import Archive, Expected, opened_archive
 from .npz import LAYOUT, MISSING, TEXTS
@@ -186,11 +186,11 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
             "is_oriented": Expected(np.bool_),
             "is_cropped": Expected(np.bool_),
             "min_gap": Expected(np.float64),
-            "two_sided": Expected(np.bool_, (count,)),
+            **dict.fromkeys(FaceKinds._fields, Expected(np.bool_, (count,))),
         }
         if "object_id" in names:
             facts["oriented_objects"] = Expected(np.int64, (None,))
-            facts["two_sided_in_object"] = Expected(np.bool_, (count,))
+            facts |= {f"{name}_in_object": facts[name] for name in FaceKinds._fields}
     texts = _provenance_texts(archive)
     values = archive.read({**texts, **arrays, **attributes, **facts}, max_bytes)
     return DepthLayers(
@@ -202,12 +202,18 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
             values.get("is_oriented", False),
             _surfaces(values),
             frozenset(values.get("oriented_objects", np.empty(0)).tolist()),
-            values.get("two_sided"),
-            values.get("two_sided_in_object"),
+            _face_kinds(values, ""),
+            _face_kinds(values, "_in_object"),
         ),
         _is_cropped=values.get("is_cropped", False),
         _min_gap=checked_min_gap(values.get("min_gap", 0.0)),
     )
+
+
+def _face_kinds(values: dict[str, Any], suffix: str) -> FaceKinds | None:
+    if FaceKinds._fields[0] + suffix not in values:
+        return None
+    return FaceKinds(*(values[name + suffix] for name in FaceKinds._fields))
 
 
 def _expected(attribute: Attribute, shape: tuple[int | None, ...]) -> Expected:
