@@ -24,4 +24,6 @@ void main() {
     srgb = vec4(0.0);
     if (sum.a > 0.0) srgb = vec4(srgb_from_linear(min(sum.rgb / sum.a, vec3(1.0))),
                                  sum.a / float(SAMPLES * SAMPLES));
+    // Rounded here, since GPUs may be off by 0.6 when they convert to 8 bits.
+    srgb = floor(srgb * 255.0 + 0.5) / 255.0;
 }

@@ -373,24 +373,27 @@ def test_png_scale(ddepth):
     fails(ddepth("render", "box.ply", "-o", "out", *options, "-1"), "must be positive")
 
 
-def test_surfaces_any_takes_every_face(ddepth):
+def test_surfaces(ddepth):
     options = ("-o", "out", "--size", "64x64", "--views", "8", "--no-preview")
-    code, _, err = ddepth("render", "open.ply", *options)
+    code, _, err = ddepth("render", "open.ply", *options, "--surfaces", "oriented")
     assert code == 0
     assert err == [
-        "ddepth: warning: open.ply: it is not closed; entry and exit may be missing in places, "
-        "--surfaces any takes every face"
+        "ddepth: warning: open.ply: it is not closed; entry and exit may be missing in places; "
+        "--surfaces auto decides for each body"
     ]
     oriented = [loaded(f"open_{view:03d}")["mask"].sum() for view in range(8)]
-    code, _, err = ddepth("render", "open.ply", *options, "--surfaces", "any")
-    assert (code, err) == (0, [])
-    every = [loaded(f"open_{view:03d}")["mask"].sum() for view in range(8)]
-    assert sum(every) > sum(oriented) > 0
+    for option in ((), ("--surfaces", "any"), ("--surfaces", "auto")):
+        code, _, err = ddepth("render", "open.ply", *options, *option)
+        assert (code, err) == (0, [])
+        every = [loaded(f"open_{view:03d}")["mask"].sum() for view in range(8)]
+        assert sum(every) > sum(oriented) > 0
+        assert loaded("open_000")["surfaces"] == "any"
 
 
 def test_an_inside_out_mesh_is_not_called_open(ddepth):
     write_mesh(Path("turned.ply"), dd.Mesh(box().vertices, box().faces[:, ::-1]))
-    _, _, err = ddepth("render", "turned.ply", "-o", "out", "--size", "8x8")
+    options = ("-o", "out", "--size", "8x8", "--surfaces", "oriented")
+    _, _, err = ddepth("render", "turned.ply", *options)
     assert "turned.ply: its winding is not consistent" in err[0]
 
 

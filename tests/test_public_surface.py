@@ -174,7 +174,7 @@ def of_layers(**changed):
 FRAME = {
     "image": True, "maps": True, "layers": True, "attributes": ("face",),
     "layer_attributes": ("normal",), "samples": 2, "max_layers": 2, "surfaces": "oriented",
-    "near": 0.1, "far": 9.0, "memory_limit": 10**7,
+    "near": 0.1, "far": 9.0, "memory_limit": 10**7, "min_gap": 0.1,
 }  # fmt: skip
 
 # For each callable: the object to call a method on, or None, and the arguments of a valid call.
@@ -203,12 +203,17 @@ CALLS = {
     "Camera.pixel_footprint": lambda _: (CAMERA, {"depth": np.ones(3)}),
     "Camera.distance_per_depth": lambda _: (CAMERA, {}),
     "DepthMaps": lambda _: (None, {name: getattr(maps(), name) for name in
-                                   ("entry", "exit", "camera", "attributes", "provenance")}),
+                                   ("entry", "exit", "camera", "attributes", "provenance",
+                                    "surfaces")}),
     "DepthMaps.filled": lambda _: (maps(), {"value": 0.0}),
     "DepthMaps.points": lambda _: (maps(), {"frame": "world", "dtype": np.float32}),
     "DepthMaps.to_mesh": lambda _: (maps(), {"jump": 10.0}),
     "DepthLayers": lambda _: (None, of_layers()),
-    "DepthLayers.dense": lambda _: (layers(), {"name": "depth", "max_layers": 2}),
+    "DepthLayers.dense": lambda _: (
+        layers(),
+        {"name": "depth", "max_layers": 2, "min_gap": 0.0},
+    ),
+    "DepthLayers.merged": lambda _: (layers(), {"min_gap": 0.1, "max_layers": 2}),
     "DepthLayers.color_images": lambda _: (layers(), {"name": "color", "max_layers": 2}),
     "DepthLayers.entry_exit": lambda _: (layers(), {"surfaces": "oriented"}),
     "DepthLayers.intervals": lambda _: (layers(), {"row": 0, "column": 0}),
@@ -245,13 +250,13 @@ CALLS = {
         "far": 9.0, "attributes": ("face",), "output": "numpy"}),
     "DepthRenderer.peel": lambda r: (r, {
         "scene": r.upload(box()), "camera": CAMERA, "max_layers": 2, "near": 0.1, "far": 9.0,
-        "attributes": ("normal",), "memory_limit": 10**7}),
+        "attributes": ("normal",), "memory_limit": 10**7, "min_gap": 0.1}),
     "DepthRenderer.render": lambda r: (r, {"scene": r.upload(box()), "camera": CAMERA} | FRAME),
     "DepthRenderer.render_many": lambda r: (r, {
         "scene": r.upload(box()), "cameras": [CAMERA]} | FRAME),
     "DepthRenderer.peel_many": lambda r: (r, {
         "scene": r.upload(box()), "cameras": [CAMERA], "max_layers": 2, "near": 0.1, "far": 9.0,
-        "attributes": ("normal",), "memory_limit": 10**7}),
+        "attributes": ("normal",), "memory_limit": 10**7, "min_gap": 0.1}),
     "DepthRenderer.shade_many": lambda r: (r, {
         "scene": r.upload(box()), "cameras": [CAMERA], "samples": 2, "surfaces": "oriented",
         "near": 0.1, "far": 9.0}),
@@ -274,7 +279,8 @@ CALLS = {
     "Scene.check_usable": lambda r: (r.upload(box()), {}),
     "Scene.release": lambda r: (r.upload(box()), {}),
     "DeviceDepthMaps": lambda r: (None, {"context": r._context, "camera": CAMERA,
-                                         "buffers": [Buffer(), Buffer()], "provenance": {}}),
+                                         "buffers": [Buffer(), Buffer()], "provenance": {},
+                                         "surfaces": "any"}),
     "DeviceDepthMaps.numpy": lambda r: (on_device(r), {}),
     "DeviceDepthMaps.release": lambda r: (on_device(r), {}),
     "DeviceImage": lambda r: (None, {"image_buffers": on_device(r)._image_buffers,

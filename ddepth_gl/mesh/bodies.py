@@ -102,7 +102,7 @@ class Bodies:
 
     @property
     def surfaces(self) -> Literal["oriented", "any", "mixed"]:
-        """How all bodies count: "oriented" (by facing), "any" (two-sided) or "mixed"."""
+        """Kind of all bodies: "oriented" (by facing), "any" (two-sided) or "mixed"."""
         return surfaces_of(~self.counts_by_facing)
 
     def __len__(self) -> int:

@@ -127,9 +127,9 @@ class DepthLayers(WithRequestedArrays):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {**state, "_facts": self.stored_facts()}
+        return {**state, "_facts": self._stored_facts()}
 
-    def stored_facts(self) -> StoredFacts:
+    def _stored_facts(self) -> StoredFacts:
         """Return the facts as values, for pickles and copies, which do not hold the mesh."""
         has_objects = "object_id" in self.attributes
         return StoredFacts(

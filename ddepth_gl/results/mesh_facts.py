@@ -1,4 +1,4 @@
-"""What layers know of their mesh: how its faces count, looked up in the mesh or stored."""
+"""Facts that layers know of their mesh: how its faces count, looked up in the mesh or stored."""
 
 from __future__ import annotations
 

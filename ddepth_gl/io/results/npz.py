@@ -86,7 +86,7 @@ def write_npz(
     check_result_type(result, DepthMaps, DepthLayers)
     miss = checked_fill(fill)
     if isinstance(result, DepthLayers):
-        facts = result.stored_facts()
+        facts = result._stored_facts()
         arrays, surfaces = _layers_arrays(result, facts), facts.surfaces
     else:
         arrays, surfaces = _maps_arrays(result, miss), result.surfaces
