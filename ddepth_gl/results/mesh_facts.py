@@ -20,7 +20,7 @@ DecidedSurfaces = Literal["oriented", "any", "mixed"]
 
 
 class FaceKinds(NamedTuple):
-    """How the faces of M crossings count, (M,) bool each.
+    """Kinds of the faces of M crossings, (M,) bool each.
 
     Attributes:
         two_sided: the face counts on either side, see `Bodies.two_sided_faces`.
@@ -36,7 +36,7 @@ class FaceKinds(NamedTuple):
 
 
 class Facts(Protocol):
-    """How the faces of a mesh count, for M crossings of these faces."""
+    """Properties of a mesh and of the faces of its M crossings."""
 
     @property
     def is_oriented(self) -> bool:
