@@ -44,7 +44,7 @@ class Facts(Protocol):
 
     @property
     def surfaces(self) -> DecidedSurfaces | None:
-        """What "auto" decides for the mesh; None if it is unknown."""
+        """Result of "auto" for the mesh; None if it is unknown."""
 
     def is_oriented_object(self, object_id: int) -> bool:
         """Return whether an object is closed and wound outward on its own."""
