@@ -226,7 +226,7 @@ CALLS = {
         "colors": np.zeros((8, 3)),
         "texture": np.zeros((2, 2, 3), np.uint8), "texture_id": np.zeros(12, int),
         "object_id": np.zeros(12, int),
-        "object_names": ("a",), "name": "box", "source": None}),
+        "object_names": ("a",), "name": "box", "source": None, "up": (0, 0, 1)}),
     "Mesh.report": lambda _: (box(), {}),
     "MeshReport": lambda _: (None, fields_of(box().report())),
     "MeshReport.as_dict": lambda _: (box().report(), {}),

@@ -247,7 +247,7 @@ class Camera:
         height: int = 512,
         seed: int = 0,
         fov_y_deg: float = 40.0,
-        up: npt.ArrayLike = (0.0, 0.0, 1.0),
+        up: npt.ArrayLike | None = None,
     ) -> list[Camera]:
         """Return perspective cameras spread evenly over a sphere around a mesh.
 
@@ -256,13 +256,14 @@ class Camera:
         return the same cameras.
 
         Args:
-            mesh: a Mesh, or any object with `bounds`, whose whole bounding box is then in view.
+            mesh: a Mesh, or any object with `bounds`, whose whole bounding box is then in view. It
+                may have `up`, as a Mesh does.
             views: number of cameras.
             width, height: image size in pixels.
             seed: seed of the random angle.
             fov_y_deg: vertical field of view in degrees, between 0 and 180.
-            up: (3,) up direction of the mesh, world frame; (0, 1, 0) for all glTF and many OBJ
-                files.
+            up: (3,) up direction, world frame. None takes ``mesh.up``: y for meshes from glTF
+                files; z for others, although y is up in many OBJ files.
 
         Raises:
             CameraError: an argument is invalid, or the mesh is a single point.

@@ -23,6 +23,7 @@ __all__ = [
     "pose_from_opengl",
 ]
 
+_DEFAULT_UP = (0.0, 0.0, 1.0)  # as in Mesh
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
 _MAX_COORDINATE = 1e150  # float64 holds its square
 _MAX_VIEWS = 1 << 24  # no computer has the memory for more
@@ -122,7 +123,7 @@ def orbit_viewpoints(
     height: int,
     seed: int,
     fov_y_deg: float,
-    up: npt.ArrayLike,
+    up: npt.ArrayLike | None,
 ) -> list[Viewpoint]:
     """Return viewpoints spread evenly over a sphere around a mesh; see `Camera.orbit`."""
     if not is_integer(views) or not 1 <= views <= _MAX_VIEWS:
@@ -130,7 +131,7 @@ def orbit_viewpoints(
     if not is_integer(seed) or seed < 0:
         raise CameraError(f"seed must be an integer, at least 0, not {shown(seed)}")
     center, radius = _bounding_sphere(mesh)
-    axes = _axes(up)
+    axes = _axes("up", up) if up is not None else _axes("mesh.up", getattr(mesh, "up", _DEFAULT_UP))
     half_angle = math.radians(checked_field_of_view(fov_y_deg)) / 2.0
     narrower = min(half_angle, math.atan(math.tan(half_angle) * width / height))
     distance = 1.05 * radius / math.sin(narrower)
@@ -164,12 +165,12 @@ def _bounding_sphere(mesh: HasBounds) -> tuple[Float64Array, float]:
     return center, radius
 
 
-def _axes(up: npt.ArrayLike) -> Float64Array:
+def _axes(name: str, up: npt.ArrayLike) -> Float64Array:
     """Return (3, 3) rows of a right-handed frame with `up` as third axis; the identity for z."""
-    z = checked_numbers("up", up, (3,))
+    z = checked_numbers(name, up, (3,))
     length = float(np.linalg.norm(z))
     if not length > 0.0:
-        raise CameraError(f"up {z.tolist()} has no direction; choose another up")
+        raise CameraError(f"{name} {z.tolist()} has no direction; choose another up")
     z = z / length
     # The world axis that is farthest from parallel to `up`; ties go to the first.
     x = np.eye(3)[int(np.argmin(np.abs(z).round(6)))]

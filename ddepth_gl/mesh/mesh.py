@@ -27,11 +27,14 @@ from .validate import (
     checked_object_names,
     checked_texture_id,
     checked_textures,
+    checked_up,
     checked_uv,
     checked_vertices,
 )
 
 __all__ = ["Mesh", "MeshSource"]
+
+_DEFAULT_UP = (0.0, 0.0, 1.0)  # of meshes that do not say which way is up
 
 
 class MeshSource(NamedTuple):
@@ -69,6 +72,9 @@ class Mesh:
         object_names: name of each object id; empty if the objects have no names.
         name: name of the mesh in messages.
         source: file that `load_mesh` read the mesh from; None if there is none.
+        up: (3,) direction that is up, world frame; stored as a unit vector, three floats. None if
+            it is not known: ``up`` is then (0, 0, 1) and ``is_up_known`` is False. `Camera.orbit`
+            places cameras by it; vertices stay as they are.
 
     Array arguments may be NumPy arrays, lists or anything with ``__array__``. They are copied; the
     stored arrays are C-contiguous and read-only.
@@ -85,12 +91,14 @@ class Mesh:
         "_volume",
         "colors",
         "faces",
+        "is_up_known",
         "name",
         "object_id",
         "object_names",
         "source",
         "texture_id",
         "textures",
+        "up",
         "uv",
         "vertices",
     )
@@ -105,6 +113,8 @@ class Mesh:
     object_names: tuple[str, ...]
     name: str
     source: MeshSource | None
+    up: tuple[float, float, float]
+    is_up_known: bool
     _bodies: Bodies | None
     _bounds: npt.NDArray[np.float64]
     _closed_and_balanced: tuple[bool, bool] | None
@@ -124,6 +134,7 @@ class Mesh:
         object_names: Sequence[str] = (),
         name: str = "mesh",
         source: MeshSource | None = None,
+        up: npt.ArrayLike | None = None,
     ) -> None:
         points = checked_vertices(vertices)
         triangles = checked_faces(faces, len(points))
@@ -150,6 +161,8 @@ class Mesh:
             "object_names": names,
             "name": str(name),
             "source": source,
+            "up": checked_up(_DEFAULT_UP if up is None else up),
+            "is_up_known": up is not None,
             "_bodies": None,
             "_bounds": frozen(bounds),
             "_closed_and_balanced": None,
@@ -263,7 +276,7 @@ class Mesh:
         """Return a new mesh with every vertex transformed by an affine matrix.
 
         A mirroring matrix (negative determinant) also reverses the winding: faces that are wound
-        outward stay so.
+        outward stay so. A known `up` is transformed as well.
 
         Args:
             matrix: (4, 4), applied to column vectors.
@@ -277,7 +290,8 @@ class Mesh:
             points = self.vertices @ m[:3, :3].T + m[:3, 3]
         is_mirrored = np.linalg.slogdet(m[:3, :3])[0] < 0.0
         faces = self.faces[:, [0, 2, 1]] if is_mirrored else self.faces
-        return Mesh(points, faces, **self._attributes())
+        up = m[:3, :3] @ self.up if self.is_up_known else None
+        return Mesh(points, faces, **{**self._attributes(), "up": up})
 
     def _attributes(self) -> dict[str, Any]:
         """Return the constructor's arguments besides vertices, faces and source."""
@@ -289,6 +303,7 @@ class Mesh:
             "object_id": self.object_id,
             "object_names": self.object_names,
             "name": self.name,
+            "up": self.up if self.is_up_known else None,
         }
 
     def _edge_summary(self) -> tuple[bool, bool]:

@@ -16,7 +16,7 @@ from .normals import unit_normals
 if TYPE_CHECKING:
     from .mesh import Mesh
 
-__all__ = ["MeshReport", "report_on"]
+__all__ = ["MeshReport", "direction_text", "report_on"]
 
 _MAX_NAMES = 6  # object names in the text
 _FACING_KINDS = BODY_KINDS[:2]
@@ -43,6 +43,8 @@ class MeshReport:
         is_consistent: every body is consistently wound.
         is_oriented: see `Mesh.is_oriented`.
         bounds: minimum and maximum coordinates in mesh units.
+        up: see `Mesh.up`.
+        is_up_known: whether the file, or who made the mesh, said which direction is up.
         area: sum of the areas of all faces in square mesh units.
         volume: signed volume in cubic mesh units; None if a body is open or not consistently wound.
         object_names: names of the objects; empty if they have none.
@@ -70,6 +72,8 @@ class MeshReport:
     is_consistent: bool
     is_oriented: bool
     bounds: tuple[tuple[float, ...], ...]
+    up: tuple[float, ...]
+    is_up_known: bool
     area: float
     volume: float | None
     object_names: tuple[str, ...]
@@ -99,6 +103,7 @@ class MeshReport:
         low, high = ("(" + ", ".join(f"{x:.6g}" for x in corner) + ")" for corner in self.bounds)
         size = " x ".join(f"{b - a:.6g}" for a, b in zip(*self.bounds, strict=True))
         yield _line("bounds", f"{low} to {high}, size {size}")
+        yield _line("up", direction_text(self.up) + " by default" * (not self.is_up_known))
         volume = "not defined" if self.volume is None else f"{self.volume:.6g}"
         yield _line("area", f"{self.area:.6g}, volume {volume}")
         names = [_shown(name) for name in self.object_names[:_MAX_NAMES]]
@@ -140,6 +145,14 @@ class MeshReport:
             yield "not everywhere opaque"
 
 
+def direction_text(direction: Sequence[float]) -> str:
+    """Return a unit vector as text: ``y`` or ``-y`` along an axis, otherwise ``(0, 0.6, 0.8)``."""
+    for axis, name in enumerate("xyz"):
+        if abs(direction[axis]) == 1.0:
+            return f"{'-' * (direction[axis] < 0.0)}{name}"
+    return "(" + ", ".join(f"{x:.6g}" for x in direction) + ")"
+
+
 def report_on(mesh: Mesh) -> MeshReport:
     """Return the report on a mesh; see `Mesh.report`."""
     bodies = mesh.bodies
@@ -171,6 +184,8 @@ def report_on(mesh: Mesh) -> MeshReport:
         is_consistent=bool(bodies.is_consistent.all()),
         is_oriented=mesh.is_oriented,
         bounds=tuple(map(tuple, mesh.bounds.tolist())),
+        up=mesh.up,
+        is_up_known=mesh.is_up_known,
         area=float(bodies.area.sum()),
         volume=float(bodies.volume.sum()) if is_well_wound else None,
         object_names=mesh.object_names,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import one_line, unmasked_array
+from .._checks import one_line, shown, unmasked_array
 from .._frozen_arrays import frozen
 from ..errors import MeshError
 from .chunks import face_chunks
@@ -28,6 +28,7 @@ __all__ = [
     "checked_object_names",
     "checked_texture_id",
     "checked_textures",
+    "checked_up",
     "checked_uv",
     "checked_vertices",
 ]
@@ -227,6 +228,23 @@ def checked_matrix(value: object) -> npt.NDArray[np.float64]:
     if np.linalg.slogdet(matrix[:3, :3])[0] == 0.0:
         raise MeshError("matrix is not invertible and would flatten the mesh; pass one that is")
     return matrix
+
+
+def checked_up(value: object) -> tuple[float, float, float]:
+    """Return a direction as a unit vector."""
+    up = as_array(value, "up", "biuf")
+    with np.errstate(over="ignore"):
+        up = up.astype(np.float64) if up.shape == (3,) else up
+    if up.shape != (3,) or not np.isfinite(up).all() or not up.any():
+        given = shown(up.tolist()) if up.shape == (3,) else f"of shape {up.shape}"
+        raise MeshError(
+            f"up must be a direction of three finite numbers, not {given}; pass (x, y, z)"
+        )
+    # In two steps: the length of very small or large vectors would be 0 or infinite. The sum with
+    # 0 turns -0 into 0.
+    up = up / np.abs(up).max()
+    x, y, z = (up / np.linalg.norm(up) + 0.0).tolist()
+    return x, y, z
 
 
 def _checked_shape(

@@ -44,7 +44,11 @@ class MeshPart:
 
 
 def merge_parts(
-    parts: Sequence[MeshPart], name: str, max_faces: int, source: MeshSource | None = None
+    parts: Sequence[MeshPart],
+    name: str,
+    max_faces: int,
+    source: MeshSource | None = None,
+    up: tuple[float, float, float] | None = None,
 ) -> Mesh:
     """Return all parts, in order, as one Mesh in world coordinates.
 
@@ -53,6 +57,7 @@ def merge_parts(
         name: name of the mesh.
         max_faces: largest number of faces, all parts together.
         source: the file.
+        up: direction that is up, world frame; None if the file does not say.
 
     Raises:
         MeshError: there is no face, there are too many, or a part is not valid in itself.
@@ -95,6 +100,7 @@ def merge_parts(
         object_names=names,
         name=name,
         source=source,
+        up=up,
     )
 
 

@@ -26,6 +26,7 @@ __all__ = ["MESH_SUFFIXES", "load_mesh"]
 # allocated on false claims, and files that were cut short are noticed.
 _CHECKS = {".obj": checked_obj, ".stl": checked_stl, ".ply": checked_ply, ".off": checked_off}
 _GLTF = (".glb", ".gltf")
+_UP_OF_GLTF = (0.0, 1.0, 0.0)  # glTF 2.0, section 3.4, "Coordinate System and Units"
 
 MESH_SUFFIXES = (*_CHECKS, *_GLTF)  # in lower case
 
@@ -49,6 +50,7 @@ def load_mesh(
       colors are sRGB and a texture replaces the base color. In glTF, colors are linear and are
       converted to sRGB; base color, vertex colors and texture multiply. Face colors are used only
       if they are all the same.
+    - ``up``: (0, 1, 0) for GLB and glTF, by definition of the format. The other formats do not say.
     - ``uv`` and ``textures``: base color only, v up, equal textures once. Only textures in the
       folder of the mesh file are read. Those that are missing or in an unknown format are left out.
 
@@ -108,4 +110,5 @@ def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
         source = MeshSource(
             str(path.absolute()), sha256, folder.side_files_sha256(), folder.left_out()
         )
-        return merge_parts(parts, path.stem, max_faces, source)
+        up = _UP_OF_GLTF if suffix in _GLTF else None
+        return merge_parts(parts, path.stem, max_faces, source, up)
