@@ -103,8 +103,8 @@ def test_the_text():
         "  by facing   1 outward (12 faces), 1 cavity (12 faces)",
         "  two-sided   none",
     ]
-    assert lines[5] == "  area        30, volume 7"
-    assert lines[6] == "  objects     1"
+    assert lines[6] == "  area        30, volume 7"
+    assert lines[7] == "  objects     1"
     assert lines[-1] == "  defects     none"
     one = dd.Mesh(np.eye(3), [(0, 1, 2)], name="a\nb" + "x" * 100).report()
     assert str(one).splitlines()[0] == "a b" + "x" * 54 + "...: 1 face, 3 vertices"
