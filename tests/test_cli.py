@@ -488,7 +488,7 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--cameras", "c.json", "--views", "2"), ("exclude each other",)),
         (("--views", "0"), ("--views must be at least 1, not 0",)),
         (("--views", "-4"), ("--views",)),
-        (("--seed", "-1"), ("seed",)),
+        (("--seed", "-1"), ("error: --seed must be at least 0, not -1",)),
         (
             ("--seed", "3", "--eye", "1,2,3", "--target", "0,0,0"),
             ("--seed turns the cameras of --views",),
@@ -534,9 +534,27 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--engine", "warp"), ("engine must be 'auto'", "'warp'")),
         (("--device", "banana"), ("banana",)),
         (("--device", "99"), ("99",)),
-        (("--near", "5", "--far", "2"), ("near",)),
-        (("--near", "nan"), ("near",)),
-        (("--far", "-1"), ("far",)),
+        (("--near", "5", "--far", "2"), ("0 <= near < far, not --near 5 --far 2",)),
+        (("--near", "nan"), ("0 <= near < far, not --near nan",)),
+        (("--near", "-1"), ("not --near -1",)),
+        (("--far", "-1"), ("not --far -1",)),
+        (("--far", "0"), ("not --far 0",)),
+        (("--format", "png16", "--png-scale", "0"), ("error: --png-scale must be positive",)),
+        (("--fill", "1e39"), ("error: --fill must be a number that float32 holds",)),
+        (("--max-faces", "-1"), ("error: --max-faces must be at least 0, not -1",)),
+        (("--max-file-mb", "-2"), ("error: --max-file-mb must be at least 0, not -2",)),
+        (("--up", "0,0,0"), ("error: --up must be a direction, not '0,0,0'",)),
+        (("--up", "nan,0,1"), ("error: --up must be a direction",)),
+        (("--up", "w"), ("error: --up must look like X,Y,Z, y, -y or auto, not 'w'",)),
+        (("--up", ""), ("error: --up must look like X,Y,Z, y, -y or auto, not ''",)),
+        (
+            ("--eye", "0,0,5", "--target", "0,0,0"),
+            ("box: --up auto: up [0.0, 0.0, 1.0] is zero or parallel to the view",),
+        ),
+        (
+            ("--eye", "0,0,5", "--target", "0,0,0", "--up", "-z"),
+            ("up [0.0, 0.0, -1.0] is zero or parallel to the view",),
+        ),
     ],
 )
 def test_bad_options_are_one_line(ddepth, options, words):
@@ -610,12 +628,13 @@ def test_a_missing_package_is_reported_once_and_first(ddepth, monkeypatch):
 def test_the_line_of_times_names_the_steps(ddepth, options, what):
     _, out, _ = ddepth("render", "box.ply", "-o", "out", "--size", "4x4", *options)
     (line,) = (line for line in out.splitlines() if " ms per image" in line)
+    note = "z up by default, " + "layers instead of sheets in npz, " * ("--layers" in options)
     number = r"\d+\.\d"
     steps = [
         rf"{number}{' ms per image' * (step == 'sheets')} for (?:the |all )?{step}" for step in what
     ]
     assert re.fullmatch(
-        rf"box: 1 image of 4x4, 12 faces, {', '.join(steps)}; set-up included", line
+        rf"box: 1 image of 4x4, 12 faces, {note}{', '.join(steps)}; set-up included", line
     )
 
 

@@ -45,7 +45,7 @@ def test_every_format_and_the_preview(renderer, tmp_path):
     }
     assert report.preview == tmp_path / "ring_preview.png"
     assert len(steps) == len(report.covered) == 3
-    assert set(report.milliseconds) == {"the sheets", "the photo", "writing"}
+    assert set(report.milliseconds) == {"the sheets with face", "the photo", "writing"}
     assert all(len(times) == 3 and min(times) > 0 for times in report.milliseconds.values())
     assert dd.load_mesh(tmp_path / "ring_001_mould.ply").is_oriented
 
@@ -347,8 +347,11 @@ def test_layers_without_effect(tmp_path):
         ),
         ({"layers": True, "memory_limit": 1e9}, "--memory-limit must be"),
         ({"memory_limit": 100}, "--memory-limit has no effect without --layers; give both"),
-        ({"fill": 1e39}, "fill must be a number that float32 holds"),
-        ({"formats": ("png16",), "png_scale": 0.0}, "16-bit PNG must be positive"),
+        ({"fill": 1e39}, "--fill must be a number that float32 holds"),
+        (
+            {"formats": ("png16",), "png_scale": 0.0},
+            "--png-scale must be positive mesh units per step, not 0",
+        ),
         ({"formats": ("npz", "ply", "npz")}, "format npz is given twice; give it once"),
     ],
 )

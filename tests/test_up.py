@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from mesh_files import TETRA, glb, gltf, gltf_tree, obj, off, ply, put, stl
 from shapes import box
 
 import ddepth_gl as dd
+from ddepth_gl.cli import main as cli
 
 QUARTER_TURN = [[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]]  # about x: y to z
 
@@ -130,3 +133,76 @@ def test_double_depth_without_a_camera_follows_the_mesh():
     camera = dd.double_depth(mesh).camera
     assert camera == dd.Camera.orbit(box(), 1, up=(0, 1, 0))[0]
     assert camera != dd.Camera.orbit(box(), 1)[0]
+
+
+# The option --up
+
+
+@pytest.fixture
+def render(tmp_path, monkeypatch, capsys):
+    """Run `ddepth render` in a folder with a GLB and a PLY file; return status, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, "y.glb", glb())
+    put(tmp_path, "z.ply", ply())
+
+    def run(*arguments):
+        line = ["ddepth", "render", "y.glb", "z.ply", "-o", "out", "--size", "8x6", *arguments]
+        monkeypatch.setattr(sys, "argv", line)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out.splitlines(), err.splitlines()
+
+    return run
+
+
+def views(name):
+    return [dd.load_npz(path).camera for path in sorted(Path("out").glob(f"{name}_*.npz"))]
+
+
+@pytest.mark.parametrize(
+    ("given", "of_glb", "of_ply"),
+    [
+        ([], "y up by its file", "z up by default"),
+        (["--up", "auto"], "y up by its file", "z up by default"),
+        (["--up", "y"], *["y up by --up"] * 2),
+        (["--up", "-Y"], *["-y up by --up"] * 2),
+        (["--up", "+x"], *["x up by --up"] * 2),
+        (["--up", "0,0,2"], *["z up by --up"] * 2),
+        (["--up", "0,3,4"], *["(0, 0.6, 0.8) up by --up"] * 2),
+    ],
+)
+@pytest.mark.parametrize("with_eye", [False, True])
+def test_the_option_up(render, given, of_glb, of_ply, with_eye):
+    views_or_eye = ["--eye", "3,2,1", "--target", "0,0,0"] if with_eye else ["--views", "3"]
+    code, out, err = render("--surfaces", "any", *views_or_eye, *given)
+    assert (code, err) == (0, [])
+    directions = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1), "-y": (0, -1, 0)}
+    for name, path, text in (("y", "y.glb", of_glb), ("z", "z.ply", of_ply)):
+        (line,) = (line for line in out if line.startswith(f"{name}: "))
+        assert f" faces, {text}, " in line
+        up = directions.get(text.split(" up")[0], (0, 0.6, 0.8))
+        expected = (
+            [dd.Camera.look_at((3, 2, 1), (0, 0, 0), up, width=8, height=6)]
+            if with_eye
+            else dd.Camera.orbit(dd.load_mesh(path), 3, 8, 6, up=up)
+        )
+        assert views(name) == expected
+
+
+def test_a_view_along_up_fails_for_its_mesh_only(render):
+    """From above in glTF, from the side in PLY."""
+    options = ("--eye", "0,5,0", "--target", "0,0,0", "--surfaces", "any")
+    code, _, err = render(*options)
+    assert code == 1
+    (line,) = err
+    assert line.startswith("ddepth: error: y: --up auto: up [0.0, 1.0, 0.0] is zero or parallel")
+    assert len(views("z")) == 1
+    assert render(*options, "--up", "x")[0] == 0
+
+
+def test_cameras_of_a_file_bring_their_own_up(render):
+    dd.save_cameras("cameras.json", dd.Camera.orbit(box(), 2, 8, 6))
+    code, out, _ = render("--cameras", "cameras.json", "--surfaces", "any")
+    assert code == 0
+    assert not any(" up by " in line for line in out)

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CameraError, RequestError
 from .options import parse_numbers
+from .up import parse_up
 
 if TYPE_CHECKING:
     from ..camera.camera import Camera
     from ..mesh.mesh import Mesh
 
-__all__ = ["cameras_from_options"]
+__all__ = ["Views", "views_from_options"]
 
 
-def cameras_from_options(
+@dataclass(frozen=True)
+class Views:
+    """The cameras of a run, as far as they are known without a mesh.
+
+    Attributes:
+        cameras_of: returns the cameras of a mesh.
+        settings: one text per view, known before a mesh is read. For the same mesh, equal texts
+            mean equal cameras.
+        up: direction of --up; None for ``auto``.
+        uses_up: whether the cameras are placed by an up direction.
+    """
+
+    cameras_of: Callable[[Mesh], list[Camera]]
+    settings: tuple[str, ...]
+    up: tuple[float, float, float] | None
+    uses_up: bool
+
+
+def views_from_options(
     *,
     file: Path | None,
     eye: str | None,
@@ -29,8 +48,8 @@ def cameras_from_options(
     ortho: float | None,
     views: int | None,
     seed: int | None,
-) -> Callable[[Mesh], list[Camera]]:
-    """Return a function from a mesh to its cameras; only those of --views depend on the mesh.
+) -> Views:
+    """Return the views of a run; only those of --views and of --up auto depend on the mesh.
 
     Args:
         file: value of --cameras.
@@ -52,7 +71,7 @@ def cameras_from_options(
         checked_image_size(width, height)
     with _naming("--fov-deg"):
         checked_field_of_view(fov_deg)
-    up = "0,0,1" if up is None else up
+    direction = parse_up(up)
 
     def apply_ortho(cameras: list[Camera]) -> list[Camera]:
         if ortho is None:
@@ -68,24 +87,45 @@ def cameras_from_options(
                 for camera in cameras
             ]
 
+    # What decides the cameras besides the mesh. The placement itself is that of this version.
+    common = {"up": direction, "fov": fov_deg, "size": (width, height), "ortho": ortho}
     if file is not None:
         fixed = apply_ortho(
             load_cameras(file, **({"width": width, "height": height} if size else {}))
         )
-    elif eye is not None and target is not None:
-        points = [
+        settings = tuple(repr(camera.to_dict()) for camera in fixed)
+        return Views(lambda mesh: fixed, settings, None, uses_up=False)
+    if eye is not None and target is not None:
+        start, end = (
             parse_numbers(option, text, "X,Y,Z", ",", float)
-            for option, text in (("--eye", eye), ("--target", target), ("--up", up))
-        ]
-        fixed = apply_ortho(
-            [Camera.look_at(points[0], points[1], points[2], fov_deg, width, height)]
+            for option, text in (("--eye", eye), ("--target", target))
         )
-    else:
-        axis = parse_numbers("--up", up, "X,Y,Z", ",", float)
-        return lambda mesh: apply_ortho(
-            Camera.orbit(mesh, views or 1, width, height, seed or 0, fov_deg, axis)
-        )
-    return lambda mesh: fixed
+
+        def looking(upward: Sequence[float]) -> list[Camera]:
+            return apply_ortho([Camera.look_at(start, end, upward, fov_deg, width, height)])
+
+        def looking_at(mesh: Mesh) -> list[Camera]:
+            try:
+                return looking(direction or mesh.up)
+            except CameraError as error:
+                raise CameraError(f"{mesh.name}: --up {up or 'auto'}: {error}") from None
+
+        # Points that suit no mesh are an error of the run, not of each mesh.
+        looking(direction or _across(start, end))
+        return Views(looking_at, (repr((start, end, common)),), direction, uses_up=True)
+    count, seed = views or 1, seed or 0
+
+    def around(mesh: Mesh) -> list[Camera]:
+        return apply_ortho(Camera.orbit(mesh, count, width, height, seed, fov_deg, direction))
+
+    settings = tuple(repr((view, count, seed, common)) for view in range(count))
+    return Views(around, settings, direction, uses_up=True)
+
+
+def _across(eye: Sequence[float], target: Sequence[float]) -> list[float]:
+    """Return the axis that is farthest from parallel to the view from eye to target."""
+    view = [abs(b - a) for a, b in zip(eye, target, strict=True)]
+    return [float(axis == view.index(min(view))) for axis in range(3)]
 
 
 def _check_combination(
@@ -115,8 +155,9 @@ def _check_combination(
         )
     if eye is not None and ortho is not None and fov_deg is not None:
         raise RequestError("parallel rays have no field of view; give --ortho or --fov-deg")
-    if views is not None and views < 1:
-        raise RequestError(f"--views must be at least 1, not {views}")
+    for option, number, least in (("--views", views, 1), ("--seed", seed, 0)):
+        if number is not None and number < least:
+            raise RequestError(f"{option} must be at least {least}, not {number}")
 
 
 @contextmanager

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ContextError, DDepthError, MeshError, RequestError
-from .cameras import cameras_from_options
+from .cameras import views_from_options
 from .options import Debug, Device, Meshes, Output, create_output_folder, parse_list
 from .reporting import one_line_errors, print_exception, print_line, print_warning
 from .run_job import print_renderer, run_job
+from .up import up_text
 
 if TYPE_CHECKING:
     from ..mesh.mesh import Mesh
@@ -55,8 +56,9 @@ def render(
     up: Annotated[
         str | None,
         typer.Option(
-            metavar="X,Y,Z",
-            help="Up direction in the image; 0,0,1 by default; 0,1,0 suits many OBJ files.",
+            metavar="auto|AXIS|X,Y,Z",
+            help="Up direction in the image: an axis such as y or -y, or X,Y,Z. By default auto: y "
+            "for GLB and glTF, else z. Many OBJ files need y.",
         ),
     ] = None,
     fov_deg: Annotated[
@@ -158,6 +160,9 @@ def render(
     }
     failed = 0
     with one_line_errors(debug):
+        for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
+            if number is not None and number < 0:
+                raise RequestError(f"{option} must be at least 0, not {number}")
         job = RenderJob(
             folder=output,
             formats=parse_list(formats),
@@ -174,7 +179,7 @@ def render(
             samples=samples,
             overwrite=overwrite,
         )
-        cameras_for = cameras_from_options(
+        plan = views_from_options(
             file=cameras,
             eye=eye,
             target=target,
@@ -193,7 +198,8 @@ def render(
                     with _naming_options():
                         mesh = load_mesh(path, **limits)
                     _warn_if_open(mesh, path, surfaces)
-                    run_job(renderer, job, mesh, cameras_for(mesh), name)
+                    up_note = up_text(mesh, plan.up) if plan.uses_up else ""
+                    run_job(renderer, job, mesh, plan.cameras_of(mesh), name, note=up_note)
                 except (RequestError, ContextError):
                     raise  # the next mesh would fail for the same reason
                 except (DDepthError, MemoryError) as error:

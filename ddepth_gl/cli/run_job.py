@@ -25,12 +25,14 @@ def run_job(
     cameras: list[Camera],
     name: str,
     heading: str | None = None,
+    note: str = "",
 ) -> RenderReport:
     """Run the job for one mesh under a progress bar, and print what it wrote.
 
     Args:
         renderer, job, mesh, cameras, name: see `RenderJob.run`.
         heading: heading of the line with the times; `name` by default.
+        note: what else the line with the times says; may be empty.
 
     Raises:
         RequestError: an image is larger than the device allows.
@@ -56,11 +58,20 @@ def run_job(
     _print_warnings(report, name)
     size = f"{cameras[0].width}x{cameras[0].height}"
     images, faces = _counted(len(cameras), "image"), _counted(len(mesh.faces), "face")
-    print_line(f"{heading or name}: {images} of {size}, {faces}, {report.times_text()}")
+    facts = ", ".join(
+        filter(None, (f"{images} of {size}", faces, note, _layers_note(job), report.times_text()))
+    )
+    print_line(f"{heading or name}: {facts}")
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
         raise OutputError(report.failures[0] + more)
     return report
+
+
+def _layers_note(job: RenderJob) -> str:
+    """Return which files hold other data than without --layers; empty if none do."""
+    formats = job.formats_of_layers
+    return f"layers instead of sheets in {', '.join(formats)}" if formats else ""
 
 
 def _print_files(report: RenderReport, name: str) -> None:

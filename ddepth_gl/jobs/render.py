@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import MAX_SAMPLES, checked_count
+from .._checks import MAX_SAMPLES, checked_count, checked_float32, checked_number
 from ..camera.camera import Camera
 from ..engines.scene import Scene
-from ..errors import MeshError, RequestError
-from ..io.results.arguments import checked_fill
+from ..errors import MeshError, OutputError, RequestError
 from ..io.results.earlier_files import check_replaceable
 from ..io.results.metadata import file_metadata
 from ..io.results.png import write_png
@@ -78,7 +77,7 @@ class RenderJob:
     def __post_init__(self) -> None:
         checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
-        checked_fill(self.fill)
+        checked_float32("--fill", self.fill, OutputError)
         checked_count("--samples", self.samples, MAX_SAMPLES)
         for option, value in (
             ("--max-layers", self.max_layers),
@@ -89,7 +88,8 @@ class RenderJob:
                 if not self.layers:
                     raise RequestError(f"{option} has no effect without --layers; give both")
         if self.png_scale is not None:
-            checked_scale(self.png_scale)
+            checked_scale(self.png_scale, "--png-scale")
+        self._check_crop()
         if not self.formats and not self.preview:
             raise RequestError(
                 f"nothing to write: no format and no preview; give {', '.join(FORMATS)}"
@@ -98,9 +98,29 @@ class RenderJob:
         for chosen in self._chosen_formats:
             chosen.check()
 
+    def _check_crop(self) -> None:
+        """Raise RequestError unless 0 <= near < far."""
+        crop = {
+            f"--{name}": checked_number(f"--{name}", value)
+            for name, value in (("near", self.near), ("far", self.far))
+            if value is not None
+        }
+        if not 0.0 <= crop.get("--near", 0.0) < crop.get("--far", math.inf):
+            given = " ".join(f"{option} {number:g}" for option, number in crop.items())
+            raise RequestError(f"depths to crop at must satisfy 0 <= near < far, not {given}")
+
     @property
     def _chosen_formats(self) -> list[Format]:
         return [FORMATS[name] for name in self.formats]
+
+    @property
+    def formats_of_layers(self) -> list[str]:
+        """Formats that hold all layers, and would hold both sheets without `layers`."""
+        return [
+            name
+            for name, chosen in zip(self.formats, self._chosen_formats, strict=True)
+            if self.layers and chosen.has_option("layers", True) and not chosen.needs_layers
+        ]
 
     def _check_effects(self) -> None:
         """Raise RequestError if an option is given that has no effect on any of the formats."""
@@ -204,25 +224,26 @@ class RenderJob:
         map_attributes = {name for chosen in formats for name in chosen.map_attributes}
         layer_attributes = {name for chosen in formats for name in chosen.layer_attributes}
         crop: dict[str, Any] = {"near": self.near, "far": self.far}
+        if self.layers:
+            map_attributes = set()
+            layer_attributes |= set(self.attributes)
+        else:
+            map_attributes |= set(self.attributes)
         # One view at a time: if the next view were rendered while files are written, the reported
         # times would be too short.
-        with report.timing("the sheets"):
+        with report.timing("the sheets" + _attributes_note(map_attributes)):
             maps = renderer.entry_exit(
-                scene,
-                camera,
-                surfaces=self.surfaces,
-                attributes=() if self.layers else map_attributes | set(self.attributes),
-                **crop,
+                scene, camera, surfaces=self.surfaces, attributes=map_attributes, **crop
             )
         layers = photo = None
         if self.layers:
-            with report.timing("all layers"):
+            with report.timing("all layers" + _attributes_note(layer_attributes)):
                 layers = renderer.peel(
                     scene,
                     camera,
                     max_layers=self.max_layers,
                     memory_limit=self.memory_limit,
-                    attributes=layer_attributes | set(self.attributes),
+                    attributes=layer_attributes,
                     **crop,
                 )
         if "photo" in self.formats:
@@ -258,6 +279,13 @@ class RenderJob:
             except MeshError as error:
                 # No mould can be built from this view; the other views are still worth having.
                 failures.append(f"{frame.path('_mould.ply')}: {error}")
+
+
+def _attributes_note(names: Collection[str]) -> str:
+    """Return what is rendered besides depth, as it takes more time: `` with face``."""
+    return f" with {', '.join(names) if len(names) == 1 else f'{len(names)} attributes'}" * bool(
+        names
+    )
 
 
 def _with_mesh_provenance(frame: FrameToWrite, source: MeshSource) -> FrameToWrite:

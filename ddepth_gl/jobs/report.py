@@ -22,7 +22,8 @@ class RenderReport:
         preview: file of the preview image.
         milliseconds: times of each step, one entry per image. Steps are ``"the sheets"``,
             ``"all layers"`` and ``"the photo"``, with read-back, if they are written to files, and
-            ``"writing"`` for the files of the formats. The preview and a photo that only the
+            ``"writing"`` for the files of the formats. Names of steps with attributes say so, as
+            in ``"the sheets with face"``. The preview and a photo that only the
             preview shows are not included.
         covered: fraction of each image's pixels with both an entry and an exit.
         failures: files of single views that could not be written, one message each.

@@ -93,19 +93,19 @@ def fitting_scale(target: Path, depths: npt.NDArray[np.float64], scale: float | 
     return scale
 
 
-def checked_scale(scale: Any) -> float:
+def checked_scale(scale: Any, name: str = "the scale of a 16-bit PNG") -> float:
     """Return `scale` as a float.
+
+    Args:
+        scale: mesh units per step.
+        name: what an error calls it.
 
     Raises:
         OutputError: it is not a positive number.
     """
-    number = checked_number(
-        "the scale of a 16-bit PNG, positive mesh units per step,", scale, OutputError
-    )
+    number = checked_number(f"{name}, positive mesh units per step,", scale, OutputError)
     if not (math.isfinite(number) and number > 0.0):
-        raise OutputError(
-            f"the scale of a 16-bit PNG must be positive mesh units per step, not {number}"
-        )
+        raise OutputError(f"{name} must be positive mesh units per step, not {number:g}")
     return number
 
 
