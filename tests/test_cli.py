@@ -137,6 +137,17 @@ main()
         assert done.returncode == 1, done.stderr
         return done.stdout.splitlines(), done.stderr.splitlines()
 
+    Path("sets/closed").mkdir(parents=True)
+    Path("sets/ring.ply").write_bytes(Path("ring.ply").read_bytes())
+    Path("sets/closed").chmod(0)
+    said, complaints = run("sets")
+    assert complaints == [
+        "ddepth: error: sets/closed cannot be searched (Permission denied); "
+        "change its permissions, or leave it out"
+    ]
+    assert files() == ["ring_000.npz", "ring_preview.png"]
+    for name in files():
+        Path("out", name).unlink()
     said, complaints = run("noread.ply", "closed/inside.ply", "box.ply")
     assert said[-1] == "2 of 3 meshes failed"
     assert complaints == [
@@ -578,6 +589,8 @@ def test_bad_options_are_one_line(ddepth, options, words):
         (("demo", "too", "much"), ("too",)),
         (("render", "box.ply", "-o", ""), ("-o", "'' is no folder")),
         (("demo", "-o", ""), ("-o", "'' is no folder")),
+        (("render", "", "-o", "out"), ("MESH", "'' is no mesh; give a file or a folder")),
+        (("inspect", "box.ply", ""), ("MESH", "'' is no mesh")),
     ],
 )
 def test_a_wrong_command_line_is_one_line(ddepth, arguments, words):
@@ -656,6 +669,34 @@ def test_missing_meshes(ddepth):
     fails(ddepth("render", "empty", "-o", "out"), "empty has no mesh files (.obj, ")
     Path("empty.stl").write_bytes(b"")
     fails(ddepth("render", "empty.stl", "-o", "out"), "empty.stl: it is empty")
+
+
+def test_a_folder_without_meshes_among_others(ddepth):
+    Path("empty").mkdir()
+    code, out, err = ddepth("render", "empty", "box.ply", "-o", "out", "--size", "4x4")
+    assert code == 1
+    assert [line.split(" (")[0] for line in err] == ["ddepth: error: empty has no mesh files"]
+    assert "box: 1 image" in out
+    assert files() == ["box_000.npz", "box_preview.png"]
+    # Nothing is created where there is nothing to render.
+    fails(ddepth("render", "empty", "-o", "no"), "empty has no mesh files")
+    assert not Path("no").exists()
+
+
+def test_a_mesh_given_twice_is_rendered_once(ddepth):
+    Path("sets").mkdir()
+    Path("box.ply").rename("sets/box.ply")
+    code, out, err = ddepth(
+        "render", "sets/box.ply", "sets", "./sets", "-o", "out", "--size", "4x4"
+    )
+    assert code == 0
+    assert err == [
+        "ddepth: warning: given or found twice, used once: sets/box.ply and 1 more",
+    ]
+    assert files() == ["box_000.npz", "box_preview.png"]
+    code, out, err = ddepth("inspect", "sets/box.ply", "sets/box.ply", "--json")
+    assert (code, len(json.loads(out))) == (0, 1)
+    assert err == ["ddepth: warning: given or found twice, used once: sets/box.ply"]
 
 
 def test_limits_are_named_as_options(ddepth):
@@ -893,6 +934,12 @@ def test_inspect_goes_on_after_files_that_cannot_be_read(ddepth):
     fails(ddepth("inspect", "missing.obj"), "missing.obj")
     Path("none").mkdir()
     fails(ddepth("inspect", "none"), "none has no mesh files")
+    code, out, err = ddepth("inspect", "none", "box.ply", "--json")
+    assert (code, len(err)) == (1, 1)
+    none, fine = json.loads(out)
+    assert none["file"] == "none"
+    assert none["error"].startswith("none has no mesh files")
+    assert fine["report"]["faces"] == 12
     fails(ddepth("inspect"), "MESH", status=2)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import DDepthError
 from .options import Debug, Meshes
-from .reporting import one_line_errors, print_exception, print_line
+from .reporting import one_line_errors, print_exception, print_failed, print_line, report_sources
 
 __all__ = ["inspect"]
 
@@ -26,8 +26,12 @@ def inspect(
         from ..io.meshes.read import load_mesh
         from ..jobs.sources import mesh_files
 
-        files = mesh_files(meshes)
-        entries: list[dict[str, Any]] = []
+        files, repeated, failures = mesh_files(meshes)
+        report_sources(repeated, failures)
+        entries: list[dict[str, Any]] = [
+            {"file": str(path), "error": message, "report": None}
+            for path, message in failures.items()
+        ]
         for path in files:
             entry: dict[str, Any] = {"file": str(path), "error": None, "report": None}
             entries.append(entry)
@@ -48,5 +52,5 @@ def inspect(
         failed = sum(entry["error"] is not None for entry in entries)
         if failed:
             if len(files) > 1 and not as_json:
-                print_line(f"{failed} of {len(files)} meshes failed")
+                print_failed(failed - len(failures), len(files))
             raise typer.Exit(1)

@@ -29,11 +29,17 @@ def _parse_folder(text: str | Path) -> Path:
     return Path(text)
 
 
+def _parse_mesh(text: str | Path) -> Path:
+    if not str(text):  # pathlib would take it for the working folder
+        raise typer.BadParameter("'' is no mesh; give a file or a folder, . for the working folder")
+    return Path(text)
+
+
 Meshes = Annotated[
     list[Path],
     typer.Argument(
         metavar="MESH",
-        readable=False,  # typer's default, True, would end the whole run for one unreadable mesh
+        parser=_parse_mesh,
         help="OBJ, STL, PLY, OFF, GLB or glTF; a folder stands for all such files in it.",
     ),
 ]

@@ -13,7 +13,13 @@ import typer
 from ..errors import ContextError, DDepthError, MeshError, RequestError
 from .cameras import views_from_options
 from .options import Debug, Device, Meshes, Output, create_output_folder, parse_list
-from .reporting import one_line_errors, print_exception, print_line, print_warning
+from .reporting import (
+    one_line_errors,
+    print_exception,
+    print_failed,
+    print_warning,
+    report_sources,
+)
 from .run_job import print_renderer, run_job
 from .up import up_text
 
@@ -190,7 +196,10 @@ def render(
             views=views,
             seed=seed,
         )
-        files = mesh_files(meshes, output)
+        files, repeated, failures = mesh_files(meshes, output)
+        report_sources(repeated, failures)
+        if not files:
+            raise typer.Exit(1)
         with DepthRenderer(engine, device) as renderer:
             create_output_folder(output)
             for path, name in zip(files, unique_names(files), strict=True):
@@ -207,9 +216,9 @@ def render(
                     failed += 1
                     print_exception(error, debug)
             print_renderer(renderer)
-    if failed:
+    if failed or failures:
         if len(files) > 1:
-            print_line(f"{failed} of {len(files)} meshes failed")
+            print_failed(failed, len(files))
         raise typer.Exit(1)
 
 

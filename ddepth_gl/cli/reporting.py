@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
@@ -50,6 +51,27 @@ def print_exception(error: Exception, debug: bool) -> None:
     else:
         advice = "" if debug else "; please report it, with the output of --debug"
         print_error(f"unexpected {type(error).__name__}: {error}{advice}")
+
+
+def report_sources(repeated: Sequence[Path], failures: Mapping[Path, str]) -> None:
+    """Print what is not as it was given: files that count once, folders that cannot be searched.
+
+    Args:
+        repeated, failures: see `MeshFiles`.
+    """
+    from .._checks import printable  # imports NumPy, which --help does without
+
+    if repeated:
+        more = f" and {len(repeated) - 1} more" if len(repeated) > 1 else ""
+        print_warning(f"given or found twice, used once: {printable(str(repeated[0]))}{more}")
+    for message in failures.values():
+        print_error(printable(message))
+
+
+def print_failed(failed: int, count: int) -> None:
+    """Print how many meshes of a run failed, if any did."""
+    if failed:
+        print_line(f"{failed} of {count} meshes failed")
 
 
 @contextmanager
