@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from .io.meshes.read import load_mesh
     from .io.results.deep_exr import write_deep_exr
     from .io.results.exr import write_exr
+    from .io.results.exr_files import write_exr_files
     from .io.results.lari import write_lari
     from .io.results.layereddepth import write_layereddepth
     from .io.results.npz import write_npz
     from .io.results.ply import write_ply
+    from .io.results.png import write_photo
     from .io.results.png16 import write_png16
     from .io.results.point_clouds import write_layer_clouds
     from .io.results.read_npz import load_npz
@@ -76,10 +78,12 @@ __all__ = [
     "save_cameras",
     "write_deep_exr",
     "write_exr",
+    "write_exr_files",
     "write_lari",
     "write_layer_clouds",
     "write_layereddepth",
     "write_npz",
+    "write_photo",
     "write_ply",
     "write_png16",
     "write_xray",
@@ -118,10 +122,12 @@ _MODULES = {
     "save_cameras": "io.cameras.write",
     "write_deep_exr": "io.results.deep_exr",
     "write_exr": "io.results.exr",
+    "write_exr_files": "io.results.exr_files",
     "write_lari": "io.results.lari",
     "write_layer_clouds": "io.results.point_clouds",
     "write_layereddepth": "io.results.layereddepth",
     "write_npz": "io.results.npz",
+    "write_photo": "io.results.png",
     "write_ply": "io.results.ply",
     "write_png16": "io.results.png16",
     "write_xray": "io.results.xray",

@@ -28,6 +28,7 @@ WRITERS = {
     "npz": (dd.write_npz, maps),
     "png16": (dd.write_png16, maps),
     "exr": (dd.write_exr, maps),
+    "exr_files": (dd.write_exr_files, maps),
     "deep_exr": (dd.write_deep_exr, layers),
     "xray": (dd.write_xray, layers),
     "lari": (dd.write_lari, layers),
@@ -79,7 +80,7 @@ def test_write_ply_accepts_lists(tmp_path):
 
 
 @pytest.mark.parametrize("fill", ["x", None, [1, 2], 1e39, -1e39])
-@pytest.mark.parametrize("write", [dd.write_npz, dd.write_exr])
+@pytest.mark.parametrize("write", [dd.write_npz, dd.write_exr, dd.write_exr_files])
 def test_invalid_fill_values(write, fill, tmp_path):
     with pytest.raises(dd.OutputError, match="fill must be a number"):
         write(tmp_path / "file", maps(), fill=fill)

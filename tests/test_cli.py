@@ -539,7 +539,7 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--format", "xray", "--layers", "--png-scale", "0.1"), ("--png-scale", "xray", "png16")),
         (
             ("--format", "ply,mould", "--fill", "0"),
-            ("--fill has no effect on ply, mould; it is for npz, exr",),
+            ("--fill has no effect on ply, mould; it is for npz, exr, exr-files",),
         ),
         (("--format", "", "--no-preview"), ("nothing to write",)),
         (("--engine", "warp"), ("engine must be 'auto'", "'warp'")),

@@ -36,7 +36,8 @@ def test_every_format_and_the_preview(renderer, tmp_path):
     job = RenderJob(folder=tmp_path, formats=formats)
     report = job.run(renderer, mesh, cameras(mesh), "ring", lambda: steps.append(1))
     endings = ["_back.ply", "_entry.png", "_exit.png", "_front.ply", "_mould.ply", "_photo.png"]
-    endings += ["_png16.json", ".npz", ".exr"]
+    endings += ["_png16.json", ".npz", ".exr", "_entry.exr", "_exit.exr", "_entry_distance.exr"]
+    endings += ["_exit_distance.exr", "_thickness.exr"]
     expected = [f"ring_{view:03d}{ending}" for view in range(3) for ending in endings]
     assert names(tmp_path) == sorted([*expected, "ring_preview.png"])
     # The report names the same files, by kind and in the order of the views.
@@ -74,6 +75,11 @@ def test_every_format_with_all_layers(renderer, tmp_path):
     endings += ["_entry.png", "_exit.png", "_png16.json", ".layereddepth.json"]
     endings += [f".depth_{layer}.png" for layer in range(1, 9)]
     endings += [f"_layer{layer:02d}.ply" for layer in range(1, max_layers + 1)]
+    endings += [
+        f"_layer{layer:02d}_{quantity}.exr"
+        for layer in range(1, max_layers + 1)
+        for quantity in ("depth", "distance", "face", "front_facing", "object_id")
+    ]
     assert names(tmp_path) == sorted(
         [f"ring_000{ending}" for ending in endings] + ["ring_preview.png"]
     )
@@ -229,9 +235,9 @@ def test_formats_are_checked_first(tmp_path, formats, preview):
 
 # Formats that an option changes: without and with --layers.
 EFFECTS = {
-    "fill": ({"npz", "exr"}, {"exr"}),
+    "fill": ({"npz", "exr", "exr-files"}, {"exr", "exr-files"}),
     "png_scale": ({"png16"}, {"png16", "layereddepth"}),
-    "attributes": ({"npz", "exr"}, {"npz", "exr", "deepexr"}),
+    "attributes": ({"npz", "exr", "exr-files"}, {"npz", "exr", "exr-files", "deepexr"}),
     "samples": ({"photo"}, {"photo"}),
 }
 GIVEN = {"fill": -7.0, "png_scale": 0.01, "attributes": ("uv", "face"), "samples": 2}
@@ -314,7 +320,8 @@ def test_an_option_needs_one_format_with_an_effect(tmp_path):
     ):
         RenderJob(folder=tmp_path, formats=(), samples=2)
     with pytest.raises(
-        dd.RequestError, match="--fill has no effect on npz with --layers; it is for exr: add"
+        dd.RequestError,
+        match="--fill has no effect on npz with --layers; it is for exr, exr-files: add",
     ):
         RenderJob(folder=tmp_path, layers=True, fill=0.0)
 
@@ -360,7 +367,7 @@ def test_values_are_checked_first(tmp_path, options, words):
         RenderJob(folder=tmp_path, **options)
 
 
-@pytest.mark.parametrize("name", ["exr", "deepexr"])
+@pytest.mark.parametrize("name", ["exr", "exr-files", "deepexr"])
 def test_a_missing_package_is_reported_first(tmp_path, monkeypatch, name):
     RenderJob(folder=tmp_path, formats=("npz", name), layers=True)
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
@@ -387,7 +394,7 @@ def clock(renderer, monkeypatch):
     slowed(renderer, "peel", 10)
     slowed(renderer, "shade", 100)
     slowed(render_formats, "write_npz", 1000)
-    slowed(render_formats, "write_png", 1000)
+    slowed(render_formats, "write_photo", 1000)
     monkeypatch.setattr(render_report, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     return now
 

@@ -102,8 +102,8 @@ def render(
         str,
         typer.Option(
             metavar="LIST",
-            help="What else npz, exr and deepexr store, separated by commas: face, normal, "
-            "smooth_normal, barycentric, uv, color, shaded_color, object_id, position.",
+            help="What else npz, exr, exr-files and deepexr store, separated by commas: face, "
+            "normal, smooth_normal, barycentric, uv, color, shaded_color, object_id, position.",
         ),
     ] = "",
     formats: Annotated[
@@ -111,8 +111,8 @@ def render(
         typer.Option(
             "--format",
             metavar="LIST",
-            help="File formats, separated by commas: npz, ply, png16, mould, photo, exr; "
-            "with --layers also deepexr, xray, lari, layereddepth.",
+            help="File formats, separated by commas: npz, ply, png16, mould, photo, exr, "
+            "exr-files; with --layers also deepexr, xray, lari, layereddepth.",
         ),
     ] = "npz",
     samples: Annotated[
@@ -132,7 +132,7 @@ def render(
         float | None, typer.Option(help="Drop crossings farther than this depth.")
     ] = None,
     fill: Annotated[
-        float, typer.Option(help="Value of misses in exr, and in npz without --layers.")
+        float, typer.Option(help="Value of misses in exr, exr-files, and in npz without --layers.")
     ] = float("nan"),
     png_scale: Annotated[
         float | None, typer.Option(help="Mesh units per step of 16-bit PNG (png16, layereddepth).")

@@ -14,12 +14,12 @@ from ..errors import RequestError
 from ..io.results.deep_exr import write_deep_exr
 from ..io.results.exr import write_exr
 from ..io.results.exr_file import import_openexr
+from ..io.results.exr_files import LAYER_ENDING, SHEET_ENDING, write_exr_files
 from ..io.results.lari import write_lari
 from ..io.results.layereddepth import write_layereddepth
-from ..io.results.metadata import file_metadata
 from ..io.results.npz import write_npz
 from ..io.results.ply import write_mesh
-from ..io.results.png import write_png
+from ..io.results.png import write_photo
 from ..io.results.png16 import write_png16
 from ..io.results.point_clouds import write_layer_clouds, write_sheet_clouds
 from ..io.results.xray import write_xray
@@ -100,6 +100,10 @@ def _write_exr(frame: FrameToWrite) -> Iterable[Path]:
     return [path]
 
 
+def _write_exr_files(frame: FrameToWrite) -> Iterable[Path]:
+    return write_exr_files(frame.target, frame.layers or frame.maps, fill=frame.fill)
+
+
 def _write_deep_exr(frame: FrameToWrite) -> Iterable[Path]:
     layers, path = frame.required_layers, frame.path("_deep.exr")
     # Without all crossings it is unknown which parts are solid.
@@ -121,9 +125,7 @@ def _write_png16(frame: FrameToWrite) -> Iterable[Path]:
 def _write_photo(frame: FrameToWrite) -> Iterable[Path]:
     if frame.photo is None:
         return []
-    path = frame.path("_photo.png")
-    write_png(path, frame.photo, file_metadata(frame.maps))
-    return [path]
+    return write_photo(frame.path("_photo.png"), frame.photo, frame.maps)
 
 
 def _write_mould(frame: FrameToWrite) -> Iterable[Path]:
@@ -213,6 +215,12 @@ FORMATS = {
     "exr": Format(
         _write_exr,
         (r"\.exr", r"_layers\.exr"),
+        options=("layers", "attributes", "fill"),
+        check=import_openexr,
+    ),
+    "exr-files": Format(
+        _write_exr_files,
+        (SHEET_ENDING, LAYER_ENDING),
         options=("layers", "attributes", "fill"),
         check=import_openexr,
     ),

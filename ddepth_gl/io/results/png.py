@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
+from ..._checks import checked_array
+from ...errors import OutputError
 from ..atomic import atomic_write
+from ..file_names import checked_path
+from .metadata import HasProvenance, file_metadata
 
-__all__ = ["write_png"]
+__all__ = ["write_photo", "write_png"]
+
+
+def write_photo(
+    path: str | os.PathLike[str], image: npt.ArrayLike, rendered: HasProvenance | None = None
+) -> list[Path]:
+    """Write an image of `DepthRenderer.shade`, or one of `DepthLayers.color_images`, as PNG.
+
+    Args:
+        path: file to write, such as ``photo.png``; an existing file is replaced.
+        image: (H, W, 4) or (H, W, 3) uint8 sRGB, straight alpha, row 0 at the top.
+        rendered: DepthMaps or DepthLayers of the same image; texts of the file repeat their
+            provenance.
+
+    Returns:
+        The file written.
+
+    Raises:
+        OutputError: the image has another shape or dtype, or the file cannot be written.
+    """
+    target = checked_path(path)
+    pixels = checked_array("image", image, "biuf", None, OutputError)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        raise OutputError(
+            f"image must be uint8 of shape (H, W, 4) or (H, W, 3), not {pixels.dtype} of shape "
+            f"{pixels.shape}; pass the image of DepthRenderer.shade"
+        )
+    if 0 in pixels.shape:
+        raise OutputError(f"image of shape {pixels.shape} has no pixels; pass a larger one")
+    write_png(target, pixels, file_metadata(rendered))
+    return [target]
 
 
 def write_png(path: Path, image: npt.NDArray[Any], texts: Mapping[str, str]) -> None:
