@@ -17,6 +17,7 @@ from .reporting import (
     one_line_errors,
     print_exception,
     print_failed,
+    print_line,
     print_warning,
     report_sources,
 )
@@ -24,7 +25,7 @@ from .run_job import print_renderer, run_job
 from .up import up_text
 
 if TYPE_CHECKING:
-    from ..mesh.mesh import Mesh
+    from ..mesh.mesh import Mesh, MeshSource
 
 __all__ = ["render"]
 
@@ -147,24 +148,29 @@ def render(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that were written from another mesh.")
     ] = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Skip views whose files are there: all of them, whole, from the same mesh, "
+            "cameras, options and version. Others are rendered, and replace their files.",
+        ),
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Render entry and exit depth of meshes to files."""
-    from ..io.meshes.read import load_mesh
+    from ..io.meshes.read import load_mesh, source_of_file
+    from ..io.results.earlier_files import EarlierFiles
     from ..jobs.names import unique_names
     from ..jobs.render import RenderJob
+    from ..jobs.skipping import remaining_views, stale_files
     from ..jobs.sources import mesh_files
     from ..renderer import DepthRenderer
 
-    limits = {
-        name: value
-        for name, value in (
-            ("max_faces", max_faces),
-            ("max_file_bytes", None if max_file_mb is None else max_file_mb * 2**20),
-        )
-        if value is not None
-    }
-    failed = 0
+    file_limit = {} if max_file_mb is None else {"max_file_bytes": max_file_mb * 2**20}
+    limits = file_limit | ({} if max_faces is None else {"max_faces": max_faces})
+    failed = skipped = 0
+    stale: list[Path] = []
     with one_line_errors(debug):
         for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
             if number is not None and number < 0:
@@ -184,6 +190,7 @@ def render(
             attributes=parse_list(attributes),
             samples=samples,
             overwrite=overwrite,
+            skip_existing=skip_existing,
         )
         plan = views_from_options(
             file=cameras,
@@ -202,20 +209,49 @@ def render(
             raise typer.Exit(1)
         with DepthRenderer(engine, device) as renderer:
             create_output_folder(output)
+            earlier = EarlierFiles(output)
+
+            def is_done(source: MeshSource | None, name: str) -> bool:
+                if source is None or not skip_existing:
+                    return False
+                left = remaining_views(job, source, name, plan.settings, earlier)
+                return not (left.views or left.preview)
+
             for path, name in zip(files, unique_names(files), strict=True):
+                stale += stale_files(job, name, len(plan.settings), earlier)
                 try:
+                    # Most files tell what they are without being decoded.
+                    if skip_existing and is_done(source_of_file(path, **file_limit), name):
+                        skipped += 1
+                        continue
                     with _naming_options():
                         mesh = load_mesh(path, **limits)
+                    if is_done(mesh.source, name):
+                        skipped += 1
+                        continue
                     _warn_if_open(mesh, path, surfaces)
-                    up_note = up_text(mesh, plan.up) if plan.uses_up else ""
-                    run_job(renderer, job, mesh, plan.cameras_of(mesh), name, note=up_note)
+                    run_job(
+                        renderer,
+                        job,
+                        mesh,
+                        plan.cameras_of(mesh),
+                        name,
+                        note=up_text(mesh, plan.up) if plan.uses_up else "",
+                        settings=plan.settings,
+                        earlier=earlier,
+                    )
                 except (RequestError, ContextError):
                     raise  # the next mesh would fail for the same reason
                 except (DDepthError, MemoryError) as error:
                     # The other meshes are still rendered; the exit status reports the failure.
                     failed += 1
                     print_exception(error, debug)
-            print_renderer(renderer)
+            if skipped < len(files):
+                print_renderer(renderer)
+            if skipped:
+                print_line(f"skipped {skipped} of {len(files)} meshes: already there")
+            if stale:
+                _warn_of_stale(stale)
     if failed or failures:
         if len(files) > 1:
             print_failed(failed, len(files))
@@ -234,6 +270,15 @@ def _naming_options() -> Iterator[None]:
         if message == str(error):
             raise
         raise MeshError(message) from error
+
+
+def _warn_of_stale(files: list[Path]) -> None:
+    """Warn that files of earlier runs would be taken for results of this one."""
+    print_warning(
+        f"files of views that this run does not have are left from earlier runs: {files[0]}"
+        + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+        + "; remove them if they are not wanted"
+    )
 
 
 def _warn_if_open(mesh: Mesh, path: Path, surfaces: SurfacesOption) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import OutputError, RequestError
@@ -10,6 +11,7 @@ from .reporting import print_line, print_warning
 
 if TYPE_CHECKING:
     from ..camera.camera import Camera
+    from ..io.results.earlier_files import EarlierFiles
     from ..jobs.render import RenderJob
     from ..jobs.report import RenderReport
     from ..mesh.mesh import Mesh
@@ -26,11 +28,13 @@ def run_job(
     name: str,
     heading: str | None = None,
     note: str = "",
+    settings: Sequence[str] = (),
+    earlier: EarlierFiles | None = None,
 ) -> RenderReport:
     """Run the job for one mesh under a progress bar, and print what it wrote.
 
     Args:
-        renderer, job, mesh, cameras, name: see `RenderJob.run`.
+        renderer, job, mesh, cameras, name, settings, earlier: see `RenderJob.run`.
         heading: heading of the line with the times; `name` by default.
         note: what else the line with the times says; may be empty.
 
@@ -53,19 +57,29 @@ def run_job(
         console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
     ) as progress:
         task = progress.add_task(name, total=len(cameras))
-        report = job.run(renderer, mesh, cameras, name, lambda: progress.advance(task))
+        report = job.run(
+            renderer, mesh, cameras, name, lambda: progress.advance(task), settings, earlier
+        )
     _print_files(report, name)
     _print_warnings(report, name)
-    size = f"{cameras[0].width}x{cameras[0].height}"
-    images, faces = _counted(len(cameras), "image"), _counted(len(mesh.faces), "face")
-    facts = ", ".join(
-        filter(None, (f"{images} of {size}", faces, note, _layers_note(job), report.times_text()))
-    )
-    print_line(f"{heading or name}: {facts}")
+    images = f"{_counted(len(report.views), 'image')} of {cameras[0].width}x{cameras[0].height}"
+    faces = _counted(len(mesh.faces), "face")
+    notes = (images + _skipped_note(report), faces, note, _layers_note(job), report.times_text())
+    print_line(f"{heading or name}: {', '.join(filter(None, notes))}")
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
         raise OutputError(report.failures[0] + more)
     return report
+
+
+def _skipped_note(report: RenderReport) -> str:
+    """Return how many images --skip-existing skipped, and how many it replaced."""
+    notes = []
+    if report.skipped:
+        notes.append(f"{report.skipped} more already there")
+    if report.replaced:
+        notes.append(f"{report.replaced} again, their files were damaged or of other settings")
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 def _layers_note(job: RenderJob) -> str:
@@ -86,7 +100,8 @@ def _print_files(report: RenderReport, name: str) -> None:
 
 
 def _print_warnings(report: RenderReport, name: str) -> None:
-    empty = [str(view) for view, covered in enumerate(report.covered) if covered == 0.0]
+    covered = zip(report.views, report.covered, strict=True)
+    empty = [str(view) for view, fraction in covered if fraction == 0.0]
     if empty:
         print_warning(f"{name}: no ray enters and leaves the mesh in view {', '.join(empty[:10])}")
     for format_name, count in report.left_out.items():

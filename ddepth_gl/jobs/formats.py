@@ -152,6 +152,17 @@ def _write_layereddepth(frame: FrameToWrite) -> Iterable[Path]:
     )
 
 
+def _most_crossings(frame: FrameToWrite) -> int:
+    """Return the number of layers that the writers of one file per layer write."""
+    return max(1, int(frame.required_layers.count.max(initial=0)))
+
+
+def _count_exr_files(frame: FrameToWrite) -> int:
+    if frame.layers is None:
+        return 5 + 2 * len(frame.maps.attributes)
+    return _most_crossings(frame) * (4 + len(frame.layers.attributes))
+
+
 @dataclass(frozen=True)
 class Format:
     """One file format.
@@ -166,6 +177,7 @@ class Format:
         default_layers: number of layers that it stores by default; None for all.
         options: names of the options of a `RenderJob` that change its files.
         sheet_options: options that do so only where it stores both sheets, not all layers.
+        count: number of files that `write` writes for a frame.
         check: raises OutputError if a package that it needs is missing.
     """
 
@@ -178,6 +190,7 @@ class Format:
     default_layers: int | None = None
     options: tuple[str, ...] = ()
     sheet_options: tuple[str, ...] = ()
+    count: Callable[[FrameToWrite], int] = lambda frame: 1
     check: Callable[[], object] = lambda: None
 
     def has_option(self, option: str, layers: bool) -> bool:
@@ -206,9 +219,13 @@ FORMATS = {
         map_attributes=("face",),
         layer_attributes=("normal", "color"),
         options=("layers",),
+        count=lambda frame: _most_crossings(frame) if frame.layers else 2,
     ),
     "png16": Format(
-        _write_png16, (r"_(entry\.png|exit\.png|png16\.json)",) * 2, options=("png_scale",)
+        _write_png16,
+        (r"_(entry\.png|exit\.png|png16\.json)",) * 2,
+        options=("png_scale",),
+        count=lambda frame: 3,
     ),
     "mould": Format(_write_mould, (r"_mould\.ply",) * 2),
     "photo": Format(_write_photo, (r"_photo\.png",) * 2, options=("samples",)),
@@ -222,6 +239,7 @@ FORMATS = {
         _write_exr_files,
         (SHEET_ENDING, LAYER_ENDING),
         options=("layers", "attributes", "fill"),
+        count=_count_exr_files,
         check=import_openexr,
     ),
     "deepexr": Format(
@@ -245,6 +263,7 @@ FORMATS = {
         needs_layers=True,
         default_layers=8,
         options=("png_scale",),
+        count=lambda frame: 1 + (frame.max_layers or 8),
     ),
 }
 

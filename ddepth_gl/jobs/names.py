@@ -6,7 +6,17 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["frame_name", "output_pattern", "unique_names"]
+__all__ = [
+    "PREVIEW_ENDING",
+    "PREVIEW_VIEWS",
+    "frame_name",
+    "output_pattern",
+    "stale_pattern",
+    "unique_names",
+]
+
+PREVIEW_ENDING = r"_preview\.png"
+PREVIEW_VIEWS = 4  # rows of the preview image
 
 
 def frame_name(name: str, view: int, views: int) -> str:
@@ -32,8 +42,18 @@ def output_pattern(name: str, views: int, endings: Iterable[str], preview: bool)
     alternatives = "|".join(endings)
     # Larger numbers with as many digits belong to an earlier run with more views.
     patterns = [f"_[0-9]{{{_digits(views)}}}({alternatives})"] if alternatives else []
-    patterns += [r"_preview\.png"] if preview else []
+    patterns += [PREVIEW_ENDING] if preview else []
     return re.compile(re.escape(name) + f"({'|'.join(patterns)})")
+
+
+def stale_pattern(name: str, endings: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for the names of files of any view; the group ``stem`` is its `frame_name`.
+
+    Args:
+        name: name of the mesh.
+        endings: regular expressions for the file names after the number of the view.
+    """
+    return re.compile(f"(?P<stem>{re.escape(name)}_[0-9]{{3,}})({'|'.join(endings)})")
 
 
 def _digits(views: int) -> int:

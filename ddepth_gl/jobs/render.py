@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,20 @@ from .._checks import MAX_SAMPLES, checked_count, checked_float32, checked_numbe
 from ..camera.camera import Camera
 from ..engines.scene import Scene
 from ..errors import MeshError, OutputError, RequestError
-from ..io.results.earlier_files import check_replaceable
+from ..io.results.earlier_files import EarlierFiles, check_replaceable
 from ..io.results.metadata import file_metadata
 from ..io.results.png import write_png
 from ..io.results.quantization import checked_scale, scale_for_cameras
-from ..mesh.mesh import Mesh, MeshSource
+from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer, Surfaces
 from ..results.attributes import checked_names
-from ..results.provenance import mesh_entries, source_in_memory
+from ..results.provenance import FILE_COUNT, SETTINGS_HASH, mesh_entries, source_in_memory
 from .formats import FORMATS, Format, FrameToWrite, checked_formats
-from .names import frame_name, output_pattern
+from .names import PREVIEW_VIEWS, frame_name, output_pattern
 from .report import RenderReport
+from .skipping import preview_settings, remaining_views, view_settings
 
-__all__ = ["PREVIEW_VIEWS", "RenderJob"]
-
-PREVIEW_VIEWS = 4  # rows of the preview image
+__all__ = ["RenderJob"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,9 @@ class RenderJob:
         attributes: attributes to store for each crossing; see `DepthRenderer.entry_exit`.
         samples: samples of the photo along each side of a pixel.
         overwrite: whether to replace files that were not written from the same mesh.
+        skip_existing: whether to leave out views whose files are all there, whole, and written
+            from the same mesh, cameras and options by this version of the package. Files of other
+            options are replaced.
 
     Raises:
         RequestError: an option is out of range, contradicts another one, or has no effect on the
@@ -73,8 +75,13 @@ class RenderJob:
     attributes: tuple[str, ...] = ()
     samples: int = 1
     overwrite: bool = False
+    skip_existing: bool = False
 
     def __post_init__(self) -> None:
+        if self.overwrite and self.skip_existing:
+            raise RequestError(
+                "--skip-existing keeps files and --overwrite replaces them; give one of them"
+            )
         checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
         checked_float32("--fill", self.fill, OutputError)
@@ -156,6 +163,8 @@ class RenderJob:
         cameras: Sequence[Camera],
         name: str,
         progress: Callable[[], None] = lambda: None,
+        settings: Sequence[str] = (),
+        earlier: EarlierFiles | None = None,
     ) -> RenderReport:
         """Render one mesh from every camera and write the files.
 
@@ -165,6 +174,9 @@ class RenderJob:
             cameras: at least one camera.
             name: beginning of the file names; ``_`` and the number of the view follow.
             progress: called after every image.
+            settings: one text per camera that decides its rays for this mesh, so that it can be
+                compared before the mesh is read; by default the camera itself.
+            earlier: files in the folder; by default it is listed.
 
         Raises:
             OutputError: a file cannot be written. Or, before anything is rendered: a file exists
@@ -173,27 +185,40 @@ class RenderJob:
         """
         source = mesh.source or source_in_memory(mesh)
         formats = self._chosen_formats
+        earlier = earlier or EarlierFiles(self.folder)
+        settings = settings or [repr(camera.to_dict()) for camera in cameras]
         if not self.overwrite:
             endings = [chosen.endings[self.layers] for chosen in formats]
             names = output_pattern(name, len(cameras), endings, self.preview)
-            check_replaceable(self.folder, names, source)
+            present = earlier.matching(name, names)
+            check_replaceable(present, source, or_damaged=self.skip_existing)
+        remaining = remaining_views(self, source, name, settings, earlier)
         scale = scale_for_cameras(mesh.bounds, cameras) if "png16" in self.formats else None
-        report = RenderReport()
+        report = RenderReport(
+            skipped=len(cameras) - len(remaining.views), replaced=len(remaining.replaced)
+        )
         rows: list[npt.NDArray[np.uint8]] = []
+        to_write = set(remaining.views)
         scene = renderer.upload(mesh)
         try:
             for number, camera in enumerate(cameras):
                 stem = frame_name(name, number, len(cameras))
-                with_preview = self.preview and len(rows) < PREVIEW_VIEWS
+                with_preview = remaining.preview and number < PREVIEW_VIEWS
+                is_written = number in to_write
+                if not (is_written or with_preview):
+                    progress()
+                    continue
                 frame = self._render(renderer, scene, camera, stem, scale, with_preview, report)
-                frame = _with_mesh_provenance(frame, source)
-                report.covered.append(float(frame.maps.mask.mean()))
-                for format_name, chosen in zip(self.formats, formats, strict=True):
-                    count = chosen.count_left_out(frame)
-                    report.left_out[format_name] = report.left_out.get(format_name, 0) + count
-                with report.timing("writing"):
-                    for path in self._write(frame, report.failures):
-                        report.files.setdefault(path.name.removeprefix(stem), []).append(path)
+                frame = _with_provenance(frame, mesh_entries(source))
+                if is_written:
+                    report.views.append(number)
+                    report.covered.append(float(frame.maps.mask.mean()))
+                    for format_name, chosen in zip(self.formats, formats, strict=True):
+                        count = chosen.count_left_out(frame)
+                        report.left_out[format_name] = report.left_out.get(format_name, 0) + count
+                    with report.timing("writing"):
+                        for path in self._write(frame, number, settings, report.failures):
+                            report.files.setdefault(path.name.removeprefix(stem), []).append(path)
                 if with_preview and frame.photo is not None:
                     from ..plot.preview import preview
 
@@ -206,7 +231,9 @@ class RenderJob:
             scene.release()
         if rows:
             report.preview = self.folder / f"{name}_preview.png"
-            write_png(report.preview, _stack_rows(rows), file_metadata(frame.maps))
+            about = {SETTINGS_HASH: preview_settings(self, settings), FILE_COUNT: "1"}
+            texts = file_metadata(_with_provenance(frame, about).maps)
+            write_png(report.preview, _stack_rows(rows), texts)
         return report
 
     def _render(
@@ -266,16 +293,22 @@ class RenderJob:
             max_layers=self.max_layers,
         )
 
-    def _write(self, frame: FrameToWrite, failures: list[str]) -> Iterator[Path]:
+    def _write(
+        self, frame: FrameToWrite, view: int, settings: Sequence[str], failures: list[str]
+    ) -> Iterator[Path]:
         """Write the files of one view and yield their paths; add what failed to `failures`."""
-        for chosen in self._chosen_formats:
+        for name, chosen in zip(self.formats, self._chosen_formats, strict=True):
             # The content of a file does not depend on the other formats of the run.
             reduced = frame.with_only(
                 {*self.attributes, *chosen.map_attributes},
                 {*self.attributes, *chosen.layer_attributes},
             )
+            about = {
+                SETTINGS_HASH: view_settings(self, name, view, settings),
+                FILE_COUNT: str(chosen.count(reduced)),
+            }
             try:
-                yield from chosen.write(reduced)
+                yield from chosen.write(_with_provenance(reduced, about))
             except MeshError as error:
                 # No mould can be built from this view; the other views are still worth having.
                 failures.append(f"{frame.path('_mould.ply')}: {error}")
@@ -288,9 +321,8 @@ def _attributes_note(names: Collection[str]) -> str:
     )
 
 
-def _with_mesh_provenance(frame: FrameToWrite, source: MeshSource) -> FrameToWrite:
-    """Return the frame with the mesh in the provenance of its results, even if it has no file."""
-    entries = mesh_entries(source)
+def _with_provenance(frame: FrameToWrite, entries: Mapping[str, str]) -> FrameToWrite:
+    """Return the frame with more entries in the provenance of its results."""
     maps, layers = frame.maps, frame.layers
     return replace(
         frame,

@@ -25,6 +25,9 @@ class RenderReport:
             ``"writing"`` for the files of the formats. Names of steps with attributes say so, as
             in ``"the sheets with face"``. The preview and a photo that only the
             preview shows are not included.
+        views: numbers of the views that were written, one per entry of the lists below.
+        skipped: number of views whose files were there already.
+        replaced: number of views with files that were damaged or had other settings.
         covered: fraction of each image's pixels with both an entry and an exit.
         failures: files of single views that could not be written, one message each.
         left_out: for each format, the number of crossings that it had no room for.
@@ -33,6 +36,9 @@ class RenderReport:
     files: dict[str, list[Path]] = field(default_factory=dict)
     preview: Path | None = None
     milliseconds: dict[str, list[float]] = field(default_factory=dict)
+    views: list[int] = field(default_factory=list)
+    skipped: int = 0
+    replaced: int = 0
     covered: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
@@ -50,6 +56,8 @@ class RenderReport:
         The first image compiles shaders and allocates buffers. So its rendering is left out of the
         medians and stated separately.
         """
+        if not self.milliseconds:  # nothing but the preview
+            return ""
         rendering = [times for step, times in self.milliseconds.items() if step != "writing"]
         has_more = len(rendering[0]) > 1
         texts: list[str] = []

@@ -8,8 +8,10 @@ import os
 from ..mesh.mesh import Mesh, MeshSource
 
 __all__ = [
+    "FILE_COUNT",
     "MESH_HASH",
     "MESH_PATH",
+    "SETTINGS_HASH",
     "SIDE_FILES_HASH",
     "mesh_entries",
     "printable_path",
@@ -17,6 +19,9 @@ __all__ = [
 ]
 
 MESH_PATH, MESH_HASH, SIDE_FILES_HASH = "mesh_path", "mesh_sha256", "mesh_side_files_sha256"
+# Of files that `ddepth render` wrote: everything besides the mesh that decides their content, and
+# how many files of their format belong to the view.
+SETTINGS_HASH, FILE_COUNT = "settings_sha256", "file_count"
 
 
 def mesh_entries(source: MeshSource | None) -> dict[str, str]:

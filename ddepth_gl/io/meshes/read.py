@@ -19,7 +19,7 @@ from .ply import checked_ply
 from .stl import checked_stl
 from .trimesh_parts import trimesh_parts
 
-__all__ = ["MESH_SUFFIXES", "load_mesh"]
+__all__ = ["MESH_SUFFIXES", "load_mesh", "source_of_file"]
 
 # Each function takes the content of a file and returns the content that trimesh reads instead,
 # mostly the same. It raises MeshError if the file declares more than it holds: so nothing large is
@@ -30,11 +30,15 @@ _UP_OF_GLTF = (0.0, 1.0, 0.0)  # glTF 2.0, section 3.4, "Coordinate System and U
 
 MESH_SUFFIXES = (*_CHECKS, *_GLTF)  # in lower case
 
+_MAX_FILE_BYTES = 2 * 1024**3
+# What a file holds if it names side files.
+_NAMES_SIDE_FILES = {".obj": b"mtllib", ".ply": b"TextureFile", **dict.fromkeys(_GLTF, b'"uri"')}
+
 
 def load_mesh(
     path: str | os.PathLike[str],
     *,
-    max_file_bytes: int = 2 * 1024**3,
+    max_file_bytes: int = _MAX_FILE_BYTES,
     max_faces: int = 100_000_000,
 ) -> Mesh:
     """Read an OBJ, STL, PLY, OFF, GLB or glTF file as one Mesh in world coordinates.
@@ -88,6 +92,28 @@ def load_mesh(
     except Exception as error:  # a parser of damaged files may raise anything
         reason = f"it cannot be read ({type(error).__name__}: {one_line(error, 100)})"
         raise _mesh_error(path, f"{reason}; check or export it again") from error
+
+
+def source_of_file(path: Path, max_file_bytes: int = _MAX_FILE_BYTES) -> MeshSource | None:
+    """Return the path and hash of a mesh file without decoding it.
+
+    Args:
+        path: path of the file.
+        max_file_bytes: largest size of the file.
+
+    Returns:
+        The source of the mesh that `load_mesh` would return, without `left_out`. None if only
+        `load_mesh` can tell: the file may name side files, or cannot be read.
+    """
+    try:
+        with MeshFolder(path, max_file_bytes) as folder:
+            data = folder.read_mesh(MESH_SUFFIXES)
+    except Exception:  # `load_mesh` reports it
+        return None
+    side_files = _NAMES_SIDE_FILES.get(path.suffix.lower())
+    if side_files is not None and side_files in data:
+        return None
+    return MeshSource(str(path.absolute()), hashlib.sha256(data).hexdigest())
 
 
 def _mesh_error(path: Path, message: str) -> MeshError:

@@ -1,9 +1,10 @@
-"""Files of earlier runs: which of them a run may replace, and which it must remove."""
+"""Files of earlier runs: which of them a run may replace or keep, and which it must remove."""
 
 from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from pathlib import Path
@@ -13,13 +14,30 @@ import numpy as np
 
 from ...errors import OutputError
 from ...mesh.mesh import MeshSource
-from ...results.provenance import MESH_HASH, MESH_PATH, SIDE_FILES_HASH, printable_path
+from ...results.provenance import (
+    FILE_COUNT,
+    MESH_HASH,
+    MESH_PATH,
+    SETTINGS_HASH,
+    SIDE_FILES_HASH,
+    printable_path,
+)
 from ..opened_files import opened
+from .whole_files import check_whole
 
-__all__ = ["check_replaceable", "remove_leftovers"]
+__all__ = [
+    "EarlierFiles",
+    "check_replaceable",
+    "entries_if_whole",
+    "names_mesh",
+    "remove_leftovers",
+]
 
-_KEYS = (MESH_PATH, MESH_HASH, SIDE_FILES_HASH)
+_KEYS = (MESH_PATH, MESH_HASH, SIDE_FILES_HASH, SETTINGS_HASH, FILE_COUNT)
 _MAX_HEADER_LINES = 100
+# Names that results have among their first bytes, uncompressed in every format.
+_BEGINNING = 1 << 16
+_MARKS = (MESH_HASH.encode(), b"camera_from_world", b'"scale": ')
 
 
 def remove_leftovers(target: Path, ending: str, written: Collection[Path]) -> None:
@@ -46,26 +64,61 @@ def remove_leftovers(target: Path, ending: str, written: Collection[Path]) -> No
         ) from error
 
 
-def check_replaceable(folder: Path, names: re.Pattern[str], source: MeshSource) -> None:
+class EarlierFiles:
+    """The files in an output folder at the start of a run.
+
+    The folder is listed once: listing it for every mesh would take longer than rendering if it
+    holds the results of thousands.
+
+    Args:
+        folder: existing folder.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self._names = sorted(path.name for path in folder.iterdir())
+        except OSError as error:
+            raise OutputError(
+                f"{folder} cannot be read ({error.strerror}); check the folder"
+            ) from error
+
+    def matching(self, beginning: str, names: re.Pattern[str]) -> list[Path]:
+        """Return the files whose whole names match a pattern, sorted.
+
+        Args:
+            beginning: what all these names begin with.
+            names: the pattern.
+        """
+        found = []
+        for position in range(bisect_left(self._names, beginning), len(self._names)):
+            name = self._names[position]
+            if not name.startswith(beginning):
+                break
+            if names.fullmatch(name) and (self.folder / name).is_file():
+                found.append(self.folder / name)
+        return found
+
+
+def check_replaceable(
+    present: Collection[Path], source: MeshSource, *, or_damaged: bool = False
+) -> None:
     """Raise OutputError if a file to be written exists and was not written from this mesh.
 
     Args:
-        folder: output folder.
-        names: pattern that the names of all files to be written match.
+        present: existing files that may be replaced or removed.
         source: origin of the mesh.
+        or_damaged: whether results that are too damaged to name their mesh may be replaced, too.
     """
-    try:
-        present = sorted(
-            path for path in folder.iterdir() if names.fullmatch(path.name) and path.is_file()
-        )
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be read ({error.strerror}); check the folder"
-        ) from error
     for path in present:
-        found = _mesh_entries(path)
+        found = _entries(path)
         hashes = found.get(MESH_HASH), found.get(SIDE_FILES_HASH, "")
         if hashes != (source.sha256, source.side_files_sha256):
+            if or_damaged and MESH_HASH not in found and _is_damaged_result(path):
+                continue
             origin = _origin_text(found, printable_path(source.path))
             raise OutputError(f"{path} {origin}; give another -o, or --overwrite to replace it")
 
@@ -81,13 +134,45 @@ def _origin_text(found: Mapping[str, str], mesh_path: str) -> str:
     return f"is from another mesh ({path or 'without a path'})"
 
 
-def _mesh_entries(path: Path) -> dict[str, str]:
-    """Return what a file says about its mesh; empty if it says nothing or cannot be read."""
+def entries_if_whole(path: Path) -> dict[str, str]:
+    """Return what a file says about its origin; empty if it is damaged or says nothing.
+
+    The whole file is read. Checksums are compared where the format has any, otherwise the size.
+    """
+    return _entries(path, check_whole)
+
+
+def _is_damaged_result(path: Path) -> bool:
+    """Return whether a file is damaged and begins like a result, or is empty."""
+    try:
+        with opened(path) as file, open(file.descriptor, "rb", closefd=False) as stream:
+            beginning = stream.read(_BEGINNING)
+            stream.seek(0)
+            try:
+                check_whole(stream, path.suffix)
+            except Exception:  # on a malformed file the decoders raise nearly anything
+                return not beginning or any(mark in beginning for mark in _MARKS)
+    except Exception:  # `opened` refuses it
+        pass
+    return False
+
+
+def names_mesh(path: Path) -> bool:
+    """Return whether a file says from which mesh it was written, as results do."""
+    return MESH_HASH in _entries(path)
+
+
+def _entries(
+    path: Path, check: Callable[[BinaryIO, str], None] = lambda stream, suffix: None
+) -> dict[str, str]:
+    """Return what a file says about its origin; empty if it says nothing or cannot be read."""
     read = _READERS.get(path.suffix)
     if read is None:
         return {}
     try:
         with opened(path) as file, open(file.descriptor, "rb", closefd=False) as stream:
+            check(stream, path.suffix)
+            stream.seek(0)
             found = read(stream)
     except Exception:  # on a malformed file the decoders raise nearly anything
         return {}
