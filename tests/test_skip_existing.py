@@ -351,7 +351,7 @@ def test_16_bit_images_share_a_scale(render):
 
 def test_views_of_an_earlier_run_are_told(render):
     render("box.ply", "ring.ply", "--views", "4")
-    Path("out/box_009.npz").write_bytes(b"mine")
+    Path("out/box_0009.npz").write_bytes(b"mine")
     for more in ([], ["--skip-existing"]):
         code, _, err, _ = render("box.ply", "ring.ply", "--views", "2", *more)
         assert code == 0
@@ -411,7 +411,7 @@ def test_a_folder_is_listed_once(tmp_path, monkeypatch):
     earlier = EarlierFiles(tmp_path)
     monkeypatch.setattr(Path, "iterdir", lambda _: pytest.fail("listed again"))
     pattern = re.compile(r"a_[0-9]+\.npz")
-    assert [path.name for path in earlier.matching("a_", pattern)] == ["a_0001.npz", "a_000.npz"]
+    assert [path.name for path in earlier.matching("a_", pattern)] == ["a_000.npz", "a_0001.npz"]
     assert earlier.matching("b", pattern) == []
     monkeypatch.undo()
     with pytest.raises(dd.OutputError, match="cannot be read"):

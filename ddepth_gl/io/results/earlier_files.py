@@ -35,9 +35,9 @@ __all__ = [
 
 _KEYS = (MESH_PATH, MESH_HASH, SIDE_FILES_HASH, SETTINGS_HASH, FILE_COUNT)
 _MAX_HEADER_LINES = 100
-# Names that results have among their first bytes, uncompressed in every format.
+# What results have among their first bytes, uncompressed: some of these in every format.
 _BEGINNING = 1 << 16
-_MARKS = (MESH_HASH.encode(), b"camera_from_world", b'"scale": ')
+_MARKS = (b"ddepth_gl ", MESH_HASH.encode(), b"camera_from_world", b'"scale": ')
 
 
 def remove_leftovers(target: Path, ending: str, written: Collection[Path]) -> None:
@@ -150,6 +150,8 @@ def _is_damaged_result(path: Path) -> bool:
             stream.seek(0)
             try:
                 check_whole(stream, path.suffix)
+                stream.seek(0)
+                _READERS[path.suffix](stream)
             except Exception:  # on a malformed file the decoders raise nearly anything
                 return not beginning or any(mark in beginning for mark in _MARKS)
     except Exception:  # `opened` refuses it

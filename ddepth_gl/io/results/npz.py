@@ -173,7 +173,9 @@ def write_archive(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> No
     """
     # Into memory first: an archive whose writing is interrupted writes again when it is
     # garbage-collected, and would then complain that its file is closed.
+    # Texts first: a file that was cut short still says where it is from.
+    in_order = dict(sorted(arrays.items(), key=lambda item: not isinstance(item[1], str)))
     archive = io.BytesIO()
-    np.savez_compressed(archive, **arrays)
+    np.savez_compressed(archive, **in_order)
     with atomic_write(path) as file:
         file.write(archive.getbuffer())
