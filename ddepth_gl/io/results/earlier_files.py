@@ -137,7 +137,7 @@ def _origin_text(found: Mapping[str, str], mesh_path: str) -> str:
 def entries_if_whole(path: Path) -> dict[str, str]:
     """Return what a file says about its origin; empty if it is damaged or says nothing.
 
-    The whole file is read. Checksums are compared where the format has any, otherwise the size.
+    See `check_whole` for what is noticed.
     """
     return _entries(path, check_whole)
 

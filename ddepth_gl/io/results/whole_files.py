@@ -1,4 +1,8 @@
-"""Checks that files of results are whole: neither cut short nor damaged."""
+"""Checks that files of results are whole, from the sizes and tables in them.
+
+They read little of a file, so that thousands of files can be checked in a minute. Damage within
+pixels and arrays is left to the checksums of the formats, which readers compare.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ import json
 import os
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -18,7 +21,7 @@ _PLY_BYTES = {"float": 4, "double": 8, "uchar": 1}
 
 
 def check_whole(stream: BinaryIO, suffix: str) -> None:
-    """Raise any exception if a file is cut short, or damaged as far as its format tells.
+    """Raise any exception if a file is cut short, or its structure is damaged.
 
     Args:
         stream: content of the file, at its start.
@@ -28,10 +31,10 @@ def check_whole(stream: BinaryIO, suffix: str) -> None:
 
 
 def _check_npz(stream: BinaryIO) -> None:
-    with zipfile.ZipFile(stream) as archive:
-        damaged = archive.testzip()  # compares the checksum of every array
-    if damaged is not None:
-        raise ValueError(f"{damaged} is damaged")
+    with zipfile.ZipFile(stream):  # reads the directory near the end
+        stream.seek(-22, os.SEEK_END)
+        if stream.read(4) != b"PK\5\6":  # where it is without a comment
+            raise ValueError("the file does not end where it must")
 
 
 def _check_json(stream: BinaryIO) -> None:
@@ -39,17 +42,15 @@ def _check_json(stream: BinaryIO) -> None:
 
 
 def _check_png(stream: BinaryIO) -> None:
-    """Compare the checksum of every chunk; Pillow reads files whose end is missing."""
-    data = stream.read()
+    """Go from chunk to chunk; Pillow reads files whose end is missing."""
     at, kind = 8, b""
+    end = os.fstat(stream.fileno()).st_size
     while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, at)
-        content = data[at + 4 : at + 8 + length]
-        if struct.unpack_from(">I", data, at + 8 + length)[0] != zlib.crc32(content):
-            raise ValueError("a chunk is damaged")
+        stream.seek(at)
+        length, kind = struct.unpack(">I4s", stream.read(8))
         at += 12 + length
-    if at != len(data):
-        raise ValueError("there is more after the end")
+    if at != end:
+        raise ValueError("the file does not end where it must")
 
 
 def _check_ply(stream: BinaryIO) -> None:
@@ -71,7 +72,7 @@ def _check_ply(stream: BinaryIO) -> None:
 
 
 def _check_exr(stream: BinaryIO) -> None:
-    check_chunks(stream.read())
+    check_chunks(stream)
 
 
 _CHECKS: dict[str, Callable[[BinaryIO], None]] = {
