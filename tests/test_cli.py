@@ -216,6 +216,9 @@ def test_demo_writes_every_file_that_it_prints():
         line.split(":")[0] for line in done.stdout.splitlines() if ": 4 images of 640x480, " in line
     ]
     assert heads == ["demo, both sheets", "demo, all layers"]
+    # Each step is timed once.
+    for step in ("the sheets with face", "all layers", "the photo"):
+        assert done.stdout.count(f" for {step},") == 1
     mesh = Path("out/demo/demo.ply").absolute()
     for path in Path("out/demo").glob("*.npz"):
         with np.load(path) as arrays:

@@ -27,6 +27,14 @@ from ddepth_gl.jobs.render import RenderJob
 SHEETS = [name for name, each in FORMATS.items() if not each.needs_layers]
 
 
+def first_fast(values, count):
+    """Return the values as parameters, all but the first ones marked slow."""
+    values = list(values)
+    return values[:count] + [
+        pytest.param(value, marks=pytest.mark.slow) for value in values[count:]
+    ]
+
+
 @pytest.fixture(autouse=True)
 def meshes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -158,7 +166,7 @@ OTHER = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("option", OTHER)
+@pytest.mark.parametrize("option", first_fast(OTHER, 2))
 def test_files_of_other_options_are_replaced(render, option):
     def line(options):
         return [word for pair in options.items() for word in pair if word is not None]
@@ -167,7 +175,7 @@ def test_files_of_other_options_are_replaced(render, option):
     other = BASE | {option: OTHER[option]}
     code, out, err, uploads = render("box.ply", *line(other), "--skip-existing")
     assert (code, err, uploads) == (0, [], ["box"])
-    note = "2 again, their files were damaged or of other settings"
+    note = "2 again: files damaged or of other options"
     assert any(f"({note})" in text and text.startswith("box: ") for text in out)
     render("box.ply", *line(other), output="fresh")
     assert {name: stripped(name, data) for name, data in contents().items()} == {
@@ -194,7 +202,7 @@ def test_an_option_counts_for_the_formats_that_it_changes(render):
     assert render("box.ply", "--format", "photo", "--no-preview", "--skip-existing")[3] == ["box"]
 
 
-@pytest.mark.parametrize("layers", [False, True])
+@pytest.mark.parametrize("layers", first_fast([False, True], 1))
 def test_every_format_is_recognized(render, layers):
     for name in FORMATS if layers else SHEETS:
         options = ["--format", name, "--views", "2", "--no-preview"]
@@ -216,7 +224,7 @@ def test_every_format_is_recognized(render, layers):
 
 
 @pytest.mark.parametrize("damage", ["cut", "half", "longer", "empty", "zeros"])
-@pytest.mark.parametrize("name", [*SHEETS, "layereddepth", "xray", "deepexr"])
+@pytest.mark.parametrize("name", first_fast([*SHEETS, "layereddepth", "xray", "deepexr"], 1))
 def test_damaged_files_are_rendered_again(render, name, damage):
     options = ["--format", name, "--no-preview"] + ["--layers"] * FORMATS[name].needs_layers
     options += ["--png-scale", ".01"] if name == "layereddepth" else []
@@ -275,7 +283,7 @@ def test_files_of_another_version_are_replaced(render, monkeypatch):
     monkeypatch.setattr(skipping, "VERSION", "ddepth_gl 99.0.0")
     code, out, _, uploads = render("box.ply", "--skip-existing")
     assert (code, uploads) == (0, ["box"])
-    assert "1 again, their files were damaged or of other settings" in "\n".join(out)
+    assert "1 again: files damaged or of other options" in "\n".join(out)
 
 
 def test_files_of_the_python_writers_are_replaced(render):

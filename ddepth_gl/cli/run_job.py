@@ -28,6 +28,7 @@ def run_job(
     name: str,
     heading: str | None = None,
     note: str = "",
+    known_steps: Sequence[str] = (),
     settings: Sequence[str] = (),
     earlier: EarlierFiles | None = None,
 ) -> RenderReport:
@@ -37,6 +38,7 @@ def run_job(
         renderer, job, mesh, cameras, name, settings, earlier: see `RenderJob.run`.
         heading: heading of the line with the times; `name` by default.
         note: what else the line with the times says; may be empty.
+        known_steps: steps whose times another line says.
 
     Raises:
         RequestError: an image is larger than the device allows.
@@ -64,7 +66,8 @@ def run_job(
     _print_warnings(report, name)
     images = f"{_counted(len(report.views), 'image')} of {cameras[0].width}x{cameras[0].height}"
     faces = _counted(len(mesh.faces), "face")
-    notes = (images + _skipped_note(report), faces, note, _layers_note(job), report.times_text())
+    times = report.times_text(known_steps)
+    notes = (images + _skipped_note(report), faces, note, _layers_note(job), times)
     print_line(f"{heading or name}: {', '.join(filter(None, notes))}")
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
@@ -78,7 +81,7 @@ def _skipped_note(report: RenderReport) -> str:
     if report.skipped:
         notes.append(f"{report.skipped} more already there")
     if report.replaced:
-        notes.append(f"{report.replaced} again, their files were damaged or of other settings")
+        notes.append(f"{report.replaced} again: files damaged or of other options")
     return f" ({', '.join(notes)})" if notes else ""
 
 

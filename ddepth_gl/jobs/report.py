@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,18 +50,22 @@ class RenderReport:
         yield
         self.milliseconds.setdefault(step, []).append(1e3 * (time.perf_counter() - start))
 
-    def times_text(self) -> str:
-        """Return the median time of each step as text.
+    def times_text(self, known_steps: Collection[str] = ()) -> str:
+        """Return the median time of each step as text; empty if nothing was rendered.
 
         The first image compiles shaders and allocates buffers. So its rendering is left out of the
         medians and stated separately.
+
+        Args:
+            known_steps: steps to leave out.
         """
-        if not self.milliseconds:  # nothing but the preview
+        shown = {step: t for step, t in self.milliseconds.items() if step not in known_steps}
+        rendering = [times for step, times in shown.items() if step != "writing"]
+        if not rendering:
             return ""
-        rendering = [times for step, times in self.milliseconds.items() if step != "writing"]
         has_more = len(rendering[0]) > 1
         texts: list[str] = []
-        for step, times in self.milliseconds.items():
+        for step, times in shown.items():
             typical = median(times[has_more and step != "writing" :])
             texts.append(f"{typical:.1f}{'' if texts else ' ms per image'} for {step}")
         first = (

@@ -155,7 +155,7 @@ def _is_damaged_result(path: Path) -> bool:
             except Exception:  # on a malformed file the decoders raise nearly anything
                 return not beginning or any(mark in beginning for mark in _MARKS)
     except Exception:  # `opened` refuses it
-        pass
+        return False
     return False
 
 
