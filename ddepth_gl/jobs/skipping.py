@@ -1,4 +1,4 @@
-"""What --skip-existing leaves out: views whose files are whole and from the same settings."""
+"""The rule of --skip-existing: views whose files are whole and from the same settings."""
 
 from __future__ import annotations
 
