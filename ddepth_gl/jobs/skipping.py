@@ -39,7 +39,7 @@ _OF_FORMATS = {
 
 @dataclass
 class Remaining:
-    """What is left to render of a mesh.
+    """Views of a mesh that are left to render.
 
     Attributes:
         views: numbers of the views to render and write.

@@ -18,7 +18,7 @@ _LINES = {2: 1, 3: 16}  # scan lines in a chunk, by compression: ZIPS and ZIP
 
 
 class _Part(NamedTuple):
-    """What decides the number of a part's chunks: its rows, and the rows in a chunk."""
+    """Facts that decide the number of a part's chunks: its rows, and the rows in a chunk."""
 
     rows: int
     lines: int
