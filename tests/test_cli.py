@@ -594,7 +594,7 @@ def test_a_missing_package_is_reported_once_and_first(ddepth, monkeypatch):
     result = ddepth(
         "render", "box.ply", "ring.ply", "missing.ply", "-o", "out", "--format", "npz,exr"
     )
-    fails(result, 'run pip install ".[exr]" in the source folder of ddepth_gl')
+    fails(result, 'run pip install "ddepth-gl[exr]"')
     assert not Path("out").exists()
 
 

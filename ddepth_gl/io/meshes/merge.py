@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from ...errors import MeshError
 from ...mesh.mesh import Mesh, MeshSource
 from .face_limit import check_face_count
 from .textures import distinct_textures
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["MeshPart", "merge_parts"]
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..._packages import import_needed
+from ...errors import MeshError
 from .folder import PLACEHOLDER_NAME, MeshFolder
 from .merge import MeshPart
 
@@ -34,12 +36,11 @@ def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> li
         stem: name for objects without a name of their own.
 
     Raises:
-        MeshError: a side file is too large.
+        MeshError: a side file is too large, or trimesh is not installed.
         Exception: trimesh may raise anything.
     """
     with interrupts_delayed():
-        import trimesh  # slow to import, and only needed here
-
+        trimesh = import_needed("trimesh", f"reading {suffix[1:].upper()} files", MeshError)
     options: dict[str, Any] = {}
     if suffix == ".obj" and data.count(b"\no ") <= _MAX_OBJECTS:
         options["split_objects"] = True
