@@ -180,6 +180,7 @@ def test_texture_of_an_obj(tmp_path):
     assert mesh.colors is None
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 def test_a_missing_or_foreign_texture_is_left_out(tmp_path):
     put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd gone.png\n")
     assert load_mesh(put(tmp_path, "a.obj", textured_obj())).textures == ()
@@ -408,6 +409,7 @@ def test_long_messages_are_cut_to_one_line(tmp_path, monkeypatch):
     refused(put(tmp_path, "a.obj", obj()), r"RuntimeError: first line second line .*\.\.\.")
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 def test_nothing_is_printed(tmp_path, capfd):
     assert logging.getLogger("trimesh").handlers
     put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd gone.png\n")
@@ -438,6 +440,7 @@ def test_random_damage_loads_or_is_refused(tmp_path, name, flips, keep):
 # Meshes outside the repository
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 @pytest.mark.parametrize("path", bad_files())
 def test_bad_files(path):
     load_or_refuse(path)

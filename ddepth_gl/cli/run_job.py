@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from .._text import counted
 from ..errors import OutputError, RequestError
 from .reporting import print_line, print_warning
 
@@ -55,7 +56,7 @@ def run_job(
     _print_files(report, name)
     _print_warnings(report, name)
     size = f"{cameras[0].width}x{cameras[0].height}"
-    images, faces = _counted(len(cameras), "image"), _counted(len(mesh.faces), "face")
+    images, faces = counted(len(cameras), "image"), counted(len(mesh.faces), "face")
     print_line(f"{heading or name}: {images} of {size}, {faces}, {report.times_text()}")
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
@@ -81,7 +82,7 @@ def _print_warnings(report: RenderReport, name: str) -> None:
     for format_name, count in report.left_out.items():
         if count:
             print_warning(
-                f"{name}: {format_name} leaves out {_counted(count, 'crossing')} beyond the layers "
+                f"{name}: {format_name} leaves out {counted(count, 'crossing')} beyond the layers "
                 "that it stores; --max-layers stores more"
             )
 
@@ -90,7 +91,3 @@ def print_renderer(renderer: DepthRenderer) -> None:
     """Print the line that names the driver and the engine."""
     info = renderer.info
     print_line(f"on {info.renderer}, OpenGL {info.gl_version}, engine {info.engine}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

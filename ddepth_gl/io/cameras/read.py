@@ -85,10 +85,10 @@ def load_cameras(
         raise CameraError(
             f"{shown(path)} cannot be opened ({one_line(error)}); {SUPPORTED_FILES}"
         ) from None
-    try:
-        file = _find_file(given_path)
-    except OSError as error:
-        with locating_errors(given_path):
+    with locating_errors(given_path):
+        try:
+            file = _find_file(given_path)
+        except OSError as error:
             raise unreadable(error) from None
     if file.name in COLMAP_FILES:
         return colmap_cameras(file.parent, requested_size, max_file_bytes)
@@ -104,11 +104,9 @@ def _find_file(path: Path) -> Path:
             return path / name
     if (path / "images.bin").exists():
         raise CameraError(
-            f"{path}: holds binary COLMAP files; run `colmap model_converter --output_type TXT`"
+            "holds binary COLMAP files; run `colmap model_converter --output_type TXT`"
         )
-    raise CameraError(
-        f"{path}: this folder holds none of {', '.join(RECOGNIZED_NAMES)}; {SUPPORTED_FILES}"
-    )
+    raise CameraError(f"this folder holds none of {', '.join(RECOGNIZED_NAMES)}; {SUPPORTED_FILES}")
 
 
 def _json_cameras(path: Path, requested_size: Size | None, max_file_bytes: int) -> list[Camera]:

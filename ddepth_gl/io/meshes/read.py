@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from ..._checks import is_integer, one_line, printable, shortened, shown
-from ...errors import MeshError
+from ...errors import LeftOutWarning, MeshError
 from ...mesh.mesh import Mesh, MeshSource
 from .folder import MeshFolder
 from .gltf import gltf_parts
@@ -26,6 +26,9 @@ __all__ = ["MESH_SUFFIXES", "load_mesh"]
 # allocated on false claims, and files that were cut short are noticed.
 _CHECKS = {".obj": checked_obj, ".stl": checked_stl, ".ply": checked_ply, ".off": checked_off}
 _GLTF = (".glb", ".gltf")
+# What a parser raises where it does not expect damage. The messages are about its code, not about
+# the file.
+_STUMBLES = (AssertionError, AttributeError, LookupError, NameError, TypeError)
 
 MESH_SUFFIXES = (*_CHECKS, *_GLTF)  # in lower case
 
@@ -59,18 +62,24 @@ def load_mesh(
 
     Raises:
         MeshError: one line, ``<path>: <what is wrong>; <what to do>``.
+
+    Warns:
+        LeftOutWarning: once for a file, with everything that it holds and the mesh does not.
+            `Mesh.report` has the same list.
     """
     for name, limit in (("max_file_bytes", max_file_bytes), ("max_faces", max_faces)):
         if not is_integer(limit) or limit < 0:
             raise MeshError(f"{name} must be an integer of at least 0, not {shown(limit)}")
     try:
         path = Path(path)
+        if "\0" in str(path):
+            raise ValueError("it holds a null character")
     except Exception as error:  # an __fspath__ method may raise anything
         raise MeshError(
             f"{shown(path)} is not a path ({one_line(error)}); pass the path of a mesh file"
         ) from None
     try:
-        return _load(path, int(max_file_bytes), int(max_faces))
+        mesh, left_out = _load(path, int(max_file_bytes), int(max_faces))
     except MeshError as error:
         raise _mesh_error(path, one_line(error, 240)) from error
     except PermissionError as error:
@@ -83,17 +92,29 @@ def load_mesh(
     except MemoryError as error:
         reason = "there is not enough memory to read it"
         raise _mesh_error(path, f"{reason}; use a smaller file or a larger machine") from error
+    except _STUMBLES as error:
+        reason = f"it is damaged or not {path.suffix[1:].upper()} at all"
+        raise _mesh_error(path, f"{reason}; check or export it again") from error
     except Exception as error:  # a parser of damaged files may raise anything
         reason = f"it cannot be read ({type(error).__name__}: {one_line(error, 100)})"
         raise _mesh_error(path, f"{reason}; check or export it again") from error
+    if left_out:
+        text = f"{_shown_path(path)}: the mesh leaves out {'; '.join(left_out)}"
+        warnings.warn(text, LeftOutWarning, stacklevel=2)
+    return mesh
 
 
 def _mesh_error(path: Path, message: str) -> MeshError:
+    return MeshError(f"{_shown_path(path)}: {message}")
+
+
+def _shown_path(path: Path) -> str:
     # A path keeps its double spaces.
-    return MeshError(f"{shortened(printable(str(path)), 4096)}: {message}")
+    return shortened(printable(str(path)), 4096)
 
 
-def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
+def _load(path: Path, max_file_bytes: int, max_faces: int) -> tuple[Mesh, tuple[str, ...]]:
+    """Return the mesh, and what to warn of."""
     suffix = path.suffix.lower()
     with MeshFolder(path, max_file_bytes) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -108,4 +129,5 @@ def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
         source = MeshSource(
             str(path.absolute()), sha256, folder.side_files_sha256(), folder.left_out()
         )
-        return merge_parts(parts, path.stem, max_faces, source)
+        mesh = merge_parts(parts, path.stem, max_faces, source)
+        return mesh, folder.left_out(with_warning=True)
