@@ -8,6 +8,8 @@ import warnings
 from pathlib import Path
 
 from ..._checks import is_integer, one_line, printable, shortened, shown
+from ..._log import logger
+from ..._text import counted
 from ...errors import LeftOutWarning, MeshError
 from ...mesh.mesh import Mesh, MeshSource
 from .folder import MeshFolder
@@ -26,6 +28,8 @@ __all__ = ["MESH_SUFFIXES", "load_mesh"]
 # allocated on false claims, and files that were cut short are noticed.
 _CHECKS = {".obj": checked_obj, ".stl": checked_stl, ".ply": checked_ply, ".off": checked_off}
 _GLTF = (".glb", ".gltf")
+_log = logger(__name__)
+
 # What a parser raises where it does not expect damage. The messages are about its code, not about
 # the file.
 _STUMBLES = (AssertionError, AttributeError, LookupError, NameError, TypeError)
@@ -98,6 +102,7 @@ def load_mesh(
     except Exception as error:  # a parser of damaged files may raise anything
         reason = f"it cannot be read ({type(error).__name__}: {one_line(error, 100)})"
         raise _mesh_error(path, f"{reason}; check or export it again") from error
+    _log.debug("read %s: %s", _shown_path(path), counted(len(mesh.faces), "face"))
     if left_out:
         text = f"{_shown_path(path)}: the mesh leaves out {'; '.join(left_out)}"
         warnings.warn(text, LeftOutWarning, stacklevel=2)
