@@ -133,7 +133,7 @@ def test_face_indices_are_exact_up_to_the_largest(tmp_path):
 
 
 def test_a_fill_that_float32_cannot_hold(tmp_path):
-    with pytest.raises(dd.OutputError, match=r"fill must be .* not 1e\+39"):
+    with pytest.raises(dd.RequestError, match=r"fill must be .* not 1e\+39"):
         write_exr(tmp_path / "a.exr", random_maps(4), fill=1e39)
 
 

@@ -56,8 +56,7 @@ class RenderJob:
     Raises:
         RequestError: an option is out of range, contradicts another one, or has no effect on the
             formats.
-        OutputError: float32 cannot hold `fill`, `png_scale` is not positive, or a package that a
-            format needs is not installed.
+        OutputError: a package that a format needs is not installed.
     """
 
     folder: Path

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..._checks import is_integer, one_line, printable, shortened, shown
 from ..._log import logger
 from ..._text import counted
-from ...errors import LeftOutWarning, MeshError
+from ...errors import LeftOutWarning, MeshError, RequestError
 from ...mesh.mesh import Mesh, MeshSource
 from .folder import MeshFolder
 from .gltf import gltf_parts
@@ -66,6 +66,7 @@ def load_mesh(
 
     Raises:
         MeshError: one line, ``<path>: <what is wrong>; <what to do>``.
+        RequestError: a limit is not an integer of at least 0.
 
     Warns:
         LeftOutWarning: once for a file, with everything that it holds and the mesh does not.
@@ -73,7 +74,7 @@ def load_mesh(
     """
     for name, limit in (("max_file_bytes", max_file_bytes), ("max_faces", max_faces)):
         if not is_integer(limit) or limit < 0:
-            raise MeshError(f"{name} must be an integer of at least 0, not {shown(limit)}")
+            raise RequestError(f"{name} must be an integer of at least 0, not {shown(limit)}")
     try:
         path = Path(path)
         if "\0" in str(path):

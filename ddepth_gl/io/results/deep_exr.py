@@ -60,7 +60,7 @@ def write_deep_exr(
     check_result_type(layers, DepthLayers)
     checked_path(path)
     exr = import_openexr()
-    checked_flag("volumes", volumes, OutputError)
+    checked_flag("volumes", volumes)
     columns: dict[str, npt.NDArray[Any]] = {"Z": layers.depth}
     if volumes:
         try:

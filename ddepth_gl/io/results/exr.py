@@ -57,8 +57,9 @@ def write_exr(
         The file written, as a list.
 
     Raises:
+        RequestError: float32 cannot hold `fill`.
         OutputError: the package OpenEXR is not installed, a face index does not fit into 32 bits,
-            float32 cannot hold `fill`, or the file cannot be written.
+            or the file cannot be written.
     """
     check_result_type(result, DepthMaps, DepthLayers)
     checked_path(path)

@@ -53,12 +53,12 @@ def write_lari(
         The file written, as a list.
 
     Raises:
-        RequestError: `max_layers` is not an integer >= 1.
+        RequestError: `max_layers` is not an integer >= 1, or `dtype` another type.
         OutputError: a depth does not fit into `dtype`, or the file cannot be written.
     """
     check_result_type(layers, DepthLayers)
     checked_path(path)
-    checked_choice("dtype", dtype, _DTYPES, OutputError)
+    checked_choice("dtype", dtype, _DTYPES)
     depth = layers.dense("depth", checked_count("max_layers", max_layers))
     hit = ~np.isnan(depth)
     with np.errstate(over="ignore", under="ignore"):

@@ -56,7 +56,7 @@ def write_layereddepth(
         The files written: the JSON file, then the images in the order of the layers.
 
     Raises:
-        RequestError: `max_layers` is not an integer >= 1.
+        RequestError: `max_layers` is not an integer >= 1, or the scale not positive.
         OutputError: a depth exceeds 16 bits at this scale, or is rounded to 0, which means a miss;
             the message names a scale that fits. Or a file cannot be written, or one of an earlier
             run cannot be removed.

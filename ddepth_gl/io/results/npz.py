@@ -84,8 +84,9 @@ def write_npz(
         The file written, as a list.
 
     Raises:
-        OutputError: the file cannot be written, float32 cannot hold `fill`, or an entry of the
-            provenance has the name of an array.
+        RequestError: float32 cannot hold `fill`.
+        OutputError: the file cannot be written, or an entry of the provenance has the name of an
+            array.
     """
     check_result_type(result, DepthMaps, DepthLayers)
     miss = checked_fill(fill)

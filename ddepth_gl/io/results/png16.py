@@ -41,6 +41,7 @@ def write_png16(
         The files written: the JSON file, entry, exit.
 
     Raises:
+        RequestError: the scale is not positive.
         OutputError: a depth exceeds 16 bits at this scale, or is rounded to 0, which means a miss;
             the message names a scale that fits. Or a file cannot be written.
     """
