@@ -401,6 +401,25 @@ def test_no_memory(tmp_path, monkeypatch):
     refused(put(tmp_path, "a.obj", obj()), "not enough memory")
 
 
+@pytest.mark.parametrize(
+    "error", [AssertionError, AttributeError, IndexError, KeyError, TypeError, UnboundLocalError]
+)
+def test_what_a_parser_stumbles_over_is_not_told(tmp_path, monkeypatch, error):
+    def fail(*args):
+        raise error("'NoneType' object has no attribute 'shape'")
+
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merge_parts", fail)
+    message = refused(
+        put(tmp_path, "a.ply", ply()), "it is damaged or not PLY at all; check or export"
+    )
+    assert "NoneType" not in message
+
+
+def test_ply_without_coordinates(tmp_path):
+    flat = ply().replace(b"property float z\n", b"", 1)
+    refused(put(tmp_path, "a.ply", flat), "it is damaged or not PLY at all")
+
+
 def test_long_messages_are_cut_to_one_line(tmp_path, monkeypatch):
     def fail(*args):
         raise RuntimeError("first line\nsecond line " * 100)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..._text import counted
 from ...errors import MeshError
 from ...mesh.mesh import Mesh, MeshSource
 from .face_limit import check_face_count
@@ -118,8 +119,8 @@ def _check_part(part: MeshPart) -> None:
     if int(faces.min()) < 0 or int(faces.max()) >= len(vertices):
         bad = int(np.flatnonzero(((faces < 0) | (faces >= len(vertices))).any(axis=1))[0])
         raise MeshError(
-            f"face {bad} of part {part.name!r} is {tuple(faces[bad].tolist())} but there are only "
-            f"{len(vertices)} vertices; repair the file"
+            f"face {bad} of part {part.name!r} is {tuple(faces[bad].tolist())} with "
+            f"{counted(len(vertices), 'vertex', 'vertices')}; repair the file"
         )
 
 
