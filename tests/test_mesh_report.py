@@ -210,6 +210,15 @@ def test_missing_and_unsupported_textures(tmp_path):
     )
 
 
+def test_the_warning_names_the_line_of_the_caller(tmp_path):
+    tree, content = gltf_tree(TETRA)
+    path = put(tmp_path, "a.glb", glb(tree | {"animations": [{}]}, content))
+    for load in (dd.load_mesh, dd.double_depth):
+        with pytest.warns(dd.LeftOutWarning) as caught:
+            load(path)
+        assert [each.filename for each in caught] == [__file__]
+
+
 def test_content_of_gltf_that_is_not_geometry(tmp_path):
     tree, content = gltf_tree(TETRA, {"targets": [{}]})
     lines = {**tree["meshes"][0]["primitives"][0], "mode": 1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -106,8 +107,17 @@ def load_mesh(
     _log.debug("read %s: %s", _shown_path(path), counted(len(mesh.faces), "face"))
     if left_out:
         text = f"{_shown_path(path)}: the mesh leaves out {'; '.join(left_out)}"
-        warnings.warn(text, LeftOutWarning, stacklevel=2)
+        warnings.warn(text, LeftOutWarning, stacklevel=_level_of_caller())
     return mesh
+
+
+def _level_of_caller() -> int:
+    """Return the `stacklevel` of the first line outside of this package, for a warning here."""
+    package = __name__.partition(".")[0] + "."
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _mesh_error(path: Path, message: str) -> MeshError:
