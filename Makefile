@@ -11,7 +11,7 @@ COVER := $(if $(COVERAGE),--cov --cov-report=term)
 # Of `make soak`. SEED=... starts with the case of that seed.
 MINUTES ?= 120
 
-.PHONY: demo test test-fast test-oldest test-on compare-demo soak coverage check format bench setup system-gl clean
+.PHONY: demo test test-fast test-oldest test-resolve test-on compare-demo soak coverage check format bench setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
@@ -45,6 +45,10 @@ format: setup
 test-oldest: system-gl
 	PYTHON="$(PYTHON)" scripts/test-oldest
 
+# Whether everything can be installed beside PyTorch and NumPy 1.26; installs nothing.
+test-resolve:
+	@PYTHON="$(PYTHON)" scripts/test-resolve
+
 # `make test-on SUITE=trixie`: the README's two commands on a fresh Debian or Ubuntu; needs root.
 # BY=user: as an ordinary user; RUN=demo: not the tests.
 test-on:
@@ -67,7 +71,7 @@ setup: $(VENV)/installed-dev system-gl
 
 $(VENV)/installed: pyproject.toml
 	PYTHON="$(PYTHON)" scripts/make-venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable ".[cli]"
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

@@ -7,11 +7,13 @@ import reprlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+from ._text import printable
 from .errors import RequestError
 
 __all__ = [
@@ -293,9 +295,12 @@ def quiet_math(error: type[Exception], *arrays: npt.NDArray[Any]) -> Iterator[No
 
 
 def shown(value: object) -> str:
-    """Return a short representation of any value for an error message, on one line."""
+    """Return a short representation of any value for an error message, on one line.
+
+    That of a path is the text of the path.
+    """
     try:
-        return one_line(reprlib.repr(value))
+        return one_line(reprlib.repr(str(value) if isinstance(value, PurePath) else value))
     except Exception:  # a foreign __repr__ may raise, as do integers of thousands of digits
         return f"a value of type {type(value).__name__}"
 
@@ -312,11 +317,6 @@ def one_line(value: object, max_length: int = 120) -> str:
     except Exception:
         text = type(value).__name__
     return shortened(" ".join(printable(text).split()), max_length)
-
-
-def printable(text: str) -> str:
-    """Return the text with a space for each character that cannot be printed."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def shortened(text: str, max_length: int) -> str:

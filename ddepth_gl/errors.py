@@ -1,4 +1,4 @@
-"""The error tree: everything that ddepth_gl raises on purpose.
+"""The error tree: everything that ddepth_gl raises on purpose, and its one category of warnings.
 
 ::
 
@@ -16,9 +16,13 @@
 
 Each class is also a subclass of the builtin in parentheses, so plain ``except ValueError`` works.
 A message is one line that names what was given, what was expected and what to do.
+
+`LeftOutWarning` (UserWarning) tells what a file holds and ddepth_gl does not use.
 """
 
 from __future__ import annotations
+
+from ._text import printable
 
 __all__ = [
     "CameraError",
@@ -27,6 +31,7 @@ __all__ = [
     "DDepthError",
     "DeviceMemoryError",
     "InteropError",
+    "LeftOutWarning",
     "MeshError",
     "NotAskedForError",
     "OutputError",
@@ -36,7 +41,13 @@ __all__ = [
 
 
 class DDepthError(Exception):
-    """Base class of every error that ddepth_gl raises on purpose."""
+    """Base class of every error that ddepth_gl raises on purpose.
+
+    A message may quote a file or its name; characters that cannot be printed become spaces.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class MeshError(DDepthError, ValueError):
@@ -80,3 +91,11 @@ class NotAskedForError(RequestError, AttributeError):
 
 class OutputError(DDepthError, ValueError):
     """A result cannot be written as requested, or the file it was written to cannot be read."""
+
+
+class LeftOutWarning(UserWarning):
+    """A file holds something that ddepth_gl does not use; the message says what, and how many.
+
+    ``warnings.simplefilter("ignore", dd.LeftOutWarning)`` silences it,
+    ``warnings.simplefilter("error", dd.LeftOutWarning)`` refuses such files.
+    """

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._log import logger
 from .camera.camera import Camera, check_camera
 from .camera.runs import camera_runs
 from .engines.base import Engine, Pending
@@ -29,6 +30,8 @@ from .results.provenance import mesh_entries
 from .results.silhouettes import exchange, fix_silhouettes
 
 __all__ = ["Pipeline", "reporting_memory_errors"]
+
+_log = logger(__name__)
 
 # Without compute shaders, cameras may not come closer to a face than this fraction of the bounding
 # box's diagonal. Closer than that, the driver's float32 misjudges which pixels the face covers.
@@ -75,6 +78,7 @@ class Pipeline:
         self._context = context
         self.engine: Engine[Any] = (ComputeEngine if use_compute else RasterEngine)(context)
         self._engine_beside_a_face: ComputeEngine | None = None
+        _log.info("engine %s", self.engine.name)
 
     def render(self, scene: Scene, camera: Camera, request: SheetRequest, output: str) -> Any:
         """Return the maps of one image: DeviceDepthMaps if `output` is "gpu", else DepthMaps."""
@@ -328,6 +332,7 @@ class Pipeline:
         if not request.beside_a_face or isinstance(self.engine, ComputeEngine):
             return self.engine
         if self._engine_beside_a_face is None:
+            _log.info("engine compute renders the images of cameras beside a face")
             self._engine_beside_a_face = ComputeEngine(self._context)
         return self._engine_beside_a_face
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -311,3 +312,7 @@ def load_or_refuse(path: Path) -> None:
         return
     assert message.isprintable()
     assert path.name in message
+    # What a parser stumbles over is no help.
+    assert not re.search(
+        r"\b(Assertion|Attribute|Index|Key|Name|Type|UnboundLocal)Error\b", message
+    )

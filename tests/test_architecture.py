@@ -6,6 +6,7 @@ import-linter checks imports between packages, see `[tool.importlinter]` in pypr
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import subprocess
 import sys
@@ -141,3 +142,37 @@ def test_links_in_the_documentation_exist():
                 assert (page.parent / target).exists(), (
                     f"{page.relative_to(ROOT)} links to {target}"
                 )
+
+
+# Exceptions that the library raises itself although they are not in its tree, and why.
+BUILTIN_ERRORS = {
+    ("", "AttributeError"): "what Python expects of __getattr__",
+    ("results.requested", "AttributeError"): "what Python expects of __getattr__",
+    ("mesh.mesh", "AttributeError"): "what Python expects of an object that cannot be changed",
+    ("io.meshes.folder", "FileNotFoundError"): "what trimesh expects; load_mesh names the file",
+    ("io.meshes.trimesh_parts", "KeyboardInterrupt"): "Ctrl-C, after a delay",
+    ("_checks", "ValueError"): "its callers raise their own error",
+    ("camera.checks", "TypeError"): "its caller raises CameraError",
+    ("io.meshes.ply", "ValueError"): "its caller raises MeshError",
+    ("io.meshes.read", "ValueError"): "its caller raises MeshError",
+}
+
+
+def test_errors_are_those_of_the_tree():
+    found = set()
+    for name, path in {**modules(), "": PACKAGE / "__init__.py"}.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and node.exc is not None:
+                raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+                if hasattr(builtins, ast.unparse(raised)):
+                    found.add((name, ast.unparse(raised)))
+    assert found == set(BUILTIN_ERRORS)
+
+
+def test_warnings_are_of_the_two_categories():
+    """What a file holds and is not used; and, as for files, what was not closed."""
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+                category = ast.unparse(node.args[1])
+                assert category in ("LeftOutWarning", "ResourceWarning"), f"{name}:{node.lineno}"

@@ -82,7 +82,7 @@ def test_write_ply_accepts_lists(tmp_path):
 @pytest.mark.parametrize("fill", ["x", None, [1, 2], 1e39, -1e39])
 @pytest.mark.parametrize("write", [dd.write_npz, dd.write_exr, dd.write_exr_files])
 def test_invalid_fill_values(write, fill, tmp_path):
-    with pytest.raises(dd.OutputError, match="fill must be a number"):
+    with pytest.raises(dd.RequestError, match="fill must be a number"):
         write(tmp_path / "file", maps(), fill=fill)
     with pytest.raises(dd.RequestError, match="fill value must be a number"):
         maps().filled(fill)
@@ -90,7 +90,7 @@ def test_invalid_fill_values(write, fill, tmp_path):
 
 @pytest.mark.parametrize("scale", ["x", [1.0], 0.0, -1.0, np.nan])
 def test_invalid_scales(scale, tmp_path):
-    with pytest.raises(dd.OutputError, match="positive mesh units per step"):
+    with pytest.raises(dd.RequestError, match="positive mesh units per step"):
         dd.write_png16(tmp_path / "file", maps(), scale=scale)
 
 

@@ -8,10 +8,12 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mesh_files import TETRA, glb, gltf_tree
 from meshes import bad_files
 from PIL import Image
 from shapes import box, sphere, torus
@@ -19,6 +21,7 @@ from shapes import box, sphere, torus
 import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
 from ddepth_gl.cli.options import create_output_folder
+from ddepth_gl.cli.reporting import one_line_errors
 from ddepth_gl.gl.devices import ENVIRONMENT_VARIABLE
 from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.jobs import render as render_job
@@ -628,7 +631,7 @@ def test_a_missing_package_is_reported_once_and_first(ddepth, monkeypatch):
     result = ddepth(
         "render", "box.ply", "ring.ply", "missing.ply", "-o", "out", "--format", "npz,exr"
     )
-    fails(result, 'run pip install ".[exr]" in the source folder of ddepth_gl')
+    fails(result, 'run pip install "ddepth-gl[exr]"')
     assert not Path("out").exists()
 
 
@@ -944,6 +947,51 @@ def test_inspect_goes_on_after_files_that_cannot_be_read(ddepth):
     assert none["error"].startswith("none has no mesh files")
     assert fine["report"]["faces"] == 12
     fails(ddepth("inspect"), "MESH", status=2)
+
+
+def animated(path):
+    """Write a GLB with two animations; return its path."""
+    tree, content = gltf_tree(TETRA)
+    Path(path).write_bytes(glb(tree | {"animations": [{}, {}]}, content))
+    return path
+
+
+@pytest.mark.parametrize("action", ["default", "ignore", "error"])
+def test_what_a_file_holds_and_is_not_used_is_one_line(ddepth, action):
+    path = animated("moving.glb")
+    options = ("-o", "out", "--size", "16x16", "--views", "2")
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)
+        code, _, err = ddepth("render", path, *options)
+    assert (code, err) == (0, ["ddepth: warning: moving.glb: the mesh leaves out animations: 2"])
+
+
+def test_inspect_lists_what_is_left_out_and_does_not_warn(ddepth):
+    code, out, err = ddepth("inspect", animated("moving.glb"))
+    assert (code, err) == (0, [])
+    assert "left out    animations: 2" in out
+
+
+def test_other_warnings_stay_as_python_shows_them():
+    with pytest.warns(DeprecationWarning, match="old"), one_line_errors(debug=False):
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+
+
+@pytest.mark.parametrize("command", ["inspect", "render"])
+def test_file_names_do_not_control_the_terminal(ddepth, command):
+    """Neither in results nor in errors; each line stays a line."""
+    options = ("-o", "out", "--size", "16x16") if command == "render" else ()
+    lines = ddepth(command, "box.ply", *options)[1].count("\n")
+    name = "red\x1b[31m\x9b1m\nbox.ply"
+    write_mesh(Path(name), box())
+    code, out, err = ddepth(command, name, *options)
+    assert (code, err, out.count("\n")) == (0, [], lines)
+    assert all(line.isprintable() for line in out.splitlines())
+    Path(name).write_text("ply")
+    code, _, err = ddepth(command, name, *options)
+    assert code == 1
+    assert len(err) == 1
+    assert err[0].isprintable()
 
 
 def test_inspect_needs_no_opengl_and_takes_any_file_name():

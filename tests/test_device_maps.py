@@ -182,7 +182,7 @@ def test_another_gpu_is_no_cuda_device(image, nvidia, monkeypatch):
 
 def test_without_the_cuda_extra(image, nvidia, monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda", None)
-    with pytest.raises(dd.InteropError, match=r'pip install "\.\[cuda\]"'):
+    with pytest.raises(dd.InteropError, match=r'pip install "ddepth-gl\[cuda\]"'):
         image.__dlpack__()
 
 

@@ -18,7 +18,7 @@ from mesh_files import (
     textured_gltf,
 )
 
-from ddepth_gl.errors import MeshError
+from ddepth_gl.errors import LeftOutWarning, MeshError
 from ddepth_gl.io.meshes.read import load_mesh
 
 
@@ -120,11 +120,32 @@ def test_strips_and_fans(tmp_path, mode, indices, wanted):
     assert turned(faces) == turned(wanted)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"nodes": 5}, "has a value of a wrong type or size"),
+        ({"nodes": [5]}, "has a value of a wrong type or size"),
+        ({"nodes": [{"mesh": 0, "matrix": [1, 2]}]}, "has a value of a wrong type or size"),
+        ({"nodes": [{"mesh": 0, "rotation": "x"}]}, "has a value of a wrong type or size"),
+        ({"meshes": [{}]}, "lacks 'primitives'"),
+        ({"accessors": [{"count": 3}]}, "lacks 'type'"),
+    ],
+)
+def test_entries_of_a_wrong_type(tmp_path, change, message):
+    tree, content = gltf_tree(TETRA)
+    path = put(tmp_path, "a.glb", glb(tree | change, content))
+    refused(path, f"an entry of its glTF {message}; export it again$")
+
+
 def test_points_and_lines_beside_triangles_are_left_out(tmp_path):
     tree, content = gltf_tree(TETRA)
     first = tree["meshes"][0]["primitives"][0]
     tree["meshes"][0]["primitives"] = [first | {"mode": m} for m in (0, 1, 3, 4)]
-    assert len(load_mesh(put(tmp_path, "a.glb", glb(tree, content))).faces) == 4
+    with pytest.warns(
+        LeftOutWarning, match=r": the mesh leaves out primitives of points or lines: 3$"
+    ):
+        mesh = load_mesh(put(tmp_path, "a.glb", glb(tree, content)))
+    assert len(mesh.faces) == 4
 
 
 def test_an_index_never_reaches_into_the_next_part(tmp_path):

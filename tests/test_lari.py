@@ -93,7 +93,7 @@ def test_the_extreme_depths_that_float16_holds(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["float64", "int32", None])
 def test_unknown_dtype(tmp_path, dtype):
-    with pytest.raises(dd.OutputError, match="dtype must be 'float32' or 'float16'"):
+    with pytest.raises(dd.RequestError, match="dtype must be 'float32' or 'float16'"):
         write_lari(tmp_path / "a.npz", random_layers(6), dtype=dtype)
 
 

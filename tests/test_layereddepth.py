@@ -140,7 +140,7 @@ def test_a_depth_that_would_read_as_a_miss(tmp_path):
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
 def test_invalid_scale(tmp_path, scale):
-    with pytest.raises(dd.OutputError, match="must be positive"):
+    with pytest.raises(dd.RequestError, match="must be positive"):
         write_layereddepth(tmp_path / "m", with_depths(1.0), scale)
 
 

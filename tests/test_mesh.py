@@ -216,7 +216,7 @@ def changed(array, index, value):
         ((CUBE_VERTICES, np.uint64([[0, 1, 2**64 - 1]])), "first is face 0"),
         ((CUBE_VERTICES, [[0, 1, 2**32]]), "first is face 0"),
         ((CUBE_VERTICES, [[0, 1, 1], [2, 2, 3]]), "all 2 faces are degenerate"),
-        (([[0, 0, 0], [1, 1, 1], [2, 2, 2]], ONE_FACE), "all 1 faces are degenerate"),
+        (([[0, 0, 0], [1, 1, 1], [2, 2, 2]], ONE_FACE), "its only face is degenerate"),
         ((np.ones((8, 3)), CUBE_FACES), "all 12 faces are degenerate"),
         (
             (changed(CUBE_VERTICES, (5, 1), np.nan), CUBE_FACES),

@@ -180,6 +180,7 @@ def test_texture_of_an_obj(tmp_path):
     assert mesh.colors is None
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 def test_a_missing_or_foreign_texture_is_left_out(tmp_path):
     put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd gone.png\n")
     assert load_mesh(put(tmp_path, "a.obj", textured_obj())).textures == ()
@@ -400,6 +401,25 @@ def test_no_memory(tmp_path, monkeypatch):
     refused(put(tmp_path, "a.obj", obj()), "not enough memory")
 
 
+@pytest.mark.parametrize(
+    "error", [AssertionError, AttributeError, IndexError, KeyError, TypeError, UnboundLocalError]
+)
+def test_what_a_parser_stumbles_over_is_not_told(tmp_path, monkeypatch, error):
+    def fail(*args):
+        raise error("'NoneType' object has no attribute 'shape'")
+
+    monkeypatch.setattr("ddepth_gl.io.meshes.read.merge_parts", fail)
+    message = refused(
+        put(tmp_path, "a.ply", ply()), "it is damaged or not PLY at all; check or export"
+    )
+    assert "NoneType" not in message
+
+
+def test_ply_without_coordinates(tmp_path):
+    flat = ply().replace(b"property float z\n", b"", 1)
+    refused(put(tmp_path, "a.ply", flat), "it is damaged or not PLY at all")
+
+
 def test_long_messages_are_cut_to_one_line(tmp_path, monkeypatch):
     def fail(*args):
         raise RuntimeError("first line\nsecond line " * 100)
@@ -408,6 +428,7 @@ def test_long_messages_are_cut_to_one_line(tmp_path, monkeypatch):
     refused(put(tmp_path, "a.obj", obj()), r"RuntimeError: first line second line .*\.\.\.")
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 def test_nothing_is_printed(tmp_path, capfd):
     assert logging.getLogger("trimesh").handlers
     put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd gone.png\n")
@@ -438,6 +459,7 @@ def test_random_damage_loads_or_is_refused(tmp_path, name, flips, keep):
 # Meshes outside the repository
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 @pytest.mark.parametrize("path", bad_files())
 def test_bad_files(path):
     load_or_refuse(path)

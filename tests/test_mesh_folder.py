@@ -71,6 +71,7 @@ def test_names_that_no_file_can_have(tmp_path, uri):
 # Side files
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 def test_nothing_outside_the_folder_is_read(tmp_path):
     folder = tmp_path / "inside"
     folder.mkdir()

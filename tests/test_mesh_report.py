@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -178,7 +179,17 @@ def test_a_well_wound_mesh_has_the_volume_of_the_mesh():
 
 
 def left_out(tmp_path, name, data):
-    return dd.load_mesh(put(tmp_path, name, data)).report().left_out
+    """Return what the report leaves out; the only warning says the same."""
+    path = put(tmp_path, name, data)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = dd.load_mesh(path).report().left_out
+    lost = [text for text in found if "doubleSided" not in text]
+    assert [(each.category, str(each.message)) for each in caught] == [
+        (dd.LeftOutWarning, f"{path}: the mesh leaves out {'; '.join(lost)}")
+    ] * bool(lost)
+    assert not caught or caught[0].filename == __file__
+    return found
 
 
 def test_nothing_is_left_out_of_plain_files(tmp_path):
@@ -200,6 +211,15 @@ def test_missing_and_unsupported_textures(tmp_path):
     assert left_out(tmp_path, "a.obj", textured_obj()) == (
         "side file 'p.ktx2', which is not in the folder or cannot be used",
     )
+
+
+def test_the_warning_names_the_line_of_the_caller(tmp_path):
+    tree, content = gltf_tree(TETRA)
+    path = put(tmp_path, "a.glb", glb(tree | {"animations": [{}]}, content))
+    for load in (dd.load_mesh, dd.double_depth):
+        with pytest.warns(dd.LeftOutWarning) as caught:
+            load(path)
+        assert [each.filename for each in caught] == [__file__]
 
 
 def test_content_of_gltf_that_is_not_geometry(tmp_path):
@@ -225,7 +245,9 @@ def test_content_of_gltf_that_is_not_geometry(tmp_path):
         "materials with an alphaMode (the whole face counts): 1",
         "materials marked doubleSided (geometry decides which faces are two-sided): 1",
     )
-    lines = str(dd.load_mesh(tmp_path / "a.glb").report()).splitlines()
+    with pytest.warns(dd.LeftOutWarning):
+        mesh = dd.load_mesh(tmp_path / "a.glb")
+    lines = str(mesh.report()).splitlines()
     assert lines[-7] == "  left out    animations: 2"
 
 
@@ -233,8 +255,8 @@ def test_content_of_gltf_that_is_not_geometry(tmp_path):
 def test_odd_content_that_is_left_out_is_no_reason_to_refuse(tmp_path, odd):
     tree, content = gltf_tree(TETRA)
     tree |= {"animations": odd, "skins": odd, "materials": odd}
-    mesh = dd.load_mesh(put(tmp_path, "a.glb", glb(tree, content)))
-    assert all(text.isprintable() for text in mesh.report().left_out)
+    notes = left_out(tmp_path, "a.glb", glb(tree, content))
+    assert all(text.isprintable() for text in notes)
 
 
 def test_face_colors_and_points(tmp_path):
@@ -247,7 +269,7 @@ def test_face_colors_and_points(tmp_path):
     )
     assert left_out(tmp_path, "a.ply", header.format("9 8 7").encode()) == ()
     assert left_out(tmp_path, "a.ply", header.format("1 2 3").encode()) == (
-        "face colors that differ",
+        "objects with face colors that differ: 1",
     )
 
 

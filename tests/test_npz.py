@@ -115,7 +115,7 @@ def test_fill(maps, tmp_path, fill):
 
 
 def test_a_fill_that_float32_cannot_hold(maps, tmp_path):
-    with pytest.raises(dd.OutputError, match=r"fill must be .* not 1e\+39"):
+    with pytest.raises(dd.RequestError, match=r"fill must be .* not 1e\+39"):
         write_npz(tmp_path / "maps.npz", maps, fill=1e39)
     assert not list(tmp_path.iterdir())
 
@@ -217,7 +217,7 @@ def test_fill_has_no_effect_on_layers(tmp_path):
     for name, fill in (("one.npz", np.nan), ("two.npz", -1.0)):
         write_npz(tmp_path / name, random_layers(3), fill=fill)
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
-    with pytest.raises(dd.OutputError, match="fill must be"):
+    with pytest.raises(dd.RequestError, match="fill must be"):
         write_npz(tmp_path / "three.npz", random_layers(3), fill=1e39)
 
 

@@ -90,6 +90,7 @@ def replace_by_link(path, target):
     link.replace(path)
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 @pytest.mark.parametrize("target", ["../secret.mtl", "absolute"])
 def test_a_link_that_replaces_the_file_before_it_is_opened(folder, target):
     assert color(folder) == (255, 0, 0)
@@ -140,6 +141,7 @@ def test_a_mesh_file_may_be_a_link_to_anywhere(folder):
     assert color(folder) == (255, 0, 0)  # side files are looked up beside the link
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 def test_a_file_replaced_as_fast_as_possible(folder):
     """Run the race itself, for long enough that the first version lost it dozens of times."""
     stop = threading.Event()
@@ -167,6 +169,7 @@ def test_a_file_replaced_as_fast_as_possible(folder):
     assert found <= {(255, 0, 0), None}
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 @pytest.mark.parametrize(
     ("name", "load"),
     [

@@ -147,7 +147,8 @@ def test_errors_can_be_pickled():
 
 def test_every_error_is_public_and_documented():
     ours = {name for name, each in vars(errors).items() if isinstance(each, type)}
-    assert ours == set(errors.__all__) == {name for name in dd.__all__ if name.endswith("Error")}
+    public = {name for name in dd.__all__ if name.endswith(("Error", "Warning"))}
+    assert ours == set(errors.__all__) == public
     for name in ours:
         assert re.search(rf"\b{name}\b", errors.__doc__), name
     maps = dd.double_depth(box(), dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=4, height=4))

@@ -130,7 +130,7 @@ def test_depths_that_no_scale_can_hold(tmp_path, scale):
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
 def test_invalid_scale(tmp_path, scale):
-    with pytest.raises(dd.OutputError, match="must be positive"):
+    with pytest.raises(dd.RequestError, match="must be positive"):
         write_png16(tmp_path / "m", maps_of([[1]], [[2]]), scale)
 
 

@@ -26,3 +26,18 @@ def test_the_workflow_tests_every_python_that_the_package_names():
     tested = re.search(r"python: \[(.*)\]", text(".github/workflows/test.yml"))[1]
     assert re.findall(r'"(.*?)"', tested) == named
     assert re.search(r'requires-python = ">=(.*)"', text("pyproject.toml"))[1] == named[0]
+
+
+def requirements(name: str) -> set[str]:
+    """Return the names of the packages in a list of pyproject.toml."""
+    block = re.search(rf"^{name} = \[\n?(.*?)\]( *#.*)?$", text("pyproject.toml"), re.M | re.S)
+    return set(re.findall(r'"([\w-]+(?:\[[\w,]+\])?)', block[1]))
+
+
+def test_what_is_installed_without_extras_and_with_them():
+    """`pip install ddepth-gl` gets the library, and extras what only some need."""
+    core = {"moderngl", "numpy", "pyrr", "imageio", "pillow", "trimesh"}
+    assert requirements("dependencies") - {"cmap"} == core
+    assert {"typer", "rich"} <= requirements("cli") <= {"typer", "rich", "matplotlib"}
+    assert requirements("all") == {"ddepth-gl[cli,exr]"}
+    assert 'pip install ".[cli]"' in text("README.md")

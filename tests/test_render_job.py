@@ -374,7 +374,7 @@ def test_values_are_checked_first(tmp_path, options, words):
 def test_a_missing_package_is_reported_first(tmp_path, monkeypatch, name):
     RenderJob(folder=tmp_path, formats=("npz", name), layers=True)
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
-    with pytest.raises(dd.OutputError, match=r'pip install "\.\[exr\]"'):
+    with pytest.raises(dd.OutputError, match=r'pip install "ddepth-gl\[exr\]"'):
         RenderJob(folder=tmp_path, formats=("npz", name), layers=True)
     RenderJob(folder=tmp_path, formats=("npz",), layers=True)
 

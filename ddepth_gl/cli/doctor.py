@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from ..errors import DDepthError
 from .options import Debug
-from .reporting import one_line_errors, print_error, print_line
+from .reporting import one_line_errors, print_error, print_json, print_line
 
 if TYPE_CHECKING:
     from ..gl.inspection import DeviceReport
@@ -43,7 +42,7 @@ def doctor(
                 "default": default,
                 "version": VERSION,
             }
-            print_line(json.dumps(facts, indent=2))
+            print_json(facts)
         else:
             _print_table(reports)
         if default["error"]:

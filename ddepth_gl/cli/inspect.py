@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import warnings
 from typing import Annotated, Any
 
 import typer
 
-from ..errors import DDepthError
+from ..errors import DDepthError, LeftOutWarning
 from .options import Debug, Meshes
-from .reporting import one_line_errors, print_exception, print_failed, print_line, report_sources
+from .reporting import (
+    one_line_errors,
+    print_exception,
+    print_failed,
+    print_json,
+    print_line,
+    report_sources,
+)
 
 __all__ = ["inspect"]
 
@@ -36,7 +43,10 @@ def inspect(
             entry: dict[str, Any] = {"file": str(path), "error": None, "report": None}
             entries.append(entry)
             try:
-                report = load_mesh(path).report()
+                with warnings.catch_warnings():
+                    # The report itself lists what is left out.
+                    warnings.simplefilter("ignore", LeftOutWarning)
+                    report = load_mesh(path).report()
             except (DDepthError, MemoryError) as error:  # the other files are still reported
                 print_exception(error, debug)
                 entry["error"] = str(error) or "out of memory"
@@ -48,7 +58,7 @@ def inspect(
                 for line in (f"{path}: {heading.rpartition(': ')[2]}", *lines):
                     print_line(line)
         if as_json:
-            print_line(json.dumps(entries, indent=2))
+            print_json(entries)
         failed = sum(entry["error"] is not None for entry in entries)
         if failed:
             if len(files) > 1 and not as_json:

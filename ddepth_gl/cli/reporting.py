@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import os
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from ..errors import DDepthError
+from .._text import printable
+from ..errors import DDepthError, LeftOutWarning
 
-__all__ = ["one_line_errors", "print_error", "print_exception", "print_line", "print_warning"]
+__all__ = [
+    "one_line_errors",
+    "print_error",
+    "print_exception",
+    "print_json",
+    "print_line",
+    "print_warning",
+]
 
 
 def print_line(text: str) -> None:
     """Print a line to stdout."""
     # As bytes: a file name may hold bytes that are not valid text.
-    typer.echo(os.fsencode(text))
+    typer.echo(os.fsencode(printable(text, keep_bytes=True)))
+
+
+def print_json(entries: object) -> None:
+    """Print JSON to stdout."""
+    typer.echo(json.dumps(entries, indent=2))
 
 
 def print_error(message: str) -> None:
@@ -32,7 +48,7 @@ def print_warning(message: str) -> None:
 
 
 def _print_message(kind: str, message: str) -> None:
-    typer.echo(f"ddepth: {kind}: {' '.join(message.split())}", err=True)
+    typer.echo(f"ddepth: {kind}: {' '.join(printable(message).split())}", err=True)
 
 
 def print_exception(error: Exception, debug: bool) -> None:
@@ -76,9 +92,13 @@ def print_failed(failed: int, count: int) -> None:
 
 @contextmanager
 def one_line_errors(debug: bool) -> Iterator[None]:
-    """Turn exceptions into one line on stderr and exit status 1; 130 for Ctrl-C."""
+    """Turn exceptions into one line on stderr and exit status 1; 130 for Ctrl-C.
+
+    `LeftOutWarning` becomes one line, too.
+    """
     try:
-        yield
+        with _one_line_warnings():
+            yield
     except KeyboardInterrupt:
         print_error("interrupted; files written so far are whole")
         raise typer.Exit(130) from None
@@ -87,3 +107,19 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     except Exception as error:
         print_exception(error, debug)
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LeftOutWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, LeftOutWarning):
+                print_warning(str(message))
+            else:
+                others(message, category, *place)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .._text import counted
 from ..errors import OutputError, RequestError
 from .reporting import print_line, print_warning
 
@@ -64,8 +65,8 @@ def run_job(
         )
     _print_files(report, name)
     _print_warnings(report, name)
-    images = f"{_counted(len(report.views), 'image')} of {cameras[0].width}x{cameras[0].height}"
-    faces = _counted(len(mesh.faces), "face")
+    images = f"{counted(len(report.views), 'image')} of {cameras[0].width}x{cameras[0].height}"
+    faces = counted(len(mesh.faces), "face")
     times = report.times_text(known_steps)
     notes = (images + _skipped_note(report), faces, note, _layers_note(job), times)
     print_line(f"{heading or name}: {', '.join(filter(None, notes))}")
@@ -110,7 +111,7 @@ def _print_warnings(report: RenderReport, name: str) -> None:
     for format_name, count in report.left_out.items():
         if count:
             print_warning(
-                f"{name}: {format_name} leaves out {_counted(count, 'crossing')} beyond the layers "
+                f"{name}: {format_name} leaves out {counted(count, 'crossing')} beyond the layers "
                 "that it stores; --max-layers stores more"
             )
 
@@ -119,7 +120,3 @@ def print_renderer(renderer: DepthRenderer) -> None:
     """Print the line that names the driver and the engine."""
     info = renderer.info
     print_line(f"on {info.renderer}, OpenGL {info.gl_version}, engine {info.engine}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -32,8 +32,13 @@ def main() -> None:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
     _open_closed_streams()
-    from .main import main as run
+    try:
+        from .main import main as run
+    except ImportError as error:
+        from .._packages import pip_command
 
+        line = f"the command line lacks a package ({error}); run {pip_command('cli')}"
+        sys.exit(f"ddepth: error: {line}")
     try:
         run()
     finally:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import moderngl
 
+from .._log import logger
 from ..errors import ContextClosedError, ContextError, DeviceMemoryError
 from . import egl
 from .devices import Device, candidate_devices
@@ -23,6 +24,8 @@ from .functions import GLFunctions
 from .memory import host_memory
 
 __all__ = ["GLContext", "NonCopyable"]
+
+_log = logger(__name__)
 
 # Newest first: a driver may answer a request for 4.1 with exactly 4.1. 4.3 adds compute shaders.
 _VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
@@ -99,11 +102,13 @@ class GLContext:
         for candidate in candidate_devices(device, require_gpu):
             try:
                 self._open(candidate, require_gpu)
+                _log.info("%s: %s, OpenGL %s", candidate, self.renderer, self.gl_version)
                 return
             except ContextError as error:
                 if egl.glx_is_current():
                     raise  # no other device and no package would help
                 failures.append(f"{candidate}: {error}")
+                _log.warning("%s does not work: %s", candidate, error)
         raise ContextError(f"no OpenGL context; tried {'; '.join(failures)}; {egl.INSTALL_HINT}")
 
     def _open(self, device: Device, require_gpu: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._packages import import_needed
 from ..errors import InteropError
 from .context import GLContext
 
@@ -38,14 +39,12 @@ class CudaCopier:
             raise InteropError(
                 f"CUDA does not reach {context.renderer}, only NVIDIA GPUs; {_ALTERNATIVE}"
             )
-        try:
-            from cuda import core
-            from cuda.core import utils
-        except ImportError as error:
-            raise InteropError(
-                f"cuda.core cannot be imported ({error}); "
-                f'run pip install ".[cuda]" in the source folder of ddepth_gl, or {_ALTERNATIVE}'
-            ) from error
+        core, utils = (
+            import_needed(
+                module, "a copy in CUDA memory", InteropError, "cuda", f", or {_ALTERNATIVE}"
+            )
+            for module in ("cuda.core", "cuda.core.utils")
+        )
         return cls(core, utils.StridedMemoryView, ordinal)
 
     def copy(self, buffer: Any, shape: tuple[int, int]) -> Any:

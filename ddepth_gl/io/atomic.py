@@ -9,10 +9,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from .._log import logger
+from .._text import printable
 from ..errors import OutputError
 from .file_names import checked_path
 
 __all__ = ["atomic_write", "remove_unfinished"]
+
+_log = logger(__name__)
 
 # Temporary names of the files that are being written.
 _unfinished: set[Path] = set()
@@ -55,6 +59,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                     # Any descriptor will do, because the path is absolute.
                     os.link(f"/proc/self/fd/{descriptor}", part, src_dir_fd=descriptor)
             part.replace(target)
+            _log.debug("wrote %s", printable(str(target)))
         except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from .._checks import shown
 from ..errors import OutputError
 
-__all__ = ["checked_path"]
+__all__ = ["checked_path", "checked_stem"]
 
 
 def checked_path(path: object) -> Path:
@@ -26,3 +26,17 @@ def checked_path(path: object) -> Path:
             f"{shown(path)} is not the path of a file; give a file name, with its folder if needed"
         )
     return target
+
+
+def checked_stem(path: object, suffix: str) -> Path:
+    """Return `path` without the suffix: the beginning of the names of several files.
+
+    Args:
+        path: the name that the files share, with or without the suffix.
+        suffix: the suffix in lower case, such as ``".png"``; other endings are part of the name.
+
+    Raises:
+        OutputError: it cannot name a file.
+    """
+    target = checked_path(path)
+    return target.with_suffix("") if target.suffix.lower() == suffix else target

@@ -19,7 +19,7 @@ from ..io.results.lari import write_lari
 from ..io.results.layereddepth import write_layereddepth
 from ..io.results.npz import write_npz
 from ..io.results.ply import write_mesh
-from ..io.results.png import write_photo
+from ..io.results.png import import_png_packages, write_photo
 from ..io.results.png16 import write_png16
 from ..io.results.point_clouds import write_layer_clouds, write_sheet_clouds
 from ..io.results.xray import write_xray
@@ -90,14 +90,12 @@ class FrameToWrite:
 
 def _write_npz(frame: FrameToWrite) -> Iterable[Path]:
     path = frame.path("_layers.npz" if frame.layers else ".npz")
-    write_npz(path, frame.layers or frame.maps, fill=frame.fill)
-    return [path]
+    return write_npz(path, frame.layers or frame.maps, fill=frame.fill)
 
 
 def _write_exr(frame: FrameToWrite) -> Iterable[Path]:
     path = frame.path("_layers.exr" if frame.layers else ".exr")
-    write_exr(path, frame.layers or frame.maps, fill=frame.fill)
-    return [path]
+    return write_exr(path, frame.layers or frame.maps, fill=frame.fill)
 
 
 def _write_exr_files(frame: FrameToWrite) -> Iterable[Path]:
@@ -105,10 +103,9 @@ def _write_exr_files(frame: FrameToWrite) -> Iterable[Path]:
 
 
 def _write_deep_exr(frame: FrameToWrite) -> Iterable[Path]:
-    layers, path = frame.required_layers, frame.path("_deep.exr")
+    layers = frame.required_layers
     # Without all crossings it is unknown which parts are solid.
-    write_deep_exr(path, layers, volumes=layers.is_complete)
-    return [path]
+    return write_deep_exr(frame.path("_deep.exr"), layers, volumes=layers.is_complete)
 
 
 def _write_ply(frame: FrameToWrite) -> Iterable[Path]:
@@ -129,21 +126,15 @@ def _write_photo(frame: FrameToWrite) -> Iterable[Path]:
 
 
 def _write_mould(frame: FrameToWrite) -> Iterable[Path]:
-    path = frame.path("_mould.ply")
-    write_mesh(path, frame.maps.to_mesh(), frame.maps)
-    return [path]
+    return write_mesh(frame.path("_mould.ply"), frame.maps.to_mesh(), frame.maps)
 
 
 def _write_xray(frame: FrameToWrite) -> Iterable[Path]:
-    path = frame.path("_xray.npz")
-    write_xray(path, frame.required_layers, **frame.stack_options)
-    return [path]
+    return write_xray(frame.path("_xray.npz"), frame.required_layers, **frame.stack_options)
 
 
 def _write_lari(frame: FrameToWrite) -> Iterable[Path]:
-    path = frame.path("_ldi.npz")
-    write_lari(path, frame.required_layers, **frame.stack_options)
-    return [path]
+    return write_lari(frame.path("_ldi.npz"), frame.required_layers, **frame.stack_options)
 
 
 def _write_layereddepth(frame: FrameToWrite) -> Iterable[Path]:
@@ -226,9 +217,12 @@ FORMATS = {
         (r"_(entry\.png|exit\.png|png16\.json)",) * 2,
         options=("png_scale",),
         count=lambda frame: 3,
+        check=import_png_packages,
     ),
     "mould": Format(_write_mould, (r"_mould\.ply",) * 2),
-    "photo": Format(_write_photo, (r"_photo\.png",) * 2, options=("samples",)),
+    "photo": Format(
+        _write_photo, (r"_photo\.png",) * 2, options=("samples",), check=import_png_packages
+    ),
     "exr": Format(
         _write_exr,
         (r"\.exr", r"_layers\.exr"),
@@ -264,6 +258,7 @@ FORMATS = {
         default_layers=8,
         options=("png_scale",),
         count=lambda frame: 1 + (frame.max_layers or 8),
+        check=import_png_packages,
     ),
 }
 

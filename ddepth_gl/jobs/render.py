@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .._checks import MAX_SAMPLES, checked_count, checked_float32, checked_number
 from ..camera.camera import Camera
 from ..engines.scene import Scene
-from ..errors import MeshError, OutputError, RequestError
+from ..errors import MeshError, RequestError
 from ..io.results.earlier_files import EarlierFiles, check_replaceable
 from ..io.results.metadata import file_metadata
 from ..io.results.png import write_png
@@ -57,8 +57,7 @@ class RenderJob:
     Raises:
         RequestError: an option is out of range, contradicts another one, or has no effect on the
             formats.
-        OutputError: float32 cannot hold `fill`, `png_scale` is not positive, or a package that a
-            format needs is not installed.
+        OutputError: a package that a format needs is not installed.
     """
 
     folder: Path
@@ -84,7 +83,7 @@ class RenderJob:
             )
         checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
-        checked_float32("--fill", self.fill, OutputError)
+        checked_float32("--fill", self.fill)
         checked_count("--samples", self.samples, MAX_SAMPLES)
         for option, value in (
             ("--max-layers", self.max_layers),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .._checks import shown
 from .._frozen_arrays import frozen
+from .._text import counted
 from ..errors import MeshError
 from .bodies import Bodies, find_bodies
 from .normals import face_normals
@@ -187,7 +188,8 @@ class Mesh:
 
     def __repr__(self) -> str:
         closed = "unknown" if self._closed_and_balanced is None else self._closed_and_balanced[0]
-        counts = f"{len(self.vertices)} vertices, {len(self.faces)} faces"
+        vertices = counted(len(self.vertices), "vertex", "vertices")
+        counts = f"{vertices}, {counted(len(self.faces), 'face')}"
         return f"Mesh({shown(self.name)}, {counts}, closed={closed})"
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import printable, shortened
+from .._text import counted
 from .bodies import BODY_KINDS
 from .chunks import face_chunks
 from .normals import unit_normals
@@ -93,11 +94,11 @@ class MeshReport:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{_shown(self.name)}: {_counted(self.faces, 'face')}, " + _counted(
+        yield f"{_shown(self.name)}: {counted(self.faces, 'face')}, " + counted(
             self.vertices, "vertex", "vertices"
         )
         count = sum(self.bodies.values())
-        yield _line("bodies", _counted(count, "body", "bodies") + self._closedness())
+        yield _line("bodies", counted(count, "body", "bodies") + self._closedness())
         yield _line("by facing", self._kinds(_FACING_KINDS) or "none")
         yield _line("two-sided", self._kinds(BODY_KINDS[2:]) or "none")
         low, high = ("(" + ", ".join(f"{x:.6g}" for x in corner) + ")" for corner in self.bounds)
@@ -115,7 +116,7 @@ class MeshReport:
             (self.duplicate_faces, "duplicate face", "duplicate faces"),
             (self.unused_vertices, "unused vertex", "unused vertices"),
         ]
-        found = [_counted(number, *words) for number, *words in defects if number]
+        found = [counted(number, *words) for number, *words in defects if number]
         yield _line("defects", ", ".join(found) or "none")
         for text in self.left_out:
             yield _line("left out", printable(text))
@@ -127,7 +128,7 @@ class MeshReport:
 
     def _kinds(self, kinds: Sequence[str]) -> str:
         return ", ".join(
-            f"{self.bodies[kind]:,} {kind} ({_counted(self.faces_of_bodies[kind], 'face')})"
+            f"{self.bodies[kind]:,} {kind} ({counted(self.faces_of_bodies[kind], 'face')})"
             for kind in kinds
             if kind in self.bodies
         )
@@ -136,8 +137,8 @@ class MeshReport:
         yield "uv" if self.has_uv else "no uv"
         sizes = ", ".join(dict.fromkeys(f"{width}x{height}" for width, height in self.textures))
         if self.textures:
-            faces = _counted(self.textured_faces, "face")
-            yield f"{_counted(len(self.textures), 'texture')} ({sizes}) on {faces}"
+            faces = counted(self.textured_faces, "face")
+            yield f"{counted(len(self.textures), 'texture')} ({sizes}) on {faces}"
         else:
             yield "no texture"
         yield "vertex colors" if self.has_colors else "no vertex colors"
@@ -206,7 +207,3 @@ def _line(title: str, text: str) -> str:
 def _shown(name: str) -> str:
     """Return a name from a file on one line, with at most 60 characters."""
     return shortened(printable(name), 60)
-
-
-def _counted(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .._checks import one_line, shown, unmasked_array
 from .._frozen_arrays import frozen
+from .._text import counted
 from ..errors import MeshError
 from .chunks import face_chunks
 from .normals import unit_normals
@@ -100,9 +101,10 @@ def checked_faces(value: object, vertex_count: int) -> npt.NDArray[np.int32]:
         raise MeshError(f"{len(given)} faces are too many, the limit is 2**31 - 1; split the mesh")
     if int(given.min()) < 0 or int(given.max()) >= vertex_count:
         bad = np.flatnonzero(((given < 0) | (given >= vertex_count)).any(axis=1))
+        vertices = counted(vertex_count, "vertex", "vertices")
         raise MeshError(
             f"{len(bad)} of {len(given)} faces use vertices that do not exist, the first is "
-            f"face {bad[0]} = {tuple(given[bad[0]].tolist())} with {vertex_count} vertices; "
+            f"face {bad[0]} = {tuple(given[bad[0]].tolist())} with {vertices}; "
             "use indices from 0 to V - 1"
         )
     return np.array(given, dtype=np.int32, order="C")
@@ -136,9 +138,8 @@ def check_area(
         for chunk in face_chunks(faces):
             if unit_normals(points, chunk).any():
                 return
-    raise MeshError(
-        f"all {len(faces)} faces are degenerate (zero area); check the vertices and faces"
-    )
+    which = "its only face is" if len(faces) == 1 else f"all {len(faces)} faces are"
+    raise MeshError(f"{which} degenerate (zero area); check the vertices and faces")
 
 
 def checked_uv(value: object, vertex_count: int) -> npt.NDArray[np.float32]:

@@ -11,7 +11,7 @@ import numpy as np
 from ..._checks import is_integer, one_line, shown
 from ...camera.camera import Camera
 from ...camera.checks import checked_image_size
-from ...errors import CameraError
+from ...errors import CameraError, RequestError
 from .bop import bop_cameras
 from .colmap import COLMAP_FILES, colmap_cameras
 from .files import SUPPORTED_FILES, locating_errors, read_json, unreadable
@@ -71,6 +71,7 @@ def load_cameras(
     Raises:
         CameraError: the file is missing, is in no supported format, or has a missing or invalid
             value, such as lens distortion. The message names the file, the frame and what to do.
+        RequestError: `max_file_bytes` is not an integer.
     """
     if (width is None) != (height is None):
         raise CameraError(
@@ -78,17 +79,17 @@ def load_cameras(
         )
     requested_size = None if width is None else checked_image_size(width, height)
     if not is_integer(max_file_bytes):
-        raise CameraError(f"max_file_bytes must be an integer, not {shown(max_file_bytes)}")
+        raise RequestError(f"max_file_bytes must be an integer, not {shown(max_file_bytes)}")
     try:
         given_path = Path(path)
     except Exception as error:  # an __fspath__ method may raise anything
         raise CameraError(
             f"{shown(path)} cannot be opened ({one_line(error)}); {SUPPORTED_FILES}"
         ) from None
-    try:
-        file = _find_file(given_path)
-    except OSError as error:
-        with locating_errors(given_path):
+    with locating_errors(given_path):
+        try:
+            file = _find_file(given_path)
+        except OSError as error:
             raise unreadable(error) from None
     if file.name in COLMAP_FILES:
         return colmap_cameras(file.parent, requested_size, max_file_bytes)
@@ -104,11 +105,9 @@ def _find_file(path: Path) -> Path:
             return path / name
     if (path / "images.bin").exists():
         raise CameraError(
-            f"{path}: holds binary COLMAP files; run `colmap model_converter --output_type TXT`"
+            "holds binary COLMAP files; run `colmap model_converter --output_type TXT`"
         )
-    raise CameraError(
-        f"{path}: this folder holds none of {', '.join(RECOGNIZED_NAMES)}; {SUPPORTED_FILES}"
-    )
+    raise CameraError(f"this folder holds none of {', '.join(RECOGNIZED_NAMES)}; {SUPPORTED_FILES}")
 
 
 def _json_cameras(path: Path, requested_size: Size | None, max_file_bytes: int) -> list[Camera]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from ..._checks import one_line, shown
 from ...camera.camera import Camera, check_camera
@@ -16,7 +17,7 @@ from .nerf import nerf_document
 __all__ = ["save_cameras"]
 
 
-def save_cameras(path: str | os.PathLike[str], cameras: Iterable[Camera]) -> None:
+def save_cameras(path: str | os.PathLike[str], cameras: Iterable[Camera]) -> list[Path]:
     """Write cameras as a ``transforms.json``, the format of NeRF and nerfstudio.
 
     Every frame has its own intrinsics: ``fl_x``, ``fl_y``, ``cx``, ``cy`` in pixels with pixel
@@ -33,18 +34,22 @@ def save_cameras(path: str | os.PathLike[str], cameras: Iterable[Camera]) -> Non
         cameras: at least one perspective camera without skew. Other programs look for images at
             the names, relative to the file.
 
+    Returns:
+        The file written, as a list.
+
     Raises:
         CameraError: `cameras` holds no camera, or anything else.
         OutputError: a camera is orthographic or has skew, or the file cannot be written. Nothing is
             written then.
     """
-    checked_path(path)
+    target = checked_path(path)
     document = nerf_document(_checked_cameras(cameras))
     # One frame per line.
     frames = ",\n".join(json.dumps(frame, allow_nan=False) for frame in document.pop("frames"))
     head = json.dumps(document).removesuffix("}")
-    with atomic_write(path) as file:
+    with atomic_write(target) as file:
         file.write(f'{head}, "frames": [\n{frames}\n]}}\n'.encode("ascii"))
+    return [target]
 
 
 def _checked_cameras(cameras: Iterable[Camera]) -> list[Camera]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._text import counted
 from ...errors import MeshError
 
 __all__ = ["check_face_count"]
@@ -11,5 +12,6 @@ def check_face_count(count: int, max_faces: int, verb: str) -> None:
     """Raise MeshError if a file "declares" or "holds" (the verb) too many faces."""
     if count > max_faces:
         raise MeshError(
-            f"it {verb} {count} faces, the limit is {max_faces}; pass a larger max_faces"
+            f"it {verb} {counted(count, 'face')}, the limit is {max_faces:,}; "
+            "pass a larger max_faces"
         )

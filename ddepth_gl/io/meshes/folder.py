@@ -51,7 +51,7 @@ class MeshFolder:
         self._exit_stack = ExitStack()
         self._descriptor = -1
         self._side_file_hashes: dict[str, bytes] = {}  # SHA-256 by path
-        self._left_out: dict[str, None] = {}
+        self._left_out: dict[str, bool] = {}  # whether to warn, by text
 
     def __enter__(self) -> MeshFolder:
         try:
@@ -138,13 +138,22 @@ class MeshFolder:
         )
         return hashlib.sha256(b"".join(entries)).hexdigest()
 
-    def leave_out(self, text: str) -> None:
-        """Note something that the file holds and the mesh does not."""
-        self._left_out[shortened(printable(text), 160)] = None
+    def leave_out(self, text: str, *, warn: bool = True) -> None:
+        """Note something that the file holds and the mesh does not.
 
-    def left_out(self) -> tuple[str, ...]:
-        """Return the notes, each once; of very many, the first 20 and their number."""
-        notes = tuple(self._left_out)
+        Args:
+            text: what it is, and how many.
+            warn: whether `load_mesh` warns of it; False if nothing is lost.
+        """
+        self._left_out[shortened(printable(text), 160)] = warn
+
+    def left_out(self, *, with_warning: bool = False) -> tuple[str, ...]:
+        """Return the notes, each once; of very many, the first 20 and their number.
+
+        Args:
+            with_warning: whether to return only those that `load_mesh` warns of.
+        """
+        notes = tuple(text for text, warn in self._left_out.items() if warn or not with_warning)
         return notes if len(notes) <= 20 else (*notes[:20], f"{len(notes) - 20} more")
 
     def _content(self, file: OpenedFile, subject: str) -> bytes:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._srgb import srgb_from_linear
+from ..._text import counted
 from ...errors import MeshError
 from .folder import MeshFolder
 from .gltf_accessors import GltfAccessors
@@ -46,12 +47,16 @@ def gltf_parts(data: bytes, folder: MeshFolder, max_faces: int) -> list[MeshPart
     try:
         document = GltfDocument(data, folder)
         parts = _Scene(document, folder).parts(max_faces)
-        for text in gltf_left_out(document.tree):
-            folder.leave_out(text)
+        for text, is_decided in gltf_left_out(document.tree):
+            folder.leave_out(text, warn=not is_decided)
         return parts
-    except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
+    except (FileNotFoundError, MeshError):
+        raise
+    except KeyError as error:
+        raise MeshError(f"an entry of its glTF lacks {error}; export it again") from error
+    except (ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise MeshError(
-            f"its glTF is malformed ({type(error).__name__}: {error}); export it again"
+            "an entry of its glTF has a value of a wrong type or size; export it again"
         ) from error
 
 
@@ -88,7 +93,8 @@ class _Scene:
                 )
             if face_count > max_faces:
                 raise MeshError(
-                    f"it holds over {max_faces} faces, the limit; pass a larger max_faces"
+                    f"it holds more than {counted(max_faces, 'face')}, the limit; "
+                    "pass a larger max_faces"
                 )
         return parts
 

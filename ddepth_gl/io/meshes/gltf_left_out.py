@@ -11,13 +11,16 @@ _TRIANGLE_MODES = (4, 5, 6)
 _OTHER_TEXTURES = ("normalTexture", "occlusionTexture", "emissiveTexture")
 
 
-def gltf_left_out(tree: Any) -> Iterator[str]:
-    """Yield one text for each kind of content that is left out.
+def gltf_left_out(tree: Any) -> Iterator[tuple[str, bool]]:
+    """Yield a text for each kind of content that is left out, with its number.
 
     Items of a wrong type are skipped: the reader reports those that it needs.
 
     Args:
         tree: the JSON object of the file.
+
+    Yields:
+        The text, and whether the geometry decides instead, so that nothing is lost.
     """
     primitives = [
         primitive for mesh in _objects(tree, "meshes") for primitive in _objects(mesh, "primitives")
@@ -29,26 +32,33 @@ def gltf_left_out(tree: Any) -> Iterator[str]:
         if any(name in material for name in _OTHER_TEXTURES)
         or "metallicRoughnessTexture" in str(material.get("pbrMetallicRoughness"))
     ]
-    for items, text in (
-        (_objects(tree, "animations"), "animations"),
-        (_objects(tree, "skins"), "skins"),
-        ([each for each in primitives if each.get("targets")], "primitives with morph targets"),
+    for items, text, is_decided in (
+        (_objects(tree, "animations"), "animations", False),
+        (_objects(tree, "skins"), "skins", False),
+        (
+            [each for each in primitives if each.get("targets")],
+            "primitives with morph targets",
+            False,
+        ),
         (
             [each for each in primitives if each.get("mode", 4) not in _TRIANGLE_MODES],
             "primitives of points or lines",
+            False,
         ),
-        (textures, "materials with textures other than the base color"),
+        (textures, "materials with textures other than the base color", False),
         (
             [each for each in materials if each.get("alphaMode", "OPAQUE") != "OPAQUE"],
             "materials with an alphaMode (the whole face counts)",
+            False,
         ),
         (
             [each for each in materials if each.get("doubleSided") is True],
             "materials marked doubleSided (geometry decides which faces are two-sided)",
+            True,
         ),
     ):
         if items:
-            yield f"{text}: {len(items)}"
+            yield f"{text}: {len(items)}", is_decided
 
 
 def _objects(parent: Any, name: str) -> list[dict[str, Any]]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from .gltf_accessors import GltfAccessors
 from .gltf_document import GltfDocument
 from .textures import open_texture
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["BaseColor", "GltfMaterials"]
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from ..._text import counted
 from ...errors import MeshError
 from ...mesh.mesh import Mesh, MeshSource
 from .face_limit import check_face_count
 from .textures import distinct_textures
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["MeshPart", "merge_parts"]
 
@@ -122,8 +125,8 @@ def _check_part(part: MeshPart) -> None:
     if int(faces.min()) < 0 or int(faces.max()) >= len(vertices):
         bad = int(np.flatnonzero(((faces < 0) | (faces >= len(vertices))).any(axis=1))[0])
         raise MeshError(
-            f"face {bad} of part {part.name!r} is {tuple(faces[bad].tolist())} but there are only "
-            f"{len(vertices)} vertices; repair the file"
+            f"face {bad} of part {part.name!r} is {tuple(faces[bad].tolist())} with "
+            f"{counted(len(vertices), 'vertex', 'vertices')}; repair the file"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from ..._text import counted
 from ...errors import MeshError
 from .face_limit import check_face_count
 from .text import as_utf8
@@ -41,8 +42,9 @@ def checked_off(data: bytes, max_faces: int) -> bytes:
     row_count = len(rows) - 1
     if min(vertex_count, face_count) < 0 or row_count < vertex_count + face_count:
         raise MeshError(
-            f"it declares {vertex_count} vertices and {face_count} faces but holds {row_count} "
-            "rows; it was cut short or damaged, copy it again"
+            f"it declares {counted(vertex_count, 'vertex', 'vertices')} and "
+            f"{counted(face_count, 'face')} but holds {counted(row_count, 'row')}; "
+            "it was cut short or damaged, copy it again"
         )
     triangles: list[bytes] = []  # trimesh fails on polygons of more than four corners
     for row in rows[1 + vertex_count : 1 + vertex_count + face_count]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import warnings
 from pathlib import Path
 
 from ..._checks import is_integer, one_line, printable, shortened, shown
-from ...errors import MeshError
+from ..._log import logger
+from ..._text import counted
+from ...errors import LeftOutWarning, MeshError, RequestError
 from ...mesh.mesh import Mesh, MeshSource
 from .folder import MeshFolder
 from .gltf import gltf_parts
@@ -27,6 +30,11 @@ __all__ = ["MESH_SUFFIXES", "load_mesh", "source_of_file"]
 _CHECKS = {".obj": checked_obj, ".stl": checked_stl, ".ply": checked_ply, ".off": checked_off}
 _GLTF = (".glb", ".gltf")
 _UP_OF_GLTF = (0.0, 1.0, 0.0)  # glTF 2.0, section 3.4, "Coordinate System and Units"
+_log = logger(__name__)
+
+# What a parser raises where it does not expect damage. The messages are about its code, not about
+# the file.
+_STUMBLES = (AssertionError, AttributeError, LookupError, NameError, TypeError)
 
 MESH_SUFFIXES = (*_CHECKS, *_GLTF)  # in lower case
 
@@ -65,18 +73,25 @@ def load_mesh(
 
     Raises:
         MeshError: one line, ``<path>: <what is wrong>; <what to do>``.
+        RequestError: a limit is not an integer of at least 0.
+
+    Warns:
+        LeftOutWarning: once for a file, with everything that it holds and the mesh does not.
+            `Mesh.report` has the same list.
     """
     for name, limit in (("max_file_bytes", max_file_bytes), ("max_faces", max_faces)):
         if not is_integer(limit) or limit < 0:
-            raise MeshError(f"{name} must be an integer of at least 0, not {shown(limit)}")
+            raise RequestError(f"{name} must be an integer of at least 0, not {shown(limit)}")
     try:
         path = Path(path)
+        if "\0" in str(path):
+            raise ValueError("it holds a null character")
     except Exception as error:  # an __fspath__ method may raise anything
         raise MeshError(
             f"{shown(path)} is not a path ({one_line(error)}); pass the path of a mesh file"
         ) from None
     try:
-        return _load(path, int(max_file_bytes), int(max_faces))
+        mesh, left_out = _load(path, int(max_file_bytes), int(max_faces))
     except MeshError as error:
         raise _mesh_error(path, one_line(error, 240)) from error
     except PermissionError as error:
@@ -89,9 +104,26 @@ def load_mesh(
     except MemoryError as error:
         reason = "there is not enough memory to read it"
         raise _mesh_error(path, f"{reason}; use a smaller file or a larger machine") from error
+    except _STUMBLES as error:
+        reason = f"it is damaged or not {path.suffix[1:].upper()} at all"
+        raise _mesh_error(path, f"{reason}; check or export it again") from error
     except Exception as error:  # a parser of damaged files may raise anything
         reason = f"it cannot be read ({type(error).__name__}: {one_line(error, 100)})"
         raise _mesh_error(path, f"{reason}; check or export it again") from error
+    _log.debug("read %s: %s", _shown_path(path), counted(len(mesh.faces), "face"))
+    if left_out:
+        text = f"{_shown_path(path)}: the mesh leaves out {'; '.join(left_out)}"
+        warnings.warn(text, LeftOutWarning, stacklevel=_level_of_caller())
+    return mesh
+
+
+def _level_of_caller() -> int:
+    """Return the `stacklevel` of the first line outside of this package, for a warning here."""
+    package = __name__.partition(".")[0] + "."
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def source_of_file(path: Path, max_file_bytes: int = _MAX_FILE_BYTES) -> MeshSource | None:
@@ -117,11 +149,16 @@ def source_of_file(path: Path, max_file_bytes: int = _MAX_FILE_BYTES) -> MeshSou
 
 
 def _mesh_error(path: Path, message: str) -> MeshError:
+    return MeshError(f"{_shown_path(path)}: {message}")
+
+
+def _shown_path(path: Path) -> str:
     # A path keeps its double spaces.
-    return MeshError(f"{shortened(printable(str(path)), 4096)}: {message}")
+    return shortened(printable(str(path)), 4096)
 
 
-def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
+def _load(path: Path, max_file_bytes: int, max_faces: int) -> tuple[Mesh, tuple[str, ...]]:
+    """Return the mesh, and what to warn of."""
     suffix = path.suffix.lower()
     with MeshFolder(path, max_file_bytes) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -137,4 +174,5 @@ def _load(path: Path, max_file_bytes: int, max_faces: int) -> Mesh:
             str(path.absolute()), sha256, folder.side_files_sha256(), folder.left_out()
         )
         up = _UP_OF_GLTF if suffix in _GLTF else None
-        return merge_parts(parts, path.stem, max_faces, source, up)
+        mesh = merge_parts(parts, path.stem, max_faces, source, up)
+        return mesh, folder.left_out(with_warning=True)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
+from ..._packages import import_needed
 from ...errors import MeshError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["distinct_textures", "open_texture"]
 
@@ -28,13 +32,14 @@ def open_texture(data: bytes, name: str) -> Image.Image | None:
         name: name of the texture in messages.
 
     Raises:
-        MeshError: the header declares too many pixels.
+        MeshError: the header declares too many pixels, or Pillow is not installed.
     """
+    pillow = import_needed("PIL.Image", "reading textures", MeshError)
     try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    except Image.DecompressionBombError as error:
+        image: Image.Image = pillow.open(io.BytesIO(data), formats=_FORMATS)
+    except pillow.DecompressionBombError as error:
         raise MeshError(f"texture {name!r} is too large ({error}); shrink it") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, EOFError):
+    except (OSError, ValueError, SyntaxError, TypeError, EOFError):  # what decoders raise
         return None
     if image.width * image.height > _MAX_PIXELS:
         raise MeshError(
@@ -85,7 +90,7 @@ def _rgba(image: Image.Image) -> npt.NDArray[np.uint8]:
     try:
         if image.mode.startswith("I"):  # 16-bit gray, which Pillow clips instead of scaling
             gray = np.clip(np.asarray(image) // 257, 0, 255).astype(np.uint8)
-            image = Image.fromarray(gray)
+            image = import_needed("PIL.Image", "reading textures", MeshError).fromarray(gray)
         return np.array(image.convert("RGBA"))
     except Exception as error:  # a decoder of damaged data may raise anything
         raise MeshError(f"a texture is damaged ({error}); repair or remove it") from error

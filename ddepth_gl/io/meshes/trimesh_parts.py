@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..._packages import import_needed
+from ...errors import MeshError
 from .folder import PLACEHOLDER_NAME, MeshFolder
 from .merge import MeshPart
 
@@ -34,12 +36,11 @@ def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> li
         stem: name for objects without a name of their own.
 
     Raises:
-        MeshError: a side file is too large.
+        MeshError: a side file is too large, or trimesh is not installed.
         Exception: trimesh may raise anything.
     """
     with interrupts_delayed():
-        import trimesh  # slow to import, and only needed here
-
+        trimesh = import_needed("trimesh", f"reading {suffix[1:].upper()} files", MeshError)
     options: dict[str, Any] = {}
     if suffix == ".obj" and data.count(b"\no ") <= _MAX_OBJECTS:
         options["split_objects"] = True
@@ -49,18 +50,19 @@ def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> li
     if folder.refusal is not None:
         raise folder.refusal
     parts = []
+    without_faces = differing_colors = 0
     for node in scene.graph.nodes_geometry:
         world_from_part, key = scene.graph[node]
         geometry = scene.geometry[key]
         if not isinstance(geometry, trimesh.Trimesh) or geometry.is_empty:
-            folder.leave_out("points, lines or objects without faces")
+            without_faces += 1
             continue
         # trimesh calls objects without a name "geometry_0" and so on.
         has_name = node != PLACEHOLDER_NAME and not str(node).startswith("geometry_")
         vertices = np.asarray(geometry.vertices)
         colors = _colors(geometry, len(vertices))
         if colors is None and geometry.visual.kind == "face":
-            folder.leave_out("face colors that differ")
+            differing_colors += 1
         parts.append(
             MeshPart(
                 vertices,
@@ -73,6 +75,12 @@ def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> li
                 texture=getattr(getattr(geometry.visual, "material", None), "image", None),
             )
         )
+    for text, count in (
+        ("objects of points or lines, or without faces", without_faces),
+        ("objects with face colors that differ", differing_colors),
+    ):
+        if count:
+            folder.leave_out(f"{text}: {count}")
     return parts
 
 

@@ -24,9 +24,9 @@ def checked_fill(fill: Any) -> np.float32:
     """Return the float32 nearest to `fill`.
 
     Raises:
-        OutputError: it is not a number, or float32 cannot hold it.
+        RequestError: it is not a number, or float32 cannot hold it.
     """
-    return checked_float32("fill", fill, OutputError)
+    return checked_float32("fill", fill)
 
 
 def with_fill(array: npt.NDArray[Any], fill: np.float32) -> npt.NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ _CHANNELS_TEXT = (
 
 def write_deep_exr(
     path: str | os.PathLike[str], layers: DepthLayers, *, volumes: bool = True
-) -> None:
+) -> list[Path]:
     """Write all crossings as a deep scan line EXR: one sample for each crossing, nearest first.
 
     The channels follow "Interpreting OpenEXR Deep Pixels" and the reserved names in OpenEXR's
@@ -48,6 +49,9 @@ def write_deep_exr(
         layers: crossings to write; meant for closed meshes, see `DepthLayers.odd`.
         volumes: False omits ``ZBack``: every sample is then a point sample of a surface.
 
+    Returns:
+        The file written, as a list.
+
     Raises:
         OutputError: the package OpenEXR is not installed; `max_layers`, `near` or `far` cut off
             crossings, so that the solid parts are unknown; a face index does not fit into 32 bits;
@@ -56,7 +60,7 @@ def write_deep_exr(
     check_result_type(layers, DepthLayers)
     checked_path(path)
     exr = import_openexr()
-    checked_flag("volumes", volumes, OutputError)
+    checked_flag("volumes", volumes)
     columns: dict[str, npt.NDArray[Any]] = {"Z": layers.depth}
     if volumes:
         try:
@@ -90,7 +94,7 @@ def write_deep_exr(
     samples = list(map(slice, layers.offsets[pixels].tolist(), layers.offsets[pixels + 1].tolist()))
     shape = layers.camera.height, layers.camera.width
     deep = {name: _deep_channel(values, shape, pixels, samples) for name, values in columns.items()}
-    write_exr_file(path, exr.File(header, deep))
+    return write_exr_file(path, exr.File(header, deep))
 
 
 def _solid_back(layers: DepthLayers) -> npt.NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ _CHANNELS_TEXT = (
 
 def write_exr(
     path: str | os.PathLike[str], result: DepthMaps | DepthLayers, *, fill: float = float("nan")
-) -> None:
+) -> list[Path]:
     """Write one image as a flat EXR, lossless: float32 channels, and uint32 for integers.
 
     DepthMaps yield one part with channels named ``SHEET.QUANTITY.CHANNEL``, and ``thickness.V``.
@@ -52,9 +53,13 @@ def write_exr(
         result: sheets or layers to write.
         fill: value of misses in float channels. Integer channels hold 4294967295, -1 in 32 bits.
 
+    Returns:
+        The file written, as a list.
+
     Raises:
+        RequestError: float32 cannot hold `fill`.
         OutputError: the package OpenEXR is not installed, a face index does not fit into 32 bits,
-            float32 cannot hold `fill`, or the file cannot be written.
+            or the file cannot be written.
     """
     check_result_type(result, DepthMaps, DepthLayers)
     checked_path(path)
@@ -72,9 +77,8 @@ def write_exr(
             exr.Part(dict(header), channels, name=f"layer{number:02d}")
             for number, channels in enumerate(_layer_channels(result, miss), start=1)
         ]
-        write_exr_file(path, exr.File(parts))
-    else:
-        write_exr_file(path, exr.File(header, _sheet_channels(result, miss)))
+        return write_exr_file(path, exr.File(parts))
+    return write_exr_file(path, exr.File(header, _sheet_channels(result, miss)))
 
 
 def _sheet_channels(maps: DepthMaps, fill: np.float32) -> dict[str, npt.NDArray[Any]]:

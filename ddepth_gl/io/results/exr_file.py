@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..._packages import import_needed, pip_command
 from ...errors import OutputError
 from ...results.attributes import ATTRIBUTES
 from ...results.depth_layers import DepthLayers
@@ -37,18 +39,11 @@ def import_openexr() -> ModuleType:
     Raises:
         OutputError: it is not installed, or too old.
     """
-    try:
-        import OpenEXR
-    except ImportError as error:
-        raise OutputError(
-            f"writing EXR needs the package OpenEXR ({error}); "
-            'run pip install ".[exr]" in the source folder of ddepth_gl'
-        ) from error
-    module: ModuleType = OpenEXR
+    module = import_needed("OpenEXR", "writing EXR", OutputError, "exr")
     if tuple(map(int, module.__version__.split(".")[:2])) < (3, 5):
         raise OutputError(
             f"writing EXR needs OpenEXR 3.5 or later, not {module.__version__}; "
-            'run pip install --upgrade ".[exr]" in the source folder of ddepth_gl'
+            f"run {pip_command('exr')}"
         )
     return module
 
@@ -99,8 +94,8 @@ def channels_of(name: str, values: npt.NDArray[Any]) -> dict[str, npt.NDArray[An
     }
 
 
-def write_exr_file(path: str | os.PathLike[str], exr: Any) -> None:
-    """Write an ``OpenEXR.File``.
+def write_exr_file(path: str | os.PathLike[str], exr: Any) -> list[Path]:
+    """Write an ``OpenEXR.File``, and return its path as a list.
 
     Raises:
         OutputError: the file cannot be written.
@@ -111,3 +106,4 @@ def write_exr_file(path: str | os.PathLike[str], exr: Any) -> None:
     exr.write(stream)
     with atomic_write(path) as file:
         file.write(stream.getbuffer())
+    return [Path(path)]

@@ -14,7 +14,7 @@ from ...errors import OutputError
 from ...results.attributes import ATTRIBUTES
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
-from ..file_names import checked_path
+from ..file_names import checked_stem
 from .arguments import check_result_type, checked_fill, with_fill
 from .earlier_files import remove_leftovers
 from .exr_file import channels_of, header_of, import_openexr, write_exr_file
@@ -54,7 +54,8 @@ def write_exr_files(
     removed. Colors and the header are as in `write_exr`.
 
     Args:
-        path: folder and ``NAME``, without an extension.
+        path: ``NAME.exr``, with its folder; what tells the files apart is put before the extension.
+            Without the extension, the names are the same.
         result: sheets or layers to write.
         fill: value of misses, except in face, object_id and front_facing, where it is -1.
 
@@ -62,11 +63,12 @@ def write_exr_files(
         The files written.
 
     Raises:
-        OutputError: the package OpenEXR is not installed, float32 cannot hold `fill` or a face
-            index exactly, a file cannot be written, or one of an earlier call cannot be removed.
+        RequestError: float32 cannot hold `fill`.
+        OutputError: the package OpenEXR is not installed, float32 cannot hold a face index exactly,
+            a file cannot be written, or one of an earlier call cannot be removed.
     """
     check_result_type(result, DepthMaps, DepthLayers)
-    target = checked_path(path)
+    target = checked_stem(path, ".exr")
     exr = import_openexr()
     miss = checked_fill(fill)
     header = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ def write_lari(
     *,
     max_layers: int = 15,
     dtype: Literal["float32", "float16"] = "float32",
-) -> None:
+) -> list[Path]:
     """Write the layout of LaRI's data sets (Li et al., "LaRI: Layered Ray Intersections", 2025).
 
     ``dataset_curation/ldi_render_per_object.py`` of ruili3/lari writes this layout and
@@ -48,13 +49,16 @@ def write_lari(
         max_layers: L; crossings beyond it are left out.
         dtype: float16 halves the size and keeps three digits of depth.
 
+    Returns:
+        The file written, as a list.
+
     Raises:
-        RequestError: `max_layers` is not an integer >= 1.
+        RequestError: `max_layers` is not an integer >= 1, or `dtype` another type.
         OutputError: a depth does not fit into `dtype`, or the file cannot be written.
     """
     check_result_type(layers, DepthLayers)
     checked_path(path)
-    checked_choice("dtype", dtype, _DTYPES, OutputError)
+    checked_choice("dtype", dtype, _DTYPES)
     depth = layers.dense("depth", checked_count("max_layers", max_layers))
     hit = ~np.isnan(depth)
     with np.errstate(over="ignore", under="ignore"):
@@ -66,6 +70,6 @@ def write_lari(
             f"{os.fspath(path)}: {dtype} cannot hold depth {depth[lost].max():g}; "
             "write float32, or scale the mesh"
         )
-    write_archive(
+    return write_archive(
         path, {"ldi": np.ascontiguousarray(np.moveaxis(stack, 0, -1)), **file_metadata(layers)}
     )

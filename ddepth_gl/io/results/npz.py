@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ _LAYERS_TEXT = (
 
 def write_npz(
     path: str | os.PathLike[str], result: DepthMaps | DepthLayers, *, fill: float = float("nan")
-) -> None:
+) -> list[Path]:
     """Write one image as a compressed ``.npz`` that ``numpy.load`` reads without pickle.
 
     `load_npz` turns it back into DepthMaps or DepthLayers.
@@ -79,9 +80,13 @@ def write_npz(
         result: sheets or layers to write.
         fill: value of misses in the float arrays of DepthMaps. Layers hold no misses.
 
+    Returns:
+        The file written, as a list.
+
     Raises:
-        OutputError: the file cannot be written, float32 cannot hold `fill`, or an entry of the
-            provenance has the name of an array.
+        RequestError: float32 cannot hold `fill`.
+        OutputError: the file cannot be written, or an entry of the provenance has the name of an
+            array.
     """
     check_result_type(result, DepthMaps, DepthLayers)
     miss = checked_fill(fill)
@@ -106,7 +111,7 @@ def write_npz(
         raise OutputError(
             f"provenance has the entry {taken[0]!r}, the name of an array; rename the entry"
         )
-    write_archive(path, {**file_metadata(result), **arrays})
+    return write_archive(path, {**file_metadata(result), **arrays})
 
 
 def _is_reserved(name: str) -> bool:
@@ -165,8 +170,8 @@ def _layers_arrays(layers: DepthLayers, facts: StoredFacts) -> dict[str, Any]:
     }
 
 
-def write_archive(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
-    """Write arrays as a compressed ``.npz``.
+def write_archive(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> list[Path]:
+    """Write arrays as a compressed ``.npz``, and return its path as a list.
 
     Raises:
         OutputError: the file cannot be written.
@@ -179,3 +184,4 @@ def write_archive(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> No
     np.savez_compressed(archive, **in_order)
     with atomic_write(path) as file:
         file.write(archive.getbuffer())
+    return [Path(path)]

@@ -28,7 +28,7 @@ def write_ply(
     colors: npt.NDArray[np.uint8] | None = None,
     faces: npt.NDArray[np.integer[Any]] | None = None,
     rendered: HasProvenance | None = None,
-) -> None:
+) -> list[Path]:
     """Write little-endian binary PLY 1.0 (Turk, "The PLY Polygon File Format", 1994).
 
     Args:
@@ -38,6 +38,9 @@ def write_ply(
         colors: (N, 4) uint8 sRGB ``red green blue alpha``.
         faces: (F, 3) ``vertex_indices``.
         rendered: DepthMaps or DepthLayers whose points these are; comments repeat its provenance.
+
+    Returns:
+        The file written, as a list.
 
     Raises:
         OutputError: a shape is wrong, a number exceeds its type, or the file cannot be written.
@@ -76,12 +79,13 @@ def write_ply(
             corners = np.empty(len(faces), dtype=[("count", "u1"), ("index", "<i4", 3)])
             corners["count"], corners["index"] = 3, faces
             file.write(corners.tobytes())
+    return [Path(path)]
 
 
-def write_mesh(path: Path, mesh: Mesh, rendered: HasProvenance | None = None) -> None:
+def write_mesh(path: Path, mesh: Mesh, rendered: HasProvenance | None = None) -> list[Path]:
     """Write a Mesh with its vertex colors as binary PLY; see `write_ply`."""
     vertices = mesh.vertices.astype(coordinate_type(mesh.vertices))
-    write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces, rendered=rendered)
+    return write_ply(path, vertices, colors=mesh.colors, faces=mesh.faces, rendered=rendered)
 
 
 def coordinate_type(points: npt.NDArray[np.float64]) -> type[np.floating]:

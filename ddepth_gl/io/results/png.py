@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..._checks import checked_array
+from ..._packages import import_needed
 from ...errors import OutputError
 from ..atomic import atomic_write
 from ..file_names import checked_path
 from .metadata import HasProvenance, file_metadata
 
-__all__ = ["write_photo", "write_png"]
+__all__ = ["import_png_packages", "write_photo", "write_png"]
 
 
 def write_photo(
@@ -45,11 +47,21 @@ def write_photo(
         )
     if 0 in pixels.shape:
         raise OutputError(f"image of shape {pixels.shape} has no pixels; pass a larger one")
-    write_png(target, pixels, file_metadata(rendered))
-    return [target]
+    return write_png(target, pixels, file_metadata(rendered))
 
 
-def write_png(path: Path, image: npt.NDArray[Any], texts: Mapping[str, str]) -> None:
+def import_png_packages() -> tuple[ModuleType, ModuleType]:
+    """Return ``imageio.v3`` and ``PIL.PngImagePlugin``, which are slow to import.
+
+    Raises:
+        OutputError: one of them is not installed.
+    """
+    names = ("imageio.v3", "PIL.PngImagePlugin")
+    imageio, png_plugin = (import_needed(name, "writing PNG", OutputError) for name in names)
+    return imageio, png_plugin
+
+
+def write_png(path: Path, image: npt.NDArray[Any], texts: Mapping[str, str]) -> list[Path]:
     """Write a PNG file.
 
     Args:
@@ -57,14 +69,16 @@ def write_png(path: Path, image: npt.NDArray[Any], texts: Mapping[str, str]) -> 
         image: (H, W) uint16, or (H, W, 3) or (H, W, 4) uint8 sRGB.
         texts: keywords and texts to store as tEXt chunks.
 
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    import imageio.v3 as iio  # slow to import, and only needed here
-    from PIL.PngImagePlugin import PngInfo
+    Returns:
+        The file written, as a list.
 
-    chunks = PngInfo()
+    Raises:
+        OutputError: the file cannot be written, or imageio or Pillow is not installed.
+    """
+    imageio, png_plugin = import_png_packages()
+    chunks = png_plugin.PngInfo()
     for keyword, text in texts.items():
         chunks.add_text(keyword, text)
     with atomic_write(path) as file:
-        file.write(iio.imwrite("<bytes>", image, extension=".png", pnginfo=chunks))
+        file.write(imageio.imwrite("<bytes>", image, extension=".png", pnginfo=chunks))
+    return [path]

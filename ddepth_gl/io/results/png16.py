@@ -13,10 +13,10 @@ import numpy.typing as npt
 from ...camera.camera import Camera
 from ...results.depth_maps import DepthMaps
 from ..atomic import atomic_write
-from ..file_names import checked_path
+from ..file_names import checked_stem
 from .arguments import check_result_type
 from .metadata import file_metadata
-from .png import write_png
+from .png import import_png_packages, write_png
 from .quantization import fitting_scale, quantized
 
 __all__ = ["write_depth_png", "write_png16", "write_scale_file"]
@@ -25,26 +25,29 @@ __all__ = ["write_depth_png", "write_png16", "write_scale_file"]
 def write_png16(
     path: str | os.PathLike[str], maps: DepthMaps, scale: float | None = None
 ) -> list[Path]:
-    """Write ``NAME_entry.png``, ``NAME_exit.png`` and ``NAME_png16.json``.
+    """Write ``NAME_entry.png``, ``NAME_exit.png`` and ``NAME_png16.json`` for ``NAME.png``.
 
     Depth is pixel value times scale; 0 is a miss. The JSON file holds ``scale``, ``miss`` and the
     camera.
 
     Args:
-        path: folder and ``NAME``, without an extension.
+        path: name that the files share, such as ``NAME.png``; what tells them apart stands before
+            its extension. Without the extension, the names are the same.
         maps: sheets to write.
         scale: mesh units per step; None takes the smallest round scale that holds this image.
             Give a scale if several images must share one.
 
     Returns:
-        The files written.
+        The files written: the JSON file, entry, exit.
 
     Raises:
+        RequestError: the scale is not positive.
         OutputError: a depth exceeds 16 bits at this scale, or is rounded to 0, which means a miss;
             the message names a scale that fits. Or a file cannot be written.
     """
     check_result_type(maps, DepthMaps)
-    target = checked_path(path)
+    target = checked_stem(path, ".png")
+    import_png_packages()  # before the JSON file is written
     sheets = {"entry": maps.entry.astype(np.float64), "exit": maps.exit.astype(np.float64)}
     depths = np.concatenate([sheet[~np.isnan(sheet)] for sheet in sheets.values()])
     scale = fitting_scale(target, depths, scale)

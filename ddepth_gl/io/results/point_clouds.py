@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..._srgb import srgb_from_linear
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
-from ..file_names import checked_path
+from ..file_names import checked_stem
 from .arguments import check_result_type
 from .earlier_files import remove_leftovers
 from .ply import coordinate_type, write_ply
@@ -75,7 +75,7 @@ def sheet_normals(
 
 
 def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> list[Path]:
-    """Write one point cloud per layer: ``NAME_layer01.ply``, ``NAME_layer02.ply``, ...
+    """Write one point cloud per layer: ``NAME_layer01.ply``, ... for ``NAME.ply``.
 
     World frame, mesh units, pixels in row-major order; float32, or float64 in all files if the
     points are too far from the origin for float32. Normals come from the attribute ``normal``
@@ -84,7 +84,8 @@ def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> lis
     a higher number, left by an earlier run, are removed.
 
     Args:
-        path: folder and ``NAME``, without an extension.
+        path: name that the files share, such as ``NAME.ply``; what tells them apart stands before
+            its extension. Without the extension, the names are the same.
         layers: crossings to write.
 
     Returns:
@@ -94,7 +95,7 @@ def write_layer_clouds(path: str | os.PathLike[str], layers: DepthLayers) -> lis
         OutputError: a file cannot be written, or one of an earlier run cannot be removed.
     """
     check_result_type(layers, DepthLayers)
-    target = checked_path(path)
+    target = checked_stem(path, ".ply")
     clouds = layers.points(frame="world", dtype=np.float64) or [np.zeros((0, 3))]
     kind = coordinate_type(np.concatenate(clouds))
     normals, colors = layers.attributes.get("normal"), layers.attributes.get("color")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..._checks import checked_number
 from ...camera.camera import Camera
-from ...errors import OutputError
+from ...errors import OutputError, RequestError
 
 __all__ = [
     "MAX_STEPS",
@@ -67,7 +67,8 @@ def fitting_scale(target: Path, depths: npt.NDArray[np.float64], scale: float | 
         scale: mesh units per step; None takes the smallest round scale that holds the depths.
 
     Raises:
-        OutputError: the scale is not positive, a depth exceeds 16 bits at this scale, or a depth
+        RequestError: the scale is not positive.
+        OutputError: a depth exceeds 16 bits at this scale, or a depth
             is rounded to 0, which means a miss. The message names a scale that fits.
     """
     smallest, largest = (float(depths.min()), float(depths.max())) if len(depths) else (1.0, 1.0)
@@ -101,11 +102,11 @@ def checked_scale(scale: Any, name: str = "the scale of a 16-bit PNG") -> float:
         name: what an error calls it.
 
     Raises:
-        OutputError: it is not a positive number.
+        RequestError: it is not a positive number.
     """
-    number = checked_number(f"{name}, positive mesh units per step,", scale, OutputError)
+    number = checked_number(f"{name}, positive mesh units per step,", scale)
     if not (math.isfinite(number) and number > 0.0):
-        raise OutputError(f"{name} must be positive mesh units per step, not {number:g}")
+        raise RequestError(f"{name} must be positive mesh units per step, not {number:g}")
     return number
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +23,9 @@ _MAX_LAYERS = 1 << 24
 _ATTRIBUTES = ("normal", "color")
 
 
-def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers: int = 16) -> None:
+def write_xray(
+    path: str | os.PathLike[str], layers: DepthLayers, *, max_layers: int = 16
+) -> list[Path]:
     """Write the layout of X-Ray's data sets.
 
     Described in Hu et al., "X-Ray: A Sequential 3D Representation", 2024.
@@ -50,6 +53,9 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
         layers: crossings with the attributes ``normal`` and ``color``. A NaN normal is written
             as 0.
         max_layers: number of layers.
+
+    Returns:
+        The file written, as a list.
 
     Raises:
         RequestError: `max_layers` is not an integer >= 1.
@@ -85,7 +91,7 @@ def write_xray(path: str | os.PathLike[str], layers: DepthLayers, *, max_layers:
     largest = max(CHANNELS * pixels, len(order))
     index_type = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
     ends = np.cumsum(np.bincount(row[order], minlength=max_layers))
-    write_archive(
+    return write_archive(
         path,
         {
             "data": values.ravel()[order],
