@@ -223,3 +223,10 @@ def test_files_of_an_earlier_call_are_removed(tmp_path):
     assert len(of_maps) == 5
     assert len(of_layers) == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept + of_maps + of_layers)
+
+
+def test_the_extension_may_be_given(tmp_path):
+    maps = maps_of(1, attributes=())
+    names = [path.name for path in dd.write_exr_files(tmp_path / "a.b.exr", maps)]
+    assert names == [path.name for path in dd.write_exr_files(tmp_path / "a.b", maps)]
+    assert names[0] == "a.b_entry.exr"

@@ -11,6 +11,8 @@ import struct
 from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
+from ...errors import OutputError
+
 __all__ = ["check_chunks"]
 
 _MANY_PARTS, _DEEP = 0x1000, 0x800  # flags in the version field
@@ -35,10 +37,10 @@ def check_chunks(stream: BinaryIO) -> None:
     count = sum(math.ceil(part.rows / part.lines) for part in parts)
     end = os.fstat(stream.fileno()).st_size
     if position + 8 * count > end:
-        raise ValueError("the table of chunks is cut short")
+        raise OutputError("the table of chunks is cut short")
     offsets = sorted(struct.unpack(f"<{count}Q", _read(stream, position, 8 * count)))
     if offsets[0] != position + 8 * count:
-        raise ValueError("the table of chunks is damaged")
+        raise OutputError("the table of chunks is damaged")
     for start, stop in pairwise([*offsets, end]):
         # The number of the part, if there are many, and the row come first, then the sizes.
         at = start + 4 + 4 * bool(flags & _MANY_PARTS)
@@ -48,14 +50,14 @@ def check_chunks(stream: BinaryIO) -> None:
         else:
             at += 4 + struct.unpack("<i", _read(stream, at, 4))[0]
         if at != stop:
-            raise ValueError("a chunk has another size than it says")
+            raise OutputError("a chunk has another size than it says")
 
 
 def _read(stream: BinaryIO, position: int, size: int) -> bytes:
     stream.seek(position)
     data = stream.read(size)
     if len(data) != size:
-        raise ValueError("the file is cut short")
+        raise OutputError("the file is cut short")
     return data
 
 
@@ -65,7 +67,7 @@ def _headers(stream: BinaryIO, has_many: bool) -> tuple[list[_Part], int]:
     beginning = stream.read(1 << 16)  # enough for most
     try:
         return _parts(beginning, has_many)
-    except (IndexError, ValueError, struct.error):
+    except (IndexError, OutputError, ValueError, struct.error):
         return _parts(beginning + stream.read(), has_many)
 
 
@@ -80,7 +82,7 @@ def _parts(data: bytes, has_many: bool) -> tuple[list[_Part], int]:
             position += len(name) + len(kind) + 2
             size = struct.unpack_from("<i", data, position)[0]
             if size < 0:
-                raise ValueError("a header is damaged")
+                raise OutputError("a header is damaged")
             attributes[name] = data[position + 4 : position + 4 + size]
             position += 4 + size
         position += 1

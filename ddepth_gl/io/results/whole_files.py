@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable
 from typing import BinaryIO
 
+from ...errors import OutputError
 from .exr_chunks import check_chunks
 
 __all__ = ["check_whole"]
@@ -34,7 +35,7 @@ def _check_npz(stream: BinaryIO) -> None:
     with zipfile.ZipFile(stream):  # reads the directory near the end
         stream.seek(-22, os.SEEK_END)
         if stream.read(4) != b"PK\5\6":  # where it is without a comment
-            raise ValueError("the file does not end where it must")
+            raise OutputError("the file does not end where it must")
 
 
 def _check_json(stream: BinaryIO) -> None:
@@ -50,7 +51,7 @@ def _check_png(stream: BinaryIO) -> None:
         length, kind = struct.unpack(">I4s", stream.read(8))
         at += 12 + length
     if at != end:
-        raise ValueError("the file does not end where it must")
+        raise OutputError("the file does not end where it must")
 
 
 def _check_ply(stream: BinaryIO) -> None:
@@ -66,9 +67,9 @@ def _check_ply(stream: BinaryIO) -> None:
         elif words[0] == b"property" and not is_face:
             size += count * _PLY_BYTES[words[1].decode("ascii")]
     else:
-        raise ValueError("the header has no end")
+        raise OutputError("the header has no end")
     if stream.tell() + size != os.fstat(stream.fileno()).st_size:
-        raise ValueError("the size differs from the header")
+        raise OutputError("the size differs from the header")
 
 
 def _check_exr(stream: BinaryIO) -> None:
