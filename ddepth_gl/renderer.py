@@ -10,6 +10,7 @@ from itertools import repeat
 from types import TracebackType
 from typing import Any, Literal, overload
 
+import moderngl
 import numpy as np
 import numpy.typing as npt
 
@@ -19,10 +20,11 @@ from ._checks import (
     checked_count,
     checked_flag,
     checked_min_gap,
+    shown,
 )
 from .camera.camera import Camera
 from .engines.scene import Scene
-from .errors import ContextError, MeshError
+from .errors import ContextError, MeshError, RequestError
 from .frames import render_frame, render_pairs
 from .gl.context import GLContext, NonCopyable
 from .mesh.mesh import Mesh
@@ -54,7 +56,7 @@ class RendererInfo:
         vendor, renderer, gl_version: OpenGL's strings of these names.
         engine: "raster" or "compute".
         is_software: whether the CPU renders.
-        device_index: EGL index of the device.
+        device_index: EGL index of the device; None in a context that others own.
         pci_address: PCI address of the device; None if unknown.
         cuda_index: CUDA index of the device; None if it has none.
         max_image_size: largest width and height of an image, pixels.
@@ -65,7 +67,7 @@ class RendererInfo:
     gl_version: str
     engine: str
     is_software: bool
-    device_index: int
+    device_index: int | None
     pci_address: str | None
     cuda_index: int | None
     max_image_size: int
@@ -94,6 +96,11 @@ class DepthRenderer(NonCopyable):
     ``DataLoader(..., multiprocessing_context="spawn")``, or fork before creating the first
     renderer. If another library used OpenGL before the fork, this is not detected: the child hangs.
 
+    **Inside a window.** ``DepthRenderer(context=ctx)`` renders in a `moderngl.Context` that others
+    own, such as that of a window. The context must be current in every call, and at the end.
+    OpenGL's state is the same after every call as before; what the renderer creates there, `close`
+    frees. Queries and conditional rendering of the owner that are open during a call affect it.
+
     Args:
         engine: "compute" is a rasterizer in compute shaders and needs OpenGL 4.3. "raster" is
             OpenGL's own rasterizer and depth test and runs on any device. "auto" chooses "compute"
@@ -105,48 +112,64 @@ class DepthRenderer(NonCopyable):
             GPUs first, then Mesa's software rasterizer. None takes the environment variable
             DDEPTH_DEVICE, or "auto" if it is not set.
         require_gpu: raise an error instead of using a software rasterizer.
+        context: a `moderngl.Context` whose OpenGL context (4.1 or later) is current, to render in
+            it; None creates a context on `device`.
 
     Raises:
-        RequestError: `engine` or `require_gpu` has a value that is not allowed.
-        ContextError: no device works; the message lists what was tried and how to fix it. Or this
-            process was forked after a renderer had been created.
+        RequestError: an argument has a value that is not allowed, or both `device` and `context`
+            are given.
+        ContextError: no device works; the message lists what was tried and how to fix it. Or
+            `context` is too old or not current. Or this process was forked after a renderer had
+            been created.
     """
 
     def __init__(
-        self, engine: str = "auto", device: int | str | None = None, *, require_gpu: bool = False
+        self,
+        engine: str = "auto",
+        device: int | str | None = None,
+        *,
+        require_gpu: bool = False,
+        context: moderngl.Context | None = None,
     ) -> None:
         checked_choice("engine", engine, _ENGINES)
         checked_flag("require_gpu", require_gpu)
-        self._context = context = GLContext(device, require_gpu=require_gpu)
+        if context is not None and device is not None:
+            raise RequestError(
+                f"device={shown(device)} has no effect in a context that exists; leave device or "
+                "context out"
+            )
+        self._context = gl_context = GLContext(device, require_gpu=require_gpu, borrowed=context)
+        self._scenes: weakref.WeakSet[Scene] = weakref.WeakSet()
         try:
-            if engine == "compute" and not context.has_compute:
+            if engine == "compute" and not gl_context.has_compute:
                 raise ContextError(
-                    "engine='compute' needs OpenGL 4.3 with compute shaders, but this device has "
-                    f"{context.gl_version}; use engine='raster' or 'auto'"
+                    "engine='compute' needs OpenGL 4.3 with compute shaders, but this "
+                    f"{'device' if context is None else 'context'} has {gl_context.gl_version}; "
+                    "use engine='raster' or 'auto'"
                 )
             use_compute = engine == "compute" or (
-                engine == "auto" and context.has_compute and context.is_software
+                engine == "auto" and gl_context.has_compute and gl_context.is_software
             )
-            self._pipeline = Pipeline(context, use_compute=use_compute)
+            with gl_context:
+                self._pipeline = Pipeline(gl_context, use_compute=use_compute)
         except BaseException:
-            context.release()
+            gl_context.release()
             raise
-        self._scenes: weakref.WeakSet[Scene] = weakref.WeakSet()
 
     @property
     def info(self) -> RendererInfo:
         """RendererInfo: device, driver and engine."""
         self._context.check_usable()
-        context = self._context
+        context, device = self._context, self._context.device
         return RendererInfo(
             context.vendor,
             context.renderer,
             context.gl_version,
             self._pipeline.engine.name,
             context.is_software,
-            context.device.index,
-            context.device.pci_address,
-            context.device.cuda_index,
+            device.index if device else None,
+            device.pci_address if device else None,
+            device.cuda_index if device else None,
             context.max_image_size,
         )
 
@@ -625,10 +648,12 @@ class DepthRenderer(NonCopyable):
     def close(self) -> None:
         """Free the context and everything on the GPU, scenes included. Idempotent.
 
-        In a forked child this does nothing, since the context belongs to the parent.
+        A context that others own stays. In a forked child this does nothing, since everything
+        belongs to the parent.
 
         Raises:
-            ContextError: called from a thread that did not create the renderer.
+            ContextError: called from a thread that did not create the renderer, or the context is
+                another's and not current.
         """
         if self._context.is_closed:
             return
@@ -657,7 +682,7 @@ class DepthRenderer(NonCopyable):
         warnings.warn(
             f"{self!r} was not closed; use it in a with statement", ResourceWarning, stacklevel=2
         )
-        if context.in_owner_thread:
+        if context.can_be_released:
             self.close()
 
     def __repr__(self) -> str:

@@ -240,7 +240,8 @@ CALLS = {
     "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented",
                                       "near": 0.1, "far": 9.0, "attributes": ("face",),
                                       "engine": "auto", "device": "auto"}),
-    "DepthRenderer": lambda _: (None, {"engine": "auto", "device": "auto", "require_gpu": False}),
+    "DepthRenderer": lambda _: (None, {"engine": "auto", "device": None, "require_gpu": False,
+                                       "context": None}),
     "DepthRenderer.upload": lambda r: (r, {"mesh": box()}),
     "DepthRenderer.entry_exit": lambda r: (r, {
         "scene": r.upload(box()), "camera": CAMERA, "surfaces": "oriented", "near": 0.1, "far": 9.0,

@@ -554,10 +554,10 @@ def test_a_generator_finalized_amid_the_calls_of_another_renderer(
         submit = other._pipeline.engine.submit
 
         def submit_amid_collection(*arguments):
-            current = other._context._egl.current_context()
+            current = egl.load().current_context()
             abandoned.clear()
             gc.collect()
-            assert other._context._egl.current_context() == current
+            assert egl.load().current_context() == current
             return submit(*arguments)
 
         monkeypatch.setattr(other._pipeline.engine, "submit", submit_amid_collection)

@@ -1,6 +1,6 @@
-"""A headless OpenGL context, and the base class of objects that own memory on its device.
+"""GLContext: an OpenGL context for the duration of a call, and what is owned in it.
 
-Contexts are created and destroyed only here.
+Also the base class of objects that own memory on its device.
 """
 
 from __future__ import annotations
@@ -11,69 +11,67 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, NoReturn
-
-import moderngl
+from typing import Any, NoReturn, Protocol
 
 from .._log import logger
 from ..errors import ContextClosedError, ContextError, DeviceMemoryError
-from . import egl
+from .borrowed import BorrowedBinding
+from .current import glx_is_current
 from .devices import Device, candidate_devices
-from .forks import check_not_forked, is_forked, note_gl_use
+from .egl import INSTALL_HINT
+from .forks import check_not_forked, is_forked
 from .functions import GLFunctions
+from .headless import HeadlessBinding
+from .loader import Loader
 from .memory import host_memory
+from .moderngl_context import own_moderngl_context, track_objects
 
 __all__ = ["GLContext", "NonCopyable"]
 
 _log = logger(__name__)
 
-# Newest first: a driver may answer a request for 4.1 with exactly 4.1. 4.3 adds compute shaders.
-_VERSIONS = ((4, 6), (4, 5), (4, 3), (4, 1))
-
 # Substrings of the lower-case renderer names of Mesa's and Google's software rasterizers.
 _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
 
-# Handles of all contexts created here. If one of them is current at entry, exit need not restore
-# it, because whoever uses it next enters it again.
-_our_contexts: set[int] = set()
 
+class _Binding(Protocol):
+    """How a context becomes usable for a call: `HeadlessBinding` or `BorrowedBinding`."""
 
-class _Loader:
-    """The object that moderngl takes as a context: it looks up functions.
+    loader: Loader
 
-    Its `__enter__` does nothing, because `GLContext` makes the context current itself.
-    """
+    @property
+    def is_reachable(self) -> bool: ...
 
-    def __init__(self, library: egl.Egl) -> None:
-        self._library = library
+    def enter(self) -> None: ...
 
-    def load_opengl_function(self, name: str) -> int:
-        return self._library.get_proc_address(name.encode()) or 0
+    def reenter(self) -> None: ...
 
-    def __enter__(self) -> None: ...
+    def leave(self) -> None: ...
 
-    def __exit__(self, *_: object) -> None: ...
-
-    def release(self) -> None: ...
+    def destroy(self) -> None: ...
 
 
 class GLContext:
-    """A headless OpenGL context on one device; ``with context:`` makes it current.
+    """An OpenGL context; within ``with context:`` it can be used.
 
-    Only the thread and the process that created it may use it. If a context of another library is
-    current at entry, exit makes that one current again. In a forked child the context counts as
-    closed, because its objects belong to the parent.
+    It is a headless context of our own, which is current only within such a block: afterward, what
+    was current before is so again. Or it is a context that others own and have made current; then
+    the block leaves its state unchanged.
+
+    Only the thread and the process that created it may use it. In a forked child the context counts
+    as closed, because its objects belong to the parent.
 
     Args:
         device: an EGL index, ``"cuda:0"``, a PCI address, ``"gpu"``, ``"software"`` or ``"auto"``.
             ``"auto"`` tries GPUs first, then software. None takes the environment variable
             DDEPTH_DEVICE, or ``"auto"`` if it is not set.
         require_gpu: whether to refuse software rasterizers.
+        borrowed: a `moderngl.Context` that others own, instead of a context on `device`.
 
     Attributes:
-        gl: the `moderngl.Context`.
+        gl: the `moderngl.Context`, our own also if the OpenGL context is not.
         functions: OpenGL functions that moderngl lacks.
-        device: the `Device` that the context is on.
+        device: the `Device` that the context is on; None if others own it.
         vendor, renderer, gl_version: the driver's GL_VENDOR, GL_RENDERER and GL_VERSION.
         version_code: OpenGL version as an integer, such as 430 for 4.3.
         is_software: True if the CPU renders.
@@ -85,37 +83,45 @@ class GLContext:
         max_texels: texels of the largest buffer texture.
 
     Raises:
-        ContextError: no device works; the message lists what was tried and how to fix it. Or this
-            process was forked from one that had used OpenGL.
+        ContextError: no device works; the message lists what was tried and how to fix it. Or
+            `borrowed` cannot be used; or this process was forked from one that had used OpenGL.
+        RequestError: `borrowed` is not a `moderngl.Context`.
     """
 
-    def __init__(self, device: int | str | None = None, *, require_gpu: bool = False) -> None:
+    def __init__(
+        self,
+        device: int | str | None = None,
+        *,
+        require_gpu: bool = False,
+        borrowed: object = None,
+    ) -> None:
         check_not_forked()
         self._thread = threading.get_ident()
-        self._handle = 0
+        self._binding: _Binding | None = None
         self._nesting = 0  # with statements that are open
-        # Arguments of make_current() that restore another library's context at exit.
-        self._previous: tuple[int | None, ...] | None = None
         self._deferred: deque[Callable[[], None]] = deque()
-        self._egl = egl.load()
+        # Objects that must be freed one by one, as the context outlives this instance.
+        self._objects: weakref.WeakSet[Any] | None = None
+        if borrowed is not None:
+            self._objects = weakref.WeakSet()
+            self._open(BorrowedBinding(borrowed), None, require_gpu)
+            _log.info("a context of others: %s, OpenGL %s", self.renderer, self.gl_version)
+            return
         failures = []
         for candidate in candidate_devices(device, require_gpu):
             try:
-                self._open(candidate, require_gpu)
+                self._open(HeadlessBinding(candidate), candidate, require_gpu)
                 _log.info("%s: %s, OpenGL %s", candidate, self.renderer, self.gl_version)
                 return
             except ContextError as error:
-                if egl.glx_is_current():
+                if glx_is_current():
                     raise  # no other device and no package would help
                 failures.append(f"{candidate}: {error}")
                 _log.warning("%s does not work: %s", candidate, error)
-        raise ContextError(f"no OpenGL context; tried {'; '.join(failures)}; {egl.INSTALL_HINT}")
+        raise ContextError(f"no OpenGL context; tried {'; '.join(failures)}; {INSTALL_HINT}")
 
-    def _open(self, device: Device, require_gpu: bool) -> None:
-        note_gl_use()
-        self._display = self._egl.display(device.handle)
-        self._handle = self._egl.create_context(self._display, _VERSIONS)
-        _our_contexts.add(self._handle)
+    def _open(self, binding: _Binding, device: Device | None, require_gpu: bool) -> None:
+        self._binding = binding
         try:
             with self:
                 self._inspect(device, require_gpu)
@@ -123,12 +129,10 @@ class GLContext:
             self._destroy()
             raise
 
-    def _inspect(self, device: Device, require_gpu: bool) -> None:
-        try:
-            loader: Any = _Loader(self._egl)
-            self.gl: Any = moderngl.create_context(require=410, standalone=True, context=loader)
-        except Exception as error:  # moderngl raises bare Exception
-            raise ContextError(f"moderngl rejects the context ({error})") from error
+    def _inspect(self, device: Device | None, require_gpu: bool) -> None:
+        assert self._binding is not None
+        loader = self._binding.loader
+        self.gl: Any = own_moderngl_context(loader)
         info = self.gl.info
         self.device = device
         self.vendor: str = info["GL_VENDOR"]
@@ -137,7 +141,7 @@ class GLContext:
         self.version_code: int = self.gl.version_code
         # EGL silently skips a vendor library that fails to load, so only the renderer's name is
         # proof.
-        self.is_software = device.is_software or any(
+        self.is_software = (device is not None and device.is_software) or any(
             name in self.renderer.lower() for name in _SOFTWARE_RENDERERS
         )
         if require_gpu and self.is_software:
@@ -150,7 +154,9 @@ class GLContext:
         self.max_storage_block: int = info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0)
         self.max_texels: int = info.get("GL_MAX_TEXTURE_BUFFER_SIZE", 0)
         self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
-        self.functions = GLFunctions(self.gl, self._egl)
+        if self._objects is not None:
+            track_objects(self.gl, self._objects)
+        self.functions = GLFunctions(self.gl, loader, self._objects)
         # A software renderer uses host memory. No device is trusted to have more than the host.
         host = host_memory()
         device_memory = None if self.is_software else self.functions.device_memory()
@@ -242,19 +248,20 @@ class GLContext:
     @property
     def is_closed(self) -> bool:
         """True if there is nothing to free: the context was released or is a parent process's."""
-        return self._handle == 0 or is_forked()
+        return self._binding is None or is_forked()
 
     @property
-    def in_owner_thread(self) -> bool:
-        """True in the thread that created the context."""
-        return threading.get_ident() == self._thread
+    def can_be_released(self) -> bool:
+        """True if this thread created the context, and can make calls to it now."""
+        in_owner_thread = threading.get_ident() == self._thread
+        return in_owner_thread and self._binding is not None and self._binding.is_reachable
 
     def check_usable(self) -> None:
         """Raise an error unless the context is open and this thread and process created it."""
         check_not_forked()
         if self.is_closed:
             raise ContextClosedError("the renderer is closed; create a new DepthRenderer")
-        if not self.in_owner_thread:
+        if threading.get_ident() != self._thread:
             raise ContextError(
                 "a DepthRenderer works only in the thread that created it; create another one in "
                 "this thread"
@@ -262,18 +269,20 @@ class GLContext:
 
     def __enter__(self) -> GLContext:
         self.check_usable()
-        if self._nesting == 0:
-            current = self._egl.current_context()
-            if current != self._handle:
-                self._previous = (
-                    self._egl.current() if current and current not in _our_contexts else None
-                )
-                self._egl.make_current(self._display, None, None, self._handle)
-            while self._deferred:
-                self._deferred.popleft()()
-        elif self._egl.current_context() != self._handle:
-            self._egl.make_current(self._display, None, None, self._handle)
-        self._nesting += 1
+        assert self._binding is not None
+        if self._nesting:
+            self._binding.reenter()
+            self._nesting += 1
+            return self
+        self._binding.enter()
+        self._nesting = 1
+        if self._deferred:
+            try:
+                while self._deferred:
+                    self._deferred.popleft()()
+            except BaseException:
+                self.__exit__(None, None, None)
+                raise
         return self
 
     def __exit__(
@@ -283,22 +292,27 @@ class GLContext:
         traceback: TracebackType | None,
     ) -> None:
         self._nesting -= 1
-        if self._nesting == 0 and self._previous is not None:
-            previous, self._previous = self._previous, None
-            self._egl.make_current(*previous)
+        if self._nesting == 0 and self._binding is not None:
+            self._binding.leave()
 
     def release(self) -> None:
-        """Destroy the context and all OpenGL objects still alive in it. Idempotent."""
+        """Free all OpenGL objects still alive in the context; destroy it if it is ours. Idempotent.
+
+        Raises:
+            ContextError: the context is another's and not current.
+        """
         if self.is_closed:
             return
         with self:
+            for gl_object in self._objects or ():
+                gl_object.release()
             self.gl.release()
         self._destroy()
 
     def _destroy(self) -> None:
-        self._egl.destroy_context(self._display, self._handle)
-        _our_contexts.discard(self._handle)
-        self._handle = 0
+        if self._binding is not None:
+            self._binding.destroy()
+            self._binding = None
 
 
 class NonCopyable:

@@ -34,7 +34,7 @@ class CudaCopier:
         Raises:
             InteropError: CUDA does not reach the context's device, or `cuda.core` is missing.
         """
-        ordinal = context.device.cuda_index
+        ordinal = context.device.cuda_index if context.device else None
         if context.is_software or ordinal is None:
             raise InteropError(
                 f"CUDA does not reach {context.renderer}, only NVIDIA GPUs; {_ALTERNATIVE}"

@@ -9,16 +9,16 @@ EGL_KHR_surfaceless_context, EGL_NV_device_cuda.
 from __future__ import annotations
 
 import ctypes
-import os
 from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_ssize_t, c_uint, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import ContextError
+from .current import glx_is_current
 from .unpacked_mesa import load_libegl
 
-__all__ = ["INSTALL_HINT", "Egl", "glx_is_current", "load"]
+__all__ = ["INSTALL_HINT", "Egl", "load"]
 
 INSTALL_HINT = "on Debian or Ubuntu: apt-get install -y libegl1 libgl1 libgl1-mesa-dri"
 
@@ -188,28 +188,15 @@ class Egl:
         if glx_is_current():
             raise ContextError(
                 "another library's GLX context (an X11 window's) is current in this thread, and "
-                f"the driver refuses EGL beside it ({self._error()}); release that context from "
-                "the thread first, or use the DepthRenderer in another thread or process"
+                f"the driver refuses EGL beside it ({self._error()}); pass that context to "
+                "DepthRenderer(context=...), release it from the thread first, or use the "
+                "DepthRenderer in another thread or process"
             )
         raise ContextError(f"the OpenGL context cannot be made current ({self._error()})")
 
     def _error(self) -> str:
         code = self._get_error()
         return _ERROR_NAMES.get(code, f"EGL error {code:#x}")
-
-
-def glx_is_current() -> bool:
-    """Return whether a GLX context (an X11 window's) is current in this thread."""
-    for name in ("libGLX.so.0", "libGL.so.1"):
-        try:
-            # RTLD_NOLOAD: a library that is not loaded has no current context.
-            library = ctypes.CDLL(name, mode=os.RTLD_LAZY | os.RTLD_NOLOAD)
-        except OSError:
-            continue
-        current = library.glXGetCurrentContext
-        current.restype, current.argtypes = c_void_p, ()
-        return bool(current())
-    return False
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ContextError, DeviceMemoryError
-from . import egl
+from .loader import Loader
 
 __all__ = ["STENCIL_MAX", "BufferTexture", "GLFunctions"]
 
@@ -70,21 +71,24 @@ class GLFunctions:
 
     Args:
         gl: the `moderngl.Context`.
-        library: EGL, which looks up the functions.
+        loader: looks up the functions.
+        objects: a set to add every object to that is created here; None for none.
 
     Raises:
         ContextError: the driver lacks one of the functions.
     """
 
-    def __init__(self, gl: Any, library: egl.Egl) -> None:
-        self._gl = gl
+    def __init__(
+        self, gl: Any, loader: Loader, objects: weakref.WeakSet[Any] | None = None
+    ) -> None:
+        self._gl, self._objects = gl, objects
         self._functions: dict[str, Callable[..., None]] = {
-            name: library.function(name, None, *arguments)
+            name: loader.function(name, None, *arguments)
             for name, arguments in (
                 _SIGNATURES | (_SIGNATURES_43 if gl.version_code >= 430 else {})
             ).items()
         }
-        self._map, self._unmap = library.function(*_MAP_BUFFER), library.function(*_UNMAP_BUFFER)
+        self._map, self._unmap = loader.function(*_MAP_BUFFER), loader.function(*_UNMAP_BUFFER)
 
     def device_memory(self) -> int | None:
         """Return the bytes of dedicated video memory, or None if the driver does not report it.
@@ -224,6 +228,8 @@ class GLFunctions:
         name = _UINT()
         self._call("glGenTextures", 1, ctypes.byref(name))
         texture = BufferTexture(self._functions, name.value)
+        if self._objects is not None:
+            self._objects.add(texture)
         texture.use(0)
         self._call("glTexBuffer", _TEXTURE_BUFFER, _INTEGER_TEXELS[components - 1], buffer.glo)
         return texture
@@ -248,5 +254,6 @@ class BufferTexture:
         self._functions["glBindTexture"](_TEXTURE_BUFFER, self._name)
 
     def release(self) -> None:
-        """Free the view but not the buffer."""
+        """Free the view but not the buffer. Idempotent."""
         self._functions["glDeleteTextures"](1, ctypes.byref(_UINT(self._name)))
+        self._name = 0  # OpenGL ignores it
