@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import secrets
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -129,6 +131,22 @@ def renderer(shared_renderer: dd.DepthRenderer) -> Iterator[dd.DepthRenderer]:
     yield shared_renderer
     with shared_renderer._context as context:
         assert context.gl.error == "GL_NO_ERROR"
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    """The DISPLAY of an X server that runs during the test."""
+    if not shutil.which("Xvfb"):
+        pytest.skip("Xvfb is not installed; run: apt-get install xvfb (.ci/run does it as root)")
+    options = ("-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset")
+    with subprocess.Popen(
+        ["Xvfb", *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            yield f":{server.stdout.readline().strip()}"
+        finally:
+            server.kill()
 
 
 @pytest.fixture

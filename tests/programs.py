@@ -69,6 +69,12 @@ def run_script(
     return Ended(status, *texts)
 
 
+def lines_of(done: Ended) -> list[str]:
+    """Return the lines that a program printed; it must have succeeded without errors."""
+    assert (done.status, done.err) == (0, "")
+    return done.out.splitlines()
+
+
 def kill_session(process: subprocess.Popen[bytes]) -> None:
     """Kill a process that was started with ``start_new_session=True``, and all its children."""
     try:

@@ -9,11 +9,9 @@ import ctypes
 import importlib.util
 import os
 import re
-import shutil
-import subprocess
 
 import pytest
-from programs import ROOT, run_script
+from programs import ROOT, lines_of, run_script
 from shapes import box, torus
 
 import ddepth_gl as dd
@@ -84,11 +82,6 @@ if __name__ == "__main__":
     if before.startswith("renderer"):
         renderer.close()
 """
-
-
-def lines_of(done):
-    assert (done.status, done.err) == (0, "")
-    return done.out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -281,23 +274,6 @@ thread.join()
 assert found
 window.release()
 """
-
-
-@pytest.fixture
-def display(tmp_path):
-    """The DISPLAY of an X server that runs during the test."""
-    if not shutil.which("Xvfb"):
-        pytest.skip("Xvfb is not installed; run: apt-get install xvfb (.ci/run does it as root)")
-    with subprocess.Popen(
-        ["Xvfb", "-displayfd", "1", "-screen", "0", "64x64x24", "-nolisten", "tcp"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        try:
-            yield f":{server.stdout.readline().strip()}"
-        finally:
-            server.kill()
 
 
 def test_a_window_of_another_library_is_named(tmp_path, display):

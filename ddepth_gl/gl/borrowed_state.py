@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import c_uint
+from ctypes import c_int, c_uint
 
 from .loader import Loader
 from .state_access import StateAccess, Values
@@ -13,6 +13,7 @@ __all__ = ["BorrowedState"]
 
 _FEEDBACK_PAUSED, _FEEDBACK_ACTIVE = 0x8E23, 0x8E24
 _NEVER_A_NAME = 0xFFFFFFFF
+_DRAW_FRAMEBUFFER, _DRAW_FRAMEBUFFER_BINDING, _COLOR = 0x8CA9, 0x8CA6, 0x4000
 
 
 class BorrowedState:
@@ -39,6 +40,7 @@ class BorrowedState:
             0x0500: lambda: enable(0),  # GL_INVALID_ENUM
             0x0501: lambda: use(_NEVER_A_NAME),  # GL_INVALID_VALUE
             0x0502: lambda: bind(_NEVER_A_NAME),  # GL_INVALID_OPERATION
+            0x0506: self._draw_to_nothing,  # GL_INVALID_FRAMEBUFFER_OPERATION
         }
         self._entries = [*state_entries(access), *binding_entries(access)]
         self._values: list[Values] = []
@@ -58,6 +60,7 @@ class BorrowedState:
         for entry, value in zip(self._entries, self._values, strict=True):
             if entry.neutral is not None and value != entry.neutral:
                 entry.write(*entry.neutral)
+        self._drained_errors()  # Mesa reports stages that the owner's program lacks
 
     def restore(self) -> None:
         """Restore the state as it was saved, with errors that the owner had not read yet."""
@@ -70,6 +73,17 @@ class BorrowedState:
         for error in self._errors:
             if error in self._provoke:
                 self._provoke[error]()
+
+    def _draw_to_nothing(self) -> None:
+        function, name = self._access.function, (c_uint * 1)()
+        types = (c_int, type(name))
+        bind = function("glBindFramebuffer", None, c_uint, c_uint)
+        bound = self._access.number(_DRAW_FRAMEBUFFER_BINDING)
+        function("glGenFramebuffers", None, *types)(1, name)
+        bind(_DRAW_FRAMEBUFFER, name[0])
+        function("glClear", None, c_uint)(_COLOR)
+        bind(_DRAW_FRAMEBUFFER, bound)
+        function("glDeleteFramebuffers", None, *types)(1, name)
 
     def _drained_errors(self) -> list[int]:
         errors: list[int] = []

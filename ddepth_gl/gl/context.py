@@ -304,7 +304,8 @@ class GLContext:
         if self.is_closed:
             return
         with self:
-            for gl_object in self._objects or ():
+            # A list keeps all of them until each is released.
+            for gl_object in list(self._objects or ()):
                 gl_object.release()
             self.gl.release()
         self._destroy()
