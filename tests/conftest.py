@@ -14,6 +14,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,19 +135,29 @@ def renderer(shared_renderer: dd.DepthRenderer) -> Iterator[dd.DepthRenderer]:
 
 
 @pytest.fixture
-def display() -> Iterator[str]:
-    """The DISPLAY of an X server that runs during the test."""
+def display_with_screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """An X server that runs during the test: its DISPLAY, and the folder of its screen's file."""
     if not shutil.which("Xvfb"):
         pytest.skip("Xvfb is not installed; run: apt-get install xvfb (.ci/run does it as root)")
-    options = ("-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset")
+    folder = tmp_path_factory.mktemp("screen")
+    options = ("-displayfd", "1", "-screen", "0", "1024x768x24", "-fbdir", str(folder))
     with subprocess.Popen(
-        ["Xvfb", *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ["Xvfb", *options, "-nolisten", "tcp", "-noreset"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as server:
         try:
             assert server.stdout is not None
-            yield f":{server.stdout.readline().strip()}"
+            yield f":{server.stdout.readline().strip()}", folder
         finally:
             server.kill()
+
+
+@pytest.fixture
+def display(display_with_screen: tuple[str, Path]) -> str:
+    """The DISPLAY of an X server that runs during the test."""
+    return display_with_screen[0]
 
 
 @pytest.fixture

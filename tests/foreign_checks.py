@@ -16,6 +16,7 @@ from typing import Any
 import moderngl
 import numpy as np
 from gl_state import RawGL, State, make_unusual, query_all
+from shapes import box
 
 import ddepth_gl as dd
 from ddepth_gl.gl import egl
@@ -23,6 +24,7 @@ from ddepth_gl.gl.current import glx_is_current
 from ddepth_gl.mesh.demo import demo_mesh
 
 WIDTH, HEIGHT = 70, 53
+STACK_CAMERA = dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), width=12, height=9)
 
 KINDS = ("Buffer", "Texture", "Framebuffer", "Program", "Shader", "VertexArray", "Renderbuffer")
 KINDS += ("Query", "Sampler")
@@ -78,6 +80,12 @@ def calls(
         yield "render_many", frame_arrays(frame)
     inside = dd.Camera.look_at((0.0, 0.0, 0.01), (0.3, 0.2, 1.0), width=WIDTH, height=HEIGHT)
     yield "inside", frame_arrays(renderer.render(scene, inside, layers=True))
+    # Large faces go another way, and so do more layers than a stencil buffer counts.
+    (front,) = dd.Camera.orbit(box(), views=1, width=9 * WIDTH, height=9 * HEIGHT)
+    yield "large faces", arrays_of(renderer.entry_exit(renderer.upload(box()), front))
+    layers = renderer.peel(renderer.upload(stack()), STACK_CAMERA)
+    assert layers.count.max() == 300
+    yield "many layers", arrays_of(layers)
     abandoned = renderer.entry_exit_many(scene, cameras)
     next(abandoned)
     del abandoned
@@ -89,6 +97,13 @@ def calls(
     del scene
     gc.collect()
     yield "dropped scene", renderer.info.engine and None
+
+
+def stack() -> dd.Mesh:
+    """Return 300 parallel triangles."""
+    corners = np.tile([[-2.0, -2, 0], [4, -2, 0], [-2, 4, 0]], (300, 1))
+    corners[:, 2] = np.arange(300).repeat(3) / 300
+    return dd.Mesh(corners, np.arange(900).reshape(-1, 3))
 
 
 def arrays_of(result: Any) -> list[Any]:

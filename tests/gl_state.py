@@ -345,7 +345,7 @@ def make_unusual(ctx: moderngl.Context, gl: RawGL, *, compatibility: bool = Fals
     gl("glPointParameterf", 0x8128, c_float(0.5))
     gl("glPointSize", c_float(3))
     gl("glCullFace", 0x0408)  # both sides
-    gl("glFrontFace", 0x0900)
+    gl("glFrontFace", 0x0901)  # passes set the other one
     gl("glPolygonMode", 0x0408, 0x1B01)
     gl("glPolygonOffset", c_float(3.5), c_float(-7))
     gl("glStencilFuncSeparate", 0x0404, 0x0200, 3, 0x55)
@@ -368,13 +368,13 @@ def make_unusual(ctx: moderngl.Context, gl: RawGL, *, compatibility: bool = Fals
         gl("glBlendFuncSeparatei", index, 0x0300, 0x0303, 0x0306 if index % 2 else 0x0307, 1)
         gl("glBlendEquationSeparatei", index, 0x800A, 0x8007 + index % 2)
         gl("glColorMaski", index, index % 2, 0, 1, (index + 1) % 2)
-        if index % 3 == 0:
+        if index % 3 == 2:
             gl("glDisablei", 0x0BE2, index)
     for index in range(gl.number(0x825B)):
         gl("glViewportIndexedf", index, *map(c_float, (1.5 + index, 2.25, 7, 5)))
         gl("glScissorIndexed", index, 1, 2 + index, 3, 2)
         gl("glDepthRangeIndexed", index, c_double(0.75), c_double(0.125 + index / 64))
-        if index % 3 == 1:
+        if index % 3 == 2:
             gl("glDisablei", 0x0C11, index)
     for name, query in PIXEL_STORE.items():
         value = 1 if name.endswith(("bytes", "first")) else 8 if "alignment" in name else 3
@@ -454,7 +454,7 @@ def bind_unusual(ctx: moderngl.Context, gl: RawGL, kept: list[Any]) -> None:
             else:
                 ranges = (c_ssize_t(256 * (index % 3)), c_ssize_t(512))
                 gl("glBindBufferRange", target, index, name, *ranges)
-        gl("glBindBuffer", target, buffers[3].glo)
+        gl("glBindBuffer", target, buffers[1].glo)
     samplers = gl.generate("Samplers", 2)
     for sampler in samplers:
         gl("glSamplerParameteri", sampler, 0x884C, 0x884E)  # compare depths
