@@ -26,7 +26,8 @@ from .camera.camera import Camera
 from .engines.scene import Scene
 from .errors import ContextError, MeshError, RequestError
 from .frames import render_frame, render_pairs
-from .gl.context import GLContext, NonCopyable
+from .gl.context import GLContext
+from .gl.non_copyable import NonCopyable
 from .mesh.mesh import Mesh
 from .pipeline import Pipeline
 from .render_arguments import (

@@ -26,8 +26,10 @@ from ddepth_gl.mesh.demo import demo_mesh
 WIDTH, HEIGHT = 70, 53
 STACK_CAMERA = dd.Camera.look_at((0, 0, 5), (0, 0, 0), (0, 1, 0), width=12, height=9)
 
-KINDS = ("Buffer", "Texture", "Framebuffer", "Program", "Shader", "VertexArray", "Renderbuffer")
-KINDS += ("Query", "Sampler")
+KINDS = (
+    *("Buffer", "Texture", "Framebuffer", "Program", "Shader", "VertexArray", "Renderbuffer"),
+    *("Query", "Sampler"),
+)
 
 
 def differences(before: State, after: State) -> dict[str, Any]:
@@ -107,10 +109,9 @@ def stack() -> dd.Mesh:
 
 
 def arrays_of(result: Any) -> list[Any]:
+    names = ["entry", "exit"]
     if isinstance(result, dd.DepthLayers):
-        names = ("offsets", "depth", "face", "front_facing", "truncated")
-    else:
-        names = ("entry", "exit")
+        names = ["offsets", "depth", "face", "front_facing", "truncated"]
     values = [getattr(result, name) for name in names]
     for value in result.attributes.values():
         values += [value] if isinstance(value, np.ndarray) else list(value)
@@ -181,11 +182,10 @@ def images_of_own(engine: str) -> list[tuple[str, Any]]:
 
 def moderngl_state(ctx: moderngl.Context) -> list[Any]:
     """Return what moderngl keeps of the context's state, as far as it can be read."""
-    names = ("viewport", "scissor", "front_face", "cull_face", "wireframe", "polygon_offset")
-    names += ("default_texture_unit",)
-    bound = ctx.fbo
+    names = ["viewport", "scissor", "front_face", "cull_face", "wireframe", "polygon_offset"]
+    names += ["default_texture_unit", "fbo"]
     assert moderngl._store.default_context is ctx
-    return [getattr(ctx, name) for name in names] + [bound, list(ctx.objects)]
+    return [*(getattr(ctx, name) for name in names), list(ctx.objects)]
 
 
 def check_drawing(ctx: moderngl.Context, engine: str) -> None:

@@ -7,7 +7,6 @@ import struct
 from ctypes import byref, c_char_p, c_uint, c_ulong, c_void_p
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,8 +87,8 @@ def screen(folder: Path) -> npt.NDArray[np.uint8]:
     The format is that of xwd: a header of big-endian integers, a color table, rows of pixels.
     """
     content = (folder / "Xvfb_screen0").read_bytes()
-    header: Any = struct.unpack(">25I", content[:100])
-    size, width, height, bytes_per_row, colors = header[0], *header[4:6], header[12], header[19]
+    size, _, _, _, width, height, *rest = struct.unpack(">25I", content[:100])
+    bytes_per_row, colors = rest[6], rest[13]
     start = size + 12 * colors
     rows = np.frombuffer(content, np.uint8, height * bytes_per_row, start)
     blue_green_red = rows.reshape(height, bytes_per_row)[:, : 4 * width].reshape(height, width, 4)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from .._checks import checked_array, shown
 from ..camera.camera import Camera, check_camera
 from ..errors import ContextClosedError, ContextError, RequestError
-from ..gl.context import GLContext, NonCopyable
+from ..gl.context import GLContext
+from ..gl.non_copyable import NonCopyable
 from ..mesh.face_distance import FaceDistance
 from ..mesh.mesh import Mesh
 from .local_frame import LocalFrame

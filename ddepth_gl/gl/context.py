@@ -1,7 +1,4 @@
-"""GLContext: an OpenGL context for the duration of a call, and what is owned in it.
-
-Also the base class of objects that own memory on its device.
-"""
+"""GLContext: an OpenGL context for the duration of a call, and what is owned in it."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from .._log import logger
 from ..errors import ContextClosedError, ContextError, DeviceMemoryError
@@ -26,7 +23,7 @@ from .loader import Loader
 from .memory import host_memory
 from .moderngl_context import own_moderngl_context, track_objects
 
-__all__ = ["GLContext", "NonCopyable"]
+__all__ = ["GLContext"]
 
 _log = logger(__name__)
 
@@ -35,7 +32,7 @@ _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
 
 
 class _Binding(Protocol):
-    """How a context becomes usable for a call: `HeadlessBinding` or `BorrowedBinding`."""
+    """The way in which a context becomes usable for a call, see `headless` and `borrowed`."""
 
     loader: Loader
 
@@ -124,14 +121,17 @@ class GLContext:
         self._binding = binding
         try:
             with self:
-                self._inspect(device, require_gpu)
+                try:
+                    self._inspect(device, require_gpu)
+                except BaseException:
+                    self._release_objects()
+                    raise
         except BaseException:
             self._destroy()
             raise
 
     def _inspect(self, device: Device | None, require_gpu: bool) -> None:
-        assert self._binding is not None
-        loader = self._binding.loader
+        loader = self._usable_binding().loader
         self.gl: Any = own_moderngl_context(loader)
         info = self.gl.info
         self.device = device
@@ -258,31 +258,33 @@ class GLContext:
 
     def check_usable(self) -> None:
         """Raise an error unless the context is open and this thread and process created it."""
+        self._usable_binding()
+
+    def _usable_binding(self) -> _Binding:
         check_not_forked()
-        if self.is_closed:
+        if self._binding is None:
             raise ContextClosedError("the renderer is closed; create a new DepthRenderer")
         if threading.get_ident() != self._thread:
             raise ContextError(
                 "a DepthRenderer works only in the thread that created it; create another one in "
                 "this thread"
             )
+        return self._binding
 
     def __enter__(self) -> GLContext:
-        self.check_usable()
-        assert self._binding is not None
+        binding = self._usable_binding()
         if self._nesting:
-            self._binding.reenter()
+            binding.reenter()
             self._nesting += 1
             return self
-        self._binding.enter()
+        binding.enter()
         self._nesting = 1
-        if self._deferred:
-            try:
-                while self._deferred:
-                    self._deferred.popleft()()
-            except BaseException:
-                self.__exit__(None, None, None)
-                raise
+        try:
+            while self._deferred:
+                self._deferred.popleft()()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -304,23 +306,15 @@ class GLContext:
         if self.is_closed:
             return
         with self:
-            # A list keeps all of them until each is released.
-            for gl_object in list(self._objects or ()):
-                gl_object.release()
+            self._release_objects()
             self.gl.release()
         self._destroy()
+
+    def _release_objects(self) -> None:
+        for gl_object in list(self._objects or ()):  # the list keeps all of them until the end
+            gl_object.release()
 
     def _destroy(self) -> None:
         if self._binding is not None:
             self._binding.destroy()
             self._binding = None
-
-
-class NonCopyable:
-    """Base of classes that own memory on the device: a copy would be a second owner."""
-
-    def __reduce__(self) -> NoReturn:  # copy.copy, copy.deepcopy and pickle call it
-        raise ContextError(
-            f"a {type(self).__name__} owns memory on the device and cannot be copied or pickled; "
-            "create one from the Mesh where it is needed, and pass results on as NumPy arrays"
-        )

@@ -34,8 +34,8 @@ class CudaCopier:
         Raises:
             InteropError: CUDA does not reach the context's device, or `cuda.core` is missing.
         """
-        ordinal = context.device.cuda_index if context.device else None
-        if context.is_software or ordinal is None:
+        device = context.device
+        if context.is_software or (device is not None and device.cuda_index is None):
             raise InteropError(
                 f"CUDA does not reach {context.renderer}, only NVIDIA GPUs; {_ALTERNATIVE}"
             )
@@ -45,7 +45,9 @@ class CudaCopier:
             )
             for module in ("cuda.core", "cuda.core.utils")
         )
-        return cls(core, utils.StridedMemoryView, ordinal)
+        # Nobody said which device a context of others is on.
+        ordinal = _ordinal_of(context) if device is None else device.cuda_index
+        return cls(core, utils.StridedMemoryView, int(ordinal or 0))
 
     def copy(self, buffer: Any, shape: tuple[int, int]) -> Any:
         """Return a finished copy as a `cuda.core.utils.StridedMemoryView`. Needs a current context.
@@ -74,3 +76,24 @@ class CudaCopier:
                 f"CUDA device {self.ordinal} cannot copy an OpenGL buffer "
                 f"({type(error).__name__}: {error}); {_ALTERNATIVE}"
             ) from error
+
+
+def _ordinal_of(context: GLContext) -> int:
+    """Return CUDA's index of the device of the current OpenGL context.
+
+    Raises:
+        InteropError: CUDA does not reach it.
+    """
+    try:
+        from cuda.bindings import driver
+
+        driver.cuInit(0)
+        status, count, devices = driver.cuGLGetDevices(
+            1, driver.CUGLDeviceList.CU_GL_DEVICE_LIST_ALL
+        )
+        if status == driver.CUresult.CUDA_SUCCESS and count:
+            return int(devices[0])
+        reason = status.name
+    except (ImportError, RuntimeError) as error:
+        reason = str(error)
+    raise InteropError(f"CUDA does not reach {context.renderer} ({reason}); {_ALTERNATIVE}")

@@ -42,8 +42,9 @@ class HeadlessBinding:
 
     def enter(self) -> None:
         """Make the context current."""
-        if self._egl.current_context() != self._handle:
-            previous = self._egl.current()
+        current = self._egl.current_context()
+        if current != self._handle:
+            previous = self._egl.current() if current else (self._display, None, None, None)
             self._egl.make_current(self._display, None, None, self._handle)
             self._previous = previous
 
@@ -58,9 +59,9 @@ class HeadlessBinding:
         If the context stayed current, libglvnd would refuse a window's GLX context in this thread.
         """
         if self._previous is not None:
-            (display, *rest), self._previous = self._previous, None
+            previous, self._previous = self._previous, None
             try:
-                self._egl.make_current(display or self._display, *rest)
+                self._egl.make_current(*previous)
             except ContextError:
                 # Its owner had destroyed it while it was still current.
                 self._egl.make_current(self._display, None, None, None)

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from .._checks import checked_texts, shown
 from ..camera.camera import Camera
 from ..errors import ContextClosedError, ContextError
-from ..gl.context import GLContext, NonCopyable
+from ..gl.context import GLContext
 from ..gl.cuda import CUDA_DEVICE, CudaCopier
 from ..gl.forks import check_not_forked
+from ..gl.non_copyable import NonCopyable
 from .depth_maps import DepthMaps
 from .mesh_facts import DecidedSurfaces
 
