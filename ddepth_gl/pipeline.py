@@ -125,8 +125,8 @@ class Pipeline:
 
     def _kind(self, scene: Scene, camera: Camera, request: SheetRequest) -> tuple[Any, ...]:
         """Return what all images of a run have in common; the checked request comes first."""
-        with self._context:
-            checked_request = self.checked_request(scene, camera, request)
+        self._context.check_usable()  # nothing here calls OpenGL
+        checked_request = self.checked_request(scene, camera, request)
         return checked_request, camera.width, camera.height, camera.is_orthographic
 
     def _submit(
