@@ -130,7 +130,6 @@ class Viewer:
         self.gl: Any = moderngl.get_context()  # the window's, which is current
         self.renderer = dd.DepthRenderer(context=self.gl)
         self.scene = self.renderer.upload(mesh)
-        self.surfaces: Any = "oriented" if mesh.is_oriented else "any"
         self.orbit, self.picture = Orbit(mesh, options.up), Picture(self.gl)
         self.view, self.layer = options.view, 0
         self.is_dragging, self.cursor = False, (-1.0, -1.0)
@@ -154,10 +153,9 @@ class Viewer:
     def render(self) -> None:
         """Render the image of the current view."""
         if self.maps is None:
-            self.maps = self.renderer.entry_exit(self.scene, self.camera, surfaces=self.surfaces)
+            self.maps = self.renderer.entry_exit(self.scene, self.camera)
         if self.view == "photo":
-            photo = self.renderer.shade(self.scene, self.camera, surfaces=self.surfaces)
-            self.picture.set(photo)
+            self.picture.set(self.renderer.shade(self.scene, self.camera))
         elif self.view == "layer":
             layers = self.layers()
             self.layer = min(self.layer, max(int(layers.count.max()) - 1, 0))

@@ -85,6 +85,7 @@ def calls(
     # Large faces go another way, and so do more layers than a stencil buffer counts.
     (front,) = dd.Camera.orbit(box(), views=1, width=9 * WIDTH, height=9 * HEIGHT)
     yield "large faces", arrays_of(renderer.entry_exit(renderer.upload(box()), front))
+    yield "bodies that differ", arrays_of(renderer.entry_exit(renderer.upload(mixed()), front))
     layers = renderer.peel(renderer.upload(stack()), STACK_CAMERA)
     assert layers.count.max() == 300
     yield "many layers", arrays_of(layers)
@@ -106,6 +107,13 @@ def stack() -> dd.Mesh:
     corners = np.tile([[-2.0, -2, 0], [4, -2, 0], [-2, 4, 0]], (300, 1))
     corners[:, 2] = np.arange(300).repeat(3) / 300
     return dd.Mesh(corners, np.arange(900).reshape(-1, 3))
+
+
+def mixed() -> dd.Mesh:
+    """Return a box, whose faces count by facing, and a triangle, which has two sides."""
+    solid = box()
+    corners = np.concatenate([solid.vertices, [[-3, 0, -1], [3, 1, -1], [0, 0, 3]]])
+    return dd.Mesh(corners, np.concatenate([solid.faces, [[8, 9, 10]]]))
 
 
 def arrays_of(result: Any) -> list[Any]:

@@ -289,3 +289,27 @@ def test_a_driver_that_refuses(image, nvidia, monkeypatch):
         dd.InteropError, match=r"CUDA device 2.*RuntimeError: CUDA_ERROR_NO_DEVICE.*numpy\(\)"
     ):
         image.__dlpack__()
+
+
+def test_the_device_of_a_borrowed_context(image, nvidia, monkeypatch):
+    """Nobody says which device that is on, so CUDA is asked."""
+    monkeypatch.setattr(nvidia, "device", None)
+    answers = {"devices": (0, 1, [7])}
+    driver = SimpleNamespace(
+        cuInit=lambda _: None,
+        cuGLGetDevices=lambda count, kind: answers["devices"],
+        CUGLDeviceList=SimpleNamespace(CU_GL_DEVICE_LIST_ALL=1),
+        CUresult=SimpleNamespace(CUDA_SUCCESS=0),
+    )
+    bindings = ModuleType("cuda.bindings")
+    bindings.driver = driver
+    modules = {**stand_in([], {}), "cuda.bindings": bindings, "cuda.bindings.driver": driver}
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    assert image.__dlpack_device__() == (CUDA_DEVICE, 7)
+    answers["devices"] = (SimpleNamespace(name="CUDA_ERROR_INVALID_GRAPHICS_CONTEXT"), 0, [])
+    with pytest.raises(dd.InteropError, match=r"reach .* \(CUDA_ERROR_INVALID_GRAPHICS_CONTEXT\)"):
+        image.__dlpack_device__()
+    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
+    with pytest.raises(dd.InteropError, match=r"CUDA does not reach .* use maps\.numpy\(\)"):
+        image.__dlpack_device__()
