@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from ctypes import c_uint
+from types import SimpleNamespace
 
 import foreign_checks
 import moderngl
@@ -17,6 +18,7 @@ from shapes import box
 
 import ddepth_gl as dd
 from ddepth_gl.gl import egl
+from ddepth_gl.gl.borrowed import _checked_version
 from ddepth_gl.gl.current import current_context
 
 CAMERA = dd.Camera.orbit(box(), views=1, width=20, height=16)[0]
@@ -326,6 +328,19 @@ def test_an_old_context(tmp_path):
     assert auto == "raster"
     assert compute.startswith("engine='compute' needs OpenGL 4.3")
     assert "this context has 4.1" in compute
+
+
+@pytest.mark.parametrize(
+    ("reported", "named"),
+    [
+        (b"OpenGL ES 3.2 Mesa 22.3.6", "the context has OpenGL ES 3.2 Mesa 22.3.6, but"),
+        (b"2.1 Metal - 83", "the context has OpenGL 2.1 Metal - 83, but"),
+        (None, "the context has no OpenGL, but"),
+    ],
+)
+def test_other_versions(reported, named):
+    loader = SimpleNamespace(function=lambda *_: lambda _: reported)
+    assert message(dd.ContextError, lambda: _checked_version(loader)).startswith(named)
 
 
 # Contexts of our own, beside those of others

@@ -59,8 +59,9 @@ class BorrowedBinding:
             )
         self._current = current
         self._owner = context  # kept alive, and its loader with it
-        # glcontext names it either way, a loader of the user's own only the first.
-        self.loader = Loader(own_loader.load_opengl_function)
+        # moderngl accepts loaders with either name.
+        load = getattr(own_loader, "load_opengl_function", None) or own_loader.load
+        self.loader = Loader(lambda name: load(name) or 0)
         version = _checked_version(self.loader)
         self._state = BorrowedState(self.loader, version)
 
@@ -102,8 +103,9 @@ def _checked_version(loader: Loader) -> int:
     words: list[Any] = text.split(" ")[0].split(".")
     version = 100 * int(words[0]) + 10 * int(words[1][:1]) if words[0].isdigit() else 0
     if version < 410:
+        found = text if text.startswith("OpenGL") else f"OpenGL {text}" if text else "no OpenGL"
         raise ContextError(
-            f"the context has {'' if text.startswith('OpenGL') else 'OpenGL '}{text or 'nothing'}, "
-            f"but a DepthRenderer needs OpenGL 4.1, and 4.3 for engine='compute'; {_HOW_TO_ASK}"
+            f"the context has {found}, but a DepthRenderer needs OpenGL 4.1, and 4.3 for "
+            f"engine='compute'; {_HOW_TO_ASK}"
         )
     return version
