@@ -11,7 +11,6 @@ Usage: python examples/viewer.py [MESH] [--up y] [--view entry] [--screenshot FI
 
 The title shows what is under the cursor. --screenshot writes one picture and opens no window.
 GLFW owns the window and its OpenGL context; the renderer works in it, see DepthRenderer(context=).
-It needs one more package: pip install glfw
 """
 
 import argparse
@@ -20,8 +19,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cmap
-import glfw
 import imageio.v3 as iio
 import moderngl
 import numpy as np
@@ -29,6 +26,11 @@ import numpy.typing as npt
 
 import ddepth_gl as dd
 from ddepth_gl.mesh.demo import demo_mesh
+
+try:
+    import glfw
+except ImportError:
+    sys.exit('viewer: the package glfw is missing; run: pip install "ddepth-gl[viewer]"')
 
 VIEWS = ("photo", "entry", "exit", "thickness", "layer")
 
@@ -46,11 +48,16 @@ FRAGMENT_SHADER = """
 #version 410 core
 in vec2 position;
 uniform bool is_photo;
-uniform sampler2D image;   // the photo, or one number per pixel, NaN for a miss
-uniform sampler2D colors;  // the color map
-uniform vec2 limits;       // numbers at both ends of the color map
+uniform sampler2D image;  // the photo, or one number per pixel, NaN for a miss
+uniform vec2 limits;      // numbers at both ends of the color map
 out vec4 color;
 const vec3 background = vec3(0.11, 0.12, 0.14);
+vec3 viridis(float x) {  // a polynomial near matplotlib's colors
+    return vec3(0.274, 0.006, 0.333) + x * (vec3(0.108, 1.396, 1.387)
+        + x * (vec3(-0.327, 0.215, 0.092) + x * (vec3(-4.600, -5.758, -19.292)
+        + x * (vec3(6.204, 14.154, 56.656) + x * (vec3(4.752, -13.749, -65.321)
+        + x * vec3(-5.432, 4.642, 26.272))))));
+}
 void main() {
     vec4 value = texture(image, position);
     color = vec4(background, 1.0);
@@ -58,7 +65,7 @@ void main() {
         color.rgb = mix(background, value.rgb, value.a);
     } else if (!isnan(value.r)) {
         float place = limits.x == limits.y ? 0.5 : (value.r - limits.x) / (limits.y - limits.x);
-        color.rgb = texture(colors, vec2(place, 0.5)).rgb;
+        color.rgb = viridis(clamp(place, 0.0, 1.0));
     }
 }
 """
@@ -100,11 +107,7 @@ class Picture:
     def __init__(self, gl: Any) -> None:
         self.gl, self.image = gl, gl.texture((1, 1), 4)
         self.program = gl.program(vertex_shader=VERTEX_SHADER, fragment_shader=FRAGMENT_SHADER)
-        self.program["image"], self.program["colors"] = 0, 1
         self.triangle = gl.vertex_array(self.program, [])
-        table = np.array(cmap.Colormap("viridis").lut(256), "f4")
-        self.colors = gl.texture((256, 1), 4, table, dtype="f4")
-        self.colors.repeat_x = False
 
     def set(self, pixels: npt.NDArray[Any], limits: tuple[float, float] = (0.0, 1.0)) -> None:
         """Take an image: (H, W, 4) uint8, or (H, W) float32 with the limits of its colors."""
@@ -118,7 +121,6 @@ class Picture:
     def draw(self, framebuffer: Any) -> None:
         framebuffer.use()
         self.image.use(0)
-        self.colors.use(1)
         self.triangle.render(vertices=3)
 
 
