@@ -72,12 +72,14 @@ void main() {
 
 
 class Orbit:
-    """A camera that looks at the middle of a mesh; `up` is "y" or "z"."""
+    """A camera that looks at the middle of a mesh; `up` is "y", "z" or None for the mesh's own."""
 
-    def __init__(self, mesh: dd.Mesh, up: str) -> None:
+    def __init__(self, mesh: dd.Mesh, up: str | None) -> None:
         low, high = mesh.bounds
         self.target, self.radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
-        self.up = np.eye(3)["xyz".index(up)]
+        self.up = np.array(mesh.up) if up is None else np.eye(3)["xyz".index(up)]
+        right = np.cross(self.up, np.eye(3)[np.abs(self.up).argmax() - 2])
+        self.right = right / np.linalg.norm(right)
         self.reset()
 
     def reset(self) -> None:
@@ -94,8 +96,8 @@ class Orbit:
         self.distance = float(np.clip(distance, 0.05 * self.radius, 50 * self.radius))
 
     def camera(self, width: int, height: int) -> dd.Camera:
-        ahead, side = np.roll(self.up, 1), np.roll(self.up, 2)
-        level = math.cos(self.azimuth) * ahead + math.sin(self.azimuth) * side
+        ahead = np.cross(self.right, self.up)
+        level = math.cos(self.azimuth) * ahead + math.sin(self.azimuth) * self.right
         outward = math.cos(self.elevation) * level + math.sin(self.elevation) * self.up
         eye = self.target + self.distance * outward
         return dd.Camera.look_at(eye, self.target, self.up, width=width, height=height)
@@ -153,7 +155,9 @@ class Viewer:
         return self.peeled
 
     def render(self) -> None:
-        """Render the image of the current view."""
+        """Render the image of the current view, unless that is done."""
+        if not self.is_stale:
+            return
         if self.maps is None:
             self.maps = self.renderer.entry_exit(self.scene, self.camera)
         if self.view == "photo":
@@ -170,15 +174,11 @@ class Viewer:
             self.picture.set(getattr(self.maps, self.view), limits)
         self.is_stale = False
 
-    def draw(self, framebuffer: Any) -> None:
-        if self.is_stale:
-            self.render()
-        self.picture.draw(framebuffer)
-
     def update(self) -> None:
         """Bring window and title up to date."""
+        self.render()
         self.gl.screen.viewport = 0, 0, *self.size
-        self.draw(self.gl.screen)
+        self.picture.draw(self.gl.screen)
         glfw.swap_buffers(self.window)
         view = f"layer {self.layer + 1}" if self.view == "layer" else self.view
         glfw.set_window_title(self.window, " | ".join([self.name, view, *self.probe()]))
@@ -199,8 +199,9 @@ class Viewer:
 
     def save(self, path: Path) -> None:
         """Write what the window shows to a picture file."""
+        self.render()
         framebuffer = self.gl.simple_framebuffer(self.size)
-        self.draw(framebuffer)
+        self.picture.draw(framebuffer)
         pixels = np.frombuffer(framebuffer.read(components=3), np.uint8)
         iio.imwrite(path, pixels.reshape(*self.size[::-1], 3)[::-1])  # OpenGL's row 0 is the bottom
         framebuffer.release()
@@ -265,8 +266,7 @@ def open_window(title: str, is_visible: bool) -> Any:
         glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
         glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)
         glfw.window_hint(glfw.VISIBLE, is_visible)
-        window = glfw.create_window(900, 700, title, None, None)
-        if window:
+        if window := glfw.create_window(900, 700, title, None, None):
             glfw.make_context_current(window)
             return window
     reason: Any = glfw.get_error()[1]
@@ -276,7 +276,7 @@ def open_window(title: str, is_visible: bool) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Look at a mesh in a window.")
     parser.add_argument("mesh", nargs="?", type=Path, help="mesh file; by default the demo mesh")
-    parser.add_argument("--up", choices=("y", "z"), default="z", help="axis that points up")
+    parser.add_argument("--up", choices=("y", "z"), help="axis that points up; see Mesh.up")
     parser.add_argument("--view", choices=VIEWS, default="photo", help="what to show first")
     parser.add_argument("--screenshot", type=Path, metavar="FILE", help="write a picture and quit")
     options = parser.parse_args()
