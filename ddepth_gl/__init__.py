@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .io.results.png import write_photo
     from .io.results.png16 import write_png16
     from .io.results.point_clouds import write_layer_clouds
+    from .io.results.preview import preview
     from .io.results.read_npz import load_npz
     from .io.results.xray import write_xray
     from .mesh.bodies import Bodies
@@ -77,6 +78,7 @@ __all__ = [
     "load_cameras",
     "load_mesh",
     "load_npz",
+    "preview",
     "save_cameras",
     "write_deep_exr",
     "write_exr",
@@ -122,6 +124,7 @@ _MODULES = {
     "load_cameras": "io.cameras.read",
     "load_mesh": "io.meshes.read",
     "load_npz": "io.results.read_npz",
+    "preview": "io.results.preview",
     "save_cameras": "io.cameras.write",
     "write_deep_exr": "io.results.deep_exr",
     "write_exr": "io.results.exr",

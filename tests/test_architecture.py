@@ -58,7 +58,7 @@ def test_public_names():
 
 def test_heavy_imports_are_deferred():
     """Importing the package imports nothing large. Its names import no optional dependency."""
-    deferred = ("trimesh", "imageio", "cmap", "typer", "rich", "scipy", "OpenEXR")
+    deferred = ("trimesh", "imageio", "matplotlib", "typer", "rich", "scipy", "OpenEXR")
     code = (
         "import sys, ddepth_gl; assert 'numpy' not in sys.modules; ddepth_gl.Mesh; "
         f"print([name for name in {deferred} if name in sys.modules])"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -25,6 +26,7 @@ from ddepth_gl.cli.reporting import one_line_errors
 from ddepth_gl.gl.devices import ENVIRONMENT_VARIABLE
 from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.jobs import render as render_job
+from ddepth_gl.jobs.names import PREVIEW_MESHES
 
 COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli.start import main; main()"]
 
@@ -246,7 +248,7 @@ try:
     main()
 except SystemExit as ended:
     assert not ended.code
-heavy = {"numpy", "moderngl", "trimesh", "imageio", "rich", "cmap", "PIL", "scipy", "OpenEXR"}
+heavy = {"numpy", "moderngl", "trimesh", "imageio", "rich", "matplotlib", "PIL", "scipy", "OpenEXR"}
 heavy |= {"cuda"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 assert "libEGL" not in Path("/proc/self/maps").read_text()
@@ -1029,3 +1031,36 @@ def test_version_and_module():
         [sys.executable, "-m", "ddepth_gl", "--version"], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"ddepth_gl {dd.__version__}\n", "")
+
+
+def test_many_meshes_get_previews_only_if_asked_for(ddepth, monkeypatch):
+    assert PREVIEW_MESHES == 8
+    monkeypatch.setattr("ddepth_gl.jobs.names.PREVIEW_MESHES", 1)
+    sized = ("-o", "out", "--size", "8x8")
+    note = "no preview images of 2 meshes; --preview writes them"
+    # If nothing else is written, previews are.
+    for options, count in (
+        ((), 0),
+        (("--preview",), 2),
+        (("--no-preview",), 0),
+        (("--format", ""), 2),
+    ):
+        code, out, err = ddepth("render", "box.ply", "ring.ply", *sized, *options)
+        assert (code, err) == (0, [])
+        assert (note in out) == (options == ())
+        assert sum(name.endswith("_preview.png") for name in files()) == count
+        shutil.rmtree("out")
+    code, out, _ = ddepth("render", "box.ply", *sized)
+    assert (code, note in out) == (0, False)
+    assert "box_preview.png" in files()
+
+
+def test_a_preview_without_matplotlib(ddepth, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    fails(
+        ddepth("render", "box.ply", "-o", "out"),
+        "drawing plots needs the package matplotlib",
+        "ddepth-gl[cli]",
+    )
+    assert files() == []
+    assert ddepth("render", "box.ply", "-o", "out", "--no-preview")[0] == 0

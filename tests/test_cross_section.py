@@ -1,28 +1,26 @@
-"""The cross-section: solid pieces by a walk along rays, pixel colors, round axis numbers."""
+"""The cross-section: solid pieces by a walk along rays; what is drawn where; rows and columns."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import pairwise
-
 import numpy as np
 import pytest
-from crossings import by_hand
+from crossings import by_hand, real_layers
+from figures import assert_readable, at, drawn_once, rgb
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from shapes import box, inside_out, merged, peel
 
 import ddepth_gl as dd
-from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNPAIRED, Section, busiest_row, ticks
-
-PAPER = (255, 255, 255)
+from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
+from ddepth_gl.results.sections import busiest_row, section_of
 
 
 def pieces(section):
-    """Return the section's solid as {column: [(start, end), ...]}."""
+    """Return the section's solid as {pixel: [(start, end), ...]}."""
     found = {}
-    for column, (start, end) in zip(section.solid_column, section.solid, strict=True):
-        found.setdefault(int(column), []).append((float(start), float(end)))
+    for pixel, (start, end) in zip(section.solid_pixel, section.solid, strict=True):
+        found.setdefault(int(pixel), []).append((float(start), float(end)))
     return found
 
 
@@ -40,11 +38,20 @@ def walked(pixel):
     return found
 
 
-def is_color(image, color):
-    return (image == color).all(-1)
+def drawn(figure, x, y):
+    """Return which of the section's colors is nearest to that at data coordinates."""
+    (axes,) = figure.axes
+    shown = np.array(at(figure, axes, x, y))
+    names = ("white", SOLID, ENTRY, EXIT, UNPAIRED)
+    return min(names, key=lambda name: np.abs(shown - rgb(name)).max())
 
 
-# Solid pieces
+def has(figure, color):
+    """Return whether a color occurs in the drawn figure, more or less."""
+    return bool((np.abs(drawn_once(figure).astype(int) - rgb(color)).max(-1) <= 12).any())
+
+
+# Arrays
 
 
 @given(st.data())
@@ -62,19 +69,38 @@ def test_pieces_are_those_of_a_walk_along_every_ray(data):
         for sides in facings
     ]
     rows = [flat[start : start + width] for start in range(0, 3 * width, width)]
+    lines = [({"row": row}, rows[row]) for row in range(3)]
+    lines += [({"column": column}, [row[column] for row in rows]) for column in range(width)]
     closed, layers = by_hand(rows, oriented=True), by_hand(rows)
-    for row in range(3):
-        expected = {column: walked(rows[row][column]) for column in range(width)}
-        assert expected == {column: layers.intervals(row, column) for column in range(width)}
-        assert pieces(Section.of(closed, row)) == {c: some for c, some in expected.items() if some}
-        # In a mesh that may be open, only columns whose entries and exits balance have pieces.
-        section = Section.of(layers, row)
-        sides = facings[row * width : (row + 1) * width]
-        unpaired = [side.count("F") != side.count("B") for side in sides]
-        np.testing.assert_array_equal(section.unpaired, unpaired)
-        assert pieces(section) == {
-            c: some for c, some in expected.items() if some and not unpaired[c]
-        }
+    for line, words in lines:
+        surplus = [word.count("F") - word.count("B") for word in words]
+        for candidate, unpaired in (
+            # Rays of a closed mesh may start inside, but they end outside.
+            (closed, [number > 0 for number in surplus]),
+            # In a mesh that may be open, entries and exits have to balance.
+            (layers, [number != 0 for number in surplus]),
+        ):
+            section = section_of(candidate, **line)
+            np.testing.assert_array_equal(section.unpaired, unpaired)
+            assert pieces(section) == {
+                k: walked(word) for k, word in enumerate(words) if walked(word) and not unpaired[k]
+            }
+        crossings = [(k, word) for k, text in enumerate(words) for word in text.split()]
+        np.testing.assert_array_equal(section.pixel, [k for k, _ in crossings])
+        np.testing.assert_array_equal(section.depth, [float(word[1:]) for _, word in crossings])
+        np.testing.assert_array_equal(section.entering, [word[0] == "F" for _, word in crossings])
+
+
+def test_rows_and_columns_of_a_real_mesh(renderer):
+    layers = real_layers(renderer)
+    for line, ray in (
+        ({"row": 14}, lambda k: layers.intervals(14, k)),
+        ({"column": 22}, lambda k: layers.intervals(k, 22)),
+    ):
+        section = section_of(layers, **line)
+        assert len(section.solid) > 10
+        expected = {k: ray(k) for k in range(section.length) if ray(k)}
+        assert pieces(section) == expected
 
 
 def test_a_cavity_is_not_filled(renderer):
@@ -82,7 +108,7 @@ def test_a_cavity_is_not_filled(renderer):
     camera = dd.Camera.orthographic(
         6.0, dd.Camera.look_at((0, -5, 0), (0, 0, 0)).camera_from_world, 12, 12
     )
-    section = Section.of(peel(renderer, mesh, camera), 6)
+    layers = peel(renderer, mesh, camera)
     outer, hollow, core = (
         [(3.0, 7.0)],
         [(3.0, 4.0), (6.0, 7.0)],
@@ -91,9 +117,11 @@ def test_a_cavity_is_not_filled(renderer):
     expected = dict(
         zip(range(2, 10), [outer] * 2 + [hollow] + [core] * 2 + [hollow] + [outer] * 2, strict=True)
     )
-    assert {c: np.round(some, 5).tolist() for c, some in pieces(section).items()} == {
-        c: [list(piece) for piece in some] for c, some in expected.items()
-    }
+    for line in ({"row": 6}, {"column": 6}):
+        section = section_of(layers, **line)
+        assert {k: np.round(some, 5).tolist() for k, some in pieces(section).items()} == {
+            k: [list(piece) for piece in some] for k, some in expected.items()
+        }
 
 
 def test_incomplete_rows_have_marks_only():
@@ -102,25 +130,45 @@ def test_incomplete_rows_have_marks_only():
         {"truncated": np.array([[False, True], [False, False]])},
         {"_is_cropped": True},
     ):
-        section = Section.of(by_hand(rows, **changes), 0)
+        layers = by_hand(rows, **changes)
+        section = section_of(layers, 0)
         assert section.is_cut
         assert not len(section.solid)
         assert not section.unpaired.any()
-        np.testing.assert_array_equal(section.column, [0, 0, 1])
+        np.testing.assert_array_equal(section.pixel, [0, 0, 1])
         np.testing.assert_array_equal(section.depth, [1, 2, 1])
-        image = section.image(20, 60, section.depth_range())
-        assert not is_color(image, SOLID).any()
-        assert is_color(image, ENTRY).any(0).all()
-        np.testing.assert_array_equal(is_color(image, EXIT).any(0), np.arange(20) < 10)
+        for figure in (layers.plot_section(0), layers.plot_section(column=1)):
+            assert "not filled: some crossings were cut away" in assert_readable(figure)
+        figure = layers.plot_section(0)
+        assert not has(figure, SOLID)
+        assert has(figure, ENTRY)
+        assert has(figure, EXIT)
     # Truncation in another row does not matter.
     truncated = np.array([[False, True], [False, False]])
-    assert pieces(Section.of(by_hand(rows, truncated=truncated), 1)) == {0: [(1, 2)], 1: [(1, 2)]}
+    layers = by_hand(rows, truncated=truncated)
+    assert pieces(section_of(layers, 1)) == {0: [(1, 2)], 1: [(1, 2)]}
+    assert pieces(section_of(layers, column=0)) == {0: [(1, 2)], 1: [(1, 2)]}
+    assert section_of(layers, column=1).is_cut
 
 
-@pytest.mark.parametrize("row", [-1, 2, "1", None])
-def test_rows_that_do_not_exist(row):
-    with pytest.raises(dd.RequestError, match=rf"no row {row!r} in an image of 2 rows"):
-        Section.of(by_hand([[""], [""]]), row)
+@pytest.mark.parametrize("index", [-1, 3, "1", 1.0, True, np.array([1])])
+@pytest.mark.parametrize("along", ["row", "column"])
+def test_rows_and_columns_that_do_not_exist(along, index):
+    layers = by_hand([["", "", ""]] * 3)
+    with pytest.raises(dd.RequestError) as raised:
+        layers.plot_section(**{along: index})
+    assert str(raised.value) == (
+        f"there is no {along} {index!r} in an image of 3 {along}s; they are numbered from 0 to 2"
+    )
+
+
+def test_a_row_or_a_column():
+    with pytest.raises(dd.RequestError, match="pass row or column, not both"):
+        by_hand([[""]]).plot_section(0, 0)
+    with pytest.raises(dd.RequestError, match="ax must have 1 Axes, one for each panel, not 2"):
+        by_hand([[""]]).plot_section(ax=Figure().subplots(2))
+    with pytest.raises(dd.RequestError, match="no column 1 in an image of 1 columns"):
+        by_hand([[""]]).plot_section(column=1)
 
 
 @pytest.mark.parametrize(
@@ -135,138 +183,121 @@ def test_rows_that_do_not_exist(row):
     ],
 )
 def test_the_busiest_row(rows, expected):
-    assert busiest_row(by_hand([[row] for row in rows])) == expected
+    layers = by_hand([[row] for row in rows])
+    assert busiest_row(layers) == expected
     # All crossings of a row count, not its pixels.
     assert busiest_row(by_hand([["", row, "", ""] for row in rows])) == expected
+    assert f"cut along row {expected}" in assert_readable(layers.plot_section())
 
 
-# Colors
+# What is drawn
 
 
-def test_a_box_fills_its_rectangle_and_nothing_else():
-    section = Section.of(by_hand([["", "F2 B6", "F2 B6", "", ""]]), 0)
-    image = section.image(50, 80, (0.0, 8.0))
-    expected = np.zeros((80, 50), bool)
-    expected[20:60, 10:30] = True
-    np.testing.assert_array_equal(~is_color(image, PAPER), expected)
-    assert is_color(image[20:22, 10:30], ENTRY).all()
-    assert is_color(image[22:58, 10:30], SOLID).all()
-    assert is_color(image[58:60, 10:30], EXIT).all()
+@pytest.mark.parametrize("along", ["row", "column"])
+def test_a_box_fills_its_rectangle_and_nothing_else(along):
+    line = ["", "F2 B6", "F2 B6", "", ""]
+    rows = [line] if along == "row" else [[pixel] for pixel in line]
+    figure = by_hand(rows).plot_section(**{along: 0})
+
+    def color(pixel, depth):
+        return drawn(figure, *((pixel, depth) if along == "row" else (depth, pixel)))
+
+    for pixel in (1.02, 1.98, 2.0, 2.02, 2.98):
+        for depth in (2.3, 4.0, 5.7):
+            assert color(pixel, depth) == SOLID  # no hairline between neighbors either
+        assert color(pixel, 2.012) == ENTRY  # on the solid side
+        assert color(pixel, 5.988) == EXIT
+    for pixel, depth in ((0.95, 4.5), (3.05, 4.5), (0.5, 2.1), (4.5, 5.9)):
+        assert color(pixel, depth) == "white"
+    for depth in (1.96, 6.04):
+        assert color(2.5, depth) == "white"
 
 
-def test_partly_covered_pixels_are_mixed():
-    section = Section.of(by_hand([["F2.25 B6.5"]]), 0)
-    # Without marks, which would hide the tested pixels.
-    nothing = np.zeros(0)
-    hidden = replace(
-        section, column=nothing.astype(int), depth=nothing, entering=nothing.astype(bool)
-    )
-    column = hidden.image(1, 8, (0.0, 8.0))[:, 0].astype(float)
-    share = (255 - column) / (255 - np.array(SOLID))
-    np.testing.assert_allclose(share.mean(1), [0, 0, 0.75, 1, 1, 1, 0.5, 0], atol=0.01)
-    # Both ends lie in one pixel.
-    thin = replace(hidden, solid=np.array([[3.25, 3.75]])).image(1, 8, (0.0, 8.0))[:, 0]
-    np.testing.assert_allclose(
-        ((255 - thin.astype(float)) / (255 - np.array(SOLID))).mean(1),
-        [0, 0, 0, 0.5, 0, 0, 0, 0],
-        atol=0.01,
-    )
-    # The piece extends beyond both edges.
-    assert is_color(hidden.image(1, 8, (3.0, 5.0)), SOLID).all()
+def test_near_is_above_in_a_row_and_left_in_a_column():
+    layers = by_hand([["F2 B6"]])
+    (axes,) = layers.plot_section(row=0).axes
+    near, far = axes.transData.transform([(0.5, 2), (0.5, 6)])
+    assert near[1] > far[1]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("column", "depth, mesh units")
+    (axes,) = layers.plot_section(column=0).axes
+    near, far = axes.transData.transform([(2, 0.5), (6, 0.5)])
+    assert near[0] < far[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("depth, mesh units", "row")
 
 
 def test_a_camera_inside_fills_from_the_camera_on():
-    section = Section.of(by_hand([["B6"]], oriented=True), 0)
-    assert pieces(section) == {0: [(0, 6)]}
-    image = section.image(1, 80, (0.0, 8.0))[:, 0]
-    assert is_color(image[:58], SOLID).all()
-    assert is_color(image[58:60], EXIT).all()
-    assert is_color(image[60:], PAPER).all()
+    layers = by_hand([["B6"]], oriented=True)
+    assert pieces(section_of(layers, 0)) == {0: [(0, 6)]}
+    figure = layers.plot_section(0)
+    assert drawn(figure, 0.5, 0.1) == drawn(figure, 0.5, 5.5) == SOLID
+    assert drawn(figure, 0.5, 5.988) == EXIT
+    assert drawn(figure, 0.5, -0.2) == drawn(figure, 0.5, 6.2) == "white"
 
 
 def test_unpaired_columns_are_tinted_and_not_filled():
-    section = Section.of(by_hand([["F2 B6", "F2 B4 F6", "F2 F6", ""]]), 0)
-    image = section.image(40, 80, (0.0, 8.0))
-    tinted = is_color(image, UNPAIRED).any(0)
-    np.testing.assert_array_equal(tinted, np.repeat([False, True, True, False], 10))
-    np.testing.assert_array_equal(
-        is_color(image, SOLID).any(0), np.repeat([True, False, False, False], 10)
-    )
-    assert is_color(image[60:62, 10:30], ENTRY).all()  # crossings are still marked
-    assert is_color(image[38:40, 10:20], EXIT).all()
+    figure = by_hand([["F2 B6", "F2 B4 F6", "F2 F6", ""]]).plot_section(0)
+    assert "unpaired, not filled" in assert_readable(figure)
+    colors = [drawn(figure, column + 0.5, 3) for column in range(4)]
+    assert colors == [SOLID, UNPAIRED, UNPAIRED, "white"]
+    assert drawn(figure, 1.5, 6.012) == ENTRY  # crossings are still marked
+    assert drawn(figure, 1.5, 3.988) == EXIT
 
 
 def test_touching_bodies_show_both_marks():
-    image = Section.of(by_hand([["F2 B4 F4 B6"]]), 0).image(1, 80, (0.0, 8.0))[:, 0]
-    assert is_color(image[38:40], EXIT).all()
-    assert is_color(image[40:42], ENTRY).all()
+    figure = by_hand([["F2 B4 F4 B6"]]).plot_section(0)
+    assert drawn(figure, 0.5, 3.988) == EXIT
+    assert drawn(figure, 0.5, 4.012) == ENTRY
 
 
-def test_columns_that_share_a_pixel_are_mixed_but_marks_are_not():
-    row = ["F2 B6", "", "", "", "F2 B6", "F2 B6", "F2 B6", "F2 B6"]
-    image = Section.of(by_hand([row]), 0).image(2, 80, (0.0, 8.0))
-    quarter = np.rint(255 - 0.25 * (255 - np.array(SOLID)))
-    assert (np.abs(image[30:50, 0] - quarter) <= 1).all()
-    assert is_color(image[30:50, 1], SOLID).all()
-    assert is_color(image[20:22], ENTRY).all()
-    assert is_color(image[58:60], EXIT).all()
-
-
-@pytest.mark.parametrize("width", [7, 640, 641, 1000, 1301])
+@pytest.mark.parametrize("width", [7, 640, 1301, 5000])
 def test_every_width_of_image_keeps_its_columns_in_place(width):
     rows = [["F2 B6" if width // 3 <= column < 2 * width // 3 else "" for column in range(width)]]
-    image = Section.of(by_hand(rows), 0).image(640, 80, (0.0, 8.0))
-    left, right = (third * 640 / width for third in (width // 3, 2 * width // 3))
-    across = np.arange(640)
-    solid = is_color(image[40], SOLID)
-    assert solid[(across >= left + 1) & (across + 1 <= right - 1)].all()
-    assert is_color(image[40], PAPER)[(across + 1 <= left - 1) | (across >= right + 1)].all()
+    figure = by_hand(rows).plot_section(0)
+    (axes,) = figure.axes
+    pixel = width / axes.get_window_extent().width  # columns that a pixel of the figure shows
+    left, right = width // 3, 2 * width // 3
+    for column in np.linspace(left + 2 * pixel, right - 2 * pixel, 9):
+        assert drawn(figure, column, 4.5) == SOLID
+    for column in (left - 2 * pixel, right + 2 * pixel):
+        assert drawn(figure, column, 4.5) == "white"
 
 
-def test_the_depth_range_contains_everything():
-    low, high = Section.of(by_hand([["F2 B6", "F3 B7"]]), 0).depth_range()
-    assert 1 < low < 2
-    assert 7 < high < 8
-    for rows in ([["F5"]], [[""]], [["F1e-30"]], [["F3e38"]], [["F5000000 B5000000.5"]]):
-        section = Section.of(by_hand(rows), 0)
-        low, high = section.depth_range()
-        assert low < high
-        assert all(low < depth < high for depth in section.depth)
-        assert is_color(section.image(3, 80, (low, high)), ENTRY).any() == bool(rows[0][0])
-    # A camera inside is in the range.
-    assert Section.of(by_hand([["B6"]], oriented=True), 0).depth_range()[0] < 0
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[""]],
+        [["", "", ""]],
+        [["F5"]],
+        [["F1e-30"]],
+        [["F3e38"]],
+        [["F0"]],
+        [["F5000000 B5000000.5"]],
+        [["F1 Binf"]],
+        [["F2 B6"] * 1000],
+        [["F2 B6"]] * 1000,
+    ],
+    ids=lambda rows: f"{len(rows)}x{len(rows[0])} {rows[0][0]}",
+)
+def test_every_section_is_readable(rows):
+    for oriented in (True, False):
+        layers = by_hand(rows, oriented=oriented)
+        for line in ({"row": 0}, {"column": 0}):
+            figure = layers.plot_section(**line, title="a title")
+            found = assert_readable(figure)
+            assert f"cut along {next(iter(line))} 0" in found
+            empty = f"no crossing in this {next(iter(line))}" in found
+            assert empty == (rows[0][0] == "")
+            assert has(figure, ENTRY) != empty
 
 
-def test_grid_lines_are_behind_the_solid():
-    image = Section.of(by_hand([["", "F2 B6"]]), 0).image(2, 80, (0.0, 8.0), np.array([4.0, 7.0]))
-    np.testing.assert_array_equal(np.flatnonzero(~is_color(image[:, 0], PAPER)), [40, 70])
-    assert is_color(image[40, 1], SOLID)
-
-
-# Numbers at the axes
-
-
-@given(st.floats(-1e6, 1e7), st.floats(1e-6, 1e7), st.integers(2, 12))
-def test_ticks_are_round_and_distinct(low, extent, max_steps):
-    # As for float32 depths, the range is at least about an ulp of its numbers.
-    extent = max(extent, 1e-6 * abs(low))
-    high = low + extent
-    numbers, labels = ticks(low, high, max_steps)
-    assert 1 <= len(numbers) <= max_steps + 1
-    assert len(labels) == len(numbers)
-    slack = 1e-5 * extent
-    assert (numbers >= low - slack).all()
-    assert (numbers <= high + slack).all()
-    assert len(set(labels)) == len(labels)
-    steps = {float(f"{b - a:.3g}") for a, b in pairwise(numbers)}
-    assert all(f"{step:e}"[0] in "125" and step >= 0.98 * extent / max_steps for step in steps)
-    np.testing.assert_allclose([float(label) for label in labels], numbers, atol=1e-3 * extent)
-
-
-def test_some_ticks():
-    assert ticks(0, 639, 7)[1] == ["0", "100", "200", "300", "400", "500", "600"]
-    assert ticks(6.3, 9.6, 6)[1] == ["7", "8", "9"]
-    assert ticks(5.2, 6.9, 5)[1] == ["5.5", "6.0", "6.5"]
-    assert ticks(0, 1, 1)[1] == ["0", "1"]
-    assert ticks(-0.1, 0.3, 4)[1] == ["-0.1", "0.0", "0.1", "0.2", "0.3"]
-    assert ticks(1e-9, 3e-9, 4)[1] == ["1e-09", "1.5e-09", "2e-09", "2.5e-09", "3e-09"]
+def test_axes_and_figures_of_the_caller():
+    layers = by_hand([["F2 B6"] * 9])
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.subplots()
+    assert layers.plot_section(ax=axes) is figure
+    assert axes.get_title(loc="left") == "cut along row 0"
+    assert at(figure, axes, 4.5, 4.5) == rgb(SOLID)
+    assert_readable(figure)
+    figure = Figure(figsize=(5, 5))
+    assert layers.plot_section(figure=figure, title="title") is figure
+    assert "title" in assert_readable(figure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -138,7 +139,13 @@ def render(
     png_scale: Annotated[
         float | None, typer.Option(help="Mesh units per step of 16-bit PNG (png16, layereddepth).")
     ] = None,
-    preview: Annotated[bool, typer.Option(help="Write one preview image per mesh.")] = True,
+    preview: Annotated[
+        bool | None,
+        typer.Option(
+            "--preview/--no-preview",
+            help="Write one preview image per mesh; by default for up to 8 meshes.",
+        ),
+    ] = None,
     engine: Annotated[str, typer.Option(help="compute, raster or auto.")] = "auto",
     device: Device = None,
     max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
@@ -161,7 +168,7 @@ def render(
     """Render entry and exit depth of meshes to files."""
     from ..io.meshes.read import load_mesh, source_of_file
     from ..io.results.earlier_files import EarlierFiles
-    from ..jobs.names import unique_names
+    from ..jobs.names import PREVIEW_MESHES, unique_names
     from ..jobs.render import RenderJob
     from ..jobs.skipping import remaining_views, stale_files
     from ..jobs.sources import mesh_files
@@ -183,7 +190,7 @@ def render(
             far=far,
             fill=fill,
             png_scale=png_scale,
-            preview=preview,
+            preview=preview is not False,
             layers=layers,
             max_layers=max_layers,
             memory_limit=memory_limit,
@@ -207,6 +214,9 @@ def render(
         report_sources(repeated, failures)
         if not files:
             raise typer.Exit(1)
+        if preview is None and job.formats and len(files) > PREVIEW_MESHES:
+            job = replace(job, preview=False)
+            print_line(f"no preview images of {len(files)} meshes; --preview writes them")
         with DepthRenderer(engine, device) as renderer:
             create_output_folder(output)
             earlier = EarlierFiles(output)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 __all__ = [
     "PREVIEW_ENDING",
+    "PREVIEW_MESHES",
     "PREVIEW_VIEWS",
     "frame_name",
     "output_pattern",
@@ -17,6 +18,7 @@ __all__ = [
 
 PREVIEW_ENDING = r"_preview\.png"
 PREVIEW_VIEWS = 4  # rows of the preview image
+PREVIEW_MESHES = 8  # more meshes get no preview images by default
 
 
 def frame_name(name: str, view: int, views: int) -> str:

@@ -22,6 +22,8 @@ from ..io.results.quantization import checked_scale, scale_for_cameras
 from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer, Surfaces
 from ..results.attributes import checked_names
+from ..results.frame import Frame
+from ..results.plots import check_matplotlib
 from ..results.provenance import FILE_COUNT, SETTINGS_HASH, mesh_entries, source_in_memory
 from .formats import FORMATS, Format, FrameToWrite, checked_formats
 from .names import PREVIEW_VIEWS, frame_name, output_pattern
@@ -101,6 +103,8 @@ class RenderJob:
                 f"nothing to write: no format and no preview; give {', '.join(FORMATS)}"
             )
         self._check_effects()
+        if self.preview:
+            check_matplotlib()
         for chosen in self._chosen_formats:
             chosen.check()
 
@@ -219,12 +223,13 @@ class RenderJob:
                         for path in self._write(frame, number, settings, report.failures):
                             report.files.setdefault(path.name.removeprefix(stem), []).append(path)
                 if with_preview and frame.photo is not None:
-                    from ..plot.preview import preview
+                    from ..io.results.preview import preview_pixels
 
                     title = f"{stem}   {camera.width}x{camera.height}"
                     if not rows and len(cameras) > PREVIEW_VIEWS:
                         title += f"   {PREVIEW_VIEWS} of {len(cameras)} views"
-                    rows.append(preview(frame.maps, title, frame.layers, photo=frame.photo))
+                    shown = Frame(camera, frame.photo, frame.maps, frame.layers)
+                    rows.append(preview_pixels(shown, title))
                 progress()
         finally:
             scene.release()

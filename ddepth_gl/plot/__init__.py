@@ -1,1 +1,1 @@
-"""Images for the eye: previews, layers, crossing counts and cross-sections."""
+"""Figures of matplotlib, drawn from arrays: sheets, layers, counts, cross-sections, previews."""

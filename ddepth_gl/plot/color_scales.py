@@ -1,4 +1,4 @@
-"""Color scales: numbers to colors, on one of cmap's color maps."""
+"""Color scales: color maps that color-blind readers can read, their limits and labels."""
 
 from __future__ import annotations
 
@@ -6,48 +6,82 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cmap import Colormap
+from matplotlib import colormaps
+from matplotlib.colors import Colormap
+
+from .._checks import checked_number, shown
+from ..errors import RequestError
 
 __all__ = [
+    "DEPTH_MAP",
+    "GRAY_INK",
+    "INK",
     "MISS",
-    "Color",
-    "ImageArray",
-    "ValueRange",
-    "colorize",
-    "sample_color_map",
+    "THICKNESS_MAP",
+    "Limits",
+    "bar_labels",
+    "checked_color_map",
+    "checked_limits",
     "value_range",
 ]
 
-ImageArray = npt.NDArray[np.uint8]  # (h, w, 3) sRGB, or (h, w, 4) with straight alpha
-ValueRange = tuple[float, float] | None  # smallest and largest value; None without any value
-Color = tuple[int, int, int]
+Limits = tuple[float, float] | None  # values at both ends of a scale; None without any value
 
-MISS: Color = (236, 236, 236)
+DEPTH_MAP, THICKNESS_MAP = "viridis_r", "magma"  # near is bright; their lightness is monotonic
+MISS = "#ececec"
+INK, GRAY_INK = "#282828", "#8c8c8c"
 
 
-def value_range(*arrays: npt.NDArray[Any]) -> ValueRange:
-    """Return the smallest and the largest number in the arrays, or None if all are NaN."""
-    values = np.concatenate([array[~np.isnan(array)] for array in arrays])
+def value_range(*arrays: npt.NDArray[Any]) -> Limits:
+    """Return the smallest and the largest finite number in the arrays, or None without any."""
+    values = np.concatenate([array[np.isfinite(array)] for array in arrays])
     return (float(values.min()), float(values.max())) if len(values) else None
 
 
-def sample_color_map(color_map: str, levels: npt.NDArray[np.float64]) -> ImageArray:
-    """Return (..., 3) uint8: the colors of a color map at levels between 0 and 1."""
-    table = np.rint(255.0 * np.asarray(Colormap(color_map).lut(256))[:, :3]).astype(np.uint8)
-    image: ImageArray = table[np.rint(255.0 * levels).astype(np.uint8)]
-    return image
+def checked_limits(limits: Limits, vmin: object, vmax: object) -> Limits:
+    """Return the limits, replaced by those of `vmin` and `vmax` that are not None.
 
-
-def colorize(values: npt.NDArray[Any], color_map: str, limits: ValueRange) -> ImageArray:
-    """Return (H, W, 3) uint8: the colors of the values (H, W); NaN becomes `MISS`.
-
-    Args:
-        values: to show.
-        color_map: name of the color map.
-        limits: values at the ends of the color map.
+    Raises:
+        RequestError: one is not a finite number, or the larger one does not come last.
     """
-    low, high = limits or (0.0, 1.0)
-    level = (values.astype(np.float64) - low) / ((high - low) or 1.0)
-    image = sample_color_map(color_map, np.nan_to_num(level))
-    image[np.isnan(values)] = MISS
-    return image
+    if vmin is None and vmax is None:
+        return limits
+    low, high = (
+        end if given is None else checked_number(name, given)
+        for name, given, end in zip(
+            ("vmin", "vmax"), (vmin, vmax), limits or (0.0, 1.0), strict=True
+        )
+    )
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise RequestError(
+            f"the color scale must run from a smaller to a larger number, not from {low:g} to "
+            f"{high:g}; pass other vmin and vmax, or a reversed cmap"
+        )
+    return low, high
+
+
+def checked_color_map(cmap: object) -> Colormap:
+    """Return matplotlib's color map, with `MISS` for NaN.
+
+    Raises:
+        RequestError: `cmap` is neither a Colormap nor the name of one.
+    """
+    try:
+        found = colormaps[cmap] if isinstance(cmap, str) else cmap
+    except KeyError:
+        found = None
+    if not isinstance(found, Colormap):
+        raise RequestError(
+            f"cmap must be a matplotlib Colormap or the name of one, such as 'cividis', "
+            f"not {shown(cmap)}"
+        )
+    return found.with_extremes(bad=MISS)
+
+
+def bar_labels(limits: tuple[float, float]) -> list[str]:
+    """Return low end, middle and high end, with enough digits to tell them apart."""
+    low, high = limits
+    digits = 4
+    if high > low:
+        digits += int(min(5, max(0, np.log10(max(abs(low), abs(high)) / (high - low)))))
+    return [f"{value:.{digits}g}" for value in (low, low + (high - low) / 2.0, high)]

@@ -1,257 +1,178 @@
-"""The cross-section: one image row cut open, columns across and depth down, the solid filled."""
+"""The cross-section: one row or column of the image cut open, the solid filled."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 
-from ..errors import RequestError
-from .canvas import INK, LABEL_HEIGHT, MARGIN, TITLE_HEIGHT, Canvas
-from .color_scales import Color, ImageArray
+from .color_scales import INK
+from .page import TEXT_SIZE
 
-if TYPE_CHECKING:
-    from ..results.depth_layers import DepthLayers
+__all__ = ["ENTRY", "EXIT", "SOLID", "UNPAIRED", "Section", "depth_format", "draw_section"]
 
-__all__ = [
-    "ENTRY",
-    "EXIT",
-    "SOLID",
-    "UNPAIRED",
-    "Section",
-    "busiest_row",
-    "draw_section",
-    "section_height",
-    "ticks",
-]
-
-Float64Array = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-
-SOLID: Color = (190, 206, 224)
-ENTRY: Color = (25, 90, 170)
-EXIT: Color = (222, 110, 20)
-UNPAIRED: Color = (250, 222, 222)
-_GRID: Color = (232, 232, 232)
-_MARK_HEIGHT = 2  # of a crossing, in pixels
-
-
-def busiest_row(layers: DepthLayers) -> int:
-    """Return the row with the most crossings.
-
-    Ties go to the row nearest the middle, then to the upper one.
-    """
-    height, width = layers.camera.height, layers.camera.width
-    crossings = np.diff(layers.offsets[::width])
-    rows = np.flatnonzero(crossings == crossings.max())
-    return int(rows[np.argmin(np.abs(2 * rows - (height - 1)))])
+SOLID, ENTRY, EXIT, UNPAIRED = "#becee0", "#195aaa", "#de6e14", "#fbe9c6"
+_GRID = "#e8e8e8"
+_LINE_WIDTH = 1.4  # of a crossing, in points
+_TICK_STEPS = [1, 2, 5, 10]
 
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """The crossings and the solid along one row of the image; depths are in mesh units.
+    """The crossings and the solid along one row or column of the image; depths in mesh units.
 
     Attributes:
-        row: of the image, 0 at the top.
-        width: of the image, in columns.
-        column: (M,) int64 column of each crossing.
-        depth: (M,) float64 depth of each crossing.
+        along: "row" or "column".
+        index: of that row or column.
+        length: its number of pixels.
+        pixel: (M,) position of each crossing in the row or column.
+        depth: (M,) depth of each crossing.
         entering: (M,) bool, True where the crossing is front-facing.
-        solid_column: (N,) int64 column of each `DepthLayers.solid_pieces` piece.
-        solid: (N, 2) float64 end depths of each piece; a start of 0 is a camera inside.
-        unpaired: (width,) bool, columns without pieces because entries and exits do not balance:
-            the surface is open there.
+        solid_pixel: (N,) position of each piece of a ray inside the solid.
+        solid: (N, 2) end depths of each piece; a start of 0 is a camera inside.
+        unpaired: (length,) bool, rays without pieces because entries and exits do not balance: the
+            surface is open there.
         is_cut: True if there are no pieces at all because `max_layers`, `near` or `far` cut
             crossings off.
     """
 
-    row: int
-    width: int
-    column: IntArray
-    depth: Float64Array
-    entering: BoolArray
-    solid_column: IntArray
-    solid: Float64Array
-    unpaired: BoolArray
+    along: Literal["row", "column"]
+    index: int
+    length: int
+    pixel: npt.NDArray[np.int64]
+    depth: npt.NDArray[Any]
+    entering: npt.NDArray[np.bool_]
+    solid_pixel: npt.NDArray[np.int64]
+    solid: npt.NDArray[Any]
+    unpaired: npt.NDArray[np.bool_]
     is_cut: bool
-
-    @classmethod
-    def of(cls, layers: DepthLayers, row: int) -> Section:
-        """Return the section along one row.
-
-        In a closed mesh that is wound outward, a ray with unbalanced entries and exits starts
-        inside. In any other mesh there is a hole, and where the ray is inside is unknown.
-
-        Args:
-            layers: of the whole image.
-            row: 0 is the top row.
-
-        Raises:
-            RequestError: there is no such row.
-        """
-        height, width = layers.camera.height, layers.camera.width
-        if row not in range(height):
-            raise RequestError(f"there is no row {row!r} in an image of {height} rows")
-        row_layers = layers.rows(row, row + 1)
-        solid_column, solid = np.zeros(0, np.int64), np.zeros((0, 2))
-        unpaired = np.zeros(width, bool)
-        if row_layers.is_complete:
-            if not layers.is_oriented:
-                _, inside_at_start = row_layers.nesting
-                unpaired = inside_at_start != 0
-            pixels, pieces = row_layers.solid_pieces
-            is_known = ~unpaired[pixels]
-            solid_column, solid = pixels[is_known], pieces[is_known].astype(np.float64)
-        return cls(
-            row=row,
-            width=width,
-            column=row_layers.pixel,
-            depth=row_layers.depth.astype(np.float64),
-            entering=row_layers.front_facing,
-            solid_column=solid_column,
-            solid=solid,
-            unpaired=unpaired,
-            is_cut=not row_layers.is_complete,
-        )
 
     def depth_range(self) -> tuple[float, float]:
         """Return the depths to show: those of all crossings and pieces, and a margin of 6 %."""
-        depths = np.concatenate([self.depth, self.solid.reshape(-1)])
+        depths = np.concatenate([self.depth, self.solid.reshape(-1)]).astype(np.float64)
+        depths = depths[np.isfinite(depths)]
         if not len(depths):
             return 0.0, 1.0
         low, high = float(depths.min()), float(depths.max())
         margin = 0.06 * (high - low) or 0.06 * abs(high) or 1.0
         return low - margin, high + margin
 
-    def image(
-        self,
-        width: int,
-        height: int,
-        depth_range: tuple[float, float],
-        grid: Float64Array | None = None,
-    ) -> ImageArray:
-        """Return (height, width, 3) uint8 sRGB: columns across, near depths at the top.
 
-        A piece covers exactly its columns and depths. A crossing is a mark of 2 pixels on the solid
-        side: below an entry, above an exit. If the section is narrower than the image, columns that
-        share a pixel are mixed, but marks keep their full color.
+def draw_section(axes: Axes, section: Section, text_size: float = TEXT_SIZE) -> None:
+    """Draw a section: of a row with depth down, of a column with depth to the right.
 
-        Args:
-            width: of the result, in pixels; a column is width / self.width wide.
-            height: of the result.
-            depth_range: depths at its top and bottom edges.
-            grid: depths of horizontal lines behind everything else.
-        """
-        low, high = depth_range
-        bins = min(width, self.width)  # the columns of the image that share a pixel are one bin
-
-        def bin_of(column: IntArray) -> IntArray:
-            return column * bins // self.width
-
-        def y_of(depth: Float64Array) -> Float64Array:
-            return (depth - low) * (height / (high - low))
-
-        pixels = np.full((height, bins, 3), 255.0)
-        pixels[:, bin_of(np.flatnonzero(self.unpaired))] = UNPAIRED
-        if grid is not None:
-            lines = np.floor(y_of(grid)).astype(np.int64)
-            pixels[np.clip(lines, 0, height - 1)] = _GRID
-        # The solid part of each pixel: each piece adds its share where it starts and subtracts it
-        # where it ends; the running sum down the bin fills the pixels in between.
-        change = np.zeros((height + 2, bins))
-        share = 1.0 / np.bincount(bin_of(np.arange(self.width)), minlength=bins)
-        for side, sign in ((0, 1.0), (1, -1.0)):
-            y, bin_index = (
-                np.clip(y_of(self.solid[:, side]), 0.0, height),
-                bin_of(self.solid_column),
-            )
-            top = np.floor(y).astype(np.int64)
-            np.add.at(change, (top, bin_index), sign * share[bin_index] * (1.0 - (y - top)))
-            np.add.at(change, (top + 1, bin_index), sign * share[bin_index] * (y - top))
-        # Rounding errors of the sum may leave the range.
-        covered = np.clip(np.cumsum(change[:height], axis=0), 0.0, 1.0)[..., None]
-        pixels += covered * (np.array(SOLID) - pixels)
-        for entering, color in ((True, ENTRY), (False, EXIT)):
-            marked = self.entering == entering
-            y = np.rint(y_of(self.depth[marked])).astype(np.int64)
-            for line in range(_MARK_HEIGHT):
-                line_y = y + line if entering else y - 1 - line
-                pixels[np.clip(line_y, 0, height - 1), bin_of(self.column[marked])] = color
-        bin_of_pixel = (np.arange(width) * bins) // width
-        image: ImageArray = np.rint(pixels).astype(np.uint8)[:, bin_of_pixel]
-        return image
-
-
-def ticks(low: float, high: float, max_steps: int) -> tuple[Float64Array, list[str]]:
-    """Return round numbers from low to high and their labels.
-
-    There are at most `max_steps` + 1 of them. They are 1, 2 or 5 times a power of ten apart.
+    Positions are image coordinates: pixel k extends from k to k + 1. A crossing is a line on the
+    solid side of its depth, behind an entry, before an exit: touching bodies show both.
     """
-    rough = (high - low) / max(1, max_steps)
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = next(
-        factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough * (1 - 1e-9)
-    )
-    numbers = step * np.arange(np.ceil(low / step - 1e-6), np.floor(high / step + 1e-6) + 1) + 0.0
-    largest = max(abs(low), abs(high))
-    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
-    if decimals <= 5 and largest < 1e7:
-        return numbers, [f"{number:.{decimals}f}" for number in numbers]
-    digits = max(
-        1, int(np.floor(np.log10(largest) + 1e-9)) - int(np.floor(np.log10(step) + 1e-9)) + 1
-    )
-    return numbers, [f"{number:.{digits}g}" for number in numbers]
-
-
-def section_height(height: int) -> int:
-    """Return the pixels that `draw_section` needs, title, axis and legend included."""
-    return TITLE_HEIGHT + height + 2 * LABEL_HEIGHT + MARGIN
-
-
-def draw_section(canvas: Canvas, section: Section, x: int, y: int, width: int, height: int) -> None:
-    """Draw the section with its title, axes and legend.
-
-    Args:
-        canvas: to draw on.
-        section: to show.
-        x, y: top left corner.
-        width: of the whole, the numbers at the depth axis included.
-        height: of the section alone; see `section_height`.
-    """
-    canvas.text(x, y, f"cut along row {section.row}: columns across, depth down")
+    is_row = section.along == "row"
     low, high = section.depth_range()
-    depths, depth_labels = (
-        ticks(low, high, max(2, height // 60)) if len(section.depth) else (np.zeros(0), [])
-    )
-    indent = int(max(map(canvas.text_width, depth_labels), default=0.0)) + 10
-    left, top, right, bottom = x + indent, y + TITLE_HEIGHT, x + width, y + TITLE_HEIGHT + height
-    image = section.image(right - left, height, (low, high), depths)
-    canvas.panel(image, left, top, right - left, height)
-    canvas.draw.rectangle((left - 1, top - 1, right, bottom), outline=INK)
-    for depth, label in zip(depths, depth_labels, strict=True):
-        tick_y = top + int((depth - low) / (high - low) * height)
-        canvas.draw.line((left - 5, tick_y, left - 2, tick_y), INK)
-        canvas.text(left - 8, tick_y, label, "rm")
-    max_steps = max(1, min(section.width - 1, (right - left) // 90))
-    columns, column_labels = (
-        ticks(0, section.width - 1, max_steps) if section.width > 1 else (np.zeros(1), ["0"])
-    )
-    for column, label in zip(columns, column_labels, strict=True):
-        tick_x = left + int((column + 0.5) * (right - left) / section.width)
-        canvas.draw.line((tick_x, bottom + 1, tick_x, bottom + 4), INK)
-        # A number extends at most half a margin beyond the right edge.
-        center = min(tick_x, right + MARGIN // 2 - canvas.text_width(label) / 2)
-        canvas.text(center, bottom + 6, label, "ma")
-    legend: list[tuple[Color | None, str]] = [(ENTRY, "entry"), (EXIT, "exit")]
-    if not len(section.depth):
-        legend = [(None, "no crossing in this row")]
-    elif section.is_cut:
-        legend.append((None, "not filled: some crossings were cut away"))
+    tint = np.tile([low, high], (section.length, 1))[section.unpaired]
+    for pixel, ends, color in (
+        (np.flatnonzero(section.unpaired), tint, UNPAIRED),
+        (section.solid_pixel, section.solid, SOLID),
+    ):
+        # The thin edges close the hairlines between neighbors.
+        axes.add_collection(
+            PolyCollection(
+                _boxes(pixel, ends, is_row), facecolors=color, edgecolors=color, linewidths=0.3
+            ),
+            autolim=False,
+        )
+    points = _LINE_WIDTH / 2.0 / 72.0
+    for counted, color, side in ((section.entering, ENTRY, 1), (~section.entering, EXIT, -1)):
+        pixel, depth = section.pixel[counted], section.depth[counted].astype(np.float64)
+        shift = (0.0, -side * points) if is_row else (side * points, 0.0)
+        lines = LineCollection(
+            _boxes(pixel, np.stack([depth, depth], axis=1), is_row)[:, :2],
+            colors=color,
+            linewidths=_LINE_WIDTH,
+            capstyle="butt",
+        )
+        lines.set_transform(axes.transData + ScaledTranslation(*shift, axes.figure.dpi_scale_trans))
+        axes.add_collection(lines, autolim=False)
+    _label_axes(axes, section, (low, high), text_size)
+
+
+def _boxes(pixel: npt.NDArray[np.int64], ends: npt.NDArray[Any], is_row: bool) -> Any:
+    """Return (N, 4, 2) float64: corners of rectangles, one pixel wide, from one depth to another.
+
+    The first two corners are the ends of the edge at the first depth.
+    """
+    across = np.stack([pixel, pixel + 1, pixel + 1, pixel], axis=1)
+    depths = np.stack([ends[:, 0], ends[:, 0], ends[:, 1], ends[:, 1]], axis=1)
+    return np.stack([across, depths] if is_row else [depths, across], axis=2).astype(np.float64)
+
+
+def depth_format(low: float, high: float) -> tuple[str, int]:
+    """Return the format of round depths between two others, and how many letters they have."""
+    ticks = MaxNLocator(6, steps=_TICK_STEPS).tick_values(low, high)
+    step, largest = ticks[1] - ticks[0], max(abs(low), abs(high))
+    power = int(np.floor(np.log10(step) + 1e-9))
+    if power >= -5 and largest < 1e7:
+        spec = f".{max(0, -power)}f"
     else:
-        legend.insert(0, (SOLID, "solid"))
+        spec = f".{max(1, int(np.floor(np.log10(largest) + 1e-9)) - power + 1)}g"
+    return spec, max(len(format(tick, spec)) for tick in ticks)
+
+
+def _label_axes(
+    axes: Axes, section: Section, depth_range: tuple[float, float], text_size: float
+) -> None:
+    low, high = depth_range
+    is_row = section.along == "row"
+    across, depths = (axes.xaxis, axes.yaxis) if is_row else (axes.yaxis, axes.xaxis)
+    axes.set_aspect("auto")
+    if is_row:
+        axes.set_xlim(0, section.length)
+        axes.set_ylim(high, low)
+    else:
+        axes.set_xlim(low, high)
+        axes.set_ylim(section.length, 0)
+    across.set_major_locator(MaxNLocator(8, steps=_TICK_STEPS, integer=True))
+    spec, longest = depth_format(low, high)
+    # Labels below the axis need room beside each other.
+    depths.set_major_locator(
+        MaxNLocator(6 if is_row else max(2, 36 // (longest + 3)), steps=_TICK_STEPS)
+    )
+    depths.set_major_formatter(FuncFormatter(lambda depth, _: format(depth, spec)))
+    axes.grid(False)
+    depths.grid(True, color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=text_size, color=INK, labelcolor=INK)
+    across.set_label_text("column" if is_row else "row", fontsize=text_size, color=INK)
+    depths.set_label_text("depth, mesh units", fontsize=text_size, color=INK)
+    title = f"cut along {section.along} {section.index}"
+    # A column is too narrow for the title beside the legend.
+    pad = 6.0 if is_row else 8.0 + 1.5 * text_size
+    axes.set_title(title, loc="left", y=1.0, pad=pad, fontsize=text_size, color=INK)
+    axes.legend(
+        handles=_legend(section), ncols=5, frameon=False, fontsize=text_size, borderaxespad=0.0,
+        handlelength=1.0, handletextpad=0.5, columnspacing=1.4, labelcolor=INK,
+        loc="lower right" if is_row else "lower left", bbox_to_anchor=(float(is_row), 1.01),
+    )  # fmt: skip
+
+
+def _legend(section: Section) -> list[Patch | Line2D]:
+    """Return what explains the colors that the section has."""
+    if not len(section.depth):
+        return [Patch(visible=False, label=f"no crossing in this {section.along}")]
+    entries: list[Patch | Line2D] = [
+        Line2D([], [], color=color, linewidth=2.0, label=name)
+        for color, name in ((ENTRY, "entry"), (EXIT, "exit"))
+    ]
+    if section.is_cut:
+        text = "not filled: some crossings were cut away"
+        entries.append(Patch(visible=False, label=text))
+    else:
+        entries.insert(0, Patch(facecolor=SOLID, label="solid"))
     if section.unpaired.any():
-        legend.append((UNPAIRED, "unpaired, not filled"))
-    canvas.legend(left, bottom + 6 + LABEL_HEIGHT + MARGIN // 2, right - left, legend)
+        entries.append(Patch(facecolor=UNPAIRED, label="unpaired, not filled"))
+    return entries

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,14 @@ from .attributes import ATTRIBUTES, checked_attributes
 from .depth_maps import DepthMaps, SheetPair
 from .mesh_facts import DecidedSurfaces, FaceKinds, Facts, StoredFacts, Surfaces
 from .objects import ObjectMaps, Sheet, sheets_by_object
+from .plots import notebook_png, plot_layers, plot_section
 from .requested import RequestedArray, WithRequestedArrays
 from .silhouettes import exchange, fix_silhouettes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["DepthLayers"]
 
@@ -622,3 +628,74 @@ class DepthLayers(WithRequestedArrays):
             truncated=self.truncated[start:stop].copy(),
             camera=self.camera.rows(start, stop),
         )
+
+    def plot(
+        self,
+        max_layers: int | None = None,
+        *,
+        ax: Axes | Sequence[Axes] | npt.NDArray[Any] | None = None,
+        figure: Figure | SubFigure | None = None,
+        cmap: str | Colormap | None = None,
+        vmin: float | None = None,
+        vmax: float | None = None,
+        title: str | None = None,
+    ) -> Figure:
+        """Draw the number of crossings of each pixel, and the depths of the first layers.
+
+        In the count map, odd numbers are orange to brown, and pixels that `max_layers` of
+        `DepthRenderer.peel` cut short are black. Layers share one color scale, from the smallest to
+        the largest depth of all of them. See `DepthMaps.plot` for coordinates and display.
+
+        Args:
+            max_layers: number of layers to draw; None draws as many as fit, and of `ax` as many as
+                there are axes.
+            ax: Axes to draw on: the first for the count map, the others for layers.
+            figure: Figure or SubFigure to draw on instead; it keeps its size.
+            cmap: color map of the layers; by default "viridis_r".
+            vmin, vmax: ends of the color scale of the layers.
+            title: above the panels.
+
+        Returns:
+            The figure that was drawn on.
+
+        Raises:
+            OutputError: matplotlib is not installed.
+            RequestError: an argument has a value that cannot be used.
+        """
+        return plot_layers(self, max_layers, ax, figure, cmap, vmin, vmax, title)
+
+    def plot_section(
+        self,
+        row: int | None = None,
+        column: int | None = None,
+        *,
+        ax: Axes | None = None,
+        figure: Figure | SubFigure | None = None,
+        title: str | None = None,
+    ) -> Figure:
+        """Draw a cross-section: one row or column of the image cut open, the solid filled.
+
+        A row is drawn with depth down, a column with depth to the right. Entries are blue, exits
+        orange. Pixels where entries and exits of an open mesh do not balance are tinted, not
+        filled. If `max_layers`, `near` or `far` cut crossings of the row off, nothing is filled.
+        See `DepthMaps.plot` for coordinates and display.
+
+        Args:
+            row: row of the image; without row and column, the row with the most crossings.
+            column: column of the image, instead of a row.
+            ax: Axes to draw on.
+            figure: Figure or SubFigure to draw on instead; it keeps its size.
+            title: above the section.
+
+        Returns:
+            The figure that was drawn on.
+
+        Raises:
+            OutputError: matplotlib is not installed.
+            RequestError: there is no such row or column, both are given, or another argument has
+                a value that cannot be used.
+        """
+        return plot_section(self, row, column, ax, figure, title)
+
+    def _repr_png_(self) -> bytes | None:
+        return notebook_png(lambda: self.plot(title=repr(self)[1:-1]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,13 @@ from ..mesh.mesh import Mesh
 from .attributes import Attribute, checked_attributes
 from .mesh_facts import DecidedSurfaces
 from .mould import stitch
+from .plots import notebook_png, plot_maps
 from .requested import RequestedArray, WithRequestedArrays
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["DepthMaps", "SheetPair", "SheetPoints"]
 
@@ -236,3 +242,46 @@ class DepthMaps(WithRequestedArrays):
         """
         vertices, faces = stitch(self.camera, self.entry, self.exit, self.mask, jump)
         return Mesh(vertices, faces, name="mould")
+
+    def plot(
+        self,
+        quantities: str | Sequence[str] = ("entry", "exit", "thickness"),
+        *,
+        ax: Axes | Sequence[Axes] | npt.NDArray[Any] | None = None,
+        figure: Figure | SubFigure | None = None,
+        cmap: str | Colormap | None = None,
+        vmin: float | None = None,
+        vmax: float | None = None,
+        title: str | None = None,
+    ) -> Figure:
+        """Draw images of depths and thickness side by side, with matplotlib.
+
+        Entry and exit share one color scale, from the smallest to the largest depth of both. The
+        scale of thickness starts at 0. Values are in mesh units; gray is a miss. Data coordinates
+        of the axes are image coordinates, those of `Camera.project`. Large images are thinned:
+        every n-th pixel is drawn.
+
+        The figure shows itself in Jupyter; ``plot().savefig("maps.pdf")`` writes it. pyplot is not
+        used; for a window, pass ``figure=plt.figure()`` and call ``plt.show()``.
+
+        Args:
+            quantities: one or several of "entry", "exit", "thickness", "entry_distance" and
+                "exit_distance".
+            ax: Axes to draw on, one for each quantity.
+            figure: Figure or SubFigure to draw on instead; it keeps its size.
+            cmap: color map of all panels; by default "viridis_r" and, for thickness, "magma".
+            vmin, vmax: ends of the color scale of all panels.
+            title: above the panels.
+
+        Returns:
+            The figure that was drawn on.
+
+        Raises:
+            OutputError: matplotlib is not installed.
+            RequestError: an argument has a value that cannot be used.
+        """
+        return plot_maps(self, quantities, ax, figure, cmap, vmin, vmax, title)
+
+    def _repr_png_(self) -> bytes | None:
+        covered = f"{100.0 * self.mask.mean():.1f} % of the pixels covered"
+        return notebook_png(lambda: self.plot(title=f"{repr(self)[1:-1]}: {covered}"))

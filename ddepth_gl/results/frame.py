@@ -12,6 +12,7 @@ from ..camera.camera import Camera, check_camera
 from ..errors import RequestError
 from .depth_layers import DepthLayers
 from .depth_maps import DepthMaps
+from .plots import notebook_png, plot_frame
 
 __all__ = ["Frame"]
 
@@ -58,3 +59,6 @@ class Frame:
         size = f"Frame {self.camera.width}x{self.camera.height}"
         names = ("image", "maps", "layers")
         return f"<{', '.join((size, *(n for n in names if getattr(self, n) is not None)))}>"
+
+    def _repr_png_(self) -> bytes | None:
+        return notebook_png(lambda: plot_frame(self, title=repr(self)[1:-1]))
