@@ -20,6 +20,7 @@ LAYERS = by_hand(
     [["F1 B2"]], attributes={"normal": np.ones((2, 3), np.float32), "color": np.ones((2, 4), "f4")}
 )
 # For each writer: the file to pass, the other arguments, and the files that result.
+DERIVED = ("entry_distance", "exit_distance", "thickness")
 WRITERS = {
     dd.save_cameras: ("a.json", ([CAMERA],), ["a.json"]),
     dd.write_npz: ("a.npz", (MAPS,), ["a.npz"]),
@@ -27,6 +28,12 @@ WRITERS = {
     dd.write_deep_exr: ("a.exr", (LAYERS,), ["a.exr"]),
     dd.write_lari: ("a.npz", (LAYERS,), ["a.npz"]),
     dd.write_xray: ("a.npz", (LAYERS,), ["a.npz"]),
+    dd.write_exr_files: (
+        "a.exr",
+        (MAPS,),
+        [f"a_{each}.exr" for each in ("entry", "exit", *DERIVED)],
+    ),
+    dd.write_photo: ("a.png", (np.zeros((4, 6, 4), np.uint8),), ["a.png"]),
     dd.write_ply: ("a.ply", (np.eye(3),), ["a.ply"]),
     dd.write_png16: ("a.png", (MAPS,), ["a_png16.json", "a_entry.png", "a_exit.png"]),
     dd.write_layer_clouds: ("a.ply", (LAYERS,), ["a_layer01.ply", "a_layer02.ply"]),
@@ -38,7 +45,7 @@ WRITERS = {
     write_mesh: ("a.ply", (box(),), ["a.ply"]),
     write_png: ("a.png", (np.zeros((4, 6, 3), np.uint8), {}), ["a.png"]),
 }
-SEVERAL = [dd.write_png16, dd.write_layer_clouds, dd.write_layereddepth]
+SEVERAL = [dd.write_exr_files, dd.write_png16, dd.write_layer_clouds, dd.write_layereddepth]
 
 
 def test_every_public_writer_is_tested():
