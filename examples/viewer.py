@@ -63,7 +63,7 @@ void main() {
     color = vec4(background, 1.0);
     if (is_photo) {
         color.rgb = mix(background, value.rgb, value.a);
-    } else if (!isnan(value.r)) {
+    } else if ((floatBitsToUint(value.r) & 0x7fffffffu) <= 0x7f800000u) {  // as isnan() may lie
         float place = limits.x == limits.y ? 0.5 : (value.r - limits.x) / (limits.y - limits.x);
         color.rgb = viridis(clamp(place, 0.0, 1.0));
     }
