@@ -39,16 +39,17 @@ def test_device_and_engine(messages):
 def test_a_device_that_does_not_work(messages, monkeypatch):
     """The next one is used; without the log, nobody would know why."""
     candidates = context_module.candidate_devices("software", False) * 2
-    opened = context_module.GLContext._open
+    opened = context_module.HeadlessBinding
+    tried = []
 
-    def fail_once(self, device, require_gpu, failed=[]):  # noqa: B006
-        if not failed:
-            failed.append(device)
+    def fail_once(device):
+        tried.append(device)
+        if len(tried) == 1:
             raise dd.ContextError("no luck")
-        opened(self, device, require_gpu)
+        return opened(device)
 
     monkeypatch.setattr(context_module, "candidate_devices", lambda *_: candidates)
-    monkeypatch.setattr(context_module.GLContext, "_open", fail_once)
+    monkeypatch.setattr(context_module, "HeadlessBinding", fail_once)
     dd.DepthRenderer().close()
     failure = f"{candidates[0]} does not work: no luck"
     assert messages()[0] == ("ddepth_gl.gl.context", "WARNING", failure)
