@@ -167,8 +167,11 @@ class _PairQueue:
 
 def _checked_pair(pair: object) -> Pair:
     if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], (Mesh, Scene)):
+        given = type(pair).__name__
+        if isinstance(pair, tuple):
+            given = f"({', '.join(type(each).__name__ for each in pair[:3])})"
         raise RequestError(
-            f"render_many takes pairs (Mesh or Scene, Camera), not {type(pair).__name__}; "
+            f"render_many takes pairs (Mesh or Scene, Camera), not {given}; "
             "or a scene and an iterable of cameras"
         )
     return pair[0], pair[1]

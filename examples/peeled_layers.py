@@ -2,7 +2,8 @@
 
 Usage: python examples/peeled_layers.py [MESH]
 
-Writes photo.png, and peeled.png with the four layers side by side.
+Writes photo.png, peeled.png with the colors of the four layers side by side, and peeled.npy with
+their depths.
 """
 
 import sys
@@ -23,9 +24,11 @@ with dd.DepthRenderer() as renderer:
 
 depth = np.nan_to_num(layers.dense("depth", max_layers=4))  # (4, 512, 512), 0 for a miss
 color = layers.color_images(max_layers=4)  # (4, 512, 512, 4) sRGB
-iio.imwrite("photo.png", photo)
+dd.write_photo("photo.png", photo, layers)
 iio.imwrite("peeled.png", np.concatenate(list(color), axis=1))
+np.save("peeled.npy", depth)
 
 print(f"{len(layers.depth):,} crossings, at most {layers.count.max()} per ray")
 print(f"the first four layers: depth {depth.shape}, color {color.shape}")
-print(f"at most {layers.solid_length.max():.4g} of a ray is inside the solid")
+inside = layers.solid_length  # NaN where a ray meets no closed body
+print(f"at most {inside[~np.isnan(inside)].max(initial=0):.4g} of a ray is inside the solid")

@@ -1,6 +1,9 @@
-"""Render many views of one mesh into one array for a neural network.
+"""Render photos, depths and normals of many views of meshes, and store them for training.
 
-Usage: python examples/training_images.py [MESH]
+Usage: python examples/training_images.py [MESH ...]
+
+Writes training.npz: photo (N, 256, 256, 4) uint8, depth (N, 2, 256, 256) and normal
+(N, 2, 256, 256, 3) float32, entry first, then exit; 0 for a miss.
 """
 
 import sys
@@ -10,16 +13,23 @@ import numpy as np
 import ddepth_gl as dd
 from ddepth_gl.mesh.demo import demo_mesh
 
-mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
-cameras = dd.Camera.orbit(mesh, views=16, width=256, height=256, seed=1)
+VIEWS = 8
+meshes = map(dd.load_mesh, sys.argv[1:]) if len(sys.argv) > 1 else [demo_mesh()]
+pairs = (
+    (mesh, camera)
+    for mesh in meshes
+    for camera in dd.Camera.orbit(mesh, views=VIEWS, width=256, height=256, seed=1)
+)
 
-images = []
+photos, depths, normals = [], [], []
 with dd.DepthRenderer() as renderer:
-    scene = renderer.upload(mesh)
-    for maps in renderer.entry_exit_many(scene, cameras):
-        image = np.stack([maps.entry_distance, maps.exit_distance])
-        images.append(np.nan_to_num(image))  # 0 for a miss
+    for frame in renderer.render_many(pairs, attributes=("normal",)):
+        photo, maps = frame.image, frame.maps
+        assert photo is not None and maps is not None  # for type checkers: both were asked for
+        photos.append(photo)
+        depths.append(np.nan_to_num(np.stack([maps.entry, maps.exit])))
+        normals.append(np.nan_to_num(np.stack([maps.entry_normal, maps.exit_normal])))
     device = renderer.info.renderer
 
-batch = np.stack(images)  # (16, 2, 256, 256) float32
-print(f"{batch.shape} {batch.dtype}, {np.count_nonzero(batch[:, 0]):,} entries, on {device}")
+np.savez("training.npz", photo=np.stack(photos), depth=np.stack(depths), normal=np.stack(normals))
+print(f"training.npz: {len(photos)} views, rendered on {device}")

@@ -59,7 +59,7 @@ def test_more_layers_than_there_are(renderer, two_boxes):
 def test_a_missing_attribute_is_a_clear_error(renderer, two_boxes):
     layers = peel(renderer, two_boxes, CAMERA, attributes=("color",))
     with pytest.raises(
-        dd.RequestError, match=r'shaded_color was not asked for; peel with attributes=\("shaded'
+        dd.RequestError, match=r'shaded_color was not asked for; pass attributes=\("shaded'
     ):
         layers.color_images("shaded_color")
     with pytest.raises(dd.RequestError, match="'color' or 'shaded_color', not 'normal'"):

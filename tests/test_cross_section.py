@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from shapes import box, inside_out, merged, peel
 
 import ddepth_gl as dd
-from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
+from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNKNOWN
 from ddepth_gl.results.sections import busiest_row, section_of
 
 
@@ -42,7 +42,7 @@ def drawn(figure, x, y):
     """Return which of the section's colors is nearest to that at data coordinates."""
     (axes,) = figure.axes
     shown = np.array(at(figure, axes, x, y))
-    names = ("white", SOLID, ENTRY, EXIT, UNPAIRED)
+    names = ("white", SOLID, ENTRY, EXIT, UNKNOWN)
     return min(names, key=lambda name: np.abs(shown - rgb(name)).max())
 
 
@@ -74,16 +74,16 @@ def test_pieces_are_those_of_a_walk_along_every_ray(data):
     closed, layers = by_hand(rows, oriented=True), by_hand(rows)
     for line, words in lines:
         surplus = [word.count("F") - word.count("B") for word in words]
-        for candidate, unpaired in (
+        for candidate, unknown in (
             # Rays of a closed mesh may start inside, but they end outside.
             (closed, [number > 0 for number in surplus]),
             # In a mesh that may be open, entries and exits have to balance.
             (layers, [number != 0 for number in surplus]),
         ):
             section = section_of(candidate, **line)
-            np.testing.assert_array_equal(section.unpaired, unpaired)
+            np.testing.assert_array_equal(section.unknown, unknown)
             assert pieces(section) == {
-                k: walked(word) for k, word in enumerate(words) if walked(word) and not unpaired[k]
+                k: walked(word) for k, word in enumerate(words) if walked(word) and not unknown[k]
             }
         crossings = [(k, word) for k, text in enumerate(words) for word in text.split()]
         np.testing.assert_array_equal(section.pixel, [k for k, _ in crossings])
@@ -134,7 +134,7 @@ def test_incomplete_rows_have_marks_only():
         section = section_of(layers, 0)
         assert section.is_cut
         assert not len(section.solid)
-        assert not section.unpaired.any()
+        assert not section.unknown.any()
         np.testing.assert_array_equal(section.pixel, [0, 0, 1])
         np.testing.assert_array_equal(section.depth, [1, 2, 1])
         for figure in (layers.plot_section(0), layers.plot_section(column=1)):
@@ -234,11 +234,11 @@ def test_a_camera_inside_fills_from_the_camera_on():
     assert drawn(figure, 0.5, -0.2) == drawn(figure, 0.5, 6.2) == "white"
 
 
-def test_unpaired_columns_are_tinted_and_not_filled():
+def test_unknown_columns_are_tinted_and_not_filled():
     figure = by_hand([["F2 B6", "F2 B4 F6", "F2 F6", ""]]).plot_section(0)
-    assert "unpaired, not filled" in assert_readable(figure)
+    assert "solid unknown" in assert_readable(figure)
     colors = [drawn(figure, column + 0.5, 3) for column in range(4)]
-    assert colors == [SOLID, UNPAIRED, UNPAIRED, "white"]
+    assert colors == [SOLID, UNKNOWN, UNKNOWN, "white"]
     assert drawn(figure, 1.5, 6.012) == ENTRY  # crossings are still marked
     assert drawn(figure, 1.5, 3.988) == EXIT
 

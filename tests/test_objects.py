@@ -334,7 +334,7 @@ def test_truncated_pixels_stay_marked(renderer):
 def test_errors_and_objects_that_are_not_there():
     without = by_hand([["F1 B2"]])
     for call in (without.objects, lambda: without.of_object(0)):
-        with pytest.raises(dd.NotAskedForError, match=r'peel with attributes=\("object_id",\)$'):
+        with pytest.raises(dd.NotAskedForError, match=r'pass attributes=\("object_id",\) \(in'):
             call()
     layers = by_hand([["F1 B2", ""]], attributes={"object_id": np.array([3, 3])})
     with pytest.raises(dd.RequestError, match="must be 'auto' or 'oriented' or 'any', not 'all'"):

@@ -32,7 +32,7 @@ def random_layers(width, height, largest, odd=True, truncated=False):
 
 
 def count_map(layers):
-    return CountMap(layers.count, layers.truncated, layers.is_oriented)
+    return CountMap(layers.count, layers.truncated)
 
 
 # Layers
@@ -156,7 +156,7 @@ def test_each_pixel_has_the_color_of_its_count():
         for column in range(3):
             assert is_close(shown[row, column], wanted[row, column])
     found = assert_readable(figure)
-    assert {"unpaired: 2 pixels", "cut short: 1 pixel"} <= set(found)
+    assert {"odd: 2 pixels", "cut short: 1 pixel"} <= set(found)
     assert found.count("0") == found.count("3") == 1  # numbers of the bar
 
 
@@ -171,11 +171,8 @@ def test_the_bar_has_odd_numbers_only_if_needed():
     assert numbers([["F1 B2 F3", "F1 B2"]], truncated=np.array([[True, False]])) == [0, 2]
 
 
-@pytest.mark.parametrize("oriented", [True, False])
-def test_odd_counts_of_a_closed_mesh_are_not_called_unpaired(oriented):
-    found = assert_readable(by_hand([["B2", "B2"]], oriented=oriented).plot())
-    assert ("odd: 2 pixels" in found) == oriented
-    assert ("unpaired: 2 pixels" in found) != oriented
+def test_odd_counts_are_named():
+    assert "odd: 2 pixels" in assert_readable(by_hand([["B2", "B2"]]).plot())
     assert not any(
         "pixel" in text for text in assert_readable(by_hand([["F1 B2"]]).plot()) if ":" in text
     )

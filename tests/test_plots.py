@@ -19,7 +19,7 @@ from shapes import box
 import ddepth_gl as dd
 from ddepth_gl.plot.color_scales import DEPTH_MAP, MISS, THICKNESS_MAP
 from ddepth_gl.plot.counts import TRUNCATED, count_colors
-from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNPAIRED
+from ddepth_gl.plot.cross_section import ENTRY, EXIT, SOLID, UNKNOWN
 from ddepth_gl.plot.page import pixels, png
 from ddepth_gl.results.plots import _thinned
 
@@ -425,7 +425,7 @@ def test_color_blind_readers_can_tell_colors_apart(matrix):
     def difference(one, other):
         return np.linalg.norm(seen(to_rgb(one), matrix) - seen(to_rgb(other), matrix))
 
-    for one, other in combinations(("white", SOLID, ENTRY, EXIT, UNPAIRED), 2):
+    for one, other in combinations(("white", SOLID, ENTRY, EXIT, UNKNOWN), 2):
         assert difference(one, other) > 10, (one, other)
     table = count_colors(list(range(13)))
     for odd in range(1, 13, 2):

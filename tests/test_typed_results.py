@@ -114,7 +114,8 @@ def test_every_attribute_has_properties_with_the_right_types():
 def test_what_was_not_asked_for_says_what_to_ask_for():
     given = layers("uv")
     maps = given.entry_exit()
-    for result, names, call in ((maps, ALL_OF_MAPS, "render"), (given, ALL_OF_LAYERS, "peel")):
+    in_render = " (in render: layer_attributes)"
+    for result, names, also in ((maps, ALL_OF_MAPS, ""), (given, ALL_OF_LAYERS, in_render)):
         for name in names:
             attribute = name.removeprefix("entry_").removeprefix("exit_")
             present = attribute in ("uv", "face")
@@ -122,7 +123,7 @@ def test_what_was_not_asked_for_says_what_to_ask_for():
             assert (name in dir(result)) == present
             assert (getattr(result, name, None) is not None) == present
             if not present:
-                message = f'{name} was not asked for; {call} with attributes=("{attribute}",)'
+                message = f'{name} was not asked for; pass attributes=("{attribute}",){also}'
                 with pytest.raises(dd.NotAskedForError, match=f"^{re.escape(message)}$"):
                     getattr(result, name)
     assert {"depth", "odd", "entry_exit", "attributes"} <= set(dir(given))

@@ -50,9 +50,9 @@ from .placement import (
     pose_from_opengl,
 )
 
-__all__ = ["Camera", "Frame", "check_camera"]
+__all__ = ["Camera", "CoordinateFrame", "check_camera"]
 
-Frame = Literal["world", "camera"]
+CoordinateFrame = Literal["world", "camera"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,10 @@ class Camera:
         """
         center = float(checked_numbers("pixel_center", pixel_center, ()))
         if center not in (0.0, 0.5):
-            raise CameraError(f"pixel_center must be 0.0 or 0.5, not {shown(pixel_center)}")
+            raise CameraError(
+                f"pixel_center must be 0.0 or 0.5, not {shown(pixel_center)}; the arguments are K, "
+                "camera_from_world (R and t in one matrix), width, height, pixel_center"
+            )
         shifted = checked_numbers("K", K, (3, 3))
         shifted[:2, 2] += 0.5 - center
         return cls(shifted, checked_pose("camera_from_world", camera_from_world), width, height)
@@ -376,7 +379,7 @@ class Camera:
         )
 
     def project(
-        self, points: npt.ArrayLike, frame: Frame = "world"
+        self, points: npt.ArrayLike, frame: CoordinateFrame = "world"
     ) -> tuple[Float64Array, Float64Array]:
         """Project points to the image.
 
@@ -403,7 +406,7 @@ class Camera:
             return image[..., :2] / image[..., 2:], array[..., 2]
 
     def unproject(
-        self, pixels: npt.ArrayLike, depth: npt.ArrayLike, frame: Frame = "world"
+        self, pixels: npt.ArrayLike, depth: npt.ArrayLike, frame: CoordinateFrame = "world"
     ) -> Float64Array:
         """Return the points at given image coordinates and depths; the inverse of `project`.
 
@@ -443,7 +446,7 @@ class Camera:
         columns, rows = np.arange(self.width) + 0.5, np.arange(self.height) + 0.5
         return np.stack(np.meshgrid(columns, rows), axis=-1)
 
-    def rays(self, frame: Frame = "world") -> tuple[Float64Array, Float64Array]:
+    def rays(self, frame: CoordinateFrame = "world") -> tuple[Float64Array, Float64Array]:
         """Return the ray through every pixel center.
 
         Args:

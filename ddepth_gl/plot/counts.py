@@ -36,13 +36,10 @@ class CountMap:
     Attributes:
         count: (H, W) int32 number of crossings.
         truncated: (H, W) bool, where `max_layers` left crossings out.
-        is_oriented: True if the mesh is closed and wound outward: where the number is odd, the ray
-            starts inside. In other meshes, crossings are unpaired there.
     """
 
     count: npt.NDArray[np.int32]
     truncated: npt.NDArray[np.bool_]
-    is_oriented: bool
 
     @property
     def odd(self) -> npt.NDArray[np.bool_]:
@@ -116,7 +113,7 @@ def suspicious_pixels(counts: CountMap) -> list[Patch]:
     """Return the legend's entries: odd pixels and truncated ones, with their numbers."""
     entries = []
     for color, pixels, label in (
-        (colormaps["YlOrBr"](0.65), counts.odd, "odd" if counts.is_oriented else "unpaired"),
+        (colormaps["YlOrBr"](0.65), counts.odd, "odd"),
         (TRUNCATED, counts.truncated, "cut short"),
     ):
         if number := int(pixels.sum()):

@@ -17,9 +17,9 @@ from matplotlib.transforms import ScaledTranslation
 from .color_scales import INK
 from .page import TEXT_SIZE
 
-__all__ = ["ENTRY", "EXIT", "SOLID", "UNPAIRED", "Section", "depth_format", "draw_section"]
+__all__ = ["ENTRY", "EXIT", "SOLID", "UNKNOWN", "Section", "depth_format", "draw_section"]
 
-SOLID, ENTRY, EXIT, UNPAIRED = "#becee0", "#195aaa", "#de6e14", "#fbe9c6"
+SOLID, ENTRY, EXIT, UNKNOWN = "#becee0", "#195aaa", "#de6e14", "#fbe9c6"
 _GRID = "#e8e8e8"
 _LINE_WIDTH = 1.4  # of a crossing, in points
 _TICK_STEPS = [1, 2, 5, 10]
@@ -38,8 +38,8 @@ class Section:
         entering: (M,) bool, True where the crossing is front-facing.
         solid_pixel: (N,) position of each piece of a ray inside the solid.
         solid: (N, 2) end depths of each piece; a start of 0 is a camera inside.
-        unpaired: (length,) bool, rays without pieces because entries and exits do not balance: the
-            surface is open there.
+        unknown: (length,) bool, rays without pieces because they meet open bodies alone, or because
+            entries and exits do not balance: nothing tells what is solid there.
         is_cut: True if there are no pieces at all because `max_layers`, `near` or `far` cut
             crossings off.
     """
@@ -52,7 +52,7 @@ class Section:
     entering: npt.NDArray[np.bool_]
     solid_pixel: npt.NDArray[np.int64]
     solid: npt.NDArray[Any]
-    unpaired: npt.NDArray[np.bool_]
+    unknown: npt.NDArray[np.bool_]
     is_cut: bool
 
     def depth_range(self) -> tuple[float, float]:
@@ -74,9 +74,9 @@ def draw_section(axes: Axes, section: Section, text_size: float = TEXT_SIZE) -> 
     """
     is_row = section.along == "row"
     low, high = section.depth_range()
-    tint = np.tile([low, high], (section.length, 1))[section.unpaired]
+    tint = np.tile([low, high], (section.length, 1))[section.unknown]
     for pixel, ends, color in (
-        (np.flatnonzero(section.unpaired), tint, UNPAIRED),
+        (np.flatnonzero(section.unknown), tint, UNKNOWN),
         (section.solid_pixel, section.solid, SOLID),
     ):
         # The thin edges close the hairlines between neighbors.
@@ -173,6 +173,6 @@ def _legend(section: Section) -> list[Patch | Line2D]:
         entries.append(Patch(visible=False, label=text))
     else:
         entries.insert(0, Patch(facecolor=SOLID, label="solid"))
-    if section.unpaired.any():
-        entries.append(Patch(facecolor=UNPAIRED, label="unpaired, not filled"))
+    if section.unknown.any():
+        entries.append(Patch(facecolor=UNKNOWN, label="solid unknown"))
     return entries

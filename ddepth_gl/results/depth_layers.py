@@ -22,7 +22,7 @@ from .._checks import (
     shown,
 )
 from .._srgb import srgb_from_linear
-from ..camera.camera import Camera, Frame, check_camera
+from ..camera.camera import Camera, CoordinateFrame, check_camera
 from ..errors import RequestError
 from ..mesh.bodies import surfaces_of
 from . import crossing_rows
@@ -589,7 +589,7 @@ class DepthLayers(WithRequestedArrays):
         return [(float(entry), float(exit_)) for entry, exit_ in pieces[columns == column]]
 
     def points(
-        self, frame: Frame = "world", dtype: npt.DTypeLike = np.float32
+        self, frame: CoordinateFrame = "world", dtype: npt.DTypeLike = np.float32
     ) -> list[npt.NDArray[Any]]:
         """Return one point cloud per layer, nearest first.
 
@@ -676,8 +676,8 @@ class DepthLayers(WithRequestedArrays):
         """Draw a cross-section: one row or column of the image cut open, the solid filled.
 
         A row is drawn with depth down, a column with depth to the right. Entries are blue, exits
-        orange. Pixels where entries and exits of an open mesh do not balance are tinted, not
-        filled. If `max_layers`, `near` or `far` cut crossings of the row off, nothing is filled.
+        orange. Pixels where nothing tells what is solid (see `nesting`) are tinted, not filled. If
+        crossings are missing (see `is_complete`), nothing is filled.
         See `DepthMaps.plot` for coordinates and display.
 
         Args:

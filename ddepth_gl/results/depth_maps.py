@@ -18,7 +18,7 @@ from .._checks import (
     checked_texts,
     shown,
 )
-from ..camera.camera import Camera, Frame, check_camera
+from ..camera.camera import Camera, CoordinateFrame, check_camera
 from ..errors import RequestError
 from ..mesh.mesh import Mesh
 from .attributes import Attribute, checked_attributes
@@ -193,7 +193,9 @@ class DepthMaps(WithRequestedArrays):
             np.where(np.isnan(self.exit), fill, self.exit),
         )
 
-    def points(self, frame: Frame = "world", dtype: npt.DTypeLike = np.float32) -> SheetPoints:
+    def points(
+        self, frame: CoordinateFrame = "world", dtype: npt.DTypeLike = np.float32
+    ) -> SheetPoints:
         """Return both sheets as point clouds, over the pixels of `mask` in row-major order.
 
         Args:

@@ -199,7 +199,7 @@ def _layer_plots(
         for layer in range(shown_layers)
     ]
     more = max(0, int(count.max(initial=0)) - shown_layers)
-    return LayerPlots(panels, more, CountMap(count, layers.truncated, layers.is_oriented))
+    return LayerPlots(panels, more, CountMap(count, layers.truncated))
 
 
 def _slots(layers: DepthLayers, slots: int) -> int:

@@ -36,12 +36,14 @@ class RequestedArray(property, Generic[ArrayT]):
         axes += [str(attribute.channels)] if attribute.channels else []
         shape = ", ".join(axes) if len(axes) > 1 else "M,"
         where = f" of each {sheet}" if sheet else ""
-        title, call = (f"{sheet}_{name}", "render") if sheet else (name, "peel")
+        title = f"{sheet}_{name}" if sheet else name
+        # Layers of `render` have an argument of their own.
+        also = "" if sheet else " (in render: layer_attributes)"
 
         def value(result: WithRequestedArrays) -> Any:
             if name not in result.attributes:
                 raise NotAskedForError(
-                    f'{title} was not asked for; {call} with attributes=("{name}",)'
+                    f'{title} was not asked for; pass attributes=("{name}",){also}'
                 )
             found = result.attributes[name]
             return getattr(found, sheet) if sheet else found

@@ -52,8 +52,8 @@ def busiest_row(layers: DepthLayers) -> int:
 def section_of(layers: DepthLayers, row: object = None, column: object = None) -> Section:
     """Return the section along a row or a column; by default along the `busiest_row`.
 
-    In a closed mesh that is wound outward, a ray with unbalanced entries and exits starts inside.
-    In any other mesh there is a hole, and where the ray is inside is unknown.
+    What is solid is unknown where the `DepthLayers.nesting` is; and, if nothing is known of the
+    mesh, where rays seem to start inside.
 
     Raises:
         RequestError: there is no such row or column, or both are given.
@@ -78,14 +78,14 @@ def section_of(layers: DepthLayers, row: object = None, column: object = None) -
     length = camera.width if along == "row" else camera.height
     pixels: npt.NDArray[np.int64] = np.zeros(0, np.int64)
     pieces: npt.NDArray[np.float32] = np.zeros((0, 2), np.float32)
-    unpaired: npt.NDArray[np.bool_] = np.zeros(length, bool)
+    unknown: npt.NDArray[np.bool_] = np.zeros(length, bool)
     if line.is_complete:
         _, inside_at_start = line.nesting  # NaN if unknown
-        unpaired = np.isnan(inside_at_start)
-        if not layers.is_oriented:
-            unpaired |= inside_at_start != 0
+        unknown = np.isnan(inside_at_start)
+        if not (layers.is_oriented or layers._facts.surfaces):
+            unknown |= inside_at_start != 0
         pixels, pieces = line.solid_pieces
-        is_known = ~unpaired[pixels]
+        is_known = ~unknown[pixels]
         pixels, pieces = pixels[is_known], pieces[is_known]
     return Section(
         along="row" if along == "row" else "column",
@@ -96,6 +96,6 @@ def section_of(layers: DepthLayers, row: object = None, column: object = None) -
         entering=line.front_facing,
         solid_pixel=pixels,
         solid=pieces,
-        unpaired=unpaired,
+        unknown=unknown,
         is_cut=not line.is_complete,
     )
