@@ -155,7 +155,7 @@ def checked_float32(name: str, value: Any, error: type[Exception] = RequestError
 
 def checked_min_gap(value: Any) -> float:
     """Return the distance below which crossings are merged, a finite number of at least 0."""
-    gap = checked_number("min_gap", value)
+    gap = -1.0 if isinstance(value, (bool, np.bool_)) else checked_number("min_gap", value)
     if not 0.0 <= gap < np.inf:
         raise RequestError(f"min_gap must be a finite number, at least 0, not {shown(value)}")
     return gap

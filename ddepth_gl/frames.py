@@ -171,7 +171,7 @@ def _checked_pair(pair: object) -> Pair:
         if isinstance(pair, tuple):
             given = f"({', '.join(type(each).__name__ for each in pair[:3])})"
         raise RequestError(
-            f"render_many takes pairs (Mesh or Scene, Camera), not {given}; "
+            f"pairs must be (Mesh or Scene, Camera), not {given}; "
             "or a scene and an iterable of cameras"
         )
     return pair[0], pair[1]

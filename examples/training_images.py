@@ -25,7 +25,8 @@ photos, depths, normals = [], [], []
 with dd.DepthRenderer() as renderer:
     for frame in renderer.render_many(pairs, attributes=("normal",)):
         photo, maps = frame.image, frame.maps
-        assert photo is not None and maps is not None  # for type checkers: both were asked for
+        assert photo is not None  # for type checkers: both were asked for
+        assert maps is not None
         photos.append(photo)
         depths.append(np.nan_to_num(np.stack([maps.entry, maps.exit])))
         normals.append(np.nan_to_num(np.stack([maps.entry_normal, maps.exit_normal])))

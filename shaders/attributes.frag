@@ -2,10 +2,12 @@
 // Attributes of crossings, each an output of its own. A fragment is one crossing of a list, or one
 // pixel of a sheet, for the shaded image.
 //
-// Inputs:  crossings: the list, or sheet_face and sheet_depth: the sheet
+// Inputs:  crossings: the list, or sheet_face and sheet_depth: the entries; with EXCHANGE also
+//          exit_face and exit_depth
 //          the mesh: see MESH_TABLES in mesh_tables.py
 // Outputs: the attributes that are requested
 // Options: FROM_LIST   1 for a list, 0 for a sheet
+//          EXCHANGE    1 to take the exit where a body is inside out, see swapped_pixels.glsl
 //          LIST_WIDTH  width of the image that a list is drawn to, pixels
 //          SMOOTH_NORMAL, BARYCENTRIC, UV, COLOR, SHADED_COLOR, POSITION
 //                      location of the attribute's output, -1 if it is not requested
@@ -19,6 +21,15 @@ uniform int image_width;                 // of the rendered image, pixels
 #else
 uniform isampler2D sheet_face;
 uniform sampler2D sheet_depth;           // NaN where there is no face
+#endif
+#if EXCHANGE
+uniform isampler2D exit_face;
+uniform sampler2D exit_depth;
+#include "swapped_pixels.glsl"
+
+float sheet_depth_at(int sheet, ivec2 pixel) {
+    return sheet == ENTRY ? texelFetch(sheet_depth, pixel, 0).x : texelFetch(exit_depth, pixel, 0).x;
+}
 #endif
 uniform isamplerBuffer texture_of_face;  // -1 for none
 uniform isamplerBuffer uvs;              // of vertices, bits of floats
@@ -81,6 +92,10 @@ void main() {
     vec2 pixel = gl_FragCoord.xy;
     if (isnan(texelFetch(sheet_depth, ivec2(pixel), 0).x)) discard;
     int face = texelFetch(sheet_face, ivec2(pixel), 0).x;
+#if EXCHANGE
+    if (is_swapped(ivec2(pixel)) && is_inside_out(ivec2(pixel)))
+        face = texelFetch(exit_face, ivec2(pixel), 0).x;
+#endif
 #endif
     RayHit hit = ray_hit(pixel, face);
 

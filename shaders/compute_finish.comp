@@ -15,12 +15,10 @@ layout(local_size_x = GROUP_SIZE) in;
 layout(std430, binding = 0) readonly buffer Sheets { uint sheets[]; };
 layout(std430, binding = 1) writeonly buffer Entry { uint entry[]; };
 layout(std430, binding = 2) writeonly buffer Exit { uint exit_[]; };
-uniform ivec2 image_size;
-uniform int first_row;      // row of `sheets` where this image's entries begin
-uniform dvec2 swap_limits;  // see swap_limits() in silhouettes.py
+uniform int first_row;  // row of `sheets` where this image's entries begin
+#include "swapped_pixels.glsl"
 
 const uint MISS = 0x7fc00000u;
-const int ENTRY = 0, EXIT = 1;
 
 uint depth_bits(int sheet, ivec2 pixel) {
     int row = first_row + sheet * image_size.y + pixel.y;
@@ -28,7 +26,7 @@ uint depth_bits(int sheet, ivec2 pixel) {
     return INVERTED_ENTRIES == 1 && sheet == ENTRY ? ~bits : bits;
 }
 
-float depth(int sheet, ivec2 pixel) {
+float sheet_depth_at(int sheet, ivec2 pixel) {
     return uintBitsToFloat(depth_bits(sheet, pixel));
 }
 
@@ -36,22 +34,6 @@ float depth(int sheet, ivec2 pixel) {
 // bits of a NaN that it moves.
 bool is_miss(uint bits) {
     return (bits & 0x7fffffffu) > 0x7f800000u;
-}
-
-bool is_swapped(ivec2 pixel) {
-    if (any(lessThan(pixel, ivec2(0))) || any(greaterThanEqual(pixel, image_size))) return false;
-    return depth(ENTRY, pixel) > depth(EXIT, pixel);
-}
-
-// Returns whether the other three pixels of one 2x2 block around a pixel are swapped.
-bool is_block(ivec2 pixel, ivec2 diagonal) {
-    return is_swapped(pixel + diagonal) && is_swapped(pixel + ivec2(diagonal.x, 0)) &&
-           is_swapped(pixel + ivec2(0, diagonal.y));
-}
-
-bool is_in_block(ivec2 pixel) {
-    return is_block(pixel, ivec2(-1, -1)) || is_block(pixel, ivec2(1, -1)) ||
-           is_block(pixel, ivec2(-1, 1)) || is_block(pixel, ivec2(1, 1));
 }
 
 void main() {
@@ -63,23 +45,15 @@ void main() {
     entry[index] = is_miss(entry_bits) ? MISS : entry_bits;
     exit_[index] = is_miss(exit_bits) ? MISS : exit_bits;
 #if FIX_SILHOUETTES
-    if (is_miss(entry_bits) || is_miss(exit_bits)) return;
-    precise float near = uintBitsToFloat(exit_bits), far = uintBitsToFloat(entry_bits);
-    if (!(far > near)) return;
-    precise float difference = far - near;
-#if PERSPECTIVE
-    precise dvec2 limits = swap_limits * double(near);
-#else
-    dvec2 limits = swap_limits;
-#endif
-    if (double(difference) > limits.x || (double(difference) > limits.y && is_in_block(pixel))) {
+    if (is_miss(entry_bits) || is_miss(exit_bits) || !is_swapped(pixel)) return;
+    if (is_inside_out(pixel)) {
 #if EXCHANGE
         entry[index] = exit_bits;
         exit_[index] = entry_bits;
 #endif
         return;
     }
-    precise float mean = (near + far) / 2.0;
+    precise float mean = (uintBitsToFloat(exit_bits) + uintBitsToFloat(entry_bits)) / 2.0;
     entry[index] = floatBitsToUint(mean);
     exit_[index] = floatBitsToUint(mean);
 #endif

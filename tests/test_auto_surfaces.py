@@ -16,9 +16,11 @@ from shapes import (
     grid_faces,
     inside_out,
     merged,
+    peel,
     random_camera,
     random_closed_mesh,
     render,
+    sealed_t_junction,
     sphere,
     torus,
     view_of,
@@ -465,3 +467,93 @@ def test_maps_made_by_hand():
     assert dd.DepthMaps(image, image, camera, surfaces="mixed").surfaces == "mixed"
     with pytest.raises(dd.RequestError, match="surfaces must be 'oriented' or 'any' or 'mixed'"):
         dd.DepthMaps(image, image, camera, surfaces="auto")
+
+
+# What was once wrong
+
+
+def test_seals_of_a_closed_body_beside_an_open_one(renderer):
+    """Faces without area seal T-junctions of a closed body, whatever else the mesh holds."""
+    sealed = sealed_t_junction()
+    scrap = dd.Mesh([[0.0, 0.0, 0.0], [0.01, 0.0, 0.0], [0.0, 0.01, 0.0]], [[0, 1, 2]])
+    alone, beside = dd.Mesh(sealed.vertices, sealed.faces), merged(sealed, scrap)
+    assert alone.bodies.surfaces == "oriented"
+    assert beside.bodies.surfaces == "mixed"
+    areas = np.linalg.norm(
+        np.cross(*np.diff(alone.vertices[alone.faces], axis=1).transpose(1, 0, 2)), axis=1
+    )
+    assert (areas == 0).any()
+    for seed in range(6):
+        camera = dd.Camera.orbit(alone, views=1, width=300, height=300, seed=seed)[0]
+        lone, layers = (peel(renderer, mesh, camera) for mesh in (alone, beside))
+        own = layers.face < len(alone.faces)
+        count = np.bincount(layers.pixel[own], minlength=lone.count.size).reshape(lone.count.shape)
+        np.testing.assert_array_equal(count, lone.count)
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_the_photo_shows_the_entry_where_a_body_is_inside_out(renderer, samples):
+    mesh = bow_tie()
+    colors = np.random.default_rng(1).integers(0, 256, (len(mesh.vertices), 4)).astype(np.uint8)
+    colors[:, 3] = 255
+    mesh = dd.Mesh(mesh.vertices, mesh.faces, colors=colors)
+    scene = renderer.upload(mesh)
+    exchanged = 0
+    for camera in dd.Camera.orbit(mesh, views=3, width=90, height=70, seed=3):
+        small = camera
+        maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
+        by_facing = renderer.entry_exit(scene, camera, surfaces="oriented")
+        exchanged += int((by_facing.entry > by_facing.exit).sum())
+        if samples == 1:
+            frame = renderer.render(scene, camera)
+            for image in (renderer.shade(scene, camera), frame.image):
+                shown = oracle.linear_rgba(image)[..., :3]
+                error = np.abs(shown - maps.entry_shaded_color[..., :3])[maps.mask]
+                assert error.max() < 0.01
+        else:
+            # Samples average to what an image of twice the size averages to.
+            K = np.diag([2.0, 2.0, 1.0]) @ camera.K
+            large = dd.Camera(K, camera.camera_from_world, 180, 140)
+            fine = renderer.entry_exit(scene, large, attributes=("shaded_color",))
+            color = np.where(fine.mask[..., None], fine.entry_shaded_color[..., :3], 0.0)
+            mean = color.reshape(70, 2, 90, 2, 3).mean(axis=(1, 3))
+            whole = fine.mask.reshape(70, 2, 90, 2).all(axis=(1, 3))
+            image = renderer.shade(scene, small, samples=2)
+            shown = oracle.linear_rgba(image)[..., :3]
+            assert np.abs(shown - mean)[whole].max() < 0.02
+    assert exchanged > 500
+    scene.release()
+
+
+def test_where_a_body_is_inside_out_nothing_is_known_to_be_solid(renderer):
+    mesh = bow_tie()
+    camera = dd.Camera.orbit(mesh, views=1, width=90, height=70, seed=3)[0]
+    layers = peel(renderer, mesh, camera)
+    by_facing = layers.entry_exit("oriented")
+    swapped = by_facing.entry - by_facing.exit > 0.2
+    assert swapped.sum() > 50
+    assert np.isnan(layers.solid_length[swapped]).all()
+    inside, at_start = layers.nesting
+    unknown = np.isnan(layers.solid_length).reshape(-1)
+    np.testing.assert_array_equal(np.isnan(at_start), unknown)
+    np.testing.assert_array_equal(np.isnan(inside), unknown[layers.pixel])
+    outward = layers.entry_exit().mask & (by_facing.exit - by_facing.entry > 0.05)
+    np.testing.assert_array_equal(
+        layers.solid_length[outward], layers.entry_exit().thickness[outward]
+    )
+
+
+def test_objects_keep_what_was_decided_whatever_is_seen(renderer, tmp_path):
+    """An object of a closed body and an open one, of which the camera sees one alone."""
+    far = sheet(0.0, 1.0)
+    parts = [box(), dd.Mesh(far.vertices + np.array([50.0, 0.0, 0.0]), far.faces)]
+    mesh = merged(*parts)
+    mesh = dd.Mesh(mesh.vertices, mesh.faces, object_id=[7] * len(mesh.faces))
+    camera = dd.Camera.look_at((0, 0, 5), (0, 0, 0), up=(0, 1, 0), width=20, height=20)
+    layers = peel(renderer, mesh, camera, attributes=("object_id",))
+    assert not layers.two_sided.any()
+    dd.write_npz(tmp_path / "layers.npz", layers)
+    for each in (layers, copy.deepcopy(layers), dd.load_npz(tmp_path / "layers.npz")):
+        assert each.objects()[7].surfaces == "mixed"
+        assert each.of_object(7).entry_exit().surfaces == "mixed"
+        assert each.of_object(8).entry_exit().surfaces is None

@@ -330,7 +330,7 @@ def test_sources_that_are_no_pairs(renderer, mesh):
     with pytest.raises(dd.MeshError, match="must be a Scene from upload"):
         renderer.render_many(mesh, [camera])
     for pair in ((mesh,), (camera, mesh), [mesh, camera], mesh, ("a.obj", camera)):
-        with pytest.raises(dd.RequestError, match=r"takes pairs \(Mesh or Scene, Camera\), not"):
+        with pytest.raises(dd.RequestError, match=r"pairs must be \(Mesh or Scene, Camera\), not"):
             next(renderer.render_many([pair]))
     with pytest.raises(dd.CameraError):
         next(renderer.render_many(scene, [None]))

@@ -196,7 +196,7 @@ def test_every_array_of_layers(tmp_path, attributes, orthographic):
     camera = ("K", "camera_from_world")
     about = {"width": 7, "height": 5, "layout": 2, "is_orthographic": orthographic}
     about |= {"is_oriented": layers.is_oriented, "is_cropped": False, "min_gap": 0.0}
-    of_objects = {"oriented_objects", "two_sided_in_object", "solid_in_object"}
+    of_objects = {"oriented_objects", "object_surfaces", "two_sided_in_object", "solid_in_object"}
     kinds = {"solid"} | (of_objects if "object_id" in attributes else set())
     texts = {"conventions", "version", "camera_name", "surfaces"}
     assert set(arrays) == {*named, *camera, *about, *kinds, *texts}

@@ -61,6 +61,11 @@ class SheetRequest:
         """Boolean: `fix_silhouettes` applies to the image if `fixes_silhouettes` of its mesh."""
         return self.surfaces != "any" and self.crop is None
 
+    @property
+    def may_exchange(self) -> bool:
+        """Boolean: `fix_silhouettes` may exchange entries and exits."""
+        return self.by_geometry and self.may_fix_silhouettes
+
     def fixes_silhouettes(self, mesh: Mesh) -> bool:
         """Return whether `fix_silhouettes` applies to the image.
 

@@ -17,10 +17,13 @@ from .edges import connected, sorted_edges
 from .enclosure import enclosing_bodies
 from .topology import position_keys, scrambled
 
-__all__ = ["BODY_KINDS", "Bodies", "find_bodies", "surfaces_of"]
+__all__ = ["BODY_KINDS", "Bodies", "Surfaces", "find_bodies"]
 
 # The first two kinds count by facing, the others on either side.
 BODY_KINDS = ("outward", "cavity", "open", "mixed", "doubled", "flat", "inward")
+
+# How all bodies of a mesh count.
+Surfaces = Literal["oriented", "any", "mixed"]
 
 # A closed body of less volume than this, as a fraction of area x diagonal, is flat.
 _FLAT = 1e-9
@@ -101,9 +104,10 @@ class Bodies:
         return np.append(self.is_solid, False)[self.of_face]
 
     @property
-    def surfaces(self) -> Literal["oriented", "any", "mixed"]:
+    def surfaces(self) -> Surfaces:
         """Kind of all bodies: "oriented" (by facing), "any" (two-sided) or "mixed"."""
-        return surfaces_of(~self.counts_by_facing)
+        by_facing = self.counts_by_facing
+        return "oriented" if by_facing.all() else "mixed" if by_facing.any() else "any"
 
     def __len__(self) -> int:
         return len(self.face_count)
@@ -123,13 +127,6 @@ def _flat_volume(
     """Return (B,) the absolute volume up to which a closed body is flat."""
     diagonal: npt.NDArray[np.float64] = np.linalg.norm(bounds[:, 1] - bounds[:, 0], axis=1)
     return _FLAT * area * diagonal
-
-
-def surfaces_of(two_sided: npt.NDArray[np.bool_]) -> Literal["oriented", "any", "mixed"]:
-    """Return how some bodies or faces count together, from which of them are two-sided."""
-    if not two_sided.any():
-        return "oriented"
-    return "any" if two_sided.all() else "mixed"
 
 
 def find_bodies(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> Bodies:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from .._frozen_arrays import frozen
-from .bodies import Bodies, find_bodies
+from .bodies import Bodies, Surfaces, find_bodies
 
 __all__ = ["ObjectBodies", "bodies_of_objects"]
 
@@ -19,10 +20,12 @@ class ObjectBodies:
 
     Attributes:
         oriented: ids of the objects that are closed and wound outward, see `Mesh.is_oriented`.
+        surfaces: object id to `Bodies.surfaces`.
         two_sided_faces, solid_faces: (F,) bool, see `Bodies`.
     """
 
     oriented: frozenset[int]
+    surfaces: Mapping[int, Surfaces]
     two_sided_faces: npt.NDArray[np.bool_]
     solid_faces: npt.NDArray[np.bool_]
 
@@ -45,15 +48,16 @@ def bodies_of_objects(
     order = np.argsort(object_id, kind="stable")
     order = order[is_proper[order]]
     ids, starts = np.unique(object_id[order], return_index=True)
-    oriented = set()
+    oriented, surfaces = set(), dict[int, Surfaces]()
     two_sided, solid = np.ones(len(faces), np.bool_), np.zeros(len(faces), np.bool_)
     for each, members in zip(ids.tolist(), np.split(order, starts[1:]), strict=True):
         used, index = np.unique(faces[members], return_inverse=True)
         bodies = find_bodies(vertices[used], index.reshape(-1, 3).astype(np.int32))
         two_sided[members], solid[members] = bodies.two_sided_faces, bodies.solid_faces
+        surfaces[each] = bodies.surfaces
         if _is_oriented(bodies):
             oriented.add(each)
-    return ObjectBodies(frozenset(oriented), frozen(two_sided), frozen(solid))
+    return ObjectBodies(frozenset(oriented), surfaces, frozen(two_sided), frozen(solid))
 
 
 def _is_oriented(bodies: Bodies) -> bool:

@@ -24,7 +24,6 @@ from .._checks import (
 from .._srgb import srgb_from_linear
 from ..camera.camera import Camera, CoordinateFrame, check_camera
 from ..errors import RequestError
-from ..mesh.bodies import surfaces_of
 from . import crossing_rows
 from .attributes import ATTRIBUTES, checked_attributes
 from .depth_maps import DepthMaps, SheetPair
@@ -32,7 +31,7 @@ from .mesh_facts import DecidedSurfaces, FaceKinds, Facts, StoredFacts, Surfaces
 from .objects import ObjectMaps, Sheet, sheets_by_object
 from .plots import notebook_png, plot_layers, plot_section
 from .requested import RequestedArray, WithRequestedArrays
-from .silhouettes import exchange, fix_silhouettes
+from .silhouettes import exchange, fix_silhouettes, inside_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,13 +136,16 @@ class DepthLayers(WithRequestedArrays):
 
     def _stored_facts(self) -> StoredFacts:
         """Return the facts as values, for pickles and copies, which do not hold the mesh."""
-        has_objects = "object_id" in self.attributes
+        facts = self._facts
+        seen = np.unique(self.object_id).tolist() if "object_id" in self.attributes else []
+        surfaces = {each: facts.surfaces_of_object(each) for each in seen}
         return StoredFacts(
-            self.is_oriented,
-            self._facts.surfaces,
-            self.oriented_objects,
+            facts.is_oriented,
+            facts.surfaces,
+            frozenset(each for each in seen if facts.is_oriented_object(each)),
+            {each: decided for each, decided in surfaces.items() if decided},
             self._kinds,
-            self._kinds_in_object if has_objects else None,
+            self._kinds_in_object if seen else None,
         )
 
     def __repr__(self) -> str:
@@ -413,18 +415,14 @@ class DepthLayers(WithRequestedArrays):
     def _facts_of_object(self, object_id: int, selected: BoolArray) -> StoredFacts:
         kinds = self._kinds_in_object.of(selected)
         is_oriented = self._facts.is_oriented_object(object_id)
+        surfaces = self._facts.surfaces_of_object(object_id)
         return StoredFacts(
             is_oriented,
-            self._surfaces_of_object(object_id),
+            surfaces,
             frozenset([object_id] if is_oriented else []),
+            {object_id: surfaces} if surfaces else {},
             kinds,
         )
-
-    def _surfaces_of_object(self, object_id: int) -> DecidedSurfaces | None:
-        """Return how the faces of an object that are crossed count; None if it is unknown."""
-        if self._facts.surfaces is None:
-            return None
-        return surfaces_of(self._kinds_in_object.two_sided[self.object_id == object_id])
 
     def _sides(self, surfaces: Surfaces, in_object: bool = False) -> tuple[BoolArray, BoolArray]:
         """Return (M,) bool each: the crossings that count as entries, and those that do as exits.
@@ -472,7 +470,9 @@ class DepthLayers(WithRequestedArrays):
     def _decided(self, surfaces: Surfaces, object_id: int | None) -> DecidedSurfaces | None:
         if surfaces != "auto":
             return "oriented" if surfaces == "oriented" else "any"
-        return self._facts.surfaces if object_id is None else self._surfaces_of_object(object_id)
+        if object_id is None:
+            return self._facts.surfaces
+        return self._facts.surfaces_of_object(object_id)
 
     def _is_oriented_of(self, object_id: int | None) -> bool:
         if object_id is None:
@@ -515,16 +515,22 @@ class DepthLayers(WithRequestedArrays):
         ends outside every closed body, so if it meets more backs than fronts, it started inside.
 
         Only closed, consistently wound bodies are solid, see `Bodies.is_solid`. Crossings of other
-        bodies change nothing. Both arrays are NaN in pixels with crossings of these alone, where
-        nothing tells what is solid, and in pixels with more fronts than backs.
+        bodies change nothing. Both arrays are NaN where nothing tells what is solid: in pixels with
+        crossings of these alone, with more fronts than backs, or with a back before its front that
+        is no silhouette, as in a body that overlaps itself and is inside out there.
 
         Raises:
             RequestError: `max_layers`, `near` or `far` cut crossings off; the nesting needs all.
         """
         self._check_complete()
-        solid = self._kinds.solid
-        inside, at_start, _ = crossing_rows.nesting(self.offsets, self.front_facing, solid)
+        inside, at_start, _ = crossing_rows.nesting(*self._for_nesting)
         return inside, at_start
+
+    @property
+    def _for_nesting(self) -> tuple[Any, ...]:
+        """The arguments of `crossing_rows.nesting`."""
+        is_inside_out = partial(inside_out, self.camera)
+        return self.offsets, self.depth, self.front_facing, self._kinds.solid, is_inside_out
 
     @property
     def solid_pieces(self) -> tuple[IntArray, npt.NDArray[np.float32]]:
@@ -540,13 +546,8 @@ class DepthLayers(WithRequestedArrays):
             RequestError: as for `nesting`.
         """
         self._check_complete()
-        pixels, pieces, _ = self._solid_pieces()
+        pixels, pieces, _ = crossing_rows.solid_pieces(*self._for_nesting)
         return pixels, pieces
-
-    def _solid_pieces(self) -> tuple[IntArray, Float32Array, BoolArray]:
-        return crossing_rows.solid_pieces(
-            self.offsets, self.depth, self.front_facing, self._kinds.solid
-        )
 
     @property
     def solid_length(self) -> npt.NDArray[np.float32]:
@@ -559,7 +560,7 @@ class DepthLayers(WithRequestedArrays):
             RequestError: as for `nesting`.
         """
         self._check_complete()
-        pixels, pieces, is_unknown = self._solid_pieces()
+        pixels, pieces, is_unknown = crossing_rows.solid_pieces(*self._for_nesting)
         extent = np.subtract(pieces[:, 1], pieces[:, 0], dtype=np.float64)
         length = np.bincount(pixels, extent, minlength=len(self.offsets) - 1).astype(np.float64)
         length[is_unknown] = np.nan

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ..mesh.bodies import Surfaces as _BodySurfaces
 from ..mesh.mesh import Mesh
 
 __all__ = ["DecidedSurfaces", "FaceKinds", "Facts", "MeshFacts", "StoredFacts", "Surfaces"]
@@ -16,7 +18,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 # How faces count, as requested, and as decided: see `DepthRenderer.entry_exit`.
 Surfaces = Literal["auto", "oriented", "any"]
-DecidedSurfaces = Literal["oriented", "any", "mixed"]
+DecidedSurfaces = _BodySurfaces
 
 
 class FaceKinds(NamedTuple):
@@ -48,6 +50,9 @@ class Facts(Protocol):
 
     def is_oriented_object(self, object_id: int) -> bool:
         """Return whether an object is closed and wound outward on its own."""
+
+    def surfaces_of_object(self, object_id: int) -> DecidedSurfaces | None:
+        """Return the result of "auto" for an object on its own; None if it is unknown."""
 
     def kinds(self, face: IntArray, in_object: bool = False) -> FaceKinds:
         """Return the kinds of the crossed faces, (M,).
@@ -81,6 +86,10 @@ class MeshFacts:
         """Return as in `Facts`."""
         return object_id in self.mesh.oriented_objects
 
+    def surfaces_of_object(self, object_id: int) -> DecidedSurfaces | None:
+        """Return as in `Facts`."""
+        return self.mesh.object_bodies.surfaces.get(object_id)
+
     def kinds(self, face: IntArray, in_object: bool = False) -> FaceKinds:
         """Return as in `Facts`."""
         bodies = self.mesh.object_bodies if in_object else self.mesh.bodies
@@ -98,6 +107,7 @@ class StoredFacts:
     Attributes:
         is_oriented, surfaces: see `Facts`.
         oriented_objects: ids of objects that are closed and wound outward on their own.
+        object_surfaces: object id to what "auto" decides for it on its own.
         of_mesh: kinds of the faces; None if all count by facing.
         of_objects: kinds if each object is judged on its own; None if they are those of the mesh.
     """
@@ -105,12 +115,17 @@ class StoredFacts:
     is_oriented: bool = False
     surfaces: DecidedSurfaces | None = None
     oriented_objects: frozenset[int] = field(default_factory=frozenset)
+    object_surfaces: Mapping[int, DecidedSurfaces] = field(default_factory=dict)
     of_mesh: FaceKinds | None = None
     of_objects: FaceKinds | None = None
 
     def is_oriented_object(self, object_id: int) -> bool:
         """Return as in `Facts`."""
         return object_id in self.oriented_objects
+
+    def surfaces_of_object(self, object_id: int) -> DecidedSurfaces | None:
+        """Return as in `Facts`."""
+        return self.object_surfaces.get(object_id)
 
     def kinds(self, face: IntArray, in_object: bool = False) -> FaceKinds:
         """Return as in `Facts`."""
@@ -123,6 +138,7 @@ class StoredFacts:
             self.is_oriented,
             self.surfaces,
             self.oriented_objects,
+            self.object_surfaces,
             self.of_mesh and self.of_mesh.of(crossings),
             self.of_objects and self.of_objects.of(crossings),
         )

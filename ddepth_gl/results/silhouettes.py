@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..camera.camera import Camera
 
-__all__ = ["exchange", "fix_silhouettes", "swap_limits"]
+__all__ = ["exchange", "fix_silhouettes", "inside_out", "swap_limits"]
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -58,11 +58,7 @@ def fix_silhouettes(
     if not len(pixels) or not (by_geometry or is_oriented()):
         return pixels[:0]
     near, far = exit_.ravel()[pixels], entry.ravel()[pixels]
-    scale = np.float64(1.0) if camera.is_orthographic else near.astype(np.float64)
-    difference = (far - near).astype(np.float64)
-    limit, limit_in_block = swap_limits(camera)
-    fixed = difference <= limit * scale
-    fixed &= (difference <= limit_in_block * scale) | ~_in_full_block(swapped, pixels)
+    fixed = ~inside_out(camera, pixels, near, far)
     mean, others = ((near + far) / 2)[fixed], ~fixed & by_geometry
     entry.ravel()[pixels[fixed]] = exit_.ravel()[pixels[fixed]] = mean
     entry.ravel()[pixels[others]], exit_.ravel()[pixels[others]] = near[others], far[others]
@@ -78,6 +74,27 @@ def exchange(pair: Sequence[npt.NDArray[Any]], pixels: npt.NDArray[np.intp]) -> 
     """
     entry, exit_ = (array.reshape(-1, *array.shape[2:]) for array in pair)
     entry[pixels], exit_[pixels] = exit_[pixels], entry[pixels]
+
+
+def inside_out(
+    camera: Camera, pixels: npt.NDArray[np.integer[Any]], near: Float32Array, far: Float32Array
+) -> npt.NDArray[np.bool_]:
+    """Return (N,) bool: where a back before its front is no silhouette, see `fix_silhouettes`.
+
+    Args:
+        camera: of the image.
+        pixels: (N,) row * width + column, of all pairs of a back and the front behind it.
+        near, far: (N,) depth of the back and of the front.
+    """
+    swapped = np.zeros((camera.height, camera.width), np.bool_)
+    swapped.reshape(-1)[pixels] = True
+    difference = far.astype(np.float64) - near
+    limit, limit_in_block = (
+        limit * (np.float64(1.0) if camera.is_orthographic else near.astype(np.float64))
+        for limit in swap_limits(camera)
+    )
+    in_block = (difference > limit_in_block) & _in_full_block(swapped, pixels)
+    return np.asarray((difference > limit) | in_block)
 
 
 def swap_limits(camera: Camera) -> tuple[float, float]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ...camera.camera import Camera
 from ...gl.context import GLContext
+from ...results.silhouettes import fix_silhouettes
 from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
@@ -108,19 +109,31 @@ class ComputeEngine(Engine[SheetTargets]):
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
     ) -> npt.NDArray[np.uint8]:
         (arrays,) = self._read(self.submit(scene, (camera,), request))
-        return self._shade_arrays(scene, camera, arrays, samples)
+        return self._shade_arrays(scene, camera, request, arrays, samples)
 
     def _read_shaded(
         self, pending: Pending[SheetTargets]
     ) -> tuple[list[npt.NDArray[Any]], npt.NDArray[np.uint8]]:
         (arrays,) = self._read(pending)
-        return arrays, self._shade_arrays(pending.scene, pending.cameras[0], arrays, samples=1)
+        (camera,) = pending.cameras
+        image = self._shade_arrays(pending.scene, camera, pending.request, arrays, samples=1)
+        return arrays, image
 
     def _shade_arrays(
-        self, scene: Scene, camera: Camera, arrays: list[npt.NDArray[Any]], samples: int
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        arrays: list[npt.NDArray[Any]],
+        samples: int,
     ) -> npt.NDArray[np.uint8]:
-        entry, exit_, face, _ = arrays
+        entry, exit_, face, exit_face = arrays
         entry = np.where(np.isnan(exit_), np.float32(np.nan), entry)
+        if request.may_exchange:
+            exchanged = fix_silhouettes(entry, exit_.copy(), camera, bool, by_geometry=True)
+            if len(exchanged):
+                face = face.copy()
+                face.reshape(-1)[exchanged] = exit_face.reshape(-1)[exchanged]
         size = (camera.width, camera.height)
         gl = self._context.gl
         textures: list[Any] = []

@@ -88,7 +88,7 @@ class MeshBuffers:
         texels = partial(_texels, context, scene)
 
         def add_part(block: VertexBlock, first: int, faces: IntArray, vertices: IntArray) -> None:
-            drawn, longest_edge = _drawn_and_longest_edge(faces, vertices, scene.mesh)
+            drawn, longest_edge = _drawn_and_longest_edge(faces, vertices, scene.mesh, first)
             self.longest_edge = max(self.longest_edge, longest_edge)
             # A face with three times the same corner covers nothing.
             indices = faces if drawn.all() else faces * drawn[:, None]
@@ -143,14 +143,22 @@ def _texels(context: GLContext, scene: Scene, rows: IntArray) -> BufferTexture:
 
 
 def _drawn_and_longest_edge(
-    faces: IntArray, vertices: IntArray, mesh: Mesh
+    faces: IntArray, vertices: IntArray, mesh: Mesh, first: int
 ) -> tuple[npt.NDArray[np.bool_], float]:
-    """Return which faces are drawn, (F,), and the longest edge of these, local units."""
+    """Return which faces are drawn, (n,), and the longest edge of these, local units.
+
+    Args:
+        faces: (n, 3) indices of `vertices`, of consecutive faces of the mesh.
+        vertices: (V, 3) local frame.
+        mesh: Mesh of the faces.
+        first: number of the first face in the mesh.
+    """
     drawn, longest_edge = np.empty(len(faces), np.bool_), 0.0
     for start in range(0, len(faces), _FACES_AT_A_TIME):
         chunk = slice(start, start + _FACES_AT_A_TIME)
         corners = vertices[faces[chunk]]
-        drawn[chunk] = drawn_faces(corners, mesh)
+        of_mesh = slice(first + start, first + start + len(corners))
+        drawn[chunk] = drawn_faces(corners, mesh, of_mesh)
         longest_edge = max(longest_edge, _longest_edge(corners[drawn[chunk]]))
     return drawn, longest_edge
 

@@ -125,20 +125,26 @@ class RasterEngine(Engine[SheetTargets]):
         targets = self._pool.take((camera.width, camera.height), True)
         with self._pool.returning(targets):
             self._draw_sheets(scene, camera, request, targets)
-            return self._shade_targets(scene, camera, targets, samples)
+            return self._shade_targets(scene, camera, request, targets, samples)
 
     def _read_shaded(
         self, pending: Pending[SheetTargets]
     ) -> tuple[list[npt.NDArray[Any]], npt.NDArray[np.uint8]]:
         with self._pool.returning_on_error(pending.targets):
+            (camera,) = pending.cameras
             image = self._shade_targets(
-                pending.scene, pending.cameras[0], pending.targets, samples=1
+                pending.scene, camera, pending.request, pending.targets, samples=1
             )
         (arrays,) = self._read(pending)
         return arrays, image
 
     def _shade_targets(
-        self, scene: Scene, camera: Camera, targets: SheetTargets, samples: int
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        targets: SheetTargets,
+        samples: int,
     ) -> npt.NDArray[np.uint8]:
         # The depth buffer holds the exits, so the depth test passes only where there is one.
         return self._shading.draw(
@@ -149,6 +155,7 @@ class RasterEngine(Engine[SheetTargets]):
             samples,
             depth_buffer=targets.depth_buffer,
             window_z=EXIT_TEST[2],
+            exits=(targets.faces[1], targets.depths[1]) if request.may_exchange else None,
         )
 
     def peel(

@@ -39,7 +39,7 @@ def upload_mesh(context: GLContext, scene: Scene) -> tuple[Any, Any]:
         block = slice(start, min(start + _FACES_AT_A_TIME, count))
         corners = positions[layout.corners(block)[:, (2, 0, 1)]]
         vertices.write(corners, offset=_BYTES_PER_VERTEX * start)
-        drawn = drawn_faces(corners, mesh)
+        drawn = drawn_faces(corners, mesh, block)
         indices.write(layout.indices(block) * drawn[:, None], offset=12 * start)
     if len(layout.extra):
         vertices.write(positions[layout.extra].repeat(3, axis=0), offset=_BYTES_PER_VERTEX * count)

@@ -19,6 +19,7 @@ from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ...gl.shaders import compile_program
 from ...results.attributes import ATTRIBUTES
+from ...results.silhouettes import swap_limits
 from ..request import LayerBuffers
 from ..scene import Scene
 from .crossing_lists import (
@@ -123,7 +124,7 @@ class AttributePass:
         if not (names and max_crossings):
             return
         program, vertex_array = self._prepared_program(
-            scene, camera, names, FROM_LIST=1, LIST_WIDTH=_LIST_WIDTH
+            scene, camera, names, FROM_LIST=1, EXCHANGE=0, LIST_WIDTH=_LIST_WIDTH
         )
         program["clip_z"] = 0.0
         program["image_width"] = camera.width
@@ -171,9 +172,15 @@ class AttributePass:
                 gl_object.release()
 
     def draw_shaded(
-        self, scene: Scene, camera: Camera, faces: Any, depths: Any, window_z: float
+        self,
+        scene: Scene,
+        camera: Camera,
+        faces: Any,
+        depths: Any,
+        window_z: float,
+        exits: tuple[Any, Any] | None = None,
     ) -> None:
-        """Draw the shaded colors of one sheet to the bound framebuffer, with alpha 1.
+        """Draw the shaded colors of the entries to the bound framebuffer, with alpha 1.
 
         Args:
             scene: Scene that was rendered.
@@ -181,13 +188,21 @@ class AttributePass:
             faces: texture of the sheet's faces.
             depths: texture of the sheet's depths; nothing is drawn where the depth is NaN.
             window_z: window depth of the fragments, for the depth test.
+            exits: textures of the faces and depths of the exits, if these are exchanged with the
+                entries where a body is inside out, see `fix_silhouettes`.
         """
         program, vertex_array = self._prepared_program(
-            scene, camera, ("shaded_color",), FROM_LIST=0
+            scene, camera, ("shaded_color",), FROM_LIST=0, EXCHANGE=int(exits is not None)
         )
         program["clip_z"] = 2.0 * window_z - 1.0
         self._bind(program, "sheet_face", faces, 0)
         self._bind(program, "sheet_depth", depths, 1)
+        if exits is not None:
+            first_unit = 2 + len(MESH_TABLES)
+            self._bind(program, "exit_face", exits[0], first_unit)
+            self._bind(program, "exit_depth", exits[1], first_unit + 1)
+            program["image_size"] = camera.width, camera.height
+            program["swap_limits"].write(np.array(swap_limits(camera)))
         vertex_array.render(vertices=3)
 
     def release(self) -> None:

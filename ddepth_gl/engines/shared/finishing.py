@@ -78,7 +78,7 @@ class FinishPass:
         fix_silhouettes = request.fixes_silhouettes(scene.mesh)
         gl = self._context.gl
         size = (camera.width, camera.height)
-        exchanges = fix_silhouettes and request.by_geometry
+        exchanges = request.may_exchange
         program = self._program(camera.is_orthographic, fix_silhouettes, exchanges)
         program["image_size"] = size
         program["first_row"] = 2 * image_index * size[1]

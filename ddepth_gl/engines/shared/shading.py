@@ -58,6 +58,7 @@ class ShadingPass:
         samples: int,
         depth_buffer: Any = None,
         window_z: float = 0.0,
+        exits: tuple[Any, Any] | None = None,
     ) -> npt.NDArray[np.uint8]:
         """Return the shaded image of a sheet: (H, W, 4) uint8, sRGB and alpha.
 
@@ -70,6 +71,7 @@ class ShadingPass:
             depth_buffer: depth buffer; samples are also transparent where it does not lie beyond
                 `window_z`. None for no depth test.
             window_z: window depth for the depth test.
+            exits: see `AttributePass.draw_shaded`.
 
         Raises:
             DeviceMemoryError: the images do not fit into the device's memory.
@@ -92,7 +94,7 @@ class ShadingPass:
             shading.depth_mask = False
             shading.use()
             shading.clear()
-            self._attributes.draw_shaded(scene, camera, faces, depths, window_z)
+            self._attributes.draw_shaded(scene, camera, faces, depths, window_z, exits)
             program = self._program(samples)
             vertex_array = gl.vertex_array(program, [])
             gl_objects.append(vertex_array)

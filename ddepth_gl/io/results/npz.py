@@ -14,12 +14,12 @@ from ...errors import OutputError
 from ...results.attributes import ATTRIBUTES
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
-from ...results.mesh_facts import StoredFacts
+from ...results.mesh_facts import DecidedSurfaces, StoredFacts
 from ..atomic import atomic_write
 from .arguments import check_result_type, checked_fill, with_fill
 from .metadata import CONVENTIONS, file_metadata
 
-__all__ = ["LAYOUT", "MISSING", "OF_OBJECTS", "TEXTS", "write_archive", "write_npz"]
+__all__ = ["LAYOUT", "MISSING", "OF_OBJECTS", "SURFACES", "TEXTS", "write_archive", "write_npz"]
 
 # Rises when files change in a way that `load_npz` must know. Layout 2, the first after 0.2.0, added
 # `camera_name`, `NAME_missing`, `surfaces`, and of layers `two_sided`, `solid`, `is_oriented`,
@@ -28,7 +28,9 @@ LAYOUT = 2
 # The texts that are not provenance.
 TEXTS = ("conventions", "version", "camera_name", "surfaces")
 # The arrays of layers that exist only with the attribute object_id.
-OF_OBJECTS = ("oriented_objects", "two_sided_in_object", "solid_in_object")
+OF_OBJECTS = ("oriented_objects", "object_surfaces", "two_sided_in_object", "solid_in_object")
+# The numbers in `object_surfaces`.
+SURFACES: tuple[DecidedSurfaces, ...] = ("oriented", "any", "mixed")
 # The end of the name of an array that says which values of another array are misses.
 MISSING = "_missing"
 
@@ -73,7 +75,8 @@ def write_npz(
     (see `DepthLayers.is_oriented`) and ``is_cropped`` (``near`` or ``far`` was given) bool, and
     ``min_gap`` float64; with the attribute object_id also ``oriented_objects`` (K,) int64, see
     `DepthLayers.oriented_objects`, and ``two_sided_in_object``, ``solid_in_object`` (M,) bool, if
-    each object is judged on its own.
+    each object is judged on its own, and ``object_surfaces`` (K, 2) int64: object ids, and what
+    "auto" decides for each, 0 for "oriented", 1 for "any", 2 for "mixed".
 
     Args:
         path: file to write; an existing file is replaced.
@@ -151,7 +154,14 @@ def _layers_arrays(layers: DepthLayers, facts: StoredFacts) -> dict[str, Any]:
     if "object_id" in layers.attributes:
         of_objects["oriented_objects"] = np.array(sorted(facts.oriented_objects), np.int64)
         kinds = facts.kinds(layers.face, in_object=True)
-        of_objects |= {"two_sided_in_object": kinds.two_sided, "solid_in_object": kinds.solid}
+        of_objects |= {
+            "two_sided_in_object": kinds.two_sided,
+            "solid_in_object": kinds.solid,
+            "object_surfaces": np.array(
+                [(each, SURFACES.index(name)) for each, name in facts.object_surfaces.items()],
+                np.int64,
+            ).reshape(-1, 2),
+        }
     return {
         **layers.attributes,
         **of_objects,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from ...results.depth_maps import DepthMaps, SheetPair
 from ...results.mesh_facts import DecidedSurfaces, FaceKinds, StoredFacts
 from ..file_names import checked_path
 from .archive import Archive, Expected, opened_archive
-from .npz import LAYOUT, MISSING, TEXTS
+from .npz import LAYOUT, MISSING, SURFACES, TEXTS
 
 __all__ = ["load_npz"]
 
@@ -162,8 +162,15 @@ def _misses(name: str, values: dict[str, Any]) -> npt.NDArray[np.bool_]:
 def _surfaces(values: dict[str, Any]) -> DecidedSurfaces | None:
     stored: DecidedSurfaces | None = values.get("surfaces") or None
     if stored is not None:
-        checked_choice("surfaces", stored, get_args(DecidedSurfaces), OutputError)
+        checked_choice("surfaces", stored, SURFACES, OutputError)
     return stored
+
+
+def _object_surfaces(rows: npt.NDArray[np.int64]) -> dict[int, DecidedSurfaces]:
+    decided = dict(rows.tolist())
+    if not set(decided.values()) <= set(range(len(SURFACES))):
+        raise OutputError(f"object_surfaces must hold 0 to {len(SURFACES) - 1}")
+    return {each: SURFACES[number] for each, number in decided.items()}
 
 
 def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> DepthLayers:
@@ -190,6 +197,7 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
         }
         if "object_id" in names:
             facts["oriented_objects"] = Expected(np.int64, (None,))
+            facts["object_surfaces"] = Expected(np.int64, (None, 2))
             facts |= {f"{name}_in_object": facts[name] for name in FaceKinds._fields}
     texts = _provenance_texts(archive)
     values = archive.read({**texts, **arrays, **attributes, **facts}, max_bytes)
@@ -202,6 +210,7 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
             values.get("is_oriented", False),
             _surfaces(values),
             frozenset(values.get("oriented_objects", np.empty(0)).tolist()),
+            _object_surfaces(values.get("object_surfaces", np.empty((0, 2)))),
             _face_kinds(values, ""),
             _face_kinds(values, "_in_object"),
         ),
