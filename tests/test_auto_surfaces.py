@@ -537,10 +537,11 @@ def test_where_a_body_is_inside_out_nothing_is_known_to_be_solid(renderer):
     unknown = np.isnan(layers.solid_length).reshape(-1)
     np.testing.assert_array_equal(np.isnan(at_start), unknown)
     np.testing.assert_array_equal(np.isnan(inside), unknown[layers.pixel])
-    outward = layers.entry_exit().mask & (by_facing.exit - by_facing.entry > 0.05)
-    np.testing.assert_array_equal(
-        layers.solid_length[outward], layers.entry_exit().thickness[outward]
-    )
+    # Elsewhere the larger lobe alone is crossed, and all of it is solid.
+    known = layers.entry_exit().mask & ~unknown.reshape(swapped.shape) & (layers.count == 2)
+    known &= by_facing.exit - by_facing.entry > 0.05
+    assert known.sum() > 300
+    np.testing.assert_array_equal(layers.solid_length[known], by_facing.thickness[known])
 
 
 def test_objects_keep_what_was_decided_whatever_is_seen(renderer, tmp_path):
