@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .io.results.read_npz import load_npz
     from .io.results.xray import write_xray
     from .mesh.bodies import Bodies
+    from .mesh.demo import demo_mesh
     from .mesh.mesh import Mesh
     from .mesh.report import MeshReport
     from .one_call import double_depth
@@ -74,6 +75,7 @@ __all__ = [
     "ShaderError",
     "Surfaces",
     "__version__",
+    "demo_mesh",
     "double_depth",
     "load_cameras",
     "load_mesh",
@@ -120,6 +122,7 @@ _MODULES = {
     "ShaderError": "errors",
     "Surfaces": "renderer",
     "__version__": "_version",
+    "demo_mesh": "mesh.demo",
     "double_depth": "one_call",
     "load_cameras": "io.cameras.read",
     "load_mesh": "io.meshes.read",

@@ -674,17 +674,20 @@ class DepthRenderer(NonCopyable):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except ContextError:
+            if error is None:  # otherwise this one would hide it
+                raise
 
     def __del__(self) -> None:
         context = getattr(self, "_context", None)
         if context is None or context.is_closed:
             return
-        warnings.warn(
-            f"{self!r} was not closed; use it in a with statement", ResourceWarning, stacklevel=2
-        )
+        message = f"{self!r} was not closed; use it in a with statement"
         if context.can_be_released:
             self.close()
+        warnings.warn(message, ResourceWarning, stacklevel=2)  # last, as it may raise
 
     def __repr__(self) -> str:
         if self._context.is_closed:

@@ -6,9 +6,8 @@ Usage: python examples/mould.py [MESH [OUTPUT]]
 import sys
 
 import ddepth_gl as dd
-from ddepth_gl.mesh.demo import demo_mesh
 
-mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
+mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else dd.demo_mesh()
 output = sys.argv[2] if len(sys.argv) > 2 else "mould.ply"
 
 # An orthographic camera one unit beyond the mesh that looks along -z. Its image is 10 % wider and

@@ -8,9 +8,8 @@ import sys
 import numpy as np
 
 import ddepth_gl as dd
-from ddepth_gl.mesh.demo import demo_mesh
 
-mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
+mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else dd.demo_mesh()
 maps = dd.double_depth(mesh)  # with a camera that sees the whole mesh
 
 print(f"{maps.mask.mean():.1%} of the image is covered")

@@ -12,9 +12,8 @@ import imageio.v3 as iio
 import numpy as np
 
 import ddepth_gl as dd
-from ddepth_gl.mesh.demo import demo_mesh
 
-mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else demo_mesh()
+mesh = dd.load_mesh(sys.argv[1]) if len(sys.argv) > 1 else dd.demo_mesh()
 camera = dd.Camera.orbit(mesh, views=1, width=512, height=512)[0]
 
 with dd.DepthRenderer() as renderer:

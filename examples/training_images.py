@@ -11,10 +11,9 @@ import sys
 import numpy as np
 
 import ddepth_gl as dd
-from ddepth_gl.mesh.demo import demo_mesh
 
 VIEWS = 8
-meshes = map(dd.load_mesh, sys.argv[1:]) if len(sys.argv) > 1 else [demo_mesh()]
+meshes = map(dd.load_mesh, sys.argv[1:]) if len(sys.argv) > 1 else [dd.demo_mesh()]
 pairs = (
     (mesh, camera)
     for mesh in meshes

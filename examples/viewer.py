@@ -6,10 +6,10 @@ Usage: python examples/viewer.py [MESH] [--up y] [--view entry] [--screenshot FI
     wheel      zoom                       2  entry      depth where each ray first enters
     [ and ]    previous and next layer    3  exit       depth where it last exits
     R          back to the first view     4  thickness  exit minus entry, along the ray
-    S          save a picture             5  layer      depth of one crossing after the other
+    S          save the image             5  layer      depth of one crossing after the other
     Esc        quit
 
-The title shows what is under the cursor. --screenshot writes one picture and opens no window.
+The title shows what is under the cursor. --screenshot needs a display, but shows no window.
 GLFW owns the window and its OpenGL context; the renderer works in it, see DepthRenderer(context=).
 """
 
@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 
 import ddepth_gl as dd
-from ddepth_gl.mesh.demo import demo_mesh
 
 try:
     import glfw
@@ -103,7 +102,7 @@ class Orbit:
         return dd.Camera.look_at(eye, self.target, self.up, width=width, height=height)
 
 
-class Picture:
+class Canvas:
     """An image in a texture, and the program that draws it."""
 
     def __init__(self, gl: Any) -> None:
@@ -134,76 +133,73 @@ class Viewer:
         self.gl: Any = moderngl.get_context()  # the window's, which is current
         self.renderer = dd.DepthRenderer(context=self.gl)
         self.scene = self.renderer.upload(mesh)
-        self.orbit, self.picture = Orbit(mesh, options.up), Picture(self.gl)
+        self.orbit, self.canvas = Orbit(mesh, options.up), Canvas(self.gl)
         self.view, self.layer = options.view, 0
         self.is_dragging, self.cursor = False, (-1.0, -1.0)
         self.move()
 
     def move(self) -> None:
-        """Place the camera; what it sees is rendered later, as more events may be waiting."""
-        # In pixels, of which a point of the window has several on some screens.
-        width, height = glfw.get_framebuffer_size(self.window)
-        self.size = max(width, 1), max(height, 1)
+        """Place the camera. The image is rendered later, after all waiting events."""
+        # On some screens, a window has more pixels than its size says.
+        self.size = tuple(max(pixels, 1) for pixels in glfw.get_framebuffer_size(self.window))
         self.camera = self.orbit.camera(*self.size)
         self.maps: Any = None
         self.peeled: Any = None
         self.is_stale = True
 
     def layers(self) -> Any:
-        if self.peeled is None:
-            self.peeled = self.renderer.peel(self.scene, self.camera)
+        self.peeled = self.peeled or self.renderer.peel(self.scene, self.camera)
         return self.peeled
 
     def render(self) -> None:
         """Render the image of the current view, unless that is done."""
         if not self.is_stale:
             return
-        if self.maps is None:
-            self.maps = self.renderer.entry_exit(self.scene, self.camera)
+        self.maps = self.maps or self.renderer.entry_exit(self.scene, self.camera)
         if self.view == "photo":
-            self.picture.set(self.renderer.shade(self.scene, self.camera))
+            self.canvas.set(self.renderer.shade(self.scene, self.camera))
         elif self.view == "layer":
             layers = self.layers()
             self.layer = min(self.layer, max(int(layers.count.max()) - 1, 0))
             depth = layers.dense("depth", max_layers=self.layer + 1)
-            self.picture.set(depth[-1], limits_of(layers.depth)[::-1])
+            self.canvas.set(depth[-1], limits_of(layers.depth)[::-1])
         elif self.view == "thickness":
-            self.picture.set(self.maps.thickness, (0.0, limits_of(self.maps.thickness)[1]))
+            self.canvas.set(self.maps.thickness, (0.0, limits_of(self.maps.thickness)[1]))
         else:  # both in the same colors, near is bright
             limits = limits_of(np.stack([self.maps.entry, self.maps.exit]))[::-1]
-            self.picture.set(getattr(self.maps, self.view), limits)
+            self.canvas.set(getattr(self.maps, self.view), limits)
         self.is_stale = False
 
     def update(self) -> None:
         """Bring window and title up to date."""
         self.render()
         self.gl.screen.viewport = 0, 0, *self.size
-        self.picture.draw(self.gl.screen)
+        self.canvas.draw(self.gl.screen)
         glfw.swap_buffers(self.window)
         view = f"layer {self.layer + 1}" if self.view == "layer" else self.view
         glfw.set_window_title(self.window, " | ".join([self.name, view, *self.probe()]))
 
     def probe(self) -> list[str]:
         """Return what is under the cursor."""
-        places = zip(self.cursor, glfw.get_window_size(self.window), self.size, strict=True)
-        column, row = (math.floor(place * pixels / points) for place, points, pixels in places)
+        pixels_per_point = np.divide(self.size, glfw.get_window_size(self.window))
+        column, row = np.floor(self.cursor * pixels_per_point).astype(int).tolist()
         if not (0 <= column < self.size[0] and 0 <= row < self.size[1]):
             return []
         found = [f"pixel ({column}, {row})"]
-        for name in ("entry", "exit", "thickness"):
-            value = getattr(self.maps, name)[row, column]
-            found += [f"{name} {value:.6g}"] * bool(np.isfinite(value))
+        values = {name: getattr(self.maps, name)[row, column] for name in VIEWS[1:4]}
+        found += [f"{name} {value:.6g}" for name, value in values.items() if np.isfinite(value)]
         if not self.is_dragging:  # layers take longer than what is needed to turn
             found.append(f"{self.layers().count[row, column]} crossings")
         return found
 
     def save(self, path: Path) -> None:
-        """Write what the window shows to a picture file."""
+        """Write what the window shows as a PNG file."""
         self.render()
         framebuffer = self.gl.simple_framebuffer(self.size)
-        self.picture.draw(framebuffer)
+        self.canvas.draw(framebuffer)
         pixels = np.frombuffer(framebuffer.read(components=3), np.uint8)
-        iio.imwrite(path, pixels.reshape(*self.size[::-1], 3)[::-1])  # OpenGL's row 0 is the bottom
+        pixels = pixels.reshape(*self.size[::-1], 3)[::-1]  # OpenGL's row 0 is the bottom
+        path.write_bytes(iio.imwrite("<bytes>", pixels, extension=".png"))
         framebuffer.release()
         print(path, flush=True)
 
@@ -228,13 +224,17 @@ class Viewer:
         if key in range(glfw.KEY_1, glfw.KEY_1 + len(VIEWS)):
             self.view = VIEWS[key - glfw.KEY_1]
         elif key in (glfw.KEY_LEFT_BRACKET, glfw.KEY_RIGHT_BRACKET):
-            self.view = "layer"
-            self.layer = max(self.layer + (1 if key == glfw.KEY_RIGHT_BRACKET else -1), 0)
+            step = 0 if self.view != "layer" else 1 if key == glfw.KEY_RIGHT_BRACKET else -1
+            self.view, self.layer = "layer", max(self.layer + step, 0)
         elif key == glfw.KEY_R:
             self.orbit.reset()
             self.move()
         elif key == glfw.KEY_S:
-            self.save(Path(f"{self.name}_{self.view}.png"))
+            number = self.layer + 1 if self.view == "layer" else ""
+            try:
+                self.save(Path(f"{self.name}_{self.view}{number}.png"))
+            except OSError as error:
+                print(f"viewer: {error}", file=sys.stderr)
         elif key == glfw.KEY_ESCAPE:
             glfw.set_window_should_close(self.window, True)
         self.is_stale = True
@@ -278,19 +278,19 @@ def main() -> None:
     parser.add_argument("mesh", nargs="?", type=Path, help="mesh file; by default the demo mesh")
     parser.add_argument("--up", choices=("y", "z"), help="axis that points up; see Mesh.up")
     parser.add_argument("--view", choices=VIEWS, default="photo", help="what to show first")
-    parser.add_argument("--screenshot", type=Path, metavar="FILE", help="write a picture and quit")
+    parser.add_argument("--screenshot", type=Path, metavar="FILE", help="write a PNG file and quit")
     options = parser.parse_args()
-    name = options.mesh.stem if options.mesh else "demo"
+    name = options.mesh.stem.encode(errors="replace").decode() if options.mesh else "demo"
     try:
-        mesh = dd.load_mesh(options.mesh) if options.mesh else demo_mesh()
+        mesh = dd.load_mesh(options.mesh) if options.mesh else dd.demo_mesh()
         viewer = Viewer(open_window(name, not options.screenshot), mesh, name, options)
         with viewer.renderer:  # closed before its window
             if options.screenshot:
                 viewer.save(options.screenshot)
             else:
                 viewer.run()
-    except (dd.DDepthError, OSError) as error:
-        sys.exit(f"viewer: {error}")
+    except (dd.DDepthError, OSError, KeyboardInterrupt) as error:
+        sys.exit(f"viewer: {str(error) or 'interrupted'}")
     finally:
         glfw.terminate()
 

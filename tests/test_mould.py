@@ -383,7 +383,7 @@ def test_nothing_seen_and_lone_pixels():
 
 @pytest.mark.parametrize("jump", [0.0, -1.0, np.nan, -np.inf])
 def test_jumps_that_are_not_positive(jump):
-    with pytest.raises(dd.MeshError, match="jump must be positive"):
+    with pytest.raises(dd.RequestError, match="jump must be positive"):
         maps_of(np.full((2, 2), 2.0), np.full((2, 2), 3.0)).to_mesh(jump)
 
 

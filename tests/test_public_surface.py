@@ -247,6 +247,7 @@ CALLS = {
     "load_npz": lambda _: (None, {"path": "maps.npz", "max_bytes": 10**6}),
     "preview": lambda _: (None, {"frame": dd.Frame(CAMERA, maps=maps()), "path": "a.png",
                                  "row": None, "figure": None, "title": "a title"}),
+    "demo_mesh": lambda _: (None, {}),
     "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented",
                                       "near": 0.1, "far": 9.0, "attributes": ("face",),
                                       "engine": "auto", "device": "auto"}),

@@ -685,3 +685,28 @@ def test_a_failed_constructor_closes_its_context(monkeypatch):
     with pytest.raises(dd.ShaderError):
         dd.DepthRenderer("compute")
     assert contexts[0].is_closed
+
+
+def test_an_error_that_closing_raises_does_not_hide_the_first_one(monkeypatch):
+    """As when a window, and its context, end before the renderer that borrowed it."""
+
+    def fail(self):
+        raise dd.ContextError("the context is not current")
+
+    renderer = dd.DepthRenderer()
+    with monkeypatch.context() as patch:
+        patch.setattr(dd.DepthRenderer, "close", fail)
+        with pytest.raises(ValueError, match=r"^mine$"), renderer:
+            raise ValueError("mine")
+        with pytest.raises(dd.ContextError), renderer:
+            pass
+    renderer.close()
+
+
+def test_a_renderer_that_is_dropped_is_closed_before_the_warning():
+    renderer = dd.DepthRenderer()
+    context = renderer._context
+    with pytest.warns(ResourceWarning, match="was not closed"):  # noqa: PT031
+        del renderer
+        gc.collect()
+    assert context.is_closed

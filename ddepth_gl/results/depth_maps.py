@@ -239,8 +239,8 @@ class DepthMaps(WithRequestedArrays):
                 depths.
 
         Raises:
-            MeshError: no three neighboring pixels with thickness can be joined, or `jump` is not
-                positive.
+            MeshError: no three neighboring pixels with thickness can be joined.
+            RequestError: `jump` is not a positive number.
         """
         vertices, faces = stitch(self.camera, self.entry, self.exit, self.mask, jump)
         return Mesh(vertices, faces, name="mould")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .._checks import checked_number
 from ..camera.camera import Camera
-from ..errors import MeshError
+from ..errors import MeshError, RequestError
 
 __all__ = ["stitch"]
 
@@ -63,11 +63,12 @@ def stitch(
         wound outward.
 
     Raises:
-        MeshError: no pixels can be joined, or `jump` is not positive.
+        MeshError: no pixels can be joined.
+        RequestError: `jump` is not a positive number.
     """
-    jump = checked_number("jump", jump, MeshError)
+    jump = checked_number("jump", jump)
     if not jump > 0.0:
-        raise MeshError(f"jump must be positive (a number of pixel footprints), not {jump}")
+        raise RequestError(f"jump must be positive (a number of pixel footprints), not {jump}")
     # The ray exits a body that is wound inward before it enters it.
     near, far = np.fmin(entry, exit_), np.fmax(entry, exit_)
     centers = camera.pixel_centers()[mask]
