@@ -30,7 +30,7 @@ from .targets import SheetTargets
 __all__ = ["ComputeEngine"]
 
 # The largest images that share a dispatch, pixels each; and the largest meshes.
-_MAX_SHARED_PIXELS_IN_SOFTWARE, _MAX_SHARED_PIXELS_ON_A_GPU = 1 << 16, 1 << 20
+_MAX_SHARED_PIXELS_IN_SOFTWARE, _MAX_SHARED_PIXELS_ON_A_GPU = 1 << 16, 1 << 18
 _MAX_SHARED_FACES = 1 << 17
 
 
@@ -55,8 +55,8 @@ class ComputeEngine(Engine[SheetTargets]):
     def cameras_at_once(self, scene: Scene, camera: Camera) -> int:
         """Return how many such cameras `submit` takes: several for small images of a small mesh.
 
-        Every dispatch takes a while to start, and one small image does not fill a GPU. In software,
-        larger images are faster one by one, in the cache (measured: docs/performance.md).
+        Every dispatch takes a while to start, and one small image does not fill a GPU. Larger
+        images are faster one by one (measured: docs/performance.md); in software, in the cache.
         """
         pixels = camera.width * camera.height
         max_pixels = (
