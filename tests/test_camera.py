@@ -671,6 +671,11 @@ def test_bad_extent(extent):
             r"mesh\.bounds must have shape \(2, 3\)",
         ),
         ({"mesh": box((1, 2, 3), (1, 2, 3))}, "single point"),
+        (
+            {"mesh": "x.glb"},
+            "^mesh must be a Mesh, or an object with bounds, not 'x.glb'; load_mesh reads one",
+        ),
+        ({"mesh": None}, "^mesh must be a Mesh, or an object with bounds, not None"),
     ],
 )
 def test_bad_orbit(arguments, match):
@@ -757,8 +762,11 @@ def test_a_dict_holds_plain_values():
         ({"wide": 60}, r"no entry 'wide'; did you mean 'width'\?"),
         ({"camera_from_wrld": 1}, r"no entry 'camera_from_wrld'; did you mean 'camera_from_world'"),
         ({"k": 60}, r"no entry 'k'; did you mean 'K'"),
-        ({3: 60}, r"no entry 3; did you mean '"),
-        ({"": 60}, r"no entry ''; did you mean '"),
+        ({"widths": 60}, r"no entry 'widths'; did you mean 'width'\?"),
+        *(
+            ({key: 60}, rf"no entry {key!r}; it may have K, camera_from_world, width, height, is_")
+            for key in (3, "", "zzzzzz")
+        ),
         ({"width": 60.5}, "width must be an integer"),
         ({"width": None}, "width must be an integer"),
         ({"K": [[1, 2], [3]]}, "K must be numbers"),

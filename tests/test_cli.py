@@ -23,10 +23,12 @@ import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
 from ddepth_gl.cli.options import create_output_folder
 from ddepth_gl.cli.reporting import one_line_errors
+from ddepth_gl.cli.wording import in_options
 from ddepth_gl.gl.devices import ENVIRONMENT_VARIABLE
 from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.jobs import render as render_job
 from ddepth_gl.jobs.names import PREVIEW_MESHES
+from ddepth_gl.plot import page
 
 COMMAND = [sys.executable, "-W", "error", "-c", "from ddepth_gl.cli.start import main; main()"]
 
@@ -532,7 +534,10 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
         (("--memory-limit", "3"), ("--memory-limit has no effect without --layers",)),
         (
             ("--layers", "--memory-limit", "9"),
-            ("crossings", "--memory-limit", "the memory_limit of 9;"),
+            (
+                "crossings",
+                "memory_limit of 9; give a smaller --size, a small --max-layers or a larger --mem",
+            ),
         ),
         (("--layers", "--format", "png16", "--no-preview"), ("--layers has no effect on png16",)),
         (("--format", "npz,ply, npz"), ("format npz is given twice",)),
@@ -550,7 +555,11 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
             ("--fill has no effect on ply, mould; it is for npz, exr, exr-files",),
         ),
         (("--format", "", "--no-preview"), ("nothing to write",)),
-        (("--engine", "warp"), ("engine must be 'auto'", "'warp'")),
+        (("--engine", "warp"), ("error: --engine must be 'auto'", "'warp'")),
+        (
+            ("--surfaces", "both"),
+            ("error: --surfaces must be auto, oriented or any, not 'both'",),
+        ),
         (("--device", "banana"), ("banana",)),
         (("--device", "99"), ("99",)),
         (("--near", "5", "--far", "2"), ("0 <= near < far, not --near 5 --far 2",)),
@@ -584,10 +593,6 @@ def test_bad_options_are_one_line(ddepth, options, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (
-            ("render", "box.ply", "-o", "out", "--surfaces", "both"),
-            ("--surfaces", "both", "render --help"),
-        ),
         (("render", "box.ply", "-o", "out", "--views", "many"), ("--views",)),
         (("render", "box.ply", "-o", "out", "--nonsense"), ("--nonsense",)),
         (("render", "box.ply"), ("-o",)),
@@ -604,6 +609,59 @@ def test_bad_options_are_one_line(ddepth, options, words):
 def test_a_wrong_command_line_is_one_line(ddepth, arguments, words):
     fails(ddepth(*arguments), *words, status=2)
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ("--format", "mould", "--eye", "9,0,0", "--target", "10,0,0"),
+            "mesh, or use --surfaces any if the mesh is not closed",
+        ),
+        (
+            ("--format", "layereddepth", "--layers", "--png-scale", "1e-6"),
+            "of a 16-bit PNG; --png-scale ",
+        ),
+        (("--format", "png16", "--png-scale", "1e-6"), "of a 16-bit PNG; --png-scale "),
+    ],
+)
+def test_messages_of_the_library_name_options(ddepth, options, words):
+    code, _, err = ddepth(
+        "render", "box.ply", "-o", "out", "--size", "9x9", "--no-preview", *options
+    )
+    assert code == 1
+    assert words in err[-1]
+    assert not re.search(r"\w=|; scale", err[-1])
+
+
+def test_messages_in_words_of_options():
+    assert in_options("engine='compute' needs 4.3; use engine='raster' or 'auto'") == (
+        "engine='compute' needs 4.3; use --engine raster or auto"
+    )
+    assert in_options("reduce it, pass max_layers= or ask for less") == (
+        "reduce it, give --max-layers or ask for less"
+    )
+    assert (
+        in_options("2 layers; pass a smaller max_layers=")
+        == "2 layers; give a smaller --max-layers"
+    )
+    assert in_options("a mesh.ply is empty") == "a mesh.ply is empty"
+
+
+def test_the_driver_is_named_only_if_something_was_rendered(ddepth):
+    Path("text.glb").write_text("this is no mesh\n" * 10)
+    code, out, _ = ddepth("render", "nope.glb", "text.glb", "-o", "out")
+    assert (code, out) == (1, "2 of 2 meshes failed\n")
+    ddepth("render", "box.ply", "-o", "out", "--size", "4x4")
+    write_mesh(Path("box.ply"), sphere(1.0, 6, 8))
+    code, out, err = ddepth("render", "box.ply", "-o", "out", "--size", "4x4")
+    assert (code, out) == (1, "")
+    assert "earlier state" in err[0]
+    # A view without a mould was rendered nevertheless.
+    away = ("--eye", "9,0,0", "--target", "10,0,0", "--no-preview", "--format", "mould")
+    code, out, _ = ddepth("render", "ring.ply", "-o", "out", "--size", "4x4", *away)
+    assert code == 1
+    assert out.splitlines()[-1].startswith("on ")
 
 
 def test_a_bad_option_is_reported_once_for_all_meshes(ddepth):
@@ -689,6 +747,37 @@ def test_a_folder_without_meshes_among_others(ddepth):
     # Nothing is created where there is nothing to render.
     fails(ddepth("render", "empty", "-o", "no"), "empty has no mesh files")
     assert not Path("no").exists()
+
+
+def test_results_in_a_searched_folder_are_not_rendered(ddepth):
+    """A second run into the folder of the meshes writes the same files again, and no others."""
+    Path("sets/.hidden").mkdir(parents=True)
+    Path("box.ply").rename("sets/box.ply")
+    Path("sets/._box.obj").write_bytes(b"of macOS")
+    command = ("render", "sets", "-o", "sets", "--format", "mould,ply", "--size", "32x32")
+    code, out, err = ddepth(*command)
+    assert (code, err) == (0, [])
+    assert "left out" not in out
+    written = files("sets")
+    assert "box_000_mould.ply" in written
+    code, out, err = ddepth(*command)
+    assert (code, err) == (0, [])
+    assert out.splitlines()[0] == (
+        "left out 3 results of ddepth found in folders, such as sets/box_000_back.ply"
+    )
+    assert files("sets") == written
+    # In other folders, too; and by name, results are meshes.
+    code, out, err = ddepth(
+        "render", "sets", "sets/box_000_mould.ply", "-o", "out", "--size", "4x4"
+    )
+    assert (code, err) == (0, [])
+    names = ("box", "box_000_mould")
+    assert files() == sorted(
+        f"{name}{end}" for name in names for end in ("_000.npz", "_preview.png")
+    )
+    code, out, err = ddepth("inspect", "sets", "--json")
+    assert [entry["file"] for entry in json.loads(out)] == ["sets/box.ply"]
+    assert err[0].startswith("ddepth: warning: left out 3 results of ddepth")
 
 
 def test_a_mesh_given_twice_is_rendered_once(ddepth):
@@ -1064,3 +1153,41 @@ def test_a_preview_without_matplotlib(ddepth, monkeypatch):
     )
     assert files() == []
     assert ddepth("render", "box.ply", "-o", "out", "--no-preview")[0] == 0
+
+
+def test_many_meshes_without_matplotlib(ddepth, monkeypatch):
+    """No preview is drawn by default, so matplotlib is not needed."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("ddepth_gl.jobs.names.PREVIEW_MESHES", 1)
+    command = ("render", "box.ply", "ring.ply", "-o", "out", "--size", "4x4")
+    fails(ddepth(*command, "--preview"), "drawing plots needs the package matplotlib")
+    fails(ddepth(*command, "--format", ""), "drawing plots needs the package matplotlib")
+    assert files() == []
+    code, _, err = ddepth(*command)
+    assert (code, err) == (0, [])
+    assert files() == ["box_000.npz", "ring_000.npz"]
+
+
+def test_the_demo_without_matplotlib_writes_nothing(ddepth, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = ddepth("demo", "-o", "out")
+    fails(result, "drawing plots needs the package matplotlib")
+    assert result[1] == ""
+    assert not Path("out").exists()
+
+
+def test_the_first_line_of_a_preview_says_how_many_views_it_shows(ddepth, monkeypatch):
+    lines, heights = [], []
+    title = page.checked_title
+    monkeypatch.setattr(page, "checked_title", lambda text: lines.append(text) or title(text))
+    command = ("render", "box.ply", "-o", "out", "--size", "8x6", "--overwrite", "--views")
+    for views, first in ((4, []), (6, ["box: 4 of 6 views"])):
+        lines.clear()
+        assert ddepth(*command, views)[0] == 0
+        names = [f"box_{view:03d}   8x6" for view in range(4)]
+        assert sorted(lines) == sorted(first + names)
+        with Image.open("out/box_preview.png") as image:
+            heights.append(image.height)
+            top = np.asarray(image.convert("L"))[:50]
+        assert (top < 128).any()
+    assert heights[1] == heights[0] + 50

@@ -248,6 +248,22 @@ def test_damaged_files_are_rendered_again(render, name, damage):
         assert stripped(file.name, file.read_bytes()) == stripped(file.name, whole)
 
 
+@pytest.mark.parametrize("name", ["photo", "png16"])
+def test_a_damaged_byte_of_a_png_file_is_noticed(render, name):
+    """Of npz, EXR and PLY, structure and size are checked alone, as the help says."""
+    options = ("--format", name, "--no-preview")
+    render("ring.ply", *options)
+    for file in sorted(Path("out").glob("*.png")):
+        whole = file.read_bytes()
+        for place in (3, 20, len(whole) // 2, len(whole) - 30, len(whole) - 2):
+            damaged = bytearray(whole)
+            damaged[place] ^= 16
+            file.write_bytes(damaged)
+            assert render("ring.ply", *options, "--skip-existing")[3] == ["ring"], place
+            assert stripped(file.name, file.read_bytes()) == stripped(file.name, whole)
+        assert render("ring.ply", *options, "--skip-existing")[3] == []
+
+
 def test_files_of_others_are_not_taken_for_damaged_ones(render):
     Path("out").mkdir()
     archive = io.BytesIO()

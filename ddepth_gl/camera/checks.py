@@ -177,11 +177,13 @@ def checked_entries(
     for key in found:
         if not isinstance(key, str) or key not in known:
             by_lower_case = {name.lower(): name for name in known}
-            (nearest,) = get_close_matches(one_line(key).lower(), by_lower_case, 1, cutoff=0.0)
-            raise CameraError(
-                f"a camera's dict has no entry {shown(key)}; "
-                f"did you mean {by_lower_case[nearest]!r}?"
+            near = get_close_matches(one_line(key).lower(), by_lower_case, 1)
+            advice = (
+                f"did you mean {by_lower_case[near[0]]!r}?"
+                if near
+                else f"it may have {', '.join(known)}"
             )
+            raise CameraError(f"a camera's dict has no entry {shown(key)}; {advice}")
     missing = [key for key in required if key not in found]
     if missing:
         raise CameraError(

@@ -150,7 +150,12 @@ def orbit_viewpoints(
 
 def _bounding_sphere(mesh: HasBounds) -> tuple[Float64Array, float]:
     """Return the center of a mesh's bounding box, and a radius around it that holds the mesh."""
-    low, high = checked_numbers("mesh.bounds", getattr(mesh, "bounds", None), (2, 3))
+    if not hasattr(mesh, "bounds"):
+        raise CameraError(
+            f"mesh must be a Mesh, or an object with bounds, not {shown(mesh)}; "
+            "load_mesh reads one from a file"
+        )
+    low, high = checked_numbers("mesh.bounds", mesh.bounds, (2, 3))
     center = (low + high) / 2.0
     # The vertices fit closer than the box: the box of a round mesh has distant corners.
     vertices = getattr(mesh, "vertices", high[None])

@@ -15,6 +15,7 @@ from .reporting import (
     print_failed,
     print_json,
     print_line,
+    print_warning,
     report_sources,
 )
 
@@ -33,8 +34,10 @@ def inspect(
         from ..io.meshes.read import load_mesh
         from ..jobs.sources import mesh_files
 
-        files, repeated, failures = mesh_files(meshes)
-        report_sources(repeated, failures)
+        files, repeated, failures, results = mesh_files(meshes)
+        # JSON stays alone on stdout.
+        note = print_warning if as_json else print_line
+        report_sources(repeated, failures, results, note)
         entries: list[dict[str, Any]] = [
             {"file": str(path), "error": message, "report": None}
             for path, message in failures.items()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from ..errors import ContextError, DDepthError, MeshError, RequestError
+from ..errors import ContextError, DDepthError, RequestError
 from .cameras import views_from_options
 from .options import Debug, Device, Meshes, Output, create_output_folder, parse_list
 from .reporting import (
@@ -22,21 +19,14 @@ from .reporting import (
     print_warning,
     report_sources,
 )
-from .run_job import print_renderer, run_job
+from .run_job import print_renderer, raise_failures, run_job
 from .up import up_text
+from .wording import in_options
 
 if TYPE_CHECKING:
     from ..mesh.mesh import Mesh, MeshSource
 
 __all__ = ["render"]
-
-
-class SurfacesOption(str, Enum):
-    """Values of --surfaces."""
-
-    auto = "auto"
-    oriented = "oriented"
-    any = "any"
 
 
 def render(
@@ -121,12 +111,13 @@ def render(
         int, typer.Option(help="Samples of photos along each side of a pixel, 1 to 128.")
     ] = 1,
     surfaces: Annotated[
-        SurfacesOption,
+        str,
         typer.Option(
+            metavar="auto|oriented|any",
             help="How faces count. oriented: by facing, for closed meshes; any: on either side, "
-            "for scans with holes; auto decides for each connected body."
+            "for scans with holes; auto decides for each connected body.",
         ),
-    ] = SurfacesOption.auto,
+    ] = "auto",
     near: Annotated[
         float | None, typer.Option(help="Drop crossings nearer than this depth.")
     ] = None,
@@ -159,8 +150,9 @@ def render(
         bool,
         typer.Option(
             "--skip-existing",
-            help="Skip views whose files are there: all of them, whole, from the same mesh, "
-            "cameras, options and version. Others are rendered, and replace their files.",
+            help="Skip views whose files are all there, of complete structure and size, from the "
+            "same mesh, cameras, options and version; only PNG files are checked for damaged "
+            "bytes. Others are rendered, and replace their files.",
         ),
     ] = False,
     debug: Debug = False,
@@ -176,16 +168,16 @@ def render(
 
     file_limit = {} if max_file_mb is None else {"max_file_bytes": max_file_mb * 2**20}
     limits = file_limit | ({} if max_faces is None else {"max_faces": max_faces})
-    failed = skipped = 0
+    failed = skipped = rendered = 0
     stale: list[Path] = []
-    with one_line_errors(debug):
+    with one_line_errors(debug, in_options):
         for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
             if number is not None and number < 0:
                 raise RequestError(f"{option} must be at least 0, not {number}")
         job = RenderJob(
             folder=output,
             formats=parse_list(formats),
-            surfaces=surfaces.value,
+            surfaces=cast(Literal["auto", "oriented", "any"], surfaces),  # RenderJob checks it
             near=near,
             far=far,
             fill=fill,
@@ -210,13 +202,14 @@ def render(
             views=views,
             seed=seed,
         )
-        files, repeated, failures = mesh_files(meshes, output)
-        report_sources(repeated, failures)
+        files, repeated, failures, results = mesh_files(meshes)
+        report_sources(repeated, failures, results)
         if not files:
             raise typer.Exit(1)
         if preview is None and job.formats and len(files) > PREVIEW_MESHES:
             job = replace(job, preview=False)
             print_line(f"no preview images of {len(files)} meshes; --preview writes them")
+        job.check_preview()
         with DepthRenderer(engine, device) as renderer:
             create_output_folder(output)
             earlier = EarlierFiles(output)
@@ -234,13 +227,12 @@ def render(
                     if skip_existing and is_done(source_of_file(path, **file_limit), name):
                         skipped += 1
                         continue
-                    with _naming_options():
-                        mesh = load_mesh(path, **limits)
+                    mesh = load_mesh(path, **limits)
                     if is_done(mesh.source, name):
                         skipped += 1
                         continue
                     _warn_if_open(mesh, path, surfaces)
-                    run_job(
+                    report = run_job(
                         renderer,
                         job,
                         mesh,
@@ -250,13 +242,15 @@ def render(
                         settings=plan.settings,
                         earlier=earlier,
                     )
+                    rendered += 1
+                    raise_failures(report)
                 except (RequestError, ContextError):
                     raise  # the next mesh would fail for the same reason
                 except (DDepthError, MemoryError) as error:
                     # The other meshes are still rendered; the exit status reports the failure.
                     failed += 1
-                    print_exception(error, debug)
-            if skipped < len(files):
+                    print_exception(error, debug, in_options)
+            if rendered:
                 print_renderer(renderer)
             if skipped:
                 print_line(f"skipped {skipped} of {len(files)} meshes: already there")
@@ -268,20 +262,6 @@ def render(
         raise typer.Exit(1)
 
 
-@contextmanager
-def _naming_options() -> Iterator[None]:
-    """Name the option in the message of a MeshError that advises to raise a Python argument."""
-    try:
-        yield
-    except MeshError as error:
-        message = str(error)
-        for argument, option in (("max_faces", "--max-faces"), ("max_file_bytes", "--max-file-mb")):
-            message = message.replace(f"pass a larger {argument}", f"pass a larger {option}")
-        if message == str(error):
-            raise
-        raise MeshError(message) from error
-
-
 def _warn_of_stale(files: list[Path]) -> None:
     """Warn that files of earlier runs would be taken for results of this one."""
     print_warning(
@@ -291,9 +271,9 @@ def _warn_of_stale(files: list[Path]) -> None:
     )
 
 
-def _warn_if_open(mesh: Mesh, path: Path, surfaces: SurfacesOption) -> None:
+def _warn_if_open(mesh: Mesh, path: Path, surfaces: str) -> None:
     """Warn that front and back are undefined where a mesh has holes."""
-    if surfaces is not SurfacesOption.oriented or mesh.is_oriented:
+    if surfaces != "oriented" or mesh.is_oriented:
         return
     fault = "its winding is not consistent" if mesh.is_closed else "it is not closed"
     print_warning(

@@ -6,14 +6,14 @@ import json
 import os
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from .._text import printable
+from .._text import counted, printable
 from ..errors import DDepthError, LeftOutWarning
 
 __all__ = [
@@ -51,12 +51,18 @@ def _print_message(kind: str, message: str) -> None:
     typer.echo(f"ddepth: {kind}: {' '.join(printable(message).split())}", err=True)
 
 
-def print_exception(error: Exception, debug: bool) -> None:
-    """Print an exception to stderr as one line, below its traceback if `debug` is set."""
+def print_exception(error: Exception, debug: bool, reworded: Callable[[str], str] = str) -> None:
+    """Print an exception to stderr as one line, below its traceback if `debug` is set.
+
+    Args:
+        error: exception to print.
+        debug: whether to print its traceback, too.
+        reworded: returns the message of a DDepthError in words that suit the command.
+    """
     if debug:
         traceback.print_exception(error)
     if isinstance(error, DDepthError):
-        print_error(str(error))
+        print_error(reworded(str(error)))
     elif isinstance(error, OSError):
         print_error(
             f"{error.filename or 'the output'} cannot be written or read "
@@ -69,17 +75,26 @@ def print_exception(error: Exception, debug: bool) -> None:
         print_error(f"unexpected {type(error).__name__}: {error}{advice}")
 
 
-def report_sources(repeated: Sequence[Path], failures: Mapping[Path, str]) -> None:
-    """Print what is not as it was given: files that count once, folders that cannot be searched.
+def report_sources(
+    repeated: Sequence[Path],
+    failures: Mapping[Path, str],
+    results: Sequence[Path],
+    print_note: Callable[[str], None] = print_line,
+) -> None:
+    """Print what is not as it was given: files that count once or are left out, bad folders.
 
     Args:
-        repeated, failures: see `MeshFiles`.
+        repeated, failures, results: see `MeshFiles`.
+        print_note: prints the line about the results.
     """
-    from .._checks import printable  # imports NumPy, which --help does without
-
     if repeated:
         more = f" and {len(repeated) - 1} more" if len(repeated) > 1 else ""
         print_warning(f"given or found twice, used once: {printable(str(repeated[0]))}{more}")
+    if results:
+        print_note(
+            f"left out {counted(len(results), 'result')} of ddepth found in folders, such as "
+            f"{printable(str(results[0]))}"
+        )
     for message in failures.values():
         print_error(printable(message))
 
@@ -91,10 +106,13 @@ def print_failed(failed: int, count: int) -> None:
 
 
 @contextmanager
-def one_line_errors(debug: bool) -> Iterator[None]:
+def one_line_errors(debug: bool, reworded: Callable[[str], str] = str) -> Iterator[None]:
     """Turn exceptions into one line on stderr and exit status 1; 130 for Ctrl-C.
 
     `LeftOutWarning` becomes one line, too.
+
+    Args:
+        debug, reworded: see `print_exception`.
     """
     try:
         with _one_line_warnings():
@@ -105,7 +123,7 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     except (typer.Exit, BrokenPipeError):
         raise
     except Exception as error:
-        print_exception(error, debug)
+        print_exception(error, debug, reworded)
         raise typer.Exit(1) from None
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..mesh.mesh import Mesh
     from ..renderer import DepthRenderer
 
-__all__ = ["print_renderer", "run_job"]
+__all__ = ["print_renderer", "raise_failures", "run_job"]
 
 
 def run_job(
@@ -43,7 +43,7 @@ def run_job(
 
     Raises:
         RequestError: an image is larger than the device allows.
-        OutputError: a file was not written.
+        OutputError: a file was not written; those of single views are left to `raise_failures`.
         DDepthError: rendering failed.
     """
     from rich.console import Console
@@ -70,10 +70,14 @@ def run_job(
     times = report.times_text(known_steps)
     notes = (images + _skipped_note(report), faces, note, _layers_note(job), times)
     print_line(f"{heading or name}: {', '.join(filter(None, notes))}")
+    return report
+
+
+def raise_failures(report: RenderReport) -> None:
+    """Raise OutputError if files of single views could not be written."""
     if report.failures:
         more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
         raise OutputError(report.failures[0] + more)
-    return report
 
 
 def _skipped_note(report: RenderReport) -> str:

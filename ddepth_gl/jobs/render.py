@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ from .report import RenderReport
 from .skipping import preview_settings, remaining_views, view_settings
 
 __all__ = ["RenderJob"]
+
+_SURFACES = get_args(Surfaces)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,8 @@ class RenderJob:
     Raises:
         RequestError: an option is out of range, contradicts another one, or has no effect on the
             formats.
-        OutputError: a package that a format needs is not installed.
+        OutputError: a package that a format needs is not installed. For the preview,
+            `check_preview` and `run` raise it.
     """
 
     folder: Path
@@ -85,6 +88,9 @@ class RenderJob:
             )
         checked_formats(self.formats, self.layers)
         checked_names(self.attributes)
+        if self.surfaces not in _SURFACES:
+            expected = f"{', '.join(_SURFACES[:-1])} or {_SURFACES[-1]}"
+            raise RequestError(f"--surfaces must be {expected}, not {self.surfaces!r}")
         checked_float32("--fill", self.fill)
         checked_count("--samples", self.samples, MAX_SAMPLES)
         for option, value in (
@@ -103,10 +109,13 @@ class RenderJob:
                 f"nothing to write: no format and no preview; give {', '.join(FORMATS)}"
             )
         self._check_effects()
-        if self.preview:
-            check_matplotlib()
         for chosen in self._chosen_formats:
             chosen.check()
+
+    def check_preview(self) -> None:
+        """Raise OutputError if a preview is to be written and matplotlib is not installed."""
+        if self.preview:
+            check_matplotlib()
 
     def _check_crop(self) -> None:
         """Raise RequestError unless 0 <= near < far."""
@@ -186,6 +195,7 @@ class RenderJob:
                 that was not written from this mesh, and `overwrite` is False.
             DDepthError: rendering failed.
         """
+        self.check_preview()
         source = mesh.source or source_in_memory(mesh)
         formats = self._chosen_formats
         earlier = earlier or EarlierFiles(self.folder)
@@ -223,13 +233,14 @@ class RenderJob:
                         for path in self._write(frame, number, settings, report.failures):
                             report.files.setdefault(path.name.removeprefix(stem), []).append(path)
                 if with_preview and frame.photo is not None:
-                    from ..io.results.preview import preview_pixels
+                    from ..io.results.preview import heading_pixels, preview_pixels
 
                     title = f"{stem}   {camera.width}x{camera.height}"
-                    if not rows and len(cameras) > PREVIEW_VIEWS:
-                        title += f"   {PREVIEW_VIEWS} of {len(cameras)} views"
                     shown = Frame(camera, frame.photo, frame.maps, frame.layers)
                     rows.append(preview_pixels(shown, title))
+                    if number == 0 and len(cameras) > PREVIEW_VIEWS:
+                        text = f"{name}: {PREVIEW_VIEWS} of {len(cameras)} views"
+                        rows.insert(0, heading_pixels(text, rows[0].shape[1]))
                 progress()
         finally:
             scene.release()

@@ -1,4 +1,4 @@
-"""Mesh files of a run: the files given, and those in the folders given."""
+"""Mesh files of a run: the files given, and those in the folders given that are no results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from .._text import counted
 from ..io.meshes.read import MESH_SUFFIXES
+from ..io.results.earlier_files import names_mesh
 
 __all__ = ["MeshFiles", "mesh_files"]
 
@@ -19,38 +21,42 @@ class MeshFiles(NamedTuple):
         files: each once, in the order given.
         repeated: files that were given or found again.
         failures: folders that cannot be searched or hold no mesh, with one message each.
+        results: results of earlier runs that were found in folders and left out.
     """
 
     files: list[Path]
     repeated: list[Path]
     failures: dict[Path, str]
+    results: list[Path]
 
 
-def mesh_files(paths: Sequence[Path], output: Path | None = None) -> MeshFiles:
+def mesh_files(paths: Sequence[Path]) -> MeshFiles:
     """Return the mesh files, in the order of `paths`; those of a folder are sorted.
 
     A file counts once, however its folder is written. Links are files of their own, since results
     are named after them.
 
+    Folders may hold results of earlier runs, which PLY files tell in their headers. These are left
+    out, wherever they lie. A file that is given by name is always taken.
+
     Args:
         paths: files, and folders that are searched with all folders in them. Links to folders are
-            not followed.
-        output: folder of the results, if any. If it lies below a searched folder, meshes in it are
-            results of earlier runs and are left out.
+            not followed. Names in them that start with a dot are left out.
     """
-    results = None if output is None else _real(output)
-    found = MeshFiles([], [], {})
+    found = MeshFiles([], [], {}, [])
     seen: set[Path] = set()
     real_folders: dict[Path, Path] = {}
     for path in paths:
         # Unlike Path.is_dir, this is False for a path that cannot be reached.
-        files = _files_below(path, results, found) if os.path.isdir(path) else [path]  # noqa: PTH112
+        files = _files_below(path, found) if os.path.isdir(path) else [path]  # noqa: PTH112
         for file in files:
             if file.parent not in real_folders:
                 real_folders[file.parent] = _real(file.parent)
             real = real_folders[file.parent] / file.name
             (found.repeated if real in seen else found.files).append(file)
             seen.add(real)
+    by_place = {_real(file.parent) / file.name: file for file in found.results}
+    found.results[:] = by_place.values()
     return found
 
 
@@ -59,8 +65,8 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _files_below(folder: Path, results: Path | None, found: MeshFiles) -> list[Path]:
-    """Return the mesh files of a folder, sorted; add what cannot be searched to the failures."""
+def _files_below(folder: Path, found: MeshFiles) -> list[Path]:
+    """Return the mesh files of a folder, sorted; add the rest to the results and the failures."""
     before = len(found.failures)
 
     def fail(error: OSError) -> None:
@@ -69,15 +75,25 @@ def _files_below(folder: Path, results: Path | None, found: MeshFiles) -> list[P
             "change its permissions, or leave it out"
         )
 
-    files = [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, onerror=fail)
-        for name in names
-        if Path(name).suffix.lower() in MESH_SUFFIXES
-    ]
-    if results is not None and _real(folder) in results.parents:
-        files = [file for file in files if results not in _real(file).parents]
+    files: list[Path] = []
+    results: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        # Hidden names are those of other programs: copies, caches, macOS's ._part.obj.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in MESH_SUFFIXES:
+                file = Path(parent, name)
+                (results if names_mesh(file) else files).append(file)
+    found.results.extend(sorted(results))
     if not files and len(found.failures) == before:
         suffixes = ", ".join(MESH_SUFFIXES)
-        found.failures[folder] = f"{folder} has no mesh files ({suffixes}); give another folder"
+        if results:
+            advice = (
+                f" besides {counted(len(results), 'result')} of ddepth; give results by name, or"
+            )
+        else:
+            advice = ";"
+        found.failures[folder] = (
+            f"{folder} has no mesh files ({suffixes}){advice} give another folder"
+        )
     return sorted(files)

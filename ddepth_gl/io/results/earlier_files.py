@@ -6,7 +6,6 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -198,10 +197,13 @@ def _read_png(stream: BinaryIO) -> dict[str, object]:
 
 
 def _read_ply(stream: BinaryIO) -> dict[str, object]:
-    lines = (line.decode("ascii").split(maxsplit=2) for line in islice(stream, _MAX_HEADER_LINES))
     found: dict[str, object] = {}
-    for words in lines:
-        if words == ["end_header"]:
+    if stream.readline(_BEGINNING).strip() != b"ply":
+        return found
+    for _ in range(_MAX_HEADER_LINES):
+        # A file of others may be one long line.
+        words = stream.readline(_BEGINNING).decode("ascii").split(maxsplit=2)
+        if not words or words == ["end_header"]:
             break
         if words[0] == "comment" and len(words) == 3:
             found[words[1]] = words[2].strip()

@@ -40,7 +40,11 @@ def write_exr_files(
 
     OpenCV (and imageio's plugin for it) reads only channels of these names: ``Y`` for a single
     number; ``R``, ``G``, ``B`` for a vector, with 0 in B for uv; ``R``, ``G``, ``B``, ``A`` for a
-    color. It returns vectors as B, G, R. `write_exr` writes one file with named channels instead.
+    color. `write_exr` writes one file with named channels instead.
+
+    ``cv2.imread(path, cv2.IMREAD_UNCHANGED)`` returns vectors as B, G, R, and
+    ``imageio.v3.imread(path, plugin="opencv", flags=cv2.IMREAD_UNCHANGED)`` as R, G, B. Without the
+    flag, both return uint8.
 
     DepthMaps yield ``NAME_entry.exr`` and ``NAME_exit.exr`` (depth), ``NAME_entry_distance.exr``,
     ``NAME_exit_distance.exr``, ``NAME_thickness.exr``, and two files for each attribute, such as

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from .metadata import file_metadata
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["preview", "preview_pixels"]
+__all__ = ["heading_pixels", "preview", "preview_pixels"]
 
 
 def preview(
@@ -73,3 +73,11 @@ def preview_pixels(frame: Frame, title: str) -> npt.NDArray[np.uint8]:
     from ...plot.page import pixels
 
     return pixels(plot_frame(frame, title=title))
+
+
+def heading_pixels(text: str, width: int) -> npt.NDArray[np.uint8]:
+    """Return a line of text as an image, (h, width, 3) uint8 sRGB, to stand above previews."""
+    from ...plot.page import Page, pixels
+
+    page = Page(width / 100.0, 0.0, title=text)  # 100 pixels per inch
+    return pixels(cast("Figure", page.figure))
