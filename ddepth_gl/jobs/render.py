@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import MAX_SAMPLES, checked_count, checked_float32, checked_number
+from .._checks import MAX_SAMPLES, checked_count, checked_float32, checked_number, shown
 from ..camera.camera import Camera
 from ..engines.scene import Scene
 from ..errors import MeshError, RequestError
@@ -90,7 +90,7 @@ class RenderJob:
         checked_names(self.attributes)
         if self.surfaces not in _SURFACES:
             expected = f"{', '.join(_SURFACES[:-1])} or {_SURFACES[-1]}"
-            raise RequestError(f"--surfaces must be {expected}, not {self.surfaces!r}")
+            raise RequestError(f"--surfaces must be {expected}, not {shown(self.surfaces)}")
         checked_float32("--fill", self.fill)
         checked_count("--samples", self.samples, MAX_SAMPLES)
         for option, value in (

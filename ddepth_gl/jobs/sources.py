@@ -55,8 +55,8 @@ def mesh_files(paths: Sequence[Path]) -> MeshFiles:
             real = real_folders[file.parent] / file.name
             (found.repeated if real in seen else found.files).append(file)
             seen.add(real)
-    by_place = {_real(file.parent) / file.name: file for file in found.results}
-    found.results[:] = by_place.values()
+    left_out = {_real(file.parent) / file.name: file for file in found.results}
+    found.results[:] = [file for real, file in left_out.items() if real not in seen]
     return found
 
 
