@@ -28,7 +28,8 @@ uniform sampler2D exit_depth;
 #include "swapped_pixels.glsl"
 
 float sheet_depth_at(int sheet, ivec2 pixel) {
-    return sheet == ENTRY ? texelFetch(sheet_depth, pixel, 0).x : texelFetch(exit_depth, pixel, 0).x;
+    return sheet == ENTRY ? texelFetch(sheet_depth, pixel, 0).x
+                          : texelFetch(exit_depth, pixel, 0).x;
 }
 #endif
 uniform isamplerBuffer texture_of_face;  // -1 for none

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from crossings import by_hand, real_layers
@@ -36,6 +38,17 @@ def walked(pixel):
         elif nesting <= 0 < before:
             found.append((start, float(word[1:])))
     return found
+
+
+def largest_swap(pixel):
+    """Return how far a front lies behind the back that it belongs before, at most."""
+    words, swaps = pixel.split(), [0.0]
+    nesting = sum(1 if word[0] == "B" else -1 for word in words)
+    for word, following in pairwise(words):
+        nesting += 1 if word[0] == "F" else -1
+        if nesting < 0:
+            swaps.append(float(following[1:]) - float(word[1:]))
+    return max(swaps)
 
 
 def drawn(figure, x, y):
@@ -74,11 +87,13 @@ def test_pieces_are_those_of_a_walk_along_every_ray(data):
     closed, layers = by_hand(rows, oriented=True), by_hand(rows)
     for line, words in lines:
         surplus = [word.count("F") - word.count("B") for word in words]
+        # A back so far before its front is no silhouette: 15.6 footprints of 2 / width.
+        turned = [largest_swap(word) > 15.625 * 2 / width for word in words]
         for candidate, unknown in (
             # Rays of a closed mesh may start inside, but they end outside.
-            (closed, [number > 0 for number in surplus]),
+            (closed, [n > 0 or far for n, far in zip(surplus, turned, strict=True)]),
             # In a mesh that may be open, entries and exits have to balance.
-            (layers, [number != 0 for number in surplus]),
+            (layers, [n != 0 or far for n, far in zip(surplus, turned, strict=True)]),
         ):
             section = section_of(candidate, **line)
             np.testing.assert_array_equal(section.unknown, unknown)
