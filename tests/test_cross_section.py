@@ -316,3 +316,20 @@ def test_axes_and_figures_of_the_caller():
     figure = Figure(figsize=(5, 5))
     assert layers.plot_section(figure=figure, title="title") is figure
     assert "title" in assert_readable(figure)
+
+
+@pytest.mark.parametrize(
+    ("row", "truncated", "names"),
+    [
+        (["F1 B2", ""], False, ["solid", "entry", "exit"]),
+        (["F1", "F2"], False, ["entry", "solid unknown"]),
+        (["B1", "B2"], True, ["exit", "not filled: some crossings were cut away"]),
+        (["", ""], False, ["no crossing in this row"]),
+    ],
+)
+def test_the_legend_names_what_is_drawn(row, truncated, names):
+    figure = by_hand([row], truncated=np.full((1, 2), truncated)).plot_section(row=0)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == names
+    assert has(figure, SOLID) == ("solid" in names)
+    assert has(figure, EXIT) == ("exit" in names)

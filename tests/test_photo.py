@@ -46,3 +46,17 @@ def test_images_that_cannot_be_written(tmp_path, image, words):
         dd.write_photo(tmp_path / "a.png", image)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.png.pdf", "png", "x"])
+def test_names_that_do_not_end_in_png(tmp_path, name):
+    with pytest.raises(dd.OutputError) as error:
+        dd.write_photo(tmp_path / name, np.zeros((4, 6, 4), np.uint8))
+    wanted = f"{tmp_path / name}: pictures are PNG files; give a name that ends in .png"
+    assert str(error.value) == wanted
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_ending_may_have_capital_letters(tmp_path):
+    (written,) = dd.write_photo(tmp_path / "x.PNG", np.zeros((4, 6, 4), np.uint8))
+    assert written.read_bytes()[:4] == b"\x89PNG"

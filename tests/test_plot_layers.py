@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from crossings import by_hand, layers_of
-from figures import assert_readable, cells, image_of, is_close, panel, rgb
+from figures import assert_readable, at, cells, image_of, is_close, panel, rgb
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import ddepth_gl as dd
 from ddepth_gl.plot.color_scales import MISS
-from ddepth_gl.plot.counts import TRUNCATED, CountMap, count_colors
+from ddepth_gl.plot.counts import CUT_SHORT, TRUNCATED, CountMap, count_colors
 from ddepth_gl.results.plots import layer_image
 
 SIZES = [(1, 1), (3, 2), (2, 3), (64, 48), (700, 9), (9, 700), (400, 300), (1600, 1000)]
@@ -147,7 +147,7 @@ def test_each_pixel_has_the_color_of_its_count():
     figure = layers.plot()
     axes = panel(figure, "crossings per pixel")
     expected = layers.count.copy()
-    expected[1, 1] = -1  # cut short
+    expected[1, 1] = CUT_SHORT
     np.testing.assert_array_equal(image_of(axes), expected)
     table = count_colors([0, 1, 2, 3, 4])
     wanted = np.array([[table[0], table[2], table[3]], [table[4], to_rgb(TRUNCATED), table[1]]])
@@ -171,6 +171,24 @@ def test_the_bar_has_odd_numbers_only_if_needed():
     assert numbers([["F1 B2 F3", "F1 B2"]], truncated=np.array([[True, False]])) == [0, 2]
 
 
+@pytest.mark.parametrize("size", [2, 600])  # larger ones are thinned
+@pytest.mark.parametrize("rows", [["F1 B2", ""], ["F1 B2", "F1 B2 F3 B4"], ["", ""], ["F1", ""]])
+def test_pixels_cut_short_are_black_whatever_the_counts(rows, size):
+    height = size // 2
+    cut = np.zeros((height, size), bool)
+    cut[-1, -1] = True
+    layers = by_hand([[rows[0]] * (size - 1) + [rows[1]]] * height, truncated=cut)
+    given = Figure()
+    layers.plot(0, ax=given.subplots())
+    for figure in (layers.plot(), given):
+        axes = panel(figure, "crossings per pixel")
+        shown = image_of(axes)
+        assert shown[-1, -1] == CUT_SHORT
+        last = 0.5 * size / shown.shape[1]  # from the corner to the middle of what is drawn
+        assert at(figure, axes, size - last, height - last) == rgb(TRUNCATED)
+        assert at(figure, axes, last, last) != rgb(TRUNCATED)
+
+
 def test_odd_counts_are_named():
     assert "odd: 2 pixels" in assert_readable(by_hand([["B2", "B2"]]).plot())
     assert not any(
@@ -188,14 +206,14 @@ def test_a_single_odd_or_truncated_pixel_of_a_large_image_is_visible():
     shown = count_map(layers).thinned(50)
     assert shown.shape == (30, 50)
     np.testing.assert_array_equal(np.argwhere(shown != 2), [[12, 45], [20, 3]])
-    assert (shown[12, 45], shown[20, 3]) == (3, -1)
+    assert (shown[12, 45], shown[20, 3]) == (3, CUT_SHORT)
     # And on the figure, whose panel has fewer pixels than the image.
     figure = layers.plot()
     axes = panel(figure, "crossings per pixel")
     assert axes.get_window_extent().width < 400
     drawn = image_of(axes)
     assert drawn.shape == (231, 384)
-    assert {-1, 3} <= set(np.unique(drawn))
+    assert {CUT_SHORT, 3} <= set(np.unique(drawn))
 
 
 @pytest.mark.parametrize(("width", "height"), [(9, 700), (700, 9), (385, 384), (1, 1)])

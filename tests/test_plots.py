@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from itertools import combinations
 
 import numpy as np
 import pytest
+from crossings import by_hand
 from figures import assert_readable, at, cells, image_of, is_close, panel, rgb, texts
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
@@ -241,14 +243,38 @@ def test_axes_of_the_caller():
     figure = Figure()
     axes = figure.subplots(1, 3)
     assert maps.plot(ax=axes, title="title") is figure
-    assert [each.get_title(loc="left") for each in axes] == NAMES
+    assert [each.get_title(loc="left") for each in axes] == [f"title\n{NAMES[0]}", *NAMES[1:]]
     np.testing.assert_array_equal(image_of(axes[2]), maps.thickness)
     assert len(figure.axes) == 6  # and a bar beside each
-    assert figure.get_suptitle() == "title"
+    assert figure.get_suptitle() == ""  # it is the caller's
     other = Figure()
     part = other.subfigures(1, 2)[1]
-    assert maps.plot("exit", ax=part.subplots()) is other
+    assert maps.plot("exit", ax=part.subplots(), title="$t") is other
+    assert part.axes[0].get_title(loc="left") == "$t"
     np.testing.assert_array_equal(image_of(part.axes[0]), maps.exit)
+
+
+@pytest.mark.parametrize("layout", ["none", "constrained", "compressed", "tight"])
+@pytest.mark.parametrize(("width", "height"), [(40, 10), (10, 40), (20, 20)])
+def test_bars_on_axes_of_the_caller_are_as_high_as_the_images(width, height, layout):
+    figure = Figure(figsize=(12, 4), layout=layout)
+    maps = random_maps(width, height)
+    maps.plot(ax=figure.subplots(1, 3))
+    pixels(figure)
+    for axes in figure.axes[:3]:
+        image, bar = axes.get_window_extent(), axes.images[0].colorbar.ax.get_window_extent()
+        np.testing.assert_allclose((bar.y0, bar.y1), (image.y0, image.y1), atol=0.5)
+        assert 2 < bar.x0 - image.x1 < 30
+        assert 4 < bar.width < 20
+        np.testing.assert_allclose(image.width / image.height, width / height, rtol=1e-6)
+
+
+def test_a_figure_with_a_tight_layout_is_drawn_without_a_warning():
+    figure = Figure(figsize=(9, 3), layout="tight")
+    random_maps(40, 30).plot(figure=figure)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert png(figure)
 
 
 def test_figures_of_the_caller():
@@ -348,6 +374,87 @@ def test_styles_of_the_caller_do_not_break_the_page():
     plain = pixels(maps.plot())
     with matplotlib.rc_context(wild):
         np.testing.assert_array_equal(pixels(maps.plot()), plain)
+
+
+def saved(figure, **options):
+    """Return what savefig writes, as (h, w, 4)."""
+    stream = io.BytesIO()
+    figure.savefig(stream, **options)
+    with Image.open(stream) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def test_figures_look_the_same_under_a_dark_style():
+    import matplotlib.style
+
+    frame = dd.Frame(random_maps(30, 20).camera, None, random_maps(30, 20))
+    layers = by_hand([["", "F1 B2", "F1 B2 F3 B4"]])
+
+    def drawn():
+        figures = [dd.preview(frame), layers.plot(), layers.plot_section(row=0, title="title")]
+        figures.append(frame.maps.plot(figure=Figure(figsize=(9, 3))))
+        figures.append(frame.maps.plot(figure=Figure(figsize=(9, 3)).subfigures(1, 2)[0]))
+        return figures
+
+    for plain, plain_saved, dark, dark_saved in zip(*_under_both(drawn), strict=True):
+        assert tuple(plain[0, 0]) == (255, 255, 255)
+        half = slice(None, plain.shape[1] // 2)  # the other subfigure is the style's
+        np.testing.assert_array_equal(dark[:, half], plain[:, half])
+        np.testing.assert_array_equal(dark_saved[:, half], plain_saved[:, half])
+    with matplotlib.style.context("dark_background"):
+        figure = frame.maps.plot()
+        assert (saved(figure)[0, 0] == 255).all()  # as users save it
+        assert saved(figure, transparent=True)[0, 0, 3] == 0
+        assert tuple(saved(figure, facecolor="red")[0, 0]) == (255, 0, 0, 255)
+
+
+def _under_both(draw):
+    """Return the pixels and the saved PNG of figures, under the default and a dark style."""
+    import matplotlib.style
+
+    found = []
+    for style in ("default", "dark_background"):
+        with matplotlib.style.context(style):
+            figures = draw()
+            found.append([pixels(figure) for figure in figures])
+            files = [io.BytesIO(png(figure)) for figure in figures]
+            found.append([np.asarray(Image.open(file).convert("RGB")) for file in files])
+    return found
+
+
+def test_texts_on_axes_of_a_dark_figure_are_light():
+    import matplotlib.style
+
+    layers = by_hand([["", "F1 B2", "F1 B2 F3 B4"]])
+    with matplotlib.style.context("dark_background"):
+        figure = Figure(figsize=(9, 9))
+        axes = figure.subplots(2, 2).ravel()
+        layers.plot(1, ax=axes[:2])
+        layers.plot_section(row=0, ax=axes[2])
+        for each in axes[:3]:
+            assert min(rgb(each._left_title.get_color())) > 180
+        assert min(rgb(axes[2].xaxis.label.get_color())) > 180
+        assert min(at(figure, axes[2], 0.1, 2.5)) == 255  # the ground of the section is white
+        assert all(min(rgb(text.get_color())) > 180 for text in axes[2].get_legend().get_texts())
+
+
+def test_a_long_title_is_shortened_quickly(monkeypatch):
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    measured, measure = [], RendererAgg.get_text_width_height_descent
+
+    def counted(renderer, text, *arguments):
+        measured.append(text)
+        return measure(renderer, text, *arguments)
+
+    monkeypatch.setattr(RendererAgg, "get_text_width_height_descent", counted)
+    figure = random_maps(40, 30).plot(title="x" * 500 + "end")
+    assert len(measured) < 15
+    (title,) = (text for text, _ in texts(figure) if text.endswith("end"))
+    monkeypatch.undo()
+    (_, box), *_ = (found for found in texts(figure) if found[0] == title)
+    width = figure.canvas.get_width_height()[0]
+    assert width - 40 < box[2] <= width - 15  # as long as there is room
 
 
 def test_the_same_input_gives_the_same_bytes():

@@ -150,6 +150,8 @@ def test_a_figure_of_the_caller(tmp_path):
         ({"figure": 3}, dd.RequestError, "figure must be a matplotlib Figure or SubFigure, not 3"),
         ({"title": 3}, dd.RequestError, "title must be a string or None, not 3"),
         ({"path": 3}, dd.OutputError, "3 is not the path of a file"),
+        ({"path": "x.jpg"}, dd.OutputError, "x.jpg: pictures are PNG files; give a name that"),
+        ({"path": "png"}, dd.OutputError, "png: pictures are PNG files; give a name that ends in"),
         ({"path": "no folder/a.png"}, dd.OutputError, "cannot be written"),
     ],
 )

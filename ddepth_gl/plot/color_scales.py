@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
-from matplotlib.colors import Colormap
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, to_rgba
 
 from .._checks import checked_number, shown
 from ..errors import RequestError
@@ -17,11 +18,13 @@ __all__ = [
     "GRAY_INK",
     "INK",
     "MISS",
+    "PAPER",
     "THICKNESS_MAP",
     "Limits",
     "bar_labels",
     "checked_color_map",
     "checked_limits",
+    "ink_on",
     "value_range",
 ]
 
@@ -29,13 +32,20 @@ Limits = tuple[float, float] | None  # values at both ends of a scale; None with
 
 DEPTH_MAP, THICKNESS_MAP = "viridis_r", "magma"  # near is bright; their lightness is monotonic
 MISS = "#ececec"
-INK, GRAY_INK = "#282828", "#8c8c8c"
+PAPER, INK, GRAY_INK = "#ffffff", "#282828", "#8c8c8c"
+_LIGHT_INK = "#e6e6e6"
 
 
 def value_range(*arrays: npt.NDArray[Any]) -> Limits:
     """Return the smallest and the largest finite number in the arrays, or None without any."""
-    values = np.concatenate([array[np.isfinite(array)] for array in arrays])
-    return (float(values.min()), float(values.max())) if len(values) else None
+    ends = []
+    for array in arrays:
+        values = array.reshape(-1)
+        if not (values.size and np.isfinite([values.min(), values.max()]).all()):
+            values = values[np.isfinite(values)]
+        if values.size:
+            ends += [float(values.min()), float(values.max())]
+    return (min(ends), max(ends)) if ends else None
 
 
 def checked_limits(limits: Limits, vmin: object, vmax: object) -> Limits:
@@ -76,6 +86,16 @@ def checked_color_map(cmap: object) -> Colormap:
             f"not {shown(cmap)}"
         )
     return found.with_extremes(bad=MISS)
+
+
+def ink_on(axes: Axes) -> str:
+    """Return the color of texts beside the axes: dark, unless their figure is."""
+    for figure in (axes.figure, axes.figure.figure):  # a SubFigure is transparent
+        *color, alpha = to_rgba(figure.get_facecolor())
+        if alpha > 0.0:
+            is_dark = alpha * (np.dot(color, (0.299, 0.587, 0.114)) - 1.0) + 1.0 < 0.5
+            return _LIGHT_INK if is_dark else INK
+    return INK
 
 
 def bar_labels(limits: tuple[float, float]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from matplotlib.colors import BoundaryNorm, ListedColormap, to_rgb
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
-from .color_scales import INK, MISS
+from .color_scales import MISS, ink_on
 from .page import TEXT_SIZE
 from .panels import strip_axes
 
 __all__ = [
+    "CUT_SHORT",
     "TRUNCATED",
     "CountMap",
     "count_colors",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 TRUNCATED = "#000000"  # a pixel with more crossings than max_layers; not a count's color
+CUT_SHORT = -2  # in place of its count; below all steps of the scale, which may start at -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,34 +44,39 @@ class CountMap:
     count: npt.NDArray[np.int32]
     truncated: npt.NDArray[np.bool_]
 
-    @property
+    @cached_property
     def odd(self) -> npt.NDArray[np.bool_]:
         """(H, W) bool: an odd number of crossings, and none left out."""
-        odd: npt.NDArray[np.bool_] = (self.count % 2 == 1) & ~self.truncated
+        odd = (self.count & 1).astype(np.bool_)
+        odd &= ~self.truncated
         return odd
 
-    @property
+    @cached_property
     def numbers(self) -> list[int]:
         """The numbers on the color bar. Crossings come in pairs: odd ones only if there are any."""
         largest = int(np.max(self.count, where=~self.truncated, initial=0))
         return list(range(0, largest + 1, 1 if self.odd.any() else 2))
 
     def thinned(self, max_pixels: int) -> npt.NDArray[np.int32]:
-        """Return at most `max_pixels` numbers along each side; -1 is a truncated pixel.
+        """Return at most `max_pixels` numbers along each side; `CUT_SHORT` is a truncated pixel.
 
         A single odd or truncated pixel matters to the viewer, so it takes all pixels beside it.
         """
-        count = np.where(self.truncated, -1, self.count)
-        if max(count.shape) <= max_pixels:
-            return count
-        shown = tuple(-(-side * max_pixels // max(count.shape)) for side in count.shape)
+        shape = self.count.shape
+        if max(shape) <= max_pixels:
+            return np.where(self.truncated, np.int32(CUT_SHORT), self.count)
+        shown = tuple(-(-side * max_pixels // max(shape)) for side in shape)
         rows, columns = (
             ((np.arange(n) + 0.5) * side / n).astype(np.int64)
-            for n, side in zip(shown, count.shape, strict=True)
+            for n, side in zip(shown, shape, strict=True)
         )
-        odd = _block_maximum(np.where(self.odd, self.count, 0), shown)
-        image = np.where(odd > 0, odd, self.count[rows][:, columns])
-        return np.where(_block_maximum(self.truncated, shown), -1, image).astype(np.int32)
+        image: npt.NDArray[np.int32] = self.count[rows[:, None], columns]
+        if self.odd.any():  # the maxima of large images take a while
+            odd = _block_maximum(np.where(self.odd, self.count, 0), shown)
+            np.copyto(image, odd, where=odd > 0)
+        if self.truncated.any():
+            image[_block_maximum(self.truncated, shown)] = CUT_SHORT
+        return image
 
 
 def count_colors(numbers: list[int]) -> npt.NDArray[np.float64]:
@@ -97,7 +105,7 @@ def draw_counts(
         extent=(0, width, height, 0), origin="upper", aspect="equal", interpolation="nearest",
     )  # fmt: skip
     strip_axes(axes, width, height)
-    axes.set_title("crossings per pixel", loc="left", y=1.0, fontsize=text_size, color=INK)
+    axes.set_title("crossings per pixel", loc="left", y=1.0, fontsize=text_size, color=ink_on(axes))
     return image
 
 
@@ -116,7 +124,7 @@ def suspicious_pixels(counts: CountMap) -> list[Patch]:
         (colormaps["YlOrBr"](0.65), counts.odd, "odd"),
         (TRUNCATED, counts.truncated, "cut short"),
     ):
-        if number := int(pixels.sum()):
+        if number := int(np.count_nonzero(pixels)):
             text = f"{label}: {number:,} pixel{'s' * (number > 1)}"
             entries.append(Patch(facecolor=color, label=text))
     return entries

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.transforms import ScaledTranslation, Transform
 
-from .color_scales import INK
+from .color_scales import PAPER, ink_on
 from .page import TEXT_SIZE
 
 __all__ = ["ENTRY", "EXIT", "SOLID", "UNKNOWN", "Section", "depth_format", "draw_section"]
@@ -80,25 +80,30 @@ def draw_section(axes: Axes, section: Section, text_size: float = TEXT_SIZE) -> 
         (section.solid_pixel, section.solid, SOLID),
     ):
         # The thin edges close the hairlines between neighbors.
-        axes.add_collection(
-            PolyCollection(
-                _boxes(pixel, ends, is_row), facecolors=color, edgecolors=color, linewidths=0.3
-            ),
-            autolim=False,
-        )
+        boxes = Path.make_compound_path_from_polys(_boxes(pixel, ends, is_row))
+        _add(axes, PathPatch(boxes, facecolor=color, edgecolor=color, linewidth=0.3))
     points = _LINE_WIDTH / 2.0 / 72.0
     for counted, color, side in ((section.entering, ENTRY, 1), (~section.entering, EXIT, -1)):
         pixel, depth = section.pixel[counted], section.depth[counted].astype(np.float64)
         shift = (0.0, -side * points) if is_row else (side * points, 0.0)
-        lines = LineCollection(
-            _boxes(pixel, np.stack([depth, depth], axis=1), is_row)[:, :2],
-            colors=color,
-            linewidths=_LINE_WIDTH,
-            capstyle="butt",
+        edges = _boxes(pixel, np.stack([depth, depth], axis=1), is_row)[:, :2].reshape(-1, 2)
+        codes = np.tile(np.array([Path.MOVETO, Path.LINETO], Path.code_type), len(edges) // 2)
+        lines = PathPatch(
+            Path(edges, codes), fill=False, edgecolor=color, linewidth=_LINE_WIDTH, capstyle="butt"
         )
-        lines.set_transform(axes.transData + ScaledTranslation(*shift, axes.figure.dpi_scale_trans))
-        axes.add_collection(lines, autolim=False)
+        moved = axes.transData + ScaledTranslation(*shift, axes.figure.dpi_scale_trans)
+        _add(axes, lines, moved)
     _label_axes(axes, section, (low, high), text_size)
+
+
+def _add(axes: Axes, patch: PathPatch, transform: Transform | None = None) -> None:
+    """Add a patch that does not change the limits, on whole pixels.
+
+    One path with many parts is drawn faster than many shapes.
+    """
+    patch.set_snap(True)
+    patch.set_transform(axes.transData if transform is None else transform)
+    axes.add_artist(patch)
 
 
 def _boxes(pixel: npt.NDArray[np.int64], ends: npt.NDArray[Any], is_row: bool) -> Any:
@@ -146,16 +151,19 @@ def _label_axes(
     axes.grid(False)
     depths.grid(True, color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(labelsize=text_size, color=INK, labelcolor=INK)
-    across.set_label_text("column" if is_row else "row", fontsize=text_size, color=INK)
-    depths.set_label_text("depth, mesh units", fontsize=text_size, color=INK)
+    ink = ink_on(axes)
+    axes.set_facecolor(PAPER)
+    axes.spines[:].set_color(ink)
+    axes.tick_params(labelsize=text_size, color=ink, labelcolor=ink)
+    across.set_label_text("column" if is_row else "row", fontsize=text_size, color=ink)
+    depths.set_label_text("depth, mesh units", fontsize=text_size, color=ink)
     title = f"cut along {section.along} {section.index}"
     # A column is too narrow for the title beside the legend.
     pad = 6.0 if is_row else 8.0 + 1.5 * text_size
-    axes.set_title(title, loc="left", y=1.0, pad=pad, fontsize=text_size, color=INK)
+    axes.set_title(title, loc="left", y=1.0, pad=pad, fontsize=text_size, color=ink)
     axes.legend(
         handles=_legend(section), ncols=5, frameon=False, fontsize=text_size, borderaxespad=0.0,
-        handlelength=1.0, handletextpad=0.5, columnspacing=1.4, labelcolor=INK,
+        handlelength=1.0, handletextpad=0.5, columnspacing=1.4, labelcolor=ink,
         loc="lower right" if is_row else "lower left", bbox_to_anchor=(float(is_row), 1.01),
     )  # fmt: skip
 
@@ -166,12 +174,16 @@ def _legend(section: Section) -> list[Patch | Line2D]:
         return [Patch(visible=False, label=f"no crossing in this {section.along}")]
     entries: list[Patch | Line2D] = [
         Line2D([], [], color=color, linewidth=2.0, label=name)
-        for color, name in ((ENTRY, "entry"), (EXIT, "exit"))
+        for color, name, counted in (
+            (ENTRY, "entry", section.entering),
+            (EXIT, "exit", ~section.entering),
+        )
+        if counted.any()
     ]
     if section.is_cut:
         text = "not filled: some crossings were cut away"
         entries.append(Patch(visible=False, label=text))
-    else:
+    elif len(section.solid):
         entries.insert(0, Patch(facecolor=SOLID, label="solid"))
     if section.unknown.any():
         entries.append(Patch(facecolor=UNKNOWN, label="solid unknown"))

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from .._checks import shown
-from ..errors import RequestError
 from .color_scales import INK
 from .counts import CountMap, count_labels, draw_counts, suspicious_pixels
 from .cross_section import Section, depth_format, draw_section
-from .page import LETTER_INCHES, MARGIN, TITLE_HEIGHT, Page, checked_title
+from .given_axes import add_bar, checked_axes, draw_beside_bar, root, titled
+from .page import LETTER_INCHES, MARGIN, TITLE_HEIGHT, Page
 from .panels import (
     BELOW_PANEL,
     Panel,
@@ -58,35 +56,6 @@ def _column_width(size: tuple[float, float]) -> float:
     return max(size[0], _MIN_COLUMN_INCHES)
 
 
-def _root(figure: Figure | SubFigure) -> Figure:
-    return figure.figure
-
-
-def checked_axes(ax: object, number: int | None, figure: object) -> list[Axes]:
-    """Return one or several axes as a list.
-
-    Args:
-        ax: Axes, or an array or list of them.
-        number: of axes that are needed; None for any.
-        figure: must be None, as the axes have a figure.
-
-    Raises:
-        RequestError: `ax` is something else, or as many axes were not given.
-    """
-    if figure is not None:
-        raise RequestError("pass ax or figure, not both: axes belong to a figure")
-    found = [ax] if isinstance(ax, Axes) else None
-    if isinstance(ax, (list, tuple)):
-        found = list(ax)
-    elif isinstance(ax, np.ndarray) and ax.dtype == object:  # of plt.subplots
-        found = list(ax.reshape(-1))
-    if not found or not all(isinstance(each, Axes) for each in found):
-        raise RequestError(f"ax must be matplotlib Axes or an array of them, not {shown(ax)}")
-    if number is not None and len(found) != number:
-        raise RequestError(f"ax must have {number} Axes, one for each panel, not {len(found)}")
-    return found
-
-
 def panels_figure(
     panels: Sequence[Panel], ax: object = None, figure: object = None, title: object = None
 ) -> Figure:
@@ -96,7 +65,7 @@ def panels_figure(
         panels: to draw, all of one image.
         ax: axes to draw on, as many as there are panels; None lays out a page.
         figure: to lay out the page on; None creates one.
-        title: above everything.
+        title: above everything; of the axes if some are given.
 
     Raises:
         RequestError: `ax`, `figure` or `title` cannot be used.
@@ -104,27 +73,14 @@ def panels_figure(
     if ax is not None:
         axes = checked_axes(ax, len(panels), figure)
         for each, panel in zip(axes, panels, strict=True):
-            _draw_on(each, panel)
-        return _titled(axes, title)
+            draw_beside_bar(each, panel)
+        return titled(axes, title)
     size = panel_size(panels[0].shape, _PANEL_INCHES)
     pitch = _column_width(size) + MARGIN
     height = TITLE_HEIGHT + size[1] + (BELOW_PANEL if any(p.cmap for p in panels) else MARGIN)
     page = Page(len(panels) * pitch + MARGIN, height, figure, title)
     _draw_strip(page, panels, 0.0, size, pitch)
-    return _root(page.figure)
-
-
-def _draw_on(axes: Axes, panel: Panel) -> None:
-    """Draw a panel on somebody's axes, with matplotlib's usual color bar beside it."""
-    image = draw_panel(axes, panel)
-    if panel.limits is not None:
-        axes.figure.colorbar(image, ax=axes)
-
-
-def _titled(axes: list[Axes], title: object) -> Figure:
-    if text := checked_title(title):
-        axes[0].figure.suptitle(text, parse_math=False)
-    return _root(axes[0].figure)
+    return root(page.figure)
 
 
 def _draw_strip(
@@ -210,10 +166,10 @@ def layers_figure(
         axes = checked_axes(ax, 1 + len(plots.panels), figure)
         image = draw_counts(axes[0], plots.counts, round(_PIXELS_PER_INCH * _PANEL_INCHES))
         ticks = [int(number) for _, number in count_labels(plots.counts)]
-        axes[0].figure.colorbar(image, ax=axes[0], ticks=ticks)
+        add_bar(image, ticks)
         for each, panel in zip(axes[1:], plots.panels, strict=True):
-            _draw_on(each, panel)
-        return _titled(axes, title)
+            draw_beside_bar(each, panel)
+        return titled(axes, title)
     shape = plots.counts.count.shape
     slots = len(plots.panels) + bool(plots.more)
     columns = max(1, min(3, slots))
@@ -229,7 +185,7 @@ def layers_figure(
     page = Page(left + columns * pitch * bool(slots), height + BELOW_PANEL, figure, title)
     _draw_counts(page, plots.counts, MARGIN, 0.0, whole)
     _draw_layers(page, plots, left, 0.0, size, pitch, columns)
-    return _root(page.figure)
+    return root(page.figure)
 
 
 def section_figure(
@@ -239,13 +195,13 @@ def section_figure(
     if ax is not None:
         found = checked_axes(ax, 1, figure)
         draw_section(found[0], section)
-        return _titled(found, title)
+        return titled(found, title)
     width, height, above = (9.6, 3.6, 0.4) if section.along == "row" else (5.4, 7.4, 0.6)
     page = Page(width, height, figure, title)
     indent = MARGIN + _indent(section)
     axes = page.axes(indent, above, width - indent - 0.3, height - above - 0.6)
     draw_section(axes, section, page.text_size)
-    return _root(page.figure)
+    return root(page.figure)
 
 
 def _indent(section: Section) -> float:
@@ -298,4 +254,4 @@ def preview_figure(
         draw_section(axes, plots.section, page.text_size)
         for each in drawn:
             mark_row(each, plots.section.index, size[1] >= _MIN_LINE_INCHES)
-    return _root(page.figure)
+    return root(page.figure)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import TightLayoutEngine
 
 from .._checks import printable, shown
 from ..errors import RequestError
-from .color_scales import INK
+from .color_scales import INK, PAPER
 
 __all__ = [
     "LETTER_INCHES",
@@ -26,6 +29,7 @@ __all__ = [
     "TITLE_HEIGHT",
     "NotebookFigure",
     "Page",
+    "checked_title",
     "pixels",
     "png",
 ]
@@ -34,10 +38,20 @@ MARGIN, TITLE_HEIGHT = 0.16, 0.34  # inches
 TEXT_SIZE, LETTER_INCHES = 10.0, 0.09  # points; how wide letters and digits are in a text
 _PAGE_TITLE_HEIGHT = MARGIN + TITLE_HEIGHT
 _DPI = 100.0
+_COMPRESSION = 3  # of 9; 6, the usual one, takes twice as long and saves a tenth
 
 
 class NotebookFigure(Figure):
-    """A figure that shows itself in Jupyter, whether or not pyplot has been set up there."""
+    """A figure that shows itself in Jupyter, whether or not pyplot has been set up there.
+
+    Its colors are its own, whatever the style: its texts would be unreadable on a dark ground.
+    """
+
+    def savefig(self, fname: Any, *, transparent: bool | None = None, **options: Any) -> None:
+        """Save the figure as matplotlib does, but on its own ground instead of the style's."""
+        if not (rcParams["savefig.transparent"] if transparent is None else transparent):
+            options.setdefault("facecolor", self.get_facecolor())
+        super().savefig(fname, transparent=transparent, **options)
 
     def _repr_png_(self) -> bytes:
         return png(self)
@@ -78,6 +92,10 @@ class Page:
             figure = NotebookFigure(figsize=(size[0], size[1]), dpi=_DPI)
             figure.set_layout_engine("none")
             FigureCanvasAgg(figure)
+        elif isinstance(figure.get_layout_engine(), TightLayoutEngine):
+            # It would warn about axes at positions of their own.
+            figure.figure.set_layout_engine("none")
+        figure.set_facecolor(PAPER)
         self.figure: Figure | SubFigure = figure
         whole = np.array([figure.bbox.width, figure.bbox.height]) / figure.dpi
         scale = float((whole / size).min())
@@ -129,12 +147,21 @@ def _shortened(title: str, font: FontProperties, dpi: float, room: float) -> str
     The middle of a longer one is left out: both ends of a file name tell files apart.
     """
     renderer: Any = RendererAgg(1, 1, dpi)  # type: ignore[no-untyped-call]
-    line, length = title, min(len(title), 1000)
+
+    def of_length(length: int) -> str:
+        if length >= len(title):
+            return title
+        return f"{title[: length // 2]}...{title[len(title) - (length - length // 2) :]}"
+
+    def is_too_wide(length: int) -> bool:
+        line = of_length(length)
+        return bool(renderer.get_text_width_height_descent(line, font, False)[0] > room)
+
+    length = min(len(title), 1000)
     with _without_glyph_warnings():
-        while renderer.get_text_width_height_descent(line, font, False)[0] > room and length > 1:
-            length -= 1
-            line = f"{title[: length // 2]}...{title[len(title) - (length - length // 2) :]}"
-    return line
+        if is_too_wide(length):
+            length = max(1, bisect_left(range(length), True, key=is_too_wide) - 1)
+    return of_length(length)
 
 
 @contextmanager
@@ -164,5 +191,8 @@ def png(figure: Figure, texts: Mapping[str, str] | None = None) -> bytes:
     stream = io.BytesIO()
     metadata: dict[str, Any] = {"Software": None, **(texts or {})}
     with _without_glyph_warnings():
-        figure.savefig(stream, format="png", dpi=figure.dpi, metadata=metadata)
+        figure.savefig(
+            stream, format="png", dpi=figure.dpi, metadata=metadata,
+            facecolor=figure.get_facecolor(), pil_kwargs={"compress_level": _COMPRESSION},
+        )  # fmt: skip
     return stream.getvalue()

@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap
 from matplotlib.image import AxesImage
 from matplotlib.markers import CARETLEFT, CARETRIGHT
 
-from .color_scales import GRAY_INK, INK, Limits, bar_labels
+from .color_scales import GRAY_INK, INK, Limits, bar_labels, ink_on
 from .page import LETTER_INCHES, TEXT_SIZE, Page
 
 __all__ = [
@@ -82,7 +82,9 @@ def draw_panel(axes: Axes, panel: Panel, text_size: float = TEXT_SIZE) -> AxesIm
         interpolation_stage="rgba",
     )
     strip_axes(axes, width, height)
-    axes.set_title(panel.name, loc="left", y=1.0, fontsize=text_size, color=INK, parse_math=False)
+    axes.set_title(
+        panel.name, loc="left", y=1.0, fontsize=text_size, color=ink_on(axes), parse_math=False
+    )
     room = axes.bbox.width / axes.figure.dpi * TEXT_SIZE / text_size
     if fits(f"{panel.name} {panel.note}", room):
         axes.set_title(panel.note, loc="right", y=1.0, fontsize=text_size, color=GRAY_INK)

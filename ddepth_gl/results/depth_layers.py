@@ -654,7 +654,7 @@ class DepthLayers(WithRequestedArrays):
             figure: Figure or SubFigure to draw on instead; it keeps its size.
             cmap: color map of the layers; by default "viridis_r".
             vmin, vmax: ends of the color scale of the layers.
-            title: above the panels.
+            title: above the panels; above the first of `ax` if axes are given.
 
         Returns:
             The figure that was drawn on.
@@ -686,7 +686,7 @@ class DepthLayers(WithRequestedArrays):
             column: column of the image, instead of a row.
             ax: Axes to draw on.
             figure: Figure or SubFigure to draw on instead; it keeps its size.
-            title: above the section.
+            title: above the section; in place of its name if `ax` is given.
 
         Returns:
             The figure that was drawn on.

@@ -273,7 +273,7 @@ class DepthMaps(WithRequestedArrays):
             figure: Figure or SubFigure to draw on instead; it keeps its size.
             cmap: color map of all panels; by default "viridis_r" and, for thickness, "magma".
             vmin, vmax: ends of the color scale of all panels.
-            title: above the panels.
+            title: above the panels; above the first of `ax` if axes are given.
 
         Returns:
             The figure that was drawn on.

@@ -220,7 +220,8 @@ def plot_layers(
 ) -> Figure:
     """Return a figure of layers, see `DepthLayers.plot`."""
     check_matplotlib()
-    from ..plot.figures import checked_axes, layers_figure
+    from ..plot.figures import layers_figure
+    from ..plot.given_axes import checked_axes
 
     if max_layers is None:
         number = _slots(layers, 6) if ax is None else len(checked_axes(ax, None, figure)) - 1
@@ -252,10 +253,10 @@ def _photo_panel(photo: npt.NDArray[np.uint8], step: int) -> Panel:
 
     from ..plot.panels import Panel
 
-    alpha = photo[..., 3:].astype(np.float32) / 255.0
-    on_white = np.rint(alpha * photo[..., :3] + 255.0 * (1.0 - alpha)).astype(np.uint8)
-    values = np.asarray(Image.fromarray(on_white).reduce(step)) if step > 1 else on_white
-    return Panel("photo", values, step, (photo.shape[0], photo.shape[1]))
+    # Colors multiplied with alpha can be averaged, and leave the rest of each pixel to white.
+    colors = np.asarray(Image.fromarray(photo).convert("RGBa").reduce(step))
+    on_white = colors[..., :3] + (255 - colors[..., 3:])
+    return Panel("photo", on_white, step, (photo.shape[0], photo.shape[1]))
 
 
 def plot_frame(

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..._checks import checked_array
+from ..._checks import checked_array, printable
 from ..._packages import import_needed
 from ...errors import OutputError
 from ..atomic import atomic_write
 from ..file_names import checked_path
 from .metadata import HasProvenance, file_metadata
 
-__all__ = ["import_png_packages", "write_photo", "write_png"]
+__all__ = ["checked_png_path", "import_png_packages", "write_photo", "write_png"]
 
 
 def write_photo(
@@ -36,9 +36,10 @@ def write_photo(
         The file written.
 
     Raises:
-        OutputError: the image has another shape or dtype, or the file cannot be written.
+        OutputError: the image has another shape or dtype, the name of the file does not end in
+            .png, or the file cannot be written.
     """
-    target = checked_path(path)
+    target = checked_png_path(path)
     pixels = checked_array("image", image, "biuf", None, OutputError)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
         raise OutputError(
@@ -48,6 +49,20 @@ def write_photo(
     if 0 in pixels.shape:
         raise OutputError(f"image of shape {pixels.shape} has no pixels; pass a larger one")
     return write_png(target, pixels, file_metadata(rendered))
+
+
+def checked_png_path(path: object) -> Path:
+    """Return the path of a PNG file.
+
+    Raises:
+        OutputError: it is not a path, or its name does not end in .png, in letters of any case.
+    """
+    target = checked_path(path)
+    if not target.name.lower().endswith(".png"):
+        raise OutputError(
+            f"{printable(str(target))}: pictures are PNG files; give a name that ends in .png"
+        )
+    return target
 
 
 def import_png_packages() -> tuple[ModuleType, ModuleType]:
@@ -65,7 +80,7 @@ def write_png(path: Path, image: npt.NDArray[Any], texts: Mapping[str, str]) -> 
     """Write a PNG file.
 
     Args:
-        path: file to write; an existing file is replaced.
+        path: file to write, whose name ends in .png; an existing file is replaced.
         image: (H, W) uint16, or (H, W, 3) or (H, W, 4) uint8 sRGB.
         texts: keywords and texts to store as tEXt chunks.
 
@@ -73,8 +88,10 @@ def write_png(path: Path, image: npt.NDArray[Any], texts: Mapping[str, str]) -> 
         The file written, as a list.
 
     Raises:
-        OutputError: the file cannot be written, or imageio or Pillow is not installed.
+        OutputError: the name does not end in .png, the file cannot be written, or imageio or Pillow
+            is not installed.
     """
+    path = checked_png_path(path)
     imageio, png_plugin = import_png_packages()
     chunks = png_plugin.PngInfo()
     for keyword, text in texts.items():

@@ -13,8 +13,8 @@ from ...errors import RequestError
 from ...results.frame import Frame
 from ...results.plots import plot_frame
 from ..atomic import atomic_write
-from ..file_names import checked_path
 from .metadata import file_metadata
+from .png import checked_png_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -38,7 +38,8 @@ def preview(
 
     Args:
         frame: from `DepthRenderer.render`.
-        path: PNG file to write, besides; an existing file is replaced. None writes nothing.
+        path: PNG file to write, besides, such as ``preview.png``; an existing file is replaced.
+            None writes nothing.
         row: row of the cross-section; None takes the one with the most crossings.
         figure: Figure or SubFigure to draw on; it keeps its size. None creates one, which shows
             itself in Jupyter.
@@ -48,7 +49,8 @@ def preview(
         The figure that was drawn on.
 
     Raises:
-        OutputError: matplotlib is not installed, or the file cannot be written.
+        OutputError: matplotlib is not installed, the name of the file does not end in .png, or it
+            cannot be written.
         RequestError: the frame is empty, there is no such row, or another argument has a value
             that cannot be used.
     """
@@ -57,7 +59,7 @@ def preview(
             f"preview takes a Frame, not {shown(frame)}; render returns one, and "
             "Frame(camera, image, maps, layers) makes one of results"
         )
-    target = None if path is None else checked_path(path)
+    target = None if path is None else checked_png_path(path)
     drawn = plot_frame(frame, row, figure, title)
     if target is not None:
         from ...plot.page import png
