@@ -14,7 +14,7 @@ from matplotlib.transforms import Bbox
 from .._checks import shown
 from ..errors import RequestError
 from .color_scales import ink_on
-from .page import checked_title
+from .page import TEXT_SIZE, checked_title
 from .panels import Panel, draw_panel
 
 __all__ = ["add_bar", "checked_axes", "draw_beside_bar", "root", "titled"]
@@ -65,7 +65,6 @@ def add_bar(image: AxesImage, ticks: Sequence[int] | None = None) -> None:
     ink = ink_on(axes)
     bar.ax.tick_params(color=ink, labelcolor=ink)
     bar.outline.set_edgecolor(ink)
-    bar.ax.set_box_aspect(None)
     bar.ax.set_axes_locator(_Beside(axes, bar.ax))
 
 
@@ -76,6 +75,7 @@ class _Beside:
         self._axes, self._bar = axes, bar
 
     def __call__(self, bar: Any, renderer: Any) -> Bbox:
+        bar.set_box_aspect(None)  # constrained layouts set it again and again
         room, image = bar.get_position(original=True), self._axes.get_position()
         gap = room.x0 - self._axes.get_position(original=True).x1
         return Bbox.from_bounds(image.x1 + gap, image.y0, _BAR_WIDTH * room.width, image.height)
@@ -95,7 +95,7 @@ def titled(axes: list[Axes], title: object) -> Figure:
         first = axes[0]
         if len(axes) > 1:
             text = f"{text}\n{first.get_title(loc='left')}"
-        first.set_title(text, loc="left", y=1.0, parse_math=False)
+        first.set_title(text, loc="left", y=1.0, fontsize=TEXT_SIZE, parse_math=False)
     return root(axes[0].figure)
 
 

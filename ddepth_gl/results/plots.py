@@ -253,8 +253,12 @@ def _photo_panel(photo: npt.NDArray[np.uint8], step: int) -> Panel:
 
     from ..plot.panels import Panel
 
+    averaged = min(step, 3)
+    skipped = step // averaged  # a few pixels in each direction are enough for smooth edges
+    step = skipped * averaged
+    thin = Image.fromarray(np.ascontiguousarray(photo[::skipped, ::skipped]))
     # Colors multiplied with alpha can be averaged, and leave the rest of each pixel to white.
-    colors = np.asarray(Image.fromarray(photo).convert("RGBa").reduce(step))
+    colors = np.asarray(thin.convert("RGBa").reduce(averaged))
     on_white = colors[..., :3] + (255 - colors[..., 3:])
     return Panel("photo", on_white, step, (photo.shape[0], photo.shape[1]))
 
