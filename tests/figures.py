@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import BboxImage
 
 from ddepth_gl.plot.page import pixels
 
@@ -27,6 +28,11 @@ def image_of(axes: Axes) -> npt.NDArray[Any]:
     is_masked = isinstance(array, np.ma.MaskedArray) and array.dtype.kind == "f"
     plain: npt.NDArray[Any] = array.filled(np.nan) if is_masked else np.asarray(array)
     return plain
+
+
+def bars(figure: Figure | SubFigure) -> list[BboxImage]:
+    """Return the color bars of a page, in the order of their panels."""
+    return [artist for artist in figure.artists if isinstance(artist, BboxImage)]
 
 
 _drawn: WeakKeyDictionary[Figure, npt.NDArray[np.uint8]] = WeakKeyDictionary()

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from crossings import by_hand
-from figures import assert_readable, at, image_of, number_of_colors, panel
+from figures import assert_readable, at, bars, image_of, number_of_colors, panel
 from matplotlib.figure import Figure
 from PIL import Image
 from shapes import sphere
@@ -135,7 +135,7 @@ def test_a_figure_of_the_caller(tmp_path):
     figure = Figure(figsize=(8, 6), dpi=50)
     part = figure.subfigures(1, 2)[0]
     assert dd.preview(frame_of(random_maps(4, 3)), tmp_path / "a.png", figure=part) is figure
-    assert len(part.axes) == 7
+    assert len(part.axes) == 1 + len(bars(part)) == 4
     with Image.open(tmp_path / "a.png") as image:
         assert image.size == (400, 300)
 

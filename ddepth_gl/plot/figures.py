@@ -16,6 +16,7 @@ from .given_axes import add_bar, checked_axes, draw_beside_bar, root, titled
 from .page import LETTER_INCHES, MARGIN, TITLE_HEIGHT, Page
 from .panels import (
     BELOW_PANEL,
+    LEGEND_TOP,
     Panel,
     draw_bar,
     draw_panel,
@@ -139,10 +140,11 @@ def _draw_counts(
     axes = page.axes(left, top + TITLE_HEIGHT, *size)
     image = draw_counts(axes, counts, round(_PIXELS_PER_INCH * max(size)), page.text_size)
     bottom = top + TITLE_HEIGHT + size[1]
-    bar = draw_bar(page, image, count_labels(counts), left, bottom, _column_width(size))
+    draw_bar(page, image, count_labels(counts), left, bottom, _column_width(size))
     if entries := suspicious_pixels(counts):
-        bar.legend(
-            handles=entries, loc="upper left", bbox_to_anchor=(0.0, -2.2), frameon=False,
+        axes.legend(
+            handles=entries, loc="upper left", bbox_to_anchor=(0.0, -LEGEND_TOP / size[1]),
+            frameon=False,
             fontsize=page.text_size, borderpad=0.0, borderaxespad=0.0, handlelength=1.0,
             handletextpad=0.5, labelspacing=0.3, labelcolor=INK,
         )  # fmt: skip
@@ -166,7 +168,7 @@ def layers_figure(
         axes = checked_axes(ax, 1 + len(plots.panels), figure)
         image = draw_counts(axes[0], plots.counts, round(_PIXELS_PER_INCH * _PANEL_INCHES))
         ticks = [int(number) for _, number in count_labels(plots.counts)]
-        add_bar(image, ticks)
+        add_bar(axes[0], image, ticks)
         for each, panel in zip(axes[1:], plots.panels, strict=True):
             draw_beside_bar(each, panel)
         return titled(axes, title)

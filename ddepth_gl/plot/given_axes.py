@@ -51,16 +51,14 @@ def draw_beside_bar(axes: Axes, panel: Panel) -> None:
     """Draw a panel with a color bar beside it."""
     image = draw_panel(axes, panel)
     if panel.limits is not None:
-        add_bar(image)
+        add_bar(axes, image)
 
 
-def add_bar(image: AxesImage, ticks: Sequence[int] | None = None) -> None:
+def add_bar(axes: Axes, image: AxesImage, ticks: Sequence[int] | None = None) -> None:
     """Add a color bar to the right of an image and as high as it.
 
     matplotlib makes it as high as the room of the axes, of which an image may fill a part only.
     """
-    axes = image.axes
-    assert axes is not None
     bar = axes.figure.colorbar(image, ax=axes, ticks=ticks)
     ink = ink_on(axes)
     bar.ax.tick_params(color=ink, labelcolor=ink)

@@ -121,11 +121,17 @@ class Page:
         x, y = self._origin + self._per_inch * (left, self._height - top)
         return float(x), float(y)
 
-    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Add axes whose top left corner is at (left, top); all in inches, below the title."""
+    def bounds(
+        self, left: float, top: float, width: float, height: float
+    ) -> tuple[float, float, float, float]:
+        """Return left, bottom, width and height as fractions of the figure; see `axes`."""
         x, y = self._position(left, self.top + top + height)
         across, down = self._per_inch * (width, height)
-        axes = self.figure.add_axes((x, y, across, down))
+        return x, y, float(across), float(down)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Add axes whose top left corner is at (left, top); all in inches, below the title."""
+        axes = self.figure.add_axes(self.bounds(left, top, width, height))
         axes.set_title("", y=1.0)  # where it would be anyway; finding that out is slow
         return axes
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
-from matplotlib.image import AxesImage
+from matplotlib.image import AxesImage, BboxImage
 from matplotlib.markers import CARETLEFT, CARETRIGHT
+from matplotlib.transforms import Bbox, TransformedBbox
 
 from .color_scales import GRAY_INK, INK, Limits, bar_labels, ink_on
 from .page import LETTER_INCHES, TEXT_SIZE, Page
@@ -19,6 +20,7 @@ from .page import LETTER_INCHES, TEXT_SIZE, Page
 __all__ = [
     "BAR_HEIGHT",
     "BELOW_PANEL",
+    "LEGEND_TOP",
     "Panel",
     "draw_bar",
     "draw_panel",
@@ -31,6 +33,7 @@ __all__ = [
 
 BAR_HEIGHT, BELOW_PANEL = 0.14, 0.56  # inches: a color bar; bar, labels and margins
 _GAP = 0.08  # inches, between a panel and its bar
+LEGEND_TOP = _GAP + 3.2 * BAR_HEIGHT  # below a panel and the labels of its bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +120,11 @@ def draw_bar(
     left: float,
     top: float,
     width: float,
-) -> Axes:
-    """Draw a horizontal color bar below a panel, and return its axes.
+) -> None:
+    """Draw a horizontal color bar below a panel.
 
-    Labels are texts, not ticks: those at both ends stay between the edges of the panel.
+    It is a plain image on the figure, as axes with matplotlib's color bar take several times as
+    long. Labels are texts, not ticks: those at both ends stay between the edges of the panel.
 
     Args:
         page: to draw on.
@@ -130,17 +134,25 @@ def draw_bar(
         top: lower edge of the panel, in inches.
         width: of the bar, in inches.
     """
-    axes = page.axes(left, top + _GAP, width, BAR_HEIGHT)
+    top += _GAP
     if labels:
-        page.figure.colorbar(image, cax=axes, orientation="horizontal", ticks=[])
-    axes.set_axis_off()
+        cmap = image.get_cmap()
+        colors = cmap(np.arange(cmap.N), bytes=True)
+        box = Bbox.from_bounds(*page.bounds(left, top, width, BAR_HEIGHT))
+        bar = BboxImage(
+            TransformedBbox(box, page.figure.transSubfigure), origin="upper",
+            interpolation="nearest",
+        )  # fmt: skip
+        bar.set_data(colors[None])
+        page.figure.add_artist(bar)
+        top += 1.25 * BAR_HEIGHT
     for position, text in labels or [(0.0, "no value anywhere")]:
         side = {0.0: "left", 1.0: "right"}.get(position, "center")
-        axes.text(
-            position, -0.25 if labels else 1.0, text, horizontalalignment=side,
-            verticalalignment="top", fontsize=page.text_size, color=INK, transform=axes.transAxes,
+        x, y, *_ = page.bounds(left + position * width, top, 0.0, 0.0)
+        page.figure.text(
+            x, y, text, horizontalalignment=side, verticalalignment="top",
+            fontsize=page.text_size, color=INK,
         )  # fmt: skip
-    return axes
 
 
 def scale_labels(limits: Limits, width: float) -> list[tuple[float, str]]:
