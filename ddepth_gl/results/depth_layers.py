@@ -651,7 +651,7 @@ class DepthLayers(WithRequestedArrays):
             max_layers: number of layers to draw; None draws as many as fit, and of `ax` as many as
                 there are axes.
             ax: Axes to draw on: the first for the count map, the others for layers.
-            figure: Figure or SubFigure to draw on instead; it keeps its size.
+            figure: Figure or SubFigure to draw on instead; it keeps its size, on white.
             cmap: color map of the layers; by default "viridis_r".
             vmin, vmax: ends of the color scale of the layers.
             title: above the panels; above the first of `ax` if axes are given.
@@ -685,7 +685,7 @@ class DepthLayers(WithRequestedArrays):
             row: row of the image; without row and column, the row with the most crossings.
             column: column of the image, instead of a row.
             ax: Axes to draw on.
-            figure: Figure or SubFigure to draw on instead; it keeps its size.
+            figure: Figure or SubFigure to draw on instead; it keeps its size, on white.
             title: above the section; in place of its name if `ax` is given.
 
         Returns:

@@ -270,7 +270,7 @@ class DepthMaps(WithRequestedArrays):
             quantities: one or several of "entry", "exit", "thickness", "entry_distance" and
                 "exit_distance".
             ax: Axes to draw on, one for each quantity.
-            figure: Figure or SubFigure to draw on instead; it keeps its size.
+            figure: Figure or SubFigure to draw on instead; it keeps its size, on white.
             cmap: color map of all panels; by default "viridis_r" and, for thickness, "magma".
             vmin, vmax: ends of the color scale of all panels.
             title: above the panels; above the first of `ax` if axes are given.
