@@ -41,8 +41,8 @@ def preview(
         path: PNG file to write, besides, such as ``preview.png``; an existing file is replaced.
             None writes nothing.
         row: row of the cross-section; None takes the one with the most crossings.
-        figure: Figure or SubFigure to draw on; it keeps its size, on white. None creates one, which shows
-            itself in Jupyter.
+        figure: Figure or SubFigure to draw on; it keeps its size, on white. None creates one,
+            which shows itself in Jupyter.
         title: above everything.
 
     Returns:
