@@ -62,7 +62,8 @@ def add_bar(axes: Axes, image: AxesImage, ticks: Sequence[int] | None = None) ->
     bar = axes.figure.colorbar(image, ax=axes, ticks=ticks)
     ink = ink_on(axes)
     bar.ax.tick_params(color=ink, labelcolor=ink)
-    bar.outline.set_edgecolor(ink)
+    outline: Any = bar.outline  # typed differently by versions of matplotlib
+    outline.set_edgecolor(ink)
     bar.ax.set_axes_locator(_Beside(axes, bar.ax))
 
 
