@@ -52,6 +52,18 @@ def at(figure: Figure, axes: Axes, x: float, y: float) -> tuple[int, ...]:
     return tuple(map(int, image[int(image.shape[0] - up), int(across)]))
 
 
+def around(figure: Figure, axes: Axes, x: float, y: float) -> set[tuple[int, ...]]:
+    """Return the colors of the 3x3 pixels of the drawn figure around data coordinates.
+
+    Versions of matplotlib put the border of an image up to one pixel apart.
+    """
+    image = drawn_once(figure)
+    across, up = axes.transData.transform((x, y))
+    row, column = int(image.shape[0] - up), int(across)
+    colors = image[row - 1 : row + 2, column - 1 : column + 2].reshape(-1, image.shape[-1])
+    return {tuple(map(int, color)) for color in colors}
+
+
 def cells(figure: Figure, axes: Axes, rows: int, columns: int) -> npt.NDArray[np.uint8]:
     """Return (rows, columns, 3): the color at the center of each pixel of an image."""
     image = drawn_once(figure)

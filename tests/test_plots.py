@@ -124,8 +124,10 @@ def test_bars_are_labeled_with_the_values():
         np.testing.assert_allclose((bar.x0, bar.x1), (above.x0, above.x1), atol=0.51)
         assert 4 < above.y0 - bar.y1 < 12
         row = drawn_once(figure)[round(figure.bbox.height - (bar.y0 + bar.y1) / 2)]
-        assert is_close(row[int(bar.x0) + 2], drawn.get_array()[0, 1, :3] / 255)
-        assert is_close(row[int(bar.x1) - 2], drawn.get_array()[0, -2, :3] / 255)
+        # Versions of matplotlib put the border of an image up to one pixel apart.
+        colors = drawn.get_array()[0, :, :3] / 255
+        assert any(is_close(row[int(bar.x0) + 2], color) for color in colors[:4])
+        assert any(is_close(row[int(bar.x1) - 2], color) for color in colors[-4:])
 
 
 @pytest.mark.parametrize(
