@@ -259,7 +259,9 @@ class Mesh:
         """Kinds of the faces of each object if it is rendered alone. Computed on first access."""
         found = self._object_bodies
         if found is None:
-            found = bodies_of_objects(self.vertices, self.faces, self.object_id)
+            found = bodies_of_objects(
+                self.vertices, self.faces, self.object_id, lambda: self.bodies
+            )
             object.__setattr__(self, "_object_bodies", found)
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ def bodies_of_objects(
     vertices: npt.NDArray[np.float64],
     faces: npt.NDArray[np.int32],
     object_id: npt.NDArray[np.int32],
+    of_mesh: Callable[[], Bodies],
 ) -> ObjectBodies:
     """Return how the faces of each object count, apart from those of all other objects.
 
@@ -41,6 +42,7 @@ def bodies_of_objects(
         vertices: (V, 3).
         faces: (F, 3).
         object_id: (F,).
+        of_mesh: returns the bodies of the whole mesh; called if all faces belong to one object.
     """
     a, b, c = np.moveaxis(vertices[faces], 1, 0)
     # Faces that use a position twice belong to no body.
@@ -48,6 +50,14 @@ def bodies_of_objects(
     order = np.argsort(object_id, kind="stable")
     order = order[is_proper[order]]
     ids, starts = np.unique(object_id[order], return_index=True)
+    if len(ids) == 1:
+        bodies, only = of_mesh(), ids.tolist()
+        return ObjectBodies(
+            frozenset(only if _is_oriented(bodies) else ()),
+            dict.fromkeys(only, bodies.surfaces),
+            frozen(bodies.two_sided_faces),
+            frozen(bodies.solid_faces),
+        )
     oriented, surfaces = set(), dict[int, Surfaces]()
     two_sided, solid = np.ones(len(faces), np.bool_), np.zeros(len(faces), np.bool_)
     for each, members in zip(ids.tolist(), np.split(order, starts[1:]), strict=True):
