@@ -314,7 +314,7 @@ def one_line(value: object, max_length: int = 120) -> str:
     """
     try:
         text = str(value)
-    except Exception:
+    except Exception:  # a foreign __str__ may raise anything
         text = type(value).__name__
     return shortened(" ".join(printable(text).split()), max_length)
 

@@ -54,7 +54,7 @@ def test_every_quantity_against_loops(gap, orthographic):
 
 @given(st.lists(st.integers(0, 12), max_size=9), st.integers(0, 5))
 def test_one_ray(steps, gap):
-    """In whole numbers, where nothing is rounded: chains do not merge beyond the gap."""
+    """In integers, where nothing is rounded: chains do not merge beyond the gap."""
     depths = np.cumsum([1, *steps]).tolist()
     layers = by_hand([[" ".join(f"F{depth}" for depth in depths)]])
     remaining = [depths[0]]

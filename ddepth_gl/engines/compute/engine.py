@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ...camera.camera import Camera
 from ...gl.context import GLContext
-from ...results.silhouettes import fix_silhouettes
+from ...results.silhouettes import inside_out
 from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
@@ -130,7 +130,9 @@ class ComputeEngine(Engine[SheetTargets]):
         entry, exit_, face, exit_face = arrays
         entry = np.where(np.isnan(exit_), np.float32(np.nan), entry)
         if request.may_exchange:
-            exchanged = fix_silhouettes(entry, exit_.copy(), camera, bool, by_geometry=True)
+            swapped = np.flatnonzero(entry > exit_)
+            near, far = exit_.reshape(-1)[swapped], entry.reshape(-1)[swapped]
+            exchanged = swapped[inside_out(camera, swapped, near, far)]
             if len(exchanged):
                 face = face.copy()
                 face.reshape(-1)[exchanged] = exit_face.reshape(-1)[exchanged]
