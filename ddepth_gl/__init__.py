@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .mesh.demo import demo_mesh
     from .mesh.mesh import Mesh
     from .mesh.report import MeshReport
+    from .mesh.sampler import Sampler
     from .one_call import double_depth
     from .renderer import DepthRenderer, RendererInfo, Surfaces
     from .results.depth_layers import DepthLayers
@@ -71,6 +72,7 @@ __all__ = [
     "OutputError",
     "RendererInfo",
     "RequestError",
+    "Sampler",
     "Scene",
     "ShaderError",
     "Surfaces",
@@ -118,6 +120,7 @@ _MODULES = {
     "OutputError": "errors",
     "RendererInfo": "renderer",
     "RequestError": "errors",
+    "Sampler": "mesh.sampler",
     "Scene": "engines.scene",
     "ShaderError": "errors",
     "Surfaces": "renderer",

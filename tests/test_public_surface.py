@@ -233,14 +233,19 @@ CALLS = {
         "vertices": box().vertices, "faces": box().faces, "uv": np.zeros((8, 2)),
         "colors": np.zeros((8, 3)),
         "texture": np.zeros((2, 2, 3), np.uint8), "texture_id": np.zeros(12, int),
+        "samplers": dd.Sampler(), "alpha_cutoff": np.zeros(12), "polygon_id": np.arange(12),
         "object_id": np.zeros(12, int),
         "object_names": ("a",), "name": "box", "source": None, "up": (0, 0, 1)}),
+    "Sampler": lambda _: (None, {"wrap_u": "clamp", "wrap_v": "mirror", "filter": "nearest"}),
     "Mesh.report": lambda _: (box(), {}),
     "MeshReport": lambda _: (None, fields_of(box().report())),
     "MeshReport.as_dict": lambda _: (box().report(), {}),
     "Mesh.face_normals": lambda _: (box(), {}),
     "Mesh.transformed": lambda _: (box(), {"matrix": np.eye(4)}),
-    "load_mesh": lambda _: (None, {"path": "box.ply", "max_file_bytes": 10**6, "max_faces": 100}),
+    "load_mesh": lambda _: (None, {"path": "box.ply", "appearance": True, "alpha": "mask",
+                                  "blend_cutoff": 0.5, "pose": None, "texture_roots": ".",
+                                  "max_texture_size": 64, "max_file_bytes": 10**6,
+                                  "max_faces": 100}),
     "load_cameras": lambda _: (None, {"path": "views.json", "width": 8, "height": 8,
                                      "max_file_bytes": 10**6}),
     "save_cameras": lambda _: (None, {"path": "a.json", "cameras": [CAMERA]}),
@@ -337,7 +342,8 @@ def public_callables() -> dict[str, object]:
         found[name] = public
         for attribute in dir(public) if isinstance(public, type) else ():
             method = getattr(public, attribute)
-            if not attribute.startswith("_") and callable(method):
+            is_of_tuple = attribute in dir(tuple) and issubclass(public, tuple)
+            if not attribute.startswith("_") and callable(method) and not is_of_tuple:
                 found[f"{name}.{attribute}"] = method
     return found
 

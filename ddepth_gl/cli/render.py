@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -167,7 +167,7 @@ def render(
     from ..renderer import DepthRenderer
 
     file_limit = {} if max_file_mb is None else {"max_file_bytes": max_file_mb * 2**20}
-    limits = file_limit | ({} if max_faces is None else {"max_faces": max_faces})
+    limits: dict[str, Any] = file_limit | ({} if max_faces is None else {"max_faces": max_faces})
     failed = skipped = rendered = 0
     stale: list[Path] = []
     with one_line_errors(debug, in_options):

@@ -17,15 +17,19 @@ from .bodies import Bodies, find_bodies
 from .normals import face_normals
 from .object_bodies import ObjectBodies, bodies_of_objects
 from .report import MeshReport, report_on
+from .sampler import Sampler
 from .topology import closed_and_balanced, signed_volume
 from .validate import (
     check_area,
+    checked_alpha_cutoff,
     checked_bounds,
     checked_colors,
     checked_faces,
     checked_matrix,
     checked_object_id,
     checked_object_names,
+    checked_polygon_id,
+    checked_samplers,
     checked_texture_id,
     checked_textures,
     checked_up,
@@ -69,6 +73,13 @@ class Mesh:
             (h, w, 4) uint8.
         texture_id: (F,) integers: index of each face's texture, -1 for none; stored as int32.
             The default is 0 with one texture and -1 with none; with more it must be given.
+        samplers: how textures are sampled: one `Sampler`, or one for each texture. The default
+            repeats and interpolates. Stored as a tuple, one for each texture.
+        alpha_cutoff: (F,) numbers of at least 0; stored as float32, or None if all are 0. A face
+            with a cutoff above 0 has a mask: it exists only where alpha, the vertex colors' times
+            the texture's, is at least the cutoff.
+        polygon_id: (F,) index of the polygon that each face was cut from, in the order of the file;
+            stored as int64. By default each face is its own polygon.
         object_id: (F,) non-negative integers; stored as int32. The default is 0.
         object_names: name of each object id; empty if the objects have no names.
         name: name of the mesh in messages.
@@ -89,13 +100,16 @@ class Mesh:
         "_bounds",
         "_closed_and_balanced",
         "_object_bodies",
+        "_polygon_id",
         "_volume",
+        "alpha_cutoff",
         "colors",
         "faces",
         "is_up_known",
         "name",
         "object_id",
         "object_names",
+        "samplers",
         "source",
         "texture_id",
         "textures",
@@ -109,7 +123,9 @@ class Mesh:
     uv: npt.NDArray[np.float32] | None
     colors: npt.NDArray[np.uint8] | None
     textures: tuple[npt.NDArray[np.uint8], ...]
+    samplers: tuple[Sampler, ...]
     texture_id: npt.NDArray[np.int32]
+    alpha_cutoff: npt.NDArray[np.float32] | None
     object_id: npt.NDArray[np.int32]
     object_names: tuple[str, ...]
     name: str
@@ -120,6 +136,7 @@ class Mesh:
     _bounds: npt.NDArray[np.float64]
     _closed_and_balanced: tuple[bool, bool] | None
     _object_bodies: ObjectBodies | None
+    _polygon_id: npt.NDArray[np.int64] | None
     _volume: float | None
 
     def __init__(
@@ -131,6 +148,9 @@ class Mesh:
         colors: npt.ArrayLike | None = None,
         texture: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
         texture_id: npt.ArrayLike | None = None,
+        samplers: Sampler | Sequence[Sampler] | None = None,
+        alpha_cutoff: npt.ArrayLike | None = None,
+        polygon_id: npt.ArrayLike | None = None,
         object_id: npt.ArrayLike | None = None,
         object_names: Sequence[str] = (),
         name: str = "mesh",
@@ -144,6 +164,8 @@ class Mesh:
         textures = checked_textures(texture)
         if textures and uv is None:
             raise MeshError("a texture was given without uv; pass uv of shape (V, 2) as well")
+        cutoff = checked_alpha_cutoff(alpha_cutoff, len(triangles))
+        polygons = checked_polygon_id(polygon_id, len(triangles))
         names = checked_object_names(object_names)
         if source is not None and not isinstance(source, MeshSource):
             raise MeshError(
@@ -158,6 +180,9 @@ class Mesh:
             "colors": None if colors is None else frozen(checked_colors(colors, len(points))),
             "textures": textures,
             "texture_id": frozen(checked_texture_id(texture_id, len(triangles), len(textures))),
+            "samplers": checked_samplers(samplers, len(textures)),
+            "alpha_cutoff": None if cutoff is None else frozen(cutoff),
+            "_polygon_id": None if polygons is None else frozen(polygons),
             "object_id": frozen(checked_object_id(object_id, len(triangles), len(names))),
             "object_names": names,
             "name": str(name),
@@ -196,6 +221,18 @@ class Mesh:
     def texture(self) -> npt.NDArray[np.uint8] | None:
         """(h, w, 4) uint8: the first texture, sRGB, top row first; None if there is none."""
         return self.textures[0] if self.textures else None
+
+    @property
+    def polygon_id(self) -> npt.NDArray[np.int64]:
+        """(F,) int64: index of the polygon that each face was cut from, in the order of the file.
+
+        Without polygons of more than three corners, it is the index of the face.
+        """
+        ids = self._polygon_id
+        if ids is None:
+            ids = frozen(np.arange(len(self.faces)))
+            object.__setattr__(self, "_polygon_id", ids)
+        return ids
 
     @property
     def bounds(self) -> npt.NDArray[np.float64]:
@@ -304,6 +341,9 @@ class Mesh:
             "colors": self.colors,
             "texture": self.textures or None,
             "texture_id": self.texture_id if self.textures else None,
+            "samplers": self.samplers if self.textures else None,
+            "alpha_cutoff": self.alpha_cutoff,
+            "polygon_id": self._polygon_id,
             "object_id": self.object_id,
             "object_names": self.object_names,
             "name": self.name,

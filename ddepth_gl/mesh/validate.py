@@ -6,7 +6,7 @@ Each function returns the value as `Mesh` stores it, or raises `MeshError`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,20 @@ from .._text import counted
 from ..errors import MeshError
 from .chunks import face_chunks
 from .normals import unit_normals
+from .sampler import Sampler
 
 __all__ = [
     "as_array",
     "check_area",
+    "checked_alpha_cutoff",
     "checked_bounds",
     "checked_colors",
     "checked_faces",
     "checked_matrix",
     "checked_object_id",
     "checked_object_names",
+    "checked_polygon_id",
+    "checked_samplers",
     "checked_texture_id",
     "checked_textures",
     "checked_up",
@@ -37,6 +41,7 @@ __all__ = [
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 # Depths of a mesh this small still have all the bits of a float32.
 _MIN_EXTENT = 2.0**-100
+_SAMPLER_CHOICES = {n: get_args(hint) for n, hint in get_type_hints(Sampler).items()}
 _MAX_COUNT = 2**31  # indices are int32, on the CPU and on the GPU
 
 
@@ -192,6 +197,57 @@ def checked_texture_id(value: object, face_count: int, texture_count: int) -> np
             "texture_id was given without a texture; pass the textures or omit texture_id"
         )
     return _checked_ids(value, "texture_id", face_count, -1, texture_count - 1)
+
+
+def checked_samplers(value: object, texture_count: int) -> tuple[Sampler, ...]:
+    """Return the sampler of each texture; one sampler counts for all textures."""
+    if value is None:
+        return (Sampler(),) * texture_count
+    samplers = (value,) * texture_count if isinstance(value, Sampler) else value
+    if (
+        not isinstance(samplers, (list, tuple))
+        or len(samplers) != texture_count
+        or not all(isinstance(sampler, Sampler) for sampler in samplers)
+    ):
+        textures = counted(texture_count, "texture")
+        raise MeshError(
+            f"samplers must be a Sampler, or a sequence of one for each texture, not "
+            f"{shown(value)} with {textures}; pass Sampler(wrap_u, wrap_v, filter)"
+        )
+    for sampler in samplers:
+        for name, choices in _SAMPLER_CHOICES.items():
+            if getattr(sampler, name) not in choices:
+                raise MeshError(
+                    f"{name} of a sampler must be one of {', '.join(choices)}, not "
+                    f"{shown(getattr(sampler, name))}"
+                )
+    return tuple(samplers)
+
+
+def checked_alpha_cutoff(value: object, face_count: int) -> npt.NDArray[np.float32] | None:
+    """Return the alpha cutoff of each face as (F,) float32; None if all are 0."""
+    if value is None:
+        return None
+    given = _checked_shape(value, "alpha_cutoff", "iuf", "face", (face_count,))
+    with np.errstate(all="ignore"):
+        cutoff = np.array(given, np.float32, order="C")
+    if not ((cutoff >= 0.0) & np.isfinite(cutoff)).all():
+        bad = int(np.flatnonzero(~((cutoff >= 0.0) & np.isfinite(cutoff)))[0])
+        raise MeshError(
+            f"alpha_cutoff of face {bad} is {given[bad]}; pass finite numbers of at least 0, "
+            "0 for faces without a mask"
+        )
+    return cutoff if cutoff.any() else None
+
+
+def checked_polygon_id(value: object, face_count: int) -> npt.NDArray[np.int64] | None:
+    """Return the polygon index of each face as (F,) int64; None if none is given."""
+    if value is None:
+        return None
+    given = _checked_shape(value, "polygon_id", "iu", "face", (face_count,))
+    if int(given.min()) < 0 or int(given.max()) >= 2**63:
+        raise MeshError("polygon_id holds negative or huge numbers; pass indices from 0")
+    return np.array(given, np.int64, order="C")
 
 
 def checked_object_id(value: object, face_count: int, name_count: int) -> npt.NDArray[np.int32]:

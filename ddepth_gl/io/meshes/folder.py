@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -40,13 +40,18 @@ class MeshFolder:
     Args:
         mesh_path: path of the mesh file.
         max_file_bytes: largest size of the mesh file and of each side file.
+        texture_roots: further folders that side files may lie in.
     """
 
-    def __init__(self, mesh_path: Path, max_file_bytes: int) -> None:
+    def __init__(
+        self, mesh_path: Path, max_file_bytes: int, texture_roots: Sequence[Path] = ()
+    ) -> None:
         self.folder = mesh_path.parent.resolve()
         self.file_name = PLACEHOLDER_NAME  # read by trimesh
         self._mesh_name = mesh_path.name
+        self.stem = mesh_path.stem  # name of objects that have none
         self.max_file_bytes = max_file_bytes
+        self.texture_roots = tuple(texture_roots)
         self.refusal: MeshError | None = None  # last MeshError of `get`, which trimesh swallows
         self._exit_stack = ExitStack()
         self._descriptor = -1

@@ -22,13 +22,14 @@ from .gltf_document import GltfDocument
 from .gltf_left_out import gltf_left_out
 from .gltf_materials import GltfMaterials
 from .merge import MeshPart
+from .options import LoadOptions
 
 __all__ = ["gltf_parts"]
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 
 
-def gltf_parts(data: bytes, folder: MeshFolder, max_faces: int) -> list[MeshPart]:
+def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[MeshPart]:
     """Return the triangles of the default scene, one part per primitive of each node with a mesh.
 
     Parts of one node share an object. Colors are the linear base color factor times the vertex
@@ -38,7 +39,7 @@ def gltf_parts(data: bytes, folder: MeshFolder, max_faces: int) -> list[MeshPart
     Args:
         data: content of the file, text or binary.
         folder: reader of its side files.
-        max_faces: largest number of faces, all instances together.
+        options: options of `load_mesh`.
 
     Raises:
         MeshError: the file is damaged, incomplete or uses an unsupported compression.
@@ -46,7 +47,7 @@ def gltf_parts(data: bytes, folder: MeshFolder, max_faces: int) -> list[MeshPart
     """
     try:
         document = GltfDocument(data, folder)
-        parts = _Scene(document, folder).parts(max_faces)
+        parts = _Scene(document, folder).parts(options.max_faces)
         for text, is_decided in gltf_left_out(document.tree):
             folder.leave_out(text, warn=not is_decided)
         return parts

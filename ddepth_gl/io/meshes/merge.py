@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..._text import counted
 from ...errors import MeshError
 from ...mesh.mesh import Mesh, MeshSource
+from ...mesh.sampler import Sampler
 from .face_limit import check_face_count
 from .textures import distinct_textures
 
@@ -34,6 +35,10 @@ class MeshPart:
         uv: (V, 2) texture coordinates, v up.
         colors: (V, 4) sRGB vertex colors, or (1, 4) for all vertices.
         texture: base color image, not decoded yet.
+        sampler: sampler of the texture.
+        alpha_cutoff: alpha below which a point of its faces does not exist; 0 without a mask.
+        polygon_id: (F,) index of each face's polygon in the file; None if the faces of the file
+            are triangles.
     """
 
     vertices: npt.NDArray[Any]
@@ -44,6 +49,9 @@ class MeshPart:
     uv: npt.NDArray[Any] | None = None
     colors: npt.NDArray[np.uint8] | None = None
     texture: Image.Image | None = None
+    sampler: Sampler = Sampler()  # noqa: RUF009 - immutable
+    alpha_cutoff: float = 0.0
+    polygon_id: npt.NDArray[Any] | None = None
 
 
 def merge_parts(
@@ -84,8 +92,8 @@ def merge_parts(
             objects[part.object_key] = len(names)
             names.append(part.name)
 
-    textures, texture_ids = distinct_textures(
-        [None if part.uv is None else part.texture for part in parts]
+    textures, samplers, texture_ids = distinct_textures(
+        [(None if part.uv is None else part.texture, part.sampler) for part in parts]
     )
     has_uv = any(part.uv is not None for part in parts)
     has_colors = any(part.colors is not None for part in parts)
@@ -99,6 +107,11 @@ def merge_parts(
         colors=np.concatenate([_colors(part) for part in parts]) if has_colors else None,
         texture=textures or None,
         texture_id=np.repeat(texture_ids, face_counts) if textures else None,
+        samplers=samplers,
+        alpha_cutoff=np.repeat(
+            np.array([part.alpha_cutoff for part in parts], np.float32), face_counts
+        ),
+        polygon_id=_polygon_ids(parts),
         object_id=np.repeat([objects[part.object_key] for part in parts], face_counts),
         object_names=names,
         name=name,
@@ -162,6 +175,12 @@ def _world_faces(part: MeshPart) -> npt.NDArray[np.int64]:
     faces = part.faces.astype(np.int64)
     is_mirrored = np.linalg.slogdet(part.world_from_part[:3, :3])[0] < 0
     return faces[:, [0, 2, 1]] if is_mirrored else faces
+
+
+def _polygon_ids(parts: Sequence[MeshPart]) -> npt.NDArray[np.int64] | None:
+    """Return the polygon of each face; None if every face of the file is a triangle."""
+    ids = [part.polygon_id for part in parts if part.polygon_id is not None]
+    return np.concatenate(ids) if len(ids) == len(parts) else None
 
 
 def _uv(part: MeshPart) -> npt.NDArray[Any]:

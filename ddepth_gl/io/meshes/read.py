@@ -6,28 +6,54 @@ import hashlib
 import os
 import sys
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..._checks import is_integer, one_line, printable, shortened, shown
+from ..._checks import one_line, printable, shortened, shown
 from ..._log import logger
 from ..._text import counted
-from ...errors import LeftOutWarning, MeshError, RequestError
+from ...errors import LeftOutWarning, MeshError
 from ...mesh.mesh import Mesh, MeshSource
 from .folder import MeshFolder
 from .gltf import gltf_parts
-from .merge import merge_parts
+from .merge import MeshPart, merge_parts
 from .obj import checked_obj
 from .off import checked_off
+from .options import AlphaMode, LoadOptions, checked_limit, checked_options, checked_roots
 from .ply import checked_ply
 from .stl import checked_stl
 from .trimesh_parts import trimesh_parts
 
 __all__ = ["MESH_SUFFIXES", "load_mesh", "source_of_file"]
 
-# Each function takes the content of a file and returns the content that trimesh reads instead,
-# mostly the same. It raises MeshError if the file declares more than it holds: so nothing large is
-# allocated on false claims, and files that were cut short are noticed.
-_CHECKS = {".obj": checked_obj, ".stl": checked_stl, ".ply": checked_ply, ".off": checked_off}
+Reader = Callable[[bytes, MeshFolder, LoadOptions], list[MeshPart]]
+
+
+def _by_trimesh(suffix: str, checked: Callable[[bytes, int], bytes]) -> Reader:
+    """Return a reader for a format that trimesh reads.
+
+    Args:
+        suffix: suffix of the format.
+        checked: takes the content of a file and the face limit, and returns the content that
+            trimesh reads instead, mostly the same. It raises MeshError if the file declares more
+            than it holds: so nothing large is allocated on false claims, and files that were cut
+            short are noticed.
+    """
+
+    def read(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[MeshPart]:
+        return trimesh_parts(checked(data, options.max_faces), suffix, folder)
+
+    return read
+
+
+_READERS: dict[str, Reader] = {
+    ".obj": _by_trimesh(".obj", checked_obj),
+    ".stl": _by_trimesh(".stl", checked_stl),
+    ".ply": _by_trimesh(".ply", checked_ply),
+    ".off": _by_trimesh(".off", checked_off),
+    ".glb": gltf_parts,
+    ".gltf": gltf_parts,
+}
 _GLTF = (".glb", ".gltf")
 _UP_OF_GLTF = (0.0, 1.0, 0.0)  # glTF 2.0, section 3.4, "Coordinate System and Units"
 _log = logger(__name__)
@@ -36,7 +62,7 @@ _log = logger(__name__)
 # the file.
 _STUMBLES = (AssertionError, AttributeError, LookupError, NameError, TypeError)
 
-MESH_SUFFIXES = (*_CHECKS, *_GLTF)  # in lower case
+MESH_SUFFIXES = tuple(_READERS)  # in lower case
 
 _MAX_FILE_BYTES = 2 * 1024**3
 # What a file holds if it names side files.
@@ -46,6 +72,12 @@ _NAMES_SIDE_FILES = {".obj": b"mtllib", ".ply": b"TextureFile", **dict.fromkeys(
 def load_mesh(
     path: str | os.PathLike[str],
     *,
+    appearance: bool = True,
+    alpha: AlphaMode = "mask",
+    blend_cutoff: float | None = None,
+    pose: tuple[int | str, float] | None = None,
+    texture_roots: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    max_texture_size: int | None = None,
     max_file_bytes: int = _MAX_FILE_BYTES,
     max_faces: int = 100_000_000,
 ) -> Mesh:
@@ -68,20 +100,28 @@ def load_mesh(
 
     Args:
         path: path of the file. The extension (in any case) names the format.
+        appearance: whether to read colors, uv and textures. Without, depth is the same and loading
+            is faster; what alpha masks need is read all the same.
+        alpha: "mask" cuts holes where materials have an alpha mask; "ignore" does not.
+        blend_cutoff: alpha cutoff of materials that blend; None if they count as opaque.
+        pose: (animation, seconds): index or name of an animation in the file, and the time to
+            sample it at. None for the pose at rest.
+        texture_roots: folders outside of the mesh's that its side files may also lie in.
+        max_texture_size: larger textures are reduced to this many texels along each side.
         max_file_bytes: largest size of the file, and of each side file that it names.
         max_faces: largest number of triangles, all instances together.
 
     Raises:
         MeshError: one line, ``<path>: <what is wrong>; <what to do>``.
-        RequestError: a limit is not an integer of at least 0.
+        RequestError: an option is not valid.
 
     Warns:
         LeftOutWarning: once for a file, with everything that it holds and the mesh does not.
             `Mesh.report` has the same list.
     """
-    for name, limit in (("max_file_bytes", max_file_bytes), ("max_faces", max_faces)):
-        if not is_integer(limit) or limit < 0:
-            raise RequestError(f"{name} must be an integer of at least 0, not {shown(limit)}")
+    options = checked_options(max_faces, appearance, alpha, blend_cutoff, pose, max_texture_size)
+    max_file_bytes = checked_limit("max_file_bytes", max_file_bytes)
+    roots = checked_roots(texture_roots)
     try:
         path = Path(path)
         if "\0" in str(path):
@@ -91,7 +131,7 @@ def load_mesh(
             f"{shown(path)} is not a path ({one_line(error)}); pass the path of a mesh file"
         ) from None
     try:
-        mesh, left_out = _load(path, int(max_file_bytes), int(max_faces))
+        mesh, left_out = _load(path, max_file_bytes, roots, options)
     except MeshError as error:
         raise _mesh_error(path, one_line(error, 240)) from error
     except PermissionError as error:
@@ -157,22 +197,21 @@ def _shown_path(path: Path) -> str:
     return shortened(printable(str(path)), 4096)
 
 
-def _load(path: Path, max_file_bytes: int, max_faces: int) -> tuple[Mesh, tuple[str, ...]]:
+def _load(
+    path: Path, max_file_bytes: int, roots: tuple[Path, ...], options: LoadOptions
+) -> tuple[Mesh, tuple[str, ...]]:
     """Return the mesh, and what to warn of."""
     suffix = path.suffix.lower()
-    with MeshFolder(path, max_file_bytes) as folder, warnings.catch_warnings():
+    with MeshFolder(path, max_file_bytes, roots) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Where NumPy's text parser meets something that is no number, it stops with a warning only.
         warnings.filterwarnings("error", message="string or file could not be read")
         data = folder.read_mesh(MESH_SUFFIXES)
-        if suffix in _GLTF:
-            parts = gltf_parts(data, folder, max_faces)
-        else:
-            parts = trimesh_parts(_CHECKS[suffix](data, max_faces), suffix, folder, path.stem)
+        parts = _READERS[suffix](data, folder, options)
         sha256 = hashlib.sha256(data).hexdigest()
         source = MeshSource(
             str(path.absolute()), sha256, folder.side_files_sha256(), folder.left_out()
         )
         up = _UP_OF_GLTF if suffix in _GLTF else None
-        mesh = merge_parts(parts, path.stem, max_faces, source, up)
+        mesh = merge_parts(parts, path.stem, options.max_faces, source, up)
         return mesh, folder.left_out(with_warning=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..._packages import import_needed
 from ...errors import MeshError
+from ...mesh.sampler import Sampler
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -50,27 +51,28 @@ def open_texture(data: bytes, name: str) -> Image.Image | None:
 
 
 def distinct_textures(
-    images: Sequence[Image.Image | None],
-) -> tuple[list[npt.NDArray[np.uint8]], list[int]]:
-    """Decode images, each only once, and drop those with equal pixels.
+    images: Sequence[tuple[Image.Image | None, Sampler]],
+) -> tuple[list[npt.NDArray[np.uint8]], list[Sampler], list[int]]:
+    """Decode images, each only once, and drop those with equal pixels and samplers.
 
     Returns:
-        The distinct textures as (h, w, 4) uint8, and the texture index of each image: -1 for None
-        and for formats that are not supported.
+        The distinct textures as (h, w, 4) uint8, their samplers, and the texture index of each
+        image: -1 for None and for formats that are not supported.
 
     Raises:
         MeshError: an image is damaged, or all together have too many pixels.
     """
     textures: list[npt.NDArray[np.uint8]] = []
-    index_of_content: dict[bytes, int] = {}
-    index_of_image: dict[int, int] = {}
+    samplers: list[Sampler] = []
+    index_of_content: dict[tuple[bytes, Sampler], int] = {}
+    index_of_image: dict[tuple[int, Sampler], int] = {}
     pixels = 0
     ids = []
-    for image in images:
+    for image, sampler in images:
         if image is None or (image.format or "") not in _FORMATS:
             ids.append(-1)
             continue
-        if id(image) not in index_of_image:
+        if (id(image), sampler) not in index_of_image:
             pixels += image.width * image.height
             if pixels > _MAX_TOTAL_PIXELS:
                 raise MeshError(
@@ -78,12 +80,13 @@ def distinct_textures(
                 )
             texture = _rgba(image)
             content = hashlib.sha256(repr(texture.shape).encode() + texture.tobytes()).digest()
-            if content not in index_of_content:
-                index_of_content[content] = len(textures)
+            if (content, sampler) not in index_of_content:
+                index_of_content[content, sampler] = len(textures)
                 textures.append(texture)
-            index_of_image[id(image)] = index_of_content[content]
-        ids.append(index_of_image[id(image)])
-    return textures, ids
+                samplers.append(sampler)
+            index_of_image[id(image), sampler] = index_of_content[content, sampler]
+        ids.append(index_of_image[id(image), sampler])
+    return textures, samplers, ids
 
 
 def _rgba(image: Image.Image) -> npt.NDArray[np.uint8]:

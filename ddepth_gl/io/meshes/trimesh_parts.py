@@ -26,14 +26,13 @@ _MAX_OBJECTS = 1000  # trimesh takes time in proportion to objects x vertices
 logging.getLogger("trimesh").addHandler(logging.NullHandler())
 
 
-def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> list[MeshPart]:
+def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder) -> list[MeshPart]:
     """Return one part for each object of the file.
 
     Args:
         data: content of the file, checked.
         suffix: suffix of its format, in lower case.
         folder: reader of its side files.
-        stem: name for objects without a name of their own.
 
     Raises:
         MeshError: a side file is too large, or trimesh is not installed.
@@ -67,7 +66,7 @@ def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder, stem: str) -> li
             MeshPart(
                 vertices,
                 np.asarray(geometry.faces),
-                str(node) if has_name else stem,
+                str(node) if has_name else folder.stem,
                 node,
                 np.asarray(world_from_part, np.float64),
                 uv=_vertex_rows(getattr(geometry.visual, "uv", None), len(vertices)),
