@@ -301,18 +301,19 @@ def textured_gltf(
     return tree, content
 
 
-def load_or_refuse(path: Path) -> None:
-    """Check that loading returns a Mesh or raises a one-line MeshError that names the file."""
+def load_or_refuse(path: Path, **options: Any) -> Mesh | None:
+    """Return the Mesh; None if loading raises a one-line MeshError that names the file."""
     try:
-        mesh = load_mesh(path)
+        mesh = load_mesh(path, **options)
     except MeshError as error:
         message = str(error)
     else:
         assert isinstance(mesh, Mesh)
-        return
+        return mesh
     assert message.isprintable()
     assert path.name in message
     # What a parser stumbles over is no help.
     assert not re.search(
         r"\b(Assertion|Attribute|Index|Key|Name|Type|UnboundLocal)Error\b", message
     )
+    return None

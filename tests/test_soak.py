@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import ENGINES, gl_census
+from damage_cases import CASES_OF_DAMAGE
 from shapes import (
     box,
     inside_out,
@@ -26,6 +27,7 @@ from shapes import (
     scaled,
     sphere,
 )
+from test_damaged_files import load_damaged
 from test_peel_oracle import compare as compare_layers
 from test_sheets_oracle import compare as compare_sheets
 
@@ -231,3 +233,9 @@ def test_calls_in_any_order(engine, soak):
         soak(case)
     settled = memory_levels[len(memory_levels) // 3 :]
     assert settled[-1] - settled[0] < SLACK_MIB, f"from {settled[0]:.1f} to {settled[-1]:.1f} MiB"
+
+
+@pytest.mark.soak
+def test_damaged_mesh_files(soak, tmp_path):
+    kinds = sorted(CASES_OF_DAMAGE)
+    soak(lambda seed: load_damaged(tmp_path, kinds[seed % len(kinds)], seed))
