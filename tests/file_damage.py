@@ -86,7 +86,8 @@ def _text(data: bytes, rng: np.random.Generator) -> bytes:
         numbers = list(re.finditer(rb"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?", data))
         if numbers:
             found = _pick(numbers, rng)
-            return data[: found.start()] + _pick(_NUMBERS, rng).encode() + data[found.end() :]
+            number: str = _pick(_NUMBERS, rng)
+            return data[: found.start()] + number.encode() + data[found.end() :]
     lines = data.split(b"\n")
     index = int(rng.integers(len(lines)))
     if kind == 5:
@@ -94,7 +95,8 @@ def _text(data: bytes, rng: np.random.Generator) -> bytes:
     elif kind == 6:
         lines.insert(index, _pick(lines, rng) * int(rng.integers(1, 4)))
     else:
-        return data.replace(b"\n", _pick((b"\r", b"\r\n", b" ", b"\n\n", b"\t\n", b""), rng))
+        end: bytes = _pick((b"\r", b"\r\n", b" ", b"\n\n", b"\t\n", b""), rng)
+        return data.replace(b"\n", end)
     return b"\n".join(lines)
 
 
