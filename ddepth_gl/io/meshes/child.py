@@ -47,7 +47,10 @@ class _ChildFunction(NamedTuple):
     subject: str
 
 
-_FUNCTIONS: dict[str, _ChildFunction] = {}
+_FUNCTIONS: dict[str, _ChildFunction] = {
+    "draco": _ChildFunction(f"{__package__}.draco_child", "decode_streams", "Draco compression"),
+    "ktx2": _ChildFunction(f"{__package__}.ktx2_child", "decode_levels", "a KTX2 texture"),
+}
 
 
 def run_in_child(

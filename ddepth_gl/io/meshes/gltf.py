@@ -16,9 +16,11 @@ import numpy.typing as npt
 from ..._srgb import srgb_from_linear
 from ..._text import counted
 from ...errors import MeshError
+from .draco import DracoPrimitives
 from .folder import MeshFolder
 from .gltf_accessors import GltfAccessors
 from .gltf_document import GltfDocument
+from .gltf_extensions import lost_appearance
 from .gltf_left_out import gltf_left_out
 from .gltf_materials import GltfMaterials
 from .merge import MeshPart
@@ -50,6 +52,8 @@ def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Me
         parts = _Scene(document, folder).parts(options.max_faces)
         for text, is_decided in gltf_left_out(document.tree):
             folder.leave_out(text, warn=not is_decided)
+        for text in lost_appearance(document.tree):
+            folder.leave_out(text)
         return parts
     except (FileNotFoundError, MeshError):
         raise
@@ -67,6 +71,7 @@ class _Scene:
     def __init__(self, document: GltfDocument, folder: MeshFolder) -> None:
         self._document = document
         self._accessors = GltfAccessors(document)
+        self._draco = DracoPrimitives(document, self._accessors)
         self._materials = GltfMaterials(document, self._accessors, folder.leave_out)
         self._meshes: dict[int, list[MeshPart]] = {}
 
@@ -128,29 +133,26 @@ class _Scene:
         if mode not in (_TRIANGLES, _STRIP, _FAN):
             return None
         attributes = primitive["attributes"]
-        if "KHR_draco_mesh_compression" in primitive.get("extensions", {}):
-            accessor = self._document.item("accessors", attributes["POSITION"])
-            if "bufferView" not in accessor:
-                raise MeshError(
-                    "it uses Draco compression, which is not supported; "
-                    "export it without compression"
-                )
-        vertices = self._accessors.array(attributes["POSITION"], "POSITION", (3,))
-        if "indices" in primitive:
-            corners = self._accessors.array(primitive["indices"], "index", (1,))[:, 0]
-            if corners.dtype.kind not in "iu":
-                raise MeshError("its indices are not integers; export it again")
-        else:
+        arrays = self._draco.arrays(primitive)
+        if arrays.is_decoded:
+            mode = _TRIANGLES  # what a Draco stream decodes to, even if it was made from strips
+        vertices = arrays.array(attributes["POSITION"], "POSITION", (3,))
+        corners = arrays.corners(primitive)
+        if corners is None:
             corners = np.arange(len(vertices))
+        if corners.dtype.kind not in "iu":
+            raise MeshError("its indices are not integers; export it again")
         base = self._materials.base_color(primitive.get("material"))
         uv = None
         if base.uv_name in attributes:
-            given = self._accessors.array(attributes[base.uv_name], base.uv_name, (2,))
+            given = arrays.array(attributes[base.uv_name], base.uv_name, (2,))
             uv = given @ base.uv_matrix[:, :2].T + base.uv_matrix[:, 2]
             uv[:, 1] = 1.0 - uv[:, 1]  # in glTF, v points down
         linear = base.factor[None]
         if "COLOR_0" in attributes:
-            linear = self._vertex_colors(attributes["COLOR_0"], base.factor)
+            linear = self._vertex_colors(
+                arrays.array(attributes["COLOR_0"], "COLOR_0", (3, 4)), base.factor
+            )
         for name, values in ((base.uv_name, uv), ("COLOR_0", linear if len(linear) > 1 else None)):
             if values is not None and len(values) != len(vertices):
                 raise MeshError(
@@ -168,10 +170,9 @@ class _Scene:
         )
 
     def _vertex_colors(
-        self, accessor: Any, factor: npt.NDArray[np.float64]
+        self, given: npt.NDArray[Any], factor: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
         """Return (V, 4) linear colors: those of the vertices times the base color factor."""
-        given = self._accessors.array(accessor, "COLOR_0", (3, 4))
         if given.dtype.kind in "iu":  # integer colors are fractions, even if not marked normalized
             given = given / float(np.iinfo(given.dtype).max)
         linear = np.tile(factor, (len(given), 1))

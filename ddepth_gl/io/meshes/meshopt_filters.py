@@ -16,7 +16,7 @@ __all__ = ["FILTERS"]
 
 
 def _octahedral(elements: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-    """Return (n, 4) signed unit vectors from two octahedral components each; the fourth as it is."""
+    """Return (n, 4) signed unit vectors from octahedral components; the fourth stays as it is."""
     bits = 2 * elements.shape[1]
     encoded = elements.view(f"<i{bits // 8}")
     x, y, one = (encoded[:, i].astype(np.float64) for i in range(3))

@@ -12,7 +12,9 @@ _UNSET = -1  # an entry of a queue that was never written
 _TOO_SHORT = "it ends too early"
 
 
-def decode_triangles(stream: memoryview, count: int, stride: int) -> npt.NDArray[np.unsignedinteger]:
+def decode_triangles(
+    stream: memoryview, count: int, stride: int
+) -> npt.NDArray[np.unsignedinteger]:
     """Return the indices of a triangle list as (count,) unsigned integers of `stride` bytes.
 
     Args:
