@@ -12,6 +12,9 @@ from ...errors import MeshError
 
 __all__ = ["decode_streams"]
 
+# DracoPy returns 16-bit attributes as uint32 and signed ones as float32, beside their own type.
+_INTEGERS = {1: "i1", 2: "u1", 3: "<i2", 4: "<u2", 5: "<i4", 6: "<u4"}
+
 
 def decode_streams(
     request: dict[str, Any], blobs: Sequence[memoryview]
@@ -46,11 +49,12 @@ def decode_streams(
             raise MeshError("a Draco stream of it holds points; export it again")
         arrays.append(np.asarray(faces, np.uint32).reshape(-1, 1))
         for unique_id in ids:
-            try:
-                values = mesh.get_attribute_by_unique_id(unique_id)["data"]
-            except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
+            attribute = mesh.get_attribute_by_unique_id(unique_id)
+            if attribute is None:
                 raise MeshError(
                     f"a Draco stream of it has no attribute {unique_id!s:.20}; export it again"
-                ) from error
-            arrays.append(np.asarray(values).reshape(len(values), -1))
+                )
+            values = np.asarray(attribute["data"])
+            values = values.astype(_INTEGERS.get(attribute["data_type"], values.dtype))
+            arrays.append(values.reshape(len(values), -1))
     return {}, arrays

@@ -91,7 +91,7 @@ class GltfAccessors:
         """
         accessor = self._document.item("accessors", index)
         dtype = np.dtype(_COMPONENTS[accessor["componentType"]])
-        if array.dtype.kind in "iu" and array.dtype.itemsize <= dtype.itemsize:
+        if array.dtype.kind in "iu" and dtype.kind in "iu":
             array = array.astype(dtype)
         return _fractions(array, accessor)
 

@@ -50,7 +50,8 @@ def _exponential(elements: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
     """Return float32 values from 8-bit exponents and 24-bit mantissas."""
     encoded = elements.view("<i4")
     with np.errstate(over="ignore", under="ignore"):
-        return np.ldexp((encoded << 8 >> 8).astype(np.float64), encoded >> 24).astype("<f4")
+        values = np.ldexp((encoded << 8 >> 8).astype(np.float64), encoded >> 24)
+        return np.asarray(values.astype("<f4"))
 
 
 def _color(elements: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
@@ -75,7 +76,7 @@ def _rounded(values: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> npt.NDArr
     info = np.iinfo(dtype)
     with np.errstate(invalid="ignore"):
         nearest = np.trunc(values + np.copysign(0.5, values))
-    return np.clip(np.nan_to_num(nearest), info.min, info.max).astype(dtype)
+    return np.asarray(np.clip(np.nan_to_num(nearest), info.min, info.max).astype(dtype))
 
 
 # By the name in a file; each takes (n, stride) bytes.
