@@ -54,7 +54,7 @@ def encode_attributes(
     block = min(8192 // stride // 16 * 16, 256)
     for first in range(0, count, block):
         out += _block(deltas[first : first + block], rng, version)
-    tail = baseline.tobytes() + (bytes(channels) if version else b"")
+    tail: bytes = baseline.tobytes() + (bytes(channels) if version else b"")
     return bytes(out) + bytes(max(0, (24 if version else 32) - len(tail))) + tail
 
 
