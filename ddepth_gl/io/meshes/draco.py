@@ -30,7 +30,7 @@ _SECONDS_PER_BYTE = 1e-6  # a decoder reads at least a few megabytes in a second
 
 
 class _Stream(NamedTuple):
-    """What a Draco stream holds.
+    """Content of a Draco stream.
 
     Attributes:
         corners: (3 F,) indices of vertices.
