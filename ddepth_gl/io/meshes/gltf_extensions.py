@@ -24,7 +24,7 @@ _PREFIXES = (
     "NV_materials_",
 )
 # What is added to nodes and meshes, which stay as they are: data of other programs, sounds,
-# outlines, coarser levels of detail, what users may do, further properties that are animated.
+# outlines, coarser levels of detail, what users may do.
 _NAMES = {
     "AGI_articulations",
     "AGI_stk_metadata",
@@ -36,7 +36,6 @@ _NAMES = {
     "FB_geometry_metadata",
     "GODOT_single_root",
     "GRIFFEL_bim_data",
-    "KHR_animation_pointer",
     "KHR_node_hoverability",
     "KHR_node_selectability",
     "KHR_techniques_webgl",
