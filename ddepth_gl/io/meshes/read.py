@@ -207,6 +207,8 @@ def _load(
         # Where NumPy's text parser meets something that is no number, it stops with a warning only.
         warnings.filterwarnings("error", message="string or file could not be read")
         data = folder.read_mesh(MESH_SUFFIXES)
+        if options.pose is not None and suffix not in _GLTF:
+            raise MeshError("only glTF and GLB files hold animations; leave pose out")
         parts = _READERS[suffix](data, folder, options)
         sha256 = hashlib.sha256(data).hexdigest()
         source = MeshSource(
