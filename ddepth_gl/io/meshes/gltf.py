@@ -209,7 +209,7 @@ class _Scene:
             colors=None if (colors == 255).all() else colors,
             texture=base.texture,
         )
-        return part, read_influences(attributes, attribute, len(vertices))
+        return part, read_influences(attributes, attribute, len(vertices), self._work)
 
 
 def _triangles(corners: npt.NDArray[Any], mode: int) -> npt.NDArray[np.int64]:

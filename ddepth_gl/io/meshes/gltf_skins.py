@@ -26,63 +26,74 @@ class Influences(NamedTuple):
     """The joints that each vertex follows, four for each pair of attributes JOINTS_n, WEIGHTS_n.
 
     Attributes:
-        joints: (V, 4) integers each, indices into the joints of a skin.
-        weights: (V, 4) floats each, at least 0. All of one vertex add up to 1.
+        joints: (V, 4) indices into the joints of a skin, for each pair.
+        weights: (V, 4) numbers for each pair, as in the file.
     """
 
-    joints: list[npt.NDArray[np.int64]]
-    weights: list[npt.NDArray[np.float64]]
+    joints: list[npt.NDArray[Any]]
+    weights: list[npt.NDArray[Any]]
 
-    def of_vertices(self, used: npt.NDArray[np.int64]) -> Influences:
+    def of_vertices(self, rows: npt.NDArray[np.int64] | slice) -> Influences:
         """Return those of some vertices."""
         return Influences(
-            [each[used] for each in self.joints], [each[used] for each in self.weights]
+            [each[rows] for each in self.joints], [each[rows] for each in self.weights]
         )
+
+    def normalized(self) -> Influences:
+        """Return weights that add up to 1 for each vertex, as three.js does.
+
+        Negative weights count as 0. A vertex whose weights are all 0 follows its first joint. The
+        joints of weight 0 become 0, since exporters leave anything there.
+        """
+        weights = [np.maximum(_fractions(each), 0.0, dtype=np.float64) for each in self.weights]
+        total = sum(each.sum(axis=1) for each in weights)
+        is_loose = total == 0
+        weights[0][is_loose, 0] = 1.0
+        scale = 1.0 / np.where(is_loose, 1.0, total)
+        weights = [each * scale[:, None] for each in weights]
+        joints = [
+            np.where(weight == 0, 0, joint).astype(np.int64)
+            for joint, weight in zip(self.joints, weights, strict=True)
+        ]
+        return Influences(joints, weights)
+
+
+def _fractions(weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if weights.dtype.kind in "iu":  # fractions, even if not marked normalized
+        return np.asarray(weights / float(np.iinfo(weights.dtype).max))
+    return weights
 
 
 def read_influences(
-    names: Container[str], read: Callable[..., npt.NDArray[Any]], count: int
+    names: Container[str], read: Callable[..., npt.NDArray[Any]], count: int, work: WorkLimit
 ) -> Influences | None:
     """Return the influences of a primitive, None if it has none.
-
-    As in three.js, weights are divided by their sum, negative ones count as 0, and a vertex whose
-    weights are all 0 follows its first joint.
 
     Args:
         names: names of the primitive's attributes.
         read: returns an attribute, with the arguments of `GltfAccessors.array`.
         count: number of vertices.
+        work: limit on the work.
 
     Raises:
-        MeshError: the attributes do not fit each other.
+        MeshError: the attributes are damaged or do not fit each other.
     """
-    joints: list[npt.NDArray[np.int64]] = []
-    weights: list[npt.NDArray[np.float64]] = []
-    total = np.zeros(count)
+    joints: list[npt.NDArray[Any]] = []
+    weights: list[npt.NDArray[Any]] = []
     while (joint_name := f"JOINTS_{len(joints)}") in names:
         weight_name = f"WEIGHTS_{len(joints)}"
-        given, weight = read(joint_name, (4,), as_stored=True), read(weight_name, (4,))
-        for name, array in ((joint_name, given), (weight_name, weight)):
+        joint, weight = read(joint_name, (4,), as_stored=True), read(weight_name, (4,))
+        work.spend(4 * count)
+        for name, array in ((joint_name, joint), (weight_name, weight)):
             if len(array) != count:
                 raise MeshError(f"it has {len(array)} {name} for {count} vertices; export it again")
-        joint = given.astype(np.int64)
-        if given.dtype.kind == "f" and not np.array_equal(joint, given):
+        if joint.dtype.kind == "f" and not (joint == np.floor(joint)).all():
             raise MeshError(f"its {joint_name} are not integers; export it again")
-        if weight.dtype.kind in "iu":  # fractions, even if not marked normalized
-            weight = weight / float(np.iinfo(weight.dtype).max)
         if not np.isfinite(weight).all():
             raise MeshError(f"its {weight_name} are not all finite; export it again")
         joints.append(joint)
-        weights.append(np.maximum(weight.astype(np.float64), 0.0))
-        total += weights[-1].sum(axis=1)
-    if not joints:
-        return None
-    is_loose = total == 0
-    weights[0][is_loose, 0] = total[is_loose] = 1.0
-    for each, weight in zip(joints, weights, strict=True):
-        weight /= total[:, None]
-        each[weight == 0] = 0  # exporters leave anything there
-    return Influences(joints, weights)
+        weights.append(weight)
+    return Influences(joints, weights) if joints else None
 
 
 class GltfSkins:
@@ -123,22 +134,17 @@ class GltfSkins:
             MeshError: the skin or an influence is not valid.
         """
         matrices = self._world_from_rest(skin)
-        for joint in influences.joints:
-            for bad in (int(joint.min()), int(joint.max())):
-                if not 0 <= bad < len(matrices):
-                    raise MeshError(
-                        f"a vertex of part {part.name!r} follows joint {bad} of "
-                        f"{counted(len(matrices), 'joint')}; export it again"
-                    )
         can_mirror = bool((np.linalg.det(matrices[:, :, :3]) < 0).any())
         vertices = part.vertices.astype(np.float64)
         is_mirrored = np.zeros(len(vertices), bool)
         for start in range(0, len(vertices), _ROWS):
             rows = slice(start, start + _ROWS)
-            blended = self._blended(matrices, influences, rows)
+            few = influences.of_vertices(rows).normalized()
+            _check_joints(few, len(matrices), part.name)
+            blended = self._blended(matrices, few)
             if can_mirror:
                 is_mirrored[rows] = np.linalg.det(blended[:, :, :3]) < 0
-            vertices[rows] = (blended[:, :, :3] @ vertices[rows, :, None])[:, :, 0]
+            vertices[rows] = np.einsum("vij,vj->vi", blended[:, :, :3], vertices[rows])
             vertices[rows] += blended[:, :, 3]
         faces = part.faces
         if is_mirrored.any():
@@ -173,14 +179,23 @@ class GltfSkins:
         return self._matrices[index]
 
     def _blended(
-        self, matrices: npt.NDArray[np.float64], influences: Influences, rows: slice
+        self, matrices: npt.NDArray[np.float64], influences: Influences
     ) -> npt.NDArray[np.float64]:
         """Return (V, 3, 4), for each vertex the weighted sum of the matrices of its joints."""
-        blended: npt.NDArray[np.float64] | float = 0.0
+        blended = np.zeros((len(influences.joints[0]), 3, 4))
         for joint, weight in zip(influences.joints, influences.weights, strict=True):
+            self._work.spend(4 * len(joint))
             for column in range(4):
-                few = weight[rows, column]
-                if few.any():
-                    self._work.spend(len(few))
-                    blended = blended + few[:, None, None] * matrices[joint[rows, column]]
-        return np.asarray(blended)
+                if weight[:, column].any():
+                    blended += weight[:, column, None, None] * matrices[joint[:, column]]
+        return blended
+
+
+def _check_joints(influences: Influences, count: int, name: str) -> None:
+    for joint in influences.joints:
+        for bad in (int(joint.min()), int(joint.max())):
+            if not 0 <= bad < count:
+                raise MeshError(
+                    f"a vertex of part {name!r} follows joint {bad} of {counted(count, 'joint')}; "
+                    "export it again"
+                )
