@@ -182,7 +182,10 @@ def test_many_vertices_are_blended_in_several_runs(tmp_path):
 
 @pytest.mark.parametrize("is_bound_mirrored", [False, True])
 def test_a_joint_that_mirrors_keeps_the_outside_outside(tmp_path, is_bound_mirrored):
-    """Two cubes in one mesh; one joint mirrors its cube, unless its bind matrix does so as well."""
+    """Two cubes in one mesh; one joint mirrors its cube, unless its bind matrix does so as well.
+
+    Scaled by -2 along z, a unit cube has the volume 2.
+    """
     two = dd.Mesh(
         np.concatenate((CUBE.vertices, points(moved((3, 0, 0)), CUBE.vertices))),
         np.concatenate((CUBE.faces, CUBE.faces + 8)),
@@ -291,18 +294,15 @@ def test_joints_without_weights_and_missing_skins(tmp_path):
     refused(g.write(tmp_path), r"skins\[4\] of 1")
 
 
-def test_joints_marked_normalized_or_stored_as_floats_are_indices_all_the_same(tmp_path):
-    for dtype, more in (("u1", {"normalized": True}), ("f4", {})):
-        g = Gltf()
-        g.add("skins", joints=[0, 1])
-        g.node()
-        g.node(translation=[0, 0, 3.0])
-        skinned(g, [rigid(1)[0]], [rigid(1)[1]], 0)
-        attributes = g.tree["meshes"][0]["primitives"][0]["attributes"]
-        attributes["JOINTS_0"] = g.array(rigid(1)[0], dtype, **more)
-        np.testing.assert_array_equal(
-            g.load(tmp_path).vertices, points(moved((0, 0, 3)), CUBE.vertices)
-        )
+def test_joints_stored_as_floats_are_indices_all_the_same(tmp_path):
+    g = Gltf()
+    g.add("skins", joints=[0, 1])
+    g.node()
+    g.node(translation=[0, 0, 3.0])
+    skinned(g, [rigid(1)[0]], [rigid(1)[1]], 0, joints_dtype="f4")
+    np.testing.assert_array_equal(
+        g.load(tmp_path).vertices, points(moved((0, 0, 3)), CUBE.vertices)
+    )
 
 
 def test_joints_in_a_circle_outside_of_the_scene(tmp_path):
@@ -321,7 +321,7 @@ def test_a_face_that_reaches_outside_of_a_skinned_part(tmp_path):
 
 
 def test_work_without_end_is_refused(tmp_path):
-    """A short file asks for 9,000 pairs of attributes, all the same, on 3,000 vertices."""
+    """A short file asks for 9,000 pairs of attributes, all the same, for 3,000 vertices."""
     g = Gltf()
     g.add("skins", joints=[0])
     g.node()
@@ -334,4 +334,4 @@ def test_work_without_end_is_refused(tmp_path):
     for k in range(1, 9000):
         attributes[f"JOINTS_{k}"] = attributes["JOINTS_0"]
         attributes[f"WEIGHTS_{k}"] = attributes["WEIGHTS_0"]
-    refused(g.write(tmp_path), "takes more than 1.*steps; export fewer")
+    refused(g.write(tmp_path), "takes more than 5.*steps; export fewer")

@@ -35,7 +35,7 @@ _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 # Where a file has more instances, times primitives, those of a node are one part and one object.
 _MAX_INSTANCES = 20_000
 # Vertices times joints and morph targets: a file may use all of its bytes several times.
-_MIN_STEPS, _STEPS_PER_BYTE = 100_000_000, 16
+_MIN_STEPS, _STEPS_PER_BYTE = 50_000_000, 16
 
 
 def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[MeshPart]:
@@ -57,7 +57,7 @@ def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Me
     try:
         document = GltfDocument(data, folder)
         parts = _Scene(document, folder, options.pose).parts(options.max_faces)
-        for text, is_decided in gltf_left_out(document.tree, is_posed=options.pose is not None):
+        for text, is_decided in gltf_left_out(document.tree, options):
             folder.leave_out(text, warn=not is_decided)
         return parts
     except (FileNotFoundError, MeshError):
@@ -162,19 +162,15 @@ class _Scene:
                     "it uses Draco compression, which is not supported; "
                     "export it without compression"
                 )
+        arrays = self._accessors
         targets = primitive.get("targets", ())
-
-        def attribute(
-            name: str, widths: tuple[int, ...], *, as_stored: bool = False
-        ) -> npt.NDArray[Any]:
-            return self._accessors.array(attributes[name], name, widths, as_stored=as_stored)
 
         def moved(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
             return morphed(values, name, targets, weights, self._accessors, self._work)
 
-        vertices = moved("POSITION", attribute("POSITION", (3,)))
+        vertices = moved("POSITION", arrays.array(attributes["POSITION"], "POSITION", (3,)))
         if "indices" in primitive:
-            corners = self._accessors.array(primitive["indices"], "index", (1,))[:, 0]
+            corners = arrays.array(primitive["indices"], "index", (1,))[:, 0]
             if corners.dtype.kind not in "iu":
                 raise MeshError("its indices are not integers; export it again")
         else:
@@ -182,12 +178,12 @@ class _Scene:
         base = self._materials.base_color(primitive.get("material"))
         uv = None
         if base.uv_name in attributes:
-            given = moved(base.uv_name, attribute(base.uv_name, (2,)))
+            given = moved(base.uv_name, arrays.array(attributes[base.uv_name], base.uv_name, (2,)))
             uv = given @ base.uv_matrix[:, :2].T + base.uv_matrix[:, 2]
             uv[:, 1] = 1.0 - uv[:, 1]  # in glTF, v points down
         linear = base.factor[None]
         if "COLOR_0" in attributes:
-            given = attribute("COLOR_0", (3, 4))
+            given = arrays.array(attributes["COLOR_0"], "COLOR_0", (3, 4))
             if given.dtype.kind in "iu":  # fractions, even if not marked normalized
                 given = given / float(np.iinfo(given.dtype).max)
             if targets:
@@ -209,7 +205,7 @@ class _Scene:
             colors=None if (colors == 255).all() else colors,
             texture=base.texture,
         )
-        return part, read_influences(attributes, attribute, len(vertices), self._work)
+        return part, read_influences(attributes, arrays, len(vertices), self._work)
 
 
 def _triangles(corners: npt.NDArray[Any], mode: int) -> npt.NDArray[np.int64]:

@@ -53,7 +53,7 @@ class GltfAccessors:
         self._buffers = [self._buffer(i, buffer) for i, buffer in enumerate(buffers)]
         self.byte_count = sum(len(b) for b in self._buffers)
         self._bytes_left = max(_MAX_GROWTH * self.byte_count, _FREE_BYTES)
-        self._arrays: dict[tuple[int, bool], npt.NDArray[Any]] = {}
+        self._arrays: dict[int, npt.NDArray[Any]] = {}
         self._rows: dict[int, SparseRows] = {}
 
     def _buffer(self, index: int, buffer: Any) -> bytes:
@@ -87,21 +87,17 @@ class GltfAccessors:
             )
         return content[start : start + length], stride
 
-    def array(
-        self, index: Any, name: str, widths: tuple[int, ...], *, as_stored: bool = False
-    ) -> npt.NDArray[Any]:
+    def array(self, index: Any, name: str, widths: tuple[int, ...]) -> npt.NDArray[Any]:
         """Return (count, width) numbers of an accessor; normalized integers become floats.
 
         Args:
             index: index of the accessor.
             name: what it holds, for messages.
             widths: numbers of components allowed; a matrix has 16, column by column.
-            as_stored: whether integers stay integers, even if they are marked normalized.
         """
         accessor = self._document.item("accessors", index)
         count, width, dtype = _layout(accessor, name, widths)
-        key = index, as_stored
-        if key not in self._arrays:
+        if index not in self._arrays:
             self._reserve(count * width * dtype.itemsize, name, count)
             if "bufferView" in accessor:
                 array = self._elements(accessor, count, width, dtype, name).copy()
@@ -110,8 +106,8 @@ class GltfAccessors:
             if "sparse" in accessor:
                 rows, values = self._sparse(accessor, count, width, dtype, name)
                 array[rows] = values
-            self._arrays[key] = array if as_stored else _fractions(array, accessor)
-        return self._arrays[key]
+            self._arrays[index] = _fractions(array, accessor)
+        return self._arrays[index]
 
     def nonzero_rows(self, index: Any, name: str, widths: tuple[int, ...]) -> SparseRows | None:
         """Return the elements of a sparse accessor without a buffer view: all others are zeros.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -65,13 +64,13 @@ def _fractions(weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def read_influences(
-    names: Container[str], read: Callable[..., npt.NDArray[Any]], count: int, work: WorkLimit
+    attributes: Any, arrays: GltfAccessors, count: int, work: WorkLimit
 ) -> Influences | None:
     """Return the influences of a primitive, None if it has none.
 
     Args:
-        names: names of the primitive's attributes.
-        read: returns an attribute, with the arguments of `GltfAccessors.array`.
+        attributes: accessors of the primitive's attributes, by name.
+        arrays: the arrays of these accessors.
         count: number of vertices.
         work: limit on the work.
 
@@ -80,9 +79,10 @@ def read_influences(
     """
     joints: list[npt.NDArray[Any]] = []
     weights: list[npt.NDArray[Any]] = []
-    while (joint_name := f"JOINTS_{len(joints)}") in names:
+    while (joint_name := f"JOINTS_{len(joints)}") in attributes:
         weight_name = f"WEIGHTS_{len(joints)}"
-        joint, weight = read(joint_name, (4,), as_stored=True), read(weight_name, (4,))
+        joint = arrays.array(attributes[joint_name], joint_name, (4,))
+        weight = arrays.array(attributes[weight_name], weight_name, (4,))
         work.spend(4 * count)
         for name, array in ((joint_name, joint), (weight_name, weight)):
             if len(array) != count:
