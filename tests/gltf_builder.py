@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from mesh_files import Tree, glb, put
+from mesh_files import TETRA_FACES, TETRA_VERTICES, Tree, glb, put
 
 import ddepth_gl as dd
 
@@ -108,9 +108,12 @@ class Gltf:
             targets.append({"sampler": k, "target": target})
         return self.add("animations", samplers=samplers, channels=targets, **more)
 
-    def write(self, folder: Path) -> Path:
+    def glb(self) -> bytes:
         self.tree["buffers"] = [{"byteLength": len(self._content)}]
-        return put(folder, "a.glb", glb(self.tree, self._content))
+        return glb(self.tree, self._content)
+
+    def write(self, folder: Path) -> Path:
+        return put(folder, "a.glb", self.glb())
 
     def load(self, folder: Path, **options: Any) -> dd.Mesh:
         return dd.load_mesh(self.write(folder), **options)
@@ -140,3 +143,49 @@ def moved(
 def points(matrix: Any, vertices: Any) -> npt.NDArray[np.float64]:
     """Return vertices transformed by a (4, 4) matrix."""
     return np.asarray(np.asarray(vertices) @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+def everything() -> bytes:
+    """Return a GLB with a skin, sparse morph targets, instances, a hidden node and an animation."""
+    g = Gltf()
+    rows = np.tile((0.75, 0.25, 0, 0), (4, 1))
+    more = {
+        "JOINTS_0": g.array(np.tile((1, 0, 0, 0), (4, 1)), "u1"),
+        "WEIGHTS_0": g.array(rows),
+        "JOINTS_1": g.array(np.zeros((4, 4)), "u2"),
+        "WEIGHTS_1": g.array(rows * 255, "u1", normalized=True),
+        "COLOR_0": g.array(rows[:, :3]),
+        "targets": [
+            {
+                "POSITION": g.sparse(4, [1, 3], [(0, 0, 1), (1, 0, 0)]),
+                "COLOR_0": g.array(-rows[:, :3] / 2),
+            },
+            {"POSITION": g.array(np.eye(4, 3))},
+        ],
+        "weights": [0.5, 0.25],
+    }
+    base = g.sparse(4, [1, 2], TETRA_VERTICES[[1, 2]], "u1", base=TETRA_VERTICES)
+    mesh = g.mesh(base, TETRA_FACES, **more)
+    g.node(children=[1], rotation=list(turn(1, 30)))
+    g.node(is_root=False, matrix=moved((1, 2, 3)).T.ravel().tolist())
+    inverses = g.array(np.stack((np.eye(4), moved((0, 1, 0), 0, 40))))
+    skin = g.add("skins", joints=[0, 1], inverseBindMatrices=inverses)
+    g.node(mesh=mesh, skin=skin, weights=[1.0, 0.5])
+    attributes = {
+        "TRANSLATION": g.array(np.eye(3)),
+        "ROTATION": g.array(np.eye(3, 4), "i1", normalized=True),
+        "SCALE": g.sparse(3, [0, 1, 2], np.ones((3, 3))),
+    }
+    extensions = {"EXT_mesh_gpu_instancing": {"attributes": attributes}}
+    g.node(mesh=mesh, extensions=extensions)
+    g.node(mesh=mesh, extensions={"KHR_node_visibility": {"visible": False}})
+    times, identity = [0.0, 1.0], np.array([turn(0, 0)] * 6)
+    g.animation(
+        {"node": 0, "path": "rotation", "times": times, "values": identity, "mode": "CUBICSPLINE"},
+        {"node": 1, "path": "translation", "times": times, "values": np.eye(2, 3)},
+        {"node": 1, "path": "scale", "times": times, "values": np.ones((2, 3)), "mode": "STEP"},
+        {"node": 2, "path": "weights", "times": times, "values": np.arange(4) / 4},
+        {"path": "weights", "times": times, "values": np.arange(4) / 4},
+        name="all",
+    )
+    return g.glb()

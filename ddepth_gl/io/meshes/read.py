@@ -85,7 +85,8 @@ def load_mesh(
 
     Scene transforms are applied in float64, and every instance is included. A mirroring transform
     reverses the winding. glTF meshes are in the pose that their nodes and weights give, or that of
-    an animation (``pose``): skins and morph targets are applied in float64. Polygons are triangulated as fans, which may change the order of faces.
+    an animation (``pose``): skins and morph targets are applied in float64. Polygons are
+    triangulated as fans, which may change the order of faces.
 
     - ``object_id`` and ``object_names``: one object per glTF node with a mesh, per OBJ object and
       material, or per solid of an ASCII STL; otherwise one object for the whole file. OBJ files of
