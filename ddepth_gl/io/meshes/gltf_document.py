@@ -15,7 +15,10 @@ __all__ = ["GltfDocument"]
 # Extensions that a file may require: those that are read here, and those that change only how light
 # is reflected.
 _SUPPORTED_EXTENSIONS = {
+    "EXT_mesh_gpu_instancing",
+    "KHR_animation_pointer",
     "KHR_mesh_quantization",
+    "KHR_node_visibility",
     "KHR_texture_transform",
     "EXT_texture_webp",
     "KHR_lights_punctual",
