@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from gltf_builder import everything
 from mesh_files import (
     SMALL_FILES,
     TEXTURE,
@@ -51,4 +52,5 @@ CASES_OF_DAMAGE = {
         {"c.ply": ply("ascii", colors=np.arange(12).reshape(4, 3) * 20, extra=True)}
     ),
     "textured.glb": DamageCase({"t.glb": glb(*textured_gltf(png(TEXTURE), uv=UV_UP))}),
+    "everything.glb": DamageCase({"e.glb": everything()}, {"pose": (0, 0.5)}, 400),
 }

@@ -1,4 +1,4 @@
-"""Scenes of glTF 2.0 files: nodes with their transforms, and the triangles of their meshes.
+"""Scenes of glTF 2.0 files in one pose, as triangles.
 
 These modules read glTF themselves. trimesh does not scale integer texture coordinates and 16-bit
 colors, silently leaves out sparse data and triangle fans, and does not check what a header claims.
@@ -6,7 +6,6 @@ colors, silently leaves out sparse data and triangle fans, and does not check wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,24 +18,34 @@ from ...errors import MeshError
 from .draco import DracoPrimitives
 from .folder import MeshFolder
 from .gltf_accessors import GltfAccessors
+from .gltf_animation import GltfAnimations
 from .gltf_document import GltfDocument
 from .gltf_extensions import lost_appearance
+from .gltf_instances import instance_count, instance_transforms, joined, separate
 from .gltf_left_out import gltf_left_out
 from .gltf_materials import GltfMaterials
-from .merge import MeshPart
+from .gltf_morphs import morphed
+from .gltf_nodes import GltfNodes
+from .gltf_skins import GltfSkins, Influences, read_influences
+from .merge import MeshPart, check_part, without_unused_vertices
 from .options import LoadOptions
+from .work_limit import WorkLimit
 
 __all__ = ["gltf_parts"]
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
+# Where a file has more instances, times primitives, those of a node are one part and one object.
+_MAX_INSTANCES = 20_000
+# Vertices times joints and morph targets: a file may use all of its bytes several times.
+_MIN_STEPS, _STEPS_PER_BYTE = 50_000_000, 16
 
 
 def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[MeshPart]:
     """Return the triangles of the default scene, one part per primitive of each node with a mesh.
 
-    Parts of one node share an object. Colors are the linear base color factor times the vertex
-    colors, converted to sRGB, and None if they are all white. Animation, skins and morph targets
-    are left out.
+    Parts of one node share an object, or those of one instance where a node has instances. Colors
+    are the linear base color factor times the vertex colors, converted to sRGB, and None if they
+    are all white.
 
     Args:
         data: content of the file, text or binary.
@@ -49,8 +58,8 @@ def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Me
     """
     try:
         document = GltfDocument(data, folder)
-        parts = _Scene(document, folder).parts(options.max_faces)
-        for text, is_decided in gltf_left_out(document.tree):
+        parts = _Scene(document, folder, options.pose).parts(options.max_faces)
+        for text, is_decided in gltf_left_out(document.tree, options):
             folder.leave_out(text, warn=not is_decided)
         for text in lost_appearance(document.tree):
             folder.leave_out(text)
@@ -66,77 +75,100 @@ def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Me
 
 
 class _Scene:
-    """The default scene of a document. Each mesh is read once, however many nodes show it."""
+    """The default scene of a document in one pose. Each mesh is read once for all its nodes."""
 
-    def __init__(self, document: GltfDocument, folder: MeshFolder) -> None:
+    def __init__(
+        self, document: GltfDocument, folder: MeshFolder, pose: tuple[int | str, float] | None
+    ) -> None:
         self._document = document
         self._accessors = GltfAccessors(document)
         self._draco = DracoPrimitives(document, self._accessors)
         self._materials = GltfMaterials(document, self._accessors, folder.leave_out)
-        self._meshes: dict[int, list[MeshPart]] = {}
+        animations = GltfAnimations(document, self._accessors, folder.leave_out)
+        self._nodes = GltfNodes(document, animations.posed(pose))
+        self._work = WorkLimit(_MIN_STEPS + _STEPS_PER_BYTE * self._accessors.byte_count)
+        self._skins = GltfSkins(document, self._accessors, self._nodes, self._work)
+        self._meshes: dict[tuple[int, bytes], list[tuple[MeshPart, Influences | None]]] = {}
 
     def parts(self, max_faces: int) -> list[MeshPart]:
         parts: list[MeshPart] = []
+        shown = [i for i in self._nodes.shown() if "mesh" in self._document.item("nodes", i)]
+        are_objects = self._instances_are_objects(shown)
         face_count = 0
-        for index, world_from_node in self._nodes():
+        for index in shown:
             node = self._document.item("nodes", index)
-            if "EXT_mesh_gpu_instancing" in node.get("extensions", {}):
-                raise MeshError(
-                    "it uses EXT_mesh_gpu_instancing, which is not supported; export plain nodes"
-                )
-            if "mesh" not in node:
-                continue
-            mesh_index = node["mesh"]
-            mesh = self._document.item("meshes", mesh_index)
-            if mesh_index not in self._meshes:
-                primitives = (self._primitive(p) for p in mesh["primitives"])
-                self._meshes[mesh_index] = [part for part in primitives if part is not None]
+            mesh = self._document.item("meshes", node["mesh"])
             name = str(node.get("name") or mesh.get("name") or f"node {index}")
-            for part in self._meshes[mesh_index]:
-                face_count += len(part.faces)
-                parts.append(
-                    replace(part, name=name, object_key=index, world_from_part=world_from_node)
-                )
+            primitives = self._primitives(node["mesh"], self._nodes.weights(index), name)
+            copies = instance_count(node, self._accessors)
+            face_count += (copies or 1) * sum(len(part.faces) for part, _ in primitives)
             if face_count > max_faces:
                 raise MeshError(
                     f"it holds more than {counted(max_faces, 'face')}, the limit; "
                     "pass a larger max_faces"
                 )
+            world_from_node = self._nodes.world_from_node(index)
+            of_node = [
+                self._skins.posed(replace(part, name=name, object_key=index), joints, node["skin"])
+                if joints is not None and node.get("skin") is not None
+                else replace(part, name=name, object_key=index, world_from_part=world_from_node)
+                for part, joints in primitives
+            ]
+            if copies:
+                world_from_instance = world_from_node @ instance_transforms(node, self._accessors)
+                copy = separate if are_objects else joined
+                of_node = copy(of_node, world_from_instance)
+            parts += of_node
         return parts
 
-    def _nodes(self) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
-        """Yield (node, world_from_node), parents before children, in file order."""
-        nodes = self._document.tree.get("nodes", [])
-        if self._document.tree.get("scenes"):
-            scene = self._document.item("scenes", self._document.tree.get("scene", 0))
-            roots = scene.get("nodes", [])
-        else:
-            children = {child for node in nodes for child in node.get("children", [])}
-            roots = [i for i in range(len(nodes)) if i not in children]
-        stack = [(root, np.eye(4)) for root in reversed(roots)]
-        seen: set[int] = set()
-        while stack:
-            index, world_from_parent = stack.pop()
+    def _instances_are_objects(self, shown: list[int]) -> bool:
+        count = 0
+        for index in shown:
             node = self._document.item("nodes", index)
-            if index in seen:
-                raise MeshError(
-                    f"node {index} of its scene has two parents or contains itself; export it again"
-                )
-            seen.add(index)
-            world_from_node = world_from_parent @ _parent_from_node(node)
-            yield index, world_from_node
-            stack.extend((child, world_from_node) for child in reversed(node.get("children", [])))
+            mesh = self._document.item("meshes", node["mesh"])
+            count += instance_count(node, self._accessors) * len(mesh["primitives"])
+        return count <= _MAX_INSTANCES
 
-    def _primitive(self, primitive: Any) -> MeshPart | None:
-        """Return a primitive in its own frame; None if it consists of points or lines."""
+    def _primitives(
+        self, index: int, weights: npt.NDArray[np.float64], name: str
+    ) -> list[tuple[MeshPart, Influences | None]]:
+        """Return the primitives of a mesh with faces, morphed, and the joints they may follow."""
+        primitives = self._document.item("meshes", index)["primitives"]
+        weights = weights[: max((len(each.get("targets", ())) for each in primitives), default=0)]
+        key = index, weights.tobytes() if weights.any() else b""
+        if key not in self._meshes:
+            self._meshes[key] = []
+            for primitive in primitives:
+                part, influences = self._primitive(primitive, weights)
+                if part is None or not len(part.faces):
+                    continue
+                check_part(replace(part, name=name))
+                part, used = without_unused_vertices(part)
+                if used is not None and influences is not None:
+                    influences = influences.of_vertices(used)
+                self._meshes[key].append((part, influences))
+        return self._meshes[key]
+
+    def _primitive(
+        self, primitive: Any, weights: npt.NDArray[np.float64]
+    ) -> tuple[MeshPart | None, Influences | None]:
+        """Return a primitive in its own frame, morphed, and the joints that it may follow.
+
+        The part is None if it consists of points or lines.
+        """
         mode = primitive.get("mode", _TRIANGLES)
         if mode not in (_TRIANGLES, _STRIP, _FAN):
-            return None
+            return None, None
         attributes = primitive["attributes"]
         arrays = self._draco.arrays(primitive)
         if arrays.is_decoded:
             mode = _TRIANGLES  # what a Draco stream decodes to, even if it was made from strips
-        vertices = arrays.array(attributes["POSITION"], "POSITION", (3,))
+        targets = primitive.get("targets", ())
+
+        def moved(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return morphed(values, name, targets, weights, self._accessors, self._work)
+
+        vertices = moved("POSITION", arrays.array(attributes["POSITION"], "POSITION", (3,)))
         corners = arrays.corners(primitive)
         if corners is None:
             corners = np.arange(len(vertices))
@@ -145,21 +177,25 @@ class _Scene:
         base = self._materials.base_color(primitive.get("material"))
         uv = None
         if base.uv_name in attributes:
-            given = arrays.array(attributes[base.uv_name], base.uv_name, (2,))
+            given = moved(base.uv_name, arrays.array(attributes[base.uv_name], base.uv_name, (2,)))
             uv = given @ base.uv_matrix[:, :2].T + base.uv_matrix[:, 2]
             uv[:, 1] = 1.0 - uv[:, 1]  # in glTF, v points down
         linear = base.factor[None]
         if "COLOR_0" in attributes:
-            linear = self._vertex_colors(
-                arrays.array(attributes["COLOR_0"], "COLOR_0", (3, 4)), base.factor
-            )
+            given = arrays.array(attributes["COLOR_0"], "COLOR_0", (3, 4))
+            if given.dtype.kind in "iu":  # fractions, even if not marked normalized
+                given = given / float(np.iinfo(given.dtype).max)
+            if targets:
+                given = np.clip(moved("COLOR_0", given), 0.0, 1.0)
+            linear = np.tile(base.factor, (len(given), 1))
+            linear[:, : given.shape[1]] *= given
         for name, values in ((base.uv_name, uv), ("COLOR_0", linear if len(linear) > 1 else None)):
             if values is not None and len(values) != len(vertices):
                 raise MeshError(
                     f"it has {len(values)} {name} for {len(vertices)} vertices; export it again"
                 )
         colors = srgb_from_linear(linear)
-        return MeshPart(
+        part = MeshPart(
             vertices,
             _triangles(corners, mode),
             name="",
@@ -168,38 +204,7 @@ class _Scene:
             colors=None if (colors == 255).all() else colors,
             texture=base.texture,
         )
-
-    def _vertex_colors(
-        self, given: npt.NDArray[Any], factor: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.float64]:
-        """Return (V, 4) linear colors: those of the vertices times the base color factor."""
-        if given.dtype.kind in "iu":  # integer colors are fractions, even if not marked normalized
-            given = given / float(np.iinfo(given.dtype).max)
-        linear = np.tile(factor, (len(given), 1))
-        linear[:, : given.shape[1]] *= given
-        return linear
-
-
-def _parent_from_node(node: Any) -> npt.NDArray[np.float64]:
-    """Return the (4, 4) transform of a node."""
-    if "matrix" in node:
-        matrix: npt.NDArray[np.float64] = np.array(node["matrix"], np.float64).reshape(4, 4)
-        matrix = matrix.T  # stored column by column
-    else:
-        x, y, z, w = np.array(node.get("rotation", (0.0, 0.0, 0.0, 1.0)), np.float64).reshape(4)
-        n = 2.0 / max(x * x + y * y + z * z + w * w, 1e-300)
-        rotation = (
-            (1 - n * (y * y + z * z), n * (x * y - z * w), n * (x * z + y * w)),
-            (n * (x * y + z * w), 1 - n * (x * x + z * z), n * (y * z - x * w)),
-            (n * (x * z - y * w), n * (y * z + x * w), 1 - n * (x * x + y * y)),
-        )
-        scale = np.array(node.get("scale", (1.0, 1.0, 1.0)), np.float64).reshape(3)
-        matrix = np.eye(4)
-        matrix[:3, :3] = np.array(rotation) * scale
-        matrix[:3, 3] = np.array(node.get("translation", (0.0, 0.0, 0.0)), np.float64).reshape(3)
-    if not np.isfinite(matrix).all():
-        raise MeshError("a node of its scene has a transform that is not finite; export it again")
-    return matrix
+        return part, read_influences(attributes, arrays, len(vertices), self._work)
 
 
 def _triangles(corners: npt.NDArray[Any], mode: int) -> npt.NDArray[np.int64]:

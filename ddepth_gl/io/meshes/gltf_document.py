@@ -15,10 +15,13 @@ __all__ = ["GltfDocument"]
 
 # Extensions that are read here. A file may also require those that keep the geometry.
 _SUPPORTED_EXTENSIONS = {
+    "EXT_mesh_gpu_instancing",
     "EXT_meshopt_compression",
+    "KHR_animation_pointer",
     "KHR_draco_mesh_compression",
-    "KHR_meshopt_compression",
     "KHR_mesh_quantization",
+    "KHR_meshopt_compression",
+    "KHR_node_visibility",
 }
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .options import LoadOptions
+
 __all__ = ["gltf_left_out"]
 
 _TRIANGLE_MODES = (4, 5, 6)
 _OTHER_TEXTURES = ("normalTexture", "occlusionTexture", "emissiveTexture")
 
 
-def gltf_left_out(tree: Any) -> Iterator[tuple[str, bool]]:
+def gltf_left_out(tree: Any, options: LoadOptions) -> Iterator[tuple[str, bool]]:
     """Yield a text for each kind of content that is left out, with its number.
 
     Items of a wrong type are skipped: the reader reports those that it needs.
 
     Args:
         tree: the JSON object of the file.
+        options: options of `load_mesh`.
 
     Yields:
         The text, and whether the geometry decides instead, so that nothing is lost.
@@ -33,13 +36,7 @@ def gltf_left_out(tree: Any) -> Iterator[tuple[str, bool]]:
         or "metallicRoughnessTexture" in str(material.get("pbrMetallicRoughness"))
     ]
     for items, text, is_decided in (
-        (_objects(tree, "animations"), "animations", False),
-        (_objects(tree, "skins"), "skins", False),
-        (
-            [each for each in primitives if each.get("targets")],
-            "primitives with morph targets",
-            False,
-        ),
+        (_objects(tree, "animations") if options.pose is None else [], "animations", False),
         (
             [each for each in primitives if each.get("mode", 4) not in _TRIANGLE_MODES],
             "primitives of points or lines",

@@ -19,7 +19,7 @@ from .textures import distinct_textures
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MeshPart", "merge_parts"]
+__all__ = ["MeshPart", "check_part", "merge_parts", "without_unused_vertices"]
 
 
 @dataclass
@@ -81,8 +81,8 @@ def merge_parts(
         )
     check_face_count(count, max_faces, "holds")
     for part in parts:
-        _check_part(part)
-    parts = [_without_unused_vertices(part) for part in parts]
+        check_part(part)
+    parts = [without_unused_vertices(part)[0] for part in parts]
     starts = np.cumsum([0] + [len(part.vertices) for part in parts])
 
     objects: dict[Hashable, int] = {}
@@ -120,7 +120,7 @@ def merge_parts(
     )
 
 
-def _check_part(part: MeshPart) -> None:
+def check_part(part: MeshPart) -> None:
     """Raise on arrays of a wrong shape, and on indices outside the part.
 
     In the merged mesh, such an index would refer to a vertex of another part.
@@ -143,24 +143,28 @@ def _check_part(part: MeshPart) -> None:
         )
 
 
-def _without_unused_vertices(part: MeshPart) -> MeshPart:
+def without_unused_vertices(part: MeshPart) -> tuple[MeshPart, npt.NDArray[np.int64] | None]:
     """Return a part without the vertices that no face uses, if these are the majority.
 
     Otherwise a file of many instances could multiply them.
+
+    Returns:
+        The part, and the indices of the vertices that are left; None for all.
     """
     if len(part.vertices) <= 3 * len(part.faces):
-        return part
+        return part, None
     used, faces = np.unique(part.faces, return_inverse=True)
     colors = part.colors
     if colors is not None and len(colors) != 1:
         colors = colors[used]
-    return replace(
+    part = replace(
         part,
         vertices=part.vertices[used],
         faces=faces.reshape(-1, 3),
         uv=None if part.uv is None else part.uv[used],
         colors=colors,
     )
+    return part, used
 
 
 def _world_vertices(part: MeshPart) -> npt.NDArray[np.float64]:

@@ -84,11 +84,15 @@ def load_mesh(
     """Read an OBJ, STL, PLY, OFF, GLB or glTF file as one Mesh in world coordinates.
 
     Scene transforms are applied in float64, and every instance is included. A mirroring transform
-    reverses the winding. Polygons are triangulated as fans, which may change the order of faces.
+    reverses the winding. glTF meshes are in the pose that their nodes and weights give, or that of
+    an animation (``pose``): skins and morph targets are applied in float64. Polygons are
+    triangulated as fans, which may change the order of faces.
 
     - ``object_id`` and ``object_names``: one object per glTF node with a mesh, per OBJ object and
       material, or per solid of an ASCII STL; otherwise one object for the whole file. OBJ files of
-      more than 1000 objects have one per material.
+      more than 1000 objects have one per material. Instances of a glTF node
+      (EXT_mesh_gpu_instancing) are objects "name #0", "name #1", ..., unless there are more than
+      20,000.
     - ``colors``: the vertex colors of a part if it has them; otherwise its material's base color;
       otherwise white, if other parts have colors. None if no part has any. In OBJ, PLY and STL,
       colors are sRGB and a texture replaces the base color. In glTF, colors are linear and are
@@ -104,8 +108,9 @@ def load_mesh(
             is faster; what alpha masks need is read all the same.
         alpha: "mask" cuts holes where materials have an alpha mask; "ignore" does not.
         blend_cutoff: alpha cutoff of materials that blend; None if they count as opaque.
-        pose: (animation, seconds): index or name of an animation in the file, and the time to
-            sample it at. None for the pose at rest.
+        pose: (animation, seconds): index from 0 or name of an animation of a glTF file, and the
+            time to sample it at; outside of its key times, the nearest of these. None for the
+            pose at rest.
         texture_roots: folders outside of the mesh's that its side files may also lie in.
         max_texture_size: larger textures are reduced to this many texels along each side.
         max_file_bytes: largest size of the file, and of each side file that it names.
@@ -207,6 +212,8 @@ def _load(
         # Where NumPy's text parser meets something that is no number, it stops with a warning only.
         warnings.filterwarnings("error", message="string or file could not be read")
         data = folder.read_mesh(MESH_SUFFIXES)
+        if options.pose is not None and suffix not in _GLTF:
+            raise MeshError("only glTF and GLB files hold animations; leave pose out")
         parts = _READERS[suffix](data, folder, options)
         sha256 = hashlib.sha256(data).hexdigest()
         source = MeshSource(
