@@ -6,67 +6,21 @@ import sys
 import DracoPy
 import numpy as np
 import pytest
+from gltf_compressed import add_stream, draco_stream, draco_tree, with_buffer
 from mesh_files import TETRA, TETRA_FACES, TETRA_VERTICES, glb, gltf_tree, put, refused
 from shapes import box
 
 import ddepth_gl as dd
 from ddepth_gl.io.meshes import draco
-from ddepth_gl.io.meshes.draco import DracoPrimitives
+from ddepth_gl.io.meshes.draco import DRACO_EXTENSION, DracoPrimitives
 from ddepth_gl.io.meshes.gltf_accessors import GltfAccessors
 from ddepth_gl.io.meshes.gltf_document import GltfDocument
 
-EXTENSION = "KHR_draco_mesh_compression"
 # Positions int16, then int8 x 2, uint16 x 2, int32, of 5 vertices and 3 faces: encoded by draco3d
 # 1.5.7, because DracoPy encodes no signed integers.
 SIGNED = base64.b64decode(
     "RFJBQ08CAgEAAAADBQEAAQIAAgMBAwQBBAADAwAABAECAAEEBAIAAgQFAQADAQEBAQABAQARC80MzQwraSYDGFCdEBMAsgT0/+v/zQTa/9v/FwAWANYMAID///9/AAAAAQEACQeZGQfNDAedGQNXobFm+vv9/WoCgP///38AAAAAAQEABAPNDAM1MwME4ILKJEkCAQAAAP//AAAAAQEBAQkHaSYHzQwHzQwD8DWbkO7+/wQAAAA="
 )
-
-
-def stream_of(arrays, bits=20):
-    """Return a Draco stream of arrays by attribute name, and the unique ids of its attributes."""
-    others = [name for name in arrays if name not in ("POSITION", "indices")]
-    stream = DracoPy.encode(
-        arrays["POSITION"],
-        arrays["indices"].reshape(-1, 3).astype(np.uint32),
-        quantization_bits=bits,
-        preserve_order=True,
-        generic_attributes={10 + i: arrays[name] for i, name in enumerate(others)} or None,
-    )
-    ids = {name: 10 + i for i, name in enumerate(others)}
-    types = {a["attribute_type"]: a["unique_id"] for a in DracoPy.decode(stream).attributes}
-    return stream, {"POSITION": types[0], **ids}
-
-
-def compress(arrays, *, plain=False, **tree):
-    """Return a glTF tree and its buffer, with its one primitive in a Draco stream."""
-    stream, ids = stream_of(arrays)
-    result, content = gltf_tree(arrays, **tree)
-    add_stream(result, 0, stream, ids, plain)
-    return with_buffer(result, [content if plain else b"", stream])
-
-
-def add_stream(tree, mesh, stream, ids, plain):
-    view = {"buffer": 0, "byteOffset": len(stream), "byteLength": len(stream), "is stream": True}
-    tree["bufferViews"].append(view)
-    entry = {"bufferView": len(tree["bufferViews"]) - 1, "attributes": ids}
-    (primitive,) = tree["meshes"][mesh]["primitives"]
-    primitive["extensions"] = {EXTENSION: entry}
-    if not plain:
-        tree["extensionsRequired"] = [EXTENSION]
-        for index in (*primitive["attributes"].values(), primitive["indices"]):
-            del tree["accessors"][index]["bufferView"]
-
-
-def with_buffer(tree, parts):
-    content = b""
-    views = [view for view in tree["bufferViews"] if view.pop("is stream", False)]
-    for view, part in zip([None, *views], parts, strict=True):
-        if view is not None:
-            view["byteOffset"] = len(content)
-        content += part + bytes(-len(part) % 4)
-    tree["buffers"] = [{"byteLength": len(content)}]
-    return tree, content
 
 
 def draco_arrays(tree, content):
@@ -79,7 +33,7 @@ def draco_arrays(tree, content):
 def test_positions_and_faces(tmp_path):
     mesh = box((0, 0, 0), (1, 2, 3))
     arrays = {"POSITION": mesh.vertices.astype("f4"), "indices": mesh.faces.astype("u2").ravel()}
-    loaded = dd.load_mesh(put(tmp_path, "a.glb", glb(*compress(arrays))))
+    loaded = dd.load_mesh(put(tmp_path, "a.glb", glb(*draco_tree(arrays))))
     assert np.abs(loaded.vertices - mesh.vertices).max() <= 3 / 2**20
     assert (loaded.faces == mesh.faces).all()
     assert loaded.is_closed
@@ -94,7 +48,7 @@ def test_every_attribute(tmp_path):
         "JOINTS_0": rng.integers(0, 60_000, (4, 4)).astype("u2"),
         "WEIGHTS_0": rng.random((4, 4)).astype("f4"),
     }
-    tree, content = compress(arrays)
+    tree, content = draco_tree(arrays)
     names = tree["meshes"][0]["primitives"][0]["attributes"]
     tree["accessors"][names["JOINTS_0"]]["normalized"] = False
     primitive, found = draco_arrays(tree, content)
@@ -143,7 +97,7 @@ def test_one_child_decodes_all_streams(tmp_path, monkeypatch):
     primitive = {"attributes": {"POSITION": 2}, "indices": 3}
     tree["meshes"].append({"primitives": [primitive]})
     tree["nodes"] = [{"children": [1, 2]}, {"mesh": 0}, {"mesh": 1, "translation": [5, 0, 0]}]
-    streams = [stream_of({**TETRA, "POSITION": k * TETRA_VERTICES}) for k in (1, 2)]
+    streams = [draco_stream({**TETRA, "POSITION": k * TETRA_VERTICES}) for k in (1, 2)]
     for mesh, (stream, ids) in enumerate(streams):
         add_stream(tree, mesh, stream, ids, plain=False)
     tree, content = with_buffer(tree, [b"", *(stream for stream, _ in streams)])
@@ -157,7 +111,7 @@ def test_primitives_may_share_accessors_but_not_streams(tmp_path):
     tree, _ = gltf_tree(TETRA)
     tree["meshes"].append({"primitives": [dict(tree["meshes"][0]["primitives"][0])]})
     tree["nodes"] = [{"children": [1, 2]}, {"mesh": 0}, {"mesh": 1}]
-    streams = [stream_of({**TETRA, "POSITION": k * TETRA_VERTICES}) for k in (1, 2)]
+    streams = [draco_stream({**TETRA, "POSITION": k * TETRA_VERTICES}) for k in (1, 2)]
     for mesh, (stream, ids) in enumerate(streams):
         add_stream(tree, mesh, stream, ids, plain=True)
     for accessor in tree["accessors"]:
@@ -169,13 +123,13 @@ def test_primitives_may_share_accessors_but_not_streams(tmp_path):
 
 
 def test_strips_are_decoded_to_triangles(tmp_path):
-    tree, content = compress(TETRA)
+    tree, content = draco_tree(TETRA)
     tree["meshes"][0]["primitives"][0]["mode"] = 5
     assert len(dd.load_mesh(put(tmp_path, "a.glb", glb(tree, content))).faces) == 4
 
 
 def test_the_stream_has_faces_even_if_the_primitive_has_no_indices(tmp_path):
-    tree, content = compress(TETRA)
+    tree, content = draco_tree(TETRA)
     del tree["meshes"][0]["primitives"][0]["indices"]
     assert len(dd.load_mesh(put(tmp_path, "a.glb", glb(tree, content))).faces) == 4
 
@@ -183,7 +137,7 @@ def test_the_stream_has_faces_even_if_the_primitive_has_no_indices(tmp_path):
 def test_attributes_beside_the_stream_are_read_as_usual(tmp_path):
     colors = np.full((4, 3), 0.25, "f4")
     tree, content = gltf_tree({**TETRA, "COLOR_0": colors})
-    stream, ids = stream_of(TETRA)
+    stream, ids = draco_stream(TETRA)
     add_stream(tree, 0, stream, ids, plain=True)
     for index in (0, 1):
         del tree["accessors"][index]["bufferView"]
@@ -198,18 +152,18 @@ def without_dracopy(monkeypatch):
 
 
 def test_plain_data_need_no_decoder(tmp_path, without_dracopy):
-    tree, content = compress(TETRA, plain=True)
+    tree, content = draco_tree(TETRA, plain=True)
     mesh = dd.load_mesh(put(tmp_path, "a.glb", glb(tree, content)))
     assert (mesh.vertices == TETRA_VERTICES).all()
 
 
 def test_without_the_decoder_the_error_names_the_extra(tmp_path, without_dracopy):
     message = r"reading Draco compression needs the package DracoPy .*ddepth-gl\[compressed\]"
-    refused(put(tmp_path, "a.glb", glb(*compress(TETRA))), message)
+    refused(put(tmp_path, "a.glb", glb(*draco_tree(TETRA))), message)
 
 
 def test_damaged_streams(tmp_path):
-    tree, content = compress(TETRA)
+    tree, content = draco_tree(TETRA)
     for damaged in (bytes(len(content)), content[:20] + bytes(len(content) - 20)):
         refused(put(tmp_path, "a.glb", glb(tree, damaged)), "a Draco stream of it ")
 
@@ -235,15 +189,15 @@ def test_a_cloud_of_points_is_refused(tmp_path):
     ],
 )
 def test_false_ids(tmp_path, ids, message):
-    tree, content = compress({**TETRA, "TEXCOORD_0": np.zeros((4, 2), "f4")})
-    tree["meshes"][0]["primitives"][0]["extensions"][EXTENSION]["attributes"] = ids
+    tree, content = draco_tree({**TETRA, "TEXCOORD_0": np.zeros((4, 2), "f4")})
+    tree["meshes"][0]["primitives"][0]["extensions"][DRACO_EXTENSION]["attributes"] = ids
     refused(put(tmp_path, "a.glb", glb(tree, content)), message)
 
 
 @pytest.mark.slow
 def test_damage_raises_nothing_but_mesh_errors(tmp_path):
     rng = np.random.default_rng(0)
-    tree, content = compress({**TETRA, "COLOR_0": np.full((4, 4), 9, "u1")})
+    tree, content = draco_tree({**TETRA, "COLOR_0": np.full((4, 4), 9, "u1")})
     for _ in range(25):
         damaged = bytearray(content)
         for at in rng.integers(0, len(damaged), rng.integers(1, 4)):

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from gltf_compressed import meshopt_tree as compressed
 from mesh_files import TETRA_FACES, glb, gltf, put, refused
 from meshopt_encoder import encode_attributes, encode_indices, encode_triangles, rotated
 from shapes import box
@@ -206,48 +207,6 @@ def test_color_filter(dtype, bits):
 
 
 # Files
-
-
-def compressed(extension="EXT_meshopt_compression", mesh=None, fallback=True, **entry):
-    """A GLB whose positions and indices are compressed, without plain data."""
-    mesh = box((0, 0, 0), (1, 2, 3)) if mesh is None else mesh
-    rng = np.random.default_rng(0)
-    vertices = mesh.vertices.astype("<f4")
-    streams = [
-        encode_attributes(vertices.view(np.uint8).reshape(-1, 12), rng, extension[0] == "K"),
-        encode_triangles([tuple(face) for face in mesh.faces.tolist()]),
-    ]
-    layouts = [
-        {"mode": "ATTRIBUTES", "count": len(vertices), "byteStride": 12},
-        {"mode": "TRIANGLES", "count": 3 * len(mesh.faces), "byteStride": 4},
-    ]
-    views, content, size = [], b"", 0
-    for stream, layout in zip(streams, layouts, strict=True):
-        layout = {"buffer": 0, "byteOffset": len(content), "byteLength": len(stream), **layout}
-        length = layout["count"] * layout["byteStride"]
-        view = {"buffer": 1, "byteOffset": size, "byteLength": length}
-        views.append({**view, "extensions": {extension: {**layout, **entry}}})
-        content, size = content + stream + bytes(-len(stream) % 4), size + length
-    mark = {"extensions": {extension: {"fallback": True}}} if fallback else {}
-    tree = {
-        "asset": {"version": "2.0"},
-        "extensionsUsed": [extension],
-        "extensionsRequired": [extension],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
-        "accessors": [
-            {"bufferView": 0, "componentType": 5126, "count": len(vertices), "type": "VEC3"},
-            {
-                "bufferView": 1,
-                "componentType": 5125,
-                "count": 3 * len(mesh.faces),
-                "type": "SCALAR",
-            },
-        ],
-        "bufferViews": views,
-        "buffers": [{"byteLength": len(content)}, {"byteLength": size, **mark}],
-    }
-    return tree, content
 
 
 @pytest.mark.parametrize("extension", ["EXT_meshopt_compression", "KHR_meshopt_compression"])

@@ -47,9 +47,10 @@ class _ChildFunction(NamedTuple):
     subject: str
 
 
+_MODULES = "ddepth_gl.io.meshes"
 _FUNCTIONS: dict[str, _ChildFunction] = {
-    "draco": _ChildFunction(f"{__package__}.draco_child", "decode_streams", "Draco compression"),
-    "ktx2": _ChildFunction(f"{__package__}.ktx2_child", "decode_levels", "a KTX2 texture"),
+    "draco": _ChildFunction(f"{_MODULES}.draco_child", "decode_streams", "its Draco data"),
+    "ktx2": _ChildFunction(f"{_MODULES}.ktx2_child", "decode_levels", "its KTX2 texture"),
 }
 
 

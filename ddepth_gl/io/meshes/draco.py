@@ -62,7 +62,7 @@ class PrimitiveArrays:
 
     @property
     def is_decoded(self) -> bool:
-        """Whether they come from a Draco stream, which always holds a list of triangles."""
+        """True if they come from a Draco stream, which always holds a list of triangles."""
         return self._corners is not None
 
     def corners(self, primitive: Any) -> npt.NDArray[Any] | None:
