@@ -42,7 +42,8 @@ def render(
     cameras: Annotated[
         Path | None,
         typer.Option(
-            readable=False, help="Camera file: NeRF transforms.json, COLMAP text or BOP JSON."
+            readable=False,
+            help="Camera file, or its folder: NeRF transforms.json, COLMAP model or BOP JSON.",
         ),
     ] = None,
     eye: Annotated[

@@ -139,7 +139,9 @@ def _at_rest(frame: dict[str, Any]) -> dict[str, Any]:
         return frame
     start = frame.get("transform_matrix_start", frame.get("transform_matrix"))
     end = frame.get("transform_matrix_end", start)
-    if start != end:
+    if not np.array_equal(
+        checked_pose("transform_matrix_start", start), checked_pose("transform_matrix_end", end)
+    ):
         raise CameraError(
             "the camera moves from 'transform_matrix_start' to 'transform_matrix_end' (rolling "
             "shutter or motion blur); leave one pose in the frame, as 'transform_matrix'"
