@@ -16,6 +16,7 @@ import pytest
 from camera_checks import check, refused
 
 from ddepth_gl.camera.camera import Camera
+from ddepth_gl.cli.wording import in_options
 from ddepth_gl.errors import CameraError
 from ddepth_gl.io.cameras.read import load_cameras
 
@@ -323,3 +324,8 @@ def test_unreadable_model_in_a_project(tmp_path: Any):
     (tmp_path / "sparse" / "0").mkdir(parents=True)
     (tmp_path / "sparse" / "0" / "cameras.bin").mkdir()
     refused(tmp_path, "cameras.bin", "not a plain file")
+
+
+def test_file_limit_names_the_argument_of_the_command_line(binary):
+    message = refused(binary(), "pass a larger max_file_bytes", max_file_bytes=10)
+    assert "pass a larger --max-file-mb" in in_options(message)

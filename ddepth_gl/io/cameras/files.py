@@ -67,7 +67,7 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
             if file.size > max_bytes:
                 raise CameraError(
                     f"has {file.size} bytes, more than the limit of {max_bytes}; "
-                    "raise max_file_bytes"
+                    "pass a larger max_file_bytes"
                 )
             data = file.read()
     except CameraError:
