@@ -50,7 +50,7 @@ def load_cameras(
       `applied_transform`; apply it to a mesh that is still in the original frame. Options for
       training, such as `orientation_override`, `scale`, `offset` and `n_frames`, are ignored.
       Distortion, panoramas and f-theta lenses are refused, and cameras that move during the
-      exposure.
+      exposure. With `from_mitsuba`, poses are in Mitsuba's camera frame, as for instant-ngp.
     - **COLMAP**: cameras and images, both ``.bin`` or both ``.txt``, in one folder. `path` is the
       folder, any file of the model, or the project's folder, whose model is in ``sparse/0`` or
       ``sparse``. In a folder with both formats the binary one is read, as by COLMAP; a file decides
