@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,8 +139,7 @@ def add_image(
     if image.camera_id not in intrinsics:
         raise CameraError(f"camera id {image.camera_id} is not in {cameras_file}")
     K, size = intrinsics[image.camera_id]
-    camera = Camera.from_intrinsics(K, _pose(image), *size)
-    cameras[image.image_id] = replace(camera, name=image.name)
+    cameras[image.image_id] = Camera(K, _pose(image), *size, name=image.name)
 
 
 def sorted_cameras(cameras: dict[int, Camera]) -> list[Camera]:
