@@ -190,6 +190,12 @@ CALLS = {
                                              "height": 4}),
     "Camera.from_opengl": lambda _: (None, {"intrinsics": CAMERA.K, "world_from_camera": np.eye(4),
                                             "width": 6, "height": 4}),
+    "Camera.from_blender": lambda _: (None, {
+        "matrix_world": np.eye(4), "resolution_x": 6, "resolution_y": 4,
+        "resolution_percentage": 100, "type": "PERSP", "lens": 50.0, "angle_deg": None,
+        "ortho_scale": 6.0, "sensor_width": 36.0, "sensor_height": 24.0, "sensor_fit": "AUTO",
+        "shift_x": 0.0, "shift_y": 0.0, "pixel_aspect_x": 1.0, "pixel_aspect_y": 1.0,
+        "axes": "blender"}),
     "Camera.orbit": lambda _: (None, {"mesh": box(), "views": 2, "width": 6, "height": 4, "seed": 0,
                                       "fov_y_deg": 40.0, "up": (0, 0, 1)}),
     "Camera.from_dict": lambda _: (None, {"entries": CAMERA.to_dict()}),

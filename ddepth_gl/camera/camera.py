@@ -27,6 +27,12 @@ from .._checks import (
 )
 from .._frozen_arrays import frozen
 from ..errors import CameraError
+from .blender import (
+    blender_image_size,
+    blender_intrinsics,
+    blender_is_orthographic,
+    blender_pose,
+)
 from .checks import (
     MAX_IMAGE_SIDE,
     Float64Array,
@@ -60,8 +66,8 @@ class Camera:
     """A perspective or orthographic camera: intrinsics, pose and image size.
 
     Immutable, arrays included. Build one with `look_at`, `from_intrinsics`, `orthographic`,
-    `from_opengl` or `orbit`, or read files with `load_cameras`. To give one a name, use
-    ``dataclasses.replace(camera, name="left")``.
+    `from_opengl`, `from_blender` or `orbit`, or read files with `load_cameras`. To give one a name,
+    use ``dataclasses.replace(camera, name="left")``.
 
     Cameras are equal if they have the same rays: K, pose, size and projection are equal. The name
     does not count.
@@ -221,7 +227,9 @@ class Camera:
     def from_opengl(
         cls, intrinsics: npt.ArrayLike, world_from_camera: npt.ArrayLike, width: int, height: int
     ) -> Camera:
-        """Return a camera given in the convention of OpenGL and Blender: y up, looking down -z.
+        """Return a camera given in the convention of OpenGL: y up, looking down -z.
+
+        `from_blender` takes the settings of a camera in Blender instead of a matrix.
 
         Args:
             intrinsics: (3, 3) intrinsic matrix K in pixels, with pixel centers at 0.5; or (4, 4)
@@ -240,6 +248,93 @@ class Camera:
             return cls(matrix, camera_from_world, width, height)
         K, is_orthographic = intrinsics_from_projection(matrix, width, height)
         return cls(K, camera_from_world, width, height, is_orthographic)
+
+    @classmethod
+    def from_blender(
+        cls,
+        matrix_world: npt.ArrayLike,
+        *,
+        resolution_x: int,
+        resolution_y: int,
+        resolution_percentage: int = 100,
+        type: str = "PERSP",
+        lens: float | None = None,
+        angle_deg: float | None = None,
+        ortho_scale: float | None = None,
+        sensor_width: float = 36.0,
+        sensor_height: float = 24.0,
+        sensor_fit: str = "AUTO",
+        shift_x: float = 0.0,
+        shift_y: float = 0.0,
+        pixel_aspect_x: float = 1.0,
+        pixel_aspect_y: float = 1.0,
+        axes: str = "blender",
+    ) -> Camera:
+        """Return the camera of a Blender scene, with the image that Blender renders.
+
+        Names, units and defaults are those of Blender's Python API. This prints the arguments of
+        the active camera, in the Python console of Blender or in a script::
+
+            import bpy, json
+
+            scene = bpy.context.scene
+            arguments = {"matrix_world": [list(row) for row in scene.camera.matrix_world]}
+            for name in ("type lens ortho_scale sensor_width sensor_height sensor_fit "
+                         "shift_x shift_y").split():
+                arguments[name] = getattr(scene.camera.data, name)
+            for name in ("resolution_x resolution_y resolution_percentage "
+                         "pixel_aspect_x pixel_aspect_y").split():
+                arguments[name] = getattr(scene.render, name)
+            print(json.dumps(arguments))
+
+        Then ``Camera.from_blender(**json.loads(text), axes="y_up")`` is the camera for a mesh
+        exported as glTF. For a frame of an animation, call ``scene.frame_set(frame)`` first.
+
+        Lengths are Blender units, as in files that are exported with a scale of 1. Clipping, depth
+        of field and the render region do not count.
+
+        Args:
+            matrix_world: (4, 4) or (3, 4) ``camera.matrix_world``. As in Blender, its scale is
+                dropped.
+            resolution_x, resolution_y: image size in pixels, before the percentage.
+            resolution_percentage: integer; fractions of a pixel are cut off.
+            type: "PERSP" or "ORTHO".
+            lens: focal length in millimeters; for "PERSP" only. Blender has it in either lens unit.
+            angle_deg: field of view in degrees, instead of `lens`: ``math.degrees(camera.angle)``.
+                It spans the image side that `sensor_fit` names.
+            ortho_scale: size of that image side in mesh units; for "ORTHO" only.
+            sensor_width, sensor_height: sensor size in millimeters.
+            sensor_fit: "HORIZONTAL" fits the sensor's width to the width of the image, "VERTICAL"
+                its height to the height; "AUTO" fits its width to the longer side of the image.
+            shift_x, shift_y: shift of the image to the right and up, as a fraction of the image
+                side that `sensor_fit` names.
+            pixel_aspect_x, pixel_aspect_y: width and height of a pixel, in any unit.
+            axes: world frame of the mesh. "blender": as in Blender, z up, for exported PLY and STL
+                files or arrays from ``bpy``. "y_up": (x, y, z) of Blender is (x, z, -y) in the
+                mesh, for glTF files and for OBJ and other files exported with forward -Z and up Y.
+
+        Raises:
+            CameraError: a value is invalid, `type` is "PANO" or "CUSTOM", or `matrix_world` mirrors
+                or shears.
+        """
+        is_orthographic = blender_is_orthographic(type)
+        width, height = blender_image_size(resolution_x, resolution_y, resolution_percentage)
+        K = blender_intrinsics(
+            width,
+            height,
+            is_orthographic=is_orthographic,
+            lens=lens,
+            angle_deg=angle_deg,
+            ortho_scale=ortho_scale,
+            sensor_width=sensor_width,
+            sensor_height=sensor_height,
+            sensor_fit=sensor_fit,
+            shift_x=shift_x,
+            shift_y=shift_y,
+            pixel_aspect_x=pixel_aspect_x,
+            pixel_aspect_y=pixel_aspect_y,
+        )
+        return cls(K, blender_pose(matrix_world, axes), width, height, is_orthographic)
 
     @classmethod
     def orbit(

@@ -21,6 +21,7 @@ from ..errors import CameraError
 
 __all__ = [
     "MAX_IMAGE_SIDE",
+    "ROTATION_TOLERANCE",
     "Float64Array",
     "checked_entries",
     "checked_field_of_view",
@@ -115,16 +116,20 @@ def checked_pose(name: str, value: Any) -> Float64Array:
     return pose
 
 
-def checked_field_of_view(fov_y_deg: Any) -> float:
-    """Return a vertical field of view in degrees.
+def checked_field_of_view(angle_deg: Any, name: str = "fov_y_deg") -> float:
+    """Return a field of view in degrees.
+
+    Args:
+        angle_deg: the angle to check.
+        name: name of the angle in the error message.
 
     Raises:
         CameraError: it is not a number between 0 and 180.
     """
-    fov_y = float(checked_numbers("fov_y_deg", fov_y_deg, ()))
-    if not 1e-9 < fov_y < 180.0:  # the tangent of a smaller angle underflows
-        raise CameraError(f"fov_y_deg must lie between 0 and 180 degrees, not {fov_y}")
-    return fov_y
+    angle = float(checked_numbers(name, angle_deg, ()))
+    if not 1e-9 < angle < 180.0:  # the tangent of a smaller angle underflows
+        raise CameraError(f"{name} must lie between 0 and 180 degrees, not {angle}")
+    return angle
 
 
 def checked_image_size(width: Any, height: Any) -> tuple[int, int]:

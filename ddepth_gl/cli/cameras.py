@@ -48,6 +48,7 @@ def views_from_options(
     ortho: float | None,
     views: int | None,
     seed: int | None,
+    file_limit: dict[str, int],
 ) -> Views:
     """Return the views of a run; only those of --views and of --up auto depend on the mesh.
 
@@ -55,6 +56,7 @@ def views_from_options(
         file: value of --cameras.
         eye, target, up, fov_deg, size, ortho, views, seed: values of the options of these names;
             None where an option is not given.
+        file_limit: the argument `max_file_bytes` of `load_cameras`, if an option gives it.
 
     Raises:
         RequestError: a value is malformed or out of range, or options contradict each other.
@@ -91,7 +93,7 @@ def views_from_options(
     common = {"up": direction, "fov": fov_deg, "size": (width, height), "ortho": ortho}
     if file is not None:
         fixed = apply_ortho(
-            load_cameras(file, **({"width": width, "height": height} if size else {}))
+            load_cameras(file, **({"width": width, "height": height} if size else {}), **file_limit)
         )
         settings = tuple(repr(camera.to_dict()) for camera in fixed)
         return Views(lambda mesh: fixed, settings, None, uses_up=False)

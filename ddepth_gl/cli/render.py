@@ -42,7 +42,8 @@ def render(
     cameras: Annotated[
         Path | None,
         typer.Option(
-            readable=False, help="Camera file: NeRF transforms.json, COLMAP text or BOP JSON."
+            readable=False,
+            help="Camera file, or its folder: NeRF transforms.json, COLMAP model or BOP JSON.",
         ),
     ] = None,
     eye: Annotated[
@@ -141,7 +142,7 @@ def render(
     device: Device = None,
     max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
     max_file_mb: Annotated[
-        int | None, typer.Option(help="Refuse larger mesh files, in MiB.")
+        int | None, typer.Option(help="Refuse larger mesh and camera files, in MiB.")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that were written from another mesh.")
@@ -201,6 +202,7 @@ def render(
             ortho=ortho,
             views=views,
             seed=seed,
+            file_limit=file_limit,
         )
         files, repeated, failures, results = mesh_files(meshes)
         report_sources(repeated, failures, results)

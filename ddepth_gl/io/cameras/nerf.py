@@ -2,6 +2,7 @@
 
 Formats: https://docs.nerf.studio/quickstart/data_conventions.html and
 https://github.com/NVlabs/instant-ngp/blob/master/docs/nerf_dataset_tips.md
+Keys of instant-ngp have the meaning that its loader, src/nerf_loader.cu, gives them.
 """
 
 from __future__ import annotations
@@ -16,14 +17,22 @@ import numpy as np
 
 from ...camera.camera import Camera
 from ...camera.checks import Float64Array, checked_pose
-from ...camera.placement import opengl_from_pose, pose_from_opengl
+from ...camera.placement import inverse_pose, opengl_from_pose, pose_from_opengl
 from ...errors import CameraError, OutputError
 from .files import json_number, locating_errors
 from .image_size import PASS_SIZE, Size, json_size, resized_intrinsics
 
 __all__ = ["nerf_cameras", "nerf_document"]
 
-PINHOLE_MODELS = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV")
+# Models of COLMAP that nerfstudio names; without distortion they are pinholes.
+PINHOLE_MODELS = (
+    "PINHOLE",
+    "SIMPLE_PINHOLE",
+    "SIMPLE_RADIAL",
+    "RADIAL",
+    "OPENCV",
+    "FULL_OPENCV",
+)
 DISTORTION_KEYS = (
     "k1",
     "k2",
@@ -36,6 +45,17 @@ DISTORTION_KEYS = (
     "is_fisheye",
     "distortion_params",
 )
+UNDISTORT = (
+    "undistort the images first: `colmap image_undistorter --image_path IMAGES --input_path MODEL "
+    "--output_path OUT` with the COLMAP model of these images, and load OUT"
+)
+PANORAMAS = ("equirectangular", "latlong")
+CUT = (
+    "instead of undistorting the images, cut them into perspective ones: "
+    "`ns-process-data images --camera-type equirectangular`"
+)
+ORTHOGRAPHIC = "use Camera.orthographic with the extent of the image"
+OTHER = "undistort the images first, with the program that they come from"
 # `nerf_document` adds this matrix to a frame, because inverting `transform_matrix` rounds.
 POSE_KEY = "camera_from_world"
 # Largest relative difference of the two matrices of a frame that is rounding.
@@ -57,16 +77,20 @@ def nerf_cameras(document: dict[str, Any], requested_size: Size | None) -> list[
         raise CameraError(
             f"'frames' must be a list of at least one frame, not {reprlib.repr(frames)}"
         )
+    is_mitsuba = bool(document.get("from_mitsuba", "normal_mts_args" in document))
     cameras = []
     for index, frame in enumerate(frames):
         name = frame.get("file_path") if isinstance(frame, dict) else None
         location = f"frame {index} ({name!r:.80})" if isinstance(name, str) else f"frame {index}"
         with locating_errors(location, "correct or remove this frame"):
-            if not isinstance(frame, dict) or "transform_matrix" not in frame:
+            if not isinstance(frame, dict):
+                raise CameraError("lacks 'transform_matrix'")
+            frame = _at_rest(frame)
+            if "transform_matrix" not in frame:
                 raise CameraError("lacks 'transform_matrix'")
             K, size = _intrinsics(frame, document, requested_size)
             with locating_errors("transform_matrix"):
-                pose = _pose(frame)
+                pose = _pose(frame, is_mitsuba)
             camera = Camera.from_intrinsics(K, pose, *size)
             cameras.append(replace(camera, name=name) if isinstance(name, str) else camera)
     return cameras
@@ -105,12 +129,35 @@ def _frame(index: int, camera: Camera) -> dict[str, Any]:
     }
 
 
-def _pose(frame: dict[str, Any]) -> Float64Array:
+def _at_rest(frame: dict[str, Any]) -> dict[str, Any]:
+    """Return a frame with the pose of its whole exposure as `transform_matrix`.
+
+    Raises:
+        CameraError: the camera moves during the exposure, so that there is no such pose.
+    """
+    if "transform_matrix_start" not in frame and "transform_matrix_end" not in frame:
+        return frame
+    start = frame.get("transform_matrix_start", frame.get("transform_matrix"))
+    end = frame.get("transform_matrix_end", start)
+    if not np.array_equal(
+        checked_pose("transform_matrix_start", start), checked_pose("transform_matrix_end", end)
+    ):
+        raise CameraError(
+            "the camera moves from 'transform_matrix_start' to 'transform_matrix_end' (rolling "
+            "shutter or motion blur); leave one pose in the frame, as 'transform_matrix'"
+        )
+    return {**frame, "transform_matrix": start}
+
+
+def _pose(frame: dict[str, Any], is_mitsuba: bool) -> Float64Array:
     """Return the (4, 4) camera_from_world of a frame, without rounding if `nerf_document` wrote it.
 
-    If `transform_matrix` was changed afterward, it decides.
+    If `transform_matrix` was changed afterward, it decides. With `is_mitsuba`, it is in the camera
+    frame of Mitsuba: x left, y up, z forward.
     """
     matrix = checked_pose("world_from_camera", frame["transform_matrix"])
+    if is_mitsuba:
+        return inverse_pose(matrix @ np.diag([-1.0, -1.0, 1.0, 1.0]))
     try:
         pose = checked_pose(POSE_KEY, frame.get(POSE_KEY))
     except CameraError:  # a key of another program
@@ -129,14 +176,15 @@ def _intrinsics(
     calibrated_size = json_size(values, "w", "h") or requested_size
     if calibrated_size is None:
         raise CameraError(f"no image size ('w' and 'h') in the file; {PASS_SIZE}")
-    # The frame's own focal length goes first, even if the file has one in another form.
-    focal_x, focal_y = (
-        _focal_length(frame, axis, pixels) or _focal_length(document, axis, pixels)
-        for axis, pixels in zip("xy", calibrated_size, strict=True)
-    )
-    if focal_x is None:
-        raise CameraError("no focal length: lacks 'fl_x' and 'camera_angle_x'; add one of them")
-    K = np.diag([focal_x, focal_y or focal_x, 1.0])
+    # As in instant-ngp, a frame with a focal length of its own takes none from the file, so that
+    # its pixels are square if it has only one.
+    focals = _focal_lengths(frame, calibrated_size) or _focal_lengths(document, calibrated_size)
+    if focals is None:
+        raise CameraError(
+            "no focal length: lacks 'fl_x' and 'camera_angle_x' (or 'x_fov', or the same of y); "
+            "add one of them"
+        )
+    K = np.diag([*focals, 1.0])
     for row, key in enumerate(("cx", "cy")):
         K[row, 2] = json_number(values, key) if key in values else calibrated_size[row] / 2.0
     return resized_intrinsics(K, calibrated_size, requested_size)
@@ -144,28 +192,61 @@ def _intrinsics(
 
 def _check_pinhole(values: dict[str, Any]) -> None:
     """Raise CameraError unless the camera model is a pinhole without distortion."""
+    for key, value in values.items():
+        if value is None or value is False:
+            continue
+        if key in PANORAMAS:
+            raise CameraError(f"{key!r} is a panorama, not a pinhole; {CUT}")
+        if key.startswith("ftheta"):
+            raise CameraError(f"{key!r} is of an f-theta lens, not a pinhole; {OTHER}")
+        if key == "orthographic":
+            raise CameraError(
+                f"{key!r} is not a pinhole, and the file has no extent; {ORTHOGRAPHIC}"
+            )
     model = values.get("camera_model", "PINHOLE")
     if model not in PINHOLE_MODELS:
+        is_panorama = isinstance(model, str) and model.lower() in PANORAMAS
         raise CameraError(
-            f"'camera_model' is {reprlib.repr(model)}, not a pinhole; undistort the images first"
+            f"'camera_model' is {reprlib.repr(model)}, not a pinhole; "
+            + (CUT if is_panorama else UNDISTORT)
         )
     for key in DISTORTION_KEYS:
-        value = values.get(key) or 0.0  # null and false count as zero
-        coefficients = value if isinstance(value, list) else [value]
+        given = values.get(key) or 0.0  # null and false count as zero
+        coefficients = given if isinstance(given, list) else [given]
         if any(coefficient != 0.0 for coefficient in coefficients):
-            raise CameraError(
-                f"{key!r} is {reprlib.repr(value)}, a distortion; undistort the images first"
-            )
+            raise CameraError(f"{key!r} is {reprlib.repr(given)}, a distortion; {UNDISTORT}")
+
+
+def _focal_lengths(values: dict[str, Any], size: Size) -> tuple[float, float] | None:
+    """Return the focal lengths of both axes in pixels, or None if there is none.
+
+    An axis without one takes that of the other.
+
+    Args:
+        values: a frame or the file.
+        size: image size in pixels.
+    """
+    focal_x, focal_y = (
+        _focal_length(values, axis, pixels) for axis, pixels in zip("xy", size, strict=True)
+    )
+    if focal_x is None or focal_y is None:
+        focal_x = focal_y = focal_x or focal_y
+    return None if focal_x is None or focal_y is None else (focal_x, focal_y)
 
 
 def _focal_length(values: dict[str, Any], axis: str, pixels: int) -> float | None:
-    """Return a focal length in pixels, or None if there is none.
+    """Return the focal length of an axis in pixels, or None if there is none.
 
     Args:
         values: a frame or the file.
         axis: "x" or "y".
         pixels: image size along that axis.
     """
+    if (key := f"{axis}_fov") in values:
+        angle_deg = json_number(values, key)
+        if not 1e-7 < angle_deg < 180.0:
+            raise CameraError(f"{key!r} must lie between 0 and 180 (degrees), not {angle_deg}")
+        return pixels / 2.0 / math.tan(math.radians(angle_deg) / 2.0)
     if (key := f"fl_{axis}") in values:
         focal = json_number(values, key)
         if focal <= 0.0:

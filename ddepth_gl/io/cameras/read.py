@@ -9,20 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from ..._checks import is_integer, one_line, shown
+from ..._log import logger
 from ...camera.camera import Camera
 from ...camera.checks import checked_image_size
 from ...errors import CameraError, RequestError
 from .bop import bop_cameras
-from .colmap import COLMAP_FILES, colmap_cameras
+from .colmap import colmap_cameras, is_colmap_file, model_suffix
 from .files import SUPPORTED_FILES, locating_errors, read_json, unreadable
-from .image_size import Size, json_size
+from .image_size import Size
 from .nerf import nerf_cameras
 
 __all__ = ["load_cameras"]
 
-# A folder with one of COLMAP's two files counts as COLMAP; if the other is missing, the error
-# names it.
-RECOGNIZED_NAMES = (*COLMAP_FILES, "transforms.json", "scene_camera.json")
+_log = logger(__name__)
+
+# What is looked for in a folder, in this order: a COLMAP model in the folder itself, these files,
+# models of a COLMAP project or of nerfstudio, and a BOP scene with one named sensor.
+JSON_NAMES = ("transforms.json", "scene_camera.json", "transforms_train.json")
+MODEL_FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0")
 
 
 def load_cameras(
@@ -38,25 +42,34 @@ def load_cameras(
     format is recognized by name or content:
 
     - **NeRF, nerfstudio, instant-ngp**: JSON with `frames`. Cameras are in the order of the frames.
-      Poses are OpenGL world_from_camera. The intrinsics of a frame go before those of the file:
-      fl_x, fl_y, cx, cy, w, h, or camera_angle_x and camera_angle_y in radians. Without cx and cy
-      the principal point is the image center. The poses of nerfstudio already contain its
-      `applied_transform`; apply it to a mesh that is still in the original frame.
-      `orientation_override` is an option for training and is ignored.
-    - **COLMAP text**: cameras.txt and images.txt in one folder; `path` is the folder or either
-      file. Cameras are sorted by image id. Poses are camera_from_world. The models SIMPLE_PINHOLE
-      and PINHOLE are supported; SIMPLE_RADIAL, RADIAL, OPENCV and FULL_OPENCV if their distortion
-      is zero.
+      Poses are OpenGL world_from_camera. The focal length of an axis is the first of x_fov
+      (degrees), fl_x, camera_angle_x (radians), and likewise of y; an axis that has none takes that
+      of the other. A frame with a focal length takes none from the file. Its cx, cy, w and h go
+      before those of the file. Without cx and cy, the principal point is the image center.
+      Comments in the JSON are skipped. The poses of nerfstudio already contain its
+      `applied_transform`; apply it to a mesh that is still in the original frame. Options for
+      training, such as `orientation_override`, `scale`, `offset` and `n_frames`, are ignored.
+      Distortion, panoramas and f-theta lenses are refused, and cameras that move during the
+      exposure. With `from_mitsuba`, poses are in Mitsuba's camera frame, as for instant-ngp.
+    - **COLMAP**: cameras and images, both ``.bin`` or both ``.txt``, in one folder. `path` is the
+      folder, any file of the model, or the project's folder, whose model is in ``sparse/0`` or
+      ``sparse``. In a folder with both formats the binary one is read, as by COLMAP; a file decides
+      by its suffix. Cameras are sorted by image id. Poses are camera_from_world. The models
+      SIMPLE_PINHOLE and PINHOLE are supported; SIMPLE_RADIAL, RADIAL, OPENCV, FULL_OPENCV, FOV,
+      SIMPLE_DIVISION and DIVISION if their distortion is zero.
     - **BOP scene_camera.json**: JSON whose keys are image ids. Cameras are sorted by id. Poses are
       camera_from_world; without cam_R_w2c and cam_t_w2c, the identity. BOP's lengths are in
       millimeters, as in BOP's meshes. BOP's K has pixel centers at integers and is shifted by a
-      half. The image size is that of a camera.json in the same folder, if there is one.
+      half. The image size is that of the image, if it is a PNG file in its place; else that of
+      camera.json beside the file, or in the root of the data set, two folders up; with several
+      sensors, of camera_SENSOR.json. A `cam_model`, as in HOT3D, is refused.
 
     Cameras are named after their images: ``file_path`` of NeRF, NAME of COLMAP, the image id of
     BOP.
 
-    `path` may also be a folder with a transforms.json or scene_camera.json. If the folder holds
-    COLMAP files, too, those are loaded.
+    `path` may also be a folder with a transforms.json, scene_camera.json or, as in NeRF's synthetic
+    scenes, transforms_train.json; for the cameras of another split, give its file. If the folder
+    holds COLMAP files, too, those are loaded.
 
     Args:
         path: a file or folder.
@@ -91,8 +104,9 @@ def load_cameras(
             file = _find_file(given_path)
         except OSError as error:
             raise unreadable(error) from None
-    if file.name in COLMAP_FILES:
-        return colmap_cameras(file.parent, requested_size, max_file_bytes)
+    _log.info("cameras are read from %s", file)
+    if is_colmap_file(file):
+        return colmap_cameras(file.parent, file.suffix, requested_size, max_file_bytes)
     return _json_cameras(file, requested_size, max_file_bytes)
 
 
@@ -100,14 +114,24 @@ def _find_file(path: Path) -> Path:
     """Return the file to read: the path itself, or a file in this folder."""
     if not path.is_dir():
         return path
-    for name in RECOGNIZED_NAMES:
+    if suffix := model_suffix(path):
+        return path / f"cameras{suffix}"
+    for name in JSON_NAMES:
         if (path / name).exists():
             return path / name
-    if (path / "images.bin").exists():
-        raise CameraError(
-            "holds binary COLMAP files; run `colmap model_converter --output_type TXT`"
-        )
-    raise CameraError(f"this folder holds none of {', '.join(RECOGNIZED_NAMES)}; {SUPPORTED_FILES}")
+    for name in MODEL_FOLDERS:
+        if suffix := model_suffix(path / name):
+            return path / name / f"cameras{suffix}"
+    scenes = sorted(path.glob("scene_camera_*.json"))
+    if len(scenes) > 1:
+        names = ", ".join(scene.name for scene in scenes[:8])
+        raise CameraError(f"this folder holds the cameras of several sensors; pass one of {names}")
+    if scenes:
+        return scenes[0]
+    raise CameraError(
+        f"this folder holds none of {', '.join(JSON_NAMES)}, nor a COLMAP model, also not in "
+        f"{' or '.join(MODEL_FOLDERS[:2])}; {SUPPORTED_FILES}"
+    )
 
 
 def _json_cameras(path: Path, requested_size: Size | None, max_file_bytes: int) -> list[Camera]:
@@ -117,9 +141,5 @@ def _json_cameras(path: Path, requested_size: Size | None, max_file_bytes: int) 
         if "frames" in document:
             return nerf_cameras(document, requested_size)
         if document and all(re.fullmatch("[0-9]{1,18}", key) for key in document):
-            bop_camera = path.with_name("camera.json")
-            size = None
-            if bop_camera.is_file():
-                size = json_size(read_json(bop_camera, max_file_bytes), "width", "height")
-            return bop_cameras(document, size, requested_size)
+            return bop_cameras(document, path, requested_size, max_file_bytes)
         raise CameraError(f"has neither 'frames' nor image ids as keys; {SUPPORTED_FILES}")

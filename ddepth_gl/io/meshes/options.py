@@ -88,14 +88,13 @@ def checked_roots(texture_roots: Any) -> tuple[Path, ...]:
         RequestError: it is neither a path nor a sequence of paths.
     """
     given = (texture_roots,) if isinstance(texture_roots, (str, os.PathLike)) else texture_roots
-    try:
-        if not isinstance(given, Sequence) or isinstance(given, bytes):
-            raise TypeError("no sequence of paths")
-        return tuple(Path(root) for root in given)
-    except Exception as error:  # an __fspath__ method may raise anything
-        raise RequestError(
-            f"texture_roots must be folders, not {shown(texture_roots)} ({one_line(error)})"
-        ) from None
+    reason = "no sequence of paths"
+    if isinstance(given, Sequence) and not isinstance(given, bytes):
+        try:
+            return tuple(Path(root) for root in given)
+        except Exception as error:  # an __fspath__ method may raise anything
+            reason = one_line(error)
+    raise RequestError(f"texture_roots must be folders, not {shown(texture_roots)} ({reason})")
 
 
 def _checked_pose(pose: Any) -> tuple[int | str, float]:
