@@ -168,6 +168,12 @@ def test_damaged_streams(tmp_path):
         refused(put(tmp_path, "a.glb", glb(tree, damaged)), "a Draco stream of it ")
 
 
+def test_the_decoder_has_a_limit_of_time(tmp_path, monkeypatch):
+    path = put(tmp_path, "a.glb", glb(*draco_tree(TETRA)))
+    monkeypatch.setattr(draco, "_SECONDS", 0.0)
+    refused(path, "takes longer than")
+
+
 def test_a_cloud_of_points_is_refused(tmp_path):
     tree, _ = gltf_tree(TETRA)
     stream = DracoPy.encode(TETRA_VERTICES)
