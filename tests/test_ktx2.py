@@ -6,8 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from mesh_files import TEXTURE, check_texture, glb, png, put, textured_gltf
 
-from ddepth_gl.errors import MeshError
+import ddepth_gl as dd
+from ddepth_gl.errors import LeftOutWarning, MeshError
 from ddepth_gl.io.meshes.ktx2 import decode_ktx2, ktx2_header, why_ktx2_is_not_read
 
 basisu = pytest.importorskip("opengl_basisu", reason="has no wheel for this machine")
@@ -173,3 +175,69 @@ def test_without_the_decoder_the_reason_names_the_extra(monkeypatch):
     assert why_ktx2_is_not_read() is None
     monkeypatch.setitem(sys.modules, "opengl_basisu", None)
     assert why_ktx2_is_not_read() == 'KTX2 is read with pip install "ddepth-gl[compressed]"'
+
+
+# Files
+
+
+def textured(folder, image, *, fallback=None):
+    """A GLB with a KTX2 texture, and another image for readers that cannot decode it."""
+    tree, content = textured_gltf(image)
+    tree["images"][0]["mimeType"] = "image/ktx2"
+    tree["extensionsUsed"] = ["KHR_texture_basisu"]
+    entry = {"extensions": {"KHR_texture_basisu": {"source": 0}}}
+    if fallback is None:
+        tree["extensionsRequired"] = ["KHR_texture_basisu"]
+    else:
+        uri = "data:image/png;base64," + base64.b64encode(fallback).decode()
+        tree["images"].append({"uri": uri})
+        entry["source"] = 1
+    tree["textures"] = [entry]
+    return put(folder, "a.glb", glb(tree, content))
+
+
+def test_a_file_with_a_texture(tmp_path):
+    mesh = dd.load_mesh(textured(tmp_path, uastc([with_alpha(QUARTERS)])))
+    assert mesh.texture_sizes == ((8, 8),)
+    assert (mesh.textures[0] == enlarged(with_alpha(QUARTERS))).all()
+
+
+def test_textures_are_reduced(tmp_path):
+    """A level of the right size is taken as it is; otherwise the next larger one is reduced."""
+    levels = [np.full((n, n, 4), 50 * k, np.uint8) for k, n in ((1, 4), (2, 2), (3, 1))]
+    path = textured(tmp_path, uastc(levels))
+    for size, color in ((8, 100), (6, 100), (4, 150), (3, 150)):
+        (texels,) = dd.load_mesh(path, max_texture_size=size).textures
+        assert texels.shape == (size, size, 4)
+        assert (texels[..., :3] == color).all()
+
+
+def test_a_plain_image_beside_it_is_preferred(tmp_path):
+    path = textured(tmp_path, uastc([with_alpha(QUARTERS)]), fallback=png(TEXTURE))
+    check_texture(dd.load_mesh(path))
+
+
+def test_without_the_decoder_the_texture_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opengl_basisu", None)
+    path = textured(tmp_path, uastc([with_alpha(QUARTERS)]))
+    with pytest.warns(
+        LeftOutWarning, match=r"lost their texture .*: format not read; KTX2 is read"
+    ):
+        assert dd.load_mesh(path).textures == ()
+    path = textured(tmp_path, uastc([with_alpha(QUARTERS)]), fallback=png(TEXTURE))
+    check_texture(dd.load_mesh(path))
+
+
+def test_other_ktx2_files_are_left_out(tmp_path):
+    path = textured(tmp_path, uastc([with_alpha(QUARTERS)], vk_format=43))
+    with pytest.warns(LeftOutWarning, match="lost their texture .*: format not read"):
+        assert dd.load_mesh(path).textures == ()
+    path = textured(tmp_path, uastc([with_alpha(QUARTERS)], width=2**15, height=2**15))
+    with pytest.warns(LeftOutWarning, match="32768 x 32768 pixels, more than"):
+        assert dd.load_mesh(path).textures == ()
+
+
+def test_damage_is_told_when_the_texture_is_used(tmp_path):
+    mesh = dd.load_mesh(textured(tmp_path, uastc([with_alpha(QUARTERS)])[:-16]))
+    with pytest.raises(MeshError, match=r"a\.glb: its texture .* is damaged"):
+        mesh.textures  # noqa: B018

@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from ...errors import MeshError
 from .folder import MeshFolder
@@ -68,18 +69,25 @@ class GltfDocument:
             raise MeshError(f"its glTF refers to {kind}[{index}] of {len(items)}; export it again")
         return items[index]
 
-    def uri_content(self, uri: str) -> bytes:
-        """Return the content of a data URI, or of a side file.
+    def uri_content(self, uri: str, *, is_texture: bool = False) -> bytes:
+        """Return the content of a data URI (RFC 2397), or of a side file.
+
+        Args:
+            uri: the URI; blanks need not be percent-encoded.
+            is_texture: see `MeshFolder.read`.
 
         Raises:
             FileNotFoundError: there is no such side file.
         """
-        if not uri.startswith("data:"):
-            return self._folder.read(uri)
-        head, _, content = uri.partition(",")
-        if not head.endswith(";base64"):
-            raise MeshError("it embeds data that is not base64; export it again")
-        return base64.b64decode(content)
+        if uri[:5].lower() != "data:":
+            return self._folder.read(uri, is_texture=is_texture)
+        head, comma, content = uri.partition(",")
+        if not comma:
+            raise MeshError(
+                "it embeds a data URI without a comma, so without data; export it again"
+            )
+        data = unquote_to_bytes(content)
+        return base64.b64decode(data) if head.lower().endswith(";base64") else data
 
 
 def _glb_chunks(data: bytes) -> tuple[bytes, bytes | None]:
