@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from gltf_builder import everything
+from gltf_compressed import draco_tree, meshopt_tree
 from mesh_files import (
     SMALL_FILES,
+    TETRA,
     TEXTURE,
     UV_UP,
     glb,
@@ -52,5 +54,7 @@ CASES_OF_DAMAGE = {
         {"c.ply": ply("ascii", colors=np.arange(12).reshape(4, 3) * 20, extra=True)}
     ),
     "textured.glb": DamageCase({"t.glb": glb(*textured_gltf(png(TEXTURE), uv=UV_UP))}),
+    "meshopt.glb": DamageCase({"m.glb": glb(*meshopt_tree())}),
+    "draco.glb": DamageCase({"d.glb": glb(*draco_tree(TETRA))}, count=10),
     "everything.glb": DamageCase({"e.glb": everything()}, {"pose": (0, 0.5)}, 400),
 }

@@ -153,6 +153,10 @@ BUILTIN_ERRORS = {
     ("io.meshes.trimesh_parts", "KeyboardInterrupt"): "Ctrl-C, after a delay",
     ("_checks", "ValueError"): "its callers raise their own error",
     ("camera.checks", "TypeError"): "its caller raises CameraError",
+    ("io.meshes.child", "ValueError"): "caught below, as MeshError",
+    ("io.meshes.child_main", "ValueError"): "its caller raises MeshError",
+    ("io.meshes.meshopt_attributes", "ValueError"): "its caller raises MeshError",
+    ("io.meshes.meshopt_indices", "ValueError"): "its caller raises MeshError",
     ("io.meshes.ply", "ValueError"): "its caller raises MeshError",
     ("io.meshes.read", "ValueError"): "its caller raises MeshError",
 }

@@ -21,7 +21,18 @@ import ddepth_gl as dd
 
 ROOT = Path(__file__).parents[1]
 # What moderngl and pyrr need themselves comes with them.
-ABSENT = ("trimesh", "imageio", "PIL", "typer", "rich", "matplotlib", "OpenEXR", "pip")
+ABSENT = (
+    "trimesh",
+    "imageio",
+    "PIL",
+    "typer",
+    "rich",
+    "matplotlib",
+    "OpenEXR",
+    "DracoPy",
+    "opengl_basisu",
+    "pip",
+)
 BARE = ("moderngl", "glcontext", "numpy", "pyrr", "multipledispatch")
 
 

@@ -219,14 +219,6 @@ def test_damaged_gltf(tmp_path, damage):
     refused(put(tmp_path, "a.glb", glb(tree, content)))
 
 
-def test_the_draco_error_says_what_to_do(tmp_path):
-    tree, content = gltf_tree(
-        TETRA, {"extensions": {"KHR_draco_mesh_compression": {"bufferView": 0}}}
-    )
-    del tree["accessors"][0]["bufferView"]
-    refused(put(tmp_path, "a.glb", glb(tree, content)), "Draco compression.*export it without")
-
-
 def test_many_instances_stop_at_the_limit(tmp_path):
     tree, content = gltf_tree(
         TETRA, nodes=[{"mesh": 0}] * 2000, scenes=[{"nodes": list(range(2000))}]
@@ -238,10 +230,42 @@ def test_deeply_nested_text(tmp_path):
     refused(put(tmp_path, "a.gltf", b"[" * 200_000))
 
 
-def test_an_unsupported_required_extension_is_refused(tmp_path):
-    path = tmp_path / "part.glb"
-    path.write_bytes(glb(*gltf_tree(TETRA, extensionsRequired=["KHR_materials_unlit"])))
-    assert len(load_mesh(path).faces) == 4
-    path.write_bytes(glb(*gltf_tree(TETRA, extensionsRequired=["VENDOR_secret"])))
-    with pytest.raises(MeshError, match=r"part\.glb: it needs the extension VENDOR_secret"):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "KHR_materials_unlit",
+        "KHR_materials_of_the_future",
+        "KHR_texture_transform",
+        "EXT_texture_avif",
+        "MSFT_texture_dds",
+        "KHR_lights_punctual",
+        "KHR_xmp_json_ld",
+        "KHR_meshopt_compression",
+    ],
+)
+def test_extensions_of_appearance_refuse_no_file(tmp_path, name):
+    mesh = load_mesh(put(tmp_path, "a.glb", glb(*gltf_tree(TETRA, extensionsRequired=[name]))))
+    assert (len(mesh.faces), mesh.source.left_out) == (4, ())
+
+
+@pytest.mark.parametrize("name", ["NV_materials_mdl", "KHR_techniques_webgl", "EXT_mesh_features"])
+def test_what_extensions_add_is_told(tmp_path, name):
+    path = put(tmp_path, "a.glb", glb(*gltf_tree(TETRA, extensionsRequired=[name, name])))
+    with pytest.warns(LeftOutWarning, match=f"leaves out what its extension {name} adds$"):
+        mesh = load_mesh(path)
+    assert len(mesh.faces) == 4
+
+
+@pytest.mark.parametrize("name", ["VENDOR_secret", "EXT_mesh_primitive_restart", 7])
+def test_an_unsupported_required_extension_is_refused(tmp_path, name):
+    path = put(tmp_path, "part.glb", glb(*gltf_tree(TETRA, extensionsRequired=[name])))
+    with pytest.raises(MeshError, match=rf"part\.glb: it needs the extension {name}"):
         load_mesh(path)
+
+
+def test_buffers_that_nothing_needs_may_lack_data(tmp_path):
+    tree, content = gltf_tree(TETRA)
+    tree["buffers"].append({"byteLength": 100})
+    assert len(load_mesh(put(tmp_path, "a.glb", glb(tree, content))).faces) == 4
+    tree["bufferViews"][0]["buffer"] = 1
+    refused(put(tmp_path, "a.glb", glb(tree, content)), "its buffer 1 has no data")

@@ -39,5 +39,5 @@ def test_what_is_installed_without_extras_and_with_them():
     core = {"moderngl", "numpy", "pyrr", "imageio", "pillow", "trimesh"}
     assert requirements("dependencies") == core
     assert requirements("cli") == {"typer", "rich", "matplotlib"}
-    assert requirements("all") == {"ddepth-gl[cli,exr]"}
+    assert requirements("all") == {"ddepth-gl[cli,exr,compressed]"}
     assert 'pip install ".[cli]"' in text("README.md")

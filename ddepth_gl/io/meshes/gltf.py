@@ -15,10 +15,12 @@ import numpy.typing as npt
 from ..._srgb import srgb_from_linear
 from ..._text import counted
 from ...errors import MeshError
+from .draco import DracoPrimitives
 from .folder import MeshFolder
 from .gltf_accessors import GltfAccessors
 from .gltf_animation import GltfAnimations
 from .gltf_document import GltfDocument
+from .gltf_extensions import lost_appearance
 from .gltf_images import GltfImages
 from .gltf_instances import instance_count, instance_transforms, joined, separate
 from .gltf_left_out import gltf_left_out
@@ -60,6 +62,8 @@ def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Me
         parts = _Scene(document, folder, options).parts(options.max_faces)
         for text, is_decided in gltf_left_out(document.tree, options):
             folder.leave_out(text, warn=not is_decided)
+        for text in lost_appearance(document.tree):
+            folder.leave_out(text)
         return parts
     except (FileNotFoundError, MeshError):
         raise
@@ -77,6 +81,7 @@ class _Scene:
     def __init__(self, document: GltfDocument, folder: MeshFolder, options: LoadOptions) -> None:
         self._document = document
         self._accessors = GltfAccessors(document)
+        self._draco = DracoPrimitives(document, self._accessors)
         self._materials = GltfMaterials(document, GltfImages(document, self._accessors), options)
         animations = GltfAnimations(document, self._accessors, folder.leave_out)
         self._nodes = GltfNodes(document, animations.posed(options.pose))
@@ -154,26 +159,20 @@ class _Scene:
         if mode not in (_TRIANGLES, _STRIP, _FAN):
             return None, None
         attributes = primitive["attributes"]
-        if "KHR_draco_mesh_compression" in primitive.get("extensions", {}):
-            accessor = self._document.item("accessors", attributes["POSITION"])
-            if "bufferView" not in accessor:
-                raise MeshError(
-                    "it uses Draco compression, which is not supported; "
-                    "export it without compression"
-                )
-        arrays = self._accessors
+        arrays = self._draco.arrays(primitive)
+        if arrays.is_decoded:
+            mode = _TRIANGLES  # what a Draco stream decodes to, even if it was made from strips
         targets = primitive.get("targets", ())
 
         def moved(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
             return morphed(values, name, targets, weights, self._accessors, self._work)
 
         vertices = moved("POSITION", arrays.array(attributes["POSITION"], "POSITION", (3,)))
-        if "indices" in primitive:
-            corners = arrays.array(primitive["indices"], "index", (1,))[:, 0]
-            if corners.dtype.kind not in "iu":
-                raise MeshError("its indices are not integers; export it again")
-        else:
+        corners = arrays.corners(primitive)
+        if corners is None:
             corners = np.arange(len(vertices))
+        if corners.dtype.kind not in "iu":
+            raise MeshError("its indices are not integers; export it again")
         look = self._materials.look(primitive.get("material"))
         uv = None
         if look.uv_name in attributes:

@@ -1,4 +1,4 @@
-"""The arrays of a glTF file: buffers, buffer views and accessors, checked against their sizes."""
+"""The arrays of a glTF file, checked against the sizes of its buffer views."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import MeshError
+from .gltf_buffers import GltfBuffers
 from .gltf_document import GltfDocument
 
 __all__ = ["GltfAccessors", "SparseRows"]
@@ -16,6 +17,7 @@ _COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 51
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 # Overlapping accessors must not multiply the memory of a file by more than this.
 _MAX_GROWTH = 16
+_MAX_GROWTH_DECODED = 4  # of compressed buffer views, which have grown already
 _FREE_BYTES = 16 * 1024**2  # what they may always take
 
 
@@ -49,43 +51,16 @@ class GltfAccessors:
 
     def __init__(self, document: GltfDocument) -> None:
         self._document = document
-        buffers = document.tree.get("buffers", [])
-        self._buffers = [self._buffer(i, buffer) for i, buffer in enumerate(buffers)]
-        self.byte_count = sum(len(b) for b in self._buffers)
+        self._buffers = GltfBuffers(document)
+        self.byte_count = self._buffers.byte_count
         self._bytes_left = max(_MAX_GROWTH * self.byte_count, _FREE_BYTES)
+        self._bytes_left += _MAX_GROWTH_DECODED * self._buffers.decoded_count
         self._arrays: dict[int, npt.NDArray[Any]] = {}
         self._rows: dict[int, SparseRows] = {}
 
-    def _buffer(self, index: int, buffer: Any) -> bytes:
-        if "uri" in buffer:
-            content = self._document.uri_content(buffer["uri"])
-        elif index == 0 and self._document.binary_chunk is not None:
-            content = self._document.binary_chunk
-        else:
-            raise MeshError(f"its buffer {index} has no data; export it again")
-        if buffer["byteLength"] > len(content):
-            raise MeshError(
-                f"its buffer {index} should have {buffer['byteLength']} bytes "
-                f"and has {len(content)}; it was cut short, copy it again"
-            )
-        return content
-
     def view(self, index: Any) -> tuple[memoryview, int]:
-        """Return the bytes of a buffer view and its stride in bytes, 0 for densely packed."""
-        view = self._document.item("bufferViews", index)
-        if any("meshopt" in name for name in view.get("extensions", {})):
-            raise MeshError(
-                "it uses meshopt compression, which is not supported; export it without compression"
-            )
-        self._document.item("buffers", view["buffer"])
-        content = memoryview(self._buffers[view["buffer"]])
-        start, length = view.get("byteOffset", 0), view["byteLength"]
-        stride = view.get("byteStride", 0)
-        if min(start, length, stride) < 0 or start + length > len(content):
-            raise MeshError(
-                f"its buffer view {index} reaches outside its buffer; copy or export it again"
-            )
-        return content[start : start + length], stride
+        """Return the bytes of a buffer view, decoded, and its stride, 0 for densely packed."""
+        return self._buffers.view(index)
 
     def array(self, index: Any, name: str, widths: tuple[int, ...]) -> npt.NDArray[Any]:
         """Return (count, width) numbers of an accessor; normalized integers become floats.
@@ -108,6 +83,19 @@ class GltfAccessors:
                 array[rows] = values
             self._arrays[index] = _fractions(array, accessor)
         return self._arrays[index]
+
+    def as_numbers(self, index: Any, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return elements that were decoded in another way, as the numbers of an accessor.
+
+        Args:
+            index: index of the accessor.
+            array: (count, width) elements as stored.
+        """
+        accessor = self._document.item("accessors", index)
+        dtype = np.dtype(_COMPONENTS[accessor["componentType"]])
+        if array.dtype.kind in "iu" and dtype.kind in "iu":
+            array = array.astype(dtype)
+        return _fractions(array, accessor)
 
     def nonzero_rows(self, index: Any, name: str, widths: tuple[int, ...]) -> SparseRows | None:
         """Return the elements of a sparse accessor without a buffer view: all others are zeros.

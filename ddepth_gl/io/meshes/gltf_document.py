@@ -10,32 +10,19 @@ from urllib.parse import unquote_to_bytes
 
 from ...errors import MeshError
 from .folder import MeshFolder
+from .gltf_extensions import keeps_geometry
 
 __all__ = ["GltfDocument"]
 
-# Extensions that a file may require: those that are read here, and those that change only how light
-# is reflected.
+# Extensions that are read here. A file may also require those that keep the geometry.
 _SUPPORTED_EXTENSIONS = {
     "EXT_mesh_gpu_instancing",
+    "EXT_meshopt_compression",
     "KHR_animation_pointer",
+    "KHR_draco_mesh_compression",
     "KHR_mesh_quantization",
+    "KHR_meshopt_compression",
     "KHR_node_visibility",
-    "KHR_texture_transform",
-    "EXT_texture_webp",
-    "MSFT_texture_dds",
-    "KHR_lights_punctual",
-    "KHR_materials_anisotropy",
-    "KHR_materials_clearcoat",
-    "KHR_materials_dispersion",
-    "KHR_materials_emissive_strength",
-    "KHR_materials_ior",
-    "KHR_materials_iridescence",
-    "KHR_materials_pbrSpecularGlossiness",
-    "KHR_materials_sheen",
-    "KHR_materials_specular",
-    "KHR_materials_transmission",
-    "KHR_materials_unlit",
-    "KHR_materials_volume",
 }
 
 
@@ -51,7 +38,8 @@ class GltfDocument:
         binary_chunk: content of the GLB's binary chunk; None if there is none.
 
     Raises:
-        MeshError: it is not glTF 2.0, incomplete, or requires an unknown extension.
+        MeshError: it is not glTF 2.0, incomplete, or requires an unknown extension that may change
+            its geometry.
     """
 
     def __init__(self, data: bytes, folder: MeshFolder) -> None:
@@ -68,7 +56,7 @@ class GltfDocument:
         if version.split(".")[0] != "2":
             raise _wrong_version(version)
         for name in self.tree.get("extensionsRequired", []):
-            if name not in _SUPPORTED_EXTENSIONS:
+            if name not in _SUPPORTED_EXTENSIONS and not keeps_geometry(str(name)):
                 raise MeshError(
                     f"it needs the extension {name!s:.60}, which is not supported; "
                     "export it without"

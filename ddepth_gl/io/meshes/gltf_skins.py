@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..._text import counted
 from ...errors import MeshError
+from .draco import PrimitiveArrays
 from .gltf_accessors import GltfAccessors
 from .gltf_document import GltfDocument
 from .gltf_nodes import GltfNodes
@@ -64,7 +65,7 @@ def _fractions(weights: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def read_influences(
-    attributes: Any, arrays: GltfAccessors, count: int, work: WorkLimit
+    attributes: Any, arrays: PrimitiveArrays, count: int, work: WorkLimit
 ) -> Influences | None:
     """Return the influences of a primitive, None if it has none.
 

@@ -99,6 +99,8 @@ def load_mesh(
       colors are sRGB and a texture replaces the base color. In glTF, colors are linear and are
       converted to sRGB; base color, vertex colors and texture multiply. Face colors are used only
       if they are all the same.
+    - glTF may be compressed by meshopt, and with the extra ``[compressed]`` by Draco and with KTX2
+      textures (Basis Universal).
     - ``up``: (0, 1, 0) for GLB and glTF, by definition of the format. The other formats do not say.
     - ``uv`` and ``textures``: base color only, v up, equal textures once. Only textures in the
       folder of the mesh file or in `texture_roots` are read, and decoded when they are first used.

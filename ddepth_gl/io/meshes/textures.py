@@ -18,6 +18,7 @@ from ..._packages import import_needed
 from ...errors import MeshError
 from ...mesh.lazy_texture import LazyTexture
 from ...mesh.sampler import Sampler
+from .ktx2 import KTX2_MAGIC, decode_ktx2, ktx2_header, why_ktx2_is_not_read
 from .texture_checks import seems_whole
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def open_texture(data: bytes, name: str) -> EncodedTexture | LostTexture:
     Raises:
         MeshError: Pillow is not installed.
     """
+    if data.startswith(KTX2_MAGIC):
+        return _open_ktx2(data, name)
     pillow = import_needed("PIL.Image", "reading textures", MeshError)
     try:
         # Only above half of its own limit, which is larger than ours, does Pillow warn.
@@ -106,9 +109,7 @@ def open_texture(data: bytes, name: str) -> EncodedTexture | LostTexture:
         is_known = data.startswith(_BEGINNINGS) or data[8:12] == b"WEBP"
         return LostTexture(name, "damaged (its header)" if is_known else _NOT_READ)
     if image.width * image.height > _MAX_PIXELS:
-        return LostTexture(
-            name, f"{image.width} x {image.height} pixels, more than {_MAX_PIXELS:,}"
-        )
+        return _too_large(name, image.size)
     texture = EncodedTexture(data, name, image.size, image.has_transparency_data)
     if not seems_whole(data, image.format or ""):
         try:
@@ -116,6 +117,22 @@ def open_texture(data: bytes, name: str) -> EncodedTexture | LostTexture:
         except Exception as error:  # a decoder of damaged data may raise anything
             return LostTexture(name, f"damaged ({one_line(error, 60)})")
     return texture
+
+
+def _open_ktx2(data: bytes, name: str) -> EncodedTexture | LostTexture:
+    header = ktx2_header(data)
+    if header is None:
+        return LostTexture(name, _NOT_READ)
+    if header.size[0] * header.size[1] > _MAX_PIXELS:
+        return _too_large(name, header.size)
+    reason = why_ktx2_is_not_read()
+    if reason is not None:
+        return LostTexture(name, f"{_NOT_READ}; {reason}")
+    return EncodedTexture(data, name, header.size, header.has_alpha)
+
+
+def _too_large(name: str, size: tuple[int, int]) -> LostTexture:
+    return LostTexture(name, f"{size[0]} x {size[1]} pixels, more than {_MAX_PIXELS:,}")
 
 
 def distinct_textures(
@@ -218,8 +235,12 @@ def _texels(texture: EncodedTexture, max_size: int | None) -> npt.NDArray[np.uin
     size = _reduced(texture.size, max_size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image: Image.Image = pillow.open(io.BytesIO(texture.data), formats=_FORMATS)
-        if size != texture.size:
+        image: Image.Image
+        if texture.data.startswith(KTX2_MAGIC):
+            image = pillow.fromarray(decode_ktx2([texture.data], max_size)[0])
+        else:
+            image = pillow.open(io.BytesIO(texture.data), formats=_FORMATS)
+        if size != image.size:
             # JPEG is decoded at 1/2, 1/4 or 1/8 of its size, which is five times as fast. Images
             # of other formats stay as they are.
             image.draft(None, size)
