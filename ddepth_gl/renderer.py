@@ -451,6 +451,8 @@ class DepthRenderer(NonCopyable):
     ) -> DepthMaps | DeviceDepthMaps:
         """Render the double depth map of one image: first entry and last exit of every pixel's ray.
 
+        Rays pass through what the alpha masks of faces leave out, see `Mesh`.
+
         Args:
             scene: a Scene from this renderer's `upload`.
             camera: a Camera.

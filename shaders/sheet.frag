@@ -9,12 +9,19 @@
 //          CROP         1 to discard crossings outside of `crop`
 //          MIXED        1 if some faces count on either side, and the others only if their facing
 //                       is that of the sheet
+//          MASKED       1 if some faces have alpha masks, see alpha_mask.glsl
 #include "face_plane.glsl"
 #include "face_depth.glsl"
+#if MASKED
+#include "local_camera.glsl"
+#include "alpha_mask.glsl"
+#endif
 
 layout(location = 0) out float depth;  // z-depth, mesh units
 #if WRITE_FACE
 layout(location = 1) out int face;     // index into the mesh's faces
+#endif
+#if WRITE_FACE || MASKED
 flat in int provoking_face;
 #endif
 
@@ -39,6 +46,9 @@ void main() {
     depth = mesh_units * local_depth;
 #if CROP
     if (depth < crop.x || depth > crop.y) discard;
+#endif
+#if MASKED
+    if (is_cut_out(dvec2(gl_FragCoord.xy), image_map(), camera_center, provoking_face)) discard;
 #endif
     gl_FragDepth = window_scale * local_depth;
 #if WRITE_FACE

@@ -10,7 +10,7 @@
 // Inputs:  corners of the face whose provoking vertex this is; the camera, see raster/uniforms.py
 // Outputs: gl_Position; plane, plane_limits, see face_plane.glsl; provoking_face; is_two_sided
 // Options: PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
-//          WRITE_FACE   1 to output provoking_face
+//          WRITE_FACE, MASKED  1 to output provoking_face
 //          MIXED        1 to output is_two_sided
 #include "face_plane.glsl"
 
@@ -18,7 +18,7 @@
 layout(location = 0) in ivec3 corner;
 layout(location = 1) in ivec3 corner_after;
 layout(location = 2) in ivec3 corner_before;
-#if WRITE_FACE
+#if WRITE_FACE || MASKED
 flat out int provoking_face;
 #endif
 #if MIXED
@@ -65,7 +65,7 @@ void main() {
 #endif
     // For a face seen edge-on, any depth within the limits will do.
     plane = scale == 0.0lf ? dvec3(0.0lf) : plane / scale;
-#if WRITE_FACE
+#if WRITE_FACE || MASKED
     provoking_face = gl_VertexID;  // vertex i provokes face i, see vertex_order.py
 #endif
 #if MIXED

@@ -26,6 +26,24 @@ def view_of(camera: dd.Camera, near: float | None = None, far: float | None = No
     )
 
 
+def mask_of(mesh: dd.Mesh) -> oracle.AlphaMask | None:
+    """Return the oracle's alpha masks of a mesh."""
+    if mesh.alpha_cutoff is None:
+        return None
+    return oracle.AlphaMask(
+        mesh.alpha_cutoff.astype(float),
+        None if mesh.colors is None else mesh.colors[:, 3].astype(float),
+        None if mesh.uv is None else mesh.uv.astype(float),
+        [
+            oracle.MaskTexture(
+                texture[..., 3], sampler.wrap_u, sampler.wrap_v, sampler.filter == "nearest"
+            )
+            for texture, sampler in zip(mesh.textures, mesh.samplers, strict=True)
+        ],
+        mesh.texture_id.astype(np.int64),
+    )
+
+
 def box(low: npt.ArrayLike = (-1.0, -1.0, -1.0), high: npt.ArrayLike = (1.0, 1.0, 1.0)) -> dd.Mesh:
     """Return an axis-aligned box, wound outward."""
     low, high = np.asarray(low, float), np.asarray(high, float)

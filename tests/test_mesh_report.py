@@ -79,6 +79,7 @@ def test_every_fact_of_a_known_mesh():
         has_alpha=False,
         textures=(),
         textured_faces=0,
+        masked_faces=0,
         left_out=(),
     )
 

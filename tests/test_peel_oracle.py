@@ -10,6 +10,7 @@ from layer_checks import RELATIVE, check_invariants
 from meshes import REAL, good
 from shapes import (
     grid_step,
+    mask_of,
     peel,
     random_camera,
     random_closed_mesh,
@@ -26,8 +27,9 @@ def compare(renderer, mesh, camera, near=None, far=None) -> int:
     layers = peel(renderer, mesh, camera, near=near, far=far)
     check_invariants(layers, len(mesh.faces))
     view = view_of(camera, near, far)
-    truth = oracle.all_crossings(mesh.vertices, mesh.faces, view)
-    candidates = oracle.find_candidates(mesh.vertices, mesh.faces, view)
+    mask = mask_of(mesh)
+    truth = oracle.all_crossings(mesh.vertices, mesh.faces, view, mask=mask)
+    candidates = oracle.find_candidates(mesh.vertices, mesh.faces, view, mask=mask)
 
     stable = truth.stable.ravel()
     count, expected = np.diff(layers.offsets), np.diff(truth.offsets)

@@ -6,7 +6,7 @@ import numpy as np
 import oracle
 import pytest
 from meshes import REAL, good
-from shapes import box, random_camera, random_closed_mesh, rotation, view_of
+from shapes import box, mask_of, random_camera, random_closed_mesh, rotation, view_of
 
 import ddepth_gl as dd
 
@@ -18,7 +18,9 @@ def compare(
     scene = renderer.upload(mesh)
     maps = renderer.entry_exit(scene, camera, surfaces=surfaces, near=near, far=far)
     scene.release()
-    reference = oracle.reference(mesh.vertices, mesh.faces, view_of(camera, near, far), surfaces)
+    reference = oracle.reference(
+        mesh.vertices, mesh.faces, view_of(camera, near, far), surfaces, mask=mask_of(mesh)
+    )
     report = oracle.check(reference, maps.entry, maps.exit, **tolerances)
     assert report.ok, str(report)
     return report

@@ -294,6 +294,8 @@ def _warn_if_open(mesh: Mesh, path: Path, surfaces: str) -> None:
     if surfaces != "oriented" or mesh.is_oriented:
         return
     fault = "its winding is not consistent" if mesh.is_closed else "it is not closed"
+    if mesh.alpha_cutoff is not None:
+        fault = "it has alpha masks"
     print_warning(
         f"{path}: {fault}; entry and exit may be missing in places; "
         "--surfaces auto decides for each body"

@@ -20,7 +20,7 @@ from .topology import position_keys, scrambled
 __all__ = ["BODY_KINDS", "Bodies", "Surfaces", "find_bodies"]
 
 # The first two kinds count by facing, the others on either side.
-BODY_KINDS = ("outward", "cavity", "open", "mixed", "doubled", "flat", "inward")
+BODY_KINDS = ("outward", "cavity", "masked", "open", "mixed", "doubled", "flat", "inward")
 
 # How all bodies of a mesh count.
 Surfaces = Literal["oriented", "any", "mixed"]
@@ -45,9 +45,10 @@ class Bodies:
     - ``"cavity"``: closed, consistently wound, negative volume, inside an outward body. Counts by
       facing.
     - All others are two-sided, their crossings count on either side. The first reason that applies:
-      ``"open"``; ``"mixed"``, not consistently wound; ``"doubled"``, holds a face and its reverse
-      at the same positions; ``"flat"``, absolute volume of at most 1e-9 x area x diagonal of its
-      bounds; ``"inward"``, negative volume, not inside an outward body.
+      ``"masked"``, a face has an alpha mask; ``"open"``; ``"mixed"``, not consistently wound;
+      ``"doubled"``, holds a face and its reverse at the same positions; ``"flat"``, absolute volume
+      of at most 1e-9 x area x diagonal of its bounds; ``"inward"``, negative volume, not inside an
+      outward body.
 
     Attributes:
         of_face: (F,) int32 body of each face; -1 for a face that uses a position twice.
@@ -129,7 +130,11 @@ def _flat_volume(
     return _FLAT * area * diagonal
 
 
-def find_bodies(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]) -> Bodies:
+def find_bodies(
+    vertices: npt.NDArray[np.float64],
+    faces: npt.NDArray[np.int32],
+    alpha_cutoff: npt.NDArray[np.float32] | None = None,
+) -> Bodies:
     """Return the bodies of a mesh.
 
     A mesh of 1.3 million faces takes about a second, more with thousands of cavities: see
@@ -138,6 +143,7 @@ def find_bodies(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32])
     Args:
         vertices: (V, 3) mesh units.
         faces: (F, 3); at least one has three positions.
+        alpha_cutoff: (F,), see `Mesh`; None if no face has a mask.
     """
     _, position = np.unique(position_keys(vertices), return_inverse=True)
     corners = position.astype(np.int32)[faces]
@@ -160,6 +166,9 @@ def find_bodies(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32])
     is_doubled[body[reversed_faces]] = True
     bounds, area, volume = _measures(vertices, faces[proper], body, count)
     is_flat = np.abs(volume) <= _flat_volume(area, bounds)
+    is_masked = np.zeros(count, bool)
+    if alpha_cutoff is not None:
+        is_masked[body[alpha_cutoff[proper] > 0.0]] = True
 
     kind = np.full(count, "outward", dtype="U7")
     for name, holds in (  # the last that holds wins
@@ -168,6 +177,7 @@ def find_bodies(vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32])
         ("doubled", is_doubled),
         ("mixed", ~is_consistent),
         ("open", ~is_closed),
+        ("masked", is_masked),
     ):
         kind[holds] = name
     kind[_cavities(vertices, faces[proper], body, kind, bounds)] = "cavity"

@@ -80,7 +80,7 @@ class Mesh:
             repeats and interpolates. Stored as a tuple, one for each texture.
         alpha_cutoff: (F,) numbers of at least 0; stored as float32, or None if all are 0. A face
             with a cutoff above 0 has a mask: it exists only where alpha, the vertex colors' times
-            the texture's, is at least the cutoff.
+            the texture's, is at least the cutoff. A body with such a face is two-sided.
         polygon_id: (F,) index of the polygon that each face was cut from, in the order of the file;
             stored as int64. By default each face is its own polygon.
         object_id: (F,) non-negative integers; stored as int32. The default is 0.
@@ -273,12 +273,14 @@ class Mesh:
 
     @property
     def is_oriented(self) -> bool:
-        """True if the mesh is closed and its faces are wound outward.
+        """True if the mesh is closed and its faces are wound outward; False with alpha masks.
 
         Faces traverse every edge equally often in both directions, and the volume is positive.
         The test is for the mesh as a whole: it does not notice a small body that is inside out
         beside a larger one.
         """
+        if self.alpha_cutoff is not None:
+            return False  # rays pass through what a mask leaves out
         closed, balanced = self._edge_summary()
         return closed and balanced and self.volume > 0.0
 
@@ -307,7 +309,7 @@ class Mesh:
         """
         bodies = self._bodies
         if bodies is None:
-            bodies = find_bodies(self.vertices, self.faces)
+            bodies = find_bodies(self.vertices, self.faces, self.alpha_cutoff)
             object.__setattr__(self, "_bodies", bodies)
         return bodies
 
@@ -317,7 +319,11 @@ class Mesh:
         found = self._object_bodies
         if found is None:
             found = bodies_of_objects(
-                self.vertices, self.faces, self.object_id, lambda: self.bodies
+                self.vertices,
+                self.faces,
+                self.object_id,
+                lambda: self.bodies,
+                self.alpha_cutoff,
             )
             object.__setattr__(self, "_object_bodies", found)
         return found
@@ -353,6 +359,10 @@ class Mesh:
         faces = self.faces[:, [0, 2, 1]] if is_mirrored else self.faces
         up = m[:3, :3] @ self.up if self.is_up_known else None
         return Mesh(points, faces, **{**self._attributes(), "up": up})
+
+    def _texels(self, index: int) -> npt.NDArray[np.uint8]:
+        """Return one of `textures`, (h, w, 4) uint8; the others are not read."""
+        return self._textures[index].texels()
 
     def _attributes(self) -> dict[str, Any]:
         """Return the constructor's arguments besides vertices, faces and source."""

@@ -35,6 +35,7 @@ def bodies_of_objects(
     faces: npt.NDArray[np.int32],
     object_id: npt.NDArray[np.int32],
     of_mesh: Callable[[], Bodies],
+    alpha_cutoff: npt.NDArray[np.float32] | None = None,
 ) -> ObjectBodies:
     """Return how the faces of each object count, apart from those of all other objects.
 
@@ -43,6 +44,7 @@ def bodies_of_objects(
         faces: (F, 3).
         object_id: (F,).
         of_mesh: returns the bodies of the whole mesh; called if all faces belong to one object.
+        alpha_cutoff: (F,), see `Mesh`; None if no face has a mask.
     """
     a, b, c = np.moveaxis(vertices[faces], 1, 0)
     # Faces that use a position twice belong to no body.
@@ -62,7 +64,11 @@ def bodies_of_objects(
     two_sided, solid = np.ones(len(faces), np.bool_), np.zeros(len(faces), np.bool_)
     for each, members in zip(ids.tolist(), np.split(order, starts[1:]), strict=True):
         used, index = np.unique(faces[members], return_inverse=True)
-        bodies = find_bodies(vertices[used], index.reshape(-1, 3).astype(np.int32))
+        bodies = find_bodies(
+            vertices[used],
+            index.reshape(-1, 3).astype(np.int32),
+            None if alpha_cutoff is None else alpha_cutoff[members],
+        )
         two_sided[members], solid[members] = bodies.two_sided_faces, bodies.solid_faces
         surfaces[each] = bodies.surfaces
         if _is_oriented(bodies):
@@ -71,5 +77,5 @@ def bodies_of_objects(
 
 
 def _is_oriented(bodies: Bodies) -> bool:
-    is_closed = bool((bodies.is_closed & bodies.is_consistent).all())
-    return is_closed and float(bodies.volume.sum()) > 0.0
+    is_sound = bodies.is_closed & bodies.is_consistent & (bodies.kind != "masked")
+    return bool(is_sound.all()) and float(bodies.volume.sum()) > 0.0

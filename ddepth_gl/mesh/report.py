@@ -55,6 +55,7 @@ class MeshReport:
         has_alpha: a vertex color or a texel is not opaque.
         textures: width and height of each texture.
         textured_faces: number of faces with a texture.
+        masked_faces: number of faces with an alpha mask.
         left_out: what the file holds and the mesh does not, one text each.
     """
 
@@ -84,6 +85,7 @@ class MeshReport:
     has_alpha: bool
     textures: tuple[tuple[int, int], ...]
     textured_faces: int
+    masked_faces: int
     left_out: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -144,6 +146,8 @@ class MeshReport:
         yield "vertex colors" if self.has_colors else "no vertex colors"
         if self.has_alpha:
             yield "not everywhere opaque"
+        if self.masked_faces:
+            yield f"alpha masks on {counted(self.masked_faces, 'face')}"
 
 
 def direction_text(direction: Sequence[float]) -> str:
@@ -195,6 +199,7 @@ def report_on(mesh: Mesh) -> MeshReport:
         has_alpha=has_vertex_alpha or any(texture.has_alpha() for texture in mesh._textures),
         textures=mesh.texture_sizes,
         textured_faces=int(np.count_nonzero(mesh.texture_id >= 0)),
+        masked_faces=0 if mesh.alpha_cutoff is None else int(np.count_nonzero(mesh.alpha_cutoff)),
         left_out=() if source is None else source.left_out,
     )
 

@@ -11,6 +11,7 @@
 //                     SURFACES_ANY       every face counts as a front and as a back
 //                     SURFACES_MIXED     two-sided faces do so, the others count by facing
 //          CROP       1 if only crossings within camera.crop count
+//          MASKED     1 if some faces have alpha masks, see alpha_mask.glsl
 //          OWNED      1 if each pixel belongs to one invocation: no atomic operations are needed
 // Inputs:  two_sided, texture unit 8: a bit per face of this part, 32 a texel; SURFACES_MIXED only
 //
@@ -18,6 +19,9 @@
 // are inverted. Then one atomic operation serves both sheets. With an operation for each sheet,
 // invocations at fronts and invocations at backs would wait for each other.
 #include "compute_face.glsl"
+#if MASKED
+#include "alpha_mask.glsl"
+#endif
 
 #define PASS_SHEETS 0
 #define PASS_FACES 1
@@ -56,6 +60,14 @@ bool is_two_sided(uint face) {
 }
 #endif
 
+#if MASKED
+bool exists(ivec2 pixel, uint face) {
+    ImageMap image = ImageMap(camera.image_right, camera.image_down, camera.view_direction,
+                              camera.image_origin.xy);
+    return !is_cut_out(256.0lf * dvec2(pixel) + 128.0lf, image, camera.center, int(face));
+}
+#endif
+
 // STORE_MAX keeps the larger of both in `target`. INCREMENT returns the value before.
 #if OWNED
 #define STORE_MAX(target, value) target = max(target, value)
@@ -84,6 +96,9 @@ void add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
     if (depth < camera.crop.x || depth > camera.crop.y) return;
 #endif
     int bits = floatBitsToInt(depth);
+#endif
+#if MASKED
+    if (!exists(pixel, face)) return;
 #endif
 #if PASS == PASS_SHEETS
 #if SURFACES == SURFACES_ANY

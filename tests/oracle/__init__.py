@@ -29,6 +29,7 @@ change its answer; a renderer must match the depth there. All other pixels form 
 renderer must stay within the intervals. `check` states the exact rules.
 """
 
+from .alpha_masks import AlphaMask, MaskTexture
 from .candidates import Candidates, find_candidates
 from .colors import encode_srgb, linear_from_srgb, linear_rgba, texture_at
 from .comparison import Report, check
@@ -40,8 +41,10 @@ from .smooth_normals import corner_normals
 
 __all__ = [
     "AllCrossings",
+    "AlphaMask",
     "Attributes",
     "Candidates",
+    "MaskTexture",
     "Reference",
     "Report",
     "Sheet",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .alpha_masks import AlphaMask, masked
 from .geometry import Booleans, Floats, Integers, View, mesh_arrays
 from .projected_faces import (
     ProjectedFaces,
@@ -78,7 +79,11 @@ class Candidates:
 
 
 def find_candidates(
-    vertices: npt.ArrayLike, faces: npt.ArrayLike, view: View, margin: float = 1 / 128
+    vertices: npt.ArrayLike,
+    faces: npt.ArrayLike,
+    view: View,
+    margin: float = 1 / 128,
+    mask: AlphaMask | None = None,
 ) -> Candidates:
     """Return all candidates of a mesh.
 
@@ -87,6 +92,7 @@ def find_candidates(
         faces: (F, 3) indices of vertices.
         view: the camera.
         margin: bound on the movement of projected vertices, in pixels.
+        mask: alpha masks of the faces.
 
     Returns:
         The candidates of all pixels.
@@ -113,7 +119,8 @@ def find_candidates(
 
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.lexsort([arrays["face"], arrays["pixel"]])
-    return Candidates(margin=margin, **{name: array[order] for name, array in arrays.items()})
+    found = Candidates(margin=margin, **{name: array[order] for name, array in arrays.items()})
+    return found if mask is None else masked(found, mask, vertices, faces, view)
 
 
 def _candidates_of_pairs(

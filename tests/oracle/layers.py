@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .alpha_masks import AlphaMask
 from .candidates import find_candidates
 from .geometry import SAME_DEPTH, Booleans, Floats, Integers, View
 
@@ -35,7 +36,11 @@ class AllCrossings:
 
 
 def all_crossings(
-    vertices: npt.ArrayLike, faces: npt.ArrayLike, view: View, margin: float = 1 / 128
+    vertices: npt.ArrayLike,
+    faces: npt.ArrayLike,
+    view: View,
+    margin: float = 1 / 128,
+    mask: AlphaMask | None = None,
 ) -> AllCrossings:
     """Return all crossings at the exact pixel centers.
 
@@ -48,11 +53,12 @@ def all_crossings(
         faces: (F, 3) indices of vertices.
         view: the camera.
         margin: bound on the movement of projected vertices, in pixels.
+        mask: alpha masks of the faces.
 
     Returns:
         The crossings of all pixels.
     """
-    c = find_candidates(vertices, faces, view, margin)
+    c = find_candidates(vertices, faces, view, margin, mask)
     stable = np.ones(view.height * view.width, bool)
     stable[c.pixel[c.uncertain]] = False
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from .alpha_masks import AlphaMask
 from .candidates import ROUNDING, Candidates, find_candidates
 from .geometry import SAME_DEPTH, Booleans, Floats, Integers, View, mesh_arrays
 
@@ -127,6 +128,7 @@ def reference(
     surfaces: str = "oriented",
     margin: float = 1 / 128,
     two_sided: npt.ArrayLike | None = None,
+    mask: AlphaMask | None = None,
 ) -> Reference:
     """Return entry and exit of every pixel, decided at the exact pixel centers.
 
@@ -143,6 +145,7 @@ def reference(
         surfaces: "oriented" or "any", as in `DepthRenderer.entry_exit`.
         margin: bound on the movement of projected vertices, in pixels.
         two_sided: (F,) bool, the faces that count on either side; in place of `surfaces`.
+        mask: alpha masks of the faces.
 
     Returns:
         Both sheets and their candidates.
@@ -150,7 +153,7 @@ def reference(
     vertices, faces = mesh_arrays(vertices, faces)
     if surfaces not in ("oriented", "any"):
         raise ValueError(f"surfaces must be 'oriented' or 'any', not {surfaces!r}")
-    c = find_candidates(vertices, faces, view, margin)
+    c = find_candidates(vertices, faces, view, margin, mask)
     on_either_side = np.full(len(faces), surfaces == "any")
     if two_sided is not None:
         on_either_side[:] = two_sided

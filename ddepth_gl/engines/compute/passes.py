@@ -13,6 +13,7 @@ from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ..request import SheetRequest
 from ..scene import Scene
+from ..shared.alpha_masks import AlphaMasks, alpha_masks
 from .camera_block import CAMERA, packed_camera
 from .face_size import max_face_size
 from .mesh_buffers import BYTES_PER_FACE, MeshBuffers, VertexBlock
@@ -62,12 +63,14 @@ class QueuedFaces:
         band: rows that passes render: the first, and the one after the last.
         options: of the programs, see compute_camera.glsl and compute_pass.glsl.
         rasterizers: the program for each queue; a single one if all faces are small.
+        masks: alpha masks of the faces; None without any.
     """
 
     queues: FaceQueues
     band: tuple[int, int]
     options: dict[str, int]
     rasterizers: _Rasterizers
+    masks: AlphaMasks | None
 
     def with_request(self, request: SheetRequest) -> QueuedFaces:
         """Return the same faces with the options of a request."""
@@ -117,7 +120,9 @@ class FacePasses:
         mesh: MeshBuffers = scene.cached(
             "compute", lambda: MeshBuffers(self._context, scene, limit)
         )
-        self._queues(scene, mesh, 1)  # allocated now, so that `upload` fails if they do not fit
+        # Allocated now, so that `upload` fails if they do not fit.
+        self._queues(scene, mesh, 1)
+        alpha_masks(self._context, scene)
         return mesh
 
     def _queues(self, scene: Scene, mesh: MeshBuffers, max_cameras: int) -> FaceQueues:
@@ -198,7 +203,8 @@ class FacePasses:
             else:
                 queues.set_groups(MEDIUM, tiles.count)
                 rasterizers = (_SMALL, _TILES, _LARGE)
-        return QueuedFaces(queues, band, options, rasterizers)
+        masks = alpha_masks(self._context, scene)
+        return QueuedFaces(queues, band, options, rasterizers, masks)
 
     def _add_remainders(self, scene: Scene, mesh: MeshBuffers) -> None:
         mesh.add_remainders(self._context, scene)
@@ -260,10 +266,14 @@ class FacePasses:
             faces: from `queue_faces`.
             buffers: what the pass reads and writes, in the order of their bindings.
         """
-        options = {"PASS": pass_number, **faces.options}
+        masks = faces.masks
+        options = {"PASS": pass_number, "MASKED": int(masks is not None), **faces.options}
         programs = [
             self._programs.get(shader, **options, **more) for shader, more in faces.rasterizers
         ]
+        if masks is not None:
+            for program in programs:
+                masks.use(self._context, program)
         if _TILES in faces.rasterizers and self._tiles:
             self._tiles.use()
         self._camera_buffer.bind_to_uniform_block(0)

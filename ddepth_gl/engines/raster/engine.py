@@ -22,6 +22,7 @@ from ...gl.shaders import compile_program
 from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
+from ..shared.alpha_masks import AlphaMasks, alpha_masks
 from .mesh_buffers import TWO_SIDED_FORMAT, VERTEX_FORMAT, upload_mesh, upload_two_sided
 from .peeling import LayerDraws, PeelTargets, peel_layers
 from .targets import SheetTargets
@@ -52,8 +53,9 @@ class RasterEngine(Engine[SheetTargets]):
         self._idle_peel_targets: PeelTargets | None = None
 
     def prepare(self, scene: Scene) -> None:
-        """Upload the vertices in an order of their own, see `FaceVertices`."""
+        """Upload the vertices in an order of their own, see `FaceVertices`; and alpha masks."""
         self._mesh_buffers(scene)
+        alpha_masks(self._context, scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
     def submits_ahead(self, scene: Scene, camera: Camera) -> bool:
@@ -86,7 +88,8 @@ class RasterEngine(Engine[SheetTargets]):
         # after the other, ties would no longer go to the smallest or largest face index.
         mixed = request.surfaces == "mixed"
         uniforms = sheet_uniforms(scene, camera, request)
-        program = self._program("sheet", camera, request, uniforms, MIXED=int(mixed))
+        masks = alpha_masks(self._context, scene)
+        program = self._program("sheet", camera, request, uniforms, masks, MIXED=int(mixed))
         vertex_array = self._vertex_array(scene, program, mixed)
         gl = self._context.gl
         culls = request.surfaces == "oriented"
@@ -168,10 +171,11 @@ class RasterEngine(Engine[SheetTargets]):
     ) -> LayerBuffers:
         """Return every crossing of one image, peeled layer by layer; see `peel_layers`."""
         uniforms = sheet_uniforms(scene, camera, request)
+        masks = alpha_masks(self._context, scene)
 
         def draw_call(needs_faces: bool, **options: int) -> Callable[[], None]:
             variant = replace(request, attributes=("face",) if needs_faces else ())
-            program = self._program("layer", camera, variant, uniforms, **options)
+            program = self._program("layer", camera, variant, uniforms, masks, **options)
             if not (options["COUNT"] or options["FIRST"]):
                 program["previous_layer"] = 0
             render: Callable[[], None] = self._vertex_array(scene, program).render
@@ -240,15 +244,17 @@ class RasterEngine(Engine[SheetTargets]):
         camera: Camera,
         request: SheetRequest,
         uniforms: dict[str, npt.NDArray[np.floating[Any]]],
+        masks: AlphaMasks | None = None,
         **options: int,
     ) -> Any:
-        """Return the program of sheet.vert and a fragment shader, its uniforms set.
+        """Return the program of sheet.vert and a fragment shader, its uniforms and masks set.
 
         Args:
             shader: name of the fragment shader, "sheet" or "layer".
             camera: Camera, which decides on the projection.
             request: request, which decides on faces and crop.
             uniforms: from `sheet_uniforms`.
+            masks: alpha masks of the scene.
             options: further macros.
         """
         defines = {
@@ -256,6 +262,7 @@ class RasterEngine(Engine[SheetTargets]):
             "WRITE_FACE": int(request.needs_faces),
             "CROP": int(request.crop is not None),
             "MIXED": 0,
+            "MASKED": int(masks is not None),
             **options,
         }
         key = (shader, *defines.items())
@@ -271,4 +278,6 @@ class RasterEngine(Engine[SheetTargets]):
         for name, value in uniforms.items():
             if name in program:  # compilers drop the uniforms that a variant does not use
                 program[name].write(value)
+        if masks is not None:
+            masks.use(self._context, program)
         return program

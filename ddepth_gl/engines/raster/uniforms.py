@@ -53,6 +53,9 @@ def sheet_uniforms(
         "ray_origin": local.rays[2],
         "ray_direction": local.ray_direction,
     }
+    if scene.mesh.alpha_cutoff is not None:
+        double["image_right"], double["image_down"] = local.image_from_offset
+        double["image_origin"] = local.image_origin
     uniforms: dict[str, npt.NDArray[np.floating[Any]]] = {}
     with np.errstate(over="ignore"):  # a crop beyond float32 becomes infinite, as intended
         for name, value in single.items():

@@ -14,7 +14,7 @@ from ...mesh.normals import smooth_normals
 from ...mesh.sampler import Sampler
 from ..scene import Scene
 
-__all__ = ["MESH_TABLES", "mesh_table"]
+__all__ = ["MESH_TABLES", "mesh_table", "sampler_bits", "upload_table"]
 
 
 # In the order of WRAP_* and FILTER_* in texel_wrap.glsl.
@@ -42,7 +42,7 @@ def _texture_table(scene: Scene) -> npt.NDArray[np.int32]:
         first_of_texture[key] = first
         first += texture.shape[0] * texture.shape[1]
     rows = [
-        (first_of_texture[id(texture)], *texture.shape[1::-1], _sampler_bits(sampler))
+        (first_of_texture[id(texture)], *texture.shape[1::-1], sampler_bits(sampler))
         for texture, sampler in zip(scene.mesh.textures, scene.mesh.samplers, strict=True)
     ]
     return np.array(rows, np.int64).astype(np.int32)  # too many texels are refused on upload
@@ -53,7 +53,8 @@ def _distinct_textures(scene: Scene) -> dict[int, npt.NDArray[np.uint8]]:
     return {id(texture): texture for texture in scene.mesh.textures}
 
 
-def _sampler_bits(sampler: Sampler) -> int:
+def sampler_bits(sampler: Sampler) -> int:
+    """Return a sampler as texel_wrap.glsl reads it."""
     wraps = _WRAPS.index(sampler.wrap_u) | _WRAPS.index(sampler.wrap_v) << 2
     return wraps | _FILTERS.index(sampler.filter) << 4
 
@@ -92,15 +93,38 @@ def mesh_table(context: GLContext, scene: Scene, name: str) -> Any:
 
     def upload() -> Any:
         words = np.ascontiguousarray(MESH_TABLES[name](scene)).view(np.int32)
-        if len(words) > context.max_texels:
-            raise DeviceMemoryError(
-                f"{scene.mesh!r}: the table of {name.replace('_', ' ')} has {len(words):,} "
-                f"entries, more than the {context.max_texels:,} that {context.renderer} can read; "
-                "split the mesh, or request fewer attributes"
-            )
-        buffer = scene.adopt(context.gl.buffer(words))
-        table = scene.adopt(context.functions.buffer_texture(buffer, words.shape[1]))
-        context.check_error(f"uploading {name} of {scene.mesh!r}", "the mesh")
-        return table
+        return upload_table(
+            context, scene, name, words, "split the mesh, or request fewer attributes"
+        )
 
     return scene.cached(("table", name), upload)
+
+
+def upload_table(
+    context: GLContext, scene: Scene, name: str, words: npt.NDArray[np.int32], advice: str
+) -> Any:
+    """Upload a table of a scene's mesh.
+
+    Args:
+        context: the scene's, current.
+        scene: will own the table.
+        name: name of the table in messages.
+        words: (n, 1 to 4), a row for each texel.
+        advice: what to do if the table is too large.
+
+    Returns:
+        The buffer texture, of signed 32-bit integers.
+
+    Raises:
+        DeviceMemoryError: see `mesh_table`.
+    """
+    if len(words) > context.max_texels:
+        raise DeviceMemoryError(
+            f"{scene.mesh!r}: the table of {name.replace('_', ' ')} has {len(words):,} "
+            f"entries, more than the {context.max_texels:,} that {context.renderer} can read; "
+            f"{advice}"
+        )
+    buffer = scene.adopt(context.gl.buffer(words))
+    table = scene.adopt(context.functions.buffer_texture(buffer, words.shape[1]))
+    context.check_error(f"uploading {name} of {scene.mesh!r}", "the mesh")
+    return table
