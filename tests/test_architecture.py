@@ -157,7 +157,7 @@ BUILTIN_ERRORS = {
     ("io.meshes.child_main", "ValueError"): "its caller raises MeshError",
     ("io.meshes.meshopt_attributes", "ValueError"): "its caller raises MeshError",
     ("io.meshes.meshopt_indices", "ValueError"): "its caller raises MeshError",
-    ("io.meshes.ply", "ValueError"): "its caller raises MeshError",
+    ("io.meshes.ply_header", "ValueError"): "its caller raises MeshError",
     ("io.meshes.read", "ValueError"): "its caller raises MeshError",
 }
 

@@ -18,6 +18,8 @@ from .textures import TextureOfPart, distinct_textures
 
 __all__ = ["MeshPart", "check_part", "merge_parts", "without_unused_vertices"]
 
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 
 @dataclass
 class MeshPart:
@@ -100,12 +102,15 @@ def merge_parts(
     has_colors = any(part.colors is not None for part in parts)
     face_counts = [len(part.faces) for part in parts]
     return Mesh(
-        np.concatenate([_world_vertices(part) for part in parts]),
-        np.concatenate(
-            [_world_faces(part) + start for part, start in zip(parts, starts[:-1], strict=True)]
+        _joined([_world_vertices(part) for part in parts]),
+        _joined(
+            [
+                _world_faces(part, int(start), len(parts) == 1)
+                for part, start in zip(parts, starts[:-1], strict=True)
+            ]
         ),
-        uv=np.concatenate([_uv(part) for part in parts]) if has_uv else None,
-        colors=np.concatenate([_colors(part) for part in parts]) if has_colors else None,
+        uv=_joined([_uv(part) for part in parts]) if has_uv else None,
+        colors=_joined([_colors(part) for part in parts]) if has_colors else None,
         texture=cast(Any, textures or None),  # not arrays yet
         texture_id=np.repeat(texture_ids, face_counts) if textures else None,
         samplers=samplers,
@@ -119,6 +124,11 @@ def merge_parts(
         source=source,
         up=up,
     )
+
+
+def _joined(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return arrays as one; without a copy if there is only one."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def check_part(part: MeshPart) -> None:
@@ -147,13 +157,20 @@ def check_part(part: MeshPart) -> None:
 def without_unused_vertices(part: MeshPart) -> tuple[MeshPart, npt.NDArray[np.int64] | None]:
     """Return a part without the vertices that no face uses, if these are the majority.
 
-    Otherwise a file of many instances could multiply them.
+    Otherwise a file of many instances could multiply them. They are also dropped if any vertex is
+    not finite: organized scans have NaN for points that they missed.
 
     Returns:
         The part, and the indices of the vertices that are left; None for all.
+
+    Raises:
+        MeshError: a face uses a vertex that is not finite.
     """
-    if len(part.vertices) <= 3 * len(part.faces):
+    is_finite = _are_finite(part.vertices) and (part.uv is None or _are_finite(part.uv))
+    if is_finite and len(part.vertices) <= 3 * len(part.faces):
         return part, None
+    if not is_finite:
+        _check_used_vertices(part)
     used, faces = np.unique(part.faces, return_inverse=True)
     colors = part.colors
     if colors is not None and len(colors) != 1:
@@ -168,16 +185,36 @@ def without_unused_vertices(part: MeshPart) -> tuple[MeshPart, npt.NDArray[np.in
     return part, used
 
 
-def _world_vertices(part: MeshPart) -> npt.NDArray[np.float64]:
-    vertices = part.vertices.astype(np.float64)
+def _are_finite(values: npt.NDArray[Any]) -> bool:
+    """Return whether all values are finite in float32."""
+    low, high = values.min(initial=0), values.max(initial=0)
+    return bool(low >= -_FLOAT32_MAX and high <= _FLOAT32_MAX)  # both are NaN if a value is
+
+
+def _check_used_vertices(part: MeshPart) -> None:
+    is_bad = np.asarray(~(np.abs(part.vertices.astype(np.float64)) <= _FLOAT32_MAX).all(axis=1))
+    bad_faces = np.flatnonzero(is_bad[part.faces].any(axis=1))
+    if len(bad_faces) == 0:
+        return
+    face = int(bad_faces[0])
+    vertex = next(int(v) for v in part.faces[face] if is_bad[v])
+    x, y, z = part.vertices[vertex].tolist()
+    polygon = face if part.polygon_id is None else int(part.polygon_id[face])
+    raise MeshError(
+        f"face {polygon} of part {part.name!r} uses vertex {vertex} = ({x:g}, {y:g}, {z:g}), which "
+        "is not finite in float32; repair the file"
+    )
+
+
+def _world_vertices(part: MeshPart) -> npt.NDArray[Any]:
     matrix = part.world_from_part
     if np.array_equal(matrix, np.eye(4)):
-        return vertices
-    return np.asarray(vertices @ matrix[:3, :3].T + matrix[:3, 3])
+        return part.vertices  # `Mesh` converts them
+    return np.asarray(part.vertices.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3])
 
 
-def _world_faces(part: MeshPart) -> npt.NDArray[np.int64]:
-    faces = part.faces.astype(np.int64)
+def _world_faces(part: MeshPart, start: int, is_only: bool) -> npt.NDArray[Any]:
+    faces = part.faces if is_only else part.faces.astype(np.int64) + start
     is_mirrored = np.linalg.slogdet(part.world_from_part[:3, :3])[0] < 0
     return faces[:, [0, 2, 1]] if is_mirrored else faces
 
