@@ -17,7 +17,7 @@ from ...mesh.mesh import Mesh, MeshSource
 from .folder import MeshFolder
 from .gltf import gltf_parts
 from .merge import MeshPart, merge_parts
-from .obj import checked_obj
+from .obj import obj_parts
 from .off import checked_off
 from .options import AlphaMode, LoadOptions, checked_limit, checked_options, checked_roots
 from .ply import checked_ply
@@ -47,7 +47,7 @@ def _by_trimesh(suffix: str, checked: Callable[[bytes, int], bytes]) -> Reader:
 
 
 _READERS: dict[str, Reader] = {
-    ".obj": _by_trimesh(".obj", checked_obj),
+    ".obj": obj_parts,
     ".stl": _by_trimesh(".stl", checked_stl),
     ".ply": _by_trimesh(".ply", checked_ply),
     ".off": _by_trimesh(".off", checked_off),

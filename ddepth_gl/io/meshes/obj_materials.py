@@ -1,0 +1,169 @@
+"""Materials of an OBJ file: its libraries, and what each material means for its faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .folder import MeshFolder
+from .mtl import MtlMaterial, TextureMap, parsed_mtl, possible_names
+from .options import LoadOptions
+from .textures import open_texture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["NO_LOOK", "Look", "ObjMaterials"]
+
+_NOT_FOUND = "file not found in the mesh's folder or texture_roots"
+_NOT_READ = "format not read"
+
+
+class Look(NamedTuple):
+    """The appearance of the faces of a material.
+
+    Attributes:
+        color: (4,) sRGB base color, for faces without a texture; None if the material has none.
+        alpha: opacity that multiplies vertex colors or texture, 0..255.
+        texture: the texture; None if there is none or it is lost.
+        lost: name of a lost texture and why it is lost; empty if none is.
+        map: where the texture lies; None without a texture.
+        alpha_cutoff: alpha cutoff of the faces; 0 without a mask.
+    """
+
+    color: npt.NDArray[np.uint8] | None = None
+    alpha: int = 255
+    texture: Image.Image | None = None
+    lost: tuple[str, str] | tuple[()] = ()
+    map: TextureMap | None = None
+    alpha_cutoff: float = 0.0
+
+
+NO_LOOK = Look()
+
+
+class ObjMaterials:
+    """The materials that an OBJ file may use. Libraries are read at once, images when needed.
+
+    If several libraries define a material, the first one counts.
+
+    Args:
+        libraries: what stands behind each `mtllib`.
+        folder: reader of side files.
+        options: options of `load_mesh`.
+    """
+
+    def __init__(
+        self, libraries: Iterable[str], folder: MeshFolder, options: LoadOptions
+    ) -> None:
+        self._folder = folder
+        self._cutoff = 0.0
+        if options.blend_cutoff is not None and options.alpha == "mask":
+            self._cutoff = options.blend_cutoff
+        self._materials: dict[str, MtlMaterial] = {}
+        self._images: dict[tuple[str, ...], tuple[Image.Image | None, str]] = {}
+        self._looks: dict[str | None, Look] = {}
+        self._with_appearance = options.appearance
+        if options.appearance or self._cutoff:
+            for text in dict.fromkeys(libraries):
+                for data in self._library(text):
+                    self._materials = {**parsed_mtl(data), **self._materials}
+
+    def look(self, name: str | None) -> Look:
+        """Return the look of a material, by its name as written; None for no material.
+
+        Raises:
+            MeshError: an image is too large, or is being written.
+        """
+        if name not in self._looks:
+            self._looks[name] = self._new_look(name)
+        return self._looks[name]
+
+    def _library(self, text: str) -> list[bytes]:
+        """Return the content of the libraries that a line names, one or several."""
+        data = self._read(possible_names(text))
+        if data is not None:
+            return [data]
+        names = text.split("#")[0].split()
+        found = [] if len(names) < 2 else [(name, self._read((name,))) for name in names]
+        lost = [name for name, data in found if data is None]
+        if len(lost) == len(found):
+            lost = [*possible_names(text)[:1]]
+        for name in lost:
+            self._folder.leave_out(f"material library {name}: {_NOT_FOUND}")
+        return [data for _, data in found if data is not None]
+
+    def _read(self, names: Sequence[str]) -> bytes | None:
+        for name in names:
+            try:
+                return self._folder.read(name)
+            except FileNotFoundError:
+                continue
+        return None
+
+    def _material(self, name: str) -> MtlMaterial | None:
+        words = name.split()
+        found = self._materials.get(" ".join(words))
+        if found is None and " #" in name:  # a comment without a blank behind its #
+            found = self._materials.get(" ".join(name.split(" #")[0].split()))
+        return found
+
+    def _new_look(self, name: str | None) -> Look:
+        material = None if name is None else self._material(name)
+        if material is None:
+            return NO_LOOK
+        for statement in material.left_out:
+            self._folder.leave_out(f"{statement} of material {name}: only RGB is read")
+        opacity = 1.0 if material.opacity is None else material.opacity
+        alpha = round(opacity * 255)
+        color, texture_map = _base_color(material)
+        has_alpha = alpha < 255
+        image, lost = None, ()
+        if texture_map is not None:
+            image, reason = self._image(texture_map)
+            lost = (texture_map.names[0], reason) if image is None else ()
+        elif material.has_ambient_map:
+            self._folder.leave_out(f"ambient texture of material {name}: only map_Kd is read")
+        if material.opacity_map is not None and self._cutoff:
+            is_same = texture_map is not None and (
+                material.opacity_map.names[0].lower() == texture_map.names[0].lower()
+            )
+            has_alpha |= is_same
+            if not is_same:
+                self._folder.leave_out(
+                    f"opacity texture of material {name}: only the alpha of map_Kd is read"
+                )
+        cutoff = self._cutoff if has_alpha else 0.0
+        if not self._with_appearance and not cutoff:
+            return NO_LOOK
+        rgba = None
+        if color is not None or has_alpha:
+            rgb = (1.0, 1.0, 1.0) if color is None else color
+            rgba = np.array([*(round(c * 255) for c in rgb), alpha], np.uint8)
+        return Look(rgba, alpha, image, lost, texture_map if image is not None else None, cutoff)
+
+    def _image(self, texture_map: TextureMap) -> tuple[Image.Image | None, str]:
+        """Return an image, or None and why it is lost."""
+        names = texture_map.names
+        if names not in self._images:
+            data = self._read(names)
+            if data is None:
+                reason = _NOT_FOUND
+                self._images[names] = None, reason
+            else:
+                self._images[names] = open_texture(data, names[0]), _NOT_READ
+        return self._images[names]
+
+
+def _base_color(
+    material: MtlMaterial,
+) -> tuple[tuple[float, float, float] | None, TextureMap | None]:
+    """Return the base color and texture of a material; its emission if it has only that."""
+    is_black = material.diffuse is None or not any(material.diffuse)
+    is_emissive = material.emissive_map is not None or any(material.emissive or ())
+    if material.diffuse_map is None and is_black and is_emissive:
+        return material.emissive, material.emissive_map
+    return material.diffuse, material.diffuse_map
