@@ -186,8 +186,8 @@ class MeshFolder:
         if path not in self._listings:
             self._place(path)
             names: dict[str, list[str]] = {}
-            for name in os.listdir(path):
-                names.setdefault(name.casefold(), []).append(name)
+            for found in path.iterdir():
+                names.setdefault(found.name.casefold(), []).append(found.name)
             self._listings[path] = names
         return self._listings[path]
 

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 
 from ...mesh.sampler import Sampler
 
-__all__ = ["MtlMaterial", "TextureMap", "decoded", "parsed_mtl", "possible_names", "without_comment"]
+__all__ = [
+    "MtlMaterial",
+    "TextureMap",
+    "decoded",
+    "parsed_mtl",
+    "possible_names",
+    "without_comment",
+]
 
 # Options of texture maps, and the largest number of values of each. `-s`, `-o` and `-t` take one to
 # three numbers.
@@ -22,7 +29,7 @@ _OPTIONS = {
     "-imfchan": 1, "-mm": 2, "-o": 3, "-s": 3, "-t": 3, "-texres": 2, "-type": 1,
 }  # fmt: skip
 _OF_1_TO_3_NUMBERS = ("-o", "-s", "-t", "-texres")
-_OPTION_AFTER_NAME = re.compile(r"\s-(?:%s)\s" % "|".join(name[1:] for name in _OPTIONS))
+_OPTION_AFTER_NAME = re.compile(rf"\s(?:{'|'.join(_OPTIONS)})\s")
 
 
 @dataclass

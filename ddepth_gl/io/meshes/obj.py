@@ -153,9 +153,7 @@ class _Builder:
         chosen = np.split(order, borders)
         return [(int(keys[each[0]]), each) for each in chosen]
 
-    def _part(
-        self, name: str, object_index: int, has_uv: bool, chosen: _Ints | slice
-    ) -> MeshPart:
+    def _part(self, name: str, object_index: int, has_uv: bool, chosen: _Ints | slice) -> MeshPart:
         content = self._content
         look = self._materials.look(content.objects[object_index][1])
         corners = self._triangles.corners[chosen]

@@ -182,9 +182,7 @@ def _collect_statement(line: bytes, polygons_before: int, found: _Collected) -> 
         found.changes.append((polygons_before, keyword == b"o", name))
     elif keyword == b"mtllib":
         found.libraries.append(decoded(rest).strip())
-    elif keyword not in _SILENT and (
-        keyword in found.others or len(found.others) < _MAX_KEYWORDS
-    ):
+    elif keyword not in _SILENT and (keyword in found.others or len(found.others) < _MAX_KEYWORDS):
         found.others[keyword] += 1
 
 

@@ -196,7 +196,7 @@ def numbers(content: _Bytes, dtype: type, count: int) -> npt.NDArray[Any] | None
     if count == 0:
         return np.zeros(0, dtype)
     try:
-        values = np.fromstring(content.tobytes(), dtype, sep=" ")
+        values: npt.NDArray[Any] = np.fromstring(content.tobytes(), dtype, sep=" ")
     except (ValueError, DeprecationWarning):  # it stopped at something else
         return None
     return values if len(values) == count else None

@@ -56,9 +56,7 @@ class ObjMaterials:
         options: options of `load_mesh`.
     """
 
-    def __init__(
-        self, libraries: Iterable[str], folder: MeshFolder, options: LoadOptions
-    ) -> None:
+    def __init__(self, libraries: Iterable[str], folder: MeshFolder, options: LoadOptions) -> None:
         self._folder = folder
         self._cutoff = 0.0
         if options.blend_cutoff is not None and options.alpha == "mask":
@@ -121,7 +119,8 @@ class ObjMaterials:
         alpha = round(opacity * 255)
         color, texture_map = _base_color(material)
         has_alpha = alpha < 255
-        image, lost = None, ()
+        image: Image.Image | None = None
+        lost: tuple[str, str] | tuple[()] = ()
         if texture_map is not None:
             image, reason = self._image(texture_map)
             lost = (texture_map.names[0], reason) if image is None else ()
