@@ -135,10 +135,13 @@ class MeshFolder:
                 try:
                     # This only resolves links. The file may be replaced before it is opened, so
                     # opened_below follows no link itself.
-                    key, descriptor, below = self._place(path.resolve(strict=True))
+                    place = self._place(path.resolve(strict=True))
+                    if place is None:
+                        continue  # outside
+                    key, descriptor, below = place
                     file = stack.enter_context(opened_below(descriptor, below))
                 except (OSError, ValueError, RuntimeError):
-                    continue  # missing, outside, a null character in the name, a loop of links
+                    continue  # missing, a null character in the name, a loop of links
                 if file.is_regular:
                     data = self._content(file, f"its side file {str(below)!r}")
                     self._side_file_hashes[key] = hashlib.sha256(data).digest()
@@ -178,31 +181,25 @@ class MeshFolder:
         return path
 
     def _names_by_case(self, path: Path) -> dict[str, list[str]]:
-        """Return the names in a folder by their name without case.
-
-        Raises:
-            ValueError: it is outside of all folders that side files may lie in.
-        """
+        """Return the names in a folder by their name without case; none if it is outside."""
         if path not in self._listings:
-            self._place(path)
             names: dict[str, list[str]] = {}
-            for found in path.iterdir():
+            for found in () if self._place(path) is None else path.iterdir():
                 names.setdefault(found.name.casefold(), []).append(found.name)
             self._listings[path] = names
         return self._listings[path]
 
-    def _place(self, path: Path) -> tuple[str, int, Path]:
+    def _place(self, path: Path) -> tuple[str, int, Path] | None:
         """Return a key for a resolved path, and the descriptor and relative path to open it by.
 
-        Raises:
-            ValueError: it is outside of all folders that side files may lie in.
+        None if it is outside of all folders that side files may lie in.
         """
         for index, (place, descriptor) in enumerate(self._places):
             if path.is_relative_to(place):
                 below = path.relative_to(place)
                 # Paths below the mesh's folder never start with a slash.
                 return f"//{index}/{below}" if index else str(below), descriptor, below
-        raise ValueError(path)
+        return None
 
     def side_files_sha256(self) -> str:
         """Return the SHA-256 of the names and contents of all side files read so far.

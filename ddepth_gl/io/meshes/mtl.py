@@ -51,7 +51,7 @@ class TextureMap:
 
 @dataclass
 class MtlMaterial:
-    """What a library says about a material. Colors are sRGB, in 0..1.
+    """A material of a library, as far as it is read. Colors are sRGB, in 0..1.
 
     Attributes:
         diffuse: `Kd`.

@@ -73,7 +73,7 @@ class ObjContent:
 
 @dataclass
 class _Collected:
-    """What was collected from the blocks so far."""
+    """Arrays and statements of the blocks so far."""
 
     vertices: list[npt.NDArray[np.float64]] = field(default_factory=list)
     colors: list[npt.NDArray[np.float32] | None] = field(default_factory=list)

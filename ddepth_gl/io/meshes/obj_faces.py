@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ _NONE = -(2**40)  # the same, as if written in the file
 # Forms of a corner: numbers in each, and whether the second one is that of a `vt`
 _V, _V_VT, _V_VN, _V_VT_VN, _ODD = range(5)
 _WIDTHS = (1, 2, 2, 3)
+# No file has 20 digits of vertices, and Python refuses to read thousands of digits.
+_CORNER = re.compile(rb"([+-]?\d{1,40})(?:/([+-]?\d{1,40})?)?(?:/(?:[+-]?\d{1,40})?)?")
 
 
 class Corners(NamedTuple):
@@ -151,20 +154,13 @@ def _mixed(
 def _odd_line(block: Block, line: int) -> list[tuple[int, int]]:
     """Return the indices of the corners of one face, as written."""
     words = block.text(line).split()
-    try:
-        corners = []
-        for word in words:
-            fields = word.split(b"/")
-            if len(fields) > 3:
-                raise ValueError
-            given = [_index(field) if field else _NONE for field in fields]
-            corners.append((_index(fields[0]), given[1] if len(given) > 1 else _NONE))
-    except ValueError:
+    corners = [corner for word in words if (corner := _corner(word)) is not None]
+    if len(corners) != len(words):
         shown = b" ".join(words)[:40].decode("utf-8", "replace")
         raise MeshError(
             f"the face on line {block.number(line)} is {shown!r}, not indices like 1/2/3; "
             "check or export it again"
-        ) from None
+        )
     if len({uv == _NONE for _, uv in corners}) > 1:
         raise MeshError(
             f"the face on line {block.number(line)} mixes corners with and without texture "
@@ -173,10 +169,13 @@ def _odd_line(block: Block, line: int) -> list[tuple[int, int]]:
     return corners
 
 
-def _index(field: bytes) -> int:
-    if b"_" in field:  # Python reads 1_000
-        raise ValueError
-    return max(-_MAX_INDEX, min(int(field), _MAX_INDEX))
+def _corner(word: bytes) -> tuple[int, int] | None:
+    """Return the indices of a corner, as written; None if it is no corner."""
+    match = _CORNER.fullmatch(word)
+    if match is None:
+        return None
+    vertex, uv = (max(-_MAX_INDEX, min(int(i), _MAX_INDEX)) if i else _NONE for i in match.groups())
+    return vertex, uv
 
 
 def _from_0(
