@@ -101,6 +101,15 @@ def load_mesh(
     - ``up``: (0, 1, 0) for GLB and glTF, by definition of the format. The other formats do not say.
     - ``uv`` and ``textures``: base color only, v up, equal textures once. Only textures in the
       folder of the mesh file are read. Those that are missing or in an unknown format are left out.
+    - OBJ: faces keep the order of the file within an object, but those without uv follow the
+      others. Names of objects have the material behind them if the file uses several. Colors behind
+      vertices are in 0..255 if one of them is above 1. Normals are not read.
+    - MTL: a material shows `Kd`, one number of which is a gray, or `map_Kd`, scaled and moved by
+      its options `-s` and `-o` and repeated unless it has `-clamp on`. If it has no `map_Kd` and
+      `Kd` is black or missing, it shows its emission, `Ke` or `map_Ke`. `d`, or else 1 - `Tr`, is
+      its alpha. That blends: it cuts holes only with `blend_cutoff`, and the texture's own alpha
+      then counts if `map_d` names the same file as `map_Kd`. Of several libraries, the first that
+      defines a material counts. `map_Ka` is not read: it often holds occlusion.
 
     Args:
         path: path of the file. The extension (in any case) names the format.
@@ -111,7 +120,8 @@ def load_mesh(
         pose: (animation, seconds): index from 0 or name of an animation of a glTF file, and the
             time to sample it at; outside of its key times, the nearest of these. None for the
             pose at rest.
-        texture_roots: folders outside of the mesh's that its side files may also lie in.
+        texture_roots: folders outside of the mesh's that its side files may also lie in, such as
+            the folder of a ShapeNet model, whose images lie beside the folder of the mesh.
         max_texture_size: larger textures are reduced to this many texels along each side.
         max_file_bytes: largest size of the file, and of each side file that it names.
         max_faces: largest number of triangles, all instances together.
