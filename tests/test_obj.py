@@ -369,6 +369,11 @@ def test_errors_name_the_line(tmp_path, monkeypatch, line, message, block):
     refused(put(tmp_path, "a.obj", text.encode()), message)
 
 
+@pytest.mark.parametrize("line", ["f", "f 1", "f 1 2", "p 1", "l 1 2"])
+def test_files_without_polygons(tmp_path, line):
+    refused(put(tmp_path, "a.obj", f"{VERTICES}{line}\n".encode()), "it holds no faces")
+
+
 def test_lines_are_counted_across_continued_ones(tmp_path):
     text = VERTICES.replace(" ", " \\\n") + "f 1 2 9\n"
     refused(put(tmp_path, "a.obj", text.encode()), "face on line 17 uses vertex 9")

@@ -82,6 +82,8 @@ def _triangles(content: ObjContent, folder: MeshFolder) -> _Triangles:
         number = counted(int((~is_face).sum()), "face")
         folder.leave_out(f"{number} with fewer than 3 corners")
     kept = np.flatnonzero(is_face)
+    if not len(kept):
+        return _Triangles(np.zeros((0, 3), np.int64), kept)
     positions = np.flatnonzero(np.repeat(is_face, counts))
     corners, polygon = triangulated(
         content.vertices, content.corner_vertex[positions].astype(np.int64), counts[kept]
