@@ -218,11 +218,45 @@ def test_opacity_multiplies_textures_and_vertex_colors(tmp_path):
     assert (mesh.colors[:, 3] == 51).all()
 
 
-def test_an_opacity_texture_of_its_own_is_told(tmp_path):
-    mtl = "newmtl paint\nmap_Kd p.png\nmap_d other.png\n"
-    assert loaded(tmp_path, mtl).report().left_out == ()  # the surface counts whole in any case
-    with pytest.warns(dd.LeftOutWarning, match="opacity texture of material paint: only the alpha"):
-        mesh = loaded(tmp_path, mtl, blend_cutoff=0.5)
+OPACITY = np.array([[255, 0], [100, 255]], np.uint8)
+
+
+@pytest.mark.parametrize("opacity", [OPACITY, np.dstack((TEXTURE, OPACITY))])
+def test_an_opacity_texture_of_its_own(tmp_path, opacity):
+    put(tmp_path, "o.png", png(opacity))
+    mtl = "newmtl paint\nmap_Kd p.png\nmap_d o.png\n"
+    mesh = loaded(tmp_path, mtl, image=png(ALPHA))
+    check_texture(mesh)
+    assert mesh.alpha_cutoff is None  # the surface counts whole
+    for appearance in (True, False):
+        mesh = loaded(tmp_path, mtl, image=png(ALPHA), blend_cutoff=0.5, appearance=appearance)
+        np.testing.assert_array_equal(mesh.texture, np.dstack((TEXTURE, OPACITY)))
+        np.testing.assert_array_equal(mesh.alpha_cutoff, [0.5] * 4)
+        assert mesh.report().left_out == ()
+
+
+def test_an_opacity_texture_beside_a_color(tmp_path):
+    put(tmp_path, "o.png", png(OPACITY))
+    mesh = loaded(tmp_path, "newmtl paint\nKd 1 0 0\nmap_d -s 2 o.png\n", blend_cutoff=0.5)
+    assert color(mesh) == (255, 0, 0, 255)
+    white = np.full((2, 2, 3), 255, np.uint8)
+    np.testing.assert_array_equal(mesh.texture, np.dstack((white, OPACITY)))
+    np.testing.assert_allclose(mesh.uv, UV_UP * (2, 1))
+
+
+def test_an_opacity_texture_gets_the_size_of_the_other(tmp_path):
+    put(tmp_path, "o.png", png(np.full((7, 5), 9, np.uint8)))
+    mesh = loaded(tmp_path, "newmtl paint\nmap_Kd p.png\nmap_d o.png\n", blend_cutoff=0.5)
+    np.testing.assert_array_equal(mesh.texture, np.dstack((TEXTURE, np.full((2, 2), 9, np.uint8))))
+
+
+@pytest.mark.parametrize("statement", ["map_d gone.png", "map_d -s 2 o.png", "map_d bad.png"])
+def test_opacity_textures_that_are_left_out(tmp_path, statement):
+    put(tmp_path, "o.png", png(OPACITY))
+    put(tmp_path, "bad.png", png(OPACITY)[:40])
+    with pytest.warns(dd.LeftOutWarning, match="opacity texture of material paint"):
+        mesh = loaded(tmp_path, f"newmtl paint\nmap_Kd p.png\n{statement}\n", blend_cutoff=0.5)
+    check_texture(mesh)
     assert mesh.alpha_cutoff is None
 
 

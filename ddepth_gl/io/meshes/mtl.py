@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...mesh.sampler import Sampler
 
@@ -32,8 +33,7 @@ _OF_1_TO_3_NUMBERS = ("-o", "-s", "-t", "-texres")
 _OPTION_AFTER_NAME = re.compile(rf"\s(?:{'|'.join(_OPTIONS)})\s")
 
 
-@dataclass
-class TextureMap:
+class TextureMap(NamedTuple):
     """A texture of a material: its file and how it lies on the surface.
 
     Attributes:
@@ -46,7 +46,7 @@ class TextureMap:
     names: tuple[str, ...]
     scale: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
-    sampler: Sampler = Sampler()  # noqa: RUF009 - immutable
+    sampler: Sampler = Sampler()
 
 
 @dataclass

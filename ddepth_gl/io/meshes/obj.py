@@ -200,7 +200,7 @@ class _Builder:
             return colors
         if look is NO_LOOK:
             return None
-        if has_texture:  # it replaces the base color
+        if has_texture and not look.shows_color:  # it replaces the base color
             opaque = look.alpha == 255
             return None if opaque else np.array([[255, 255, 255, look.alpha]], np.uint8)
         return None if look.color is None else look.color.reshape(1, 4)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .folder import MeshFolder
 from .mtl import MtlMaterial, TextureMap, parsed_mtl, possible_names
+from .opacity_texture import with_opacity
 from .options import LoadOptions
 from .textures import open_texture
 
@@ -32,6 +33,7 @@ class Look(NamedTuple):
         lost: name of a lost texture and why it is lost; empty if none is.
         map: where the texture lies; None without a texture.
         alpha_cutoff: alpha cutoff of the faces; 0 without a mask.
+        shows_color: whether the color counts beside the texture, which is white.
     """
 
     color: npt.NDArray[np.uint8] | None = None
@@ -40,6 +42,7 @@ class Look(NamedTuple):
     lost: tuple[str, str] | tuple[()] = ()
     map: TextureMap | None = None
     alpha_cutoff: float = 0.0
+    shows_color: bool = False
 
 
 NO_LOOK = Look()
@@ -130,11 +133,15 @@ class ObjMaterials:
             is_same = texture_map is not None and (
                 material.opacity_map.names[0].lower() == texture_map.names[0].lower()
             )
-            has_alpha |= is_same
-            if not is_same:
-                self._folder.leave_out(
-                    f"opacity texture of material {name}: only the alpha of map_Kd is read"
-                )
+            if not is_same and not lost:
+                combined = self._with_opacity(texture_map, material.opacity_map)
+                if combined is None:
+                    self._folder.leave_out(f"opacity texture of material {name}")
+                else:
+                    image, is_same = combined, True
+                    if texture_map is None:  # only the color of vertices and the opacity
+                        texture_map = material.opacity_map
+            has_alpha |= is_same and image is not None
         cutoff = self._cutoff if has_alpha else 0.0
         if not self._with_appearance and not cutoff:
             return NO_LOOK
@@ -142,7 +149,24 @@ class ObjMaterials:
         if color is not None or has_alpha:
             rgb = (1.0, 1.0, 1.0) if color is None else color
             rgba = np.array([*(round(c * 255) for c in rgb), alpha], np.uint8)
+        if texture_map is material.opacity_map and color is not None:
+            # An opacity alone replaces no color.
+            return Look(rgba, alpha, image, lost, texture_map, cutoff, shows_color=True)
         return Look(rgba, alpha, image, lost, texture_map if image is not None else None, cutoff)
+
+    def _with_opacity(
+        self, texture_map: TextureMap | None, opacity_map: TextureMap
+    ) -> Image.Image | None:
+        """Return an image with the alpha of another; None if they cannot be combined."""
+        if texture_map is not None and texture_map[1:] != opacity_map[1:]:
+            return None  # they lie differently on the surface
+        opacity = self._read(opacity_map.names)
+        color = None if texture_map is None else self._read(texture_map.names)
+        if opacity is None:
+            return None
+        name = opacity_map.names[0]
+        content = with_opacity(color, opacity, name)
+        return None if content is None else open_texture(content, name)
 
     def _image(self, texture_map: TextureMap) -> tuple[Image.Image | None, str]:
         """Return an image, or None and why it is lost."""

@@ -108,8 +108,9 @@ def load_mesh(
       its options `-s` and `-o` and repeated unless it has `-clamp on`. If it has no `map_Kd` and
       `Kd` is black or missing, it shows its emission, `Ke` or `map_Ke`. `d`, or else 1 - `Tr`, is
       its alpha. That blends: it cuts holes only with `blend_cutoff`, and the texture's own alpha
-      then counts if `map_d` names the same file as `map_Kd`. Of several libraries, the first that
-      defines a material counts. `map_Ka` is not read: it often holds occlusion.
+      then counts if `map_d` names the same file as `map_Kd`; another file takes its place. Of
+      several libraries, the first that defines a material counts. `map_Ka` is not read: it often
+      holds occlusion.
 
     Args:
         path: path of the file. The extension (in any case) names the format.
