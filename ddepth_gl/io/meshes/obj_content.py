@@ -13,9 +13,9 @@ from ..._text import counted
 from ...errors import MeshError
 from .face_limit import check_face_count
 from .mtl import decoded, without_comment
+from .obj_colors import columns, row_colors, vertex_colors
 from .obj_faces import NO_UV, Corners, block_corners
 from .obj_lines import (
-    COLORED,
     FACE,
     LINE,
     OTHER,
@@ -36,8 +36,6 @@ _SILENT = frozenset(
     b"bevel bmat bsp bzp c_interp cdc cdp con cstype csh call ctech d_interp deg end hole lod "
     b"maplib mg parm res scrv shadow_obj sp stech step trace_obj trim usemap".split()
 )
-_NO_COLOR = -1.0
-_ABOVE_1 = 1.001  # rounding errors of colors in 0..1 stay below
 
 
 @dataclass
@@ -132,7 +130,7 @@ def parsed_obj(
     object_of_polygon, objects = _objects(found, max_objects)
     return ObjContent(
         _joined(found.vertices, np.float64, 3),
-        _colors(found),
+        vertex_colors(found.colors, [len(each) for each in found.vertices]),
         _joined(found.uv, np.float64, 2),
         corner_vertex,
         corner_uv,
@@ -151,8 +149,8 @@ def _collect(
     rows = float_rows(block, VERTEX, 3)
     if rows is not None:
         values, starts, counts = rows
-        found.vertices.append(_columns(values, starts, counts, 0, 3))
-        found.colors.append(_row_colors(*rows) if with_colors else None)
+        found.vertices.append(columns(values, starts, counts, 0, 3))
+        found.colors.append(row_colors(*rows) if with_colors else None)
         found.vertex_count += len(starts)
     if with_uv:
         rows = float_rows(block, TEXTURE_VERTEX, 1)
@@ -186,19 +184,6 @@ def _collect_statement(line: bytes, polygons_before: int, found: _Collected) -> 
         found.others[keyword] += 1
 
 
-def _columns(
-    values: npt.NDArray[np.float64],
-    starts: npt.NDArray[np.int64],
-    counts: npt.NDArray[np.int64],
-    first: int,
-    last: int,
-) -> npt.NDArray[np.float64]:
-    """Return some columns of rows of different lengths, all long enough."""
-    if (counts == counts[0]).all():
-        return np.ascontiguousarray(values.reshape(len(starts), -1)[:, first:last])
-    return np.asarray(values[starts[:, None] + np.arange(first, last)])
-
-
 def _uv(
     values: npt.NDArray[np.float64], starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
@@ -207,36 +192,6 @@ def _uv(
     is_2d = counts >= 2
     uv[is_2d, 1] = values[starts[is_2d] + 1]
     return uv
-
-
-def _row_colors(
-    values: npt.NDArray[np.float64], starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float32] | None:
-    """Return the numbers behind the coordinates, as written; None if there are none."""
-    is_colored = counts >= COLORED
-    if not is_colored.any():
-        return None
-    colors = np.full((len(starts), 3), _NO_COLOR, np.float32)
-    given = _columns(values, starts[is_colored], counts[is_colored], 3, 6)
-    given = np.nan_to_num(given, nan=0.0, posinf=1.0, neginf=0.0)
-    colors[is_colored] = np.clip(given, 0.0, 255.0)
-    return colors
-
-
-def _colors(found: _Collected) -> npt.NDArray[np.uint8] | None:
-    """Return sRGB colors. A number above 1 anywhere in the file says that they are in 0..255."""
-    given = [each for each in found.colors if each is not None]
-    if not given:
-        return None
-    factor = 1.0 if max(float(each.max()) for each in given) > _ABOVE_1 else 255.0
-    colors = np.full((found.vertex_count, 4), 255, np.uint8)
-    start = 0
-    for vertices, each in zip(found.vertices, found.colors, strict=True):
-        if each is not None:
-            scaled = np.rint(np.clip(each * factor, 0.0, 255.0))
-            colors[start : start + len(each), :3] = np.where(each < 0.0, 255.0, scaled)
-        start += len(vertices)
-    return colors
 
 
 def _check_vertices(corner_vertex: npt.NDArray[np.int32], found: _Collected) -> None:

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from ...errors import MeshError
 
 __all__ = [
-    "COLORED",
     "FACE",
     "LINE",
     "OTHER",
@@ -36,7 +35,6 @@ _JOINT = b"\x0b"
 _CONTINUED = re.compile(rb"(?m)^([^#\n]*)\\[ \t]*\n")
 # Kinds of lines
 IGNORED, VERTEX, TEXTURE_VERTEX, FACE, POINT, LINE, OTHER = range(7)
-COLORED = 6  # numbers of a vertex with a color
 
 
 class Block(NamedTuple):
