@@ -9,6 +9,7 @@ from .camera.camera import Camera
 from .io.meshes.read import load_mesh
 from .mesh.mesh import Mesh
 from .renderer import DepthRenderer, Surfaces
+from .results.attributes import COLOR_ATTRIBUTES, checked_names
 from .results.depth_maps import DepthMaps
 
 __all__ = ["double_depth"]
@@ -30,7 +31,8 @@ def double_depth(
     This opens and closes an OpenGL context. For more than one image use `DepthRenderer`.
 
     Args:
-        mesh: a Mesh, or the path of a mesh file.
+        mesh: a Mesh, or the path of a mesh file. Its textures are read only if an attribute
+            shows colors.
         camera: a Camera; None frames the whole mesh at 512x512 pixels.
         surfaces, near, far, attributes: see `DepthRenderer.entry_exit`.
         engine, device: see `DepthRenderer`.
@@ -41,7 +43,9 @@ def double_depth(
     Raises:
         DDepthError: see `load_mesh`, `DepthRenderer` and `DepthRenderer.entry_exit`.
     """
-    loaded = mesh if isinstance(mesh, Mesh) else load_mesh(mesh)
+    names = checked_names(attributes)
+    shows_colors = not COLOR_ATTRIBUTES.isdisjoint(names)
+    loaded = mesh if isinstance(mesh, Mesh) else load_mesh(mesh, appearance=shows_colors)
     with DepthRenderer(engine, device) as renderer:
         return renderer.entry_exit(
             renderer.upload(loaded),
@@ -49,5 +53,5 @@ def double_depth(
             surfaces=surfaces,
             near=near,
             far=far,
-            attributes=attributes,
+            attributes=names,
         )

@@ -34,7 +34,6 @@ from mesh_files import (
     off,
     ply,
     png,
-    png_bomb,
     put,
     refused,
     textured_gltf,
@@ -211,20 +210,6 @@ def test_colors_of_a_ply(tmp_path):
     for layout in ("ascii", "binary_little_endian"):
         mesh = load_mesh(put(tmp_path, "a.ply", ply(layout, colors=colors)))
         np.testing.assert_array_equal(mesh.colors[:, :3], colors)
-
-
-@pytest.mark.parametrize("size", [(60_000, 60_000), (11_000, 13_000)])
-def test_textures_of_too_many_pixels(tmp_path, size):
-    bomb = png_bomb(*size)
-    put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd p.png\n")
-    put(tmp_path, "p.png", bomb)
-    refused(put(tmp_path, "a.obj", textured_obj()), "pixels.*shrink it")
-    refused(put(tmp_path, "a.glb", glb(*textured_gltf(bomb))), "pixels.*shrink it")
-
-
-def test_a_damaged_texture(tmp_path):
-    image = png(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-    refused(put(tmp_path, "a.glb", glb(*textured_gltf(image[:3000]))), "texture is damaged")
 
 
 # Refusals

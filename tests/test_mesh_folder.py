@@ -18,6 +18,7 @@ from mesh_files import (
     textured_obj,
 )
 
+import ddepth_gl as dd
 from ddepth_gl.io.meshes.read import load_mesh
 
 # Names that are not UTF-8
@@ -122,7 +123,10 @@ def test_nothing_outside_the_folder_is_read(tmp_path):
 def test_side_files_have_the_same_limit(tmp_path):
     put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd p.png\n")
     put(tmp_path, "p.png", bytes(10_000))
-    refused(put(tmp_path, "a.obj", textured_obj()), "max_file_bytes", max_file_bytes=5000)
+    with pytest.warns(dd.LeftOutWarning, match="4 faces lost their texture p.png: .* 10000 bytes"):
+        load_mesh(put(tmp_path, "a.obj", textured_obj()), max_file_bytes=5000)
+    put(tmp_path, "a.mtl", bytes(10_000))
+    refused(tmp_path / "a.obj", "max_file_bytes", max_file_bytes=5000)
     tree, _ = gltf_tree(TETRA, buffers=[{"uri": "p.png", "byteLength": 100}])
     refused(
         put(tmp_path, "a.gltf", json.dumps(tree).encode()), "max_file_bytes", max_file_bytes=5000
@@ -146,12 +150,12 @@ def shapenet(tmp_path: Path, name: str = "../images/t.png") -> Path:
 def test_texture_roots(tmp_path):
     path = shapenet(tmp_path)
     assert load_mesh(path).textures == ()
-    plain = load_mesh(path).source.side_files_sha256
+    plain = load_mesh(path).source.textures_sha256
     hashes = set()
     for root in ("model", "model/images", "model/models/../images", "."):
         mesh = load_mesh(path, texture_roots=tmp_path / root)
         check_texture(mesh)
-        hashes.add(mesh.source.side_files_sha256)
+        hashes.add(mesh.source.textures_sha256)
     assert plain not in hashes
     check_texture(load_mesh(path, texture_roots=["/", tmp_path / "model"]))
     check_texture(load_mesh(path, texture_roots=[str(tmp_path / "outside"), tmp_path / "model"]))
@@ -216,7 +220,7 @@ def test_hashes_tell_equal_names_in_different_roots_apart(tmp_path):
             (tmp_path / folder).mkdir(exist_ok=True)
             put(tmp_path / folder, "t.png", png(image))
         roots = [tmp_path / "x", tmp_path / "y"]
-        hashes.add(load_mesh(path, texture_roots=roots).source.side_files_sha256)
+        hashes.add(load_mesh(path, texture_roots=roots).source.textures_sha256)
     assert len(hashes) == 3
 
 

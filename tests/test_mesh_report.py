@@ -184,10 +184,13 @@ def left_out(tmp_path, name, data):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = dd.load_mesh(path).report().left_out
-    lost = [text for text in found if "doubleSided" not in text]
+    told = [text for text in found if "doubleSided" not in text]
+    lost = [text for text in told if " lost " in text]
+    others = [text for text in told if " lost " not in text]
+    parts = lost + [f"the mesh leaves out {'; '.join(others)}"] * bool(others)
     assert [(each.category, str(each.message)) for each in caught] == [
-        (dd.LeftOutWarning, f"{path}: the mesh leaves out {'; '.join(lost)}")
-    ] * bool(lost)
+        (dd.LeftOutWarning, f"{path}: {'; '.join(parts)}")
+    ] * bool(told)
     assert not caught or caught[0].filename == __file__
     return found
 
@@ -200,10 +203,13 @@ def test_nothing_is_left_out_of_plain_files(tmp_path):
 
 
 def test_missing_and_unsupported_textures(tmp_path):
-    text = "texture '0', which is not in the folder or cannot be used"
-    assert left_out(tmp_path, "a.gltf", gltf(*textured_gltf("none.png"))) == (text,)
+    assert left_out(tmp_path, "a.gltf", gltf(*textured_gltf("none.png"))) == (
+        "4 faces lost their texture none.png: file not found in the mesh's folder or texture_roots",
+    )
     put(tmp_path, "p.ktx2", b"\xabKTX 20\xbb" + bytes(100))
-    assert left_out(tmp_path, "a.gltf", gltf(*textured_gltf("p.ktx2"))) == (text,)
+    assert left_out(tmp_path, "a.gltf", gltf(*textured_gltf("p.ktx2"))) == (
+        "4 faces lost their texture p.ktx2: format not read",
+    )
     assert left_out(tmp_path, "a.obj", textured_obj()) == (
         "material library a.mtl: file not found in the mesh's folder or texture_roots",
     )
@@ -231,7 +237,7 @@ def test_content_of_gltf_that_is_not_geometry(tmp_path):
         "animations": [{}, {}],
         "skins": [{}],
         "materials": [
-            {"doubleSided": True, "alphaMode": "MASK", "normalTexture": {"index": 0}},
+            {"doubleSided": True, "alphaMode": "BLEND", "normalTexture": {"index": 0}},
             {"doubleSided": False, "alphaMode": "OPAQUE"},
             {"pbrMetallicRoughness": {"metallicRoughnessTexture": {"index": 0}}},
         ],
@@ -240,7 +246,7 @@ def test_content_of_gltf_that_is_not_geometry(tmp_path):
         "animations: 2",
         "primitives of points or lines: 1",
         "materials with textures other than the base color: 2",
-        "materials with an alphaMode (the whole face counts): 1",
+        "materials that blend (the whole face counts; blend_cutoff cuts): 1",
         "materials marked doubleSided (geometry decides which faces are two-sided): 1",
     )
     with pytest.warns(dd.LeftOutWarning):

@@ -8,6 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import DDepthError, LeftOutWarning
+from .loading import (
+    Alpha,
+    BlendCutoff,
+    MaxTextureSize,
+    Pose,
+    TextureRoots,
+    loading_options,
+)
 from .options import Debug, Meshes
 from .reporting import (
     one_line_errors,
@@ -18,6 +26,7 @@ from .reporting import (
     print_warning,
     report_sources,
 )
+from .wording import in_options
 
 __all__ = ["inspect"]
 
@@ -27,13 +36,19 @@ def inspect(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON array, one entry per file.")
     ] = False,
+    texture_root: TextureRoots = None,
+    alpha: Alpha = "mask",
+    blend_cutoff: BlendCutoff = None,
+    pose: Pose = None,
+    max_texture_size: MaxTextureSize = None,
     debug: Debug = False,
 ) -> None:
     """Show bodies, winding, materials and defects of mesh files."""
-    with one_line_errors(debug):
+    with one_line_errors(debug, in_options):
         from ..io.meshes.read import load_mesh
         from ..jobs.sources import mesh_files
 
+        loading = loading_options(texture_root, alpha, blend_cutoff, pose, max_texture_size)
         files, repeated, failures, results = mesh_files(meshes)
         # JSON stays alone on stdout.
         note = print_warning if as_json else print_line
@@ -49,9 +64,9 @@ def inspect(
                 with warnings.catch_warnings():
                     # The report itself lists what is left out.
                     warnings.simplefilter("ignore", LeftOutWarning)
-                    report = load_mesh(path).report()
+                    report = load_mesh(path, **loading).report()
             except (DDepthError, MemoryError) as error:  # the other files are still reported
-                print_exception(error, debug)
+                print_exception(error, debug, in_options)
                 entry["error"] = str(error) or "out of memory"
                 continue
             if as_json:

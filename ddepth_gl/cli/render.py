@@ -10,6 +10,15 @@ import typer
 
 from ..errors import ContextError, DDepthError, RequestError
 from .cameras import views_from_options
+from .loading import (
+    Alpha,
+    BlendCutoff,
+    MaxTextureSize,
+    Pose,
+    TextureRoots,
+    loading_options,
+    loading_text,
+)
 from .options import Debug, Device, Meshes, Output, create_output_folder, parse_list
 from .reporting import (
     one_line_errors,
@@ -140,6 +149,11 @@ def render(
     ] = None,
     engine: Annotated[str, typer.Option(help="compute, raster or auto.")] = "auto",
     device: Device = None,
+    texture_root: TextureRoots = None,
+    alpha: Alpha = "mask",
+    blend_cutoff: BlendCutoff = None,
+    pose: Pose = None,
+    max_texture_size: MaxTextureSize = None,
     max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
     max_file_mb: Annotated[
         int | None, typer.Option(help="Refuse larger mesh and camera files, in MiB.")
@@ -175,6 +189,7 @@ def render(
         for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
             if number is not None and number < 0:
                 raise RequestError(f"{option} must be at least 0, not {number}")
+        loading = loading_options(texture_root, alpha, blend_cutoff, pose, max_texture_size)
         job = RenderJob(
             folder=output,
             formats=parse_list(formats),
@@ -204,6 +219,7 @@ def render(
             seed=seed,
             file_limit=file_limit,
         )
+        settings = [text + loading_text(loading) for text in plan.settings]
         files, repeated, failures, results = mesh_files(meshes)
         report_sources(repeated, failures, results)
         if not files:
@@ -219,17 +235,17 @@ def render(
             def is_done(source: MeshSource | None, name: str) -> bool:
                 if source is None or not skip_existing:
                     return False
-                left = remaining_views(job, source, name, plan.settings, earlier)
+                left = remaining_views(job, source, name, settings, earlier)
                 return not (left.views or left.preview)
 
             for path, name in zip(files, unique_names(files), strict=True):
-                stale += stale_files(job, name, len(plan.settings), earlier)
+                stale += stale_files(job, name, len(settings), earlier)
                 try:
                     # Most files tell what they are without being decoded.
                     if skip_existing and is_done(source_of_file(path, **file_limit), name):
                         skipped += 1
                         continue
-                    mesh = load_mesh(path, **limits)
+                    mesh = load_mesh(path, appearance=job.shows_colors, **loading, **limits)
                     if is_done(mesh.source, name):
                         skipped += 1
                         continue
@@ -241,7 +257,7 @@ def render(
                         plan.cameras_of(mesh),
                         name,
                         note=up_text(mesh, plan.up) if plan.uses_up else "",
-                        settings=plan.settings,
+                        settings=settings,
                         earlier=earlier,
                     )
                     rendered += 1

@@ -25,6 +25,9 @@ __all__ = [
     "print_warning",
 ]
 
+# What meshes leave out: lines of a run, and notes in a line.
+_MAX_LEFT_OUT_LINES, _MAX_NOTES = 8, 4
+
 
 def print_line(text: str) -> None:
     """Print a line to stdout."""
@@ -115,7 +118,7 @@ def one_line_errors(debug: bool, reworded: Callable[[str], str] = str) -> Iterat
         debug, reworded: see `print_exception`.
     """
     try:
-        with _one_line_warnings():
+        with _one_line_warnings(reworded):
             yield
     except KeyboardInterrupt:
         print_error("interrupted; files written so far are whole")
@@ -128,16 +131,34 @@ def one_line_errors(debug: bool, reworded: Callable[[str], str] = str) -> Iterat
 
 
 @contextmanager
-def _one_line_warnings() -> Iterator[None]:
+def _one_line_warnings(reworded: Callable[[str], str]) -> Iterator[None]:
+    """Print one line for each of the first meshes that leave something out, and their number."""
+    count = 0
     with warnings.catch_warnings():
         warnings.simplefilter("always", LeftOutWarning)
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
-            if issubclass(category, LeftOutWarning):
-                print_warning(str(message))
-            else:
+            nonlocal count
+            if not issubclass(category, LeftOutWarning):
                 others(message, category, *place)
+                return
+            count += 1
+            if count <= _MAX_LEFT_OUT_LINES:
+                print_warning(_shortened_notes(reworded(str(message))))
 
         warnings.showwarning = show  # type: ignore[assignment]
-        yield
+        try:
+            yield
+        finally:
+            if count > _MAX_LEFT_OUT_LINES:
+                more = counted(count - _MAX_LEFT_OUT_LINES, "more mesh", "more meshes")
+                print_warning(f"{more} leave something out; ddepth inspect lists it")
+
+
+def _shortened_notes(text: str) -> str:
+    notes = text.split("; ")
+    if len(notes) <= _MAX_NOTES + 1:
+        return text
+    more = f"{len(notes) - _MAX_NOTES} more notes, see ddepth inspect"
+    return "; ".join([*notes[:_MAX_NOTES], more])

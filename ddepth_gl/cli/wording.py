@@ -9,6 +9,13 @@ __all__ = ["in_options"]
 _OPTIONS = (
     (r"pass a larger max_faces", "pass a larger --max-faces"),
     (r"pass a larger max_file_bytes", "pass a larger --max-file-mb"),
+    (r"pass max_texture_size to reduce", "give --max-texture-size to reduce"),
+    (r"the mesh's folder or texture_roots", "the mesh's folder or --texture-root"),
+    (r"blend_cutoff cuts", "--blend-cutoff cuts"),
+    (
+        r"or load the mesh with appearance=False",
+        "or write formats without colors, with --no-preview",
+    ),
     (r'surfaces="(\w+)"', r"--surfaces \1"),
     (r"; scale ([-+.e\d]+) fits this image", r"; --png-scale \1 fits this image"),
     (

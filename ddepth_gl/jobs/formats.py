@@ -24,6 +24,7 @@ from ..io.results.png16 import write_png16
 from ..io.results.point_clouds import write_layer_clouds, write_sheet_clouds
 from ..io.results.xray import write_xray
 from ..mesh.mesh import Mesh
+from ..results.attributes import COLOR_ATTRIBUTES
 from ..results.depth_layers import DepthLayers
 from ..results.depth_maps import DepthMaps
 
@@ -163,6 +164,7 @@ class Format:
         endings: regular expressions for the ends of its file names: with both sheets, with all
             layers.
         needs_layers: whether it stores all crossings and nothing else.
+        is_photo: whether it shows the mesh in its colors.
         map_attributes, layer_attributes: attributes of both sheets, or of all crossings, that it
             always stores.
         default_layers: number of layers that it stores by default; None for all.
@@ -176,6 +178,7 @@ class Format:
     endings: tuple[str, str]
     _: KW_ONLY
     needs_layers: bool = False
+    is_photo: bool = False
     map_attributes: tuple[str, ...] = ()
     layer_attributes: tuple[str, ...] = ()
     default_layers: int | None = None
@@ -189,6 +192,18 @@ class Format:
         if option == "layers" and self.needs_layers:
             return True
         return option in self.options or (not layers and option in self.sheet_options)
+
+    def shows_colors(self, attributes: Collection[str], layers: bool) -> bool:
+        """Return whether the files depend on colors, uv or textures of the mesh.
+
+        Args:
+            attributes: attributes of the `RenderJob`.
+            layers: whether it stores all layers where it can.
+        """
+        stored = set(self.layer_attributes if layers else self.map_attributes)
+        if self.has_option("attributes", layers):
+            stored |= set(attributes)
+        return self.is_photo or not COLOR_ATTRIBUTES.isdisjoint(stored)
 
     def count_left_out(self, frame: FrameToWrite) -> int:
         """Return the number of crossings that the format has no room for."""
@@ -221,7 +236,11 @@ FORMATS = {
     ),
     "mould": Format(_write_mould, (r"_mould\.ply",) * 2),
     "photo": Format(
-        _write_photo, (r"_photo\.png",) * 2, options=("samples",), check=import_png_packages
+        _write_photo,
+        (r"_photo\.png",) * 2,
+        is_photo=True,
+        options=("samples",),
+        check=import_png_packages,
     ),
     "exr": Format(
         _write_exr,

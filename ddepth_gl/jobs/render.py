@@ -24,7 +24,13 @@ from ..renderer import DepthRenderer, Surfaces
 from ..results.attributes import checked_names
 from ..results.frame import Frame
 from ..results.plots import check_matplotlib
-from ..results.provenance import FILE_COUNT, SETTINGS_HASH, mesh_entries, source_in_memory
+from ..results.provenance import (
+    FILE_COUNT,
+    SETTINGS_HASH,
+    TEXTURES_HASH,
+    mesh_entries,
+    source_in_memory,
+)
 from .formats import FORMATS, Format, FrameToWrite, checked_formats
 from .names import PREVIEW_VIEWS, frame_name, output_pattern
 from .report import RenderReport
@@ -141,6 +147,13 @@ class RenderJob:
             if self.layers and chosen.has_option("layers", True) and not chosen.needs_layers
         ]
 
+    @property
+    def shows_colors(self) -> bool:
+        """True if anything to be written depends on colors, uv or textures of the mesh."""
+        return self.preview or any(
+            chosen.shows_colors(self.attributes, self.layers) for chosen in self._chosen_formats
+        )
+
     def _check_effects(self) -> None:
         """Raise RequestError if an option is given that has no effect on any of the formats."""
         is_given = {
@@ -204,7 +217,12 @@ class RenderJob:
             endings = [chosen.endings[self.layers] for chosen in formats]
             names = output_pattern(name, len(cameras), endings, self.preview)
             present = earlier.matching(name, names)
-            check_replaceable(present, source, or_damaged=self.skip_existing)
+            check_replaceable(
+                present,
+                source,
+                or_damaged=self.skip_existing,
+                with_colors=self.shows_colors,
+            )
         remaining = remaining_views(self, source, name, settings, earlier)
         scale = scale_for_cameras(mesh.bounds, cameras) if "png16" in self.formats else None
         report = RenderReport(
@@ -322,6 +340,8 @@ class RenderJob:
                 SETTINGS_HASH: view_settings(self, name, view, settings),
                 FILE_COUNT: str(chosen.count(reduced)),
             }
+            if not chosen.shows_colors(self.attributes, self.layers):
+                about[TEXTURES_HASH] = ""
             try:
                 yield from chosen.write(_with_provenance(reduced, about))
             except MeshError as error:
@@ -337,12 +357,23 @@ def _attributes_note(names: Collection[str]) -> str:
 
 
 def _with_provenance(frame: FrameToWrite, entries: Mapping[str, str]) -> FrameToWrite:
-    """Return the frame with more entries in the provenance of its results."""
+    """Return the frame with other entries in the provenance of its results.
+
+    An empty hash of textures removes that entry.
+    """
+
+    def changed(provenance: Mapping[str, str]) -> dict[str, str]:
+        return {
+            key: text
+            for key, text in {**provenance, **entries}.items()
+            if text or key != TEXTURES_HASH
+        }
+
     maps, layers = frame.maps, frame.layers
     return replace(
         frame,
-        maps=replace(maps, provenance={**maps.provenance, **entries}),
-        layers=layers and replace(layers, provenance={**layers.provenance, **entries}),
+        maps=replace(maps, provenance=changed(maps.provenance)),
+        layers=layers and replace(layers, provenance=changed(layers.provenance)),
     )
 
 

@@ -17,6 +17,7 @@ from ..results.provenance import (
     MESH_HASH,
     SETTINGS_HASH,
     SIDE_FILES_HASH,
+    TEXTURES_HASH,
     mesh_entries,
 )
 from .formats import FORMATS
@@ -110,14 +111,16 @@ def remaining_views(
         for format_name in job.formats:
             ending = FORMATS[format_name].endings[job.layers]
             paths = earlier.matching(stem, re.compile(f"{re.escape(stem)}({ending})"))
-            states.add(_state(paths, source, view_settings(job, format_name, view, cameras)))
+            settings = view_settings(job, format_name, view, cameras)
+            shows_colors = FORMATS[format_name].shows_colors(job.attributes, job.layers)
+            states.add(_state(paths, source, settings, shows_colors))
         if states - {"same"}:
             remaining.views.append(view)
             if "missing" not in states:
                 remaining.replaced.append(view)
     if job.preview:
         paths = earlier.matching(name, re.compile(re.escape(name) + PREVIEW_ENDING))
-        remaining.preview = _state(paths, source, preview_settings(job, cameras)) != "same"
+        remaining.preview = _state(paths, source, preview_settings(job, cameras), True) != "same"
     return remaining
 
 
@@ -142,23 +145,22 @@ def stale_files(job: RenderJob, name: str, views: int, earlier: EarlierFiles) ->
     ]
 
 
-def _state(paths: Sequence[Path], source: MeshSource, settings: str) -> str:
+def _state(paths: Sequence[Path], source: MeshSource, settings: str, shows_colors: bool) -> str:
     """Return "same", "other" or "missing" for the files of one view and format.
 
     Args:
         paths: all of them that exist.
         source: origin of the mesh.
         settings: see `view_settings`.
+        shows_colors: whether the files depend on textures.
     """
+    keys = (MESH_HASH, SIDE_FILES_HASH, SETTINGS_HASH, *[TEXTURES_HASH] * shows_colors)
     counts = set()
     wanted = mesh_entries(source) | {SETTINGS_HASH: settings}
     for path in paths:
         found = entries_if_whole(path)
         # The path of the mesh may differ.
-        if any(
-            found.get(key, "") != wanted.get(key, "")
-            for key in (MESH_HASH, SIDE_FILES_HASH, SETTINGS_HASH)
-        ):
+        if any(found.get(key, "") != wanted.get(key, "") for key in keys):
             return "other"
         counts.add(found.get(FILE_COUNT))
     return "same" if counts == {str(len(paths))} else "missing"

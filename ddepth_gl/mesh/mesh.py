@@ -14,6 +14,7 @@ from .._frozen_arrays import frozen
 from .._text import counted
 from ..errors import MeshError
 from .bodies import Bodies, find_bodies
+from .lazy_texture import LazyTexture
 from .normals import face_normals
 from .object_bodies import ObjectBodies, bodies_of_objects
 from .report import MeshReport, report_on
@@ -49,14 +50,16 @@ class MeshSource(NamedTuple):
         path: absolute path.
         sha256: SHA-256 of the content, in hexadecimal.
         side_files_sha256: SHA-256 of the names and contents of the other files that were read with
-            it (materials, textures, buffers); empty if there were none.
+            it (materials, buffers, textures with alpha masks); empty if there were none.
         left_out: what the file holds and the mesh does not, one text each.
+        textures_sha256: the same as `side_files_sha256`, of textures that decide colors alone.
     """
 
     path: str
     sha256: str
     side_files_sha256: str = ""
     left_out: tuple[str, ...] = ()
+    textures_sha256: str = ""
 
 
 class Mesh:
@@ -101,6 +104,7 @@ class Mesh:
         "_closed_and_balanced",
         "_object_bodies",
         "_polygon_id",
+        "_textures",
         "_volume",
         "alpha_cutoff",
         "colors",
@@ -112,7 +116,6 @@ class Mesh:
         "samplers",
         "source",
         "texture_id",
-        "textures",
         "up",
         "uv",
         "vertices",
@@ -122,7 +125,6 @@ class Mesh:
     faces: npt.NDArray[np.int32]
     uv: npt.NDArray[np.float32] | None
     colors: npt.NDArray[np.uint8] | None
-    textures: tuple[npt.NDArray[np.uint8], ...]
     samplers: tuple[Sampler, ...]
     texture_id: npt.NDArray[np.int32]
     alpha_cutoff: npt.NDArray[np.float32] | None
@@ -137,6 +139,7 @@ class Mesh:
     _closed_and_balanced: tuple[bool, bool] | None
     _object_bodies: ObjectBodies | None
     _polygon_id: npt.NDArray[np.int64] | None
+    _textures: tuple[LazyTexture, ...]
     _volume: float | None
 
     def __init__(
@@ -178,10 +181,10 @@ class Mesh:
             "faces": frozen(triangles),
             "uv": None if uv is None else frozen(checked_uv(uv, len(points))),
             "colors": None if colors is None else frozen(checked_colors(colors, len(points))),
-            "textures": textures,
             "texture_id": frozen(checked_texture_id(texture_id, len(triangles), len(textures))),
             "samplers": checked_samplers(samplers, len(textures)),
             "alpha_cutoff": None if cutoff is None else frozen(cutoff),
+            "_textures": textures,
             "_polygon_id": None if polygons is None else frozen(polygons),
             "object_id": frozen(checked_object_id(object_id, len(triangles), len(names))),
             "object_names": names,
@@ -218,9 +221,26 @@ class Mesh:
         return f"Mesh({shown(self.name)}, {counts}, closed={closed})"
 
     @property
+    def textures(self) -> tuple[npt.NDArray[np.uint8], ...]:
+        """(h, w, 4) uint8 each: sRGB, top row first.
+
+        `load_mesh` leaves textures encoded; they are decoded on first access. Textures that differ
+        in their samplers alone are the same array.
+
+        Raises:
+            MeshError: a texture of the file is damaged.
+        """
+        return tuple(texture.texels() for texture in self._textures)
+
+    @property
     def texture(self) -> npt.NDArray[np.uint8] | None:
         """(h, w, 4) uint8: the first texture, sRGB, top row first; None if there is none."""
-        return self.textures[0] if self.textures else None
+        return self._textures[0].texels() if self._textures else None
+
+    @property
+    def texture_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of each texture, without decoding any."""
+        return tuple(texture.size for texture in self._textures)
 
     @property
     def polygon_id(self) -> npt.NDArray[np.int64]:
@@ -339,9 +359,9 @@ class Mesh:
         return {
             "uv": self.uv,
             "colors": self.colors,
-            "texture": self.textures or None,
-            "texture_id": self.texture_id if self.textures else None,
-            "samplers": self.samplers if self.textures else None,
+            "texture": self._textures or None,
+            "texture_id": self.texture_id if self._textures else None,
+            "samplers": self.samplers if self._textures else None,
             "alpha_cutoff": self.alpha_cutoff,
             "polygon_id": self._polygon_id,
             "object_id": self.object_id,

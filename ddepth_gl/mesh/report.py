@@ -166,8 +166,7 @@ def report_on(mesh: Mesh) -> MeshReport:
     of_kind = {kind: bodies.kind == kind for kind in BODY_KINDS}
     of_kind = {kind: which for kind, which in of_kind.items() if which.any()}
     is_well_wound = len(bodies) > 0 and bool((bodies.is_closed & bodies.is_consistent).all())
-    alphas = [texture[..., 3] for texture in mesh.textures]
-    alphas += [] if mesh.colors is None else [mesh.colors[:, 3]]
+    has_vertex_alpha = mesh.colors is not None and bool((mesh.colors[:, 3] < 255).any())
     source = mesh.source
     return MeshReport(
         name=mesh.name,
@@ -193,8 +192,8 @@ def report_on(mesh: Mesh) -> MeshReport:
         objects=len(np.unique(mesh.object_id)),
         has_uv=mesh.uv is not None,
         has_colors=mesh.colors is not None,
-        has_alpha=any(bool((alpha < 255).any()) for alpha in alphas),
-        textures=tuple((texture.shape[1], texture.shape[0]) for texture in mesh.textures),
+        has_alpha=has_vertex_alpha or any(texture.has_alpha() for texture in mesh._textures),
+        textures=mesh.texture_sizes,
         textured_faces=int(np.count_nonzero(mesh.texture_id >= 0)),
         left_out=() if source is None else source.left_out,
     )

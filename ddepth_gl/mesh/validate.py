@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .._checks import one_line, shown, unmasked_array
-from .._frozen_arrays import frozen
 from .._text import counted
 from ..errors import MeshError
 from .chunks import face_chunks
+from .lazy_texture import LazyTexture
 from .normals import unit_normals
 from .sampler import Sampler
 
@@ -149,7 +149,8 @@ def check_area(
 ) -> None:
     """Raise if no face has an area. Single faces without area are harmless."""
     if (bounds[1] > bounds[0]).any():
-        for chunk in face_chunks(faces):
+        # Nearly always one of the first faces has an area.
+        for chunk in (faces[:1024], *face_chunks(faces[1024:])):
             if unit_normals(points, chunk).any():
                 return
     which = "its only face is" if len(faces) == 1 else f"all {len(faces)} faces are"
@@ -185,8 +186,8 @@ def checked_colors(value: object, vertex_count: int) -> npt.NDArray[np.uint8]:
     return colors
 
 
-def checked_textures(value: object) -> tuple[npt.NDArray[np.uint8], ...]:
-    """Return one texture, or a list or tuple of them, as a tuple of read-only RGBA arrays."""
+def checked_textures(value: object) -> tuple[LazyTexture, ...]:
+    """Return one texture, or a list or tuple of them, as a tuple of RGBA textures."""
     if value is None:
         return ()
     textures = value if isinstance(value, (list, tuple)) else (value,)
@@ -338,8 +339,10 @@ def _checked_ids(
     return np.array(given, dtype=np.int32, order="C")
 
 
-def _checked_texture(value: object) -> npt.NDArray[np.uint8]:
-    """Return an image of 1, 3 or 4 channels as a read-only (h, w, 4) array."""
+def _checked_texture(value: object) -> LazyTexture:
+    """Return an image of 1, 3 or 4 channels as a texture of four; `load_mesh` passes them whole."""
+    if isinstance(value, LazyTexture):
+        return value
     given = as_array(value, "texture", "biuf")
     channels = 1 if given.ndim == 2 else given.shape[-1] if given.ndim == 3 else 0
     if given.dtype != np.uint8 or channels not in (1, 3, 4) or given.size == 0:
@@ -349,4 +352,4 @@ def _checked_texture(value: object) -> npt.NDArray[np.uint8]:
         )
     texture = np.full((*given.shape[:2], 4), 255, np.uint8)
     texture[..., : max(channels, 3)] = given[..., None] if given.ndim == 2 else given
-    return frozen(texture)
+    return LazyTexture(texture.shape[1::-1], None, texture)

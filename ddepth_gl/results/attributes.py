@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .._checks import shown
 from ..errors import RequestError
 
-__all__ = ["ATTRIBUTES", "Attribute", "checked_attributes", "checked_names"]
+__all__ = ["ATTRIBUTES", "COLOR_ATTRIBUTES", "Attribute", "checked_attributes", "checked_names"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,10 @@ def checked_attributes(
         full_shape = (*shape, attribute.channels) if attribute.channels else shape
         checked[name] = check(attribute, attributes[name], full_shape)
     return checked
+
+
+# Attributes that depend on colors, uv or textures of the mesh.
+COLOR_ATTRIBUTES = frozenset(("color", "shaded_color", "uv"))
 
 
 def checked_names(names: Iterable[str]) -> tuple[str, ...]:

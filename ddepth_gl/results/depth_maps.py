@@ -85,7 +85,8 @@ class DepthMaps(WithRequestedArrays):
         attributes: name to a pair (entry, exit) of arrays, each (H, W) or (H, W, channels).
         provenance: ``renderer``, ``gl_version`` and ``engine``, the first two as reported by the
             driver. For a mesh from a file also ``mesh_path``, ``mesh_sha256`` and, if other files
-            were read with it, ``mesh_side_files_sha256``. Empty unless a `DepthRenderer` rendered
+            were read with it, ``mesh_side_files_sha256`` and ``mesh_textures_sha256``; if something
+            of it is not used, ``mesh_left_out``, one text. Empty unless a `DepthRenderer` rendered
             the image.
         surfaces: how faces counted: "oriented", by facing; "any", on either side; "mixed", both
             kinds, decided by ``surfaces="auto"`` for each body. None if it is unknown.

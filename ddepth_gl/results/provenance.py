@@ -10,28 +10,36 @@ from ..mesh.mesh import Mesh, MeshSource
 __all__ = [
     "FILE_COUNT",
     "MESH_HASH",
+    "MESH_LEFT_OUT",
     "MESH_PATH",
     "SETTINGS_HASH",
     "SIDE_FILES_HASH",
+    "TEXTURES_HASH",
     "mesh_entries",
     "printable_path",
     "source_in_memory",
 ]
 
 MESH_PATH, MESH_HASH, SIDE_FILES_HASH = "mesh_path", "mesh_sha256", "mesh_side_files_sha256"
+# Of textures that decide colors alone, and what the mesh file holds and the mesh does not.
+TEXTURES_HASH, MESH_LEFT_OUT = "mesh_textures_sha256", "mesh_left_out"
 # Of files that `ddepth render` wrote: everything besides the mesh that decides their content, and
 # how many files of their format belong to the view.
 SETTINGS_HASH, FILE_COUNT = "settings_sha256", "file_count"
 
 
 def mesh_entries(source: MeshSource | None) -> dict[str, str]:
-    """Return the provenance entries of a mesh: its path and its files' hashes, see `MeshSource`."""
+    """Return the provenance entries of a mesh: path, hashes and omissions, see `MeshSource`."""
     if source is None:
         return {}
-    entries = {MESH_PATH: printable_path(source.path), MESH_HASH: source.sha256}
-    return entries | (
-        {SIDE_FILES_HASH: source.side_files_sha256} if source.side_files_sha256 else {}
-    )
+    entries = {
+        MESH_PATH: printable_path(source.path),
+        MESH_HASH: source.sha256,
+        SIDE_FILES_HASH: source.side_files_sha256,
+        TEXTURES_HASH: source.textures_sha256,
+        MESH_LEFT_OUT: printable_path("; ".join(source.left_out)),
+    }
+    return {key: text for key, text in entries.items() if text or key in (MESH_PATH, MESH_HASH)}
 
 
 def printable_path(path: str) -> str:
@@ -57,8 +65,10 @@ def source_in_memory(mesh: Mesh) -> MeshSource:
         *mesh.textures,
         mesh.texture_id,
         mesh.object_id,
+        mesh.alpha_cutoff,
     )
     for array in arrays:
         part = b"none" if array is None else repr(array.shape).encode() + array.tobytes()
         arrays_hash.update(part)
+    arrays_hash.update(repr([tuple(sampler) for sampler in mesh.samplers]).encode())
     return MeshSource("", arrays_hash.hexdigest())

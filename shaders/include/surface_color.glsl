@@ -8,6 +8,10 @@
 // Options: HAS_COLORS    1 if the mesh has vertex colors
 //          HAS_TEXTURES  1 if the mesh has textures
 
+#if HAS_TEXTURES
+#include "texel_wrap.glsl"
+#endif
+
 uniform float linear_of_srgb[256];
 
 #if HAS_COLORS
@@ -15,7 +19,7 @@ uniform isamplerBuffer colors;         // of vertices: sRGB and alpha, a byte ea
 #endif
 #if HAS_TEXTURES
 uniform isamplerBuffer texels;         // of all textures in turn, top row first; packed as colors
-uniform isamplerBuffer texture_table;  // first texel, width, height
+uniform isamplerBuffer texture_table;  // see texel_wrap.glsl
 #endif
 
 vec4 linear_color(int srgb) {
@@ -25,21 +29,14 @@ vec4 linear_color(int srgb) {
 }
 
 #if HAS_TEXTURES
-// Bilinear, in linear color; the texture repeats.
+// In linear color, wrapped and filtered as the texture's sampler says.
 vec4 texture_color(int texture_index, dvec2 uv) {
-    ivec3 entry = texelFetch(texture_table, texture_index).xyz;
-    int first = entry.x;
-    ivec2 size = entry.yz;
-    dvec2 position = dvec2(fract(uv.x), fract(1.0lf - uv.y)) * dvec2(size) - 0.5lf;
-    dvec2 corner = floor(position);
-    vec2 weight = vec2(position - corner);
-    ivec2 near = (ivec2(corner) + size) % size;
-    ivec2 far = (near + 1) % size;
-    ivec2 row = first + size.x * ivec2(near.y, far.y);
-    vec4 upper = mix(linear_color(texelFetch(texels, row.x + near.x).x),
-                     linear_color(texelFetch(texels, row.x + far.x).x), weight.x);
-    vec4 lower = mix(linear_color(texelFetch(texels, row.y + near.x).x),
-                     linear_color(texelFetch(texels, row.y + far.x).x), weight.x);
+    SampledTexels near = sampled_texels(uv, texelFetch(texture_table, texture_index));
+    vec2 weight = vec2(near.weight);
+    vec4 upper = mix(linear_color(texelFetch(texels, near.index.x).x),
+                     linear_color(texelFetch(texels, near.index.y).x), weight.x);
+    vec4 lower = mix(linear_color(texelFetch(texels, near.index.z).x),
+                     linear_color(texelFetch(texels, near.index.w).x), weight.x);
     return mix(upper, lower, weight.y);
 }
 #endif

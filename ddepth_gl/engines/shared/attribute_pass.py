@@ -222,7 +222,7 @@ class AttributePass:
             **{name.upper(): location for location, name in enumerate(names)},
             "PERSPECTIVE": int(not camera.is_orthographic),
             "HAS_COLORS": int(mesh.colors is not None),
-            "HAS_TEXTURES": int(bool(mesh.textures)),
+            "HAS_TEXTURES": int(bool(mesh.texture_sizes)),
             **options,
         }
         key = tuple(defines.items())

@@ -55,6 +55,6 @@ def _values(name: str, mesh: Mesh) -> npt.NDArray[Any] | None:
         return mesh.object_id
     if name == "uv" and mesh.uv is None:
         return ATTRIBUTES[name].empty(1)
-    if name == "color" and mesh.colors is None and not mesh.textures:
+    if name == "color" and mesh.colors is None and not mesh.texture_sizes:
         return np.ones((1, 4), np.float32)  # white
     return None

@@ -11,9 +11,15 @@ import numpy.typing as npt
 from ...errors import DeviceMemoryError
 from ...gl.context import GLContext
 from ...mesh.normals import smooth_normals
+from ...mesh.sampler import Sampler
 from ..scene import Scene
 
 __all__ = ["MESH_TABLES", "mesh_table"]
+
+
+# In the order of WRAP_* and FILTER_* in texel_wrap.glsl.
+_WRAPS = ("repeat", "clamp", "mirror")
+_FILTERS = ("linear", "nearest")
 
 
 def _uvs(scene: Scene) -> npt.NDArray[np.float32]:
@@ -25,13 +31,31 @@ def _colors(scene: Scene) -> npt.NDArray[np.uint8]:
 
 
 def _texels(scene: Scene) -> npt.NDArray[np.uint8]:
-    return np.concatenate([texture.reshape(-1, 4) for texture in scene.mesh.textures])
+    return np.concatenate([each.reshape(-1, 4) for each in _distinct_textures(scene).values()])
 
 
 def _texture_table(scene: Scene) -> npt.NDArray[np.int32]:
-    sizes = np.array([texture.shape[1::-1] for texture in scene.mesh.textures])
-    starts = np.cumsum(sizes.prod(axis=1)) - sizes.prod(axis=1)
-    return np.column_stack((starts, sizes)).astype(np.int32)
+    """Return (T, 4): first texel, width, height and sampler; texel_wrap.glsl describes them."""
+    first_of_texture = {}
+    first = 0
+    for key, texture in _distinct_textures(scene).items():
+        first_of_texture[key] = first
+        first += texture.shape[0] * texture.shape[1]
+    rows = [
+        (first_of_texture[id(texture)], *texture.shape[1::-1], _sampler_bits(sampler))
+        for texture, sampler in zip(scene.mesh.textures, scene.mesh.samplers, strict=True)
+    ]
+    return np.array(rows, np.int64).astype(np.int32)  # too many texels are refused on upload
+
+
+def _distinct_textures(scene: Scene) -> dict[int, npt.NDArray[np.uint8]]:
+    """Return the textures by identity: those with different samplers may share their texels."""
+    return {id(texture): texture for texture in scene.mesh.textures}
+
+
+def _sampler_bits(sampler: Sampler) -> int:
+    wraps = _WRAPS.index(sampler.wrap_u) | _WRAPS.index(sampler.wrap_v) << 2
+    return wraps | _FILTERS.index(sampler.filter) << 4
 
 
 # The samplers of the shaders, and the rows of their tables: one texel each, of 32-bit words.
@@ -45,8 +69,8 @@ MESH_TABLES: dict[str, Callable[[Scene], npt.NDArray[Any]]] = {
         -1, 3
     ),
     "colors": _colors,
-    "texels": _texels,  # of all textures, one after the other
-    "texture_table": _texture_table,  # first texel, width and height of each texture
+    "texels": _texels,  # of all distinct textures, one after the other
+    "texture_table": _texture_table,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from ..._checks import printable, shortened
 from ...errors import MeshError
 from ..opened_files import OpenedFile, opened, opened_below, opened_folder
 from .text import as_utf8
-from .textures import open_texture
+from .textures import LostTexture, open_texture
 
 __all__ = ["PLACEHOLDER_NAME", "MeshFolder"]
 
@@ -61,6 +61,7 @@ class MeshFolder:
         self._places: list[tuple[Path, int]] = []
         self._listings: dict[Path, dict[str, list[str]]] = {}
         self._side_file_hashes: dict[str, bytes] = {}  # SHA-256 by path
+        self._texture_hashes: dict[str, bytes] = {}
         self._left_out: dict[str, bool] = {}  # whether to warn, by text
 
     def __enter__(self) -> MeshFolder:
@@ -120,11 +121,12 @@ class MeshFolder:
         except FileNotFoundError as error:
             raise MeshError(_NO_FILE) from error
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, is_texture: bool = False) -> bytes:
         """Return the content of a side file.
 
         Args:
             name: its path as written in the mesh file.
+            is_texture: whether it decides colors alone, not where the surface is.
 
         Raises:
             FileNotFoundError: there is no such file in these folders. The message is the name.
@@ -144,7 +146,8 @@ class MeshFolder:
                     continue  # missing, a null character in the name, a loop of links
                 if file.is_regular:
                     data = self._content(file, f"its side file {str(below)!r}")
-                    self._side_file_hashes[key] = hashlib.sha256(data).digest()
+                    hashes = self._texture_hashes if is_texture else self._side_file_hashes
+                    hashes[key] = hashlib.sha256(data).digest()
                     return data
         raise FileNotFoundError(name)
 
@@ -202,18 +205,18 @@ class MeshFolder:
         return None
 
     def side_files_sha256(self) -> str:
-        """Return the SHA-256 of the names and contents of all side files read so far.
+        """Return the SHA-256 of the names and contents of the side files read so far.
+
+        Textures that decide colors alone are not included, see `textures_sha256`.
 
         Returns:
             Hexadecimal digits; empty if no side file was read.
         """
-        if not self._side_file_hashes:
-            return ""
-        entries = (
-            os.fsencode(path) + b"\0" + content_hash
-            for path, content_hash in sorted(self._side_file_hashes.items())
-        )
-        return hashlib.sha256(b"".join(entries)).hexdigest()
+        return _hash_of_files(self._side_file_hashes)
+
+    def textures_sha256(self) -> str:
+        """Return the same of the textures read so far that decide colors alone."""
+        return _hash_of_files(self._texture_hashes)
 
     def leave_out(self, text: str, *, warn: bool = True) -> None:
         """Note something that the file holds and the mesh does not.
@@ -255,10 +258,11 @@ class MeshFolder:
             MeshError: as for `read`.
         """
         try:
-            data = self.read(name)
-            if name.strip().lower().endswith(".mtl"):
+            is_material = name.strip().lower().endswith(".mtl")
+            data = self.read(name, is_texture=not is_material)
+            if is_material:
                 return as_utf8(data)
-            if open_texture(data, name) is None:
+            if isinstance(open_texture(data, name), LostTexture):
                 raise FileNotFoundError(name)
         except MeshError as error:
             self.refusal = error
@@ -274,6 +278,13 @@ class MeshFolder:
     def namespaced(self, namespace: str) -> Any:
         """Raise FileNotFoundError; trimesh calls this only for archives."""
         raise FileNotFoundError(namespace)
+
+
+def _hash_of_files(hashes: Mapping[str, bytes]) -> str:
+    if not hashes:
+        return ""
+    entries = (os.fsencode(path) + b"\0" + digest for path, digest in sorted(hashes.items()))
+    return hashlib.sha256(b"".join(entries)).hexdigest()
 
 
 def _possible_paths(name: str) -> Iterator[str]:

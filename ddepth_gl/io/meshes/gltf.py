@@ -19,6 +19,7 @@ from .folder import MeshFolder
 from .gltf_accessors import GltfAccessors
 from .gltf_animation import GltfAnimations
 from .gltf_document import GltfDocument
+from .gltf_images import GltfImages
 from .gltf_instances import instance_count, instance_transforms, joined, separate
 from .gltf_left_out import gltf_left_out
 from .gltf_materials import GltfMaterials
@@ -56,7 +57,7 @@ def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Me
     """
     try:
         document = GltfDocument(data, folder)
-        parts = _Scene(document, folder, options.pose).parts(options.max_faces)
+        parts = _Scene(document, folder, options).parts(options.max_faces)
         for text, is_decided in gltf_left_out(document.tree, options):
             folder.leave_out(text, warn=not is_decided)
         return parts
@@ -73,14 +74,12 @@ def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Me
 class _Scene:
     """The default scene of a document in one pose. Each mesh is read once for all its nodes."""
 
-    def __init__(
-        self, document: GltfDocument, folder: MeshFolder, pose: tuple[int | str, float] | None
-    ) -> None:
+    def __init__(self, document: GltfDocument, folder: MeshFolder, options: LoadOptions) -> None:
         self._document = document
         self._accessors = GltfAccessors(document)
-        self._materials = GltfMaterials(document, self._accessors, folder.leave_out)
+        self._materials = GltfMaterials(document, GltfImages(document, self._accessors), options)
         animations = GltfAnimations(document, self._accessors, folder.leave_out)
-        self._nodes = GltfNodes(document, animations.posed(pose))
+        self._nodes = GltfNodes(document, animations.posed(options.pose))
         self._work = WorkLimit(_MIN_STEPS + _STEPS_PER_BYTE * self._accessors.byte_count)
         self._skins = GltfSkins(document, self._accessors, self._nodes, self._work)
         self._meshes: dict[tuple[int, bytes], list[tuple[MeshPart, Influences | None]]] = {}
@@ -175,22 +174,19 @@ class _Scene:
                 raise MeshError("its indices are not integers; export it again")
         else:
             corners = np.arange(len(vertices))
-        base = self._materials.base_color(primitive.get("material"))
+        look = self._materials.look(primitive.get("material"))
         uv = None
-        if base.uv_name in attributes:
-            given = moved(base.uv_name, arrays.array(attributes[base.uv_name], base.uv_name, (2,)))
-            uv = given @ base.uv_matrix[:, :2].T + base.uv_matrix[:, 2]
+        if look.uv_name in attributes:
+            given = moved(look.uv_name, arrays.array(attributes[look.uv_name], look.uv_name, (2,)))
+            uv = given @ look.uv_matrix[:, :2].T + look.uv_matrix[:, 2]
             uv[:, 1] = 1.0 - uv[:, 1]  # in glTF, v points down
-        linear = base.factor[None]
-        if "COLOR_0" in attributes:
+        linear = look.factor[None]
+        if "COLOR_0" in attributes and look.channels.any():
             given = arrays.array(attributes["COLOR_0"], "COLOR_0", (3, 4))
             if given.dtype.kind in "iu":  # fractions, even if not marked normalized
                 given = given / float(np.iinfo(given.dtype).max)
-            if targets:
-                given = np.clip(moved("COLOR_0", given), 0.0, 1.0)
-            linear = np.tile(base.factor, (len(given), 1))
-            linear[:, : given.shape[1]] *= given
-        for name, values in ((base.uv_name, uv), ("COLOR_0", linear if len(linear) > 1 else None)):
+            linear = look.vertex_colors(np.clip(moved("COLOR_0", given), 0.0, 1.0))
+        for name, values in ((look.uv_name, uv), ("COLOR_0", linear if len(linear) > 1 else None)):
             if values is not None and len(values) != len(vertices):
                 raise MeshError(
                     f"it has {len(values)} {name} for {len(vertices)} vertices; export it again"
@@ -203,7 +199,9 @@ class _Scene:
             object_key=0,
             uv=uv,
             colors=None if (colors == 255).all() else colors,
-            texture=base.texture,
+            texture=look.texture,
+            sampler=look.sampler,
+            alpha_cutoff=look.cutoff(float(linear[:, 3].min())),
         )
         return part, read_influences(attributes, arrays, len(vertices), self._work)
 

@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from ...errors import MeshError
 from .folder import MeshFolder
@@ -21,6 +22,7 @@ _SUPPORTED_EXTENSIONS = {
     "KHR_node_visibility",
     "KHR_texture_transform",
     "EXT_texture_webp",
+    "MSFT_texture_dds",
     "KHR_lights_punctual",
     "KHR_materials_anisotropy",
     "KHR_materials_clearcoat",
@@ -28,6 +30,7 @@ _SUPPORTED_EXTENSIONS = {
     "KHR_materials_emissive_strength",
     "KHR_materials_ior",
     "KHR_materials_iridescence",
+    "KHR_materials_pbrSpecularGlossiness",
     "KHR_materials_sheen",
     "KHR_materials_specular",
     "KHR_materials_transmission",
@@ -78,18 +81,25 @@ class GltfDocument:
             raise MeshError(f"its glTF refers to {kind}[{index}] of {len(items)}; export it again")
         return items[index]
 
-    def uri_content(self, uri: str) -> bytes:
-        """Return the content of a data URI, or of a side file.
+    def uri_content(self, uri: str, *, is_texture: bool = False) -> bytes:
+        """Return the content of a data URI (RFC 2397), or of a side file.
+
+        Args:
+            uri: the URI; blanks need not be percent-encoded.
+            is_texture: see `MeshFolder.read`.
 
         Raises:
             FileNotFoundError: there is no such side file.
         """
-        if not uri.startswith("data:"):
-            return self._folder.read(uri)
-        head, _, content = uri.partition(",")
-        if not head.endswith(";base64"):
-            raise MeshError("it embeds data that is not base64; export it again")
-        return base64.b64decode(content)
+        if uri[:5].lower() != "data:":
+            return self._folder.read(uri, is_texture=is_texture)
+        head, comma, content = uri.partition(",")
+        if not comma:
+            raise MeshError(
+                "it embeds a data URI without a comma, so without data; export it again"
+            )
+        data = unquote_to_bytes(content)
+        return base64.b64decode(data) if head.lower().endswith(";base64") else data
 
 
 def _glb_chunks(data: bytes) -> tuple[bytes, bytes | None]:

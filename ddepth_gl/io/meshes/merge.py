@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,7 @@ from ...errors import MeshError
 from ...mesh.mesh import Mesh, MeshSource
 from ...mesh.sampler import Sampler
 from .face_limit import check_face_count
-from .textures import distinct_textures
-
-if TYPE_CHECKING:
-    from PIL import Image
+from .textures import TextureOfPart, distinct_textures
 
 __all__ = ["MeshPart", "check_part", "merge_parts", "without_unused_vertices"]
 
@@ -34,7 +31,7 @@ class MeshPart:
         world_from_part: (4, 4) affine transform, applied to column vectors.
         uv: (V, 2) texture coordinates, v up.
         colors: (V, 4) sRGB vertex colors, or (1, 4) for all vertices.
-        texture: base color image, not decoded yet.
+        texture: base color image, not decoded yet, or why it is lost.
         sampler: sampler of the texture.
         alpha_cutoff: alpha below which a point of its faces does not exist; 0 without a mask.
         polygon_id: (F,) index of each face's polygon in the file; None if the faces of the file
@@ -48,7 +45,7 @@ class MeshPart:
     world_from_part: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     uv: npt.NDArray[Any] | None = None
     colors: npt.NDArray[np.uint8] | None = None
-    texture: Image.Image | None = None
+    texture: TextureOfPart = None
     sampler: Sampler = Sampler()  # noqa: RUF009 - immutable
     alpha_cutoff: float = 0.0
     polygon_id: npt.NDArray[Any] | None = None
@@ -60,6 +57,7 @@ def merge_parts(
     max_faces: int,
     source: MeshSource | None = None,
     up: tuple[float, float, float] | None = None,
+    max_texture_size: int | None = None,
 ) -> Mesh:
     """Return all parts, in order, as one Mesh in world coordinates.
 
@@ -69,6 +67,7 @@ def merge_parts(
         max_faces: largest number of faces, all parts together.
         source: the file.
         up: direction that is up, world frame; None if the file does not say.
+        max_texture_size: see `load_mesh`.
 
     Raises:
         MeshError: there is no face, there are too many, or a part is not valid in itself.
@@ -93,7 +92,9 @@ def merge_parts(
             names.append(part.name)
 
     textures, samplers, texture_ids = distinct_textures(
-        [(None if part.uv is None else part.texture, part.sampler) for part in parts]
+        [(None if part.uv is None else part.texture, part.sampler) for part in parts],
+        max_texture_size,
+        source.path if source else name,
     )
     has_uv = any(part.uv is not None for part in parts)
     has_colors = any(part.colors is not None for part in parts)
@@ -105,7 +106,7 @@ def merge_parts(
         ),
         uv=np.concatenate([_uv(part) for part in parts]) if has_uv else None,
         colors=np.concatenate([_colors(part) for part in parts]) if has_colors else None,
-        texture=textures or None,
+        texture=cast(Any, textures or None),  # not arrays yet
         texture_id=np.repeat(texture_ids, face_counts) if textures else None,
         samplers=samplers,
         alpha_cutoff=np.repeat(

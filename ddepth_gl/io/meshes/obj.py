@@ -19,6 +19,7 @@ from .obj_content import ObjContent, parsed_obj
 from .obj_materials import NO_LOOK, Look, ObjMaterials
 from .options import LoadOptions
 from .polygons import triangulated
+from .textures import EncodedTexture, LostTexture
 
 __all__ = ["obj_parts"]
 
@@ -69,7 +70,7 @@ def obj_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
     triangles = _triangles(content, folder)
     materials = ObjMaterials(content.libraries, folder, options)
     names = _names(content.objects, folder.stem)
-    return _Builder(content, triangles, materials, folder, options).parts(names)
+    return _Builder(content, triangles, materials, options).parts(names)
 
 
 def _triangles(content: ObjContent, folder: MeshFolder) -> _Triangles:
@@ -108,16 +109,13 @@ class _Builder:
         content: ObjContent,
         triangles: _Triangles,
         materials: ObjMaterials,
-        folder: MeshFolder,
         options: LoadOptions,
     ) -> None:
         self._content = content
         self._triangles = triangles
         self._materials = materials
-        self._folder = folder
         self._with_appearance = options.appearance
         self._slot = np.zeros(len(content.vertices), np.int32)
-        self._lost: dict[tuple[str, str], int] = {}
 
     def parts(self, names: list[str]) -> list[MeshPart]:
         """Return all parts, in the order in which objects first appear.
@@ -125,17 +123,10 @@ class _Builder:
         Args:
             names: name of each object.
         """
-        parts = [
+        return [
             self._part(names[key // 2], key // 2, bool(key % 2), chosen)
             for key, chosen in self._groups()
         ]
-        for (name, reason), count in self._lost.items():
-            whose = "its" if count == 1 else "their"
-            shown = name if len(name) <= 60 else f"...{name[-57:]}"
-            self._folder.leave_out(
-                f"{counted(count, 'face')} lost {whose} texture {shown}: {reason}"
-            )
-        return parts
 
     def _groups(self) -> list[tuple[int, _Ints | slice]]:
         """Return the triangles of each part: by object, and whether they have uv (odd keys)."""
@@ -160,13 +151,8 @@ class _Builder:
         look = self._materials.look(content.objects[object_index][1])
         corners = self._triangles.corners[chosen]
         polygon = self._triangles.polygon[chosen]
-        if look.lost or (look.texture is not None and not has_uv):
-            lost = look.lost or (
-                look.map.names[0] if look.map else "",
-                "the faces have no texture coordinates",
-            )
-            self._lost[lost] = self._lost.get(lost, 0) + len(corners)
-        with_uv = has_uv and (self._with_appearance or look.texture is not None)
+        texture = look.texture
+        with_uv = has_uv and (self._with_appearance or texture is not None)
         corner_vertex = content.corner_vertex[corners]
         corner_uv = None
         if with_uv and content.corner_uv is not None:
@@ -175,16 +161,17 @@ class _Builder:
         uv = None
         if uv_indices is not None:
             uv = content.uv[uv_indices]
-            if look.texture is not None and look.map is not None:
+            if look.map is not None:
                 uv = uv * look.map.scale + look.map.offset
-        texture = look.texture if uv is not None else None
+        elif isinstance(texture, EncodedTexture):
+            texture = LostTexture(texture.name, "the faces have no texture coordinates")
         return MeshPart(
             content.vertices[vertices],
             faces,
             name,
             object_index,
             uv=uv,
-            colors=self._colors(vertices, look, texture is not None),
+            colors=self._colors(vertices, look, isinstance(texture, EncodedTexture)),
             texture=texture,
             sampler=look.map.sampler if look.map is not None else Sampler(),
             alpha_cutoff=look.alpha_cutoff,

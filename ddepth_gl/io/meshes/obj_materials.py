@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ...errors import MeshError
 from .folder import MeshFolder
 from .mtl import MtlMaterial, TextureMap, parsed_mtl, possible_names
 from .opacity_texture import with_opacity
 from .options import LoadOptions
-from .textures import open_texture
-
-if TYPE_CHECKING:
-    from PIL import Image
+from .textures import NOT_FOUND, EncodedTexture, LostTexture, open_texture
 
 __all__ = ["NO_LOOK", "Look", "ObjMaterials"]
-
-_NOT_FOUND = "file not found in the mesh's folder or texture_roots"
-_NOT_READ = "format not read"
 
 
 class Look(NamedTuple):
@@ -29,8 +24,7 @@ class Look(NamedTuple):
     Attributes:
         color: (4,) sRGB base color, for faces without a texture; None if the material has none.
         alpha: opacity that multiplies vertex colors or texture, 0..255.
-        texture: the texture; None if there is none or it is lost.
-        lost: name of a lost texture and why it is lost; empty if none is.
+        texture: the texture, or why it is lost; None if there is none.
         map: where the texture lies; None without a texture.
         alpha_cutoff: alpha cutoff of the faces; 0 without a mask.
         shows_color: whether the color counts beside the texture, which is white.
@@ -38,8 +32,7 @@ class Look(NamedTuple):
 
     color: npt.NDArray[np.uint8] | None = None
     alpha: int = 255
-    texture: Image.Image | None = None
-    lost: tuple[str, str] | tuple[()] = ()
+    texture: EncodedTexture | LostTexture | None = None
     map: TextureMap | None = None
     alpha_cutoff: float = 0.0
     shows_color: bool = False
@@ -65,7 +58,7 @@ class ObjMaterials:
         if options.blend_cutoff is not None and options.alpha == "mask":
             self._cutoff = options.blend_cutoff
         self._materials: dict[str, MtlMaterial] = {}
-        self._images: dict[tuple[str, ...], tuple[Image.Image | None, str]] = {}
+        self._images: dict[tuple[tuple[str, ...], bool], EncodedTexture | LostTexture] = {}
         self._looks: dict[str | None, Look] = {}
         self._with_appearance = options.appearance
         if options.appearance or self._cutoff:
@@ -94,13 +87,13 @@ class ObjMaterials:
         if len(lost) == len(found):
             lost = [*possible_names(text)[:1]]
         for name in lost:
-            self._folder.leave_out(f"material library {name}: {_NOT_FOUND}")
+            self._folder.leave_out(f"material library {name}: {NOT_FOUND}")
         return [data for _, data in found if data is not None]
 
-    def _read(self, names: Sequence[str]) -> bytes | None:
+    def _read(self, names: Sequence[str], *, is_texture: bool = False) -> bytes | None:
         for name in names:
             try:
-                return self._folder.read(name)
+                return self._folder.read(name, is_texture=is_texture)
             except FileNotFoundError:
                 continue
         return None
@@ -122,18 +115,18 @@ class ObjMaterials:
         alpha = round(opacity * 255)
         color, texture_map = _base_color(material)
         has_alpha = alpha < 255
-        image: Image.Image | None = None
-        lost: tuple[str, str] | tuple[()] = ()
+        image: EncodedTexture | LostTexture | None = None
         if texture_map is not None:
-            image, reason = self._image(texture_map)
-            lost = (texture_map.names[0], reason) if image is None else ()
+            image = self._image(texture_map, self._cutoff > 0.0)
         elif material.has_ambient_map:
             self._folder.leave_out(f"ambient texture of material {name}: only map_Kd is read")
-        if material.opacity_map is not None and self._cutoff:
+        if material.opacity_map is None:
+            image = image.opaque() if isinstance(image, EncodedTexture) else image
+        else:
             is_same = texture_map is not None and (
                 material.opacity_map.names[0].lower() == texture_map.names[0].lower()
             )
-            if not is_same and not lost:
+            if not is_same and self._cutoff and not isinstance(image, LostTexture):
                 combined = self._with_opacity(texture_map, material.opacity_map)
                 if combined is None:
                     self._folder.leave_out(f"opacity texture of material {name}")
@@ -141,7 +134,9 @@ class ObjMaterials:
                     image, is_same = combined, True
                     if texture_map is None:  # only the color of vertices and the opacity
                         texture_map = material.opacity_map
-            has_alpha |= is_same and image is not None
+            if isinstance(image, EncodedTexture):
+                has_alpha |= is_same and image.has_alpha
+                image = image if is_same else image.opaque()
         cutoff = self._cutoff if has_alpha else 0.0
         if not self._with_appearance and not cutoff:
             return NO_LOOK
@@ -149,14 +144,13 @@ class ObjMaterials:
         if color is not None or has_alpha:
             rgb = (1.0, 1.0, 1.0) if color is None else color
             rgba = np.array([*(round(c * 255) for c in rgb), alpha], np.uint8)
-        if texture_map is material.opacity_map and color is not None:
-            # An opacity alone replaces no color.
-            return Look(rgba, alpha, image, lost, texture_map, cutoff, shows_color=True)
-        return Look(rgba, alpha, image, lost, texture_map if image is not None else None, cutoff)
+        # An opacity alone replaces no color.
+        shows_color = texture_map is material.opacity_map and color is not None
+        return Look(rgba, alpha, image, texture_map, cutoff, shows_color)
 
     def _with_opacity(
         self, texture_map: TextureMap | None, opacity_map: TextureMap
-    ) -> Image.Image | None:
+    ) -> EncodedTexture | None:
         """Return an image with the alpha of another; None if they cannot be combined."""
         if texture_map is not None and texture_map[1:] != opacity_map[1:]:
             return None  # they lie differently on the surface
@@ -166,19 +160,29 @@ class ObjMaterials:
             return None
         name = opacity_map.names[0]
         content = with_opacity(color, opacity, name)
-        return None if content is None else open_texture(content, name)
+        texture = None if content is None else open_texture(content, name)
+        return texture if isinstance(texture, EncodedTexture) else None
 
-    def _image(self, texture_map: TextureMap) -> tuple[Image.Image | None, str]:
-        """Return an image, or None and why it is lost."""
-        names = texture_map.names
-        if names not in self._images:
-            data = self._read(names)
-            if data is None:
-                reason = _NOT_FOUND
-                self._images[names] = None, reason
-            else:
-                self._images[names] = open_texture(data, names[0]), _NOT_READ
-        return self._images[names]
+    def _image(self, texture_map: TextureMap, is_mask: bool) -> EncodedTexture | LostTexture:
+        """Return an image, or why it is lost.
+
+        Args:
+            texture_map: the statement that names it.
+            is_mask: whether it may decide where the surface is.
+        """
+        key = texture_map.names, is_mask
+        if key not in self._images:
+            self._images[key] = self._opened(*key)
+        return self._images[key]
+
+    def _opened(self, names: tuple[str, ...], is_mask: bool) -> EncodedTexture | LostTexture:
+        try:
+            data = self._read(names, is_texture=not is_mask)
+        except MeshError as error:  # too large, or being written
+            return LostTexture(names[0], str(error).partition(";")[0])
+        if data is None:
+            return LostTexture(names[0], NOT_FOUND)
+        return open_texture(data, names[0])
 
 
 def _base_color(

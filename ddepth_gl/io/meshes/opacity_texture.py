@@ -8,7 +8,7 @@ import numpy as np
 
 from ..._packages import import_needed
 from ...errors import MeshError
-from .textures import open_texture
+from .textures import LostTexture, open_texture
 
 __all__ = ["with_opacity"]
 
@@ -32,14 +32,14 @@ def with_opacity(color: bytes | None, opacity: bytes, name: str) -> bytes | None
         Content of a PNG file; None if an image is damaged, too large or in a format not read.
 
     Raises:
-        MeshError: Pillow is not installed, or an image is too large for any use.
+        MeshError: Pillow is not installed.
     """
     pillow = import_needed("PIL.Image", "reading textures", MeshError)
     images = []
     for data in (opacity, color):
         if data is None:
             continue
-        if open_texture(data, name) is None:
+        if isinstance(open_texture(data, name), LostTexture):
             return None
         try:
             image = pillow.open(io.BytesIO(data), formats=_FORMATS)

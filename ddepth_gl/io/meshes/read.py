@@ -16,6 +16,7 @@ from ...errors import LeftOutWarning, MeshError
 from ...mesh.mesh import Mesh, MeshSource
 from .folder import MeshFolder
 from .gltf import gltf_parts
+from .lost_textures import left_out_text, tell_lost_textures
 from .merge import MeshPart, merge_parts
 from .obj import obj_parts
 from .off import checked_off
@@ -100,7 +101,14 @@ def load_mesh(
       if they are all the same.
     - ``up``: (0, 1, 0) for GLB and glTF, by definition of the format. The other formats do not say.
     - ``uv`` and ``textures``: base color only, v up, equal textures once. Only textures in the
-      folder of the mesh file are read. Those that are missing or in an unknown format are left out.
+      folder of the mesh file or in `texture_roots` are read, and decoded when they are first used.
+      If one cannot be used, the warning says which, why, and how many faces lost it. ``samplers``
+      has the wrap modes and filters of glTF.
+    - glTF materials: KHR_materials_pbrSpecularGlossiness (its diffuse color) comes before the base
+      color. A material that emits light, has no base color texture, and whose base color is black
+      or not given, shows its emissive color.
+    - ``alpha_cutoff``: of glTF's MASK. A mask that cannot cut anything is dropped. OPAQUE makes
+      colors opaque, BLEND keeps their alpha.
     - OBJ: faces keep the order of the file within an object, but those without uv follow the
       others. Names of objects have the material behind them if the file uses several. Colors behind
       vertices are in 0..255 if one of them is above 1. Normals are not read.
@@ -116,14 +124,16 @@ def load_mesh(
         path: path of the file. The extension (in any case) names the format.
         appearance: whether to read colors, uv and textures. Without, depth is the same and loading
             is faster; what alpha masks need is read all the same.
-        alpha: "mask" cuts holes where materials have an alpha mask; "ignore" does not.
+        alpha: "mask" cuts holes where materials have an alpha mask; "ignore" does not, and colors
+            keep their alpha.
         blend_cutoff: alpha cutoff of materials that blend; None if they count as opaque.
         pose: (animation, seconds): index from 0 or name of an animation of a glTF file, and the
             time to sample it at; outside of its key times, the nearest of these. None for the
             pose at rest.
         texture_roots: folders outside of the mesh's that its side files may also lie in, such as
             the folder of a ShapeNet model, whose images lie beside the folder of the mesh.
-        max_texture_size: larger textures are reduced to this many texels along each side.
+        max_texture_size: larger textures are reduced to at most this many texels along each side,
+            to the mean of the sRGB texels that each covers.
         max_file_bytes: largest size of the file, and of each side file that it names.
         max_faces: largest number of triangles, all instances together.
 
@@ -168,7 +178,7 @@ def load_mesh(
         raise _mesh_error(path, f"{reason}; check or export it again") from error
     _log.debug("read %s: %s", _shown_path(path), counted(len(mesh.faces), "face"))
     if left_out:
-        text = f"{_shown_path(path)}: the mesh leaves out {'; '.join(left_out)}"
+        text = f"{_shown_path(path)}: {left_out_text(left_out)}"
         warnings.warn(text, LeftOutWarning, stacklevel=_level_of_caller())
     return mesh
 
@@ -226,10 +236,17 @@ def _load(
         if options.pose is not None and suffix not in _GLTF:
             raise MeshError("only glTF and GLB files hold animations; leave pose out")
         parts = _READERS[suffix](data, folder, options)
+        tell_lost_textures(parts, folder)
         sha256 = hashlib.sha256(data).hexdigest()
         source = MeshSource(
-            str(path.absolute()), sha256, folder.side_files_sha256(), folder.left_out()
+            str(path.absolute()),
+            sha256,
+            folder.side_files_sha256(),
+            folder.left_out(),
+            folder.textures_sha256(),
         )
         up = _UP_OF_GLTF if suffix in _GLTF else None
-        mesh = merge_parts(parts, path.stem, options.max_faces, source, up)
+        mesh = merge_parts(
+            parts, path.stem, options.max_faces, source, up, options.max_texture_size
+        )
         return mesh, folder.left_out(with_warning=True)

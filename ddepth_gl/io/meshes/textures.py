@@ -1,99 +1,253 @@
-"""Textures of mesh files: opened within limits, decoded to RGBA and stored once each."""
+"""Textures of mesh files: checked when a file is loaded, decoded when they are first used."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from ..._checks import one_line, printable, shortened
 from ..._packages import import_needed
 from ...errors import MeshError
+from ...mesh.lazy_texture import LazyTexture
 from ...mesh.sampler import Sampler
+from .texture_checks import seems_whole
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["distinct_textures", "open_texture"]
+__all__ = [
+    "NOT_FOUND",
+    "EncodedTexture",
+    "LostTexture",
+    "TextureOfPart",
+    "distinct_textures",
+    "open_texture",
+]
 
 _MAX_PIXELS = 2**27
 _MAX_TOTAL_PIXELS = 4 * _MAX_PIXELS  # of all textures of a mesh
 # Formats that Pillow decodes itself. For others (EPS) it starts programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TGA", "TIFF", "GIF", "DDS")
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff")
+# Why textures are lost. "file not found" also says what to do about files in other folders.
+NOT_FOUND = "file not found in the mesh's folder or texture_roots"
+_NOT_READ = "format not read"
 
 
-def open_texture(data: bytes, name: str) -> Image.Image | None:
-    """Return an image whose pixels are not decoded yet; None if its format is not supported.
+class LostTexture(NamedTuple):
+    """A texture that the file names and that cannot be used: `load_mesh` tells which faces lost it.
+
+    Attributes:
+        name: its name or path as the file has it.
+        reason: why, in a few words.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class EncodedTexture:
+    """The content of an image file. Its header was read, its pixels were not decoded.
+
+    Attributes:
+        data: content of the file.
+        name: name or path as the mesh file has it, for messages.
+        size: width and height in texels.
+        has_alpha: whether it may hold texels that are not opaque. If False, decoding makes them
+            opaque.
+    """
+
+    data: bytes = field(repr=False)
+    name: str
+    size: tuple[int, int]
+    has_alpha: bool
+
+    def opaque(self) -> EncodedTexture:
+        """Return the texture without its alpha."""
+        return replace(self, has_alpha=False) if self.has_alpha else self
+
+
+# Images come from trimesh's readers, arrays from decoders that are not Pillow's.
+TextureOfPart: TypeAlias = (
+    "EncodedTexture | LostTexture | Image.Image | npt.NDArray[np.uint8] | None"
+)
+
+
+def open_texture(data: bytes, name: str) -> EncodedTexture | LostTexture:
+    """Return a texture that is not decoded yet, or why it is lost.
+
+    Damage that can be noticed without decoding is noticed here.
 
     Args:
         data: content of the image file.
         name: name of the texture in messages.
 
     Raises:
-        MeshError: the header declares too many pixels, or Pillow is not installed.
+        MeshError: Pillow is not installed.
     """
     pillow = import_needed("PIL.Image", "reading textures", MeshError)
     try:
-        image: Image.Image = pillow.open(io.BytesIO(data), formats=_FORMATS)
-    except pillow.DecompressionBombError as error:
-        raise MeshError(f"texture {name!r} is too large ({error}); shrink it") from error
+        # Only above half of its own limit, which is larger than ours, does Pillow warn.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
+            image: Image.Image = pillow.open(io.BytesIO(data), formats=_FORMATS)
+    except pillow.DecompressionBombError:
+        return LostTexture(name, "it has too many pixels")
     except (OSError, ValueError, SyntaxError, TypeError, EOFError):  # what decoders raise
-        return None
+        is_known = data.startswith(_BEGINNINGS) or data[8:12] == b"WEBP"
+        return LostTexture(name, "damaged (its header)" if is_known else _NOT_READ)
     if image.width * image.height > _MAX_PIXELS:
-        raise MeshError(
-            f"texture {name!r} has {image.width} x {image.height} pixels, more than "
-            f"{_MAX_PIXELS}; shrink it"
+        return LostTexture(
+            name, f"{image.width} x {image.height} pixels, more than {_MAX_PIXELS:,}"
         )
-    return image
+    texture = EncodedTexture(data, name, image.size, image.has_transparency_data)
+    if not seems_whole(data, image.format or ""):
+        try:
+            _texels(texture, None)
+        except Exception as error:  # a decoder of damaged data may raise anything
+            return LostTexture(name, f"damaged ({one_line(error, 60)})")
+    return texture
 
 
 def distinct_textures(
-    images: Sequence[tuple[Image.Image | None, Sampler]],
-) -> tuple[list[npt.NDArray[np.uint8]], list[Sampler], list[int]]:
-    """Decode images, each only once, and drop those with equal pixels and samplers.
+    textures: Sequence[tuple[TextureOfPart, Sampler]],
+    max_size: int | None = None,
+    path: str = "",
+) -> tuple[list[LazyTexture], list[Sampler], list[int]]:
+    """Return each texture once, with nothing decoded. Textures with different samplers differ.
+
+    Args:
+        textures: the texture and the sampler of each part.
+        max_size: largest width and height in texels: larger textures are reduced when they are
+            decoded.
+        path: path of the mesh file, for errors of decoding.
 
     Returns:
-        The distinct textures as (h, w, 4) uint8, their samplers, and the texture index of each
-        image: -1 for None and for formats that are not supported.
+        The distinct textures, their samplers, and the index of each part's texture, -1 for none.
+        Those that differ in their sampler alone are the same object.
 
     Raises:
-        MeshError: an image is damaged, or all together have too many pixels.
+        MeshError: all together have too many pixels.
     """
-    textures: list[npt.NDArray[np.uint8]] = []
-    samplers: list[Sampler] = []
-    index_of_content: dict[tuple[bytes, Sampler], int] = {}
-    index_of_image: dict[tuple[int, Sampler], int] = {}
-    pixels = 0
+    lazy: dict[object, LazyTexture] = {}  # by content
+    of_image: dict[int, LazyTexture] = {}  # by identity
+    indices: dict[tuple[int, Sampler], int] = {}
+    found: list[LazyTexture] = []
     ids = []
-    for image, sampler in images:
-        if image is None or (image.format or "") not in _FORMATS:
+    pixels = 0
+    for texture, sampler in textures:
+        if texture is None or isinstance(texture, LostTexture):
             ids.append(-1)
             continue
-        if (id(image), sampler) not in index_of_image:
-            pixels += image.width * image.height
-            if pixels > _MAX_TOTAL_PIXELS:
-                raise MeshError(
-                    f"its textures have more than {_MAX_TOTAL_PIXELS} pixels; shrink them"
-                )
-            texture = _rgba(image)
-            content = hashlib.sha256(repr(texture.shape).encode() + texture.tobytes()).digest()
-            if (content, sampler) not in index_of_content:
-                index_of_content[content, sampler] = len(textures)
-                textures.append(texture)
-                samplers.append(sampler)
-            index_of_image[id(image), sampler] = index_of_content[content, sampler]
-        ids.append(index_of_image[id(image), sampler])
-    return textures, samplers, ids
+        if id(texture) not in of_image:
+            key, made = _lazy(texture, max_size, path)
+            if key not in lazy:
+                lazy[key] = made
+                pixels += made.size[0] * made.size[1]
+                if pixels > _MAX_TOTAL_PIXELS:
+                    raise MeshError(
+                        f"its textures have more than {_MAX_TOTAL_PIXELS:,} pixels; "
+                        "pass max_texture_size to reduce them"
+                    )
+            of_image[id(texture)] = lazy[key]
+        chosen = of_image[id(texture)]
+        index = indices.setdefault((id(chosen), sampler), len(found))
+        if index == len(found):
+            found.append(chosen)
+        ids.append(index)
+    return found, [sampler for _, sampler in indices], ids
+
+
+def _lazy(
+    texture: EncodedTexture | Image.Image | npt.NDArray[np.uint8],
+    max_size: int | None,
+    path: str,
+) -> tuple[object, LazyTexture]:
+    """Return a key, equal for equal textures, and the texture."""
+    if isinstance(texture, EncodedTexture):
+        size = _reduced(texture.size, max_size)
+        decode = partial(_decoded, texture, max_size, path)
+        made = LazyTexture(size, decode, may_have_alpha=texture.has_alpha)
+        return (texture.data, texture.has_alpha), made
+    pillow = import_needed("PIL.Image", "reading textures", MeshError)
+    try:
+        image = pillow.fromarray(texture) if isinstance(texture, np.ndarray) else texture
+        texels = _rgba(_smaller(_eight_bits(image), _reduced(image.size, max_size)))
+    except Exception as error:  # a decoder of damaged data may raise anything
+        raise MeshError(f"a texture is damaged ({error}); repair or remove it") from error
+    key = texels.shape, hashlib.sha256(texels.tobytes()).digest()
+    return key, LazyTexture(texels.shape[1::-1], None, texels)
+
+
+def _reduced(size: tuple[int, int], max_size: int | None) -> tuple[int, int]:
+    """Return the width and height of a texture that is reduced to `max_size`."""
+    largest = max(size)
+    if max_size is None or largest <= max_size:
+        return size
+    # Rounded with integers: the same size is computed before and after decoding.
+    width, height = (max(1, (2 * n * max_size + largest) // (2 * largest)) for n in size)
+    return width, height
+
+
+def _decoded(texture: EncodedTexture, max_size: int | None, path: str) -> npt.NDArray[np.uint8]:
+    """Return the texels of a texture when they are first used."""
+    try:
+        return _texels(texture, max_size)
+    except MemoryError:
+        raise
+    except Exception as error:  # a decoder of damaged data may raise anything
+        file = shortened(printable(path), 4096)
+        raise MeshError(
+            f"{file}: its texture {texture.name!r:.200} is damaged ({one_line(error, 80)}); "
+            "repair it, or load the mesh with appearance=False"
+        ) from error
+
+
+def _texels(texture: EncodedTexture, max_size: int | None) -> npt.NDArray[np.uint8]:
+    """Return (h, w, 4) uint8 texels, reduced."""
+    pillow = import_needed("PIL.Image", "reading textures", MeshError)
+    size = _reduced(texture.size, max_size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image: Image.Image = pillow.open(io.BytesIO(texture.data), formats=_FORMATS)
+        if size != texture.size:
+            # JPEG is decoded at 1/2, 1/4 or 1/8 of its size, which is five times as fast. Images
+            # of other formats stay as they are.
+            image.draft(None, size)
+        image = _eight_bits(image)
+        if not texture.has_alpha:
+            image = image.convert("RGB")
+        return _rgba(_smaller(image, size))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit gray, which Pillow clips instead of scaling
+        gray = np.clip(np.asarray(image) // 257, 0, 255).astype(np.uint8)
+        pillow = import_needed("PIL.Image", "reading textures", MeshError)
+        eight_bits: Image.Image = pillow.fromarray(gray)
+        return eight_bits
+    return image
+
+
+def _smaller(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return an image of this size: each texel is the mean of the sRGB texels that it covers."""
+    if size == image.size:
+        return image
+    # Pillow weights colors by alpha.
+    pillow = import_needed("PIL.Image", "reading textures", MeshError)
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    reduced: Image.Image = image.convert(mode).resize(size, pillow.Resampling.BOX)
+    return reduced
 
 
 def _rgba(image: Image.Image) -> npt.NDArray[np.uint8]:
-    try:
-        if image.mode.startswith("I"):  # 16-bit gray, which Pillow clips instead of scaling
-            gray = np.clip(np.asarray(image) // 257, 0, 255).astype(np.uint8)
-            image = import_needed("PIL.Image", "reading textures", MeshError).fromarray(gray)
-        return np.array(image.convert("RGBA"))
-    except Exception as error:  # a decoder of damaged data may raise anything
-        raise MeshError(f"a texture is damaged ({error}); repair or remove it") from error
+    return np.array(image.convert("RGBA"))

@@ -19,6 +19,7 @@ from ...results.provenance import (
     MESH_PATH,
     SETTINGS_HASH,
     SIDE_FILES_HASH,
+    TEXTURES_HASH,
     printable_path,
 )
 from ..opened_files import opened
@@ -32,7 +33,7 @@ __all__ = [
     "remove_leftovers",
 ]
 
-_KEYS = (MESH_PATH, MESH_HASH, SIDE_FILES_HASH, SETTINGS_HASH, FILE_COUNT)
+_KEYS = (MESH_PATH, MESH_HASH, SIDE_FILES_HASH, TEXTURES_HASH, SETTINGS_HASH, FILE_COUNT)
 _MAX_HEADER_LINES = 100
 # What results have among their first bytes, uncompressed: some of these in every format.
 _BEGINNING = 1 << 16
@@ -103,19 +104,27 @@ class EarlierFiles:
 
 
 def check_replaceable(
-    present: Collection[Path], source: MeshSource, *, or_damaged: bool = False
+    present: Collection[Path],
+    source: MeshSource,
+    *,
+    or_damaged: bool = False,
+    with_colors: bool = True,
 ) -> None:
     """Raise OutputError if a file to be written exists and was not written from this mesh.
 
     Args:
         present: existing files that may be replaced or removed.
         source: origin of the mesh.
+        with_colors: whether the run reads textures, so that they can be compared.
         or_damaged: whether results that are too damaged to name their mesh may be replaced, too.
     """
     for path in present:
         found = _entries(path)
         hashes = found.get(MESH_HASH), found.get(SIDE_FILES_HASH, "")
-        if hashes != (source.sha256, source.side_files_sha256):
+        textures = found.get(TEXTURES_HASH) if with_colors else None  # files of depth have none
+        if hashes != (source.sha256, source.side_files_sha256) or (
+            textures and textures != source.textures_sha256
+        ):
             if or_damaged and MESH_HASH not in found and _is_damaged_result(path):
                 continue
             origin = _origin_text(found, printable_path(source.path))

@@ -44,7 +44,8 @@ def write_exr(
     (m33d) and ``camera_from_world`` (m44d), both laid out as in mathematics; ``is_orthographic``
     (int), ``fill`` (float), ``conventions`` and ``software`` (string); for a rendered image
     ``renderer``, ``gl_version``, ``engine`` and, for a mesh from a file, ``mesh_path``,
-    ``mesh_sha256`` and ``mesh_side_files_sha256`` (string); for layers ``truncated_pixels`` (int),
+    ``mesh_sha256``, ``mesh_side_files_sha256``, ``mesh_textures_sha256`` and ``mesh_left_out``
+    (string); for layers ``truncated_pixels`` (int),
     the number of pixels that `max_layers` cut short; and OpenEXR's ``worldToCamera`` (m44f:
     left-handed, y up, for row vectors).
 

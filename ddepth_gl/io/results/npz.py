@@ -60,7 +60,8 @@ def write_npz(
     decides; empty if unknown). ``layout`` is 2; it rises when the meaning of an array changes
     or `load_npz` needs another one. For a rendered image also the texts ``renderer``,
     ``gl_version``, ``engine``; if its mesh was read from a file, ``mesh_path`` and ``mesh_sha256``;
-    if other files were read for the mesh, ``mesh_side_files_sha256``.
+    if other files were read for the mesh, ``mesh_side_files_sha256`` and ``mesh_textures_sha256``;
+    and ``mesh_left_out``, see `MeshSource`.
 
     For DepthMaps: ``entry``, ``exit``, ``entry_distance``, ``exit_distance``, ``thickness`` (H, W)
     float32; ``mask`` (H, W) bool; ``entry_NAME``, ``exit_NAME`` for each attribute of the maps,
