@@ -1,4 +1,4 @@
-"""The parts of STL, PLY and OFF files, as read by trimesh."""
+"""The parts of OBJ, STL, PLY and OFF files, as read by trimesh."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from .merge import MeshPart
 
 __all__ = ["interrupts_delayed", "trimesh_parts"]
 
+_MAX_OBJECTS = 1000  # trimesh takes time in proportion to objects x vertices
+
 # Without a handler, trimesh's warnings would go to stderr. Logging that a user sets up still gets
 # them.
 logging.getLogger("trimesh").addHandler(logging.NullHandler())
@@ -38,8 +40,11 @@ def trimesh_parts(data: bytes, suffix: str, folder: MeshFolder) -> list[MeshPart
     """
     with interrupts_delayed():
         trimesh = import_needed("trimesh", f"reading {suffix[1:].upper()} files", MeshError)
+    options: dict[str, Any] = {}
+    if suffix == ".obj" and data.count(b"\no ") <= _MAX_OBJECTS:
+        options["split_objects"] = True
     scene = trimesh.load_scene(
-        io.BytesIO(data), file_type=suffix[1:], resolver=folder, process=False
+        io.BytesIO(data), file_type=suffix[1:], resolver=folder, process=False, **options
     )
     if folder.refusal is not None:
         raise folder.refusal
