@@ -68,7 +68,8 @@ def test_sparse_values_behind_offsets_and_normalized(tmp_path):
     g.mesh(CUBE.vertices, CUBE.faces, COLOR_0=colors)
     g.node(mesh=0)
     wanted = np.zeros((8, 4))
-    wanted[0], wanted[5] = (255, 0, 0, 255), (0, 0, 255, 0)
+    wanted[0], wanted[5] = (255, 0, 0, 255), (0, 0, 255, 255)
+    wanted[:, 3] = 255  # opaque without a material that says otherwise
     np.testing.assert_array_equal(g.load(tmp_path).colors, wanted)
 
 
