@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["clipped_ears", "with_dropped_corners"]
+__all__ = ["Budget", "clipped_ears", "with_dropped_corners"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _MAX_CORNERS = 2000
-_MAX_TESTS = 10_000  # of one polygon
 _NOTHING: _Ints = np.zeros((0, 3), np.int64)
+
+
+class Budget:
+    """Number of tests for ears that are left for all polygons of a file, which takes seconds."""
+
+    def __init__(self, tests: int = 100_000) -> None:
+        self.tests = tests
 
 
 def with_dropped_corners(triangles: _Ints, outline: _Floats) -> _Ints:
@@ -40,20 +48,21 @@ def with_dropped_corners(triangles: _Ints, outline: _Floats) -> _Ints:
             return _NOTHING
         (c,) = set(row) - {a, b}
         rows[i] = None
-        for start, end in zip(chain, chain[1:], strict=False):
+        for start, end in pairwise(chain):
             for edge in ((c, start), (start, end), (end, c)):
                 place[edge] = len(rows)
             rows.append([c, start, end])
     return np.array([row for row in rows if row], np.int64).reshape(-1, 3)
 
 
-def clipped_ears(outline: _Floats) -> _Ints:
+def clipped_ears(outline: _Floats, budget: Budget) -> _Ints:
     """Return the triangles of a polygon, cut off one by one.
 
     Slower than earcut, but corners at equal positions and on straight lines all stay.
 
     Args:
         outline: (n, 2) corners, counter-clockwise. Parts of the outline may touch.
+        budget: tests that are left.
 
     Returns:
         (n - 2, 3) corner numbers, or none if there is no ear left or the search takes too long.
@@ -62,26 +71,25 @@ def clipped_ears(outline: _Floats) -> _Ints:
     if len(left) > _MAX_CORNERS:
         return _NOTHING
     triangles = []
-    tests = 0
     while len(left) > 3:
         points = outline[left]
         before, after = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0)
         turns = _side(before, points, after)
-        ear = -1
-        for i in np.flatnonzero(turns > 0).tolist():
-            tests += 1
-            if tests > _MAX_TESTS:
+        # Without these, the area is the same: ends of slits and spikes, and repeated corners. Other
+        # corners on a straight line stay, as long as there are ears.
+        flat = np.flatnonzero(turns == 0)
+        folds = ((before - points) * (after - points)).sum(axis=1)[flat] >= 0
+        ear = int(flat[folds][0]) if folds.any() else -1
+        for i in np.flatnonzero(turns > 0).tolist() if ear < 0 else ():
+            budget.tests -= 1
+            if budget.tests < 0:
                 return _NOTHING
             if _is_ear(points, turns, i):
                 ear = i
                 break
-        else:
-            # Corners on a straight line and ends of slits make triangles without an area. Those
-            # that do not fold back go first.
-            flat = np.flatnonzero(turns == 0)
-            if len(flat) == 0:
-                return _NOTHING
-            ear = int(flat[np.argmin(((before - points) * (after - points)).sum(axis=1)[flat])])
+        if ear < 0 and len(flat) == 0:
+            return _NOTHING
+        ear = int(flat[0]) if ear < 0 else ear
         triangles.append([left[ear - 1], left[ear], left[(ear + 1) % len(left)]])
         left = np.delete(left, ear)
     triangles.append(left.tolist())
