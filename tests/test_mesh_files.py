@@ -254,6 +254,7 @@ def test_tiny_files_and_files_of_another_kind(tmp_path, suffix, data):
     refused(put(tmp_path, f"a.{suffix}", data), "it is empty" if not data else ".")
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 @pytest.mark.parametrize("name", SMALL_FILES)
 def test_files_cut_anywhere(tmp_path, name):
     data = SMALL_FILES[name]
@@ -265,6 +266,7 @@ def test_files_cut_anywhere(tmp_path, name):
             refused(path)
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 @pytest.mark.parametrize(
     "last", ["f 1 2", "f 1", "f", "v 0.1", "v", "f 1 2 x", "f 1/1/1 2", "v 1 2 3e", "usemtl", "o"]
 )
@@ -423,6 +425,7 @@ def test_nothing_is_printed(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 @settings(
     max_examples=250,
     deadline=None,

@@ -212,11 +212,11 @@ def test_missing_and_unsupported_textures(tmp_path):
         "4 faces lost their texture p.ktx2: format not read",
     )
     assert left_out(tmp_path, "a.obj", textured_obj()) == (
-        "side file 'a.mtl', which is not in the folder or cannot be used",
+        "material library a.mtl: file not found in the mesh's folder or texture_roots",
     )
     put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd p.ktx2\n")
     assert left_out(tmp_path, "a.obj", textured_obj()) == (
-        "side file 'p.ktx2', which is not in the folder or cannot be used",
+        "4 faces lost their texture p.ktx2: format not read",
     )
 
 

@@ -30,8 +30,9 @@ class MeshFolder:
     """Reader of a mesh file and of the side files that it names (materials, textures, buffers).
 
     A side file is read only if it is a regular file of at most ``max_file_bytes``, inside the
-    mesh's folder after all symbolic links are followed. For a path that is absolute or outside,
-    only the last component is tried, because exporters write the paths of the machine they ran on.
+    mesh's folder or a texture root after all symbolic links are followed. For other paths, only the
+    last component is tried, because exporters write the paths of the machine they ran on. If no
+    file has exactly the name, one that differs only in case counts, unless there are several.
 
     Use it as a context manager. It keeps the folder open, so all files come from the same folder
     even if that is renamed or replaced meanwhile. It has the interface of trimesh's resolvers:
@@ -40,7 +41,8 @@ class MeshFolder:
     Args:
         mesh_path: path of the mesh file.
         max_file_bytes: largest size of the mesh file and of each side file.
-        texture_roots: further folders that side files may lie in.
+        texture_roots: further folders that side files may lie in. A path may start from each of
+            them as well as from the mesh's folder.
     """
 
     def __init__(
@@ -55,6 +57,9 @@ class MeshFolder:
         self.refusal: MeshError | None = None  # last MeshError of `get`, which trimesh swallows
         self._exit_stack = ExitStack()
         self._descriptor = -1
+        # Folders that side files may lie in, with their descriptors: the mesh's folder is first.
+        self._places: list[tuple[Path, int]] = []
+        self._listings: dict[Path, dict[str, list[str]]] = {}
         self._side_file_hashes: dict[str, bytes] = {}  # SHA-256 by path
         self._texture_hashes: dict[str, bytes] = {}
         self._left_out: dict[str, bool] = {}  # whether to warn, by text
@@ -64,6 +69,17 @@ class MeshFolder:
             self._descriptor = self._exit_stack.enter_context(opened_folder(self.folder))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise MeshError(_NO_FILE) from error
+        self._places = [(self.folder, self._descriptor)]
+        for root in self.texture_roots:
+            try:
+                place = root.resolve(strict=True)
+                descriptor = self._exit_stack.enter_context(opened_folder(place))
+            except (OSError, ValueError, RuntimeError) as error:
+                self._exit_stack.close()
+                raise MeshError(
+                    f"texture root {str(root)!r} is not a folder that can be opened; check the path"
+                ) from error
+            self._places.append((place, descriptor))
         return self
 
     def __exit__(
@@ -113,24 +129,80 @@ class MeshFolder:
             is_texture: whether it decides colors alone, not where the surface is.
 
         Raises:
-            FileNotFoundError: there is no such file in the folder. The message is the name.
+            FileNotFoundError: there is no such file in these folders. The message is the name.
             MeshError: the file is too large, or still being written.
         """
-        for candidate in _possible_paths(name.replace("\\", "/")):
+        for path in self._candidates(name.replace("\\", "/")):
             with ExitStack() as stack:
                 try:
                     # This only resolves links. The file may be replaced before it is opened, so
                     # opened_below follows no link itself.
-                    path = (self.folder / candidate).resolve(strict=True).relative_to(self.folder)
-                    file = stack.enter_context(opened_below(self._descriptor, path))
+                    place = self._place(path.resolve(strict=True))
+                    if place is None:
+                        continue  # outside
+                    key, descriptor, below = place
+                    file = stack.enter_context(opened_below(descriptor, below))
                 except (OSError, ValueError, RuntimeError):
-                    continue  # missing, outside, a null character in the name, a loop of links
+                    continue  # missing, a null character in the name, a loop of links
                 if file.is_regular:
-                    data = self._content(file, f"its side file {candidate!r}")
+                    data = self._content(file, f"its side file {str(below)!r}")
                     hashes = self._texture_hashes if is_texture else self._side_file_hashes
-                    hashes[str(path)] = hashlib.sha256(data).digest()
+                    hashes[key] = hashlib.sha256(data).digest()
                     return data
         raise FileNotFoundError(name)
+
+    def _candidates(self, name: str) -> Iterator[Path]:
+        """Yield the paths that a name may mean; those that differ in case come last."""
+        names = list(_possible_paths(name))
+        paths = [place / each for each in names for place, _ in self._places]
+        yield from paths
+        for each in names:
+            for place, _ in self._places:
+                found = self._ignoring_case(place, each)
+                if found is not None:
+                    yield found
+
+    def _ignoring_case(self, start: Path, name: str) -> Path | None:
+        """Return the only path that differs from a name in nothing but case; None if there is none.
+
+        Only folders that side files may lie in are listed.
+        """
+        path = start
+        for part in name.split("/"):
+            if part in ("", ".", ".."):
+                path = path.parent if part == ".." else path
+                continue
+            try:
+                if not (path / part).exists():
+                    found = self._names_by_case(path).get(part.casefold(), [])
+                    if len(found) != 1:
+                        return None
+                    part = found[0]
+                path = (path / part).resolve(strict=True)
+            except (OSError, ValueError, RuntimeError):
+                return None
+        return path
+
+    def _names_by_case(self, path: Path) -> dict[str, list[str]]:
+        """Return the names in a folder by their name without case; none if it is outside."""
+        if path not in self._listings:
+            names: dict[str, list[str]] = {}
+            for found in () if self._place(path) is None else path.iterdir():
+                names.setdefault(found.name.casefold(), []).append(found.name)
+            self._listings[path] = names
+        return self._listings[path]
+
+    def _place(self, path: Path) -> tuple[str, int, Path] | None:
+        """Return a key for a resolved path, and the descriptor and relative path to open it by.
+
+        None if it is outside of all folders that side files may lie in.
+        """
+        for index, (place, descriptor) in enumerate(self._places):
+            if path.is_relative_to(place):
+                below = path.relative_to(place)
+                # Paths below the mesh's folder never start with a slash.
+                return f"//{index}/{below}" if index else str(below), descriptor, below
+        return None
 
     def side_files_sha256(self) -> str:
         """Return the SHA-256 of the names and contents of the side files read so far.

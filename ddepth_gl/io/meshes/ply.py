@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,7 @@ from .options import LoadOptions
 from .ply_header import PlyHeader, read_header
 from .ply_rows import PlyList, PlyTable, read_tables
 from .polygon_parts import checked_corners, polygon_parts, srgb_colors
-from .textures import open_texture
-
-if TYPE_CHECKING:
-    from PIL import Image
+from .textures import NOT_FOUND, EncodedTexture, LostTexture, open_texture
 
 __all__ = ["ply_parts"]
 
@@ -193,12 +190,11 @@ def _corner_uv(
     return result
 
 
-def _texture(name: str, folder: MeshFolder) -> Image.Image | None:
-    """Return a texture; None if it is missing or cannot be used, which is noted."""
+def _texture(name: str, folder: MeshFolder) -> EncodedTexture | LostTexture:
+    """Return a texture, or why it is lost."""
     try:
-        image = open_texture(folder.read(name), name)
+        return open_texture(folder.read(name, is_texture=True), name)
     except FileNotFoundError:
-        image = None
-    if image is None:
-        folder.leave_out(f"side file {name!r}, which is not in the folder or cannot be used")
-    return image
+        return LostTexture(name, NOT_FOUND)
+    except MeshError as error:  # too large, or being written
+        return LostTexture(name, str(error).partition(";")[0])

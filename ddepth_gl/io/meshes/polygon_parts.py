@@ -15,7 +15,7 @@ from .merge import MeshPart
 from .polygons import triangulated
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from .textures import EncodedTexture, LostTexture
 
 __all__ = ["checked_corners", "polygon_parts", "srgb_colors"]
 
@@ -81,7 +81,7 @@ def polygon_parts(
     uv: npt.NDArray[Any] | None = None,
     face_colors: _Bytes | None = None,
     corner_uv: npt.NDArray[Any] | None = None,
-    textures: Sequence[Image.Image | None] = (),
+    textures: Sequence[EncodedTexture | LostTexture] = (),
     face_texture: npt.NDArray[Any] | None = None,
 ) -> list[MeshPart]:
     """Return the triangles of polygons, one part for each texture, all of one object.

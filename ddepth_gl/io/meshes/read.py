@@ -18,37 +18,19 @@ from .folder import MeshFolder
 from .gltf import gltf_parts
 from .lost_textures import left_out_text, tell_lost_textures
 from .merge import MeshPart, merge_parts
-from .obj import checked_obj
+from .obj import obj_parts
 from .off import off_parts
 from .options import AlphaMode, LoadOptions, checked_limit, checked_options, checked_roots
 from .ply import ply_parts
 from .stl import stl_parts
-from .trimesh_parts import trimesh_parts
 
 __all__ = ["MESH_SUFFIXES", "load_mesh", "source_of_file"]
 
 Reader = Callable[[bytes, MeshFolder, LoadOptions], list[MeshPart]]
 
 
-def _by_trimesh(suffix: str, checked: Callable[[bytes, int], bytes]) -> Reader:
-    """Return a reader for a format that trimesh reads.
-
-    Args:
-        suffix: suffix of the format.
-        checked: takes the content of a file and the face limit, and returns the content that
-            trimesh reads instead, mostly the same. It raises MeshError if the file declares more
-            than it holds: so nothing large is allocated on false claims, and files that were cut
-            short are noticed.
-    """
-
-    def read(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[MeshPart]:
-        return trimesh_parts(checked(data, options.max_faces), suffix, folder)
-
-    return read
-
-
 _READERS: dict[str, Reader] = {
-    ".obj": _by_trimesh(".obj", checked_obj),
+    ".obj": obj_parts,
     ".stl": stl_parts,
     ".ply": ply_parts,
     ".off": off_parts,
@@ -114,6 +96,16 @@ def load_mesh(
       or not given, shows its emissive color.
     - ``alpha_cutoff``: of glTF's MASK. A mask that cannot cut anything is dropped. OPAQUE makes
       colors opaque, BLEND keeps their alpha.
+    - OBJ: faces keep the order of the file within an object, but those without uv follow the
+      others. Names of objects have the material behind them if the file uses several. Colors behind
+      vertices are in 0..255 if one of them is above 1. Normals are not read.
+    - MTL: a material shows `Kd`, one number of which is a gray, or `map_Kd`, scaled and moved by
+      its options `-s` and `-o` and repeated unless it has `-clamp on`. If it has no `map_Kd` and
+      `Kd` is black or missing, it shows its emission, `Ke` or `map_Ke`. `d`, or else 1 - `Tr`, is
+      its alpha. That blends: it cuts holes only with `blend_cutoff`, and the texture's own alpha
+      then counts if `map_d` names the same file as `map_Kd`; another file takes its place. Of
+      several libraries, the first that defines a material counts. `map_Ka` is not read: it often
+      holds occlusion.
 
     Args:
         path: path of the file. The extension (in any case) names the format.
@@ -125,7 +117,8 @@ def load_mesh(
         pose: (animation, seconds): index from 0 or name of an animation of a glTF file, and the
             time to sample it at; outside of its key times, the nearest of these. None for the
             pose at rest.
-        texture_roots: folders outside of the mesh's that its side files may also lie in.
+        texture_roots: folders outside of the mesh's that its side files may also lie in, such as
+            the folder of a ShapeNet model, whose images lie beside the folder of the mesh.
         max_texture_size: larger textures are reduced to at most this many texels along each side,
             to the mean of the sRGB texels that each covers.
         max_file_bytes: largest size of the file, and of each side file that it names.
