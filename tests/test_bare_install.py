@@ -21,7 +21,17 @@ import ddepth_gl as dd
 
 ROOT = Path(__file__).parents[1]
 # What moderngl and pyrr need themselves comes with them.
-ABSENT = ("trimesh", "imageio", "PIL", "typer", "rich", "matplotlib", "OpenEXR", "pip")
+ABSENT = (
+    "trimesh",
+    "mapbox_earcut",
+    "imageio",
+    "PIL",
+    "typer",
+    "rich",
+    "matplotlib",
+    "OpenEXR",
+    "pip",
+)
 BARE = ("moderngl", "glcontext", "numpy", "pyrr", "multipledispatch")
 
 

@@ -1,0 +1,123 @@
+"""Polygons that earcut leaves incomplete: dropped corners, slits, repeated corners."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["clipped_ears", "with_dropped_corners"]
+
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+_MAX_CORNERS = 2000
+_MAX_TESTS = 10_000  # of one polygon
+_NOTHING: _Ints = np.zeros((0, 3), np.int64)
+
+
+def with_dropped_corners(triangles: _Ints, outline: _Floats) -> _Ints:
+    """Return triangles in which the corners that they leave out are inserted.
+
+    earcut drops corners that lie on a straight line between others. They split the triangle at
+    that line.
+
+    Args:
+        triangles: (T, 3) corner numbers.
+        outline: (n, 2) corners.
+    """
+    count = len(outline)
+    if len(triangles) == 0:
+        return _NOTHING
+    used = np.unique(triangles)
+    rows: list[list[int] | None] = triangles.tolist()
+    place = {(row[k], row[(k + 1) % 3]): i for i, row in enumerate(rows) if row for k in range(3)}
+    for a, b in zip(used.tolist(), np.roll(used, -1).tolist(), strict=True):
+        chain = [(a + k) % count for k in range((b - a) % count + 1)]
+        if len(chain) == 2:
+            continue
+        i = place.get((a, b))
+        row = None if i is None else rows[i]
+        if i is None or row is None:
+            return _NOTHING
+        (c,) = set(row) - {a, b}
+        rows[i] = None
+        for start, end in zip(chain, chain[1:], strict=False):
+            for edge in ((c, start), (start, end), (end, c)):
+                place[edge] = len(rows)
+            rows.append([c, start, end])
+    return np.array([row for row in rows if row], np.int64).reshape(-1, 3)
+
+
+def clipped_ears(outline: _Floats) -> _Ints:
+    """Return the triangles of a polygon, cut off one by one.
+
+    Slower than earcut, but corners at equal positions and on straight lines all stay.
+
+    Args:
+        outline: (n, 2) corners, counter-clockwise. Parts of the outline may touch.
+
+    Returns:
+        (n - 2, 3) corner numbers, or none if there is no ear left or the search takes too long.
+    """
+    left = np.arange(len(outline))
+    if len(left) > _MAX_CORNERS:
+        return _NOTHING
+    triangles = []
+    tests = 0
+    while len(left) > 3:
+        points = outline[left]
+        before, after = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0)
+        turns = _side(before, points, after)
+        ear = -1
+        for i in np.flatnonzero(turns > 0).tolist():
+            tests += 1
+            if tests > _MAX_TESTS:
+                return _NOTHING
+            if _is_ear(points, turns, i):
+                ear = i
+                break
+        else:
+            # Corners on a straight line and ends of slits make triangles without an area. Those
+            # that do not fold back go first.
+            flat = np.flatnonzero(turns == 0)
+            if len(flat) == 0:
+                return _NOTHING
+            ear = int(flat[np.argmin(((before - points) * (after - points)).sum(axis=1)[flat])])
+        triangles.append([left[ear - 1], left[ear], left[(ear + 1) % len(left)]])
+        left = np.delete(left, ear)
+    triangles.append(left.tolist())
+    return np.array(triangles, np.int64)
+
+
+def _is_ear(points: _Floats, turns: _Floats, i: int) -> bool:
+    """Return whether nothing of the outline is inside the triangle at convex corner i."""
+    count = len(points)
+    before, after = (i - 1) % count, (i + 1) % count
+    a, b, c = points[before], points[i], points[after]
+    if not (_opens_to(points, turns, before, c) and _opens_to(points, turns, after, a)):
+        return False
+    side_ab, side_bc, side_ca = (_side(p, q, points) for p, q in ((a, b), (b, c), (c, a)))
+    on_diagonal = (side_ca == 0) & (((points - a) * (points - c)).sum(axis=1) < 0)
+    if (on_diagonal | ((side_ab > 0) & (side_bc > 0) & (side_ca > 0))).any():
+        return False
+    ends = np.roll(points, -1, axis=0)
+    crosses = (side_ca * np.roll(side_ca, -1) < 0) & (
+        _side(points, ends, a) * _side(points, ends, c) < 0
+    )
+    return not crosses.any()
+
+
+def _opens_to(points: _Floats, turns: _Floats, i: int, target: _Floats) -> bool:
+    """Return whether the target lies within the interior angle at corner i."""
+    before, corner, after = points[i - 1], points[i], points[(i + 1) % len(points)]
+    left_of_next = _side(corner, after, target) >= 0
+    left_of_previous = _side(before, corner, target) >= 0
+    if turns[i] > 0:
+        return bool(left_of_next and left_of_previous)
+    return bool(left_of_next or left_of_previous)
+
+
+def _side(a: _Floats, b: _Floats, p: _Floats) -> _Floats:
+    return np.asarray(
+        (b[..., 0] - a[..., 0]) * (p[..., 1] - a[..., 1])
+        - (b[..., 1] - a[..., 1]) * (p[..., 0] - a[..., 0])
+    )
