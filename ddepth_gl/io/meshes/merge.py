@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MeshPart", "check_part", "merge_parts", "without_unused_vertices"]
 
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 
 @dataclass
 class MeshPart:
@@ -146,13 +148,20 @@ def check_part(part: MeshPart) -> None:
 def without_unused_vertices(part: MeshPart) -> tuple[MeshPart, npt.NDArray[np.int64] | None]:
     """Return a part without the vertices that no face uses, if these are the majority.
 
-    Otherwise a file of many instances could multiply them.
+    Otherwise a file of many instances could multiply them. They are also dropped if any vertex is
+    not finite: organized scans have NaN for points that they missed.
 
     Returns:
         The part, and the indices of the vertices that are left; None for all.
+
+    Raises:
+        MeshError: a face uses a vertex that is not finite.
     """
-    if len(part.vertices) <= 3 * len(part.faces):
+    is_finite = _are_finite(part.vertices) and (part.uv is None or _are_finite(part.uv))
+    if is_finite and len(part.vertices) <= 3 * len(part.faces):
         return part, None
+    if not is_finite:
+        _check_used_vertices(part)
     used, faces = np.unique(part.faces, return_inverse=True)
     colors = part.colors
     if colors is not None and len(colors) != 1:
@@ -165,6 +174,27 @@ def without_unused_vertices(part: MeshPart) -> tuple[MeshPart, npt.NDArray[np.in
         colors=colors,
     )
     return part, used
+
+
+def _are_finite(values: npt.NDArray[Any]) -> bool:
+    """Return whether all values are finite in float32."""
+    low, high = values.min(initial=0), values.max(initial=0)
+    return bool(-_FLOAT32_MAX <= low and high <= _FLOAT32_MAX)  # both are NaN if a value is
+
+
+def _check_used_vertices(part: MeshPart) -> None:
+    is_bad = ~(np.abs(part.vertices.astype(np.float64)) <= _FLOAT32_MAX).all(axis=1)
+    bad_faces = np.flatnonzero(is_bad[part.faces].any(axis=1))
+    if len(bad_faces) == 0:
+        return
+    face = int(bad_faces[0])
+    vertex = next(int(v) for v in part.faces[face] if is_bad[v])
+    x, y, z = part.vertices[vertex].tolist()
+    polygon = face if part.polygon_id is None else int(part.polygon_id[face])
+    raise MeshError(
+        f"face {polygon} of part {part.name!r} uses vertex {vertex} = ({x:g}, {y:g}, {z:g}), which "
+        "is not finite in float32; repair the file"
+    )
 
 
 def _world_vertices(part: MeshPart) -> npt.NDArray[np.float64]:

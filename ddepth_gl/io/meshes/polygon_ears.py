@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -40,7 +42,7 @@ def with_dropped_corners(triangles: _Ints, outline: _Floats) -> _Ints:
             return _NOTHING
         (c,) = set(row) - {a, b}
         rows[i] = None
-        for start, end in zip(chain, chain[1:], strict=False):
+        for start, end in pairwise(chain):
             for edge in ((c, start), (start, end), (end, c)):
                 place[edge] = len(rows)
             rows.append([c, start, end])

@@ -18,10 +18,10 @@ from .folder import MeshFolder
 from .gltf import gltf_parts
 from .merge import MeshPart, merge_parts
 from .obj import checked_obj
-from .off import checked_off
+from .off import off_parts
 from .options import AlphaMode, LoadOptions, checked_limit, checked_options, checked_roots
-from .ply import checked_ply
-from .stl import checked_stl
+from .ply import ply_parts
+from .stl import stl_parts
 from .trimesh_parts import trimesh_parts
 
 __all__ = ["MESH_SUFFIXES", "load_mesh", "source_of_file"]
@@ -48,9 +48,9 @@ def _by_trimesh(suffix: str, checked: Callable[[bytes, int], bytes]) -> Reader:
 
 _READERS: dict[str, Reader] = {
     ".obj": _by_trimesh(".obj", checked_obj),
-    ".stl": _by_trimesh(".stl", checked_stl),
-    ".ply": _by_trimesh(".ply", checked_ply),
-    ".off": _by_trimesh(".off", checked_off),
+    ".stl": stl_parts,
+    ".ply": ply_parts,
+    ".off": off_parts,
     ".glb": gltf_parts,
     ".gltf": gltf_parts,
 }
