@@ -352,7 +352,7 @@ def test_ply_of_points_or_strips(tmp_path):
     points = ply().split(b"element face")[0] + b"end_header\n" + ply().split(b"end_header\n")[1]
     refused(put(tmp_path, "a.ply", points), "no faces")
     strips = ply().replace(b"element face", b"element tristrips")
-    refused(put(tmp_path, "a.ply", strips), "triangle strips")
+    assert len(load_mesh(put(tmp_path, "a.ply", strips)).faces) == 4
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_off_dialects(tmp_path):
         assert load_mesh(put(tmp_path, "a.off", data)).is_oriented
 
 
-@pytest.mark.parametrize("count", [0, 3, 5, 10**9, 2**32 - 1])
+@pytest.mark.parametrize("count", [0, 5, 10**9, 2**32 - 1])
 def test_stl_counts(tmp_path, count):
     data = SMALL_FILES["a.stl"]
     refused(
@@ -417,7 +417,7 @@ def test_what_a_parser_stumbles_over_is_not_told(tmp_path, monkeypatch, error):
 
 def test_ply_without_coordinates(tmp_path):
     flat = ply().replace(b"property float z\n", b"", 1)
-    refused(put(tmp_path, "a.ply", flat), "it is damaged or not PLY at all")
+    refused(put(tmp_path, "a.ply", flat), "its vertices have no property 'z'")
 
 
 def test_long_messages_are_cut_to_one_line(tmp_path, monkeypatch):

@@ -101,12 +101,15 @@ def merge_parts(
     has_colors = any(part.colors is not None for part in parts)
     face_counts = [len(part.faces) for part in parts]
     return Mesh(
-        np.concatenate([_world_vertices(part) for part in parts]),
-        np.concatenate(
-            [_world_faces(part) + start for part, start in zip(parts, starts[:-1], strict=True)]
+        _joined([_world_vertices(part) for part in parts]),
+        _joined(
+            [
+                _world_faces(part) + start if start else _world_faces(part)
+                for part, start in zip(parts, starts[:-1], strict=True)
+            ]
         ),
-        uv=np.concatenate([_uv(part) for part in parts]) if has_uv else None,
-        colors=np.concatenate([_colors(part) for part in parts]) if has_colors else None,
+        uv=_joined([_uv(part) for part in parts]) if has_uv else None,
+        colors=_joined([_colors(part) for part in parts]) if has_colors else None,
         texture=textures or None,
         texture_id=np.repeat(texture_ids, face_counts) if textures else None,
         samplers=samplers,
@@ -120,6 +123,11 @@ def merge_parts(
         source=source,
         up=up,
     )
+
+
+def _joined(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return arrays as one; without a copy if there is only one."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def check_part(part: MeshPart) -> None:
@@ -179,11 +187,11 @@ def without_unused_vertices(part: MeshPart) -> tuple[MeshPart, npt.NDArray[np.in
 def _are_finite(values: npt.NDArray[Any]) -> bool:
     """Return whether all values are finite in float32."""
     low, high = values.min(initial=0), values.max(initial=0)
-    return bool(-_FLOAT32_MAX <= low and high <= _FLOAT32_MAX)  # both are NaN if a value is
+    return bool(low >= -_FLOAT32_MAX and high <= _FLOAT32_MAX)  # both are NaN if a value is
 
 
 def _check_used_vertices(part: MeshPart) -> None:
-    is_bad = ~(np.abs(part.vertices.astype(np.float64)) <= _FLOAT32_MAX).all(axis=1)
+    is_bad = np.asarray(~(np.abs(part.vertices.astype(np.float64)) <= _FLOAT32_MAX).all(axis=1))
     bad_faces = np.flatnonzero(is_bad[part.faces].any(axis=1))
     if len(bad_faces) == 0:
         return
@@ -198,7 +206,7 @@ def _check_used_vertices(part: MeshPart) -> None:
 
 
 def _world_vertices(part: MeshPart) -> npt.NDArray[np.float64]:
-    vertices = part.vertices.astype(np.float64)
+    vertices = part.vertices.astype(np.float64, copy=False)
     matrix = part.world_from_part
     if np.array_equal(matrix, np.eye(4)):
         return vertices
@@ -206,7 +214,7 @@ def _world_vertices(part: MeshPart) -> npt.NDArray[np.float64]:
 
 
 def _world_faces(part: MeshPart) -> npt.NDArray[np.int64]:
-    faces = part.faces.astype(np.int64)
+    faces = part.faces.astype(np.int64, copy=False)
     is_mirrored = np.linalg.slogdet(part.world_from_part[:3, :3])[0] < 0
     return faces[:, [0, 2, 1]] if is_mirrored else faces
 

@@ -56,12 +56,15 @@ def ply_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
     for element in header.elements:
         if element.name == "face":
             check_face_count(element.length, options.max_faces, "declares")
+        names = {p.name for p in element.properties if p.count_type is None}
+        missing = [name for name in "xyz" if name not in names]
+        if element.name == "vertex" and missing:
+            raise MeshError(f"its vertices have no property {missing[0]!r}; export it again")
     tables = read_tables(data, header)
     nothing = PlyTable({}, {})
     vertex, face = tables.get("vertex", nothing), tables.get("face", nothing)
-    missing = [name for name in "xyz" if name not in vertex.scalars]
-    if missing:
-        raise MeshError(f"its vertices have no property {missing[0]!r}; export it again")
+    if vertex is nothing:
+        raise MeshError("it has no element 'vertex'; export it again")
     vertices = np.stack([vertex.scalars[name] for name in "xyz"], axis=1)
     polygons = _index_list(face)
     corners = checked_corners(polygons.items, polygons.counts, len(vertices))

@@ -34,6 +34,10 @@ def checked_corners(corners: npt.NDArray[Any], counts: _Ints, vertex_count: int)
     Raises:
         MeshError: one is no integer, or there is no such vertex.
     """
+    if len(corners) == 0 or (
+        corners.dtype.kind in "iu" and corners.min() >= 0 and corners.max() < vertex_count
+    ):
+        return corners.astype(np.int64)
     bad = ~((corners >= 0) & (corners < vertex_count))  # NaN is neither
     if corners.dtype.kind == "f":
         bad |= corners != np.floor(corners)

@@ -56,7 +56,7 @@ def triangulated(
         MeshError: the package mapbox-earcut is needed and not installed.
     """
     counts = np.asarray(counts, np.int64)
-    if len(counts) and (counts == 3).all():
+    if (counts == 3).all():
         return np.arange(3 * len(counts)).reshape(-1, 3), np.arange(len(counts))
     starts = np.cumsum(counts) - counts
     numbers = np.maximum(counts - 2, 0)

@@ -21,7 +21,7 @@ __all__ = ["stl_parts"]
 
 _HEADER_SIZE, _FACE_SIZE = 84, 50
 _FACE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-_KEYWORDS = (b"endfacet", b"facet", b"normal", b"endloop", b"outer", b"loop", b"vertex")
+_BLANKS = bytes.maketrans(b"\t\r\n\v\fabcdfghijklmnopqrstuvwxyz", b" " * 30)
 
 
 def stl_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[MeshPart]:
@@ -42,6 +42,9 @@ def stl_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
     # Read as a count, the text of an ASCII file is more than 150 million triangles.
     if count and len(data) >= _HEADER_SIZE + _FACE_SIZE * count:
         check_face_count(count, options.max_faces, "declares")
+        rest = len(data) - _HEADER_SIZE - _FACE_SIZE * count
+        if rest >= _FACE_SIZE:  # less is padding
+            folder.leave_out(f"{rest} bytes behind the {count} triangles that its header declares")
         corners = np.frombuffer(data, _FACE, count, _HEADER_SIZE)["corners"]
         return [_part(corners.reshape(-1, 3), folder.stem, folder.stem)]
     if b"facet" not in data[:2048].lower():
@@ -74,23 +77,36 @@ def _solids(text: bytes, lower: bytes) -> Iterator[tuple[bytes, int, int]]:
         text: content of the file.
         lower: the same in lower case.
     """
-    has_lines = b"\n" in text.strip() or b"\r" in text.strip()
+    breaks = [place for place in (text.find(b"\n"), text.find(b"\r")) if place >= 0]
+    has_lines = bool(breaks) and min(breaks) < lower.rfind(b"endsolid")
     start = 0
     while True:
-        found = re.compile(rb"(?<!\S)solid(?!\S)").search(lower, start)
-        if found is None:
+        solid = _find_word(lower, b"solid", start)
+        if solid < 0:
             return
         # A name is the rest of the line, or what stands before the first facet.
-        inside = re.compile(rb"[\r\n]|(?<!\S)(facet|endsolid)(?!\S)").search(lower, found.end())
+        inside = re.compile(rb"[\r\n]|(?<!\S)(facet|endsolid)(?!\S)").search(lower, solid + 5)
         inside_start = len(text) if inside is None else inside.start()
-        end = re.compile(rb"(?<!\S)endsolid(?!\S)").search(lower, inside_start)
-        if end is None:
+        end = _find_word(lower, b"endsolid", inside_start)
+        if end < 0:
             return
-        yield text[found.end() : inside_start].strip(), inside_start, end.start()
-        start = end.end()
+        yield text[solid + 5 : inside_start].strip(), inside_start, end
+        start = end + len(b"endsolid")
         if has_lines:  # the name may hold the word solid
             line_end = re.compile(rb"[\r\n]").search(lower, start)
             start = len(text) if line_end is None else line_end.start()
+
+
+def _find_word(text: bytes, word: bytes, start: int) -> int:
+    """Return where a word begins that stands between white space, at or behind an offset, or -1."""
+    while True:
+        start = text.find(word, start)
+        if start < 0:
+            return -1
+        around = text[max(start - 1, 0) : start], text[start + len(word) : start + len(word) + 1]
+        if not any(character.strip() for character in around):
+            return start
+        start += 1
 
 
 def _corners(text: bytes, name: str) -> npt.NDArray[np.float64]:
@@ -107,10 +123,10 @@ def _corners(text: bytes, name: str) -> npt.NDArray[np.float64]:
             "it was cut short or damaged, copy it again"
         )
     try:
-        words = text
-        for keyword in _KEYWORDS:
-            words = words.replace(keyword, b"")
-        numbers = numbers_in(words)
+        # Without its other letters, a keyword leaves an e behind a blank; an exponent is behind a
+        # digit.
+        words = b" " + text.translate(_BLANKS)
+        numbers = numbers_in(words.replace(b" e", b"  "))
         # The normal and three corners. Some programs leave out the normal.
         for width in (12, 9):
             if len(numbers) == width * count:
