@@ -125,7 +125,7 @@ def _corners(text: bytes, name: str) -> npt.NDArray[np.float64]:
     try:
         # Without its other letters, a keyword leaves an e behind a blank; an exponent is behind a
         # digit.
-        words = b" " + text.translate(_BLANKS)
+        words = text.translate(_BLANKS)
         numbers = numbers_in(words.replace(b" e", b"  "))
         # The normal and three corners. Some programs leave out the normal.
         for width in (12, 9):
