@@ -81,7 +81,8 @@ def checked_vertices(value: object) -> npt.NDArray[np.float64]:
         )
     with np.errstate(all="ignore"):
         points = np.array(given, dtype=np.float64, order="C")
-        if not (np.abs(points) <= _FLOAT32_MAX).all():  # NaN compares false
+        low, high = points.min(initial=0), points.max(initial=0)
+        if not (low >= -_FLOAT32_MAX and high <= _FLOAT32_MAX):  # NaN compares false
             bad = np.flatnonzero(~(np.abs(points) <= _FLOAT32_MAX).all(axis=1))
             x, y, z = points[bad[0]].tolist()
             raise MeshError(

@@ -104,7 +104,7 @@ def merge_parts(
         _joined([_world_vertices(part) for part in parts]),
         _joined(
             [
-                _world_faces(part) + start if start else _world_faces(part)
+                _world_faces(part, int(start), len(parts) == 1)
                 for part, start in zip(parts, starts[:-1], strict=True)
             ]
         ),
@@ -205,16 +205,15 @@ def _check_used_vertices(part: MeshPart) -> None:
     )
 
 
-def _world_vertices(part: MeshPart) -> npt.NDArray[np.float64]:
-    vertices = part.vertices.astype(np.float64, copy=False)
+def _world_vertices(part: MeshPart) -> npt.NDArray[Any]:
     matrix = part.world_from_part
     if np.array_equal(matrix, np.eye(4)):
-        return vertices
-    return np.asarray(vertices @ matrix[:3, :3].T + matrix[:3, 3])
+        return part.vertices  # `Mesh` converts them
+    return np.asarray(part.vertices.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3])
 
 
-def _world_faces(part: MeshPart) -> npt.NDArray[np.int64]:
-    faces = part.faces.astype(np.int64, copy=False)
+def _world_faces(part: MeshPart, start: int, is_only: bool) -> npt.NDArray[Any]:
+    faces = part.faces if is_only else part.faces.astype(np.int64) + start
     is_mirrored = np.linalg.slogdet(part.world_from_part[:3, :3])[0] < 0
     return faces[:, [0, 2, 1]] if is_mirrored else faces
 

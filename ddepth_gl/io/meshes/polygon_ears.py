@@ -69,21 +69,21 @@ def clipped_ears(outline: _Floats) -> _Ints:
         points = outline[left]
         before, after = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0)
         turns = _side(before, points, after)
-        ear = -1
-        for i in np.flatnonzero(turns > 0).tolist():
+        # Without these, the area is the same: ends of slits and spikes, and repeated corners. Other
+        # corners on a straight line stay, as long as there are ears.
+        flat = np.flatnonzero(turns == 0)
+        folds = ((before - points) * (after - points)).sum(axis=1)[flat] >= 0
+        ear = int(flat[folds][0]) if folds.any() else -1
+        for i in np.flatnonzero(turns > 0).tolist() if ear < 0 else ():
             tests += 1
             if tests > _MAX_TESTS:
                 return _NOTHING
             if _is_ear(points, turns, i):
                 ear = i
                 break
-        else:
-            # Corners on a straight line and ends of slits make triangles without an area. Those
-            # that do not fold back go first.
-            flat = np.flatnonzero(turns == 0)
-            if len(flat) == 0:
-                return _NOTHING
-            ear = int(flat[np.argmin(((before - points) * (after - points)).sum(axis=1)[flat])])
+        if ear < 0 and len(flat) == 0:
+            return _NOTHING
+        ear = int(flat[0]) if ear < 0 else ear
         triangles.append([left[ear - 1], left[ear], left[(ear + 1) % len(left)]])
         left = np.delete(left, ear)
     triangles.append(left.tolist())

@@ -20,6 +20,7 @@ from .text import as_utf8
 __all__ = ["stl_parts"]
 
 _HEADER_SIZE, _FACE_SIZE = 84, 50
+_INDEX = np.uint32  # `Mesh` refuses more vertices
 _FACE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _BLANKS = bytes.maketrans(b"\t\r\n\v\fabcdfghijklmnopqrstuvwxyz", b" " * 30)
 
@@ -67,7 +68,7 @@ def stl_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
 
 
 def _part(corners: npt.NDArray[np.floating], name: str, key: object) -> MeshPart:
-    return MeshPart(corners, np.arange(len(corners)).reshape(-1, 3), name, key)
+    return MeshPart(corners, np.arange(len(corners), dtype=_INDEX).reshape(-1, 3), name, key)
 
 
 def _solids(text: bytes, lower: bytes) -> Iterator[tuple[bytes, int, int]]:
