@@ -209,8 +209,8 @@ def _text_content(
     if len(numbers) < start + 2 or (numbers[start : start + 2] % 1 != 0).any():
         raise MeshError("it has no vertex and face counts after OFF; check that it is complete")
     vertex_count, face_count = (int(n) for n in numbers[start : start + 2])
-    # The number of edges is often missing.
-    start += 2 if start + 2 in ends else 3
+    # The number of edges is sometimes missing, behind two counts on a line.
+    start += 2 if start + 2 in ends and start + 1 not in ends else 3
     _check_counts(vertex_count, face_count, len(numbers) - start, max_faces)
     width, color_width = _vertex_width(ends, start, vertex_count, face_count, layout)
     stop = start + width * vertex_count

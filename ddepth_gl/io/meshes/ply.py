@@ -99,7 +99,7 @@ def _index_list(face: PlyTable) -> PlyList:
     return others[0]
 
 
-def _strip_triangles(table: PlyTable) -> _Ints:
+def _strip_triangles(table: PlyTable) -> npt.NDArray[Any]:
     """Return (T, 3) vertex indices of the triangles of strips.
 
     Every second triangle of a strip is turned over. Programs repeat corners to go on elsewhere;
@@ -112,7 +112,7 @@ def _strip_triangles(table: PlyTable) -> _Ints:
     # An unsigned type holds its largest value instead of -1.
     unsigned_end = np.iinfo(strips.items.dtype).max if strips.items.dtype.kind == "u" else -1
     is_end = strips.items == unsigned_end
-    items = np.where(is_end, -1, strips.items).astype(np.int64)
+    items = strips.items
     strip = np.repeat(np.arange(len(strips.counts)), strips.counts) + np.cumsum(is_end)
     is_first = np.ones(len(items), np.bool_)
     is_first[1:] = strip[1:] != strip[:-1]

@@ -275,11 +275,17 @@ def _text_table(
 
 
 def _as_type(values: npt.NDArray[np.float64], item: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Return numbers of a text as integers if their type is one and they are."""
+    """Return numbers of a text as their declared type, if that holds them."""
     if item.kind == "f":
+        with np.errstate(over="ignore"):
+            return values.astype(item)
+    limits = np.iinfo(item)
+    if (values != np.floor(values)).any():
         return values
-    integers = np.where(np.abs(values) < 2.0**53, values, 0).astype(np.int64)
-    return integers.astype(np.int64) if (integers == values).all() else values
+    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    if limits.min <= low and high <= limits.max and item.itemsize < 8:
+        return values.astype(item)
+    return values.astype(np.int64) if max(-low, high) < 2.0**53 else values
 
 
 def _empty(element: PlyElement) -> PlyTable:
