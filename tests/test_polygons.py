@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from ddepth_gl.io.meshes.polygon_ears import clipped_ears
+from ddepth_gl.io.meshes.polygon_ears import Budget, clipped_ears
 from ddepth_gl.io.meshes.polygons import triangulated
 
 ELL = [(0, 0), (4, 0), (4, 1), (1, 1), (1, 4), (0, 4)]
@@ -128,7 +128,8 @@ def test_every_first_corner_and_direction(points):
 @pytest.mark.parametrize("points", [ELL, ON_A_LINE, WINDOW, REPEATED, SPIKE])
 def test_the_slow_search_alone(points):
     points = np.asarray(points, float)
-    triangles = clipped_ears(points)
+    triangles = clipped_ears(points, Budget())
+    assert len(clipped_ears(points, Budget(2))) == 0
     assert has_outline(triangles, len(points))
     queries = np.random.default_rng(2).uniform(-1, 5, (500, 2))
     np.testing.assert_array_equal(covered(points, triangles, queries), inside(points, queries))

@@ -65,7 +65,7 @@ def read_tables(data: bytes, header: PlyHeader) -> dict[str, PlyTable]:
 
 def binary_table(data: bytes, start: int, element: PlyElement) -> tuple[PlyTable, int]:
     """Return the table that begins at an offset, and the offset behind it."""
-    if element.length == 0:
+    if element.length == 0 or not element.properties:
         return _empty(element), start
     found = _uniform_table(data, start, element)
     if found is not None:

@@ -7,13 +7,19 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["clipped_ears", "with_dropped_corners"]
+__all__ = ["Budget", "clipped_ears", "with_dropped_corners"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _MAX_CORNERS = 2000
-_MAX_TESTS = 10_000  # of one polygon
 _NOTHING: _Ints = np.zeros((0, 3), np.int64)
+
+
+class Budget:
+    """Number of tests for ears that are left for all polygons of a file, which takes seconds."""
+
+    def __init__(self, tests: int = 100_000) -> None:
+        self.tests = tests
 
 
 def with_dropped_corners(triangles: _Ints, outline: _Floats) -> _Ints:
@@ -49,13 +55,14 @@ def with_dropped_corners(triangles: _Ints, outline: _Floats) -> _Ints:
     return np.array([row for row in rows if row], np.int64).reshape(-1, 3)
 
 
-def clipped_ears(outline: _Floats) -> _Ints:
+def clipped_ears(outline: _Floats, budget: Budget) -> _Ints:
     """Return the triangles of a polygon, cut off one by one.
 
     Slower than earcut, but corners at equal positions and on straight lines all stay.
 
     Args:
         outline: (n, 2) corners, counter-clockwise. Parts of the outline may touch.
+        budget: tests that are left.
 
     Returns:
         (n - 2, 3) corner numbers, or none if there is no ear left or the search takes too long.
@@ -64,7 +71,6 @@ def clipped_ears(outline: _Floats) -> _Ints:
     if len(left) > _MAX_CORNERS:
         return _NOTHING
     triangles = []
-    tests = 0
     while len(left) > 3:
         points = outline[left]
         before, after = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0)
@@ -75,8 +81,8 @@ def clipped_ears(outline: _Floats) -> _Ints:
         folds = ((before - points) * (after - points)).sum(axis=1)[flat] >= 0
         ear = int(flat[folds][0]) if folds.any() else -1
         for i in np.flatnonzero(turns > 0).tolist() if ear < 0 else ():
-            tests += 1
-            if tests > _MAX_TESTS:
+            budget.tests -= 1
+            if budget.tests < 0:
                 return _NOTHING
             if _is_ear(points, turns, i):
                 ear = i

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..._packages import import_needed
 from ...errors import MeshError
-from .polygon_ears import clipped_ears, with_dropped_corners
+from .polygon_ears import Budget, clipped_ears, with_dropped_corners
 
 __all__ = ["triangulated"]
 
@@ -40,8 +40,8 @@ def triangulated(
     - Larger polygons are judged in projection along the normal by Newell's method, onto the axis
       plane that faces it most. Convex ones become fans from their first corner, others are cut by
       earcut.
-    - An outline that crosses itself, or that neither earcut nor a slower search for ears can cut,
-      becomes a fan, as does one of more than 200,000 corners that is not convex.
+    - An outline that crosses itself, or that neither earcut nor a slower, limited search for ears
+      can cut, becomes a fan, as does one of more than 200,000 corners that is not convex.
 
     Args:
         vertices: (V, 3) coordinates.
@@ -63,6 +63,7 @@ def triangulated(
     polygon = np.repeat(np.arange(len(counts)), numbers)
     first = np.cumsum(numbers) - numbers
     triangles = np.empty((len(polygon), 3), np.int64)
+    budget = Budget()
     order = np.argsort(counts, kind="stable")
     sizes, bounds = np.unique(counts[order], return_index=True)
     for size, group in zip(sizes.tolist(), np.split(order, bounds[1:]), strict=True):
@@ -73,13 +74,13 @@ def triangulated(
             chosen = group[start : start + step]
             corners = starts[chosen, None] + np.arange(size)
             with np.errstate(all="ignore"):  # NaN and huge coordinates; `Mesh` reports them
-                local = _local_triangles(vertices, corner_vertex[corners])
+                local = _local_triangles(vertices, corner_vertex[corners], budget)
             rows = first[chosen, None] + np.arange(size - 2)
             triangles[rows] = starts[chosen, None, None] + local
     return triangles, polygon
 
 
-def _local_triangles(vertices: npt.NDArray[Any], indices: _Ints) -> _Ints:
+def _local_triangles(vertices: npt.NDArray[Any], indices: _Ints, budget: Budget) -> _Ints:
     """Return (P, n - 2, 3) corner numbers of polygons of n corners, given (P, n) vertices."""
     count = indices.shape[1]
     fan = np.stack(
@@ -99,7 +100,7 @@ def _local_triangles(vertices: npt.NDArray[Any], indices: _Ints) -> _Ints:
     others = np.flatnonzero(~_is_convex(plane))
     others = others[(np.abs(plane[others]) < _MAX_COORDINATE).all(axis=(1, 2))]  # no NaN either
     if len(others):
-        result[others] = _cut(plane[others], fan)
+        result[others] = _cut(plane[others], fan, budget)
     return result
 
 
@@ -125,7 +126,7 @@ def _is_convex(plane: _Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(((turns >= 0) & ~turns_back).all(axis=1) & (changes == 2))
 
 
-def _cut(plane: _Floats, fan: _Ints) -> _Ints:
+def _cut(plane: _Floats, fan: _Ints, budget: Budget) -> _Ints:
     """Return (P, n - 2, 3) triangles of polygons that are not convex."""
     count = plane.shape[1]
     result = np.repeat(fan[None], len(plane), axis=0)
@@ -148,7 +149,7 @@ def _cut(plane: _Floats, fan: _Ints) -> _Ints:
     is_right = covers(plane, result)
     for i in np.flatnonzero(~is_right).tolist():
         outline = plane[i]
-        for found in _repairs(partial.get(i, result[i]), outline):
+        for found in _repairs(partial.get(i, result[i]), outline, budget):
             if len(found) == count - 2 and covers(outline[None], found[None])[0]:
                 result[i] = found
                 break
@@ -157,11 +158,11 @@ def _cut(plane: _Floats, fan: _Ints) -> _Ints:
     return result
 
 
-def _repairs(triangles: _Ints, outline: _Floats) -> Iterator[_Ints]:
+def _repairs(triangles: _Ints, outline: _Floats, budget: Budget) -> Iterator[_Ints]:
     """Yield what may be right where the triangles of earcut are not."""
     yield with_dropped_corners(triangles, outline)
     if not _crosses_itself(outline):
-        yield clipped_ears(outline)
+        yield clipped_ears(outline, budget)
 
 
 def _area(outline: _Floats, triangles: _Ints) -> float:
