@@ -85,8 +85,10 @@ def load_mesh(
 
     Scene transforms are applied in float64, and every instance is included. A mirroring transform
     reverses the winding. glTF meshes are in the pose that their nodes and weights give, or that of
-    an animation (``pose``): skins and morph targets are applied in float64. Polygons are
-    triangulated as fans, which may change the order of faces.
+    an animation (``pose``): skins and morph targets are applied in float64. Polygons are cut
+    into triangles that cover what their outlines enclose, concave ones too (see Polygons in
+    docs/conventions.md). Faces are in the order of the file, except where they have several
+    textures. Vertices that no face uses may be NaN or infinite: then unused vertices are left out.
 
     - ``object_id`` and ``object_names``: one object per glTF node with a mesh, per OBJ object and
       material, or per solid of an ASCII STL; otherwise one object for the whole file. OBJ files of
@@ -94,10 +96,11 @@ def load_mesh(
       (EXT_mesh_gpu_instancing) are objects "name #0", "name #1", ..., unless there are more than
       20,000.
     - ``colors``: the vertex colors of a part if it has them; otherwise its material's base color;
-      otherwise white, if other parts have colors. None if no part has any. In OBJ, PLY and STL,
+      otherwise white, if other parts have colors. None if no part has any. In OBJ, PLY and OFF,
       colors are sRGB and a texture replaces the base color. In glTF, colors are linear and are
-      converted to sRGB; base color, vertex colors and texture multiply. Face colors are used only
-      if they are all the same.
+      converted to sRGB; base color, vertex colors and texture multiply. Face colors of PLY and OFF
+      count if the vertices have none: vertices are split where they differ. Colors in STL are not
+      read.
     - ``up``: (0, 1, 0) for GLB and glTF, by definition of the format. The other formats do not say.
     - ``uv`` and ``textures``: base color only, v up, equal textures once. Only textures in the
       folder of the mesh file are read. Those that are missing or in an unknown format are left out.

@@ -1,4 +1,4 @@
-"""The parts of OBJ, STL, PLY and OFF files, as read by trimesh."""
+"""The parts of OBJ files, as read by trimesh."""
 
 from __future__ import annotations
 
