@@ -153,7 +153,7 @@ BUILTIN_ERRORS = {
     ("io.meshes.trimesh_parts", "KeyboardInterrupt"): "Ctrl-C, after a delay",
     ("_checks", "ValueError"): "its callers raise their own error",
     ("camera.checks", "TypeError"): "its caller raises CameraError",
-    ("io.meshes.ply", "ValueError"): "its caller raises MeshError",
+    ("io.meshes.ply_header", "ValueError"): "its caller raises MeshError",
     ("io.meshes.read", "ValueError"): "its caller raises MeshError",
 }
 

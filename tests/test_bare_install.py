@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from crossings import by_hand
-from shapes import box
 
 import ddepth_gl as dd
 
@@ -116,7 +115,8 @@ mesh.report()
 
 
 MISSING = {
-    "load_mesh('box.ply')": "MeshError: box.ply: reading PLY files needs the package trimesh",
+    "load_mesh('ell.off')": "MeshError: ell.off: triangulating concave polygons needs the package "
+    "mapbox_earcut",
     "load_mesh('a.gltf')": "MeshError: a.gltf: reading textures needs the package PIL",
     "write_png16('b.png', maps)": "OutputError: writing PNG needs the package imageio",
     "write_layereddepth('b.png', layers)": "OutputError: writing PNG needs the package imageio",
@@ -126,7 +126,7 @@ MISSING = {
 
 @pytest.mark.parametrize("call", MISSING)
 def test_a_missing_package_is_named(run, tmp_path, call):
-    dd.write_ply(tmp_path / "box.ply", box().vertices, faces=box().faces)
+    (tmp_path / "ell.off").write_text(ELL)
     sheet = np.ones((4, 6), np.float32)
     camera = dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=6, height=4)
     dd.write_npz(tmp_path / "maps.npz", dd.DepthMaps(sheet, sheet + 1, camera))
@@ -141,6 +141,7 @@ def test_a_missing_package_is_named(run, tmp_path, call):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(("b.", "b_"))]
 
 
+ELL = "OFF 6 1 0\n0 0 0\n2 0 0\n2 1 0\n1 1 0\n1 2 0\n0 2 0\n6 0 1 2 3 4 5\n"
 TRIANGLE = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0]]).tobytes()
 TEXTURED = """{"asset": {"version": "2.0"}, "nodes": [{"mesh": 0}],
  "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "material": 0}]}],

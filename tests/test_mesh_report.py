@@ -257,17 +257,19 @@ def test_odd_content_that_is_left_out_is_no_reason_to_refuse(tmp_path, odd):
     assert all(text.isprintable() for text in notes)
 
 
-def test_face_colors_and_points(tmp_path):
+def test_colors_of_faces_and_vertices(tmp_path):
     header = (
         "ply\nformat ascii 1.0\nelement vertex 4\n"
         + "".join(f"property float {axis}\n" for axis in "xyz")
+        + "{0}"
         + "element face 2\nproperty list uchar int vertex_indices\n"
         + "".join(f"property uchar {name}\n" for name in ("red", "green", "blue"))
-        + "end_header\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 1 2 9 8 7\n3 0 1 3 {}\n"
+        + "end_header\n0 0 0{1}\n1 0 0{1}\n0 1 0{1}\n0 0 1{1}\n3 0 1 2 9 8 7\n3 0 1 3 1 2 3\n"
     )
-    assert left_out(tmp_path, "a.ply", header.format("9 8 7").encode()) == ()
-    assert left_out(tmp_path, "a.ply", header.format("1 2 3").encode()) == (
-        "objects with face colors that differ: 1",
+    assert left_out(tmp_path, "a.ply", header.format("", "").encode()) == ()
+    colors = "".join(f"property uchar {name}\n" for name in ("red", "green", "blue"))
+    assert left_out(tmp_path, "a.ply", header.format(colors, " 5 6 7").encode()) == (
+        "face colors, because its vertices have colors too",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -29,7 +30,8 @@ def numbers_in(text: bytes) -> _Floats:
         try:
             return np.fromstring(text, np.float64, sep=" ")
         except (DeprecationWarning, ValueError) as error:
-            word = next((word for word in text.split() if not _is_number(word)), b"")
+            words = (found[0] for found in re.finditer(rb"\S+", text))
+            word = next((word for word in words if not _is_number(word)), b"")
             raise MeshError(
                 f"it has {word[:40].decode('utf-8', 'replace')!r} where a number should be; "
                 "it was damaged, copy or export it again"

@@ -50,7 +50,7 @@ class PlyElement(NamedTuple):
 
     @property
     def has_lists(self) -> bool:
-        """Whether a property is a list."""
+        """True if a property is a list."""
         return any(p.count_type is not None for p in self.properties)
 
 

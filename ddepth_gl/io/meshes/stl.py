@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -123,17 +124,14 @@ def _corners(text: bytes, name: str) -> npt.NDArray[np.float64]:
             f"solid {name!r} has {text.count(b'vertex')} corners in {count} facets; "
             "it was cut short or damaged, copy it again"
         )
-    try:
-        # Without its other letters, a keyword leaves an e behind a blank; an exponent is behind a
-        # digit.
-        words = text.translate(_BLANKS)
-        numbers = numbers_in(words.replace(b" e", b"  "))
+    # Of a keyword, an e behind a blank is left; that of an exponent is behind a digit.
+    words = text.translate(_BLANKS).replace(b" e", b"  ")
+    with suppress(MeshError):  # a normal may be no number
+        numbers = numbers_in(words)
         # The normal and three corners. Some programs leave out the normal.
         for width in (12, 9):
             if len(numbers) == width * count:
                 return numbers.reshape(count, width)[:, -9:].reshape(-1, 3)
-    except MeshError:  # a normal may be no number
-        pass
     found = re.findall(rb"vertex\s+(\S+)\s+(\S+)\s+(\S+)", text)
     numbers = numbers_in(b" ".join(b" ".join(words) for words in found))
     if len(numbers) != 9 * count:
