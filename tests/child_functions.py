@@ -64,7 +64,7 @@ def compute(request: dict[str, Any], blobs: Sequence[memoryview]) -> Result:
 def hog(request: dict[str, Any], blobs: Sequence[memoryview]) -> Result:
     arrays = []
     while True:
-        arrays.append(np.ones(2**26))
+        arrays.append(np.ones(2**24))
 
 
 def oversize(request: dict[str, Any], blobs: Sequence[memoryview]) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mesh_files import (
     textured_gltf,
     textured_obj,
 )
+from scene_files import COLORED_3MF, SKINNED_DAE, USD_TEXTURED, textured
 
 __all__ = ["CASES_OF_DAMAGE", "DamageCase"]
 
@@ -53,4 +55,14 @@ CASES_OF_DAMAGE = {
     ),
     "textured.glb": DamageCase({"t.glb": glb(*textured_gltf(png(TEXTURE), uv=UV_UP))}),
     "everything.glb": DamageCase({"e.glb": everything()}, {"pose": (0, 0.5)}, 400),
+    # Each starts a process.
+    "colored.3mf": DamageCase({"c.3mf": COLORED_3MF}, count=12),
+    "textured.dae": DamageCase(
+        {"t.dae": textured("a.png").encode(), "a.png": png(TEXTURE)}, count=6
+    ),
+    "skinned.dae": DamageCase({"s.dae": SKINNED_DAE.encode()}, count=6),
 }
+if find_spec("pxr") is not None:
+    CASES_OF_DAMAGE["textured.usda"] = DamageCase(
+        {"t.usda": b"#usda 1.0\n" + USD_TEXTURED.encode(), "pic.png": png(TEXTURE)}, count=4
+    )

@@ -154,6 +154,10 @@ BUILTIN_ERRORS = {
     ("_checks", "ValueError"): "its callers raise their own error",
     ("camera.checks", "TypeError"): "its caller raises CameraError",
     ("io.meshes.ply_header", "ValueError"): "its caller raises MeshError",
+    ("io.meshes.child", "ValueError"): "caught below, as MeshError",
+    ("io.meshes.child_main", "ValueError"): "its caller raises MeshError",
+    ("io.meshes.threemf_document", "ValueError"): "caught below, as MeshError",
+    ("io.meshes.zip_entries", "FileNotFoundError"): "as in MeshFolder.read; load_mesh names it",
     ("io.meshes.read", "ValueError"): "its caller raises MeshError",
 }
 

@@ -82,7 +82,7 @@ def test_in_threads() -> None:
         ("leave", {}, {}, "the reader of its test data stopped with exit status 7"),
         ("hang", {}, {"seconds": 0.5}, r"reading its test data takes longer than 0.5 s"),
         ("compute", {}, {"seconds": 1}, r"takes longer than 1 s"),
-        ("hog", {}, {"memory": 2**30}, r"needs more than 1\.0 GiB of memory"),
+        ("hog", {}, {"memory": 2**29}, r"needs more than 0\.5 GiB of memory"),
         ("oversize", {"mebibytes": 600}, {"memory": 2**29}, "test data holds more than 0.5 GiB"),
         ("refuse", {}, {}, r"^it is no good; make another$"),
         ("fail", {}, {}, r"^its test data cannot be read \(ValueError: a b"),

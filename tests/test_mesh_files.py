@@ -237,7 +237,9 @@ def test_paths_that_are_not_mesh_files(tmp_path):
     refused(folder, "is a directory")
     os.mkfifo(tmp_path / "pipe.obj")
     refused(tmp_path / "pipe.obj", "not a regular file")
-    refused(put(tmp_path, "a.fbx", b"Kaydara"), r"\.fbx.*\.obj, \.stl, \.ply, \.off, \.glb, \.gltf")
+    refused(
+        put(tmp_path, "a.foo", b"x"), r"\.foo.*\.obj, \.stl, \.ply, \.off, \.glb, \.gltf, \.3mf"
+    )
     refused(put(tmp_path, "none", obj()), r"no extension; add that of its format, \.obj, ")
     (tmp_path / "dangling.obj").symlink_to(tmp_path / "gone.obj")
     refused(tmp_path / "dangling.obj", "no such file")

@@ -47,7 +47,12 @@ class _ChildFunction(NamedTuple):
     subject: str
 
 
-_FUNCTIONS: dict[str, _ChildFunction] = {}
+_MODULES = "ddepth_gl.io.meshes"
+_FUNCTIONS: dict[str, _ChildFunction] = {
+    "3mf": _ChildFunction(f"{_MODULES}.threemf_child", "read_3mf", "its 3MF"),
+    "dae": _ChildFunction(f"{_MODULES}.dae_child", "read_dae", "its COLLADA"),
+    "usd": _ChildFunction(f"{_MODULES}.usd_child", "read_usd", "its USD"),
+}
 
 
 def run_in_child(

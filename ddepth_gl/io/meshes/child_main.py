@@ -81,7 +81,7 @@ def _limit(head: dict[str, Any]) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_FSIZE, head["memory"]),
-        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_NOFILE, 2048),
         (resource.RLIMIT_AS, head["memory"]),
     ):
         hard = resource.getrlimit(kind)[1]

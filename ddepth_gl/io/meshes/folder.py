@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 from ..._checks import printable, shortened
 from ...errors import MeshError
 from ..opened_files import OpenedFile, opened, opened_below, opened_folder
+from .refused_formats import conversion_advice
 from .text import as_utf8
 from .textures import open_texture
 
@@ -52,6 +53,7 @@ class MeshFolder:
         self.stem = mesh_path.stem  # name of objects that have none
         self.max_file_bytes = max_file_bytes
         self.texture_roots = tuple(texture_roots)
+        self.up: tuple[float, float, float] | None = None  # set by readers of files that say
         self.refusal: MeshError | None = None  # last MeshError of `get`, which trimesh swallows
         self._exit_stack = ExitStack()
         self._descriptor = -1
@@ -95,9 +97,7 @@ class MeshFolder:
                 if not suffix:
                     raise MeshError(f"its name has no extension; add that of its format, {formats}")
                 if suffix.lower() not in suffixes:
-                    raise MeshError(
-                        f"files of type {suffix!r} are not supported; convert the file to {formats}"
-                    )
+                    raise MeshError(conversion_advice(suffix, suffixes))
                 if file.size == 0:
                     raise MeshError("it is empty; copy or export it again")
                 return self._content(file, "it")
