@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from mesh_files import (
     textured_gltf,
     textured_obj,
 )
+from scene_files import COLORED_3MF, SKINNED_DAE, USD_TEXTURED, textured
 
 __all__ = ["CASES_OF_DAMAGE", "DamageCase"]
 
@@ -57,4 +59,14 @@ CASES_OF_DAMAGE = {
     "meshopt.glb": DamageCase({"m.glb": glb(*meshopt_tree())}),
     "draco.glb": DamageCase({"d.glb": glb(*draco_tree(TETRA))}, count=10),
     "everything.glb": DamageCase({"e.glb": everything()}, {"pose": (0, 0.5)}, 400),
+    # Each starts a process.
+    "colored.3mf": DamageCase({"c.3mf": COLORED_3MF}, count=12),
+    "textured.dae": DamageCase(
+        {"t.dae": textured("a.png").encode(), "a.png": png(TEXTURE)}, count=6
+    ),
+    "skinned.dae": DamageCase({"s.dae": SKINNED_DAE.encode()}, count=6),
 }
+if find_spec("pxr") is not None:
+    CASES_OF_DAMAGE["textured.usda"] = DamageCase(
+        {"t.usda": b"#usda 1.0\n" + USD_TEXTURED.encode(), "pic.png": png(TEXTURE)}, count=4
+    )

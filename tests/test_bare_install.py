@@ -31,6 +31,7 @@ ABSENT = (
     "OpenEXR",
     "DracoPy",
     "opengl_basisu",
+    "pxr",
     "pip",
 )
 BARE = ("moderngl", "glcontext", "numpy", "pyrr", "multipledispatch")

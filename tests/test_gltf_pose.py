@@ -384,7 +384,7 @@ def test_files_without_animations(tmp_path):
     message = "it holds no animation; leave pose out$"
     refused(put(tmp_path, "a.glb", glb()), message, pose=(0, 0))
     refused(put(tmp_path, "a.glb", glb()), message, pose=("walk", 0))
-    message = "only glTF and GLB files hold animations; leave pose out$"
+    message = "only animations of glTF, GLB and USD files are read; leave pose out$"
     refused(put(tmp_path, "a.obj", obj()), message, pose=(0, 0))
 
 

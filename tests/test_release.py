@@ -36,8 +36,8 @@ def requirements(name: str) -> set[str]:
 
 def test_what_is_installed_without_extras_and_with_them():
     """`pip install ddepth-gl` gets the library, and extras what only some need."""
-    core = {"moderngl", "numpy", "pyrr", "imageio", "pillow", "trimesh"}
+    core = {"moderngl", "numpy", "pyrr", "imageio", "pillow", "mapbox-earcut"}
     assert requirements("dependencies") == core
     assert requirements("cli") == {"typer", "rich", "matplotlib"}
-    assert requirements("all") == {"ddepth-gl[cli,exr,compressed]"}
+    assert requirements("all") == {"ddepth-gl[cli,exr,compressed,usd]"}
     assert 'pip install ".[cli]"' in text("README.md")

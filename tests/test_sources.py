@@ -161,9 +161,8 @@ def test_a_folder_without_meshes(folder):
     empty.mkdir()
     found = mesh_files([empty, folder / "b.obj"])
     assert found.files == [folder / "b.obj"]
-    message = (
-        f"{empty} has no mesh files (.obj, .stl, .ply, .off, .glb, .gltf); give another folder"
-    )
+    suffixes = ".obj, .stl, .ply, .off, .glb, .gltf, .3mf, .dae, .usd, .usda, .usdc, .usdz"
+    message = f"{empty} has no mesh files ({suffixes}); give another folder"
     assert found.failures == {empty: message}
 
 

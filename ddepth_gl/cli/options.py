@@ -40,8 +40,8 @@ Meshes = Annotated[
     typer.Argument(
         metavar="MESH",
         parser=_parse_mesh,
-        help="OBJ, STL, PLY, OFF, GLB or glTF; a folder stands for all such files in it and its "
-        "subfolders, except hidden ones and results of ddepth.",
+        help="OBJ, STL, PLY, OFF, GLB, glTF, 3MF, DAE or USD; a folder stands for all such files "
+        "in it and its subfolders, except hidden ones and results of ddepth.",
     ),
 ]
 Output = Annotated[

@@ -66,7 +66,7 @@ def render(
         typer.Option(
             metavar="auto|AXIS|X,Y,Z",
             help="Up direction in the image: an axis such as y or -y, or X,Y,Z. By default auto: y "
-            "for GLB and glTF, else z. Many OBJ files need y.",
+            "for GLB and glTF, what DAE and USD files say, else z. Many OBJ files need y.",
         ),
     ] = None,
     fov_deg: Annotated[

@@ -8,21 +8,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ..._checks import printable, shortened
 from ...errors import MeshError
 from ..opened_files import OpenedFile, opened, opened_below, opened_folder
-from .text import as_utf8
-from .textures import LostTexture, open_texture
+from .refused_formats import conversion_advice
 
-__all__ = ["PLACEHOLDER_NAME", "MeshFolder"]
+__all__ = ["MeshFolder"]
 
-# Told to trimesh as the name of the mesh file: trimesh encodes it as UTF-8, which the real name may
-# not be. trimesh also gives it to an object without a name. Such objects can be told apart, because
-# no object in a file can have a name with a line feed.
-PLACEHOLDER_NAME = "the file\n"
 _NO_FILE = "there is no such file; check the path"
 
 
@@ -35,8 +29,7 @@ class MeshFolder:
     file has exactly the name, one that differs only in case counts, unless there are several.
 
     Use it as a context manager. It keeps the folder open, so all files come from the same folder
-    even if that is renamed or replaced meanwhile. It has the interface of trimesh's resolvers:
-    `get`, indexing and `namespaced`.
+    even if that is renamed or replaced meanwhile.
 
     Args:
         mesh_path: path of the mesh file.
@@ -49,12 +42,11 @@ class MeshFolder:
         self, mesh_path: Path, max_file_bytes: int, texture_roots: Sequence[Path] = ()
     ) -> None:
         self.folder = mesh_path.parent.resolve()
-        self.file_name = PLACEHOLDER_NAME  # read by trimesh
         self._mesh_name = mesh_path.name
         self.stem = mesh_path.stem  # name of objects that have none
         self.max_file_bytes = max_file_bytes
         self.texture_roots = tuple(texture_roots)
-        self.refusal: MeshError | None = None  # last MeshError of `get`, which trimesh swallows
+        self.up: tuple[float, float, float] | None = None  # set by readers of files that say
         self._exit_stack = ExitStack()
         self._descriptor = -1
         # Folders that side files may lie in, with their descriptors: the mesh's folder is first.
@@ -112,9 +104,7 @@ class MeshFolder:
                 if not suffix:
                     raise MeshError(f"its name has no extension; add that of its format, {formats}")
                 if suffix.lower() not in suffixes:
-                    raise MeshError(
-                        f"files of type {suffix!r} are not supported; convert the file to {formats}"
-                    )
+                    raise MeshError(conversion_advice(suffix, suffixes))
                 if file.size == 0:
                     raise MeshError("it is empty; copy or export it again")
                 return self._content(file, "it")
@@ -249,35 +239,6 @@ class MeshFolder:
                 "load it once it is complete"
             )
         return data
-
-    def get(self, name: str) -> bytes:
-        """Return the content of a side file for trimesh: materials as UTF-8, or a valid texture.
-
-        Raises:
-            FileNotFoundError: there is no such file, or it is neither.
-            MeshError: as for `read`.
-        """
-        try:
-            is_material = name.strip().lower().endswith(".mtl")
-            data = self.read(name, is_texture=not is_material)
-            if is_material:
-                return as_utf8(data)
-            if isinstance(open_texture(data, name), LostTexture):
-                raise FileNotFoundError(name)
-        except MeshError as error:
-            self.refusal = error
-            raise
-        except FileNotFoundError:
-            self.leave_out(f"side file {name!r}, which is not in the folder or cannot be used")
-            raise
-        return data
-
-    def __getitem__(self, name: str) -> bytes:
-        return self.get(name)
-
-    def namespaced(self, namespace: str) -> Any:
-        """Raise FileNotFoundError; trimesh calls this only for archives."""
-        raise FileNotFoundError(namespace)
 
 
 def _hash_of_files(hashes: Mapping[str, bytes]) -> str:

@@ -14,6 +14,7 @@ from ..._log import logger
 from ..._text import counted
 from ...errors import LeftOutWarning, MeshError
 from ...mesh.mesh import Mesh, MeshSource
+from .dae import dae_parts
 from .folder import MeshFolder
 from .gltf import gltf_parts
 from .lost_textures import left_out_text, tell_lost_textures
@@ -23,12 +24,15 @@ from .off import off_parts
 from .options import AlphaMode, LoadOptions, checked_limit, checked_options, checked_roots
 from .ply import ply_parts
 from .stl import stl_parts
+from .threemf import threemf_parts
+from .usd import usd_parts
 
 __all__ = ["MESH_SUFFIXES", "load_mesh", "source_of_file"]
 
 Reader = Callable[[bytes, MeshFolder, LoadOptions], list[MeshPart]]
 
 
+_USD = (".usd", ".usda", ".usdc", ".usdz")
 _READERS: dict[str, Reader] = {
     ".obj": obj_parts,
     ".stl": stl_parts,
@@ -36,6 +40,9 @@ _READERS: dict[str, Reader] = {
     ".off": off_parts,
     ".glb": gltf_parts,
     ".gltf": gltf_parts,
+    ".3mf": threemf_parts,
+    ".dae": dae_parts,
+    **dict.fromkeys(_USD, usd_parts),
 }
 _GLTF = (".glb", ".gltf")
 _UP_OF_GLTF = (0.0, 1.0, 0.0)  # glTF 2.0, section 3.4, "Coordinate System and Units"
@@ -50,6 +57,8 @@ MESH_SUFFIXES = tuple(_READERS)  # in lower case
 _MAX_FILE_BYTES = 2 * 1024**3
 # What a file holds if it names side files.
 _NAMES_SIDE_FILES = {".obj": b"mtllib", ".ply": b"TextureFile", **dict.fromkeys(_GLTF, b'"uri"')}
+# Any file of these may; the empty name is in all of them.
+_NAMES_SIDE_FILES |= dict.fromkeys((".dae", ".usd", ".usda", ".usdc"), b"")
 
 
 def load_mesh(
@@ -64,20 +73,22 @@ def load_mesh(
     max_file_bytes: int = _MAX_FILE_BYTES,
     max_faces: int = 100_000_000,
 ) -> Mesh:
-    """Read an OBJ, STL, PLY, OFF, GLB or glTF file as one Mesh in world coordinates.
+    """Read an OBJ, STL, PLY, OFF, GLB, glTF, 3MF, DAE or USD file as one Mesh in world coordinates.
 
     Scene transforms are applied in float64, and every instance is included. A mirroring transform
     reverses the winding. glTF meshes are in the pose that their nodes and weights give, or that of
-    an animation (``pose``): skins and morph targets are applied in float64. Polygons are cut
-    into triangles that cover what their outlines enclose, concave ones too (see Polygons in
+    an animation (``pose``): skins and morph targets are applied in float64. USD has one animation,
+    0, whose first sample is the default; skins of DAE files are posed by their nodes. Polygons are
+    cut into triangles that cover what their outlines enclose, concave ones too (see Polygons in
     docs/conventions.md). Faces are in the order of the file, except where they have several
     textures. Vertices that no face uses may be NaN or infinite: then unused vertices are left out.
 
     - ``object_id`` and ``object_names``: one object per glTF node with a mesh, per OBJ object and
-      material, or per solid of an ASCII STL; otherwise one object for the whole file. OBJ files of
-      more than 1000 objects have one per material. Instances of a glTF node
-      (EXT_mesh_gpu_instancing) are objects "name #0", "name #1", ..., unless there are more than
-      20,000.
+      material, per solid of an ASCII STL, per item of a 3MF, per instance in DAE and USD files;
+      otherwise one object for the whole file. OBJ files of more than 1000 objects have one per
+      material. Instances of a glTF node (EXT_mesh_gpu_instancing) are objects "name #0",
+      "name #1", ..., unless there are more than 20,000. Those of a USD point instancer are named
+      alike.
     - ``colors``: the vertex colors of a part if it has them; otherwise its material's base color;
       otherwise white, if other parts have colors. None if no part has any. In OBJ, PLY and OFF,
       colors are sRGB and a texture replaces the base color. In glTF, colors are linear and are
@@ -86,7 +97,9 @@ def load_mesh(
       read.
     - glTF may be compressed by meshopt, and with the extra ``[compressed]`` by Draco and with KTX2
       textures (Basis Universal).
-    - ``up``: (0, 1, 0) for GLB and glTF, by definition of the format. The other formats do not say.
+    - ``up``: (0, 1, 0) for GLB and glTF and (0, 0, 1) for 3MF, by definition of the format; what
+      DAE and USD files say. The other formats do not say. Nothing is turned by it, nor scaled by
+      units.
     - ``uv`` and ``textures``: base color only, v up, equal textures once. Only textures in the
       folder of the mesh file or in `texture_roots` are read, and decoded when they are first used.
       If one cannot be used, the warning says which, why, and how many faces lost it. ``samplers``
@@ -220,8 +233,8 @@ def _load(
         # Where NumPy's text parser meets something that is no number, it stops with a warning only.
         warnings.filterwarnings("error", message="string or file could not be read")
         data = folder.read_mesh(MESH_SUFFIXES)
-        if options.pose is not None and suffix not in _GLTF:
-            raise MeshError("only glTF and GLB files hold animations; leave pose out")
+        if options.pose is not None and suffix not in (*_GLTF, *_USD):
+            raise MeshError("only animations of glTF, GLB and USD files are read; leave pose out")
         parts = _READERS[suffix](data, folder, options)
         tell_lost_textures(parts, folder)
         sha256 = hashlib.sha256(data).hexdigest()
@@ -232,7 +245,7 @@ def _load(
             folder.left_out(),
             folder.textures_sha256(),
         )
-        up = _UP_OF_GLTF if suffix in _GLTF else None
+        up = _UP_OF_GLTF if suffix in _GLTF else folder.up
         mesh = merge_parts(
             parts, path.stem, options.max_faces, source, up, options.max_texture_size
         )

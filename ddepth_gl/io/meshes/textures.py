@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
 from collections.abc import Sequence
@@ -77,10 +76,7 @@ class EncodedTexture:
         return replace(self, has_alpha=False) if self.has_alpha else self
 
 
-# Images come from trimesh's readers, arrays from decoders that are not Pillow's.
-TextureOfPart: TypeAlias = (
-    "EncodedTexture | LostTexture | Image.Image | npt.NDArray[np.uint8] | None"
-)
+TextureOfPart: TypeAlias = "EncodedTexture | LostTexture | None"
 
 
 def open_texture(data: bytes, name: str) -> EncodedTexture | LostTexture:
@@ -155,7 +151,7 @@ def distinct_textures(
     Raises:
         MeshError: all together have too many pixels.
     """
-    lazy: dict[object, LazyTexture] = {}  # by content
+    lazy: dict[tuple[bytes, bool], LazyTexture] = {}  # by content
     of_image: dict[int, LazyTexture] = {}  # by identity
     indices: dict[tuple[int, Sampler], int] = {}
     found: list[LazyTexture] = []
@@ -166,9 +162,11 @@ def distinct_textures(
             ids.append(-1)
             continue
         if id(texture) not in of_image:
-            key, made = _lazy(texture, max_size, path)
+            key = texture.data, texture.has_alpha
             if key not in lazy:
-                lazy[key] = made
+                size = _reduced(texture.size, max_size)
+                decode = partial(_decoded, texture, max_size, path)
+                made = lazy[key] = LazyTexture(size, decode, may_have_alpha=texture.has_alpha)
                 pixels += made.size[0] * made.size[1]
                 if pixels > _MAX_TOTAL_PIXELS:
                     raise MeshError(
@@ -182,27 +180,6 @@ def distinct_textures(
             found.append(chosen)
         ids.append(index)
     return found, [sampler for _, sampler in indices], ids
-
-
-def _lazy(
-    texture: EncodedTexture | Image.Image | npt.NDArray[np.uint8],
-    max_size: int | None,
-    path: str,
-) -> tuple[object, LazyTexture]:
-    """Return a key, equal for equal textures, and the texture."""
-    if isinstance(texture, EncodedTexture):
-        size = _reduced(texture.size, max_size)
-        decode = partial(_decoded, texture, max_size, path)
-        made = LazyTexture(size, decode, may_have_alpha=texture.has_alpha)
-        return (texture.data, texture.has_alpha), made
-    pillow = import_needed("PIL.Image", "reading textures", MeshError)
-    try:
-        image = pillow.fromarray(texture) if isinstance(texture, np.ndarray) else texture
-        texels = _rgba(_smaller(_eight_bits(image), _reduced(image.size, max_size)))
-    except Exception as error:  # a decoder of damaged data may raise anything
-        raise MeshError(f"a texture is damaged ({error}); repair or remove it") from error
-    key = texels.shape, hashlib.sha256(texels.tobytes()).digest()
-    return key, LazyTexture(texels.shape[1::-1], None, texels)
 
 
 def _reduced(size: tuple[int, int], max_size: int | None) -> tuple[int, int]:

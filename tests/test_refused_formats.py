@@ -1,0 +1,50 @@
+"""Formats that are refused: one line each, with a command that a shell can split."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from pathlib import Path
+
+import pytest
+
+import ddepth_gl as dd
+from ddepth_gl.io.meshes import refused_formats
+from ddepth_gl.io.meshes.read import MESH_SUFFIXES
+
+ALL = [
+    *refused_formats._COMMANDS,
+    *refused_formats._PROGRAMS,
+    *refused_formats._POINTS,
+    *refused_formats._PACKED,
+]
+
+
+@pytest.mark.parametrize("suffix", [*ALL, ".FBX", ".foo"])
+def test_refused_in_one_line(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"x")
+    with pytest.raises(dd.MeshError) as caught:
+        dd.load_mesh(path)
+    message = str(caught.value).removeprefix(f"{path}: ")
+    assert len(message) <= 240
+    assert not message.endswith("...")
+    assert "; " in message
+    assert suffix in message or suffix in refused_formats._PACKED
+
+
+def test_no_format_is_both_read_and_refused() -> None:
+    assert not set(MESH_SUFFIXES) & set(ALL)
+    assert len(ALL) == len(set(ALL))
+
+
+@pytest.mark.parametrize("suffix", list(refused_formats._COMMANDS))
+def test_commands(suffix: str) -> None:
+    advice = refused_formats.conversion_advice(suffix, MESH_SUFFIXES)
+    words = shlex.split(advice.partition("convert it: ")[2])
+    assert words[0] in ("blender", "assimp", "gmsh", "python", "meshio")
+    assert any(f"in{suffix}" in word for word in words)
+    assert any("out." in word for word in words)
+    for flag in ("--python-expr", "-c"):
+        if flag in words:
+            ast.parse(words[words.index(flag) + 1])
