@@ -256,7 +256,7 @@ def test_textures_that_cannot_be_used(tmp_path):
         load(tmp_path, tetra(comments=["TextureFile gone.png"]))
     uv = [((0.5,) * 6,)] * 4
     data = tetra("ascii", [("uchar float", "texcoord")], uv, comments=["TextureFile gone.png"])
-    with pytest.warns(dd.LeftOutWarning, match=r"'gone\.png', which is not in the folder"):
+    with pytest.warns(dd.LeftOutWarning, match=r"texture gone\.png: file not found"):
         mesh = load(tmp_path, data)
     assert mesh.textures == ()
     np.testing.assert_array_equal(mesh.uv, np.full((4, 2), 0.5))
