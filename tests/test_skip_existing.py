@@ -313,7 +313,7 @@ def test_files_of_the_python_writers_are_replaced(render):
 def test_side_files_are_compared(render):
     """An OBJ file stays the same when its materials change, and the mesh does not."""
     put(Path(), "a.obj", textured_obj())
-    put(Path(), "a.mtl", b"newmtl m\nmap_Kd p.png\n")
+    put(Path(), "a.mtl", b"newmtl paint\nmap_Kd p.png\n")
     put(Path(), "p.png", png(TEXTURE))
     options = ("a.obj", "--surfaces", "any", "--attributes", "color")
     assert render(*options)[0] == 0
