@@ -11,7 +11,7 @@ from mesh_files import Tree, gltf_tree
 from meshopt_encoder import encode_attributes, encode_triangles
 from shapes import box
 
-from ddepth_gl.io.meshes.draco import DRACO_EXTENSION
+from ddepth_gl.io.meshes.gltf.draco import DRACO_EXTENSION
 from ddepth_gl.mesh.mesh import Mesh
 
 __all__ = ["add_stream", "draco_stream", "draco_tree", "meshopt_tree", "with_buffer"]

@@ -10,7 +10,8 @@ from mesh_files import TEXTURE, glb, gltf, obj, png, put, textured_gltf
 import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
 from ddepth_gl.cli.loading import loading_options, loading_text
-from ddepth_gl.io.meshes import gltf_images, read
+from ddepth_gl.io.meshes import read
+from ddepth_gl.io.meshes.gltf import images as gltf_images
 
 DEPTH = ("--no-preview", "--surfaces", "any")  # no format that shows colors
 

@@ -11,10 +11,10 @@ from mesh_files import TETRA, TETRA_FACES, TETRA_VERTICES, glb, gltf_tree, put, 
 from shapes import box
 
 import ddepth_gl as dd
-from ddepth_gl.io.meshes import draco
-from ddepth_gl.io.meshes.draco import DRACO_EXTENSION, DracoPrimitives
-from ddepth_gl.io.meshes.gltf_accessors import GltfAccessors
-from ddepth_gl.io.meshes.gltf_document import GltfDocument
+from ddepth_gl.io.meshes.gltf import draco
+from ddepth_gl.io.meshes.gltf.accessors import GltfAccessors
+from ddepth_gl.io.meshes.gltf.document import GltfDocument
+from ddepth_gl.io.meshes.gltf.draco import DRACO_EXTENSION, DracoPrimitives
 
 # Positions int16, then int8 x 2, uint16 x 2, int32, of 5 vertices and 3 faces: encoded by draco3d
 # 1.5.7, because DracoPy encodes no signed integers.

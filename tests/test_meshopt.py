@@ -11,7 +11,7 @@ from shapes import box
 
 import ddepth_gl as dd
 from ddepth_gl.errors import MeshError
-from ddepth_gl.io.meshes.meshopt import decode_meshopt
+from ddepth_gl.io.meshes.gltf.meshopt import decode_meshopt
 
 
 def decoded(stream, mode, count, stride, kind="NONE"):

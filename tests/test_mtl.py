@@ -5,7 +5,7 @@ import pytest
 from mesh_files import TEXTURE, UV_UP, check_texture, png, put, textured_obj
 
 import ddepth_gl as dd
-from ddepth_gl.io.meshes.mtl import parsed_mtl
+from ddepth_gl.io.meshes.obj.mtl import parsed_mtl
 from ddepth_gl.io.meshes.read import load_mesh
 
 OBJ = textured_obj()

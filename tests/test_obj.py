@@ -21,7 +21,7 @@ from mesh_files import (
 from meshes import REAL, good
 
 import ddepth_gl as dd
-from ddepth_gl.io.meshes import obj_lines
+from ddepth_gl.io.meshes.obj import lines as obj_lines
 from ddepth_gl.io.meshes.read import load_mesh
 
 TETRA = obj().decode()

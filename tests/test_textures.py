@@ -88,7 +88,7 @@ def test_a_mesh_without_appearance_opens_no_image(tmp_path, monkeypatch):
     tree, content = textured_gltf("p.png", TEXCOORD_1=np.zeros((4, 2), np.float32))
     path = put(tmp_path, "a.gltf", gltf(tree, content))
     monkeypatch.setattr(textures, "open_texture", None)
-    monkeypatch.setattr("ddepth_gl.io.meshes.gltf_images.open_texture", None)
+    monkeypatch.setattr("ddepth_gl.io.meshes.gltf.images.open_texture", None)
     mesh = dd.load_mesh(path, appearance=False)  # there is no p.png, and nobody misses it
     assert (mesh.uv, mesh.colors, mesh.textures, mesh.source.left_out) == (None, None, (), ())
     assert mesh.source.textures_sha256 == ""

@@ -49,11 +49,11 @@ class _ChildFunction(NamedTuple):
 
 _MODULES = "ddepth_gl.io.meshes"
 _FUNCTIONS: dict[str, _ChildFunction] = {
-    "draco": _ChildFunction(f"{_MODULES}.draco_child", "decode_streams", "its Draco data"),
+    "draco": _ChildFunction(f"{_MODULES}.gltf.draco_child", "decode_streams", "its Draco data"),
     "ktx2": _ChildFunction(f"{_MODULES}.ktx2_child", "decode_levels", "its KTX2 texture"),
-    "3mf": _ChildFunction(f"{_MODULES}.threemf_child", "read_3mf", "its 3MF"),
-    "dae": _ChildFunction(f"{_MODULES}.dae_child", "read_dae", "its COLLADA"),
-    "usd": _ChildFunction(f"{_MODULES}.usd_child", "read_usd", "its USD"),
+    "3mf": _ChildFunction(f"{_MODULES}.threemf.child", "read_3mf", "its 3MF"),
+    "dae": _ChildFunction(f"{_MODULES}.dae.child", "read_dae", "its COLLADA"),
+    "usd": _ChildFunction(f"{_MODULES}.usd.child", "read_usd", "its USD"),
 }
 
 

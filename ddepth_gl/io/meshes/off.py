@@ -15,8 +15,8 @@ from .folder import MeshFolder
 from .merge import MeshPart
 from .number_text import line_counts, numbers_in
 from .options import LoadOptions
-from .ply_header import PlyElement, PlyProperty
-from .ply_rows import PlyList, binary_table
+from .ply.header import PlyElement, PlyProperty
+from .ply.rows import PlyList, binary_table
 from .polygon_parts import checked_corners, polygon_parts, srgb_colors
 from .text import as_utf8
 

@@ -14,18 +14,18 @@ from ..._log import logger
 from ..._text import counted
 from ...errors import LeftOutWarning, MeshError
 from ...mesh.mesh import Mesh, MeshSource
-from .dae import dae_parts
+from .dae.reader import dae_parts
 from .folder import MeshFolder
-from .gltf import gltf_parts
+from .gltf.reader import gltf_parts
 from .lost_textures import left_out_text, tell_lost_textures
 from .merge import MeshPart, merge_parts
-from .obj import obj_parts
+from .obj.reader import obj_parts
 from .off import off_parts
 from .options import AlphaMode, LoadOptions, checked_limit, checked_options, checked_roots
-from .ply import ply_parts
+from .ply.reader import ply_parts
 from .stl import stl_parts
-from .threemf import threemf_parts
-from .usd import usd_parts
+from .threemf.reader import threemf_parts
+from .usd.reader import usd_parts
 
 __all__ = ["MESH_SUFFIXES", "load_mesh", "source_of_file"]
 

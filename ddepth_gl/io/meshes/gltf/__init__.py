@@ -1,0 +1,1 @@
+"""Reader of glTF 2.0, with its compressions."""

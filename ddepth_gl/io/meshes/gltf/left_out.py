@@ -1,0 +1,85 @@
+"""Content of glTF files that a `Mesh` does not hold, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..options import LoadOptions
+from .materials import is_emissive_only
+
+__all__ = ["gltf_left_out"]
+
+_TRIANGLE_MODES = (4, 5, 6)
+_OTHER_TEXTURES = ("normalTexture", "occlusionTexture")
+_TEXTURES_OF_MODELS = (
+    ("pbrMetallicRoughness", "metallicRoughnessTexture"),
+    ("extensions", "specularGlossinessTexture"),
+)
+
+
+def gltf_left_out(tree: Any, options: LoadOptions) -> Iterator[tuple[str, bool]]:
+    """Yield a text for each kind of content that is left out, with its number.
+
+    Items of a wrong type are skipped: the reader reports those that it needs.
+
+    Args:
+        tree: the JSON object of the file.
+        options: options of `load_mesh`.
+
+    Yields:
+        The text, and whether the geometry decides instead, so that nothing is lost.
+    """
+    primitives = [
+        primitive for mesh in _objects(tree, "meshes") for primitive in _objects(mesh, "primitives")
+    ]
+    materials = _objects(tree, "materials")
+    textures = [each for each in materials if options.appearance and _has_other_textures(each)]
+    modes = [each.get("alphaMode", "OPAQUE") for each in materials]
+    blending = [mode for mode in modes if mode == "BLEND" and options.blend_cutoff is None]
+    is_ignored = options.alpha == "ignore"
+    ignored = [mode for mode in modes if is_ignored and mode in ("MASK", "BLEND")]
+    for items, text, is_decided in (
+        (_objects(tree, "animations") if options.pose is None else [], "animations", False),
+        (
+            [each for each in primitives if each.get("mode", 4) not in _TRIANGLE_MODES],
+            "primitives of points or lines",
+            False,
+        ),
+        (textures, "materials with textures other than the base color", False),
+        (
+            [] if is_ignored else blending,
+            "materials that blend (the whole face counts; blend_cutoff cuts)",
+            False,
+        ),
+        (ignored, "materials with alpha masks or blending, ignored on request", True),
+        (
+            [each for each in materials if each.get("doubleSided") is True],
+            "materials marked doubleSided (geometry decides which faces are two-sided)",
+            True,
+        ),
+    ):
+        if items:
+            yield f"{text}: {len(items)}", is_decided
+
+
+def _has_other_textures(material: dict[str, Any]) -> bool:
+    """Return whether a material has textures besides the one that is shown as its color."""
+    if any(name in material for name in _OTHER_TEXTURES):
+        return True
+    if "emissiveTexture" in material and not _is_emissive_only(material):
+        return True
+    return any(name in str(material.get(model)) for model, name in _TEXTURES_OF_MODELS)
+
+
+def _is_emissive_only(material: dict[str, Any]) -> bool:
+    try:
+        return is_emissive_only(material)
+    except (TypeError, AttributeError):  # no face uses it, or the reader would have reported it
+        return False
+
+
+def _objects(parent: Any, name: str) -> list[dict[str, Any]]:
+    """Return the JSON objects in a list of the parent."""
+    items = parent.get(name)
+    return [each for each in items if isinstance(each, dict)] if isinstance(items, list) else []
