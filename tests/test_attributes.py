@@ -34,6 +34,7 @@ FEW_FACES = ("suzanne.obj", "Duck.glb")  # enough for `make test-fast`
     "name",
     [name if name in FEW_FACES else pytest.param(name, marks=pytest.mark.slow) for name in REAL],
 )
+@pytest.mark.slow
 def test_real_meshes(renderer, name):
     mesh = dd.load_mesh(good(name))
     cameras = dd.Camera.orbit(mesh, views=2, width=130, height=100)
@@ -164,6 +165,7 @@ def test_needles(renderer):
     assert judge_both(renderer, mesh, dd.Camera.orbit(mesh, views=1, width=100, height=90)[0]) > 500
 
 
+@pytest.mark.slow
 def test_many_and_long_textures(renderer):
     """More textures than texture units, some larger than the device's largest texture."""
     rng = np.random.default_rng(103)

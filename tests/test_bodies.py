@@ -570,6 +570,7 @@ def test_both_ways_to_sort_agree():
     "name",
     [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in REAL],
 )
+@pytest.mark.slow
 def test_real_meshes(name):
     mesh = dd.load_mesh(good(name))
     bodies = check(mesh, with_volume=len(mesh.faces) < 30_000)

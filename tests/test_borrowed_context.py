@@ -41,12 +41,14 @@ def release(context):
         library.make_current(display, None, None, None)
 
 
+@pytest.mark.slow
 def test_no_call_changes_the_state(ctx):
     for engine in ENGINES:
         foreign_checks.check_state(ctx, engine)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.slow
 def test_no_call_changes_the_state_of_a_compatibility_context(engine):
     context = foreign_checks.compatibility_context()
     foreign_checks.check_state(context, engine, compatibility=True)
@@ -54,6 +56,7 @@ def test_no_call_changes_the_state_of_a_compatibility_context(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.slow
 def test_the_owner_draws_as_before(ctx, engine):
     foreign_checks.check_drawing(ctx, engine)
 
@@ -91,6 +94,7 @@ def test_errors_that_the_owner_has_not_read(ctx):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.slow
 def test_transform_feedback_goes_on(ctx, engine):
     gl = RawGL(ctx)
     program = ctx.program(

@@ -272,6 +272,7 @@ def test_axes_of_the_caller():
 
 @pytest.mark.parametrize("layout", ["none", "constrained", "compressed", "tight"])
 @pytest.mark.parametrize(("width", "height"), [(40, 10), (10, 40), (20, 20)])
+@pytest.mark.slow
 def test_bars_on_axes_of_the_caller_are_as_high_as_the_images(width, height, layout):
     figure = Figure(figsize=(12, 4), layout=layout)
     maps = random_maps(width, height)

@@ -98,6 +98,7 @@ def test_text_is_readable_at_every_size(width, height, kind):
     assert any(text.startswith("cut along row ") for text in found)
 
 
+@pytest.mark.slow
 def test_many_layers_are_counted():
     for largest, last, more in ((8, "layer 8", []), (27, "layer 7", ["20 more layers"])):
         found = assert_readable(dd.preview(frame_of(layers=random_layers(60, 60, largest))))

@@ -99,6 +99,7 @@ def assert_same_where_stable(reference, one, other, allowed, factor=1.0):
 
 @many
 @given(scene=scenes(), surfaces=surfaces_of, reach=st.sampled_from([0.0, 1.0, 30.0]))
+@pytest.mark.slow
 def test_moving_mesh_and_camera_together_changes_nothing(renderer, scene, surfaces, reach):
     mesh, camera, rng = scene
     motion = np.eye(4)
@@ -177,6 +178,7 @@ def split_in_four(mesh):
 
 @many
 @given(scene=scenes(), split=st.sampled_from([split_in_three, split_in_four]), surfaces=surfaces_of)
+@pytest.mark.slow
 def test_splitting_every_face_changes_no_depth(renderer, scene, split, surfaces):
     mesh, camera, _ = scene
     finer = split(mesh)

@@ -445,6 +445,7 @@ def test_absurd_values(renderer, name):
 
 @pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("name", sorted(CALLS.keys() - set(RENDERS)))
+@pytest.mark.slow
 def test_absurd_values_without_a_renderer(name):
     assert_absurd_values_are_handled(name, None)
 

@@ -204,6 +204,7 @@ def test_nothing_but_the_preview(renderer, tmp_path):
     assert names(tmp_path) == ["m_preview.png"]
 
 
+@pytest.mark.slow
 def test_the_preview_shows_four_views_of_any_size(renderer, tmp_path):
     heights = []
     for count in (1, 4, 9):
@@ -288,6 +289,7 @@ def test_an_option_changes_files_or_is_refused(renderer, tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize("attributes", [(), ("uv",)])
 @pytest.mark.parametrize("layers", [False, True])
+@pytest.mark.slow
 def test_a_format_does_not_depend_on_other_formats(renderer, tmp_path, layers, attributes):
     mesh = torus(steps=30, sides=20)
     formats = [name for name, each in FORMATS.items() if layers or not each.needs_layers]

@@ -240,6 +240,7 @@ def test_release_of_a_scene(renderer, mesh, camera):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.slow
 def test_all_gl_objects_are_freed(engine, camera):
     with dd.DepthRenderer(engine=engine) as renderer:
 

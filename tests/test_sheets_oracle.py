@@ -28,6 +28,7 @@ def compare(
 
 @pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize("surfaces", ["oriented", "any"])
+@pytest.mark.slow
 def test_real_meshes(renderer, name, surfaces, record_property):
     mesh = dd.load_mesh(good(name))
     cameras = dd.Camera.orbit(mesh, views=3, width=210, height=170)

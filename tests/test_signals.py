@@ -110,6 +110,7 @@ def test_a_signal_while_rendering(number):
     check_results()
 
 
+@pytest.mark.slow
 def test_many_signals_are_one_line():
     with Started(*RENDER) as ddepth:
         wait_until(lambda: len(results()) > 4)

@@ -132,6 +132,7 @@ def test_a_missing_preview_alone(render):
     assert render(*command, "--skip-existing", "--no-preview")[3] == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_continued(render, monkeypatch):
     command = ("box.ply", "ring.ply", "--views", "3", "--format", "npz,ply,png16,mould,exr-files")
     render(*command, output="whole")
@@ -203,6 +204,7 @@ def test_an_option_counts_for_the_formats_that_it_changes(render):
 
 
 @pytest.mark.parametrize("layers", first_fast([False, True], 1))
+@pytest.mark.slow
 def test_every_format_is_recognized(render, layers):
     for name in FORMATS if layers else SHEETS:
         options = ["--format", name, "--views", "2", "--no-preview"]
@@ -367,6 +369,7 @@ def test_16_bit_images_share_a_scale(render):
         assert any(line.startswith(f"box: {again} image") for line in out)
 
 
+@pytest.mark.slow
 def test_views_of_an_earlier_run_are_told(render):
     render("box.ply", "ring.ply", "--views", "4")
     Path("out/box_0009.npz").write_bytes(b"mine")

@@ -173,6 +173,7 @@ def views(name):
     ],
 )
 @pytest.mark.parametrize("with_eye", [False, True])
+@pytest.mark.slow
 def test_the_option_up(render, given, of_glb, of_ply, with_eye):
     views_or_eye = ["--eye", "3,2,1", "--target", "0,0,0"] if with_eye else ["--views", "3"]
     code, out, err = render("--surfaces", "any", *views_or_eye, *given)

@@ -125,6 +125,7 @@ def test_errors_take_one_line(tmp_path, display, mesh_file):
     assert re.fullmatch(r"viewer: GLFW opens no window \(X11: .*display.*\)\n", err)
 
 
+@pytest.mark.slow
 def test_a_real_drag_and_real_keys(tmp_path, display_with_screen, mesh_file):
     display, folder = display_with_screen
     viewer = start(tmp_path, display, str(mesh_file))
