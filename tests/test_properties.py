@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 import oracle
+import pytest
 from closed_forms import MARGIN, ROUNDING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
