@@ -16,6 +16,7 @@ REPORTS = [
     "layers compute",
     "attributes raster",
     "attributes compute",
+    "loading",
 ]
 
 

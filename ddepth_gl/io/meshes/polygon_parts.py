@@ -107,7 +107,8 @@ def polygon_parts(
     """
     check_face_count(int(np.maximum(counts - 2, 0).sum()), max_faces, "holds")
     triangles, polygon = triangulated(vertices, corners, counts)
-    faces = corners[triangles]
+    is_plain = bool((counts == 3).all())
+    faces = corners.reshape(-1, 3) if is_plain else corners[triangles]
     if face_colors is not None or corner_uv is not None:
         key, rows = corners, np.repeat(np.arange(len(counts)), counts)
         if face_colors is not None:
@@ -129,7 +130,6 @@ def polygon_parts(
             if uv is None
             else uv[corners[first]]
         )
-    is_plain = len(polygon) == len(counts) and bool((counts == 3).all())
     part = MeshPart(
         vertices,
         faces,

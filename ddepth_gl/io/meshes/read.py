@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..._checks import one_line, printable, shortened, shown
@@ -235,9 +236,11 @@ def _load(
         data = folder.read_mesh(MESH_SUFFIXES)
         if options.pose is not None and suffix not in (*_GLTF, *_USD):
             raise MeshError("only animations of glTF, GLB and USD files are read; leave pose out")
-        parts = _READERS[suffix](data, folder, options)
+        with ThreadPoolExecutor(1) as thread:  # hashing takes as long as reading a binary file
+            hashed = thread.submit(lambda: hashlib.sha256(data).hexdigest())
+            parts = _READERS[suffix](data, folder, options)
+            sha256 = hashed.result()
         tell_lost_textures(parts, folder)
-        sha256 = hashlib.sha256(data).hexdigest()
         source = MeshSource(
             str(path.absolute()),
             sha256,
