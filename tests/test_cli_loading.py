@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from mesh_files import TEXTURE, glb, gltf, obj, png, put, textured_gltf
+from mesh_files import TETRA, TEXTURE, glb, gltf, gltf_tree, obj, png, put, textured_gltf
 
 import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
 from ddepth_gl.cli.loading import loading_options, loading_text
 from ddepth_gl.io.meshes import read
 from ddepth_gl.io.meshes.gltf import images as gltf_images
+from ddepth_gl.io.meshes.textures import LostTexture
 
 DEPTH = ("--no-preview", "--surfaces", "any")  # no format that shows colors
 
@@ -93,6 +94,141 @@ def test_lost_textures_are_one_line_a_file_and_in_the_results(ddepth):
     assert b"mesh_left_out" in Path("out/b_000_photo.png").read_bytes()
     out = ddepth("inspect", "b.gltf")[1]
     assert f"left out    {note}" in out
+
+
+def test_a_photo_whose_texture_can_be_decoded_now_is_rendered_again(ddepth, monkeypatch):
+    """Such as after the package that decodes it was installed: no file has changed."""
+    options = ("--no-preview", "--format", "npz,photo,ply", "--surfaces", "any", "--skip-existing")
+    opened = gltf_images.open_texture
+    reason = "KTX2 nëeds ddepth-gl[compressed]"
+    monkeypatch.setattr(gltf_images, "open_texture", lambda data, name: LostTexture(name, reason))
+    for _ in range(2):
+        code, out, err = ddepth("render", "a.gltf", *options)
+        assert (code, len(err)) == (0, 1)
+    assert "skipped 1 of 1" in out
+    depth = Path("out/a_000.npz").stat().st_mtime_ns
+    gray = Path("out/a_000_photo.png").read_bytes()
+    monkeypatch.setattr(gltf_images, "open_texture", opened)
+    code, out, err = ddepth("render", "a.gltf", *DEPTH, "--skip-existing")
+    assert "skipped 1 of 1" in out
+    assert Path("out/a_000.npz").stat().st_mtime_ns == depth
+    code, out, err = ddepth("render", "a.gltf", *options)
+    assert (code, err) == (0, [])
+    assert "skipped" not in out
+    assert Path("out/a_000_photo.png").read_bytes() != gray
+    assert "skipped 1 of 1" in ddepth("render", "a.gltf", *options)[1]
+
+
+def test_colors_of_layers_are_rendered_again_as_well(ddepth, monkeypatch):
+    options = ("--no-preview", "--layers", "--format", "ply", "--skip-existing")
+    opened = gltf_images.open_texture
+    monkeypatch.setattr(gltf_images, "open_texture", lambda data, name: LostTexture(name, "nö"))
+    assert "skipped" not in ddepth("render", "a.gltf", *options)[1]
+    assert "skipped 1 of 1" in ddepth("render", "a.gltf", *options)[1]
+    monkeypatch.setattr(gltf_images, "open_texture", opened)
+    assert "skipped" not in ddepth("render", "a.gltf", *options)[1]
+
+
+ANIMATED = {"animations": [{"channels": [], "samplers": []}]}
+
+
+@pytest.mark.parametrize("command", ["render", "inspect"])
+@pytest.mark.parametrize(
+    ("name", "tree", "pose", "message"),
+    [
+        ("d.gltf", {}, "0,1", "it holds no animation; leave --pose out"),
+        (
+            "d.gltf", ANIMATED, "Wheels,1",
+            "it has no animation 'Wheels'; give --pose one of these, by index or name: "
+            "0 (no name)",
+        ),
+        (
+            "d.obj", None, "0,1",
+            "only animations of glTF, GLB and USD files are read; leave --pose out",
+        ),
+        ("d.usda", None, "Walk,1", "it has one animation, 0, not 'Walk'; give --pose 0,SECONDS"),
+    ],
+)  # fmt: skip
+def test_messages_about_poses_name_the_option(ddepth, tmp_path, command, name, tree, pose, message):
+    put(tmp_path, name, obj() if tree is None else gltf(*gltf_tree(TETRA, **tree)))
+    code, _, err = ddepth(command, name, "--pose", pose)
+    assert (code, err) == (1, [f"ddepth: error: {name}: {message}"])
+
+
+def test_messages_about_poses_name_the_option_where_names_are_shared(ddepth, tmp_path):
+    named = {"name": "run", **ANIMATED["animations"][0]}
+    put(tmp_path, "d.gltf", gltf(*gltf_tree(TETRA, animations=[named, named])))
+    err = ddepth("inspect", "d.gltf", "--pose", "run,0")[2]
+    message = "its animations 0, 1 are all named 'run'; give --pose an index"
+    assert err == [f"ddepth: error: d.gltf: {message}"]
+
+
+def test_inspect_names_the_options(ddepth, tmp_path):
+    blending = [{"alphaMode": "BLEND", "pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.5]}}]
+    tree, binary = textured_gltf("x.png")
+    tree["materials"][0] |= blending[0] | {
+        "pbrMetallicRoughness": tree["materials"][0]["pbrMetallicRoughness"]
+    }
+    put(tmp_path, "d.gltf", gltf(tree, binary))
+    for more in ((), ("--json",)):
+        out = ddepth("inspect", "d.gltf", *more)[1]
+        assert "file not found in the mesh's folder or --texture-root" in out
+        assert "the whole face counts; --blend-cutoff cuts" in out
+        assert "texture_roots" not in out
+        assert "blend_cutoff" not in out
+
+
+def test_a_missing_buffer_is_named_as_on_disk(ddepth, tmp_path):
+    tree = json.loads((tmp_path / "a.gltf").read_text())
+    tree["buffers"][0]["uri"] = "some%20data%20b.bin"
+    (tmp_path / "a.gltf").write_text(json.dumps(tree))
+    code, _, err = ddepth("render", "a.gltf")
+    message = "it needs 'some data b.bin', which is not in its folder or --texture-root, or not"
+    assert (code, len(err)) == (1, 1)
+    assert err[0].startswith(f"ddepth: error: a.gltf: {message}")
+
+
+def test_the_size_of_textures_counts_for_masks(ddepth):
+    """Without colors, only masks are textures; where they are ignored, there are none."""
+    assert ddepth("render", "a.gltf", *DEPTH, "--max-texture-size", "1")[0] == 0
+    ignoring = ("--alpha", "ignore", "--max-texture-size", "1")
+    code, _, err = ddepth("render", "a.gltf", *DEPTH, *ignoring)
+    assert code == 1
+    assert err[0].startswith("ddepth: error: --max-texture-size has no effect with --alpha ignore")
+    assert ddepth("render", "a.gltf", "--surfaces", "any", "--format", "photo", *ignoring)[0] == 0
+
+
+def test_formats_that_are_not_read_are_told_of_folders(ddepth, tmp_path):
+    for name in (
+        "in/a.fbx",
+        "in/b.FBX",
+        "in/sub/c.blend",
+        "in/notes.txt",
+        "in/.d.fbx",
+        "cad/p.step",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    code, out, err = ddepth("render", "cad")
+    assert (code, out) == (1, "")
+    (line,) = err
+    assert line == (
+        "ddepth: error: cad has no mesh files that are read, but p.step: '.step' files are not "
+        "read; convert it: gmsh in.step -2 -o out.stl"
+    )
+    assert (
+        "but a.fbx: '.fbx' files are not read; convert it: blender" in ddepth("inspect", "in")[2][0]
+    )
+    put(tmp_path / "in", "m.obj", obj())
+    told = "left out 3 files in formats that are not read (.blend, .fbx); give one by name to see"
+    for command in ("render", "inspect"):
+        code, out, err = ddepth(command, "in", "in/sub/../../in")
+        assert code == 0
+        assert out.count(told) == 1
+    assert told not in ddepth("inspect", "--json", "in")[1]
+    (tmp_path / "in/sub/c.blend").unlink()
+    (tmp_path / "in/b.FBX").unlink()
+    assert "left out 1 file in a format that is not read (.fbx)" in ddepth("inspect", "in")[1]
 
 
 def test_many_files_with_omissions_end_in_one_summary(ddepth, tmp_path):

@@ -287,10 +287,45 @@ def test_the_same_file_with_other_side_files_is_another_mesh(render):
     assert "is from another mesh" in line
     assert set(contents()) == set(before)
     plain = dd.load_mesh("a/model.ply").source
-    assert plain.side_files_sha256 == ""
+    assert plain.side_files_sha256 == plain.textures_sha256 == ""
     red, blue = (dd.load_mesh(f"{folder}/same.obj").source for folder in ("red", "blue"))
     assert red.sha256 == blue.sha256
-    assert red.side_files_sha256 != blue.side_files_sha256
+    assert red.side_files_sha256 == blue.side_files_sha256 == ""  # the surface is the same
+    assert red.textures_sha256 != blue.textures_sha256
+
+
+def write_painted(mtl):
+    text = "mtllib m.mtl\nusemtl paint\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n"
+    Path("painted.obj").write_text(text + "f 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n")
+    Path("m.mtl").write_text(f"newmtl paint\n{mtl}\n")
+
+
+RUNS = {
+    "depth": ["--no-preview"],
+    "photo": ["--no-preview", "--format", "npz,photo"],
+    "preview": [],
+    "cut": ["--no-preview", "--blend-cutoff", "0.5"],
+    "cut photo": ["--no-preview", "--blend-cutoff", "0.5", "--format", "npz,photo"],
+}
+
+
+@pytest.mark.parametrize("second", RUNS)
+@pytest.mark.parametrize("first", RUNS)
+def test_runs_with_and_without_materials_are_of_the_same_mesh(render, first, second):
+    write_painted("Kd 1 0 0\nd 0.7")
+    assert render("painted.obj", *RUNS[first]) == (0, [])
+    assert render("painted.obj", *RUNS[second]) == (0, [])
+    assert render("painted.obj", *RUNS[second], "--skip-existing") == (0, [])
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_changed_materials_are_noticed_where_they_count(render, name):
+    write_painted("Kd 1 0 0\nd 0.7")
+    assert render("painted.obj", *RUNS[name]) == (0, [])
+    write_painted("Kd 1 1 0\nd 0.2")
+    code, lines = render("painted.obj", *RUNS[name])
+    assert code == (name != "depth")
+    assert all("is from an earlier state of this mesh file" in line for line in lines)
 
 
 def test_a_file_of_an_earlier_run_that_cannot_be_removed(tmp_path, monkeypatch):

@@ -373,10 +373,11 @@ def test_animations_by_index_and_by_name(tmp_path):
         assert mesh.report().left_out == ()
     with pytest.warns(dd.LeftOutWarning, match=r"leaves out animations: 4$"):
         dd.load_mesh(path)
-    listed = r"4 animations \(0 'walk', 1 'run', 2 'run', 3\); pass pose an index or a name of"
-    refused(path, rf"it has no animation 4 but {listed}", pose=(4, 0))
-    refused(path, rf"it has no animation -1 but {listed}", pose=(-1, 0))
-    refused(path, rf"it has no animation 'jump' but {listed}", pose=("jump", 0))
+    listed = r"pass pose one of these, by index or name: 0 \('walk'\), 1 \('run'\), 2 \('run'\), "
+    listed += r"3 \(no name\)$"
+    refused(path, rf"it has no animation 4; {listed}", pose=(4, 0))
+    refused(path, rf"it has no animation -1; {listed}", pose=(-1, 0))
+    refused(path, rf"it has no animation 'jump'; {listed}", pose=("jump", 0))
     refused(path, r"animations 1, 2 are all named 'run'; pass pose an index", pose=("run", 0))
 
 

@@ -33,6 +33,25 @@ def test_refused_in_one_line(suffix: str, tmp_path: Path) -> None:
     assert suffix in message or suffix in refused_formats._PACKED
 
 
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("a.obj.gz", "gunzip in.obj.gz"),
+        ("a.OBJ.GZ", "gunzip in.OBJ.gz"),
+        ("a.ply.zst", "unzstd in.ply.zst"),
+        ("a.fbx.xz", "unxz in.fbx.xz"),
+        ("a.tar.gz", "tar xf in.tar.gz"),
+        ("a.v2.gz", "gunzip in.gz"),
+        ("a.glb.zip", "unzip in.glb.zip"),
+    ],
+)
+def test_what_is_packed_keeps_its_name(name: str, command: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(dd.MeshError) as caught:
+        dd.load_mesh(tmp_path / name)
+    assert str(caught.value).endswith(f"it is packed; unpack it first: {command}")
+
+
 def test_no_format_is_both_read_and_refused() -> None:
     assert not set(MESH_SUFFIXES) & set(ALL)
     assert len(ALL) == len(set(ALL))

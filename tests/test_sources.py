@@ -108,7 +108,7 @@ def test_meshes_of_others_are_no_results(folder):
 
 def test_a_file_given_by_name_is_taken(folder):
     paths = [folder / "out" / "r.ply", folder / "._b.obj"]
-    assert mesh_files(paths) == (paths, [], {}, [])
+    assert mesh_files(paths) == (paths, [], {}, [], [])
     assert mesh_files([folder, *paths]).results == []
     hidden = folder / ".cache"
     assert mesh_files([hidden]).files == [hidden / "b.obj"]

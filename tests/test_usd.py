@@ -305,7 +305,10 @@ def "B" (references = @sub/box.usda@) {
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("../out.usda", r"refers to '\.\./out\.usda', which is not in its folder; flatten it"),
+        (
+            "../out.usda",
+            r"refers to '\.\./out\.usda', which is not in its folder or texture_roots; fl",
+        ),
         ("/etc/out.usda", "which is not in its folder"),
         ("https://a.example/out.usda", "which is not in its folder"),
         ("sub/../../out.usda", "which is not in its folder"),
@@ -325,6 +328,57 @@ def test_layers_outside(reference: str, message: str, arc: str, tmp_path: Path) 
     else:
         path = usda(folder, f'def "A" ({arc} = @{reference}@) {{}}')
     refused(path, message)
+
+
+def box_layer(folder: Path, size: int = 1) -> None:
+    """Write the layer t.usda with a box of a size."""
+    body = CUBE.replace("1", str(size)) if size > 1 else CUBE
+    folder.mkdir(exist_ok=True)
+    usda(folder, f'def Mesh "Box" {{{body}}}', "t.usda", 'defaultPrim = "Box"')
+
+
+@pytest.mark.parametrize("reference", ["../m/t.usda", "../gone/t.usda"])
+def test_layers_in_texture_roots(reference: str, tmp_path: Path) -> None:
+    box_layer(tmp_path / "m")
+    (tmp_path / "in").mkdir()
+    path = usda(tmp_path / "in", f'def "A" (references = @{reference}@) {{}}')
+    refused(path, "which is not in its folder or texture_roots")
+    mesh = dd.load_mesh(path, texture_roots=tmp_path / "m")
+    assert mesh.bounds.tolist() == [[0, 0, 0], [1, 1, 1]]
+    assert mesh.source is not None
+    assert mesh.source.side_files_sha256
+    # Nothing else becomes readable.
+    (tmp_path / "m/t.usda").rename(tmp_path / "t.usda")
+    (tmp_path / "m/t.usda").symlink_to(tmp_path / "t.usda")
+    with pytest.raises(dd.MeshError, match="not in its folder or texture_roots"):
+        dd.load_mesh(path, texture_roots=tmp_path / "m")
+
+
+def test_a_layer_of_the_same_name_is_another_one(tmp_path: Path) -> None:
+    """Data sets name the layers of all their models alike."""
+    for name in ("chair", "table"):
+        (tmp_path / name).mkdir()
+        usda(
+            tmp_path / name,
+            f'def Mesh "{name}" {{{CUBE}}}',
+            "model.usda",
+            f'defaultPrim = "{name}"',
+        )
+    body = 'def "A" (references = @../chair/model.usda@) {}'
+    path = usda(tmp_path / "table", body, "model.usda")
+    refused(path, r"refers to '\.\./chair/model\.usda', which is not in its folder")
+    assert len(dd.load_mesh(path, texture_roots=tmp_path / "chair").faces) == 12
+
+
+def test_layers_and_textures_of_a_layer_in_a_texture_root(tmp_path: Path) -> None:
+    for folder in ("in", "m", "m/sub"):
+        (tmp_path / folder).mkdir()
+    Image.new("RGB", (4, 2)).save(tmp_path / "m/sub/pic.png")
+    usda(tmp_path / "m/sub", TEXTURED, "b.usda", 'defaultPrim = "Quads"')
+    usda(tmp_path / "m", "", "t.usda", "subLayers = [@./sub/b.usda@]")
+    path = usda(tmp_path / "in", "", "a.usda", "subLayers = [@../m/t.usda@]")
+    (texture,) = dd.load_mesh(path, texture_roots=tmp_path / "m").textures
+    assert texture.shape == (2, 4, 4)
 
 
 def test_layers_of_variants_and_clips(tmp_path: Path) -> None:

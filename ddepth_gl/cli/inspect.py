@@ -49,10 +49,10 @@ def inspect(
         from ..jobs.sources import mesh_files
 
         loading = loading_options(texture_root, alpha, blend_cutoff, pose, max_texture_size)
-        files, repeated, failures, results = mesh_files(meshes)
+        files, repeated, failures, results, foreign = mesh_files(meshes)
         # JSON stays alone on stdout.
         note = print_warning if as_json else print_line
-        report_sources(repeated, failures, results, note)
+        report_sources(repeated, failures, results, foreign, note)
         entries: list[dict[str, Any]] = [
             {"file": str(path), "error": message, "report": None}
             for path, message in failures.items()
@@ -67,12 +67,13 @@ def inspect(
                     report = load_mesh(path, **loading).report()
             except (DDepthError, MemoryError) as error:  # the other files are still reported
                 print_exception(error, debug, in_options)
-                entry["error"] = str(error) or "out of memory"
+                entry["error"] = in_options(str(error)) or "out of memory"
                 continue
             if as_json:
                 entry["report"] = report.as_dict()
+                entry["report"]["left_out"] = [in_options(text) for text in report.left_out]
             else:
-                heading, *lines = str(report).splitlines()
+                heading, *lines = in_options(str(report)).splitlines()
                 for line in (f"{path}: {heading.rpartition(': ')[2]}", *lines):
                     print_line(line)
         if as_json:

@@ -25,7 +25,8 @@ TextureRoots = Annotated[
         "--texture-root",
         metavar="DIR",
         readable=False,
-        help="A folder outside of the mesh's that its side files may also be in; repeatable.",
+        help="A folder outside of the mesh's that its side files may also be in: textures, alpha "
+        "masks, buffers of glTF, layers of USD; repeatable.",
     ),
 ]
 Alpha = Annotated[
@@ -51,7 +52,10 @@ Pose = Annotated[
 ]
 MaxTextureSize = Annotated[
     int | None,
-    typer.Option(metavar="TEXELS", help="Reduce larger textures to this width and height."),
+    typer.Option(
+        metavar="TEXELS",
+        help="Reduce larger textures, alpha masks too, to this width and height.",
+    ),
 ]
 
 

@@ -220,13 +220,18 @@ def render(
             file_limit=file_limit,
         )
         settings = [text + loading_text(loading) for text in plan.settings]
-        files, repeated, failures, results = mesh_files(meshes)
-        report_sources(repeated, failures, results)
+        files, repeated, failures, results, foreign = mesh_files(meshes)
+        report_sources(repeated, failures, results, foreign)
         if not files:
             raise typer.Exit(1)
         if preview is None and job.formats and len(files) > PREVIEW_MESHES:
             job = replace(job, preview=False)
             print_line(f"no preview images of {len(files)} meshes; --preview writes them")
+        if max_texture_size is not None and alpha == "ignore" and not job.shows_colors:
+            raise RequestError(
+                "--max-texture-size has no effect with --alpha ignore where nothing shows colors; "
+                "leave it out"
+            )
         job.check_preview()
         with DepthRenderer(engine, device) as renderer:
             create_output_folder(output)

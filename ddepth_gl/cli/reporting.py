@@ -82,13 +82,14 @@ def report_sources(
     repeated: Sequence[Path],
     failures: Mapping[Path, str],
     results: Sequence[Path],
+    foreign: Sequence[Path],
     print_note: Callable[[str], None] = print_line,
 ) -> None:
     """Print what is not as it was given: files that count once or are left out, bad folders.
 
     Args:
-        repeated, failures, results: see `MeshFiles`.
-        print_note: prints the line about the results.
+        repeated, failures, results, foreign: see `MeshFiles`.
+        print_note: prints the lines about results and foreign files.
     """
     if repeated:
         more = f" and {len(repeated) - 1} more" if len(repeated) > 1 else ""
@@ -97,6 +98,13 @@ def report_sources(
         print_note(
             f"left out {counted(len(results), 'result')} of ddepth found in folders, such as "
             f"{printable(str(results[0]))}"
+        )
+    if foreign:
+        suffixes = sorted({path.suffix.lower() for path in foreign})
+        kind = "format that is" if len(suffixes) == 1 else "formats that are"
+        print_note(
+            f"left out {counted(len(foreign), 'file')} in {'a ' * (len(suffixes) == 1)}{kind} not "
+            f"read ({', '.join(suffixes)}); give one by name to see how to convert it"
         )
     for message in failures.values():
         print_error(printable(message))

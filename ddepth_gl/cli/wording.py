@@ -10,8 +10,12 @@ _OPTIONS = (
     (r"pass a larger max_faces", "pass a larger --max-faces"),
     (r"pass a larger max_file_bytes", "pass a larger --max-file-mb"),
     (r"pass max_texture_size to reduce", "give --max-texture-size to reduce"),
-    (r"the mesh's folder or texture_roots", "the mesh's folder or --texture-root"),
+    (r"folder or texture_roots", "folder or --texture-root"),
+    (r"^texture_roots must be", "--texture-root must be"),
     (r"blend_cutoff cuts", "--blend-cutoff cuts"),
+    (r"; leave pose out", "; leave --pose out"),
+    (r"; pass pose=\(0, seconds\)", "; give --pose 0,SECONDS"),
+    (r"; pass pose (an|one)", r"; give --pose \1"),
     (
         r"or load the mesh with appearance=False",
         "or write formats without colors, with --no-preview",

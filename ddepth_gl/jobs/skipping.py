@@ -15,6 +15,7 @@ from ..mesh.mesh import MeshSource
 from ..results.provenance import (
     FILE_COUNT,
     MESH_HASH,
+    MESH_LEFT_OUT,
     SETTINGS_HASH,
     SIDE_FILES_HASH,
     TEXTURES_HASH,
@@ -162,5 +163,13 @@ def _state(paths: Sequence[Path], source: MeshSource, settings: str, shows_color
         # The path of the mesh may differ.
         if any(found.get(key, "") != wanted.get(key, "") for key in keys):
             return "other"
+        # A texture that was lost may be there now, or the package that decodes it.
+        if shows_colors and _ascii(found.get(MESH_LEFT_OUT)) != _ascii(wanted.get(MESH_LEFT_OUT)):
+            return "other"
         counts.add(found.get(FILE_COUNT))
     return "same" if counts == {str(len(paths))} else "missing"
+
+
+def _ascii(text: str | None) -> str:
+    """Return a text as PLY files hold it."""
+    return " ".join((text or "").encode("ascii", "backslashreplace").decode("ascii").split())

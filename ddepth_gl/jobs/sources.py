@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .._text import counted
 from ..io.meshes.read import MESH_SUFFIXES
+from ..io.meshes.refused_formats import conversion_advice, is_foreign_mesh
 from ..io.results.earlier_files import names_mesh
 
 __all__ = ["MeshFiles", "mesh_files"]
@@ -22,12 +23,14 @@ class MeshFiles(NamedTuple):
         repeated: files that were given or found again.
         failures: folders that cannot be searched or hold no mesh, with one message each.
         results: results of earlier runs that were found in folders and left out.
+        foreign: files in folders, in mesh formats that are not read, beside meshes.
     """
 
     files: list[Path]
     repeated: list[Path]
     failures: dict[Path, str]
     results: list[Path]
+    foreign: list[Path]
 
 
 def mesh_files(paths: Sequence[Path]) -> MeshFiles:
@@ -43,7 +46,7 @@ def mesh_files(paths: Sequence[Path]) -> MeshFiles:
         paths: files, and folders that are searched with all folders in them. Links to folders are
             not followed. Names in them that start with a dot are left out.
     """
-    found = MeshFiles([], [], {}, [])
+    found = MeshFiles([], [], {}, [], [])
     seen: set[Path] = set()
     real_folders: dict[Path, Path] = {}
     for path in paths:
@@ -57,6 +60,8 @@ def mesh_files(paths: Sequence[Path]) -> MeshFiles:
             seen.add(real)
     left_out = {_real(file.parent) / file.name: file for file in found.results}
     found.results[:] = [file for real, file in left_out.items() if real not in seen]
+    foreign = {_real(file.parent) / file.name: file for file in found.foreign}
+    found.foreign[:] = [file for real, file in foreign.items() if real not in seen]
     return found
 
 
@@ -77,16 +82,30 @@ def _files_below(folder: Path, found: MeshFiles) -> list[Path]:
 
     files: list[Path] = []
     results: list[Path] = []
+    foreign: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=fail):
         # Hidden names are those of other programs: copies, caches, macOS's ._part.obj.
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in MESH_SUFFIXES:
-                file = Path(parent, name)
+            file = Path(parent, name)
+            if name.startswith("."):
+                continue
+            if file.suffix.lower() in MESH_SUFFIXES:
                 (results if names_mesh(file) else files).append(file)
+            elif is_foreign_mesh(file.suffix) and file.is_file():
+                foreign.append(file)
     found.results.extend(sorted(results))
-    if not files and len(found.failures) == before:
+    foreign.sort()
+    if files:
+        found.foreign.extend(foreign)
+    elif len(found.failures) == before:
         suffixes = ", ".join(MESH_SUFFIXES)
+        if foreign:
+            of_first = conversion_advice(foreign[0].suffix, MESH_SUFFIXES)
+            found.failures[folder] = (
+                f"{folder} has no mesh files that are read, but {foreign[0].name}: {of_first}"
+            )
+            return []
         if results:
             advice = (
                 f" besides {counted(len(results), 'result')} of ddepth; give results by name, or"

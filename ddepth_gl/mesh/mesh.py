@@ -50,9 +50,11 @@ class MeshSource(NamedTuple):
         path: absolute path.
         sha256: SHA-256 of the content, in hexadecimal.
         side_files_sha256: SHA-256 of the names and contents of the other files that were read with
-            it (materials, buffers, textures with alpha masks); empty if there were none.
+            it and decide where the surface is (buffers, layers, textures with alpha masks); empty
+            if there were none.
         left_out: what the file holds and the mesh does not, one text each.
-        textures_sha256: the same as `side_files_sha256`, of textures that decide colors alone.
+        textures_sha256: the same as `side_files_sha256`, of files that decide colors alone (MTL
+            materials, textures); empty without `appearance`, see `load_mesh`.
     """
 
     path: str

@@ -104,25 +104,27 @@ class MeshFolder:
                 if not suffix:
                     raise MeshError(f"its name has no extension; add that of its format, {formats}")
                 if suffix.lower() not in suffixes:
-                    raise MeshError(conversion_advice(suffix, suffixes))
+                    inner = Path(Path(self._mesh_name).stem).suffix
+                    raise MeshError(conversion_advice(suffix, suffixes, inner))
                 if file.size == 0:
                     raise MeshError("it is empty; copy or export it again")
                 return self._content(file, "it")
         except FileNotFoundError as error:
             raise MeshError(_NO_FILE) from error
 
-    def read(self, name: str, *, is_texture: bool = False) -> bytes:
+    def read(self, name: str, *, is_texture: bool = False, is_layer: bool = False) -> bytes:
         """Return the content of a side file.
 
         Args:
             name: its path as written in the mesh file.
             is_texture: whether it decides colors alone, not where the surface is.
+            is_layer: whether another file of its name in the mesh's folder would be a wrong one.
 
         Raises:
             FileNotFoundError: there is no such file in these folders. The message is the name.
             MeshError: the file is too large, or still being written.
         """
-        for path in self._candidates(name.replace("\\", "/")):
+        for path in self._candidates(name.replace("\\", "/"), is_layer):
             with ExitStack() as stack:
                 try:
                     # This only resolves links. The file may be replaced before it is opened, so
@@ -141,16 +143,24 @@ class MeshFolder:
                     return data
         raise FileNotFoundError(name)
 
-    def _candidates(self, name: str) -> Iterator[Path]:
+    def _candidates(self, name: str, is_layer: bool) -> Iterator[Path]:
         """Yield the paths that a name may mean; those that differ in case come last."""
-        names = list(_possible_paths(name))
-        paths = [place / each for each in names for place, _ in self._places]
-        yield from paths
-        for each in names:
-            for place, _ in self._places:
-                found = self._ignoring_case(place, each)
-                if found is not None:
-                    yield found
+        whole = list(_encoded((name, name.strip())))
+        places = [place for place, _ in self._places]
+        tried = [(place, each) for each in whole for place in places]
+        # The last component alone.
+        last = (name.rsplit("/", 1)[-1], name.strip().rsplit("/", 1)[-1])
+        tried += [
+            (place, each)
+            for each in _encoded(last)
+            if each not in whole
+            for place in places[int(is_layer) :]
+        ]
+        yield from (place / each for place, each in tried)
+        for place, each in tried:
+            found = self._ignoring_case(place, each)
+            if found is not None:
+                yield found
 
     def _ignoring_case(self, start: Path, name: str) -> Path | None:
         """Return the only path that differs from a name in nothing but case; None if there is none.
@@ -248,16 +258,14 @@ def _hash_of_files(hashes: Mapping[str, bytes]) -> str:
     return hashlib.sha256(b"".join(entries)).hexdigest()
 
 
-def _possible_paths(name: str) -> Iterator[str]:
-    """Yield the paths that a name in a mesh file may mean, the most likely first.
+def _encoded(paths: Sequence[str]) -> Iterator[str]:
+    """Yield what paths in a mesh file may be on disk, each once, the most likely first.
 
     Names on disk are bytes. If the mesh file was not UTF-8, it was read as Latin-1, so names are
     tried in both encodings. A name may also be percent-encoded. Outer blanks may belong to it.
     """
     seen = set()
-    for path in dict.fromkeys(
-        (name, name.strip(), name.rsplit("/", 1)[-1], name.strip().rsplit("/", 1)[-1])
-    ):
+    for path in dict.fromkeys(paths):
         for encoding in ("utf-8", "latin-1"):
             try:
                 encoded = path.encode(encoding, "surrogateescape")

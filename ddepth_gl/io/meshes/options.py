@@ -18,6 +18,7 @@ from ..._checks import (
     shown,
 )
 from ...errors import RequestError
+from ..opened_files import opened_folder
 
 __all__ = ["AlphaMode", "LoadOptions", "checked_limit", "checked_options", "checked_roots"]
 
@@ -85,16 +86,32 @@ def checked_roots(texture_roots: Any) -> tuple[Path, ...]:
     """Return folders as paths; one path counts as a sequence of one.
 
     Raises:
-        RequestError: it is neither a path nor a sequence of paths.
+        RequestError: it is neither a path nor a sequence of paths, or one is no folder that can be
+            opened.
     """
     given = (texture_roots,) if isinstance(texture_roots, (str, os.PathLike)) else texture_roots
     reason = "no sequence of paths"
     if isinstance(given, Sequence) and not isinstance(given, bytes):
         try:
-            return tuple(Path(root) for root in given)
+            roots = tuple(Path(root) for root in given)
         except Exception as error:  # an __fspath__ method may raise anything
             reason = one_line(error)
+        else:
+            for root in roots:
+                _check_folder(root)
+            return roots
     raise RequestError(f"texture_roots must be folders, not {shown(texture_roots)} ({reason})")
+
+
+def _check_folder(root: Path) -> None:
+    try:
+        with opened_folder(root.resolve(strict=True)):
+            return
+    except (OSError, ValueError, RuntimeError):  # a null character, a loop of links
+        raise RequestError(
+            f"texture_roots must be folders, {str(root)!r:.240} is not one that can be opened; "
+            "check the path"
+        ) from None
 
 
 def _checked_pose(pose: Any) -> tuple[int | str, float]:

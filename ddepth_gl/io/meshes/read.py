@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote
 
 from ..._checks import one_line, printable, shortened, shown
 from ..._log import logger
@@ -132,9 +133,10 @@ def load_mesh(
             time to sample it at; outside of its key times, the nearest of these. None for the
             pose at rest.
         texture_roots: folders outside of the mesh's that its side files may also lie in, such as
-            the folder of a ShapeNet model, whose images lie beside the folder of the mesh.
+            the folder of a ShapeNet model, whose images lie beside the folder of the mesh. Buffers
+            of glTF, layers of USD and alpha masks count, so depth may depend on it.
         max_texture_size: larger textures are reduced to at most this many texels along each side,
-            to the mean of the sRGB texels that each covers.
+            to the mean of the sRGB texels that each covers. Those of alpha masks are, too.
         max_file_bytes: largest size of the file, and of each side file that it names.
         max_faces: largest number of triangles, all instances together.
 
@@ -166,7 +168,9 @@ def load_mesh(
         advice = "change the permissions of the file or of its folder"
         raise _mesh_error(path, f"{reason}; {advice}") from error
     except FileNotFoundError as error:
-        reason = f"it needs {one_line(error, 80)!r}, which is not in its folder or not readable"
+        # The names of glTF are URIs.
+        name = one_line(unquote(str(error)), 80)
+        reason = f"it needs {name!r}, which is not in its folder or texture_roots, or not readable"
         raise _mesh_error(path, f"{reason}; put it there") from error
     except MemoryError as error:
         reason = "there is not enough memory to read it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-__all__ = ["conversion_advice"]
+__all__ = ["conversion_advice", "is_foreign_mesh"]
 
 _BLENDER = (
     'blender -b --python-expr "from bpy import ops; ops.wm.read_homefile(use_empty=True); '
@@ -65,12 +65,18 @@ _PACKED = {
 }
 
 
-def conversion_advice(suffix: str, suffixes: Collection[str]) -> str:
+def is_foreign_mesh(suffix: str) -> bool:
+    """Return whether a suffix is that of a mesh format that other programs read."""
+    return suffix.lower() in _COMMANDS or suffix.lower() in _PROGRAMS
+
+
+def conversion_advice(suffix: str, suffixes: Collection[str], inner: str = "") -> str:
     """Return why a format is not read, and what to do.
 
     Args:
         suffix: suffix of the file.
         suffixes: suffixes of the supported formats.
+        inner: suffix in front of it, as in ``a.obj.gz``; unpacking leaves it.
 
     Returns:
         One line of at most 240 characters.
@@ -84,6 +90,10 @@ def conversion_advice(suffix: str, suffixes: Collection[str]) -> str:
     if lower in _POINTS:
         return f"{suffix!r} files hold points and no faces; give a mesh, for example as PLY"
     if lower in _PACKED:
-        return f"it is packed; unpack it first: {_PACKED[lower]}"
+        is_known = inner.lower() in suffixes or is_foreign_mesh(inner)
+        command = _PACKED[lower].replace("in.", f"in{inner}." if is_known else "in.")
+        if inner.lower() == ".tar":
+            command = f"tar xf in.tar{lower}"
+        return f"it is packed; unpack it first: {command}"
     formats = ", ".join(suffixes)
     return f"files of type {suffix!r} are not supported; convert the file to {formats}"

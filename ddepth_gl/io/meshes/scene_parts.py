@@ -79,7 +79,7 @@ class _Scene:
         self._folder, self._options = folder, options
         self._read_texture = read_texture
         self._meshes: dict[tuple[int, bool], MeshPart] = {}
-        self._images: dict[str, EncodedTexture | LostTexture] = {}
+        self._images: dict[tuple[str, bool], EncodedTexture | LostTexture] = {}
 
     def part(self, entry: dict[str, Any]) -> MeshPart:
         """Return one instance of a mesh."""
@@ -171,17 +171,18 @@ class _Scene:
         name = material["texture"]
         if name is None:
             return None
-        if name not in self._images:
+        # A mask decides where the surface is. A file that is used both ways counts both ways.
+        key = str(name), cutoff == 0
+        if key not in self._images:
             try:
                 if material["image"] is None:
-                    # A mask decides where the surface is.
                     data = self._read_texture(name, is_texture=cutoff == 0)
                 else:
                     data = self._arrays[material["image"]].tobytes()
-                self._images[name] = open_texture(data, name)
+                self._images[key] = open_texture(data, name)
             except FileNotFoundError:
-                self._images[name] = LostTexture(name, NOT_FOUND)
-        return self._images[name]
+                self._images[key] = LostTexture(name, NOT_FOUND)
+        return self._images[key]
 
 
 def _checked_indices(indices: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:

@@ -16,6 +16,7 @@ from ...mesh.mesh import MeshSource
 from ...results.provenance import (
     FILE_COUNT,
     MESH_HASH,
+    MESH_LEFT_OUT,
     MESH_PATH,
     SETTINGS_HASH,
     SIDE_FILES_HASH,
@@ -33,7 +34,9 @@ __all__ = [
     "remove_leftovers",
 ]
 
-_KEYS = (MESH_PATH, MESH_HASH, SIDE_FILES_HASH, TEXTURES_HASH, SETTINGS_HASH, FILE_COUNT)
+_KEYS = (
+    MESH_PATH, MESH_HASH, SIDE_FILES_HASH, TEXTURES_HASH, MESH_LEFT_OUT, SETTINGS_HASH, FILE_COUNT
+)  # fmt: skip
 _MAX_HEADER_LINES = 100
 # What results have among their first bytes, uncompressed: some of these in every format.
 _BEGINNING = 1 << 16
@@ -120,11 +123,15 @@ def check_replaceable(
     """
     for path in present:
         found = _entries(path)
-        hashes = found.get(MESH_HASH), found.get(SIDE_FILES_HASH, "")
+        side_files = found.get(SIDE_FILES_HASH, "")
         textures = found.get(TEXTURES_HASH) if with_colors else None  # files of depth have none
-        if hashes != (source.sha256, source.side_files_sha256) or (
-            textures and textures != source.textures_sha256
-        ):
+        differs = found.get(MESH_HASH) != source.sha256
+        # Options decide what the surface depends on (MTL and images with a blend_cutoff): if only
+        # one of the runs read any of that, there is nothing to compare.
+        if bool(side_files) == bool(source.side_files_sha256):
+            differs |= side_files != source.side_files_sha256
+            differs |= bool(textures) and textures != source.textures_sha256
+        if differs:
             if or_damaged and MESH_HASH not in found and _is_damaged_result(path):
                 continue
             origin = _origin_text(found, printable_path(source.path))

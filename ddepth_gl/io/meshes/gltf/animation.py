@@ -87,10 +87,12 @@ class GltfAnimations:
             raise MeshError(
                 f"its animations {indices} are all named {shown(wanted)}; pass pose an index"
             )
-        listed = ", ".join(f"{i} {shown(n)}" if n else f"{i}" for i, n in enumerate(names[:6]))
+        listed = ", ".join(
+            f"{i} ({shown(name) if name else 'no name'})" for i, name in enumerate(names[:6])
+        )
         raise MeshError(
-            f"it has no animation {shown(wanted)} but {counted(len(names), 'animation')} "
-            f"({listed}{', ...' if len(names) > 6 else ''}); pass pose an index or a name of these"
+            f"it has no animation {shown(wanted)}; pass pose one of these, by index or name: "
+            f"{listed}{', ...' if len(names) > 6 else ''}"
         )
 
     def _sampled(self, sampler: Any, path: str, seconds: float) -> npt.NDArray[np.float64]:

@@ -78,11 +78,14 @@ class ObjMaterials:
 
     def _library(self, text: str) -> list[bytes]:
         """Return the content of the libraries that a line names, one or several."""
-        data = self._read(possible_names(text))
+        # With a cutoff, opacity decides where the surface is.
+        is_texture = self._cutoff == 0.0
+        data = self._read(possible_names(text), is_texture=is_texture)
         if data is not None:
             return [data]
         names = text.split("#")[0].split()
-        found = [] if len(names) < 2 else [(name, self._read((name,))) for name in names]
+        names = names if len(names) > 1 else []
+        found = [(name, self._read((name,), is_texture=is_texture)) for name in names]
         lost = [name for name, data in found if data is None]
         if len(lost) == len(found):
             lost = [*possible_names(text)[:1]]

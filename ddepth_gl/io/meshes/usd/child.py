@@ -63,8 +63,9 @@ def read_usd(
     Nothing is composed before the parent has checked which layers each layer refers to.
 
     Args:
-        request: ``folder``; ``layers`` in it, the root first, each with the asset paths of other
-            layers that the parent has checked; ``max_faces``, ``appearance``, ``blend_cutoff``;
+        request: ``folder``; ``top``, the folder in it that stands for that of the file; ``layers``
+            in ``folder``, the root first, each with the asset paths of other layers that the parent
+            has checked; ``max_faces``, ``appearance``, ``blend_cutoff``;
             ``seconds`` after the start that the scene is shown at, or None for the first sample.
         blobs: not used.
 
@@ -92,7 +93,8 @@ def read_usd(
         _Reader(stage, message, request).read()
     except tf.ErrorException as error:
         # The end of its last line says where in which layer.
-        text = " ".join(str(error).split()).replace(request["folder"] + "/", "")
+        text = " ".join(str(error).split()).replace(request["top"] + "/", "")
+        text = text.replace(request["folder"] + "/", "")
         text = text.rpartition(" : ")[2].strip(" '")[:120]
         raise MeshError(f"OpenUSD cannot read it ({text}); check or export it again") from error
     return message.result()

@@ -46,7 +46,7 @@ class UsdMaterials:
 
     def __init__(self, message: SceneMessage, time: Any, request: dict[str, Any]) -> None:
         self._message, self._time = message, time
-        self._folder = str(request["folder"])
+        self._folder = str(request["top"])
         self._blend_cutoff = request["blend_cutoff"]
         self._shade = import_needed("pxr.UsdShade", "reading USD files", MeshError, "usd")
         self._read: dict[str, UsdLooks | None] = {}

@@ -10,6 +10,7 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ....errors import MeshError
@@ -24,6 +25,8 @@ __all__ = ["usd_parts"]
 
 _SUFFIXES = (".usd", ".usda", ".usdc")
 _MAX_LAYERS, _MAX_ROUNDS = 1000, 20
+# Where the root lies in the child's folder, so that paths with ".." end in it, too.
+_DEPTH = "/".join("d" * 16)
 _FLATTEN = "flatten it: usdcat --flatten in.usd -o out.usdc"
 
 
@@ -49,19 +52,22 @@ def usd_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
                 f"it has one animation, 0, not {animation!r:.40}; pass pose=(0, seconds)"
             )
     read: ReadTexture = folder.read
-    root = "root.usd"
+    read_layer: Callable[[str], bytes] = partial(folder.read, is_layer=True)
+    top = _DEPTH
+    root = f"{top}/root.usd"
     if data[:4] == b"PK\3\4":
         package = ZipEntries(data, only_stored=True)
-        root, read = package.names[0], package.read
+        root, read, read_layer, top = package.names[0], package.read, package.read, ""
         if posixpath.splitext(root)[1].lower() not in _SUFFIXES:
             raise MeshError(f"its package begins with {root!r}, not with a layer; pack it again")
         data = read(root)
         root = _normal(root, "")
     with tempfile.TemporaryDirectory(prefix="ddepth-usd-") as path:
-        layers = _Layers(Path(path).resolve(), root, data, read, folder.max_file_bytes)
+        layers = _Layers(Path(path).resolve(), root, data, read_layer, folder.max_file_bytes, top)
         for _ in range(_MAX_ROUNDS):
             request = {
                 "folder": str(layers.folder),
+                "top": str(layers.folder / top),
                 "layers": layers.checked,
                 "max_faces": options.max_faces,
                 # Alpha masks need it.
@@ -90,15 +96,22 @@ class _Layers:
         data: content of the root layer.
         read: reader of further layers.
         max_bytes: limit on all layers together.
+        top: path of the folder in it that stands for that of the USD file or of the package.
 
     Attributes:
         checked: asset paths that have been checked, by the path of the layer that has them.
     """
 
     def __init__(
-        self, folder: Path, root: str, data: bytes, read: Callable[[str], bytes], max_bytes: int
+        self,
+        folder: Path,
+        root: str,
+        data: bytes,
+        read: Callable[[str], bytes],
+        max_bytes: int,
+        top: str,
     ) -> None:
-        self.folder, self._read, self._max_bytes = folder, read, max_bytes
+        self.folder, self._read, self._max_bytes, self._top = folder, read, max_bytes, top
         self.size = 0
         self.checked: dict[str, list[str]] = {}
         self._store(root, data)
@@ -112,7 +125,8 @@ class _Layers:
         """Check what a layer refers to, and store those layers.
 
         Raises:
-            MeshError: one is outside of the folder, no layer, or there are too many.
+            MeshError: one is outside of the folders that `read` reads from, no layer, or there are
+                too many.
             FileNotFoundError: one is missing.
         """
         if name not in self.checked:
@@ -120,8 +134,17 @@ class _Layers:
         for reference in references:
             path = _normal(reference.partition(":SDF_FORMAT_ARGS:")[0], posixpath.dirname(name))
             if path not in self.checked:
-                self._store(path, self._read(path))
+                self._store(path, self._content(path, reference))
         self.checked[name] = references
+
+    def _content(self, path: str, reference: str) -> bytes:
+        name = posixpath.relpath(path, self._top or ".")
+        try:
+            return self._read(name)
+        except FileNotFoundError:
+            if name.startswith("../"):
+                raise _outside(reference) from None
+            raise
 
     def _store(self, name: str, data: bytes) -> None:
         self.size += len(data)
@@ -137,7 +160,7 @@ class _Layers:
 
 
 def _normal(path: str, base: str) -> str:
-    """Return the path of a layer in the root's folder.
+    """Return the path of a layer in the child's folder.
 
     Raises:
         MeshError: it is outside, or no path of a layer.
@@ -145,7 +168,13 @@ def _normal(path: str, base: str) -> str:
     normal = posixpath.normpath(posixpath.join(base, path.replace("\\", "/")))
     is_plain = re.fullmatch(r"[^:\[\]<>`$|?*\0\n]{1,400}", normal) is not None
     if not is_plain or normal.startswith("/") or normal.split("/")[0] == "..":
-        raise MeshError(f"it refers to {path!r:.120}, which is not in its folder; {_FLATTEN}")
+        raise _outside(path)
     if posixpath.splitext(normal)[1].lower() not in _SUFFIXES:
         raise MeshError(f"it refers to {path!r:.120}, which is not a USD layer; {_FLATTEN}")
     return normal
+
+
+def _outside(path: str) -> MeshError:
+    return MeshError(
+        f"it refers to {path!r:.80}, which is not in its folder or texture_roots; {_FLATTEN}"
+    )
