@@ -78,10 +78,11 @@ def load_mesh(
 
     Scene transforms are applied in float64, and every instance is included. A mirroring transform
     reverses the winding. glTF meshes are in the pose that their nodes and weights give, or that of
-    an animation (``pose``): skins and morph targets are applied in float64. Skins of DAE files are posed by their nodes. Polygons are
-    cut into triangles that cover what their outlines enclose, concave ones too (see Polygons in
-    docs/conventions.md). Faces are in the order of the file, except where they have several
-    textures. Vertices that no face uses may be NaN or infinite: then unused vertices are left out.
+    an animation (``pose``): skins and morph targets are applied in float64. Skins of DAE files are
+    posed by their nodes. Polygons are cut into triangles that cover what their outlines enclose,
+    concave ones too (see Polygons in docs/conventions.md). Faces are in the order of the file,
+    except where they have several textures. Vertices that no face uses may be NaN or infinite: then
+    unused vertices are left out.
 
     - ``object_id`` and ``object_names``: one object per glTF node with a mesh, per OBJ object and
       material, per solid of an ASCII STL, per item of a 3MF, per instance in DAE and USD files;
@@ -116,9 +117,9 @@ def load_mesh(
     - MTL: a material shows `Kd`, one number of which is a gray, or `map_Kd`, scaled and moved by
       its options `-s` and `-o` and repeated unless it has `-clamp on`. If it has no `map_Kd` and
       `Kd` is black or missing, it shows its emission, `Ke` or `map_Ke`. `d`, or else 1 - `Tr`, is
-      its alpha. That blends, and with `blend_cutoff`, the texture's own alpha counts if `map_d` names the same file as `map_Kd`; another file takes its place. Of
-      several libraries, the first that defines a material counts. `map_Ka` is not read: it often
-      holds occlusion.
+      its alpha. That blends, and with `blend_cutoff`, the texture's own alpha counts if `map_d`
+      names the same file as `map_Kd`; another file takes its place. Of several libraries, the first
+      that defines a material counts. `map_Ka` is not read: it often holds occlusion.
 
     Args:
         path: path of the file. The extension (in any case) names the format.
