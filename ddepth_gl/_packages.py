@@ -27,10 +27,12 @@ def import_needed(
         return import_module(module)
     except ImportError as reason:
         package = module.partition(".")[0]
+        is_missing = isinstance(reason, ModuleNotFoundError) and reason.name == package
         # A broken package names the library that it lacks, sometimes on several lines.
         text = " ".join(str(reason).split())[:100]
+        why = "" if is_missing else f" ({text})"
         raise error(
-            f"{purpose} needs the package {package} ({text}); run {pip_command(extra)}{advice}"
+            f"{purpose} needs the package {package}{why}; run {pip_command(extra)}{advice}"
         ) from reason
 
 

@@ -235,9 +235,15 @@ def test_recipe_of_the_docstring(monkeypatch, capsys):
             "shift_x": 0.1, "shift_y": -0.2}  # fmt: skip
     render = {"resolution_x": 640, "resolution_y": 360, "resolution_percentage": 50,
               "pixel_aspect_x": 1.0, "pixel_aspect_y": 2.0}  # fmt: skip
-    shot = SimpleNamespace(matrix_world=LOOKING_ALONG_Y, data=SimpleNamespace(**data))
+    # As in Blender, it is what a script has set only after an update.
+    shot = SimpleNamespace(matrix_world=np.eye(4), data=SimpleNamespace(**data))
     scene = SimpleNamespace(camera=shot, render=SimpleNamespace(**render))
-    bpy = SimpleNamespace(context=SimpleNamespace(scene=scene))
+
+    def update() -> None:
+        shot.matrix_world = LOOKING_ALONG_Y
+
+    layer = SimpleNamespace(update=update)
+    bpy = SimpleNamespace(context=SimpleNamespace(scene=scene, view_layer=layer))
     monkeypatch.setitem(sys.modules, "bpy", bpy)
     text = inspect.getdoc(dd.Camera.from_blender) or ""
     recipe = text[text.index("    import bpy") : text.index("Then ``Camera")]

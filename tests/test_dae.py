@@ -130,18 +130,20 @@ def png() -> bytes:
 
 def test_materials(tmp_path: Path) -> None:
     (tmp_path / "my pic.png").write_bytes(png())
-    mesh = loaded(put(tmp_path, textured()))
+    with pytest.warns(dd.LeftOutWarning, match="materials that blend"):
+        mesh = dd.load_mesh(put(tmp_path, textured()))
     assert mesh.texture_id.tolist() == [-1, -1, 0, 0]
     assert mesh.polygon_id.tolist() == [0, 0, 1, 1]
     assert len(mesh.object_names) == 1
     assert mesh.samplers == (dd.Sampler("mirror", "clamp", "linear"),)
-    assert (mesh.colors[mesh.faces[:2]] == [255, 128, 0, 255]).all()
+    assert (mesh.colors[mesh.faces[:2]] == [255, 128, 0, 64]).all()
     assert mesh.uv[mesh.faces[2]].tolist() == [[0, 0], [1, 0], [1, 1]]
     assert mesh.alpha_cutoff is None
     mesh = loaded(put(tmp_path, textured()), blend_cutoff=0.5)
     assert mesh.alpha_cutoff.tolist() == [0.5, 0.5, 0, 0]
     assert (mesh.colors[mesh.faces[:2]] == [255, 128, 0, 64]).all()
-    mesh = loaded(put(tmp_path, textured()), appearance=False)
+    with pytest.warns(dd.LeftOutWarning, match="materials that blend"):
+        mesh = dd.load_mesh(put(tmp_path, textured()), appearance=False)
     assert mesh.colors is None
     assert mesh.textures == ()
 
@@ -159,7 +161,22 @@ def test_textures_outside(name: str, tmp_path: Path) -> None:
 
 def test_paths_of_other_machines(tmp_path: Path) -> None:
     (tmp_path / "my pic.png").write_bytes(png())
-    assert len(loaded(put(tmp_path, textured("file:///C:/Users/me/my%20pic.png"))).textures) == 1
+    path = put(tmp_path, textured("file:///C:/Users/me/my%20pic.png"))
+    assert len(loaded(path, alpha="ignore").textures) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("file:///C:/me/a.png", "C:/me/a.png"),
+        ("file://C:/me/a.png", "C:/me/a.png"),
+        ("file:///home/me/a.png", "/home/me/a.png"),
+        ("file:a.png", "a.png"),
+    ],
+)
+def test_names_of_lost_textures(url: str, name: str, tmp_path: Path) -> None:
+    with pytest.warns(dd.LeftOutWarning, match=f"lost their texture {name}: file not found"):
+        dd.load_mesh(put(tmp_path, textured(url)))
 
 
 def test_vertex_colors(tmp_path: Path) -> None:

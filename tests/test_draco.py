@@ -158,7 +158,7 @@ def test_plain_data_need_no_decoder(tmp_path, without_dracopy):
 
 
 def test_without_the_decoder_the_error_names_the_extra(tmp_path, without_dracopy):
-    message = r"reading Draco compression needs the package DracoPy .*ddepth-gl\[compressed\]"
+    message = r"reading Draco compression needs the package DracoPy; run .*ddepth-gl\[compressed\]"
     refused(put(tmp_path, "a.glb", glb(*draco_tree(TETRA))), message)
 
 

@@ -219,6 +219,18 @@ def test_damaged_gltf(tmp_path, damage):
     refused(put(tmp_path, "a.glb", glb(tree, content)))
 
 
+def test_gltf_1_is_told_without_its_version(tmp_path):
+    """Some files have no asset; glTF 1.0 has objects by name where glTF 2.0 has lists."""
+    text = b'{"nodes": {"n": {"meshes": ["m"]}}, "meshes": {"m": {"primitives": []}}, "scenes": {}}'
+    refused(put(tmp_path, "a.gltf", text), "it is glTF version 1.0, only version 2 is supported")
+
+
+def test_faces_of_a_mesh_without_a_name(tmp_path):
+    tree, content = gltf_tree({**TETRA, "POSITION": np.full((4, 3), np.nan, np.float32)})
+    message = refused(put(tmp_path, "a.glb", glb(tree, content)), "face 0 of part 'thing' uses")
+    assert "part ''" not in message
+
+
 def test_many_instances_stop_at_the_limit(tmp_path):
     tree, content = gltf_tree(
         TETRA, nodes=[{"mesh": 0}] * 2000, scenes=[{"nodes": list(range(2000))}]

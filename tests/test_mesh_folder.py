@@ -239,3 +239,24 @@ def test_names_that_differ_in_case(tmp_path):
     assert load_mesh(path).textures == ()  # either could be meant
     put(tmp_path / "Maps", "P.png", png(TEXTURE))
     check_texture(load_mesh(path))
+
+
+# Git LFS
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n"
+LFS = "is a Git LFS pointer, not the file"
+
+
+@pytest.mark.parametrize("name", ["a.obj", "a.stl", "a.ply", "a.glb", "a.dae", "a.usdc"])
+def test_a_git_lfs_pointer_is_named(tmp_path, name):
+    refused(put(tmp_path, name, POINTER), f": it {LFS}; run `git lfs pull`$")
+
+
+def test_side_files_that_are_git_lfs_pointers(tmp_path):
+    path = put(tmp_path, "a.obj", textured_obj())
+    put(tmp_path, "a.mtl", POINTER)
+    refused(path, f"its side file 'a.mtl' {LFS}; run `git lfs pull`$")
+    put(tmp_path, "a.mtl", b"newmtl paint\nmap_Kd p.png\n")
+    put(tmp_path, "p.png", POINTER)
+    with pytest.warns(dd.LeftOutWarning, match=f"lost their texture p.png: .*{LFS}$"):
+        load_mesh(path)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from mesh_files import TEXTURE, UV_UP, check_texture, png, put, textured_obj
+from mesh_files import TEXTURE, UV_UP, check_texture, obj, png, put, textured_obj
 
 import ddepth_gl as dd
 from ddepth_gl.io.meshes.obj.mtl import parsed_mtl
@@ -15,6 +15,15 @@ def loaded(tmp_path, mtl: str, text: bytes = OBJ, image: bytes | None = None, **
     put(tmp_path, "a.mtl", mtl.encode())
     put(tmp_path, "p.png", png(TEXTURE) if image is None else image)
     return load_mesh(put(tmp_path, "a.obj", text), **options)
+
+
+def told_to_blend(tmp_path, mtl: str, text: bytes = OBJ, **options) -> dd.Mesh:
+    """Return the mesh of a material that blends, without a cutoff, which is told."""
+    text_of_note = r"materials that blend \(the whole face counts; blend_cutoff cuts\): 1$"
+    with pytest.warns(dd.LeftOutWarning, match=text_of_note):
+        mesh = loaded(tmp_path, mtl, text, **options)
+    assert mesh.alpha_cutoff is None
+    return mesh
 
 
 def color(mesh: dd.Mesh) -> tuple[int, ...]:
@@ -150,7 +159,8 @@ def test_names_of_materials(tmp_path, used, defined, end):
     ],
 )
 def test_colors(tmp_path, statements, wanted):
-    assert color(loaded(tmp_path, f"newmtl paint\n{statements}\n")) == wanted
+    load = loaded if wanted[3] == 255 else told_to_blend
+    assert color(load(tmp_path, f"newmtl paint\n{statements}\n")) == wanted
 
 
 def test_emission_with_textures(tmp_path):
@@ -189,12 +199,19 @@ ALPHA = np.dstack((TEXTURE, np.array([[255, 0], [255, 255]], np.uint8)))
         ("map_Kd p.png", None),
         ("map_Kd p.png\nmap_d p.png", 0.5),
         ("map_Kd -s 2 p.png\nmap_d P.PNG", 0.5),
-        ("map_Kd p.png\nd 0.9", 0.5),
+        ("map_Kd p.png\nd 0.9", None),  # it cannot cut anything
+        ("map_Kd p.png\nmap_d p.png\nd 0.9", 0.5),
+        ("map_Kd p.png\nd 0", 0.5),
+        ("Kd 1 0 0\nTr 1", 0.5),
     ],
 )
 def test_materials_that_blend(tmp_path, statements, cutoff):
     mtl = f"newmtl paint\n{statements}\n"
-    assert loaded(tmp_path, mtl, image=png(ALPHA)).alpha_cutoff is None
+    is_opaque = "map_d" not in statements and statements.split()[-1] == "1" and "Tr" not in mtl
+    is_opaque |= statements == "map_Kd p.png"
+    load = loaded if is_opaque else told_to_blend
+    for appearance in (True, False):
+        load(tmp_path, mtl, image=png(ALPHA), appearance=appearance)
     for appearance in (True, False):
         mesh = loaded(tmp_path, mtl, image=png(ALPHA), blend_cutoff=0.5, appearance=appearance)
         assert (mesh.alpha_cutoff is None) == (cutoff is None)
@@ -207,13 +224,32 @@ def test_materials_that_blend(tmp_path, statements, cutoff):
             assert mesh.uv is mesh.colors is None
         ignored = loaded(tmp_path, mtl, image=png(ALPHA), blend_cutoff=0.5, alpha="ignore")
         assert ignored.alpha_cutoff is None
+        note = "materials with alpha masks or blending, ignored on request: 1"
+        assert ignored.report().left_out == (() if is_opaque else (note,))
+
+
+def test_textures_without_alpha_cut_nothing(tmp_path):
+    """The texture is missing, or has no alpha, or the faces have no texture coordinates."""
+    mtl = "newmtl paint\nmap_Kd p.png\nmap_d p.png\n"
+    for options in ({}, {"blend_cutoff": 0.5}):
+        mesh = loaded(tmp_path, mtl, **options)
+        assert mesh.alpha_cutoff is None
+        assert mesh.is_oriented
+    without_uv = b"mtllib a.mtl\nusemtl paint\n" + obj()
+    for text, lost in ((OBJ, "q.png: file not found"), (without_uv, "no texture coordinates")):
+        name = "q.png" if text is OBJ else "p.png"
+        given = mtl.replace("p.png", name)
+        with pytest.warns(dd.LeftOutWarning, match=lost):
+            mesh = loaded(tmp_path, given, text, image=png(ALPHA), blend_cutoff=0.5)
+        assert mesh.alpha_cutoff is None
+        assert mesh.is_oriented
 
 
 def test_opacity_multiplies_textures_and_vertex_colors(tmp_path):
     mtl = "newmtl paint\nKd 0.5 0.5 0.5\nmap_Kd p.png\nd 0.2\n"
-    assert color(loaded(tmp_path, mtl)) == (255, 255, 255, 51)
+    assert color(told_to_blend(tmp_path, mtl)) == (255, 255, 255, 51)
     colored = OBJ.replace(b"v 0.0 0.0 0.0", b"v 0.0 0.0 0.0 1 0 0")
-    mesh = loaded(tmp_path, mtl, colored)
+    mesh = told_to_blend(tmp_path, mtl, colored)
     assert mesh.colors[0].tolist() == [255, 0, 0, 51]
     assert (mesh.colors[:, 3] == 51).all()
 
@@ -225,9 +261,7 @@ OPACITY = np.array([[255, 0], [100, 255]], np.uint8)
 def test_an_opacity_texture_of_its_own(tmp_path, opacity):
     put(tmp_path, "o.png", png(opacity))
     mtl = "newmtl paint\nmap_Kd p.png\nmap_d o.png\n"
-    mesh = loaded(tmp_path, mtl, image=png(ALPHA))
-    check_texture(mesh)
-    assert mesh.alpha_cutoff is None  # the surface counts whole
+    check_texture(told_to_blend(tmp_path, mtl, image=png(ALPHA)))
     for appearance in (True, False):
         mesh = loaded(tmp_path, mtl, image=png(ALPHA), blend_cutoff=0.5, appearance=appearance)
         np.testing.assert_array_equal(mesh.texture, np.dstack((TEXTURE, OPACITY)))

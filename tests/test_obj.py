@@ -303,7 +303,7 @@ def test_what_is_no_polygon_is_told(tmp_path):
         (("1.0000001 0.5 0", "0 0 1"), ((255, 128, 0), (0, 0, 255))),
         (("200 10 0", "1 0 1"), ((200, 10, 0), (1, 0, 1))),
         (("2 0 0", "0 0 0"), ((2, 0, 0), (0, 0, 0))),
-        (("nan -1 0", "inf 1 1"), ((0, 0, 0), (255, 255, 255))),
+        (("0 -1 0", "inf 1 1"), ((0, 0, 0), (255, 255, 255))),
         (("1 0 0 0.5", "0 0 1 0.5"), ((255, 0, 0), (0, 0, 255))),
         (("1 0 0", ""), ((255, 0, 0), (255, 255, 255))),
     ],
@@ -318,6 +318,16 @@ def test_vertex_colors(tmp_path, given, wanted):
     np.testing.assert_array_equal(mesh.colors[:, :3], [*wanted, *wanted])
     assert (mesh.colors[:, 3] == 255).all()
     assert loaded(tmp_path, text, appearance=False).colors is None
+
+
+def test_vertex_colors_that_are_no_numbers_are_told(tmp_path):
+    lines = [f"{line} 1 0 0" if line[0] == "v" else line for line in TETRA.splitlines()]
+    lines[0] = lines[0].replace(" 1 0 0", "") + " nan nan nan"
+    lines[1] = lines[1].removesuffix("1 0 0") + "1 nan 0"
+    with pytest.warns(dd.LeftOutWarning, match="leaves out colors of 2 vertices: not numbers$"):
+        mesh = load_mesh(put(tmp_path, "a.obj", "\n".join(lines).encode()))
+    check_tetra(mesh)
+    assert mesh.colors.tolist() == [[255] * 4] * 2 + [[255, 0, 0, 255]] * 2
 
 
 # Appearance left out

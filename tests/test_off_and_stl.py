@@ -270,3 +270,26 @@ def test_trimesh_reads_the_same_stl(tmp_path):
         np.testing.assert_allclose(
             mesh.vertices[mesh.faces], theirs.vertices[theirs.faces], rtol=1e-6
         )
+
+
+# Files without triangles
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytes(84),
+        b"solid exporter".ljust(80) + bytes(4) + bytes(10),
+        b"solid a\nendsolid a\n",
+        b"solid\nendsolid",
+        b"SOLID A\r\nENDSOLID\r\n",
+        b"solid " + b"a" * 100 + b"\nendsolid\n",
+    ],
+)
+def test_an_stl_without_triangles(tmp_path, data):
+    refused(put(tmp_path, "a.stl", data), ": it holds no faces")
+
+
+@pytest.mark.parametrize("data", [b"solid a\n", bytes(83), bytes(84 + 50), b"hello\nendsolid\n"])
+def test_what_is_no_empty_stl(tmp_path, data):
+    refused(put(tmp_path, "a.stl", data), "neither ASCII nor binary STL")

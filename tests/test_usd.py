@@ -144,11 +144,35 @@ def Mesh "Box" {{
 """
     head = "timeCodesPerSecond = 2; startTimeCode = 5; endTimeCode = 10"
     path = usda(tmp_path, body, head=head)
-    assert loaded(path).bounds[0].tolist() == [1, 0, 0]
+    with pytest.warns(dd.LeftOutWarning, match="leaves out animations: 1$"):
+        assert dd.load_mesh(path).bounds[0].tolist() == [1, 0, 0]
     # Half a second later is time code 6, a fifth of the way from 1 to 9.
     np.testing.assert_allclose(loaded(path, pose=(0, 0.5)).bounds[0], [2.6, 0, 0], rtol=1e-6)
     assert loaded(path, pose=(0, 99.0)).bounds[0].tolist() == [9, 0, 0]
     refused(path, r"has one animation, 0, not 'walk'", pose=("walk", 0.0))
+
+
+@pytest.mark.parametrize("samples", ["", ".timeSamples"])
+def test_poses_of_what_does_not_move(samples: str, tmp_path: Path) -> None:
+    value = "{ 5: (1,0,0) }" if samples else "(1,0,0)"
+    body = f"""
+def Mesh "Box" {{
+    double3 xformOp:translate{samples} = {value}
+    uniform token[] xformOpOrder = ["xformOp:translate"]
+    {CUBE}
+}}
+"""
+    path = usda(tmp_path, body)
+    assert loaded(path).bounds[0].tolist() == [1, 0, 0]
+    for pose in ((0, 5.0), ("walk", 0.0)):
+        refused(path, "a.usda: it holds no animation; leave pose out$", pose=pose)
+
+
+def test_errors_of_openusd_name_the_file(tmp_path: Path) -> None:
+    with pytest.raises(dd.MeshError) as caught:
+        dd.load_mesh(usda(tmp_path, 'def Mesh "Box" {', "my box.usda"))
+    assert str(caught.value).count("my box.usda") == 2
+    assert "root.usd" not in str(caught.value)
 
 
 def test_instances(tmp_path: Path) -> None:

@@ -278,6 +278,7 @@ class Camera:
             import bpy, json
 
             scene = bpy.context.scene
+            bpy.context.view_layer.update()  # matrix_world follows what a script has set
             arguments = {"matrix_world": [list(row) for row in scene.camera.matrix_world]}
             for name in ("type lens ortho_scale sensor_width sensor_height sensor_fit "
                          "shift_x shift_y").split():

@@ -17,6 +17,8 @@ from .refused_formats import conversion_advice
 
 __all__ = ["MeshFolder"]
 
+# How the small text begins that stands in for a large file until Git LFS fetches it.
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _NO_FILE = "there is no such file; check the path"
 
 
@@ -42,7 +44,7 @@ class MeshFolder:
         self, mesh_path: Path, max_file_bytes: int, texture_roots: Sequence[Path] = ()
     ) -> None:
         self.folder = mesh_path.parent.resolve()
-        self._mesh_name = mesh_path.name
+        self.name = mesh_path.name
         self.stem = mesh_path.stem  # name of objects that have none
         self.max_file_bytes = max_file_bytes
         self.texture_roots = tuple(texture_roots)
@@ -90,13 +92,13 @@ class MeshFolder:
 
         Raises:
             MeshError: the file is missing, not a regular file, of another format, empty, too large,
-                or still being written.
+                still being written, or a Git LFS pointer.
         """
-        suffix = Path(self._mesh_name).suffix
+        suffix = Path(self.name).suffix
         formats = ", ".join(suffixes)
         try:
             # The paths "/" and "." have no name: open the folder, to report a directory.
-            with opened(self._mesh_name or ".", self._descriptor) as file:
+            with opened(self.name or ".", self._descriptor) as file:
                 if file.is_folder:
                     raise MeshError("it is a directory; give the path of a mesh file in it")
                 if not file.is_regular:
@@ -104,7 +106,7 @@ class MeshFolder:
                 if not suffix:
                     raise MeshError(f"its name has no extension; add that of its format, {formats}")
                 if suffix.lower() not in suffixes:
-                    inner = Path(Path(self._mesh_name).stem).suffix
+                    inner = Path(Path(self.name).stem).suffix
                     raise MeshError(conversion_advice(suffix, suffixes, inner))
                 if file.size == 0:
                     raise MeshError("it is empty; copy or export it again")
@@ -122,7 +124,7 @@ class MeshFolder:
 
         Raises:
             FileNotFoundError: there is no such file in these folders. The message is the name.
-            MeshError: the file is too large, or still being written.
+            MeshError: the file is too large, still being written, or a Git LFS pointer.
         """
         for path in self._candidates(name.replace("\\", "/"), is_layer):
             with ExitStack() as stack:
@@ -243,6 +245,8 @@ class MeshFolder:
                 "pass a larger max_file_bytes"
             )
         data = file.read()
+        if data is not None and data.startswith(_LFS_POINTER):
+            raise MeshError(f"{subject} is a Git LFS pointer, not the file; run `git lfs pull`")
         if data is None:
             raise MeshError(
                 f"{subject} changed its size while it was read, so it is being written; "

@@ -139,19 +139,26 @@ def check_part(part: MeshPart) -> None:
     vertices, faces = part.vertices, part.faces
     if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype.kind not in "iuf":
         raise MeshError(
-            f"part {part.name!r} has vertices of shape {vertices.shape}, not (V, 3); "
-            "repair the file"
+            f"{_subject(part)} has vertices of shape {vertices.shape}, not (V, 3); repair the file"
         )
     if faces.ndim != 2 or faces.shape[1] != 3 or faces.dtype.kind not in "iu":
         raise MeshError(
-            f"part {part.name!r} has faces of shape {faces.shape}, not (F, 3); repair the file"
+            f"{_subject(part)} has faces of shape {faces.shape}, not (F, 3); repair the file"
         )
     if int(faces.min()) < 0 or int(faces.max()) >= len(vertices):
         bad = int(np.flatnonzero(((faces < 0) | (faces >= len(vertices))).any(axis=1))[0])
         raise MeshError(
-            f"face {bad} of part {part.name!r} is {tuple(faces[bad].tolist())} with "
+            f"face {bad}{_of(part)} is {tuple(faces[bad].tolist())} with "
             f"{counted(len(vertices), 'vertex', 'vertices')}; repair the file"
         )
+
+
+def _subject(part: MeshPart) -> str:
+    return f"part {part.name!r}" if part.name else "a part"
+
+
+def _of(part: MeshPart) -> str:
+    return f" of part {part.name!r}" if part.name else ""
 
 
 def without_unused_vertices(part: MeshPart) -> tuple[MeshPart, npt.NDArray[np.int64] | None]:
@@ -201,7 +208,7 @@ def _check_used_vertices(part: MeshPart) -> None:
     x, y, z = part.vertices[vertex].tolist()
     polygon = face if part.polygon_id is None else int(part.polygon_id[face])
     raise MeshError(
-        f"face {polygon} of part {part.name!r} uses vertex {vertex} = ({x:g}, {y:g}, {z:g}), which "
+        f"face {polygon}{_of(part)} uses vertex {vertex} = ({x:g}, {y:g}, {z:g}), which "
         "is not finite in float32; repair the file"
     )
 

@@ -79,11 +79,11 @@ def load_mesh(
 
     Scene transforms are applied in float64, and every instance is included. A mirroring transform
     reverses the winding. glTF meshes are in the pose that their nodes and weights give, or that of
-    an animation (``pose``): skins and morph targets are applied in float64. USD has one animation,
-    0, whose first sample is the default; skins of DAE files are posed by their nodes. Polygons are
-    cut into triangles that cover what their outlines enclose, concave ones too (see Polygons in
-    docs/conventions.md). Faces are in the order of the file, except where they have several
-    textures. Vertices that no face uses may be NaN or infinite: then unused vertices are left out.
+    an animation (``pose``): skins and morph targets are applied in float64. Skins of DAE files are
+    posed by their nodes. Polygons are cut into triangles that cover what their outlines enclose,
+    concave ones too (see Polygons in docs/conventions.md). Faces are in the order of the file,
+    except where they have several textures. Vertices that no face uses may be NaN or infinite: then
+    unused vertices are left out.
 
     - ``object_id`` and ``object_names``: one object per glTF node with a mesh, per OBJ object and
       material, per solid of an ASCII STL, per item of a 3MF, per instance in DAE and USD files;
@@ -109,18 +109,18 @@ def load_mesh(
     - glTF materials: KHR_materials_pbrSpecularGlossiness (its diffuse color) comes before the base
       color. A material that emits light, has no base color texture, and whose base color is black
       or not given, shows its emissive color.
-    - ``alpha_cutoff``: of glTF's MASK. A mask that cannot cut anything is dropped. OPAQUE makes
-      colors opaque, BLEND keeps their alpha.
+    - ``alpha_cutoff``: of glTF's MASK and USD's opacityThreshold. A mask that cannot cut anything
+      is dropped. OPAQUE makes colors opaque, BLEND keeps their alpha. Materials that blend, of
+      any format, cut holes only with `blend_cutoff`; without, the warning tells their number.
     - OBJ: faces keep the order of the file within an object, but those without uv follow the
       others. Names of objects have the material behind them if the file uses several. Colors behind
       vertices are in 0..255 if one of them is above 1. Normals are not read.
     - MTL: a material shows `Kd`, one number of which is a gray, or `map_Kd`, scaled and moved by
       its options `-s` and `-o` and repeated unless it has `-clamp on`. If it has no `map_Kd` and
       `Kd` is black or missing, it shows its emission, `Ke` or `map_Ke`. `d`, or else 1 - `Tr`, is
-      its alpha. That blends: it cuts holes only with `blend_cutoff`, and the texture's own alpha
-      then counts if `map_d` names the same file as `map_Kd`; another file takes its place. Of
-      several libraries, the first that defines a material counts. `map_Ka` is not read: it often
-      holds occlusion.
+      its alpha. That blends, and with `blend_cutoff`, the texture's own alpha counts if `map_d`
+      names the same file as `map_Kd`; another file takes its place. Of several libraries, the first
+      that defines a material counts. `map_Ka` is not read: it often holds occlusion.
 
     Args:
         path: path of the file. The extension (in any case) names the format.
@@ -129,9 +129,10 @@ def load_mesh(
         alpha: "mask" cuts holes where materials have an alpha mask; "ignore" does not, and colors
             keep their alpha.
         blend_cutoff: alpha cutoff of materials that blend; None if they count as opaque.
-        pose: (animation, seconds): index from 0 or name of an animation of a glTF file, and the
-            time to sample it at; outside of its key times, the nearest of these. None for the
-            pose at rest.
+        pose: (animation, seconds), for glTF and USD files: index from 0 or name of the animation,
+            and the time to sample it at; outside of its key times, the nearest of these. USD has
+            one animation, 0; its seconds are time codes since ``startTimeCode``, divided by
+            ``timeCodesPerSecond``. None for the pose at rest; in USD, the first sample.
         texture_roots: folders outside of the mesh's that its side files may also lie in, such as
             the folder of a ShapeNet model, whose images lie beside the folder of the mesh. Buffers
             of glTF, layers of USD and alpha masks count, so depth may depend on it.

@@ -119,6 +119,9 @@ class SceneMessage:
         wrap: tuple[str, str] = ("repeat", "repeat"),
         nearest: bool = False,
         alpha_cutoff: float = 0.0,
+        blends: bool = False,
+        texture_has_alpha: bool = False,
+        loses_mask: bool = False,
     ) -> int:
         """Add a material and return its number.
 
@@ -129,6 +132,9 @@ class SceneMessage:
             wrap: modes of u and v, as in `Sampler`.
             nearest: whether the texture is read without interpolation.
             alpha_cutoff: alpha below which a point does not exist; 0 without a mask.
+            blends: whether it blends, if it has no mask.
+            texture_has_alpha: whether the texture's alpha counts.
+            loses_mask: whether its alpha is in a texture that is not read.
         """
         self._materials.append(
             {
@@ -138,6 +144,9 @@ class SceneMessage:
                 "wrap": wrap,
                 "nearest": nearest,
                 "alpha_cutoff": float(alpha_cutoff),
+                "blends": blends,
+                "texture_has_alpha": texture_has_alpha,
+                "loses_mask": loses_mask,
             }
         )
         return len(self._materials) - 1

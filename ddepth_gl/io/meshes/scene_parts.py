@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ...errors import MeshError
 from ...mesh.sampler import Sampler
+from .alpha_modes import alpha_notes, effective_cutoff
 from .folder import MeshFolder
 from .merge import MeshPart
 from .options import LoadOptions
@@ -43,11 +44,12 @@ def scene_parts(
             `MeshFolder.read`.
 
     Raises:
-        MeshError: an index is out of range, or a texture is too large.
+        MeshError: an index is out of range.
     """
     head, arrays = message
     scene = _Scene(head, arrays, folder, options, read_texture)
     parts = [scene.part(entry) for entry in head["parts"]]
+    scene.tell_alpha()
     for text, warn in head["left_out"]:
         folder.leave_out(str(text), warn=bool(warn))
     return parts
@@ -80,25 +82,29 @@ class _Scene:
         self._read_texture = read_texture
         self._meshes: dict[tuple[int, bool], MeshPart] = {}
         self._images: dict[tuple[str, bool], EncodedTexture | LostTexture] = {}
+        self._used: set[int] = set()  # materials
 
     def part(self, entry: dict[str, Any]) -> MeshPart:
         """Return one instance of a mesh."""
         material = None if entry["material"] is None else self._head["materials"][entry["material"]]
-        cutoff = 0.0
-        if material is not None and self._options.alpha == "mask":
-            cutoff = float(material["alpha_cutoff"])
+        has_uv = self._head["meshes"][entry["mesh"]]["uv"] is not None
+        cutoff, image = 0.0, None
+        if material is not None:
+            self._used.add(entry["material"])
+            cutoff = self._cutoff(material)
+            if self._options.appearance or cutoff > 0:
+                image = self._image(material, cutoff)
+            lowest = 1.0 if material["color"] is None else material["color"][3] / 255
+            cutoff = effective_cutoff(cutoff, lowest, image if has_uv else None)
         has_looks = self._options.appearance or cutoff > 0
         key = (int(entry["mesh"]), has_looks)
         if key not in self._meshes:
             self._meshes[key] = self._mesh(self._head["meshes"][key[0]], has_looks)
         mesh = self._meshes[key]
-        colors, image, sampler = mesh.colors, None, Sampler()
+        colors, sampler = mesh.colors, Sampler()
         if material is not None and has_looks:
             if material["color"] is not None:
                 colors = np.array([material["color"]], np.uint8)
-            image = self._image(material, cutoff)
-            if isinstance(image, EncodedTexture) and cutoff == 0:
-                image = image.opaque()
             wrap_u, wrap_v = material["wrap"]
             sampler = Sampler(wrap_u, wrap_v, "nearest" if material["nearest"] else "linear")
         return replace(
@@ -108,11 +114,44 @@ class _Scene:
             world_from_part=np.array(entry["matrix"], np.float64).reshape(4, 4),
             colors=colors,
             uv=mesh.uv if image is not None else None,
-            texture=image,
+            texture=image if has_looks else None,
             sampler=sampler,
             alpha_cutoff=cutoff,
             polygon_id=np.asarray(mesh.polygon_id) + int(entry["first_polygon"]),
         )
+
+    def tell_alpha(self) -> None:
+        """Note the alpha of the materials in use that does not count."""
+        used = [self._head["materials"][number] for number in self._used]
+        masked = [each for each in used if each["alpha_cutoff"] > 0]
+        blending = [
+            each
+            for each in used
+            if each["blends"] and each["alpha_cutoff"] == 0 and self._may_blend(each)
+        ]
+        for text, warn in alpha_notes(self._options, len(masked), len(blending)):
+            self._folder.leave_out(text, warn=warn)
+        if self._options.alpha == "mask":
+            wanted = masked if self._options.blend_cutoff is None else masked + blending
+            lost = sum(each["loses_mask"] for each in wanted)
+            if lost:
+                self._folder.leave_out(f"masks from textures of their own: {lost}")
+
+    def _may_blend(self, material: dict[str, Any]) -> bool:
+        """Return whether the alpha of a material that blends may be below 1."""
+        if material["loses_mask"] or (material["color"] or [255])[-1] < 255:
+            return True
+        if not material["texture_has_alpha"]:
+            return False
+        image = self._images.get((material["texture"], self._cutoff(material) > 0))
+        return image is None or (isinstance(image, EncodedTexture) and image.has_alpha)
+
+    def _cutoff(self, material: dict[str, Any]) -> float:
+        """Return the alpha cutoff of a material as the options want it."""
+        if self._options.alpha == "ignore" or material["loses_mask"]:
+            return 0.0
+        blend_cutoff = self._options.blend_cutoff if material["blends"] else None
+        return float(material["alpha_cutoff"] or blend_cutoff or 0.0)
 
     def _mesh(self, mesh: dict[str, Any], has_looks: bool) -> MeshPart:
         """Return a mesh without its place and material; a vertex per distinct set of values."""
@@ -171,18 +210,27 @@ class _Scene:
         name = material["texture"]
         if name is None:
             return None
-        # A mask decides where the surface is. A file that is used both ways counts both ways.
-        key = str(name), cutoff == 0
+        key = name, cutoff > 0
         if key not in self._images:
-            try:
-                if material["image"] is None:
-                    data = self._read_texture(name, is_texture=cutoff == 0)
-                else:
-                    data = self._arrays[material["image"]].tobytes()
-                self._images[key] = open_texture(data, name)
-            except FileNotFoundError:
-                self._images[key] = LostTexture(name, NOT_FOUND)
-        return self._images[key]
+            self._images[key] = self._opened(material, cutoff > 0)
+        image = self._images[key]
+        if isinstance(image, EncodedTexture) and not material["texture_has_alpha"]:
+            return image.opaque()
+        return image
+
+    def _opened(self, material: dict[str, Any], is_mask: bool) -> EncodedTexture | LostTexture:
+        name = material["texture"]
+        try:
+            if material["image"] is None:
+                # A mask decides where the surface is.
+                data = self._read_texture(name, is_texture=not is_mask)
+            else:
+                data = self._arrays[material["image"]].tobytes()
+        except FileNotFoundError:
+            return LostTexture(name, NOT_FOUND)
+        except MeshError as error:  # too large, or being written
+            return LostTexture(name, str(error).partition(";")[0])
+        return open_texture(data, name)
 
 
 def _checked_indices(indices: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:

@@ -49,6 +49,8 @@ def stl_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
             folder.leave_out(f"{rest} bytes behind the {count} triangles that its header declares")
         corners = np.frombuffer(data, _FACE, count, _HEADER_SIZE)["corners"]
         return [_part(corners.reshape(-1, 3), folder.stem, folder.stem)]
+    if _is_empty(data, count):
+        return []
     if b"facet" not in data[:2048].lower():
         raise MeshError(
             f"it is neither ASCII nor binary STL: {count} declared triangles take "
@@ -66,6 +68,16 @@ def stl_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
         corners = _corners(lower[start:end], shown)
         parts.append(_part(corners, shown, (i, name)))
     return parts
+
+
+def _is_empty(data: bytes, count: int) -> bool:
+    """Return whether a file is a whole STL without triangles."""
+    if len(data) >= _HEADER_SIZE and count == 0:
+        return len(data) < _HEADER_SIZE + _FACE_SIZE  # less is padding
+    text = data.strip().lower()
+    # `endsolid` before its name, if it has one, on the last line.
+    last = text.replace(b"\r", b"\n").rpartition(b"\n")[2]
+    return text.startswith(b"solid") and b"endsolid" in last and b"facet" not in text
 
 
 def _part(corners: npt.NDArray[np.floating], name: str, key: object) -> MeshPart:

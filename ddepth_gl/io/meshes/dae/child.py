@@ -31,7 +31,7 @@ def read_dae(
     """Read a COLLADA file; a function of `run_in_child`.
 
     Args:
-        request: ``max_faces``, ``appearance``, and ``blend_cutoff``.
+        request: ``max_faces`` and ``appearance``.
         blobs: the content of the file.
     """
     document = DaeDocument(bytes(blobs[0]))
@@ -56,7 +56,7 @@ class _Reader:
         self._document, self._message = document, message
         self._materials: DaeMaterials | None = None
         if request["appearance"]:
-            self._materials = DaeMaterials(document, message, request["blend_cutoff"])
+            self._materials = DaeMaterials(document, message)
         self._geometries: dict[Element, list[DaePolygons]] = {}
         self._meshes: dict[Any, tuple[int, int | None]] = {}
         self._world: dict[Element, npt.NDArray[np.float64]] = {}

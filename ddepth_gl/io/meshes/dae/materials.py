@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from ..scene_message import SceneMessage
@@ -10,6 +11,8 @@ from .document import DaeDocument, Element, numbers
 
 __all__ = ["DaeLooks", "DaeMaterials"]
 
+# Of red, green and blue, in modes of opacity that use them (COLLADA 1.4.1, 7-5).
+_LUMINANCE = (0.212671, 0.715160, 0.072169)
 _WRAPS = {"WRAP": "repeat", "MIRROR": "mirror", "CLAMP": "clamp", "BORDER": "clamp"}
 
 
@@ -31,14 +34,10 @@ class DaeMaterials:
     Args:
         document: the file.
         message: collects what is read.
-        blend_cutoff: alpha cutoff of transparent materials; None if they count as opaque.
     """
 
-    def __init__(
-        self, document: DaeDocument, message: SceneMessage, blend_cutoff: float | None
-    ) -> None:
+    def __init__(self, document: DaeDocument, message: SceneMessage) -> None:
         self._document, self._message = document, message
-        self._blend_cutoff = blend_cutoff
         self._read: dict[Element, DaeLooks] = {}
 
     def material(self, url: str | None) -> DaeLooks:
@@ -68,19 +67,18 @@ class DaeMaterials:
         if diffuse is None:
             return DaeLooks()
         texture = diffuse.find("texture")
-        alpha, is_blended = self._alpha(shading, texture)
-        cutoff = 0.0
-        if is_blended and self._blend_cutoff is not None:
-            cutoff = self._blend_cutoff
-        else:
-            alpha = 1.0
+        alpha, mask = _alpha(shading)
+        is_own = texture is not None and bool(mask) and mask == texture.get("texture")
+        how: dict[str, Any] = {
+            "blends": mask is not None or round(255 * alpha) < 255,
+            "texture_has_alpha": is_own,
+            "loses_mask": mask is not None and not is_own,
+        }
         if texture is not None:
             path, wrap = self._image(profile, effect, texture.get("texture", ""))
             if path:
                 color = None if alpha == 1.0 else _color([1.0, 1.0, 1.0], alpha)
-                number = self._message.add_material(
-                    color, texture=path, wrap=wrap, alpha_cutoff=cutoff
-                )
+                number = self._message.add_material(color, texture=path, wrap=wrap, **how)
                 return DaeLooks(number, texture.get("texcoord", ""))
             self._message.leave_out("textures without an image")
         color_element = diffuse.find("color")
@@ -90,27 +88,7 @@ class DaeMaterials:
         if len(values) < 3:
             return DaeLooks()
         color = _color(values.tolist(), alpha)
-        return DaeLooks(self._message.add_material(color, alpha_cutoff=cutoff))
-
-    def _alpha(self, shading: Element, texture: Element | None) -> tuple[float, bool]:
-        """Return the alpha of a material, and whether it has any (COLLADA 1.4.1, 7-5)."""
-        transparent = shading.find("transparent")
-        level = shading.find("transparency/float")
-        factor = 1.0 if level is None else float((level.text or "1").strip())
-        if transparent is None:
-            return factor, factor != 1.0
-        if transparent.get("opaque", "A_ONE") != "A_ONE":
-            return 1.0, False
-        mask = transparent.find("texture")
-        if mask is not None:
-            is_own = texture is not None and mask.get("texture") == texture.get("texture")
-            if not is_own and self._blend_cutoff is not None:
-                self._message.leave_out("masks from textures of their own")
-            return factor, is_own
-        color = transparent.find("color")
-        values = [] if color is None else numbers(color).tolist()
-        alpha = factor * (values[3] if len(values) > 3 else 1.0)
-        return alpha, alpha != 1.0
+        return DaeLooks(self._message.add_material(color, **how))
 
     def _image(self, profile: Element, effect: Element, sid: str) -> tuple[str, tuple[str, str]]:
         """Return the path of a texture and its wrap modes; an empty path if there is none."""
@@ -135,7 +113,42 @@ class DaeMaterials:
         path = _text(start if reference is None else reference)
         if path.startswith("file:"):
             path = unquote(path.removeprefix("file:"))
+            # file:///C:/pic.png is C:/pic.png, and file:///home/pic.png is /home/pic.png.
+            path = re.sub(r"^/+(?=[A-Za-z]:)|^//(?=/)", "", path)
         return path, wrap
+
+
+def _alpha(shading: Element) -> tuple[float, str | None]:
+    """Return the alpha of a material, and the texture that multiplies it.
+
+    Source: COLLADA 1.4.1, 7-5, and 1.5.0, "Determining Transparency". Without `transparent`, that
+    is opaque white of mode A_ONE.
+
+    Returns:
+        The alpha in 0..1, and the name of the texture, "" for one whose alpha means something else;
+        None if there is no texture.
+    """
+    transparent = shading.find("transparent")
+    level = _text(shading.find("transparency/float"))
+    factor = float(level) if level else 1.0
+    mode, values = "A_ONE", [1.0] * 4
+    if transparent is not None:
+        mode = transparent.get("opaque", "A_ONE")
+        mask = transparent.find("texture")
+        if mask is not None:
+            if mode != "A_ONE":
+                return 1.0, ""
+            return min(max(factor, 0.0), 1.0), mask.get("texture", "")
+        color = transparent.find("color")
+        given = [] if color is None else numbers(color).tolist()
+        values = [*given, *values[len(given) :]]
+    level_of_mode = values[3]
+    if mode.startswith("RGB"):
+        level_of_mode = sum(w * c for w, c in zip(_LUMINANCE, values, strict=False))
+    alpha = factor * level_of_mode
+    if mode.endswith("ZERO"):
+        alpha = 1.0 - alpha
+    return min(max(alpha, 0.0), 1.0), None
 
 
 def _wrap(sampler: Element, name: str) -> str:

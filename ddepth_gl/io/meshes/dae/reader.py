@@ -24,8 +24,8 @@ def dae_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
     """
     request = {
         "max_faces": options.max_faces,
-        "appearance": options.appearance or options.blend_cutoff is not None,
-        "blend_cutoff": options.blend_cutoff,
+        # Alpha needs it.
+        "appearance": options.appearance or options.alpha == "mask",
     }
     message = run_in_child("dae", request, [data], seconds=seconds_for(len(data)))
     folder.up = up_of(message)

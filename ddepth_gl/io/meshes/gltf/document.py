@@ -53,6 +53,8 @@ class GltfDocument:
                 f"it is not glTF ({error}); check that it is complete and not another format"
             ) from error
         version = str(self.tree.get("asset", {}).get("version", "2.0"))
+        if any(isinstance(self.tree.get(kind), dict) for kind in ("nodes", "meshes")):
+            version = "1.0"  # it has objects by name, where glTF 2.0 has lists
         if version.split(".")[0] != "2":
             raise _wrong_version(version)
         for name in self.tree.get("extensionsRequired", []):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..alpha_modes import alpha_notes
 from ..options import LoadOptions
 from .materials import is_emissive_only
 
@@ -36,31 +37,22 @@ def gltf_left_out(tree: Any, options: LoadOptions) -> Iterator[tuple[str, bool]]
     materials = _objects(tree, "materials")
     textures = [each for each in materials if options.appearance and _has_other_textures(each)]
     modes = [each.get("alphaMode", "OPAQUE") for each in materials]
-    blending = [mode for mode in modes if mode == "BLEND" and options.blend_cutoff is None]
-    is_ignored = options.alpha == "ignore"
-    ignored = [mode for mode in modes if is_ignored and mode in ("MASK", "BLEND")]
-    for items, text, is_decided in (
-        (_objects(tree, "animations") if options.pose is None else [], "animations", False),
+    marked = [each for each in materials if each.get("doubleSided") is True]
+    for items, text in (
+        (_objects(tree, "animations") if options.pose is None else [], "animations"),
         (
             [each for each in primitives if each.get("mode", 4) not in _TRIANGLE_MODES],
             "primitives of points or lines",
-            False,
         ),
-        (textures, "materials with textures other than the base color", False),
-        (
-            [] if is_ignored else blending,
-            "materials that blend (the whole face counts; blend_cutoff cuts)",
-            False,
-        ),
-        (ignored, "materials with alpha masks or blending, ignored on request", True),
-        (
-            [each for each in materials if each.get("doubleSided") is True],
-            "materials marked doubleSided (geometry decides which faces are two-sided)",
-            True,
-        ),
+        (textures, "materials with textures other than the base color"),
     ):
         if items:
-            yield f"{text}: {len(items)}", is_decided
+            yield f"{text}: {len(items)}", False
+    for text, warn in alpha_notes(options, modes.count("MASK"), modes.count("BLEND")):
+        yield text, not warn
+    if marked:
+        text = "materials marked doubleSided (geometry decides which faces are two-sided)"
+        yield f"{text}: {len(marked)}", True
 
 
 def _has_other_textures(material: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....mesh.sampler import Sampler, Wrap
+from ..alpha_modes import effective_cutoff
 from ..options import LoadOptions
 from ..textures import EncodedTexture, LostTexture
 from .document import GltfDocument
@@ -53,9 +54,7 @@ class GltfLook(NamedTuple):
 
     def cutoff(self, lowest_vertex_alpha: float) -> float:
         """Return the alpha cutoff; 0 if no point of the faces can be below it."""
-        has_alpha = isinstance(self.texture, EncodedTexture) and self.texture.has_alpha
-        is_whole = not has_alpha and lowest_vertex_alpha >= self.alpha_cutoff
-        return 0.0 if is_whole else self.alpha_cutoff
+        return effective_cutoff(self.alpha_cutoff, lowest_vertex_alpha, self.texture)
 
 
 class GltfMaterials:

@@ -140,7 +140,8 @@ class _Scene:
                 part, influences = self._primitive(primitive, weights)
                 if part is None or not len(part.faces):
                     continue
-                check_part(replace(part, name=name))
+                part = replace(part, name=name)
+                check_part(part)
                 part, used = without_unused_vertices(part)
                 if used is not None and influences is not None:
                     influences = influences.of_vertices(used)

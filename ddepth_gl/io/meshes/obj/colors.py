@@ -28,13 +28,17 @@ def columns(
 def row_colors(
     values: npt.NDArray[np.float64], starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32] | None:
-    """Return the numbers behind the coordinates, as written; None if there are none."""
+    """Return the numbers behind the coordinates, as written, or three NaN if one is no number.
+
+    None if there are none at all.
+    """
     is_colored = counts >= _COLORED
     if not is_colored.any():
         return None
     colors = np.full((len(starts), 3), _NO_COLOR, np.float32)
     given = columns(values, starts[is_colored], counts[is_colored], 3, 6)
-    given = np.nan_to_num(given, nan=0.0, posinf=1.0, neginf=0.0)
+    given = np.nan_to_num(given, nan=np.nan, posinf=1.0, neginf=0.0)
+    given[np.isnan(given).any(axis=1)] = np.nan
     colors[is_colored] = np.clip(given, 0.0, 255.0)
     return colors
 
@@ -42,7 +46,7 @@ def row_colors(
 def vertex_colors(
     blocks: list[npt.NDArray[np.float32] | None], lengths: list[int]
 ) -> npt.NDArray[np.uint8] | None:
-    """Return (V, 4) sRGB colors, white where a vertex has none; None if no vertex has one.
+    """Return (V, 4) sRGB colors, white where a vertex has none or NaN; None if no vertex has one.
 
     A number above 1 anywhere in the file says that they are in 0..255.
 
@@ -53,12 +57,12 @@ def vertex_colors(
     given = [each for each in blocks if each is not None]
     if not given:
         return None
-    factor = 1.0 if max(float(each.max()) for each in given) > _ABOVE_1 else 255.0
+    factor = 1.0 if any((each > _ABOVE_1).any() for each in given) else 255.0
     colors = np.full((sum(lengths), 4), 255, np.uint8)
     start = 0
     for length, each in zip(lengths, blocks, strict=True):
         if each is not None:
             scaled = np.rint(np.clip(each * factor, 0.0, 255.0))
-            colors[start : start + length, :3] = np.where(each < 0.0, 255.0, scaled)
+            colors[start : start + length, :3] = np.where(each >= 0.0, scaled, 255.0)
         start += length
     return colors

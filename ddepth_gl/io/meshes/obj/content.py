@@ -113,6 +113,9 @@ def parsed_obj(
     corner_vertex = _joined([each.vertex for each in found.corners], np.int32)
     _check_vertices(corner_vertex, found)
     left_out = _left_out(found)
+    odd = sum(int(np.isnan(each[:, 0]).sum()) for each in found.colors if each is not None)
+    if odd:
+        left_out.append(f"colors of {counted(odd, 'vertex', 'vertices')}: not numbers")
     corner_uv = None
     if any(each.uv is not None for each in found.corners):
         corner_uv = _joined(

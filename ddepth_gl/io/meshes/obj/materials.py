@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....errors import MeshError
+from ..alpha_modes import alpha_notes, effective_cutoff
 from ..folder import MeshFolder
 from ..options import LoadOptions
 from ..textures import NOT_FOUND, EncodedTexture, LostTexture, open_texture
@@ -60,11 +61,13 @@ class ObjMaterials:
         self._materials: dict[str, MtlMaterial] = {}
         self._images: dict[tuple[tuple[str, ...], bool], EncodedTexture | LostTexture] = {}
         self._looks: dict[str | None, Look] = {}
-        self._with_appearance = options.appearance
-        if options.appearance or self._cutoff:
-            for text in dict.fromkeys(libraries):
-                for data in self._library(text):
-                    self._materials = {**parsed_mtl(data), **self._materials}
+        self._options = options
+        self._blending: set[int] = set()  # ids of materials
+        # Whether materials decide more than what is told.
+        self._is_needed = options.appearance or self._cutoff > 0.0
+        for text in dict.fromkeys(libraries):
+            for data in self._library(text):
+                self._materials = {**parsed_mtl(data), **self._materials}
 
     def look(self, name: str | None) -> Look:
         """Return the look of a material, by its name as written; None for no material.
@@ -75,6 +78,11 @@ class ObjMaterials:
         if name not in self._looks:
             self._looks[name] = self._new_look(name)
         return self._looks[name]
+
+    def tell_alpha(self) -> None:
+        """Note the materials in use that blend, if their alpha does not count."""
+        for text, warn in alpha_notes(self._options, 0, len(self._blending)):
+            self._folder.leave_out(text, warn=warn)
 
     def _library(self, text: str) -> list[bytes]:
         """Return the content of the libraries that a line names, one or several."""
@@ -89,16 +97,19 @@ class ObjMaterials:
         lost = [name for name, data in found if data is None]
         if len(lost) == len(found):
             lost = [*possible_names(text)[:1]]
-        for name in lost:
+        for name in lost if self._is_needed else ():
             self._folder.leave_out(f"material library {name}: {NOT_FOUND}")
         return [data for _, data in found if data is not None]
 
     def _read(self, names: Sequence[str], *, is_texture: bool = False) -> bytes | None:
         for name in names:
             try:
-                return self._folder.read(name, is_texture=is_texture)
+                return self._folder.read(name, is_texture=is_texture or not self._is_needed)
             except FileNotFoundError:
                 continue
+            except MeshError:  # too large, or being written
+                if self._is_needed:
+                    raise
         return None
 
     def _material(self, name: str) -> MtlMaterial | None:
@@ -112,10 +123,14 @@ class ObjMaterials:
         material = None if name is None else self._material(name)
         if material is None:
             return NO_LOOK
-        for statement in material.left_out:
-            self._folder.leave_out(f"{statement} of material {name}: only RGB is read")
         opacity = 1.0 if material.opacity is None else material.opacity
         alpha = round(opacity * 255)
+        if alpha < 255 or material.opacity_map is not None:
+            self._blending.add(id(material))
+        if not self._is_needed:
+            return NO_LOOK
+        for statement in material.left_out:
+            self._folder.leave_out(f"{statement} of material {name}: only RGB is read")
         color, texture_map = _base_color(material)
         has_alpha = alpha < 255
         image: EncodedTexture | LostTexture | None = None
@@ -137,11 +152,13 @@ class ObjMaterials:
                     image, is_same = combined, True
                     if texture_map is None:  # only the color of vertices and the opacity
                         texture_map = material.opacity_map
+            if is_same and not has_alpha and not _has_alpha(image):
+                self._blending.discard(id(material))
             if isinstance(image, EncodedTexture):
                 has_alpha |= is_same and image.has_alpha
                 image = image if is_same else image.opaque()
-        cutoff = self._cutoff if has_alpha else 0.0
-        if not self._with_appearance and not cutoff:
+        cutoff = effective_cutoff(self._cutoff, alpha / 255, image)
+        if not self._options.appearance and not cutoff:
             return NO_LOOK
         rgba = None
         if color is not None or has_alpha:
@@ -186,6 +203,10 @@ class ObjMaterials:
         if data is None:
             return LostTexture(names[0], NOT_FOUND)
         return open_texture(data, names[0])
+
+
+def _has_alpha(image: EncodedTexture | LostTexture | None) -> bool:
+    return isinstance(image, EncodedTexture) and image.has_alpha
 
 
 def _base_color(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ...._text import counted
 from ....mesh.sampler import Sampler
+from ..alpha_modes import effective_cutoff
 from ..folder import MeshFolder
 from ..merge import MeshPart
 from ..options import LoadOptions
@@ -70,7 +71,9 @@ def obj_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
     triangles = _triangles(content, folder)
     materials = ObjMaterials(content.libraries, folder, options)
     names = _names(content.objects, folder.stem)
-    return _Builder(content, triangles, materials, options).parts(names)
+    parts = _Builder(content, triangles, materials, options).parts(names)
+    materials.tell_alpha()
+    return parts
 
 
 def _triangles(content: ObjContent, folder: MeshFolder) -> _Triangles:
@@ -174,7 +177,7 @@ class _Builder:
             colors=self._colors(vertices, look, isinstance(texture, EncodedTexture)),
             texture=texture,
             sampler=look.map.sampler if look.map is not None else Sampler(),
-            alpha_cutoff=look.alpha_cutoff,
+            alpha_cutoff=effective_cutoff(look.alpha_cutoff, look.alpha / 255, texture),
             polygon_id=polygon,
         )
 

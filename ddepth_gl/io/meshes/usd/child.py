@@ -65,8 +65,9 @@ def read_usd(
     Args:
         request: ``folder``; ``top``, the folder in it that stands for that of the file; ``layers``
             in ``folder``, the root first, each with the asset paths of other layers that the parent
-            has checked; ``max_faces``, ``appearance``, ``blend_cutoff``;
-            ``seconds`` after the start that the scene is shown at, or None for the first sample.
+            has checked; ``max_faces``, ``appearance``;
+            ``animation`` and ``seconds`` after the start that the scene is shown at, or None for
+            the first sample; ``name`` of the root layer in messages.
         blobs: not used.
 
     Returns:
@@ -90,14 +91,34 @@ def read_usd(
             path = layer.realPath
             if not layer.anonymous and not path.startswith(request["folder"] + os.sep):
                 raise MeshError(f"it uses the layer {path!r}, which is outside of its folder")
+        _check_pose(stage, request, message)
         _Reader(stage, message, request).read()
     except tf.ErrorException as error:
         # The end of its last line says where in which layer.
-        text = " ".join(str(error).split()).replace(request["top"] + "/", "")
-        text = text.replace(request["folder"] + "/", "")
+        text = " ".join(str(error).split()).replace(request["folder"] + "/", "")
+        text = text.replace(next(iter(request["layers"])), request["name"])
+        text = text.replace(request["top"] + "/", "")
         text = text.rpartition(" : ")[2].strip(" '")[:120]
         raise MeshError(f"OpenUSD cannot read it ({text}); check or export it again") from error
     return message.result()
+
+
+def _check_pose(stage: Any, request: dict[str, Any], message: SceneMessage) -> None:
+    """Check the pose, or note an animation that is not used.
+
+    Raises:
+        MeshError: the wanted animation does not exist.
+    """
+    # A single sample does not move.
+    is_animated = any(len(layer.ListAllTimeSamples()) > 1 for layer in stage.GetUsedLayers())
+    if request["seconds"] is None:
+        if is_animated:
+            message.leave_out("animations")
+    elif not is_animated:
+        raise MeshError("it holds no animation; leave pose out")
+    elif request["animation"] != 0:
+        wanted = request["animation"]
+        raise MeshError(f"it has one animation, 0, not {wanted!r:.40}; pass pose=(0, seconds)")
 
 
 def _without_clips(layer: Any, message: SceneMessage) -> None:

@@ -47,7 +47,6 @@ class UsdMaterials:
     def __init__(self, message: SceneMessage, time: Any, request: dict[str, Any]) -> None:
         self._message, self._time = message, time
         self._folder = str(request["top"])
-        self._blend_cutoff = request["blend_cutoff"]
         self._shade = import_needed("pxr.UsdShade", "reading USD files", MeshError, "usd")
         self._read: dict[str, UsdLooks | None] = {}
 
@@ -67,26 +66,30 @@ class UsdMaterials:
             return None
         color, texture = self._value(shader, "diffuseColor")
         opacity, mask = self._value(shader, "opacity")
-        cutoff = float(self._value(shader, "opacityThreshold")[0] or 0.0)
-        alpha = 1.0
-        if cutoff == 0 and self._blend_cutoff is not None and (mask or (opacity or 1.0) < 1.0):
-            cutoff = self._blend_cutoff
-        if cutoff > 0:
-            if mask is None:
-                alpha = 1.0 if opacity is None else float(opacity)
-            elif (
-                texture is None or self._file(mask[0]) != self._file(texture[0]) or (mask[1] != "a")
-            ):
-                self._message.leave_out("masks from textures of their own")
-                cutoff = 0.0
+        cutoff = max(0.0, float(self._value(shader, "opacityThreshold")[0] or 0.0))
+        alpha = 1.0 if opacity is None else min(max(float(opacity), 0.0), 1.0)
+        is_own = (
+            mask is not None
+            and texture is not None
+            and mask[1] == "a"
+            and self._file(mask[0]) == self._file(texture[0])
+        )
+        how: dict[str, Any] = {
+            "alpha_cutoff": cutoff,
+            "blends": mask is not None or alpha < 1.0,
+            "texture_has_alpha": is_own,
+            "loses_mask": mask is not None and not is_own,
+        }
         linear = np.array([0.18] * 3 if color is None else color, np.float64)
         if texture is None:
-            rgba = [*srgb_from_linear(linear), round(255 * min(max(alpha, 0.0), 1.0))]
-            return UsdLooks(self._message.add_material(rgba, alpha_cutoff=cutoff))
+            rgba = [*srgb_from_linear(linear), round(255 * alpha)]
+            return UsdLooks(self._message.add_material(rgba, **how))
         source = texture[0]
         scale = np.array(self._value(source, "scale")[0] or (1, 1, 1, 1), np.float64)
         if any(self._value(source, "bias")[0] or ()):
             self._message.leave_out("biases of textures")
+        if not is_own:
+            scale[3] = alpha
         factor = None
         if (scale != 1).any():
             factor = srgb_from_linear(scale).tolist()
@@ -94,9 +97,7 @@ class UsdMaterials:
         wrap = tuple(
             _WRAPS.get(str(self._value(source, f"wrap{axis}")[0]), "repeat") for axis in "ST"
         )
-        number = self._message.add_material(
-            factor, texture=path, wrap=(wrap[0], wrap[1]), alpha_cutoff=cutoff
-        )
+        number = self._message.add_material(factor, texture=path, wrap=(wrap[0], wrap[1]), **how)
         name, matrix = self._coordinates(source)
         return UsdLooks(number, bool(path), name, matrix)
 

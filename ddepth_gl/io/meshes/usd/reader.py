@@ -44,16 +44,10 @@ def usd_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
             usd-core is not installed.
         FileNotFoundError: a layer is missing.
     """
-    seconds = None
-    if options.pose is not None:
-        animation, seconds = options.pose
-        if animation != 0:
-            raise MeshError(
-                f"it has one animation, 0, not {animation!r:.40}; pass pose=(0, seconds)"
-            )
+    animation, seconds = options.pose or (0, None)
     read: ReadTexture = folder.read
     read_layer: Callable[[str], bytes] = partial(folder.read, is_layer=True)
-    top = _DEPTH
+    top, name = _DEPTH, folder.name
     root = f"{top}/root.usd"
     if data[:4] == b"PK\3\4":
         package = ZipEntries(data, only_stored=True)
@@ -61,7 +55,7 @@ def usd_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
         if posixpath.splitext(root)[1].lower() not in _SUFFIXES:
             raise MeshError(f"its package begins with {root!r}, not with a layer; pack it again")
         data = read(root)
-        root = _normal(root, "")
+        root = name = _normal(root, "")
     with tempfile.TemporaryDirectory(prefix="ddepth-usd-") as path:
         layers = _Layers(Path(path).resolve(), root, data, read_layer, folder.max_file_bytes, top)
         for _ in range(_MAX_ROUNDS):
@@ -72,8 +66,9 @@ def usd_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
                 "max_faces": options.max_faces,
                 # Alpha masks need it.
                 "appearance": options.appearance or options.alpha == "mask",
-                "blend_cutoff": options.blend_cutoff,
+                "animation": animation,
                 "seconds": seconds,
+                "name": name,
             }
             message = run_in_child(
                 "usd", request, seconds=seconds_for(layers.size), memory=layers.memory
