@@ -57,6 +57,15 @@ def test_cube_and_up(axis: str, up: tuple[int, ...], tmp_path: Path) -> None:
     assert mesh.source.left_out == ()
 
 
+def test_values_of_params_without_a_name_are_skipped(tmp_path: Path) -> None:
+    words = CUBE_POINTS.split()
+    rows = [["9", *words[i : i + 3]] for i in range(0, len(words), 3)]
+    wide = source("p", " ".join(word for row in rows for word in row), 4)
+    wide = wide.replace('name="X"', "").replace('name="W"', 'name="Z2"')
+    mesh = loaded(put(tmp_path, document().replace(source("p", CUBE_POINTS), wide)))
+    assert mesh.bounds.tolist() == [[0, 0, 0], [1, 1, 1]]
+
+
 TRIANGLES = '<triangles count="2"><input semantic="VERTEX" source="#v" offset="0"/>{}</triangles>'
 POLYGONS = '<polygons count="1"><input semantic="VERTEX" source="#v" offset="0"/>{}</polygons>'
 STRIPS = '<tristrips count="1"><input semantic="VERTEX" source="#v" offset="0"/>{}</tristrips>'

@@ -77,6 +77,17 @@ def test_items_components_and_mirrors(tmp_path: Path) -> None:
     assert second.max(axis=0).tolist() == [10, 2, 12]
 
 
+@pytest.mark.parametrize("kind", ["support", "solidsupport", "other"])
+def test_supports_are_left_out(kind: str, tmp_path: Path) -> None:
+    objects = "".join(
+        f'<object id="{i}" type="{name}">{mesh_xml()}</object>'
+        for i, name in enumerate(("model", kind))
+    )
+    path = put(tmp_path, model_xml(objects, '<item objectid="0"/><item objectid="1"/>'))
+    with pytest.warns(dd.LeftOutWarning, match="support structures: 1"):
+        assert len(dd.load_mesh(path).faces) == 4
+
+
 def test_trimesh_agrees(tmp_path: Path) -> None:
     trimesh = pytest.importorskip("trimesh")
     pytest.importorskip("lxml", reason="trimesh reads 3MF with lxml, which is not installed")

@@ -427,6 +427,173 @@ def Mesh "Box" (clips = {{ dictionary default = {{
         dd.load_mesh(usda(tmp_path, clips))
 
 
+SECRET = "point3f[] points.timeSamples = { 0: [(0,0,0), (9,0,0), (0,9,0)] }"
+TRIANGLE = """
+    int[] faceVertexCounts = [3]
+    int[] faceVertexIndices = [0, 1, 2]
+"""
+OWN_POINTS = "point3f[] points = [(0,0,0), (1,0,0), (0,1,0)]"
+
+
+def clips_in(where: str, secret: Path) -> str:
+    """Return a mesh "M" whose points are those of a file, by value clips in some place."""
+    clips = f"""clips = {{ dictionary default = {{
+        asset[] assetPaths = [@{secret}@]
+        asset manifestAssetPath = @{secret}@
+        string primPath = "/M"
+        double2[] active = [(0, 0)]
+        double2[] times = [(0, 0)]
+    }} }}"""
+    template = f"""clips = {{ dictionary default = {{
+        string templateAssetPath = "{secret.parent}/points.#.usda"
+        asset manifestAssetPath = @{secret}@
+        double templateStartTime = 0
+        double templateEndTime = 0
+        double templateStride = 1
+        string primPath = "/M"
+    }} }}"""
+    selected = 'variants = { string v = "x" }\n prepend variantSets = "v"\n'
+    inner = selected.replace(" v ", " w ").replace('"v"', '"w"')
+    return {
+        "prim": f'def Mesh "M" (\n{clips}\n) {{{TRIANGLE}}}',
+        "template": f'def Mesh "M" (\n{template}\n) {{{TRIANGLE}}}',
+        "clipSets": f'def Mesh "M" (\nprepend clipSets = ["default"]\n{clips}\n) {{{TRIANGLE}}}',
+        "variant": (
+            f'def Mesh "M" (\n{selected}) {{\n{TRIANGLE}\n'
+            f'variantSet "v" = {{\n"x" (\n{clips}\n) {{\n}}\n}}\n}}'
+        ),
+        "variant in a variant": (
+            f'def Mesh "M" (\n{selected}) {{\n{TRIANGLE}\nvariantSet "v" = {{\n"x" (\n{inner}\n)'
+            f' {{\nvariantSet "w" = {{\n"x" (\n{clips}\n) {{\n}}\n}}\n}}\n}}\n}}'
+        ),
+        "prim of a variant": (
+            f'def Xform "X" (\n{selected}) {{\nvariantSet "v" = {{\n"x" {{\n'
+            f'def Mesh "M" (\n{clips}\n) {{\n{TRIANGLE}\n}}\n}}\n}}\n}}'
+        ),
+        "class": (
+            f'class "C" (\n{clips}\n) {{\n}}\ndef Mesh "M" (inherits = </C>) {{\n{TRIANGLE}\n}}'
+        ),
+        "variant of a class": (
+            f'class "C" (\n{selected}) {{\nvariantSet "v" = {{\n"x" (\n{clips}\n) {{\n}}\n}}\n}}\n'
+            f'def Mesh "M" (specializes = </C>) {{\n{TRIANGLE}\n}}'
+        ),
+    }[where]
+
+
+@pytest.mark.parametrize("form", ["usda", "usdc", "sublayer"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "prim",
+        "template",
+        "clipSets",
+        "variant",
+        "variant in a variant",
+        "prim of a variant",
+        "class",
+        "variant of a class",
+    ],
+)
+def test_no_file_is_read_by_value_clips(where: str, form: str, tmp_path: Path) -> None:
+    secret = usda(tmp_path, f'def "M" {{\n{SECRET}\n}}', "points.0.usda")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = usda(folder, clips_in(where, secret))
+    stage = Usd.Stage.Open(str(path))
+    prim = stage.GetPrimAtPath("/X/M" if where == "prim of a variant" else "/M")
+    seen = prim.GetAttribute("points").Get(Usd.TimeCode.EarliestTime())
+    assert seen is not None, "OpenUSD itself reads the file"
+    if form == "usdc":
+        assert stage.GetRootLayer().Export(str(folder / "b.usdc"))
+        path = folder / "b.usdc"
+    elif form == "sublayer":
+        path = usda(folder, "", "b.usda", "subLayers = [@./a.usda@]")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(dd.MeshError, match="holds no faces"):
+            dd.load_mesh(path)
+    text = clips_in(where, secret).replace(TRIANGLE, TRIANGLE + OWN_POINTS + "\n")
+    with pytest.warns(dd.LeftOutWarning, match="value clips: 1"):
+        mesh = dd.load_mesh(usda(folder, text, "c.usda"))
+    assert mesh.bounds.tolist() == [[0, 0, 0], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("edit", ["", "prepend ", "append ", "add "])
+@pytest.mark.parametrize("arc", ["references", "payload"])
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_layers_outside_in_each_place(arc: str, edit: str, depth: int, tmp_path: Path) -> None:
+    secret = usda(tmp_path, f'def Mesh "Box" {{{CUBE}}}', "out.usda", 'defaultPrim = "Box"')
+    folder = tmp_path / "in"
+    folder.mkdir()
+    metadata, body = f"{edit}{arc} = @{secret}@", ""
+    for name in ("v", "w")[:depth]:
+        body = f'variantSet "{name}" = {{\n"x" (\n{metadata}\n) {{\n{body}\n}}\n}}'
+        metadata = f'variants = {{ string {name} = "x" }}\nprepend variantSets = "{name}"'
+    path = usda(folder, f'def "A" (\n{metadata}\n) {{\n{body}\n}}')
+    assert Usd.Stage.Open(str(path)).GetPrimAtPath("/A").GetTypeName() == "Mesh"
+    refused(path, "not in its folder")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "a.usda:SDF_FORMAT_ARGS:/../../out.usda",
+        "a.usda:SDF_FORMAT_ARGS:x=1:SDF_FORMAT_ARGS:/../../out.usda",
+        "`'../out.usda'`",
+        "a.usdz[../out.usda]",
+    ],
+)
+def test_layers_by_odd_paths(reference: str, tmp_path: Path) -> None:
+    refused(usda(tmp_path, f'def "A" (references = @{reference}@) {{}}'), "not in its folder")
+
+
+@pytest.mark.parametrize("keyword", ["def", "over", "class"])
+def test_prototypes_that_are_not_drawn_alone(keyword: str, tmp_path: Path) -> None:
+    body = f"""
+def PointInstancer "Many" {{
+    rel prototypes = [</Many/P/Box>]
+    int[] protoIndices = [0, 0]
+    point3f[] positions = [(0,0,0), (10,0,0)]
+    {keyword} "P" {{
+        def Xform "Box" {{
+            def Mesh "M" {{{CUBE}}}
+        }}
+    }}
+}}
+"""
+    mesh = loaded(usda(tmp_path, body))
+    assert len(mesh.faces) == 24
+    assert mesh.bounds.tolist() == [[0, 0, 0], [11, 1, 1]]
+    assert mesh.object_names == ("M #0", "M #1")
+
+
+def test_missing_prototypes_are_told(tmp_path: Path) -> None:
+    body = f"""
+def PointInstancer "Many" {{
+    rel prototypes = [</Many/Box>, </Gone>]
+    int[] protoIndices = [0, 1, 1]
+    point3f[] positions = [(0,0,0), (10,0,0), (20,0,0)]
+    def Mesh "Box" {{{CUBE}}}
+}}
+"""
+    with pytest.warns(dd.LeftOutWarning, match="instances of /Gone, which is missing: 2"):
+        assert len(dd.load_mesh(usda(tmp_path, body)).faces) == 12
+
+
+def test_instances_have_colors_of_their_own(tmp_path: Path) -> None:
+    instance = 'def Xform "{}" (instanceable = true; inherits = </C>) {{\n{}\n}}\n'
+    colors = {
+        "A": "color3f[] primvars:displayColor = [(1, 0, 0)]",
+        "B": "color3f[] primvars:displayColor = [(0, 0, 1)]",
+        "C1": "",
+    }
+    body = f'class Xform "C" {{\ndef Mesh "Box" {{{CUBE}}}\n}}\n'
+    body += "".join(instance.format(*item) for item in colors.items())
+    mesh = loaded(usda(tmp_path, body))
+    found = [mesh.colors[mesh.faces[mesh.object_id == i][0, 0]].tolist() for i in range(3)]
+    assert found == [[255, 0, 0, 255], [0, 0, 255, 255], [255, 255, 255, 255]]
+
+
 def test_a_skinned_mesh_is_posed(tmp_path: Path) -> None:
     body = """
 def SkelRoot "R" {

@@ -28,12 +28,13 @@ _COMMANDS = {
     ".abc": _BLENDER.format("wm.alembic_import", ".abc"),
     ".blend": _BLEND,
     **dict.fromkeys((".step", ".stp", ".iges", ".igs", ".brep"), _GMSH),
-    **dict.fromkeys((".x3d", ".x3dv", ".wrl", ".vrml"), _MESHLAB),
+    **dict.fromkeys((".x3d", ".x3dv", ".wrl", ".vrml", ".ctm"), _MESHLAB),
     **dict.fromkeys((".vtk", ".vtu", ".vtp", ".msh", ".inp", ".bdf", ".cgns"), _MESHIO),
     **dict.fromkeys(
         (
-            ".3ds", ".ac", ".ase", ".b3d", ".cob", ".dxf", ".irrmesh", ".lwo", ".lws", ".md2",
+            ".3ds", ".ac", ".amf", ".ase", ".b3d", ".cob", ".dxf", ".irrmesh", ".lwo", ".lws",
             ".md3", ".md5mesh", ".mdl", ".ms3d", ".nff", ".ogex", ".smd", ".ter", ".x", ".xgl",
+            ".md2", ".zae",
         ),
         _ASSIMP,
     ),

@@ -64,7 +64,7 @@ class DaeDocument:
         return found
 
     def rows(self, source: Element) -> npt.NDArray[np.float64]:
-        """Return the (N, stride) values of a source.
+        """Return the values of a source, a row for each of its elements.
 
         Raises:
             MeshError: it holds fewer values than its accessor declares.
@@ -89,7 +89,12 @@ class DaeDocument:
                 f"a source of it declares {count:,} x {stride} values and has {len(values):,}; "
                 "it was cut short or damaged, copy it again"
             )
-        return values[offset : offset + count * stride].reshape(count, stride)
+        rows = values[offset : offset + count * stride].reshape(count, stride)
+        params = [] if accessor is None else accessor.findall("param")
+        # Values of params without a name are skipped (COLLADA 1.4.1, accessor). Some exporters name
+        # none, and mean all.
+        named = [i for i, param in enumerate(params[:stride]) if param.get("name")]
+        return rows[:, named] if named and len(named) < len(params) else rows
 
     def inputs(self, parent: Element) -> Iterator[tuple[str, int, Element, int]]:
         """Yield (semantic, offset, source, set) of the inputs of an element."""

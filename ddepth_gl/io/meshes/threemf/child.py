@@ -90,7 +90,7 @@ class _Reader:
         if key not in model.objects:
             raise MeshError(f"it refers to object {key!r}, which it does not hold; repair it")
         found = model.objects[key]
-        if found.kind in ("support", "other"):
+        if found.kind in ("support", "solidsupport", "other"):
             self.message.leave_out("support structures")
             return
         name = name or found.name or f"object {key}"

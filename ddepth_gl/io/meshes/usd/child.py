@@ -87,12 +87,10 @@ def read_usd(
         if pending:
             return {"pending": pending}, []
         stage = usd.Stage.Open(layers[0], usd.Stage.LoadAll)
-        for layer in stage.GetUsedLayers():
-            path = layer.realPath
-            if not layer.anonymous and not path.startswith(request["folder"] + os.sep):
-                raise MeshError(f"it uses the layer {path!r}, which is outside of its folder")
+        _check_opened(sdf, request["folder"])
         _check_pose(stage, request, message)
         _Reader(stage, message, request).read()
+        _check_opened(sdf, request["folder"])  # values may open further layers
     except tf.ErrorException as error:
         # The end of its last line says where in which layer.
         text = " ".join(str(error).split()).replace(request["folder"] + "/", "")
@@ -121,20 +119,33 @@ def _check_pose(stage: Any, request: dict[str, Any], message: SceneMessage) -> N
         raise MeshError(f"it has one animation, 0, not {wanted!r:.40}; pass pose=(0, seconds)")
 
 
+def _check_opened(sdf: Any, folder: str) -> None:
+    """Raise MeshError if OpenUSD has opened a layer that the parent has not checked.
+
+    What the layers list need not be all that they hold: a damaged one may hide a prim.
+    """
+    for layer in sdf.Layer.GetLoadedLayers():
+        path = layer.realPath or layer.identifier
+        if not layer.anonymous and not path.startswith(folder + os.sep):
+            raise MeshError(f"it uses the layer {path!r:.120}, which is outside of its folder")
+
+
 def _without_clips(layer: Any, message: SceneMessage) -> None:
-    """Remove value clips: they name further files, which are opened as values are read."""
-    found = []
+    """Remove value clips: they name further files, which are opened as values are read.
 
-    def visit(path: Any) -> None:
+    Variants have them, too, as specs of their own.
+    """
+    paths: list[Any] = []
+    layer.Traverse(layer.pseudoRoot.path, paths.append)
+    count = 0
+    for path in paths:
         spec = layer.GetObjectAtPath(path)
-        if path.IsPrimPath() and spec is not None and spec.HasInfo("clips"):
-            found.append(spec)
-
-    layer.Traverse(layer.pseudoRoot.path, visit)
-    for spec in found:
-        spec.ClearInfo("clips")
-    if found:
-        message.leave_out("value clips", len(found))
+        keys = [] if spec is None else [k for k in spec.ListInfoKeys() if k.startswith("clip")]
+        for key in keys:
+            spec.ClearInfo(key)
+        count += "clips" in keys
+    if count:
+        message.leave_out("value clips", count)
 
 
 class _Reader:
@@ -182,13 +193,12 @@ class _Reader:
             if not skel.BakeSkinning(skel.Root(prim), interval):
                 self._counts["skins, left in their pose at rest"] += 1
 
-    def _prims(self, root: Any) -> Iterator[tuple[Any, bool]]:
+    def _prims(self, root: Any, *, is_prototype: bool = False) -> Iterator[tuple[Any, bool]]:
         """Yield (prim, is a point instancer) of what is drawn, in the order of the stage."""
-        prims = iter(
-            self._usd.PrimRange(
-                root, self._usd.TraverseInstanceProxies(self._usd.PrimDefaultPredicate)
-            )
-        )
+        predicate = self._usd.PrimDefaultPredicate
+        if is_prototype:  # often below an "over" or a "class", so that they are not drawn alone
+            predicate = self._usd.PrimIsActive & self._usd.PrimIsLoaded
+        prims = iter(self._usd.PrimRange(root, self._usd.TraverseInstanceProxies(predicate)))
         for prim in prims:
             if not prim.IsA(self._geom.Imageable):
                 continue
@@ -230,17 +240,20 @@ class _Reader:
             return
         mask = np.array(instancer.ComputeMaskAtTime(self._time), bool)
         prototypes: list[list[tuple[Any, npt.NDArray[np.float64], bool]]] = []
-        for path in instancer.GetPrototypesRel().GetForwardedTargets():
+        for number, path in enumerate(instancer.GetPrototypesRel().GetForwardedTargets()):
             root = self._stage.GetPrimAtPath(path)
             if not root:
                 prototypes.append([])
+                missing = int(np.count_nonzero(np.array(indices) == number))
+                if missing:
+                    self._counts[f"instances of {path!s:.80}, which is missing"] += missing
                 continue
             # The root's own transform belongs to the prototype.
             parent = self._xforms.GetParentToWorldTransform(root).GetInverse()
             prototypes.append(
                 [
                     (p, _matrix(self._xforms.GetLocalToWorldTransform(p) * parent), is_nested)
-                    for p, is_nested in self._prims(root)
+                    for p, is_nested in self._prims(root, is_prototype=True)
                 ]
             )
         world_from_instances = world_from_prim @ np.array(matrices).swapaxes(1, 2)

@@ -36,10 +36,15 @@ class UsdMeshes:
     def add(self, prim: Any, object_key: int, name: str, matrix: npt.NDArray[Any]) -> None:
         """Add an instance of a mesh."""
         # What instances of one prototype share lies in the prototype. A binding of a material
-        # outside of it may differ, and is part of the key.
-        source = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
+        # and primvars outside of it may differ, and are part of the key.
         bound = self._bound(prim)
-        key = f"{source.GetPath()} {bound.GetPath() if bound else ''}"
+        key = f"{_shared(prim).GetPath()} {bound.GetPath() if bound else ''}"
+        if self._materials is not None and prim.IsInstanceProxy():
+            for primvar in self._geom.PrimvarsAPI(prim).FindPrimvarsWithInheritance():
+                # Colors, and what may be texture coordinates.
+                if primvar.GetPrimvarName() == "displayColor" or "2" in str(primvar.GetTypeName()):
+                    attribute = primvar.GetAttr()
+                    key += f" {_shared(attribute.GetPrim()).GetPath()}.{attribute.GetName()}"
         if key not in self._read:
             self._read[key] = self._meshes(prim, bound)
         meshes, polygon_count = self._read[key]
@@ -173,3 +178,8 @@ class UsdMeshes:
             self._message.leave_out(f"values {name} of a wrong number")
             return None
         return Indexed(values, rows)
+
+
+def _shared(prim: Any) -> Any:
+    """Return the prim that all instances have in common; the prim itself outside of instances."""
+    return prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim

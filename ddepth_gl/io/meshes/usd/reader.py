@@ -127,7 +127,10 @@ class _Layers:
         if name not in self.checked:
             raise MeshError("its layers are damaged; export it again")
         for reference in references:
-            path = _normal(reference.partition(":SDF_FORMAT_ARGS:")[0], posixpath.dirname(name))
+            path, _, arguments = reference.partition(":SDF_FORMAT_ARGS:")
+            if "/" in arguments:  # they may be taken for a part of the path
+                path = reference
+            path = _normal(path, posixpath.dirname(name))
             if path not in self.checked:
                 self._store(path, self._content(path, reference))
         self.checked[name] = references
