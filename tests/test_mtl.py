@@ -189,7 +189,7 @@ ALPHA = np.dstack((TEXTURE, np.array([[255, 0], [255, 255]], np.uint8)))
         ("map_Kd p.png", None),
         ("map_Kd p.png\nmap_d p.png", 0.5),
         ("map_Kd -s 2 p.png\nmap_d P.PNG", 0.5),
-        ("map_Kd p.png\nd 0.9", 0.5),
+        ("map_Kd p.png\nd 0.4", 0.5),
     ],
 )
 def test_materials_that_blend(tmp_path, statements, cutoff):

@@ -108,7 +108,8 @@ def load_mesh(
       has the wrap modes and filters of glTF.
     - glTF materials: KHR_materials_pbrSpecularGlossiness (its diffuse color) comes before the base
       color. A material that emits light, has no base color texture, and whose base color is black
-      or not given, shows its emissive color.
+      shows its emissive color; if no base color is given, only with an emissive texture and without
+      vertex colors.
     - ``alpha_cutoff``: of glTF's MASK. A mask that cannot cut anything is dropped. OPAQUE makes
       colors opaque, BLEND keeps their alpha.
     - OBJ: faces keep the order of the file within an object, but those without uv follow the
