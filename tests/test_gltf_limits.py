@@ -55,8 +55,11 @@ def test_primitives_take_only_the_vertices_that_they_use(tmp_path, monkeypatch):
     monkeypatch.setattr(
         reader, "_as_color", lambda values: sizes.append(len(values)) or as_color(values)
     )
-    mesh = shared(20).load(tmp_path)
-    assert (len(mesh.vertices), len(mesh.faces)) == (60, 20)
+    g = shared(20)
+    g.mesh(TRIANGLE, [(0, 1, 2)])
+    g.node(mesh=1)
+    mesh = g.load(tmp_path)
+    assert (len(mesh.vertices), len(mesh.faces)) == (63, 21)
     assert sizes == [3] * 20
 
 
@@ -98,7 +101,9 @@ def test_instances_have_a_limit(tmp_path, monkeypatch):
 
 def test_joints_outside_of_the_scene_may_be_a_long_chain():
     class Document:
-        tree = {"nodes": [{"children": [i + 1]} for i in range(20_000)] + [{}], "scenes": [{}]}
+        def __init__(self):
+            chain = [{"children": [i + 1]} for i in range(20_000)]
+            self.tree = {"nodes": [*chain, {}], "scenes": [{}]}
 
         def item(self, kind, index):
             return self.tree[kind][index]
