@@ -130,7 +130,9 @@ def test_cutoffs(renderer):
     for cutoff, exists in ((0.2, True), (0.3, False), (0.25, True), (1.5, False), (1e30, False)):
         mesh = quad([[128, 128]], cutoff, colors=colors)
         assert covered(renderer, mesh, FACE_ON).any() == exists, cutoff
-    assert not covered(renderer, quad([[255]], np.nextafter(np.float32(1), np.float32(2))), FACE_ON).any()
+    assert not covered(
+        renderer, quad([[255]], np.nextafter(np.float32(1), np.float32(2))), FACE_ON
+    ).any()
     np.testing.assert_array_equal(covered(renderer, quad([[255]], 1.0), FACE_ON), full)
 
 
