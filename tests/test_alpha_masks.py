@@ -15,6 +15,7 @@ from test_sheets_oracle import compare as compare_sheets
 import ddepth_gl as dd
 from ddepth_gl.cli.render import _warn_if_open
 from ddepth_gl.engines.shared import alpha_masks
+from ddepth_gl.mesh.lazy_texture import LazyTexture
 
 QUAD_UV = (QUAD[:, :2] + 1) / 2
 WRAPS = ("repeat", "clamp", "mirror")
@@ -397,11 +398,11 @@ def test_only_textures_of_masks_are_read(renderer, monkeypatch):
         alpha_cutoff=[0.5, 0.0],
     )
     read = []
-    texels = dd.Mesh._texels
-    monkeypatch.setattr(dd.Mesh, "_texels", lambda mesh, i: read.append(i) or texels(mesh, i))
+    alpha = LazyTexture.alpha
+    monkeypatch.setattr(LazyTexture, "alpha", lambda self: read.append(self) or alpha(self))
     scene = renderer.upload(mesh)
     renderer.entry_exit(scene, square(16))
-    assert read == [0]
+    assert read == [mesh._textures[0]]
     scene.release()
 
 

@@ -80,6 +80,7 @@ LIGHT = {"emissiveFactor": [1, 0.5, 0.25], "emissiveTexture": {"index": 0}}
     ("material", "factor", "is_emissive"),
     [
         (LIGHT, (1, 0.5, 0.25), True),
+        ({"emissiveFactor": [1, 1, 0]}, (1, 1, 1), None),  # white by default
         (LIGHT | {"pbrMetallicRoughness": {"baseColorFactor": [0, 0, 0, 1]}}, (1, 0.5, 0.25), True),
         (LIGHT | {"pbrMetallicRoughness": {"metallicFactor": 0}}, (1, 0.5, 0.25), True),
         (LIGHT | base(), (0.5, 0.25, 0.125), False),
@@ -88,7 +89,7 @@ LIGHT = {"emissiveFactor": [1, 0.5, 0.25], "emissiveTexture": {"index": 0}}
     ],
 )
 def test_emissive_color_shows_where_there_is_no_other(tmp_path, material, factor, is_emissive):
-    if not is_emissive:
+    if is_emissive is False:
         with pytest.warns(dd.LeftOutWarning, match="textures other than the base color: 1$"):
             mesh = load(tmp_path, material, [{"source": 0}], [png(TEXTURE)])
     else:
@@ -96,7 +97,7 @@ def test_emissive_color_shows_where_there_is_no_other(tmp_path, material, factor
         assert mesh.source.left_out == ()
     shown = np.full(3, 255) if mesh.colors is None else mesh.colors[0, :3]
     np.testing.assert_array_equal(shown, srgb(factor))
-    assert len(mesh.textures) == is_emissive
+    assert len(mesh.textures) == bool(is_emissive)
 
 
 def test_a_base_color_texture_is_shown_instead_of_emission(tmp_path):
@@ -113,8 +114,27 @@ def test_vertex_colors_multiply_base_colors_and_not_emission(tmp_path):
     tint = np.array([(0.5, 0.5, 0.5, 1)] * 4, np.float32)
     mesh = load(tmp_path, base(), arrays={"COLOR_0": tint})
     np.testing.assert_array_equal(mesh.colors[0, :3], srgb((0.25, 0.125, 0.0625)))
-    mesh = load(tmp_path, {"emissiveFactor": [0.5, 0.5, 0]}, arrays={"COLOR_0": tint})
+    black = {"pbrMetallicRoughness": {"baseColorFactor": [0, 0, 0, 1]}}
+    light = {"emissiveFactor": [0.5, 0.5, 0]}
+    mesh = load(tmp_path, light | black, arrays={"COLOR_0": tint})
     np.testing.assert_array_equal(mesh.colors[0, :3], srgb((0.5, 0.5, 0)))
+    mesh = load(tmp_path, light, arrays={"COLOR_0": tint})
+    np.testing.assert_array_equal(mesh.colors[0, :3], srgb((0.5, 0.5, 0.5)))
+    with pytest.warns(dd.LeftOutWarning, match="textures other than the base color: 1$"):
+        mesh = load(tmp_path, LIGHT, [{"source": 0}], [png(TEXTURE)], arrays={"COLOR_0": tint})
+    np.testing.assert_array_equal(mesh.colors[0, :3], srgb((0.5, 0.5, 0.5)))
+    assert mesh.textures == ()
+
+
+@pytest.mark.parametrize("mode", ["MASK", "BLEND"])
+def test_alpha_of_an_emissive_texture_does_not_count(tmp_path, mode):
+    for alpha, cutoff in ((1, None), (0.3, 0.5)):
+        black = {"pbrMetallicRoughness": {"baseColorFactor": [0, 0, 0, alpha]}, "alphaMode": mode}
+        options = {"blend_cutoff": 0.5}
+        mesh = load(tmp_path, LIGHT | black, [{"source": 0}], [rgba([0] * 4)], options=options)
+        assert (mesh.texture[..., 3] == 255).all()
+        found = None if mesh.alpha_cutoff is None else mesh.alpha_cutoff[0]
+        assert found == cutoff
 
 
 # Alpha
@@ -177,6 +197,34 @@ def test_a_mask_that_cuts_nothing_is_none(tmp_path):
     material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
     mesh = load(tmp_path, material, [{"source": 0}], [png(TEXTURE)])
     assert mesh.alpha_cutoff is None
+
+
+@pytest.mark.parametrize(
+    ("levels", "alpha", "is_cut"),
+    [([255] * 4, 1, False), ([128] * 4, 1, False), ([127] * 4, 1, True), ([200] * 4, 0.6, True)],
+)
+def test_masks_whose_texels_cut_nothing_are_none(tmp_path, levels, alpha, is_cut):
+    material = base(alpha=alpha, alphaMode="MASK")
+    material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+    mesh = load(tmp_path, material, [{"source": 0}], [rgba(levels)])
+    assert (mesh.alpha_cutoff is not None) == is_cut
+
+
+def test_a_texture_without_its_coordinates_cuts_nothing_and_is_told(tmp_path):
+    material = base(alphaMode="MASK")
+    material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0, "texCoord": 1}
+    with pytest.warns(dd.LeftOutWarning, match="4 faces lost their texture .*: no texture coord"):
+        mesh = load(tmp_path, material, [{"source": 0}], [rgba([0] * 4)])
+    assert (mesh.alpha_cutoff, mesh.textures) == (None, ())
+
+
+def test_data_uris_without_padding(tmp_path):
+    image = png(TEXTURE) + b"!"  # 3 n + 1 or 3 n + 2 bytes, one of these with padding
+    for data in (image, image + b"!", image + b"!!"):
+        uri = "data:image/png;base64," + base64.b64encode(data).decode().rstrip("=")
+        material = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}
+        mesh = load(tmp_path, material, [{"source": 0}], [{"uri": uri}])
+        np.testing.assert_array_equal(mesh.texture[..., :3], TEXTURE)
 
 
 def test_one_image_of_an_opaque_and_a_masked_material(tmp_path):

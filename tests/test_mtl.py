@@ -203,6 +203,7 @@ ALPHA = np.dstack((TEXTURE, np.array([[255, 0], [255, 255]], np.uint8)))
         ("map_Kd p.png\nmap_d p.png\nd 0.9", 0.5),
         ("map_Kd p.png\nd 0", 0.5),
         ("Kd 1 0 0\nTr 1", 0.5),
+        ("map_Kd p.png\nd 0.4", 0.5),
     ],
 )
 def test_materials_that_blend(tmp_path, statements, cutoff):

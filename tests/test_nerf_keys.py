@@ -91,7 +91,6 @@ def test_no_focal_length(write):
     [
         ({"equirectangular": True}, ("'equirectangular'", "ns-process-data")),
         ({"latlong": 1}, ("'latlong'", "panorama")),
-        ({f"ftheta_p{n}": 0.0 for n in range(5)}, ("'ftheta_p0'", "f-theta")),
         ({"ftheta_p3": 0.1}, ("'ftheta_p3'",)),
         ({"orthographic": True}, ("'orthographic'", "Camera.orthographic")),
         ({"is_fisheye": True}, ("'is_fisheye'", "colmap image_undistorter --image_path IMAGES")),
@@ -108,6 +107,16 @@ def test_other_lenses_are_refused_by_name(write, values, words):
 def test_other_lenses_that_are_switched_off(write):
     off = {"equirectangular": False, "latlong": None, "orthographic": False, "is_fisheye": False}
     assert load(write, fl_x=99, **off).K[0, 0] == 99
+    off = {"equirectangular": 0, **{f"ftheta_p{n}": 0.0 for n in range(5)}}
+    assert load(write, fl_x=99, **off).K[0, 0] == 99
+
+
+def test_nulls_count_as_missing(write):
+    nulls = dict.fromkeys(("cx", "fl_y", "k1", "x_fov", "camera_angle_x"))
+    plain = load(write, fl_x=99)
+    np.testing.assert_array_equal(load(write, fl_x=99, **nulls).K, plain.K)
+    camera = load_cameras(write(nerf({"cx": 7.0, "fl_x": 99.0}, cx=None, k1=None)))[0]
+    assert (camera.K[0, 0], camera.K[0, 2]) == (99, 7)
 
 
 @pytest.mark.parametrize("model", ["SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV"])

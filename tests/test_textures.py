@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 import threading
+import warnings
 import weakref
 import zlib
 
@@ -162,9 +163,6 @@ def test_encoded_bytes_are_freed_after_decoding():
         ("PNG", png(NOISE)),
         ("JPEG", encoded(NOISE, "JPEG")),
         ("WEBP", encoded(NOISE, "WEBP", lossless=True)),
-        ("BMP", encoded(NOISE, "BMP")),
-        ("TGA", encoded(NOISE, "TGA")),
-        ("DDS", encoded(NOISE, "DDS")),
     ],
 )
 def test_files_cut_short_are_noticed_and_told(tmp_path, name, data):
@@ -177,6 +175,68 @@ def test_files_cut_short_are_noticed_and_told(tmp_path, name, data):
     put(tmp_path, "p.img", data[: len(data) // 2])
     note = told(put(tmp_path, "a.gltf", gltf(*textured_gltf("p.img"))))
     assert note.startswith("4 faces lost their texture p.img: damaged (")
+
+
+@pytest.mark.parametrize("name", ["BMP", "TGA", "DDS", "TIFF"])
+def test_files_cut_short_of_other_formats_raise_when_first_used(tmp_path, decoded_names, name):
+    data = encoded(NOISE, name)
+    put(tmp_path, "p.img", data)
+    path = put(tmp_path, "a.gltf", gltf(*textured_gltf("p.img")))
+    np.testing.assert_array_equal(dd.load_mesh(path).texture[..., :3], NOISE)
+    decoded_names.clear()
+    put(tmp_path, "p.img", data[: len(data) // 2] if name != "TIFF" else data[:-5000] + bytes(4000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dd.LeftOutWarning)
+        mesh = dd.load_mesh(path)
+    assert decoded_names == []
+    if mesh.texture_sizes:  # TIFF may have its header at its end
+        with pytest.raises(dd.MeshError, match=r"texture 'p\.img' is damaged"):
+            _ = mesh.textures
+
+
+def test_no_image_is_decoded_to_find_damage_if_it_has_many_pixels_a_byte(monkeypatch):
+    monkeypatch.setattr(textures, "_texels", None)
+    bomb = png(np.zeros((2000, 2000, 3), np.uint8))[:-4]
+    assert isinstance(open_texture(bomb, "p"), EncodedTexture)
+
+
+def test_pixels_are_counted_before_any_image_is_decoded(tmp_path, monkeypatch, decoded_names):
+    monkeypatch.setattr(textures, "_MAX_TOTAL_PIXELS", 64 * 64 - 1)
+    put(tmp_path, "p.tif", encoded(NOISE, "TIFF"))
+    refused(put(tmp_path, "a.gltf", gltf(*textured_gltf("p.tif"))), "more than 4,095 pixels")
+    assert decoded_names == []
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_alpha_alone_is_the_alpha_of_the_texels(monkeypatch, mode):
+    levels = np.random.default_rng(1).integers(0, 255, (64, 64, 4), np.uint8)
+    image = Image.fromarray(levels).convert("LA") if mode == "LA" else Image.fromarray(levels)
+    options = {}
+    if mode == "P":
+        image = Image.fromarray(levels[..., 0]).convert("P")
+        options = {"transparency": bytes(range(256))}
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **options)
+    wanted = np.asarray(Image.open(buffer).convert("RGBA"))
+    texture = open_texture(buffer.getvalue(), "p")
+    monkeypatch.setattr(textures, "_STRIP_PIXELS", 64 * 7)
+    for limit, bands in ((0, ["A", "RGBA"]), (2**26, ["RGBA"])):
+        monkeypatch.setattr(textures, "_MAX_SHARED_PIXELS", limit)
+        decoded = []
+        decode = textures._decoded
+
+        def spy(*args, decode=decode, decoded=decoded):
+            decoded.append(args[-1])
+            return decode(*args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(textures, "_decoded", spy)
+            ((lazy,), _, _) = textures.distinct_textures([(texture, dd.Sampler())])
+            np.testing.assert_array_equal(lazy.alpha(), wanted[..., 3])
+            assert lazy.alpha().dtype == np.uint8
+            np.testing.assert_array_equal(lazy.texels(), wanted)
+            np.testing.assert_array_equal(lazy.alpha(), wanted[..., 3])
+        assert decoded == bands
 
 
 def test_a_flipped_bit_of_a_png_is_noticed():

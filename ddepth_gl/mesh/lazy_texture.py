@@ -30,9 +30,20 @@ class LazyTexture:
             exception, and then dropped with the encoded data that it holds. None with `texels`.
         texels: what it would return, if that is known; the caller must not keep the array.
         may_have_alpha: whether a texel may not be opaque.
+        decode_alpha: returns (h, w) uint8, the alpha alone, which takes less memory. It is called
+            at most once without an exception, by `alpha`. None if `alpha` should decode all, so
+            that nothing is decoded twice.
     """
 
-    __slots__ = ("_decode", "_lock", "_texels", "may_have_alpha", "size")
+    __slots__ = (
+        "_alpha",
+        "_decode",
+        "_decode_alpha",
+        "_lock",
+        "_texels",
+        "may_have_alpha",
+        "size",
+    )
 
     def __init__(
         self,
@@ -40,11 +51,14 @@ class LazyTexture:
         decode: Callable[[], npt.NDArray[np.uint8]] | None,
         texels: npt.NDArray[np.uint8] | None = None,
         may_have_alpha: bool = True,
+        decode_alpha: Callable[[], npt.NDArray[np.uint8]] | None = None,
     ) -> None:
         self.size = size
         self.may_have_alpha = may_have_alpha
         self._decode = decode or _nothing_to_decode
         self._texels = None if texels is None else frozen(texels)
+        self._decode_alpha = decode_alpha
+        self._alpha: npt.NDArray[np.uint8] | None = None
         self._lock = threading.Lock()
 
     def texels(self) -> npt.NDArray[np.uint8]:
@@ -58,12 +72,32 @@ class LazyTexture:
             if texels is None:
                 texels = self._texels = frozen(self._decode())
                 self._decode = _nothing_to_decode
+                self._alpha = self._decode_alpha = None
             return texels
+
+    def alpha(self) -> npt.NDArray[np.uint8]:
+        """Return the alpha of the texels: (h, w) uint8, top row first; read-only.
+
+        Raises:
+            MeshError: the encoded data is damaged.
+        """
+        with self._lock:
+            if self._decode_alpha is not None:
+                if self._alpha is None:
+                    self._alpha = frozen(self._decode_alpha())
+                return self._alpha
+        return self.texels()[..., 3]
 
     def has_alpha(self) -> bool:
         """Return whether a texel is not opaque."""
-        return self.may_have_alpha and bool((self.texels()[..., 3] < 255).any())
+        return self.may_have_alpha and int(self.alpha().min(initial=255)) < 255
 
     def __reduce__(self) -> tuple[object, ...]:
         with self._lock:
-            return LazyTexture, (self.size, self._decode, self._texels, self.may_have_alpha)
+            return LazyTexture, (
+                self.size,
+                self._decode,
+                self._texels,
+                self.may_have_alpha,
+                self._decode_alpha,
+            )

@@ -114,7 +114,7 @@ def _mask_tables(scene: Scene, cutoff: npt.NDArray[np.float32]) -> dict[str, Int
     masked = np.flatnonzero(cutoff > 0.0)
     limit = 255.0**2 * (cutoff[masked].astype(np.float64) - _SLACK)
     alphas = {
-        int(i): np.ascontiguousarray(mesh._texels(i)[..., 3]) for i in _texture_ids(mesh, masked)
+        i: np.ascontiguousarray(mesh._textures[i].alpha()) for i in _texture_ids(mesh, masked)
     }
     vertex_alpha = (
         np.full((len(masked), 3), 255, np.uint8)

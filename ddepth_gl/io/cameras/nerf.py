@@ -77,6 +77,7 @@ def nerf_cameras(document: dict[str, Any], requested_size: Size | None) -> list[
         raise CameraError(
             f"'frames' must be a list of at least one frame, not {reprlib.repr(frames)}"
         )
+    document = _without_nulls(document)
     is_mitsuba = bool(document.get("from_mitsuba", "normal_mts_args" in document))
     cameras = []
     for index, frame in enumerate(frames):
@@ -85,7 +86,7 @@ def nerf_cameras(document: dict[str, Any], requested_size: Size | None) -> list[
         with locating_errors(location, "correct or remove this frame"):
             if not isinstance(frame, dict):
                 raise CameraError("lacks 'transform_matrix'")
-            frame = _at_rest(frame)
+            frame = _at_rest(_without_nulls(frame))
             if "transform_matrix" not in frame:
                 raise CameraError("lacks 'transform_matrix'")
             K, size = _intrinsics(frame, document, requested_size)
@@ -126,6 +127,14 @@ def _frame(index: int, camera: Camera) -> dict[str, Any]:
         "h": camera.height,
         "transform_matrix": opengl_from_pose(camera.camera_from_world).tolist(),
         POSE_KEY: camera.camera_from_world.tolist(),
+    }
+
+
+def _without_nulls(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON object without the numbers that are null: they count as missing."""
+    others = ("camera_model", "transform_matrix")
+    return {
+        key: value for key, value in values.items() if value is not None or key.startswith(others)
     }
 
 
@@ -193,7 +202,8 @@ def _intrinsics(
 def _check_pinhole(values: dict[str, Any]) -> None:
     """Raise CameraError unless the camera model is a pinhole without distortion."""
     for key, value in values.items():
-        if value is None or value is False:
+        numbers = value if isinstance(value, list) else [value]
+        if all(isinstance(each, (int, float)) and each == 0 for each in numbers):  # off; or false
             continue
         if key in PANORAMAS:
             raise CameraError(f"{key!r} is a panorama, not a pinhole; {CUT}")

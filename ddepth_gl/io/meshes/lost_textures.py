@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..._text import counted
 from .folder import MeshFolder
 from .merge import MeshPart
-from .textures import LostTexture
+from .textures import EncodedTexture, LostTexture
 
 __all__ = ["left_out_text", "tell_lost_textures"]
 
@@ -24,13 +24,16 @@ def tell_lost_textures(parts: Sequence[MeshPart], folder: MeshFolder) -> None:
     """
     faces: Counter[LostTexture] = Counter()
     for part in parts:
-        if isinstance(part.texture, LostTexture) and len(part.faces):
-            faces[part.texture] += len(part.faces)
+        lost = part.texture
+        if isinstance(lost, EncodedTexture) and part.uv is None:
+            lost = LostTexture(lost.name, "no texture coordinates")
+        if isinstance(lost, LostTexture) and len(part.faces):
+            faces[lost] += len(part.faces)
     for (name, reason), count in faces.items():
         # The reason comes last and must not be cut off.
         shown = name if len(name) <= 60 else f"...{name[-57:]}"
-        lost = _LOST[0] if count == 1 else _LOST[1]
-        folder.leave_out(f"{counted(count, 'face')}{lost}{shown}: {reason}")
+        words = _LOST[0] if count == 1 else _LOST[1]
+        folder.leave_out(f"{counted(count, 'face')}{words}{shown}: {reason}")
 
 
 def left_out_text(notes: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..._text import counted
 from ...errors import MeshError
+from ...mesh.lazy_texture import LazyTexture
 from ...mesh.mesh import Mesh, MeshSource
 from ...mesh.sampler import Sampler
 from .face_limit import check_face_count
@@ -18,6 +19,7 @@ from .textures import TextureOfPart, distinct_textures
 
 __all__ = ["MeshPart", "check_part", "merge_parts", "without_unused_vertices"]
 
+_ALPHA_SLACK = 2.0**-24  # of cutoffs, which are float32; the engines use the same
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -98,6 +100,7 @@ def merge_parts(
         max_texture_size,
         source.path if source else name,
     )
+    cutoffs = _cutoffs(parts, [textures[i] if i >= 0 else None for i in texture_ids])
     has_uv = any(part.uv is not None for part in parts)
     has_colors = any(part.colors is not None for part in parts)
     face_counts = [len(part.faces) for part in parts]
@@ -114,9 +117,7 @@ def merge_parts(
         texture=cast(Any, textures or None),  # not arrays yet
         texture_id=np.repeat(texture_ids, face_counts) if textures else None,
         samplers=samplers,
-        alpha_cutoff=np.repeat(
-            np.array([part.alpha_cutoff for part in parts], np.float32), face_counts
-        ),
+        alpha_cutoff=np.repeat(cutoffs, face_counts),
         polygon_id=_polygon_ids(parts),
         object_id=np.repeat([objects[part.object_key] for part in parts], face_counts),
         object_names=names,
@@ -124,6 +125,42 @@ def merge_parts(
         source=source,
         up=up,
     )
+
+
+def _cutoffs(
+    parts: Sequence[MeshPart], textures: Sequence[LazyTexture | None]
+) -> npt.NDArray[np.float32]:
+    """Return (P,) the alpha cutoff of each part; 0 if its mask cannot cut anything.
+
+    The textures of masks are decoded here: any depth needs them. If one is damaged, its mask stays,
+    and its first use raises.
+
+    Args:
+        parts: the parts.
+        textures: the texture of each part, None without one.
+    """
+    lowest_of: dict[int, int] = {}
+    cutoffs = np.zeros(len(parts), np.float32)
+    for index, (part, texture) in enumerate(zip(parts, textures, strict=True)):
+        if not part.alpha_cutoff > 0.0:
+            continue
+        vertex_alpha = 255 if part.colors is None else int(part.colors[:, 3].min())
+        texture_alpha = 255
+        if texture is not None and texture.may_have_alpha:
+            if id(texture) not in lowest_of:
+                lowest_of[id(texture)] = _lowest_alpha(texture)
+            texture_alpha = lowest_of[id(texture)]
+        cutoff = np.float32(part.alpha_cutoff)
+        if texture_alpha * vertex_alpha < 255.0**2 * (float(cutoff) - _ALPHA_SLACK):
+            cutoffs[index] = cutoff
+    return cutoffs
+
+
+def _lowest_alpha(texture: LazyTexture) -> int:
+    try:
+        return int(texture.alpha().min(initial=255))
+    except MeshError:
+        return 0
 
 
 def _joined(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

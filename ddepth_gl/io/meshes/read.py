@@ -108,7 +108,8 @@ def load_mesh(
       has the wrap modes and filters of glTF.
     - glTF materials: KHR_materials_pbrSpecularGlossiness (its diffuse color) comes before the base
       color. A material that emits light, has no base color texture, and whose base color is black
-      or not given, shows its emissive color.
+      shows its emissive color; if no base color is given, only with an emissive texture and without
+      vertex colors.
     - ``alpha_cutoff``: of glTF's MASK and USD's opacityThreshold. A mask that cannot cut anything
       is dropped. OPAQUE makes colors opaque, BLEND keeps their alpha. Materials that blend, of
       any format, cut holes only with `blend_cutoff`; without, the warning tells their number.

@@ -8,17 +8,17 @@ import zlib
 __all__ = ["seems_whole"]
 
 
-def seems_whole(data: bytes, format_name: str) -> bool:
+def seems_whole(data: bytes, format_name: str) -> bool | None:
     """Return whether a file is surely not cut short, as far as its structure says.
 
-    False means only that decoding must decide.
+    False means only that decoding must decide; None, that the format has no such structure.
 
     Args:
         data: content of the file.
         format_name: name of its format in Pillow.
     """
     check = {"PNG": _png_is_whole, "JPEG": _jpeg_is_whole, "WEBP": _webp_is_whole}.get(format_name)
-    return check is not None and check(data)
+    return None if check is None else check(data)
 
 
 def _png_is_whole(data: bytes) -> bool:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,12 @@ __all__ = [
 
 _MAX_PIXELS = 2**27
 _MAX_TOTAL_PIXELS = 4 * _MAX_PIXELS  # of all textures of a mesh
+# Up to this many pixels in all, alpha masks are decoded with their colors, at once. Beyond, these
+# would take too much memory where nobody needs them.
+_MAX_SHARED_PIXELS = 2**26
+# Whether a file is damaged may be found by decoding at once only so many pixels per byte of it.
+_CHECKED_PIXELS_PER_BYTE = 64
+_STRIP_PIXELS = 2**20  # converted at a time
 # Formats that Pillow decodes itself. For others (EPS) it starts programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TGA", "TIFF", "GIF", "DDS")
 _BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff")
@@ -77,12 +83,14 @@ class EncodedTexture:
 
 
 TextureOfPart: TypeAlias = "EncodedTexture | LostTexture | None"
+_Bands: TypeAlias = Literal["RGBA", "A"]
 
 
 def open_texture(data: bytes, name: str) -> EncodedTexture | LostTexture:
     """Return a texture that is not decoded yet, or why it is lost.
 
-    Damage that can be noticed without decoding is noticed here.
+    Damage of PNG, JPEG and WEBP is noticed here, unless it lies in compressed data. That of other
+    formats is noticed when the texture is first used.
 
     Args:
         data: content of the image file.
@@ -107,9 +115,10 @@ def open_texture(data: bytes, name: str) -> EncodedTexture | LostTexture:
     if image.width * image.height > _MAX_PIXELS:
         return _too_large(name, image.size)
     texture = EncodedTexture(data, name, image.size, image.has_transparency_data)
-    if not seems_whole(data, image.format or ""):
+    is_cheap = image.width * image.height <= _CHECKED_PIXELS_PER_BYTE * len(data)
+    if is_cheap and seems_whole(data, image.format or "") is False:
         try:
-            _texels(texture, None)
+            _texels(texture, None, "RGBA")
         except Exception as error:  # a decoder of damaged data may raise anything
             return LostTexture(name, f"damaged ({one_line(error, 60)})")
     return texture
@@ -151,35 +160,53 @@ def distinct_textures(
     Raises:
         MeshError: all together have too many pixels.
     """
-    lazy: dict[tuple[bytes, bool], LazyTexture] = {}  # by content
-    of_image: dict[int, LazyTexture] = {}  # by identity
+    of_image = _lazy_textures([texture for texture, _ in textures], max_size, path)
     indices: dict[tuple[int, Sampler], int] = {}
     found: list[LazyTexture] = []
     ids = []
-    pixels = 0
     for texture, sampler in textures:
         if texture is None or isinstance(texture, LostTexture):
             ids.append(-1)
             continue
-        if id(texture) not in of_image:
-            key = texture.data, texture.has_alpha
-            if key not in lazy:
-                size = _reduced(texture.size, max_size)
-                decode = partial(_decoded, texture, max_size, path)
-                made = lazy[key] = LazyTexture(size, decode, may_have_alpha=texture.has_alpha)
-                pixels += made.size[0] * made.size[1]
-                if pixels > _MAX_TOTAL_PIXELS:
-                    raise MeshError(
-                        f"its textures have more than {_MAX_TOTAL_PIXELS:,} pixels; "
-                        "pass max_texture_size to reduce them"
-                    )
-            of_image[id(texture)] = lazy[key]
         chosen = of_image[id(texture)]
         index = indices.setdefault((id(chosen), sampler), len(found))
         if index == len(found):
             found.append(chosen)
         ids.append(index)
     return found, [sampler for _, sampler in indices], ids
+
+
+def _lazy_textures(
+    textures: Sequence[TextureOfPart], max_size: int | None, path: str
+) -> dict[int, LazyTexture]:
+    """Return each texture by its identity; those of equal content are the same."""
+    distinct: dict[tuple[bytes, bool], EncodedTexture] = {}
+    keys: dict[int, tuple[bytes, bool]] = {}
+    for texture in textures:
+        if isinstance(texture, EncodedTexture) and id(texture) not in keys:
+            keys[id(texture)] = texture.data, texture.has_alpha
+            distinct.setdefault(keys[id(texture)], texture)
+    sizes = {key: _reduced(texture.size, max_size) for key, texture in distinct.items()}
+    pixels = sum(width * height for width, height in sizes.values())
+    if pixels > _MAX_TOTAL_PIXELS:
+        raise MeshError(
+            f"its textures have more than {_MAX_TOTAL_PIXELS:,} pixels; "
+            "pass max_texture_size to reduce them"
+        )
+    lazy = {
+        key: LazyTexture(
+            sizes[key],
+            partial(_decoded, texture, max_size, path, "RGBA"),
+            may_have_alpha=texture.has_alpha,
+            decode_alpha=(
+                partial(_decoded, texture, max_size, path, "A")
+                if pixels > _MAX_SHARED_PIXELS and texture.has_alpha
+                else None
+            ),
+        )
+        for key, texture in distinct.items()
+    }
+    return {identity: lazy[key] for identity, key in keys.items()}
 
 
 def _reduced(size: tuple[int, int], max_size: int | None) -> tuple[int, int]:
@@ -192,10 +219,12 @@ def _reduced(size: tuple[int, int], max_size: int | None) -> tuple[int, int]:
     return width, height
 
 
-def _decoded(texture: EncodedTexture, max_size: int | None, path: str) -> npt.NDArray[np.uint8]:
-    """Return the texels of a texture when they are first used."""
+def _decoded(
+    texture: EncodedTexture, max_size: int | None, path: str, bands: _Bands
+) -> npt.NDArray[np.uint8]:
+    """Return the texels of a texture when they are first used, or their alpha."""
     try:
-        return _texels(texture, max_size)
+        return _texels(texture, max_size, bands)
     except MemoryError:
         raise
     except Exception as error:  # a decoder of damaged data may raise anything
@@ -206,8 +235,8 @@ def _decoded(texture: EncodedTexture, max_size: int | None, path: str) -> npt.ND
         ) from error
 
 
-def _texels(texture: EncodedTexture, max_size: int | None) -> npt.NDArray[np.uint8]:
-    """Return (h, w, 4) uint8 texels, reduced."""
+def _texels(texture: EncodedTexture, max_size: int | None, bands: _Bands) -> npt.NDArray[np.uint8]:
+    """Return (h, w, 4) uint8 texels, reduced; for "A", (h, w), their alpha."""
     pillow = import_needed("PIL.Image", "reading textures", MeshError)
     size = _reduced(texture.size, max_size)
     with warnings.catch_warnings():
@@ -221,10 +250,9 @@ def _texels(texture: EncodedTexture, max_size: int | None) -> npt.NDArray[np.uin
             # JPEG is decoded at 1/2, 1/4 or 1/8 of its size, which is five times as fast. Images
             # of other formats stay as they are.
             image.draft(None, size)
-        image = _eight_bits(image)
-        if not texture.has_alpha:
-            image = image.convert("RGB")
-        return _rgba(_smaller(image, size))
+        if size != image.size:
+            image = _smaller(_eight_bits(image), size, texture.has_alpha)
+        return _array(image, bands, texture.has_alpha)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -236,16 +264,31 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return image
 
 
-def _smaller(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _smaller(image: Image.Image, size: tuple[int, int], has_alpha: bool) -> Image.Image:
     """Return an image of this size: each texel is the mean of the sRGB texels that it covers."""
-    if size == image.size:
-        return image
     # Pillow weights colors by alpha.
     pillow = import_needed("PIL.Image", "reading textures", MeshError)
-    mode = "RGBA" if image.has_transparency_data else "RGB"
+    mode = "RGBA" if has_alpha and image.has_transparency_data else "RGB"
     reduced: Image.Image = image.convert(mode).resize(size, pillow.Resampling.BOX)
     return reduced
 
 
-def _rgba(image: Image.Image) -> npt.NDArray[np.uint8]:
-    return np.array(image.convert("RGBA"))
+def _array(image: Image.Image, bands: _Bands, has_alpha: bool) -> npt.NDArray[np.uint8]:
+    """Return the texels of an image, or their alpha.
+
+    They are converted strip by strip, so that there are no copies of the whole.
+    """
+    width, height = image.size
+    shape = (height, width, 4) if bands == "RGBA" else (height, width)
+    texels = np.full(shape, 255, np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    for start in range(0, height, rows):
+        stop = min(height, start + rows)
+        strip = _eight_bits(image.crop((0, start, width, stop)))
+        if not has_alpha:
+            texels[start:stop, :, :3] = np.asarray(strip.convert("RGB"))
+        elif bands == "RGBA":
+            texels[start:stop] = np.asarray(strip.convert("RGBA"))
+        else:
+            texels[start:stop] = np.asarray(strip.convert("RGBA"))[..., 3]
+    return texels

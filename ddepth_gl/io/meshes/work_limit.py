@@ -16,9 +16,17 @@ class WorkLimit:
 
     Args:
         steps: steps that may be spent: about 50 ns each.
+        doing: what takes them, for the error.
+        advice: what to do about it.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(
+        self,
+        steps: int,
+        doing: str = "posing its skins and morph targets",
+        advice: str = "export fewer instances of them",
+    ) -> None:
+        self._doing, self._advice = doing, advice
         self._steps = self._left = steps
 
     def spend(self, count: int) -> None:
@@ -32,7 +40,4 @@ class WorkLimit:
         """
         self._left -= count + _CALL
         if self._left < 0:
-            raise MeshError(
-                f"posing its skins and morph targets takes more than {self._steps:,} steps; "
-                "export fewer instances of them"
-            )
+            raise MeshError(f"{self._doing} takes more than {self._steps:,} steps; {self._advice}")

@@ -40,6 +40,7 @@ class GltfAccessors:
 
     Attributes:
         byte_count: bytes of all buffers together.
+        decoded_count: bytes that compressed buffer views decode to, together.
 
     Args:
         document: the glTF document. Its buffers are read at once.
@@ -53,6 +54,7 @@ class GltfAccessors:
         self._document = document
         self._buffers = GltfBuffers(document)
         self.byte_count = self._buffers.byte_count
+        self.decoded_count = self._buffers.decoded_count
         self._bytes_left = max(_MAX_GROWTH * self.byte_count, _FREE_BYTES)
         self._bytes_left += _MAX_GROWTH_DECODED * self._buffers.decoded_count
         self._arrays: dict[int, npt.NDArray[Any]] = {}

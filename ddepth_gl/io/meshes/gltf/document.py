@@ -89,7 +89,9 @@ class GltfDocument:
                 "it embeds a data URI without a comma, so without data; export it again"
             )
         data = unquote_to_bytes(content)
-        return base64.b64decode(data) if head.lower().endswith(";base64") else data
+        if not head.lower().endswith(";base64"):
+            return data
+        return base64.b64decode(data + b"==")  # surplus padding is ignored, and some leave it out
 
 
 def _glb_chunks(data: bytes) -> tuple[bytes, bytes | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ....errors import MeshError
@@ -16,6 +17,9 @@ __all__ = ["GltfImages"]
 class GltfImages:
     """Reader of the images of a glTF document. Each is read once, when it is needed.
 
+    Images of the same content are held once. Those in buffers may not take more bytes than the
+    buffers have.
+
     Args:
         document: the glTF document.
         accessors: its arrays: an image may be embedded in a buffer.
@@ -24,7 +28,9 @@ class GltfImages:
     def __init__(self, document: GltfDocument, accessors: GltfAccessors) -> None:
         self._document = document
         self._accessors = accessors
-        self._images: dict[tuple[int, bool], EncodedTexture | LostTexture] = {}
+        self._images: dict[tuple[object, bool], EncodedTexture | LostTexture] = {}
+        self._opened: dict[bytes, EncodedTexture | LostTexture] = {}  # by content
+        self._bytes_left = accessors.byte_count + accessors.decoded_count
 
     def first_usable(
         self, indices: Iterable[Any], is_mask: bool
@@ -48,17 +54,27 @@ class GltfImages:
 
     def _image(self, index: Any, is_mask: bool) -> EncodedTexture | LostTexture:
         image = self._document.item("images", index)
+        kind = "bufferView" if "bufferView" in image else "uri"
+        place = kind, image[kind]
         # A file that is used both ways counts both ways.
-        if (index, is_mask) not in self._images:
-            self._images[index, is_mask] = self._read(image, index, is_mask)
-        return self._images[index, is_mask]
+        if (place, is_mask) not in self._images:
+            self._images[place, is_mask] = self._read(image, index, is_mask)
+        return self._images[place, is_mask]
 
     def _read(self, image: Any, index: int, is_mask: bool) -> EncodedTexture | LostTexture:
         uri = image.get("uri")
         is_file = isinstance(uri, str) and uri[:5].lower() != "data:"
         name = uri if is_file else str(image.get("name") or f"image {index}")
         if "bufferView" in image:
-            content = bytes(self._accessors.view(image["bufferView"])[0])
+            view = self._accessors.view(image["bufferView"])[0]
+            content = bytes(view)
+            if content not in self._opened:
+                self._bytes_left -= len(view)
+                if self._bytes_left < 0:
+                    raise MeshError(
+                        "its images overlap in its buffers and take more bytes than these have; "
+                        "export it again"
+                    )
         else:
             try:
                 content = self._document.uri_content(image["uri"], is_texture=not is_mask)
@@ -66,4 +82,9 @@ class GltfImages:
                 return LostTexture(name, NOT_FOUND)
             except (MeshError, ValueError) as error:  # too large, or no base64
                 return LostTexture(name, str(error).partition(";")[0])
-        return open_texture(content, name)
+        opened = self._opened.get(content)
+        if opened is None:
+            opened = self._opened[content] = open_texture(content, name)
+        if isinstance(opened, LostTexture):
+            return opened._replace(name=name)
+        return replace(opened, name=name)

@@ -35,7 +35,13 @@ def gltf_left_out(tree: Any, options: LoadOptions) -> Iterator[tuple[str, bool]]
         primitive for mesh in _objects(tree, "meshes") for primitive in _objects(mesh, "primitives")
     ]
     materials = _objects(tree, "materials")
-    textures = [each for each in materials if options.appearance and _has_other_textures(each)]
+    with_colors = [each for each in primitives if "COLOR_0" in (each.get("attributes") or ())]
+    tinted = {str(each.get("material")) for each in with_colors}
+    textures = [
+        each
+        for index, each in enumerate(materials)
+        if options.appearance and _has_other_textures(each, str(index) in tinted)
+    ]
     modes = [each.get("alphaMode", "OPAQUE") for each in materials]
     marked = [each for each in materials if each.get("doubleSided") is True]
     for items, text in (
@@ -55,18 +61,18 @@ def gltf_left_out(tree: Any, options: LoadOptions) -> Iterator[tuple[str, bool]]
         yield f"{text}: {len(marked)}", True
 
 
-def _has_other_textures(material: dict[str, Any]) -> bool:
+def _has_other_textures(material: dict[str, Any], has_vertex_colors: bool) -> bool:
     """Return whether a material has textures besides the one that is shown as its color."""
     if any(name in material for name in _OTHER_TEXTURES):
         return True
-    if "emissiveTexture" in material and not _is_emissive_only(material):
+    if "emissiveTexture" in material and not _is_emissive_only(material, has_vertex_colors):
         return True
     return any(name in str(material.get(model)) for model, name in _TEXTURES_OF_MODELS)
 
 
-def _is_emissive_only(material: dict[str, Any]) -> bool:
+def _is_emissive_only(material: dict[str, Any], has_vertex_colors: bool) -> bool:
     try:
-        return is_emissive_only(material)
+        return is_emissive_only(material, has_vertex_colors)
     except (TypeError, AttributeError):  # no face uses it, or the reader would have reported it
         return False
 

@@ -52,9 +52,14 @@ class GltfLook(NamedTuple):
         linear[:, used] *= given[:, used]
         return linear
 
-    def cutoff(self, lowest_vertex_alpha: float) -> float:
-        """Return the alpha cutoff; 0 if no point of the faces can be below it."""
-        return effective_cutoff(self.alpha_cutoff, lowest_vertex_alpha, self.texture)
+    def cutoff(self, lowest_vertex_alpha: float, has_uv: bool) -> float:
+        """Return the alpha cutoff; 0 if no point of the faces can be below it.
+
+        Without texture coordinates, there is no texture. Its texels are not looked at:
+        `merge_parts` does that.
+        """
+        texture = self.texture if has_uv else None
+        return effective_cutoff(self.alpha_cutoff, lowest_vertex_alpha, texture)
 
 
 class GltfMaterials:
@@ -71,10 +76,16 @@ class GltfMaterials:
         self._images = images
         self._options = options
 
-    def look(self, index: Any) -> GltfLook:
-        """Return colors, texture and alpha cutoff of a material; white if the index is None."""
+    def look(self, index: Any, has_vertex_colors: bool) -> GltfLook:
+        """Return colors, texture and alpha cutoff of a material; white if the index is None.
+
+        Args:
+            index: index of the material; None without one.
+            has_vertex_colors: whether the faces have vertex colors.
+        """
         material = {} if index is None else self._document.item("materials", index)
-        factor, info = _color(material)
+        is_emissive = is_emissive_only(material, has_vertex_colors)
+        factor, info = _color(material, is_emissive)
         mode = material.get("alphaMode", "OPAQUE")
         cutoff = self._alpha_cutoff(material, mode)
         is_opaque = mode not in ("MASK", "BLEND")
@@ -83,14 +94,17 @@ class GltfMaterials:
         if not (self._options.appearance or cutoff):
             no_channels = np.zeros(4, bool)
             return GltfLook(np.ones(4), None, Sampler(), "", np.eye(2, 3), 0.0, no_channels)
-        channels = np.full(4, not is_emissive_only(material))
+        channels = np.full(4, not is_emissive)
         channels[3] = not is_opaque
+        is_mask = cutoff > 0.0 and not is_emissive  # alpha of an emissive texture does not count
+        if not (self._options.appearance or is_mask):
+            info = None
         texture = sampler = None
         uv_set, uv_matrix = 0, np.eye(2, 3)
         if info is not None:
             given = self._document.item("textures", info["index"])
-            texture = self._images.first_usable(_sources(given), cutoff > 0.0)
-            if isinstance(texture, EncodedTexture) and is_opaque:
+            texture = self._images.first_usable(_sources(given), is_mask)
+            if isinstance(texture, EncodedTexture) and (is_opaque or is_emissive):
                 texture = texture.opaque()
             sampler = self._sampler(given.get("sampler"))
             uv_set, uv_matrix = _uv_transform(info)
@@ -115,24 +129,34 @@ class GltfMaterials:
         )
 
 
-def is_emissive_only(material: Any) -> bool:
+def is_emissive_only(material: Any, has_vertex_colors: bool) -> bool:
     """Return whether a material has light of its own and no other color.
 
-    It emits light, has no base color texture, and its base color is black or not given.
+    It emits light, has no base color texture, and its base color is black. If no base color is
+    given, it is white by definition of glTF: such a material counts only if it has an emissive
+    texture and the faces have no vertex colors.
+
+    Args:
+        material: JSON object of the material.
+        has_vertex_colors: whether the faces have vertex colors.
     """
     emitted = material.get("emissiveFactor", _BLACK)
     if not any(emitted):
         return False
     factor, texture = _base_color(material)
-    return texture is None and (factor is None or not any(factor[:3]))
+    if texture is not None:
+        return False
+    if factor is None:
+        return "emissiveTexture" in material and not has_vertex_colors
+    return not any(factor[:3])
 
 
-def _color(material: Any) -> tuple[npt.NDArray[np.float64], Any]:
+def _color(material: Any, is_emissive: bool) -> tuple[npt.NDArray[np.float64], Any]:
     """Return the linear (4,) factor and the texture info of what is shown as the color."""
     factor, texture = _base_color(material)
     color: npt.NDArray[np.float64] = np.array(_WHITE if factor is None else factor, np.float64)
     color = color.reshape(4)
-    if is_emissive_only(material):
+    if is_emissive:
         color[:3] = np.array(material["emissiveFactor"], np.float64).reshape(3)
         texture = material.get("emissiveTexture")
     return np.clip(color, 0.0, 1.0), texture

@@ -49,12 +49,12 @@ class GltfNodes:
 
     def world_from_node(self, index: Any) -> npt.NDArray[np.float64]:
         """Return the (4, 4) global transform of a node, which need not be in the scene."""
-        pending = []
+        pending: dict[int, None] = {}  # in order, and found at once: chains may be long
         while index not in self._world_from_node:
             if index in pending:
                 raise _no_tree(index)
             self._document.item("nodes", index)
-            pending.append(index)
+            pending[index] = None
             parent = self._parent(index)
             if parent is None:
                 break

@@ -38,6 +38,7 @@ _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _MAX_INSTANCES = 20_000
 # Vertices times joints and morph targets: a file may use all of its bytes several times.
 _MIN_STEPS, _STEPS_PER_BYTE = 50_000_000, 16
+_STEPS_PER_INSTANCE = 16
 
 
 def gltf_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[MeshPart]:
@@ -85,6 +86,12 @@ class _Scene:
         animations = GltfAnimations(document, self._accessors, folder.leave_out)
         self._nodes = GltfNodes(document, animations.posed(options.pose))
         self._work = WorkLimit(_MIN_STEPS + _STEPS_PER_BYTE * self._accessors.byte_count)
+        steps = self._accessors.byte_count + self._accessors.decoded_count
+        self._building = WorkLimit(
+            2 * _MIN_STEPS + _STEPS_PER_BYTE * steps,
+            "building its primitives and instances",
+            "export fewer that share the same data",
+        )
         self._skins = GltfSkins(document, self._accessors, self._nodes, self._work)
         self._meshes: dict[tuple[int, bytes], list[tuple[MeshPart, Influences | None]]] = {}
 
@@ -98,7 +105,10 @@ class _Scene:
             mesh = self._document.item("meshes", node["mesh"])
             name = str(node.get("name") or mesh.get("name") or f"node {index}")
             primitives = self._primitives(node["mesh"], self._nodes.weights(index), name)
+            if not primitives:
+                continue
             copies = instance_count(node, self._accessors)
+            self._building.spend(_STEPS_PER_INSTANCE * copies)
             face_count += (copies or 1) * sum(len(part.faces) for part, _ in primitives)
             if face_count > max_faces:
                 raise MeshError(
@@ -173,23 +183,33 @@ class _Scene:
             corners = np.arange(len(vertices))
         if corners.dtype.kind not in "iu":
             raise MeshError("its indices are not integers; export it again")
-        look = self._materials.look(primitive.get("material"))
+        vertex_count = len(vertices)
+        used = _used_vertices(corners, vertex_count)
+        if used is not None:
+            vertices, corners = vertices[used], np.searchsorted(used, corners)
+        self._building.spend(len(corners) + len(vertices))
+
+        def of_used(name: str, widths: tuple[int, ...]) -> npt.NDArray[Any]:
+            """Return an attribute, morphed, of the vertices that are used."""
+            values = arrays.array(attributes[name], name, widths)
+            if len(values) != vertex_count:
+                raise MeshError(
+                    f"it has {len(values)} {name} for {vertex_count} vertices; export it again"
+                )
+            if used is not None and not any(name in target for target in targets):
+                return _as_color(values[used]) if name == "COLOR_0" else values[used]
+            values = moved(name, _as_color(values) if name == "COLOR_0" else values)
+            return values if used is None else values[used]
+
+        look = self._materials.look(primitive.get("material"), "COLOR_0" in attributes)
         uv = None
         if look.uv_name in attributes:
-            given = moved(look.uv_name, arrays.array(attributes[look.uv_name], look.uv_name, (2,)))
+            given = of_used(look.uv_name, (2,))
             uv = given @ look.uv_matrix[:, :2].T + look.uv_matrix[:, 2]
             uv[:, 1] = 1.0 - uv[:, 1]  # in glTF, v points down
         linear = look.factor[None]
         if "COLOR_0" in attributes and look.channels.any():
-            given = arrays.array(attributes["COLOR_0"], "COLOR_0", (3, 4))
-            if given.dtype.kind in "iu":  # fractions, even if not marked normalized
-                given = given / float(np.iinfo(given.dtype).max)
-            linear = look.vertex_colors(np.clip(moved("COLOR_0", given), 0.0, 1.0))
-        for name, values in ((look.uv_name, uv), ("COLOR_0", linear if len(linear) > 1 else None)):
-            if values is not None and len(values) != len(vertices):
-                raise MeshError(
-                    f"it has {len(values)} {name} for {len(vertices)} vertices; export it again"
-                )
+            linear = look.vertex_colors(np.clip(of_used("COLOR_0", (3, 4)), 0.0, 1.0))
         colors = srgb_from_linear(linear)
         part = MeshPart(
             vertices,
@@ -200,9 +220,28 @@ class _Scene:
             colors=None if (colors == 255).all() else colors,
             texture=look.texture,
             sampler=look.sampler,
-            alpha_cutoff=look.cutoff(float(linear[:, 3].min())),
+            alpha_cutoff=look.cutoff(float(linear[:, 3].min()), uv is not None),
         )
-        return part, read_influences(attributes, arrays, len(vertices), self._work)
+        influences = read_influences(attributes, arrays, vertex_count, self._work)
+        if influences is not None and used is not None:
+            influences = influences.of_vertices(used)
+        return part, influences
+
+
+def _used_vertices(corners: npt.NDArray[Any], count: int) -> npt.NDArray[Any] | None:
+    """Return the sorted vertices that corners use; None for all, and if one is out of range.
+
+    Primitives may share the vertices of a whole scene. Each then takes only its own.
+    """
+    if len(corners) >= count or not len(corners):
+        return None
+    used = np.unique(corners)
+    return used if int(used[0]) >= 0 and int(used[-1]) < count else None
+
+
+def _as_color(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return integers as fractions, even if they are not marked normalized."""
+    return values / float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else values
 
 
 def _triangles(corners: npt.NDArray[Any], mode: int) -> npt.NDArray[np.int64]:
