@@ -13,6 +13,7 @@ from ...mesh.sampler import Sampler
 from .folder import MeshFolder
 from .merge import MeshPart
 from .options import LoadOptions
+from .polygon_work import PolygonWork
 from .polygons import triangulated
 from .textures import NOT_FOUND, EncodedTexture, LostTexture, open_texture
 
@@ -48,6 +49,7 @@ def scene_parts(
     head, arrays = message
     scene = _Scene(head, arrays, folder, options, read_texture)
     parts = [scene.part(entry) for entry in head["parts"]]
+    scene.work.tell(folder.leave_out)
     for text, warn in head["left_out"]:
         folder.leave_out(str(text), warn=bool(warn))
     return parts
@@ -79,6 +81,7 @@ class _Scene:
         self._folder, self._options = folder, options
         self._read_texture = read_texture
         self._meshes: dict[tuple[int, bool], MeshPart] = {}
+        self.work = PolygonWork()
         self._images: dict[str, EncodedTexture | LostTexture] = {}
 
     def part(self, entry: dict[str, Any]) -> MeshPart:
@@ -126,7 +129,7 @@ class _Scene:
             counts = self._arrays[mesh["counts"]].astype(np.int64).reshape(-1)
         if (counts < 0).any() or int(counts.sum()) != len(corners):
             raise MeshError("a mesh of it has sizes that do not match; export it again")
-        triangles, polygons = triangulated(vertices, corners, counts)
+        triangles, polygons = triangulated(vertices, corners, counts, self.work)
         if mesh["polygons"] is not None:
             polygons = self._arrays[mesh["polygons"]].astype(np.int64).reshape(-1)[polygons]
         values: dict[str, npt.NDArray[Any] | None] = {"uv": None, "colors": None}
