@@ -50,6 +50,7 @@ class _ChildFunction(NamedTuple):
 _MODULES = "ddepth_gl.io.meshes"
 _FUNCTIONS: dict[str, _ChildFunction] = {
     "draco": _ChildFunction(f"{_MODULES}.gltf.draco_child", "decode_streams", "its Draco data"),
+    "polygons": _ChildFunction(f"{_MODULES}.polygon_child", "cut_outlines", "its polygons"),
     "ktx2": _ChildFunction(f"{_MODULES}.ktx2_child", "decode_levels", "its KTX2 texture"),
     "3mf": _ChildFunction(f"{_MODULES}.threemf.child", "read_3mf", "its 3MF"),
     "dae": _ChildFunction(f"{_MODULES}.dae.child", "read_dae", "its COLLADA"),

@@ -114,7 +114,7 @@ def off_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
         vertices,
         indices,
         corners.counts,
-        folder.stem,
+        folder,
         options.max_faces,
         colors=colors,
         uv=uv,

@@ -7,19 +7,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Budget", "clipped_ears", "with_dropped_corners"]
+from .polygon_minimum import MAX_MINIMUM_CORNERS, least_negative
+from .polygon_work import PolygonWork
+
+__all__ = ["clipped_ears", "with_dropped_corners"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _MAX_CORNERS = 2000
 _NOTHING: _Ints = np.zeros((0, 3), np.int64)
-
-
-class Budget:
-    """Number of tests for ears that are left for all polygons of a file, which takes seconds."""
-
-    def __init__(self, tests: int = 100_000) -> None:
-        self.tests = tests
 
 
 def with_dropped_corners(triangles: _Ints, outline: _Floats) -> _Ints:
@@ -55,14 +51,14 @@ def with_dropped_corners(triangles: _Ints, outline: _Floats) -> _Ints:
     return np.array([row for row in rows if row], np.int64).reshape(-1, 3)
 
 
-def clipped_ears(outline: _Floats, budget: Budget) -> _Ints:
+def clipped_ears(outline: _Floats, work: PolygonWork) -> _Ints:
     """Return the triangles of a polygon, cut off one by one.
 
     Slower than earcut, but corners at equal positions and on straight lines all stay.
 
     Args:
         outline: (n, 2) corners, counter-clockwise. Parts of the outline may touch.
-        budget: tests that are left.
+        work: time that is left.
 
     Returns:
         (n - 2, 3) corner numbers, or none if there is no ear left or the search takes too long.
@@ -72,6 +68,8 @@ def clipped_ears(outline: _Floats, budget: Budget) -> _Ints:
         return _NOTHING
     triangles = []
     while len(left) > 3:
+        if not work.spend(3000 + 10 * len(left)):
+            return _NOTHING
         points = outline[left]
         before, after = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0)
         turns = _side(before, points, after)
@@ -81,12 +79,14 @@ def clipped_ears(outline: _Floats, budget: Budget) -> _Ints:
         folds = ((before - points) * (after - points)).sum(axis=1)[flat] >= 0
         ear = int(flat[folds][0]) if folds.any() else -1
         for i in np.flatnonzero(turns > 0).tolist() if ear < 0 else ():
-            budget.tests -= 1
-            if budget.tests < 0:
+            if not work.spend(4000 + 20 * len(left)):
                 return _NOTHING
             if _is_ear(points, turns, i):
                 ear = i
                 break
+        if ear < 0 and len(left) <= MAX_MINIMUM_CORNERS:
+            rest = left[least_negative(points[None], work)[0]]
+            return np.concatenate((np.array(triangles, np.int64).reshape(-1, 3), rest))
         if ear < 0 and len(flat) == 0:
             return _NOTHING
         ear = int(flat[0]) if ear < 0 else ear

@@ -12,9 +12,11 @@ from ..._text import counted
 from ...errors import MeshError
 from .face_limit import check_face_count
 from .merge import MeshPart
+from .polygon_work import PolygonWork
 from .polygons import triangulated
 
 if TYPE_CHECKING:
+    from .folder import MeshFolder
     from .textures import EncodedTexture, LostTexture
 
 __all__ = ["checked_corners", "polygon_parts", "srgb_colors"]
@@ -74,7 +76,7 @@ def polygon_parts(
     vertices: npt.NDArray[Any],
     corners: _Ints,
     counts: _Ints,
-    name: str,
+    folder: MeshFolder,
     max_faces: int,
     *,
     colors: _Bytes | None = None,
@@ -92,7 +94,7 @@ def polygon_parts(
         vertices: (V, 3) coordinates.
         corners: (C,) valid vertex indices, polygon after polygon.
         counts: (P,) number of corners of each polygon.
-        name: name of the object.
+        folder: names the object, and takes notes of polygons that do not come out right.
         max_faces: largest number of triangles.
         colors: (V, 4) sRGB vertex colors.
         uv: (V, 2) texture coordinates, v up.
@@ -106,7 +108,10 @@ def polygon_parts(
         MeshError: there are too many triangles.
     """
     check_face_count(int(np.maximum(counts - 2, 0).sum()), max_faces, "holds")
-    triangles, polygon = triangulated(vertices, corners, counts)
+    work = PolygonWork()
+    triangles, polygon = triangulated(vertices, corners, counts, work)
+    work.tell(folder.leave_out)
+    name = folder.stem
     is_plain = bool((counts == 3).all())
     faces = corners.reshape(-1, 3) if is_plain else corners[triangles]
     if face_colors is not None or corner_uv is not None:

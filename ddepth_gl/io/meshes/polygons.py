@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from ..._packages import import_needed
 from ...errors import MeshError
-from .polygon_ears import Budget, clipped_ears, with_dropped_corners
+from .child import run_in_child
+from .polygon_ears import clipped_ears, with_dropped_corners
+from .polygon_minimum import MAX_MINIMUM_CORNERS, least_negative
+from .polygon_work import PolygonWork
 
 __all__ = ["triangulated"]
 
@@ -18,15 +21,25 @@ _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 _CHUNK_CORNERS = 1 << 18
 _MAX_EARCUT_CORNERS = 200_000
-_MANY_CORNERS = 5_000  # earcut takes quadratic time for a large outline that crosses itself
+# earcut takes quadratic time for some outlines, and cannot be interrupted: 0.5 s for so many
+# corners. Larger outlines are cut in a child process with a time limit.
+_MANY_CORNERS = 5_000
+_FEW_CORNERS = 80  # the time of earcut is not worth measuring
+_VERY_FEW_CORNERS = 12  # the best triangulation is found faster than earcut's is repaired
 _SAMPLED_EDGES = 64
 _MAX_COORDINATE = 1e75  # above, products overflow
 # Rounding errors of the areas of triangles, relative to the bounding rectangle of their polygon.
 _AREA_TOLERANCE = 1e-13
+# Area covered too often, relative to the square of the longer side, that is told: more than the
+# rounding of files to a few digits.
+_TOLD_AREA = 1e-4
 
 
 def triangulated(
-    vertices: npt.NDArray[Any], corner_vertex: _Ints, counts: _Ints
+    vertices: npt.NDArray[Any],
+    corner_vertex: _Ints,
+    counts: _Ints,
+    work: PolygonWork | None = None,
 ) -> tuple[_Ints, _Ints]:
     """Cut polygons into triangles that cover what their outlines enclose.
 
@@ -40,13 +53,18 @@ def triangulated(
     - Larger polygons are judged in projection along the normal by Newell's method, onto the axis
       plane that faces it most. Convex ones become fans from their first corner, others are cut by
       earcut.
-    - An outline that crosses itself, or that neither earcut nor a slower, limited search for ears
-      can cut, becomes a fan, as does one of more than 200,000 corners that is not convex.
+    - What earcut cannot cut (outlines that touch themselves, or cross by the rounding of the file)
+      is cut so that the sum of the areas is smallest. That is the area enclosed, if the outline can
+      be moved apart by as little as the rounding; outlines of more than 400 corners first lose
+      their ears.
+    - If the time that a file may take is spent, the other polygons that are not convex become fans,
+      as do those of more than 200,000 corners.
 
     Args:
         vertices: (V, 3) coordinates.
         corner_vertex: (C,) index of the vertex of each corner, polygon after polygon; valid.
         counts: (P,) number of corners of each polygon. Those of less than 3 have no triangles.
+        work: time that is left to the file; counts what does not come out right.
 
     Returns:
         (T, 3) triangles as indices into `corner_vertex`, and the (T,) index of the polygon that
@@ -56,6 +74,7 @@ def triangulated(
         MeshError: the package mapbox-earcut is needed and not installed.
     """
     counts = np.asarray(counts, np.int64)
+    work = PolygonWork() if work is None else work
     if (counts == 3).all():
         return np.arange(3 * len(counts)).reshape(-1, 3), np.arange(len(counts))
     starts = np.cumsum(counts) - counts
@@ -63,10 +82,10 @@ def triangulated(
     polygon = np.repeat(np.arange(len(counts)), numbers)
     first = np.cumsum(numbers) - numbers
     triangles = np.empty((len(polygon), 3), np.int64)
-    budget = Budget()
     order = np.argsort(counts, kind="stable")
     sizes, bounds = np.unique(counts[order], return_index=True)
-    for size, group in zip(sizes.tolist(), np.split(order, bounds[1:]), strict=True):
+    groups = np.split(order, bounds[1:]) if len(sizes) else []
+    for size, group in zip(sizes.tolist(), groups, strict=True):
         if size < 3:
             continue
         step = max(_CHUNK_CORNERS // size, 1)
@@ -74,13 +93,13 @@ def triangulated(
             chosen = group[start : start + step]
             corners = starts[chosen, None] + np.arange(size)
             with np.errstate(all="ignore"):  # NaN and huge coordinates; `Mesh` reports them
-                local = _local_triangles(vertices, corner_vertex[corners], budget)
+                local = _local_triangles(vertices, corner_vertex[corners], work)
             rows = first[chosen, None] + np.arange(size - 2)
             triangles[rows] = starts[chosen, None, None] + local
     return triangles, polygon
 
 
-def _local_triangles(vertices: npt.NDArray[Any], indices: _Ints, budget: Budget) -> _Ints:
+def _local_triangles(vertices: npt.NDArray[Any], indices: _Ints, work: PolygonWork) -> _Ints:
     """Return (P, n - 2, 3) corner numbers of polygons of n corners, given (P, n) vertices."""
     count = indices.shape[1]
     fan = np.stack(
@@ -100,7 +119,7 @@ def _local_triangles(vertices: npt.NDArray[Any], indices: _Ints, budget: Budget)
     others = np.flatnonzero(~_is_convex(plane))
     others = others[(np.abs(plane[others]) < _MAX_COORDINATE).all(axis=(1, 2))]  # no NaN either
     if len(others):
-        result[others] = _cut(plane[others], fan, budget)
+        result[others] = _cut(plane[others], fan, work)
     return result
 
 
@@ -126,69 +145,135 @@ def _is_convex(plane: _Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(((turns >= 0) & ~turns_back).all(axis=1) & (changes == 2))
 
 
-def _cut(plane: _Floats, fan: _Ints, budget: Budget) -> _Ints:
+def _cut(plane: _Floats, fan: _Ints, work: PolygonWork) -> _Ints:
     """Return (P, n - 2, 3) triangles of polygons that are not convex."""
     count = plane.shape[1]
-    result = np.repeat(fan[None], len(plane), axis=0)
-    if count > _MAX_EARCUT_CORNERS:
-        return result
-    earcut = import_needed("mapbox_earcut", "triangulating concave polygons", MeshError)
-    ring = np.array([count], np.uint32)
-    partial = {}
-    for i, outline in enumerate(plane):
-        if count > _MANY_CORNERS and _crosses_itself(outline):
-            continue
-        flat = earcut.triangulate_float64(np.ascontiguousarray(outline), ring)
-        found = flat.reshape(-1, 3).astype(np.int64)
-        if _area(outline, found) < 0:  # independent of the direction of the outline
-            found = found[:, ::-1]
-        if len(found) == count - 2:
-            result[i] = found
-        else:
-            partial[i] = found
-    is_right = covers(plane, result)
-    for i in np.flatnonzero(~is_right).tolist():
-        outline = plane[i]
-        for found in _repairs(partial.get(i, result[i]), outline, budget):
-            if len(found) == count - 2 and covers(outline[None], found[None])[0]:
-                result[i] = found
-                break
-        else:
-            result[i] = fan
+    result, partial = _cut_by_earcut(plane, fan, work)
+    negative = negative_areas(plane, result)
+    extent = np.ptp(plane, axis=1)
+    tolerance = _AREA_TOLERANCE * extent.prod(axis=1)
+
+    def offer(rows: _Ints, found: _Ints) -> None:
+        """Take the triangles that are better than those so far."""
+        areas = negative_areas(plane[rows], found)
+        is_better = areas < negative[rows]
+        result[rows[is_better]] = found[is_better]
+        negative[rows[is_better]] = areas[is_better]
+
+    if count > _VERY_FEW_CORNERS:
+        for i, found in partial.items():
+            if work.spend(3000 + 100 * count):
+                whole = with_dropped_corners(found, plane[i])
+                if len(whole) == count - 2:
+                    offer(np.array([i]), whole[None])
+    wrong = np.flatnonzero(negative > tolerance)
+    if count <= MAX_MINIMUM_CORNERS:
+        offer(wrong, least_negative(plane[wrong], work))
+    else:
+        for i in wrong.tolist():
+            if not _crosses_itself(plane[i], work):
+                found = clipped_ears(plane[i], work)
+                if len(found) == count - 2:
+                    offer(np.array([i]), found[None])
+    wrong = np.flatnonzero(negative > tolerance)
+    offer(wrong, np.repeat(fan[None], len(wrong), axis=0))
+    work.note(int((negative > _TOLD_AREA * extent.max(axis=1) ** 2).sum()))
     return result
 
 
-def _repairs(triangles: _Ints, outline: _Floats, budget: Budget) -> Iterator[_Ints]:
-    """Yield what may be right where the triangles of earcut are not."""
-    yield with_dropped_corners(triangles, outline)
-    if not _crosses_itself(outline):
-        yield clipped_ears(outline, budget)
+def _cut_by_earcut(plane: _Floats, fan: _Ints, work: PolygonWork) -> tuple[_Ints, dict[int, _Ints]]:
+    """Return (P, n - 2, 3) triangles, and those of incomplete triangulations by polygon.
+
+    Polygons without a complete triangulation have the fan in the first array.
+    """
+    earcut = import_needed("mapbox_earcut", "triangulating concave polygons", MeshError)
+    count = plane.shape[1]
+    result = np.repeat(fan[None], len(plane), axis=0)
+    chosen = np.arange(len(plane))
+    if count > _MANY_CORNERS:
+        is_likely = [count <= _MAX_EARCUT_CORNERS and not _is_tangled(p, work) for p in plane]
+        chosen = np.flatnonzero(is_likely)
+        found = _cut_in_child(plane[chosen], work) if len(chosen) else []
+    else:
+        ring = np.array([count], np.uint32)
+        found = []
+        for outline in plane:
+            if count <= _FEW_CORNERS:
+                found.append(earcut.triangulate_float64(outline, ring))
+            elif work.seconds > 0:
+                start = time.perf_counter()
+                found.append(earcut.triangulate_float64(outline, ring))
+                work.seconds -= time.perf_counter() - start
+            else:
+                work.is_spent = True
+                break
+    partial = {}
+    complete = [k for k, flat in enumerate(found) if len(flat) == 3 * (count - 2)]
+    if complete:
+        rows = chosen[complete]
+        result[rows] = np.array([found[k] for k in complete], np.int64).reshape(-1, count - 2, 3)
+        is_turned = _areas(plane[rows], result[rows]).sum(axis=1) < 0
+        result[rows[is_turned]] = result[rows[is_turned]][..., ::-1]
+    for k in set(range(len(found))) - set(complete):
+        i = int(chosen[k])
+        triangles = found[k].reshape(1, -1, 3).astype(np.int64)
+        turned = _areas(plane[i : i + 1], triangles).sum() < 0
+        partial[i] = triangles[0, :, ::-1] if turned else triangles[0]
+    return result, partial
 
 
-def _area(outline: _Floats, triangles: _Ints) -> float:
-    """Return the doubled area of all triangles, negative ones subtracted."""
-    a, b, c = np.moveaxis(outline[triangles], 1, 0)
+def _cut_in_child(plane: _Floats, work: PolygonWork) -> list[_Ints]:
+    """Return the corner numbers that earcut gives for (P, n, 2) outlines, or none if it is slow."""
+    if work.seconds <= 0:
+        work.is_spent = True
+        return []
+    start = time.perf_counter()
+    try:
+        head, arrays = run_in_child(
+            "polygons",
+            {"corners": plane.shape[1]},
+            [plane.tobytes()],
+            seconds=work.seconds,
+        )
+        flat = arrays[0].astype(np.int64)
+        valid = len(flat) == 0 or 0 <= int(flat.min()) <= int(flat.max()) < plane.shape[1]
+        sizes = [int(size) for size in head["sizes"]]
+        if not valid or len(sizes) != len(plane) or sum(sizes) != len(flat):
+            raise MeshError("wrong triangles")
+        return np.split(flat, np.cumsum(sizes)[:-1])
+    except MeshError:
+        work.is_spent = True
+        return []
+    finally:
+        work.seconds -= time.perf_counter() - start
+
+
+def _areas(plane: _Floats, triangles: _Ints) -> _Floats:
+    """Return (P, T) doubled areas of (P, T, 3) triangles of (P, n, 2) polygons."""
+    polygons = len(plane)
+    corners = np.take_along_axis(plane, triangles.reshape(polygons, -1)[..., None], axis=1)
+    a, b, c = np.moveaxis(corners.reshape(polygons, triangles.shape[1], 3, 2), 2, 0)
     b, c = b - a, c - a
-    return float((b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0]).sum())
+    return np.asarray(b[..., 0] * c[..., 1] - b[..., 1] * c[..., 0])
 
 
-def covers(plane: _Floats, triangles: _Ints) -> npt.NDArray[np.bool_]:
-    """Return for each polygon whether its triangles cover what its outline encloses, once.
+def negative_areas(plane: _Floats, triangles: _Ints) -> _Floats:
+    """Return the doubled area of the triangles of each polygon that are turned over.
 
-    That is so if no triangle is turned over and if the outline is their boundary.
+    If the outline is the boundary of the triangles and none is turned over, they cover what the
+    outline encloses, once.
 
     Args:
         plane: (P, n, 2) corners.
         triangles: (P, n - 2, 3) corner numbers.
+
+    Returns:
+        (P,) areas; infinite where the outline is not the boundary.
     """
     polygons, count = plane.shape[:2]
-    corners = np.take_along_axis(plane, triangles.reshape(polygons, -1)[..., None], axis=1)
-    a, b, c = np.moveaxis(corners.reshape(polygons, -1, 3, 2), 2, 0)
-    b, c = b - a, c - a
-    areas = b[..., 0] * c[..., 1] - b[..., 1] * c[..., 0]
-    extent = np.ptp(plane, axis=1).prod(axis=1)
-    is_upright = -np.minimum(areas, 0).sum(axis=1) <= _AREA_TOLERANCE * extent
-
+    if polygons == 0:
+        return np.zeros(0)
+    negative = -np.minimum(_areas(plane, triangles), 0).sum(axis=1)
     numbers = np.broadcast_to(np.arange(count), (polygons, count))
     starts = np.concatenate((triangles.reshape(polygons, -1), np.roll(numbers, -1, 1)), axis=1)
     ends = np.concatenate((np.roll(triangles, -1, 2).reshape(polygons, -1), numbers), axis=1)
@@ -198,20 +283,34 @@ def covers(plane: _Floats, triangles: _Ints) -> npt.NDArray[np.bool_]:
     balance = np.cumsum(np.take_along_axis(np.sign(ends - starts), order, axis=1), axis=1)
     is_last = np.ones(keys.shape, np.bool_)
     is_last[:, :-1] = keys[:, 1:] != keys[:, :-1]
-    return np.asarray(is_upright & ((balance == 0) | ~is_last).all(axis=1))
+    is_boundary = ((balance == 0) | ~is_last).all(axis=1)
+    return np.where(is_boundary, negative, np.inf)
 
 
-def _crosses_itself(outline: _Floats) -> bool:
-    """Return whether one of a few edges crosses another edge; a quick test."""
+def _is_tangled(outline: _Floats, work: PolygonWork) -> bool:
+    """Return whether a large outline hardly encloses anything; a quick test."""
+    distinct = np.unique(outline.view(np.complex128))
+    return 4 * len(distinct) < len(outline) or _crosses_itself(outline, work)
+
+
+def _crosses_itself(outline: _Floats, work: PolygonWork) -> bool:
+    """Return whether one of a few edges crosses another edge by much; a quick test."""
+    if not work.spend(_SAMPLED_EDGES * (2000 + 2 * len(outline))):
+        return True
+    least = _TOLD_AREA**2 * float(np.ptp(outline, axis=0).max()) ** 2
     ends = np.roll(outline, -1, axis=0)
     for i in np.linspace(0, len(outline) - 1, _SAMPLED_EDGES).astype(np.int64):
         a, b = outline[i], ends[i]
         if (
-            (_side(a, b, outline) * _side(a, b, ends) < 0)
-            & (_side(outline, ends, a) * _side(outline, ends, b) < 0)
+            _passes(_side(a, b, outline), _side(a, b, ends), least)
+            & _passes(_side(outline, ends, a), _side(outline, ends, b), least)
         ).any():
             return True
     return False
+
+
+def _passes(start: _Floats, end: _Floats, least: float) -> npt.NDArray[np.bool_]:
+    return np.asarray((np.minimum(start, end) < -least) & (np.maximum(start, end) > least))
 
 
 def _side(a: _Floats, b: _Floats, p: _Floats) -> _Floats:

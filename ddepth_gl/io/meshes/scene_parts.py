@@ -14,6 +14,7 @@ from .alpha_modes import alpha_notes, effective_cutoff
 from .folder import MeshFolder
 from .merge import MeshPart
 from .options import LoadOptions
+from .polygon_work import PolygonWork
 from .polygons import triangulated
 from .textures import NOT_FOUND, EncodedTexture, LostTexture, open_texture
 
@@ -50,6 +51,7 @@ def scene_parts(
     scene = _Scene(head, arrays, folder, options, read_texture)
     parts = [scene.part(entry) for entry in head["parts"]]
     scene.tell_alpha()
+    scene.work.tell(folder.leave_out)
     for text, warn in head["left_out"]:
         folder.leave_out(str(text), warn=bool(warn))
     return parts
@@ -83,6 +85,7 @@ class _Scene:
         self._meshes: dict[tuple[int, bool], MeshPart] = {}
         self._images: dict[tuple[str, bool], EncodedTexture | LostTexture] = {}
         self._used: set[int] = set()  # materials
+        self.work = PolygonWork()
 
     def part(self, entry: dict[str, Any]) -> MeshPart:
         """Return one instance of a mesh."""
@@ -165,7 +168,7 @@ class _Scene:
             counts = self._arrays[mesh["counts"]].astype(np.int64).reshape(-1)
         if (counts < 0).any() or int(counts.sum()) != len(corners):
             raise MeshError("a mesh of it has sizes that do not match; export it again")
-        triangles, polygons = triangulated(vertices, corners, counts)
+        triangles, polygons = triangulated(vertices, corners, counts, self.work)
         if mesh["polygons"] is not None:
             polygons = self._arrays[mesh["polygons"]].astype(np.int64).reshape(-1)[polygons]
         values: dict[str, npt.NDArray[Any] | None] = {"uv": None, "colors": None}

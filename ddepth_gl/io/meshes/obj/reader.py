@@ -17,6 +17,7 @@ from ..alpha_modes import effective_cutoff
 from ..folder import MeshFolder
 from ..merge import MeshPart
 from ..options import LoadOptions
+from ..polygon_work import PolygonWork
 from ..polygons import triangulated
 from ..textures import EncodedTexture, LostTexture
 from .content import ObjContent, parsed_obj
@@ -89,9 +90,11 @@ def _triangles(content: ObjContent, folder: MeshFolder) -> _Triangles:
     if not len(kept):
         return _Triangles(np.zeros((0, 3), np.int64), kept)
     positions = np.flatnonzero(np.repeat(is_face, counts))
+    work = PolygonWork()
     corners, polygon = triangulated(
-        content.vertices, content.corner_vertex[positions].astype(np.int64), counts[kept]
+        content.vertices, content.corner_vertex[positions].astype(np.int64), counts[kept], work
     )
+    work.tell(folder.leave_out)
     return _Triangles(positions[corners], kept[polygon])
 
 

@@ -72,12 +72,12 @@ def ply_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
         corners = np.concatenate((corners, checked_corners(strips.ravel(), count, len(vertices))))
         counts = np.concatenate((counts, count))
     if not options.appearance:
-        return polygon_parts(vertices, corners, counts, folder.stem, options.max_faces)
+        return polygon_parts(vertices, corners, counts, folder, options.max_faces)
     return polygon_parts(
         vertices,
         corners,
         counts,
-        folder.stem,
+        folder,
         options.max_faces,
         **_appearance(header, vertex, face, polygons, len(strips), folder),
     )
