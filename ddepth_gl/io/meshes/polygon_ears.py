@@ -66,7 +66,7 @@ def clipped_ears(outline: _Floats, work: PolygonWork) -> _Ints:
     left = np.arange(len(outline))
     if len(left) > _MAX_CORNERS:
         return _NOTHING
-    triangles = []
+    triangles: list[list[int]] = []
     while len(left) > 3:
         if not work.spend(3000 + 10 * len(left)):
             return _NOTHING

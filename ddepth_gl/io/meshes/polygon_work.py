@@ -1,4 +1,4 @@
-"""PolygonWork: the time that the polygons of one file may take, and what does not come out right."""
+"""PolygonWork: the time that the polygons of one file may take, and which come out wrong."""
 
 from __future__ import annotations
 
