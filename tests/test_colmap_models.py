@@ -302,6 +302,9 @@ def test_order_of_models_in_a_project(binary, tmp_path):
     assert len(load_cameras(tmp_path)) == 2
     binary(where="sparse/0")
     assert len(load_cameras(tmp_path)) == 3
+    binary(images=images_bin(IMAGES[:1]), where="models/1")
+    binary(where="models/0")
+    assert len(load_cameras(tmp_path / "models")) == 3
     binary(images=images_bin(IMAGES[:1]))
     assert len(load_cameras(tmp_path)) == 1
     refused_folder = tmp_path / "empty"

@@ -330,3 +330,52 @@ def test_damaged_libraries_are_read_as_far_as_possible(text):
     for material in parsed_mtl(text).values():
         for texture in (material.diffuse_map, material.opacity_map):
             assert texture is None or np.isfinite([*texture.scale, *texture.offset]).all()
+
+
+def test_tabs_between_options(tmp_path):
+    mesh = loaded(tmp_path, "newmtl paint\nmap_Kd -s 2\t3 1 -o\t.25 0.5\t-clamp\ton\tp.png\n")
+    corners = mesh.uv[mesh.faces]
+    wanted = loaded(tmp_path, "newmtl paint\nmap_Kd -clamp on -s 2 3 1 -o .25 0.5 p.png\n")
+    np.testing.assert_array_equal(corners, wanted.uv[wanted.faces])
+    assert mesh.samplers == wanted.samplers == (dd.Sampler("clamp", "clamp"),)
+    assert len(mesh.textures) == 1
+
+
+@pytest.mark.parametrize("library", ["sub/a.mtl", "sub\\a.mtl"])
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("q.png", "sub/q.png"), ("../tex/q.png", "tex/q.png"), ("in/q.png", "sub/in/q.png"),
+     ("in/q.png", "in/q.png")],
+)  # fmt: skip
+def test_textures_lie_beside_their_library(tmp_path, library, name, place):
+    for folder in ("sub/in", "tex", "in"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    if place != "q.png":  # a wrong one beside the mesh
+        put(tmp_path, "q.png", png(255 - TEXTURE))
+    put(tmp_path, place, png(TEXTURE))
+    put(tmp_path, "sub/a.mtl", f"newmtl paint\nmap_Kd {name}\n".encode())
+    text = OBJ.replace(b"mtllib a.mtl", f"mtllib {library}".encode())
+    assert text != OBJ
+    mesh = load_mesh(put(tmp_path, "a.obj", text))
+    check_texture(mesh)
+
+
+@pytest.mark.parametrize(
+    ("used", "defined"),
+    [("m", "m #steel"), ("m#c", "m"), ("m", "m#steel"), ("m #a", "m #b"), ("a#1", "a#1"),
+     ("Material #25", "Material #25")],
+)  # fmt: skip
+def test_comments_behind_names_of_materials(tmp_path, used, defined):
+    text = OBJ.replace(b"usemtl paint", f"usemtl {used}".encode())
+    text = text.replace(b"mtllib a.mtl", b"mtllib a.mtl#library")
+    mesh = loaded(tmp_path, f"newmtl {defined}\nmap_Kd p.png#picture\n", text)
+    check_texture(mesh)
+    assert mesh.report().left_out == ()
+
+
+@pytest.mark.filterwarnings("ignore::ddepth_gl.errors.LeftOutWarning")
+def test_numbered_materials_are_not_mistaken(tmp_path):
+    text = OBJ.replace(b"usemtl paint", b"usemtl Material #27")
+    mesh = loaded(tmp_path, "newmtl Material #25\nmap_Kd p.png\n", text)
+    assert not mesh.textures
+    assert "lost their material 'Material #27'" in mesh.report().left_out[0]

@@ -118,6 +118,7 @@ def test_names_of_objects_are_those_of_trimesh(tmp_path, names, materials):
         assert (red == (255, 0, 0, 255)).all()
 
 
+@pytest.mark.filterwarnings("ignore::ddepth_gl.errors.LeftOutWarning")
 def test_names_do_not_depend_on_libraries(tmp_path):
     text = two_boxes((None, None), ("red", "Material #2"))
     assert loaded(tmp_path, text).object_names == ("red", "Material #2")
@@ -125,6 +126,7 @@ def test_names_do_not_depend_on_libraries(tmp_path):
 
 
 @pytest.mark.parametrize(("count", "names"), [(1000, 1000), (1001, 2)])
+@pytest.mark.filterwarnings("ignore::ddepth_gl.errors.LeftOutWarning")
 def test_many_objects(tmp_path, count, names):
     text = VERTICES
     for i in range(count):
@@ -160,6 +162,7 @@ def test_vertices_split_where_uv_differ_and_keep_their_order(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.filterwarnings("ignore::ddepth_gl.errors.LeftOutWarning")
 def test_random_uv(tmp_path, seed):
     rng = np.random.default_rng(seed)
     points, uv = rng.normal(size=(40, 3)), rng.normal(size=(30, 2))
@@ -418,3 +421,34 @@ def test_real_files_are_read_as_by_trimesh(name):
 def test_a_prism_of_pentagons(tmp_path):
     mesh = load_mesh(put(tmp_path, "a.obj", obj(PRISM_VERTICES, PRISM_POLYGONS)))
     assert mesh.volume == pytest.approx(PRISM_VOLUME)
+
+
+@pytest.mark.parametrize("further", ["", " 0.5"])  # none, or the w of a vertex
+@pytest.mark.parametrize(("numbers", "red"), [("0.2 0 1", 51), ("51 0 255", 51)])
+def test_colors_of_some_vertices(tmp_path, further, numbers, red):
+    # A coordinate above 1 says nothing about colors.
+    text = f"v 0 0 0 {numbers}\nv 9 0 0{further}\nv 0 9 0 {numbers}\nf 1 2 3\n"
+    mesh = loaded(tmp_path, text)
+    np.testing.assert_array_equal(mesh.vertices, [(0, 0, 0), (9, 0, 0), (0, 9, 0)])
+    colored, white = [red, 0, 255, 255], [255] * 4
+    assert mesh.colors.tolist() == [colored, white, colored]
+
+
+def test_numbers_of_old_visual_studio(tmp_path):
+    check_tetra(loaded(tmp_path, TETRA + "v -1.#IND 1.#QNAN 1.#INF00 # 1.#IND\n"))
+    put(tmp_path, "b.obj", b"v 0 0 0\nv 1 0 0\nv 0 1.#QNAN 0\nf 1 2 3\n")
+    refused(tmp_path / "b.obj", "face 0 .* uses vertex 2 = .*nan")
+
+
+@pytest.mark.parametrize("library", ["", "mtllib a.mtl\n"])
+@pytest.mark.filterwarnings("ignore::ddepth_gl.errors.LeftOutWarning")
+def test_materials_that_do_not_exist_are_told(tmp_path, library):
+    put(tmp_path, "a.mtl", b"newmtl a\nKd 1 0 0\n")
+    mesh = loaded(tmp_path, f"{library}usemtl zzz\n{TETRA}\nusemtl None\nf 1 2 3\n")
+    reason = (
+        "material 'zzz': no library defines it"
+        if library
+        else ("materials: the file has no mtllib line")
+    )
+    assert mesh.report().left_out == (f"4 faces lost their {reason}",)
+    assert not loaded(tmp_path, f"usemtl z\n{TETRA}", appearance=False).report().left_out

@@ -293,3 +293,33 @@ def test_an_stl_without_triangles(tmp_path, data):
 @pytest.mark.parametrize("data", [b"solid a\n", bytes(83), bytes(84 + 50), b"hello\nendsolid\n"])
 def test_what_is_no_empty_stl(tmp_path, data):
     refused(put(tmp_path, "a.stl", data), "neither ASCII nor binary STL")
+
+
+@pytest.mark.filterwarnings("ignore::ddepth_gl.errors.LeftOutWarning")
+def test_off_with_further_numbers_or_in_lower_case(tmp_path):
+    mesh = load(tmp_path, f"off\n4 4 0\n{with_columns('9 0 0', '9 0 0', '9 0 0', '9 0 0')}{FACES}")
+    assert is_tetra(mesh)
+    assert mesh.report().left_out == ("3 numbers of each vertex, which OFF does not define",)
+    mesh = load(tmp_path, f"OFF\n4 3 0\n{ROWS}{FACES}")
+    assert len(mesh.faces) == 3
+    assert mesh.report().left_out == ("4 numbers behind the 3 faces that it declares",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"OFF\n4 4 0\n{ROWS}3 0 2 1 3 0 1 3\n3 1 2 3 3 0 3 2\n0 1\n0 2\n",
+        f"OFF\n4 4 0\n{with_columns('', '255 0 0', '', '')}{FACES}",
+        f"OFF\n4 4 0\n{ROWS}{FACES}".replace("3 0 2 1", "3 0 2 1 7 7"),
+    ],
+)
+def test_off_whose_numbers_do_not_fit(tmp_path, text):
+    refused(put(tmp_path, "a.off", text.encode()), "not fit 4 faces|have 3 to 6 numbers")
+
+
+def test_names_of_solids_hold_keywords(tmp_path):
+    facet = ascii_stl().decode().split("\n", 1)[1].rsplit("endsolid", 1)[0]
+    text = f"solid endsolid solid\n{facet}endsolid endsolid solid\n"
+    mesh = load(tmp_path, text + f"solid a endsolid a\nsolid facet\n{facet}endsolid\n", "stl")
+    np.testing.assert_array_equal(mesh.vertices[mesh.faces], np.concatenate((CORNERS, CORNERS)))
+    assert mesh.object_names == ("endsolid solid", "facet")

@@ -327,3 +327,13 @@ def test_trimesh_reads_the_same(tmp_path):
         np.testing.assert_array_equal(mesh.vertices, np.asarray(theirs.vertices))
         np.testing.assert_array_equal(mesh.faces, theirs.faces)
         np.testing.assert_array_equal(mesh.colors, theirs.visual.vertex_colors)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_colors_of_different_types(tmp_path, layout):
+    colors = [("uchar", "red"), ("uchar", "green"), ("ushort", "blue"), ("float", "alpha")]
+    rows = [(*map(float, v), 10, 200, 257 * 30, 0.2) for v in TETRA_VERTICES]
+    faces = [(tuple(map(int, f)),) for f in TETRA_FACES]
+    elements = [("vertex", XYZ + colors, rows), ("face", [INDICES], faces)]
+    mesh = load(tmp_path, write(layout, elements))
+    assert {tuple(row) for row in mesh.colors.tolist()} == {(10, 200, 30, 51)}

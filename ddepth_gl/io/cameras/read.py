@@ -26,7 +26,7 @@ _log = logger(__name__)
 # What is looked for in a folder, in this order: a COLMAP model in the folder itself, these files,
 # models of a COLMAP project or of nerfstudio, and a BOP scene with one named sensor.
 JSON_NAMES = ("transforms.json", "scene_camera.json", "transforms_train.json")
-MODEL_FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0")
+MODEL_FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", "0")
 
 
 def load_cameras(
@@ -52,11 +52,12 @@ def load_cameras(
       Distortion, panoramas and f-theta lenses are refused, and cameras that move during the
       exposure. With `from_mitsuba`, poses are in Mitsuba's camera frame, as for instant-ngp.
     - **COLMAP**: cameras and images, both ``.bin`` or both ``.txt``, in one folder. `path` is the
-      folder, any file of the model, or the project's folder, whose model is in ``sparse/0`` or
-      ``sparse``. In a folder with both formats the binary one is read, as by COLMAP; a file decides
-      by its suffix. Cameras are sorted by image id. Poses are camera_from_world. The models
-      SIMPLE_PINHOLE and PINHOLE are supported; SIMPLE_RADIAL, RADIAL, OPENCV, FULL_OPENCV, FOV,
-      SIMPLE_DIVISION and DIVISION if their distortion is zero.
+      folder, any file of the model, the project's folder, whose model is in ``sparse/0`` or
+      ``sparse``, or a folder of models, of which ``0`` is read. In a folder with both formats the
+      binary one is read, as by COLMAP; a file decides by its suffix. Cameras are sorted by image
+      id. Poses are camera_from_world. The models SIMPLE_PINHOLE and PINHOLE are supported;
+      SIMPLE_RADIAL, RADIAL, OPENCV, FULL_OPENCV, FOV, SIMPLE_DIVISION and DIVISION if their
+      distortion is zero.
     - **BOP scene_camera.json**: JSON whose keys are image ids. Cameras are sorted by id. Poses are
       camera_from_world; without cam_R_w2c and cam_t_w2c, the identity. BOP's lengths are in
       millimeters, as in BOP's meshes. BOP's K has pixel centers at integers and is shifted by a

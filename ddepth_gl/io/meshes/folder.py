@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -114,19 +115,22 @@ class MeshFolder:
         except FileNotFoundError as error:
             raise MeshError(_NO_FILE) from error
 
-    def read(self, name: str, *, is_texture: bool = False, is_layer: bool = False) -> bytes:
+    def read(
+        self, name: str, *, is_texture: bool = False, is_layer: bool = False, start: str = ""
+    ) -> bytes:
         """Return the content of a side file.
 
         Args:
             name: its path as written in the mesh file.
             is_texture: whether it decides colors alone, not where the surface is.
             is_layer: whether another file of its name in the mesh's folder would be a wrong one.
+            start: folder of the file that names it, as written; paths from there are tried first.
 
         Raises:
             FileNotFoundError: there is no such file in these folders. The message is the name.
             MeshError: the file is too large, still being written, or a Git LFS pointer.
         """
-        for path in self._candidates(name.replace("\\", "/"), is_layer):
+        for path in self._candidates(name.replace("\\", "/"), start, is_layer):
             with ExitStack() as stack:
                 try:
                     # This only resolves links. The file may be replaced before it is opened, so
@@ -145,16 +149,16 @@ class MeshFolder:
                     return data
         raise FileNotFoundError(name)
 
-    def _candidates(self, name: str, is_layer: bool) -> Iterator[Path]:
+    def _candidates(self, name: str, start: str, is_layer: bool) -> Iterator[Path]:
         """Yield the paths that a name may mean; those that differ in case come last."""
-        whole = list(_encoded((name, name.strip())))
+        whole = list(_encoded(_from(start, (name, name.strip()))))
         places = [place for place, _ in self._places]
         tried = [(place, each) for each in whole for place in places]
         # The last component alone.
         last = (name.rsplit("/", 1)[-1], name.strip().rsplit("/", 1)[-1])
         tried += [
             (place, each)
-            for each in _encoded(last)
+            for each in _encoded(_from(start, last))
             if each not in whole
             for place in places[int(is_layer) :]
         ]
@@ -260,6 +264,11 @@ def _hash_of_files(hashes: Mapping[str, bytes]) -> str:
         return ""
     entries = (os.fsencode(path) + b"\0" + digest for path, digest in sorted(hashes.items()))
     return hashlib.sha256(b"".join(entries)).hexdigest()
+
+
+def _from(start: str, paths: Sequence[str]) -> list[str]:
+    """Return paths from a folder, then as they are."""
+    return [*(posixpath.join(start, path) for path in paths), *paths]
 
 
 def _encoded(paths: Sequence[str]) -> Iterator[str]:

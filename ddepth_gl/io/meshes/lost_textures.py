@@ -14,6 +14,8 @@ __all__ = ["left_out_text", "tell_lost_textures"]
 
 _LOST = (" lost its texture ", " lost their texture ")
 
+_LOST_MATERIAL = (" lost its material", " lost their material")  # of OBJ files
+
 
 def tell_lost_textures(parts: Sequence[MeshPart], folder: MeshFolder) -> None:
     """Note how many faces lost which texture, and why.
@@ -37,7 +39,7 @@ def tell_lost_textures(parts: Sequence[MeshPart], folder: MeshFolder) -> None:
 
 
 def left_out_text(notes: Sequence[str]) -> str:
-    """Return notes of a `MeshFolder` as the text of one warning, lost textures first."""
-    lost = [note for note in notes if any(words in note for words in _LOST)]
+    """Return notes of a `MeshFolder` as the text of one warning, lost looks first."""
+    lost = [note for note in notes if any(words in note for words in (*_LOST, *_LOST_MATERIAL))]
     others = [note for note in notes if note not in lost]
     return "; ".join(lost + [f"the mesh leaves out {'; '.join(others)}"] * bool(others))

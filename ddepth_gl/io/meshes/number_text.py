@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from ...errors import MeshError
 
-__all__ = ["line_counts", "numbers_in"]
+__all__ = ["line_counts", "numbers_in", "with_plain_nan"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
+# How the C library of older Visual Studio prints NaN and infinity
+_MSVC_NUMBER = re.compile(rb"(?<!\S)([+-]?)\d+\.#(?:(IND|QNAN|SNAN)|INF)\d*(?!\S)", re.I)
 
 
 def numbers_in(text: bytes) -> _Floats:
@@ -24,6 +26,7 @@ def numbers_in(text: bytes) -> _Floats:
     """
     if not text.strip():
         return np.zeros(0)
+    text = with_plain_nan(text)
     with warnings.catch_warnings():
         # Where a word is no number, NumPy stops with a warning only.
         warnings.simplefilter("error", DeprecationWarning)
@@ -36,6 +39,13 @@ def numbers_in(text: bytes) -> _Floats:
                 f"it has {word[:40].decode('utf-8', 'replace')!r} where a number should be; "
                 "it was damaged, copy or export it again"
             ) from error
+
+
+def with_plain_nan(text: bytes) -> bytes:
+    """Return a text with `nan` and `inf` for numbers such as ``-1.#IND`` and ``1.#INF00``."""
+    if b".#" not in text:
+        return text
+    return _MSVC_NUMBER.sub(lambda found: b"nan" if found[2] else found[1] + b"inf", text)
 
 
 def line_counts(text: bytes) -> _Ints:

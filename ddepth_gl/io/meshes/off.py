@@ -13,7 +13,7 @@ from ...errors import MeshError
 from .face_limit import check_face_count
 from .folder import MeshFolder
 from .merge import MeshPart
-from .number_text import line_counts, numbers_in
+from .number_text import line_counts, numbers_in, with_plain_nan
 from .options import LoadOptions
 from .ply.header import PlyElement, PlyProperty
 from .ply.rows import PlyList, binary_table
@@ -24,7 +24,7 @@ __all__ = ["off_parts"]
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
-_HEADER = re.compile(rb"\s*((?:ST|C|N|4|n)*)OFF(?![A-Za-z])")
+_HEADER = re.compile(rb"\s*((?:ST|C|N|4|n)*)(?:OFF|off|Off)(?![A-Za-z])")
 _BINARY = re.compile(rb"[ \t]+BINARY[ \t]*\r?\n")
 _CUT_SHORT = "it was cut short or damaged, copy it again"
 
@@ -58,6 +58,7 @@ class _Content(NamedTuple):
     color_width: int
     corners: PlyList
     colors: PlyList
+    rest: int = 0  # numbers behind the faces
 
 
 def off_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[MeshPart]:
@@ -81,6 +82,7 @@ def off_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
     if not is_binary:
         text = as_utf8(data)
         if b"#" in text:
+            text = with_plain_nan(text)
             text = re.sub(rb"#[^\r\n]*", b"", text)
         found = _HEADER.match(text)
     if found is None:
@@ -96,6 +98,9 @@ def off_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
         with np.errstate(all="ignore"):  # divided by 0, a vertex is infinite
             vertices = vertices.astype(np.float64) / rows[:, layout.coordinates - 1, None]
     indices = checked_corners(corners.items, corners.counts, len(vertices))
+    if content.rest:
+        faces = counted(len(corners.counts), "face")
+        folder.leave_out(f"{counted(content.rest, 'number')} behind the {faces} that it declares")
     colors = uv = face_colors = None
     if options.appearance:
         begin = layout.before_color
@@ -104,6 +109,10 @@ def off_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
             colors = srgb_colors([rows[:, i].astype(np.float64) for i in range(begin, end)])
         elif content.color_width:
             folder.leave_out("vertex colors that are indices of a color map")
+        further = rows.shape[1] - layout.width(content.color_width)
+        if further:
+            numbers = counted(further, "number")
+            folder.leave_out(f"{numbers} of each vertex, which {layout.prefix}OFF does not define")
         if "ST" in layout.prefix:
             uv = rows[:, end : end + 2]
         face_colors = _face_colors(content.colors, folder)
@@ -221,11 +230,19 @@ def _text_content(
     if rows is None:
         raise MeshError(f"its faces end early, or have corners missing; {_CUT_SHORT}")
     starts, counts, color_counts = rows
+    rest = len(numbers) - stop - int((1 + counts + color_counts).sum())
+    is_odd = (color_counts == 2) | (color_counts > 4) | ((counts == 0) & (color_counts > 0))
+    if (rest and color_counts.any()) or is_odd.any():
+        raise MeshError(
+            f"its numbers do not fit {counted(face_count, 'face')}; "
+            "write each vertex and each face on a line of its own"
+        )
     return layout, _Content(
         vertices,
         color_width,
         PlyList(numbers[_places(starts + 1, counts)], counts),
         PlyList(numbers[_places(starts + 1 + counts, color_counts)], color_counts),
+        rest,
     )
 
 
@@ -249,6 +266,11 @@ def _vertex_width(
         width = int(widths[0])
         if (widths == width).all() and width >= layout.width(0):
             return width, min(width - layout.width(0), 4) if has_color else 0
+        if int(widths.min()) >= layout.width(0) and line + vertex_count + face_count == len(ends):
+            raise MeshError(
+                f"its vertices have {int(widths.min())} to {int(widths.max())} numbers, "
+                "not the same number in every line; export it again"
+            )
     return layout.width(), 4 if has_color else 0
 
 

@@ -56,18 +56,21 @@ def checked_corners(corners: npt.NDArray[Any], counts: _Ints, vertex_count: int)
 def srgb_colors(columns: Sequence[npt.NDArray[Any]]) -> _Bytes:
     """Return (N, 4) colors from three or four columns of a file.
 
-    Floats are fractions 0..1, if all are at most 1; else they are 0..255, as integers are. Of
-    integers of 16 bits, 65535 is white.
+    Floats are fractions 0..1, if all of them are at most 1; else they are 0..255, as integers are.
+    Of integers of 16 bits, 65535 is white. The types of the columns may differ.
     """
     colors = np.full((len(columns[0]), 4), 255, np.uint8)
-    is_fraction = all(c.dtype.kind == "f" for c in columns) and all(
-        np.nan_to_num(c, posinf=0.0).max(initial=0.0) <= 1.0 for c in columns
+    is_fraction = all(
+        np.nan_to_num(c, posinf=0.0).max(initial=0.0) <= 1.0 for c in columns if c.dtype.kind == "f"
     )
     for i, column in enumerate(columns):
         if column.dtype == np.uint8:
             colors[:, i] = column
             continue
-        scale = 255.0 if is_fraction else 1 / 257 if column.dtype.itemsize == 2 else 1.0
+        if column.dtype.kind == "f":
+            scale = 255.0 if is_fraction else 1.0
+        else:
+            scale = 1 / 257 if column.dtype.itemsize == 2 else 1.0
         colors[:, i] = np.rint(np.clip(np.nan_to_num(column.astype(np.float64)) * scale, 0, 255))
     return colors
 

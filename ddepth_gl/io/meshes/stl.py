@@ -23,6 +23,8 @@ __all__ = ["stl_parts"]
 _HEADER_SIZE, _FACE_SIZE = 84, 50
 _INDEX = np.uint32  # `Mesh` refuses more vertices
 _FACE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+# The rest of a line before one that begins with a keyword
+_NAME = re.compile(rb"[^\r\n]*(?=[\r\n]\s*(?:facet|endsolid)(?!\S))")
 _BLANKS = bytes.maketrans(b"\t\r\n\v\fabcdfghijklmnopqrstuvwxyz", b" " * 30)
 
 
@@ -101,6 +103,9 @@ def _solids(text: bytes, lower: bytes) -> Iterator[tuple[bytes, int, int]]:
         # A name is the rest of the line, or what stands before the first facet.
         inside = re.compile(rb"[\r\n]|(?<!\S)(facet|endsolid)(?!\S)").search(lower, solid + 5)
         inside_start = len(text) if inside is None else inside.start()
+        line = _NAME.match(lower, solid + 5) if has_lines else None
+        if line is not None and b"endfacet" not in line[0]:
+            inside_start = line.end()  # the name may hold the words
         end = _find_word(lower, b"endsolid", inside_start)
         if end < 0:
             return

@@ -19,8 +19,15 @@ def columns(
     first: int,
     last: int,
 ) -> npt.NDArray[np.float64]:
-    """Return some columns of rows of different lengths, all long enough."""
-    if (counts == counts[0]).all():
+    """Return some columns of rows of different lengths, all long enough.
+
+    Args:
+        values: numbers, also those of rows that are not chosen.
+        starts: (N,) index of the first number of each chosen row.
+        counts: (N,) how many numbers each chosen row has.
+        first, last: the columns, `last` excluded.
+    """
+    if len(values) == len(starts) * int(counts[0]) and (counts == counts[0]).all():
         return np.ascontiguousarray(values.reshape(len(starts), -1)[:, first:last])
     return np.asarray(values[starts[:, None] + np.arange(first, last)])
 

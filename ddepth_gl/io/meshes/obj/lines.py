@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ....errors import MeshError
+from ..number_text import with_plain_nan
 
 __all__ = [
     "FACE",
@@ -33,6 +34,7 @@ _LINE_FEED, _SPACE, _HASH = 10, 32, 35
 # Takes the place of the line feed of a continued line: blank, and counts as a line in messages.
 _JOINT = b"\x0b"
 _CONTINUED = re.compile(rb"(?m)^([^#\n]*)\\[ \t]*\n")
+_NUMBERS = re.compile(rb"(?m)^[ \t]*vt?[ \t][^\n]*\.#[^\n]*")
 # Kinds of lines
 IGNORED, VERTEX, TEXTURE_VERTEX, FACE, POINT, LINE, OTHER = range(7)
 
@@ -100,6 +102,8 @@ def blocks(data: bytes) -> Iterator[Block]:
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if not text.endswith(b"\n"):
             text += b"\n"
+        if b".#" in text:  # before # begins a comment
+            text = _NUMBERS.sub(lambda line: with_plain_nan(line[0]), text)
         if b"\\" in text:
             text = _CONTINUED.sub(rb"\1 " + _JOINT, text)
             if not text.endswith(b"\n"):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ...._checks import shortened
+from ...._text import counted
 from ....errors import MeshError
 from ..alpha_modes import alpha_notes, effective_cutoff
 from ..folder import MeshFolder
 from ..options import LoadOptions
 from ..textures import NOT_FOUND, EncodedTexture, LostTexture, open_texture
+from .material_names import material_named, means_none, shorter_names
 from .mtl import MtlMaterial, TextureMap, parsed_mtl, possible_names
 from .opacity_texture import with_opacity
 
@@ -58,16 +62,20 @@ class ObjMaterials:
         self._cutoff = 0.0
         if options.blend_cutoff is not None and options.alpha == "mask":
             self._cutoff = options.blend_cutoff
+        libraries = list(libraries)
+        self._has_libraries = bool(libraries)
+        self._lost_libraries = False
         self._materials: dict[str, MtlMaterial] = {}
-        self._images: dict[tuple[tuple[str, ...], bool], EncodedTexture | LostTexture] = {}
+        self._images: dict[tuple[tuple[str, ...], str, bool], EncodedTexture | LostTexture] = {}
         self._looks: dict[str | None, Look] = {}
         self._options = options
         self._blending: set[int] = set()  # ids of materials
         # Whether materials decide more than what is told.
         self._is_needed = options.appearance or self._cutoff > 0.0
         for text in dict.fromkeys(libraries):
-            for data in self._library(text):
-                self._materials = {**parsed_mtl(data), **self._materials}
+            for data, start in self._library(text):
+                self._materials = {**parsed_mtl(data, start), **self._materials}
+        self._shorter = shorter_names(self._materials)
 
     def look(self, name: str | None) -> Look:
         """Return the look of a material, by its name as written; None for no material.
@@ -84,27 +92,61 @@ class ObjMaterials:
         for text, warn in alpha_notes(self._options, 0, len(self._blending)):
             self._folder.leave_out(text, warn=warn)
 
-    def _library(self, text: str) -> list[bytes]:
-        """Return the content of the libraries that a line names, one or several."""
+    def tell_lost(self, faces: Mapping[str, int]) -> None:
+        """Note how many faces have a material that no library defines.
+
+        Nothing is noted if a library is lost, which is told already.
+
+        Args:
+            faces: number of faces by the name of their material.
+        """
+        if not self._is_needed or self._lost_libraries:
+            return
+        lost = {
+            name: count
+            for name, count in faces.items()
+            if count and not means_none(name) and self._material(name) is None
+        }
+        if lost and not self._has_libraries:
+            count = sum(lost.values())
+            owner = "its material" if count == 1 else "their materials"
+            text = f"{counted(count, 'face')} lost {owner}: the file has no mtllib line"
+            self._folder.leave_out(text)
+            return
+        for name, count in lost.items():
+            owner = "its" if count == 1 else "their"
+            shown = shortened(name, 60)
+            self._folder.leave_out(
+                f"{counted(count, 'face')} lost {owner} material {shown!r}: no library defines it"
+            )
+
+    def _library(self, text: str) -> list[tuple[bytes, str]]:
+        """Return content and folder of the libraries that a line names, one or several."""
         # With a cutoff, opacity decides where the surface is.
         is_texture = self._cutoff == 0.0
-        data = self._read(possible_names(text), is_texture=is_texture)
-        if data is not None:
-            return [data]
+        for name in possible_names(text):
+            data = self._read((name,), is_texture=is_texture)
+            if data is not None:
+                return [(data, _folder_of(name))]
         names = text.split("#")[0].split()
         names = names if len(names) > 1 else []
         found = [(name, self._read((name,), is_texture=is_texture)) for name in names]
         lost = [name for name, data in found if data is None]
         if len(lost) == len(found):
             lost = [*possible_names(text)[:1]]
+        self._lost_libraries |= bool(lost)
         for name in lost if self._is_needed else ():
             self._folder.leave_out(f"material library {name}: {NOT_FOUND}")
-        return [data for _, data in found if data is not None]
+        return [(data, _folder_of(name)) for name, data in found if data is not None]
 
-    def _read(self, names: Sequence[str], *, is_texture: bool = False) -> bytes | None:
+    def _read(
+        self, names: Sequence[str], start: str = "", *, is_texture: bool = False
+    ) -> bytes | None:
         for name in names:
             try:
-                return self._folder.read(name, is_texture=is_texture or not self._is_needed)
+                return self._folder.read(
+                    name, is_texture=is_texture or not self._is_needed, start=start
+                )
             except FileNotFoundError:
                 continue
             except MeshError:  # too large, or being written
@@ -113,11 +155,7 @@ class ObjMaterials:
         return None
 
     def _material(self, name: str) -> MtlMaterial | None:
-        words = name.split()
-        found = self._materials.get(" ".join(words))
-        if found is None and " #" in name:  # a comment without a blank behind its #
-            found = self._materials.get(" ".join(name.split(" #")[0].split()))
-        return found
+        return material_named(" ".join(name.split()), self._materials, self._shorter)
 
     def _new_look(self, name: str | None) -> Look:
         material = None if name is None else self._material(name)
@@ -174,8 +212,10 @@ class ObjMaterials:
         """Return an image with the alpha of another; None if they cannot be combined."""
         if texture_map is not None and texture_map[1:] != opacity_map[1:]:
             return None  # they lie differently on the surface
-        opacity = self._read(opacity_map.names)
-        color = None if texture_map is None else self._read(texture_map.names)
+        opacity = self._read(opacity_map.names, opacity_map.folder)
+        color = None
+        if texture_map is not None:
+            color = self._read(texture_map.names, texture_map.folder)
         if opacity is None:
             return None
         name = opacity_map.names[0]
@@ -190,14 +230,16 @@ class ObjMaterials:
             texture_map: the statement that names it.
             is_mask: whether it may decide where the surface is.
         """
-        key = texture_map.names, is_mask
+        key = texture_map.names, texture_map.folder, is_mask
         if key not in self._images:
             self._images[key] = self._opened(*key)
         return self._images[key]
 
-    def _opened(self, names: tuple[str, ...], is_mask: bool) -> EncodedTexture | LostTexture:
+    def _opened(
+        self, names: tuple[str, ...], start: str, is_mask: bool
+    ) -> EncodedTexture | LostTexture:
         try:
-            data = self._read(names, is_texture=not is_mask)
+            data = self._read(names, start, is_texture=not is_mask)
         except MeshError as error:  # too large, or being written
             return LostTexture(names[0], str(error).partition(";")[0])
         if data is None:
@@ -207,6 +249,11 @@ class ObjMaterials:
 
 def _has_alpha(image: EncodedTexture | LostTexture | None) -> bool:
     return isinstance(image, EncodedTexture) and image.has_alpha
+
+
+def _folder_of(name: str) -> str:
+    """Return the folder in a path as written, on any system."""
+    return posixpath.dirname(name.replace("\\", "/"))
 
 
 def _base_color(

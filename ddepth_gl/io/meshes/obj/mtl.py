@@ -17,6 +17,7 @@ from ....mesh.sampler import Sampler
 __all__ = [
     "MtlMaterial",
     "TextureMap",
+    "cut_names",
     "decoded",
     "parsed_mtl",
     "possible_names",
@@ -30,6 +31,8 @@ _OPTIONS = {
     "-imfchan": 1, "-mm": 2, "-o": 3, "-s": 3, "-t": 3, "-texres": 2, "-type": 1,
 }  # fmt: skip
 _OF_1_TO_3_NUMBERS = ("-o", "-s", "-t", "-texres")
+_MAX_CUTS = 8  # of a name, at a #
+_BLANKS = re.compile(r"[ \t\v\f]+")
 _OPTION_AFTER_NAME = re.compile(rf"\s(?:{'|'.join(_OPTIONS)})\s")
 
 
@@ -41,12 +44,15 @@ class TextureMap(NamedTuple):
         scale: factors of u and v.
         offset: added to u and v after that.
         sampler: sampler of the texture.
+        folder: folder of the library, as written, which names are relative to; "" for that of the
+            mesh.
     """
 
     names: tuple[str, ...]
     scale: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
     sampler: Sampler = Sampler()
+    folder: str = ""
 
 
 @dataclass
@@ -90,21 +96,29 @@ def without_comment(text: str) -> str:
     return re.split(r"(?:^|\s)#(?:\s|$)", text, maxsplit=1)[0].strip()
 
 
+def cut_names(name: str) -> list[str]:
+    """Return a name, then what stands before each # in it, which may begin a comment."""
+    places = [found.start() for found in re.finditer("#", name)][:_MAX_CUTS]
+    return [name, *(name[:place].strip() for place in reversed(places))]
+
+
 def possible_names(text: str) -> tuple[str, ...]:
     """Return the names that the text behind a keyword may mean, the most likely first."""
-    whole = without_comment(text)
-    names = [whole, re.split(r"\s#", whole, maxsplit=1)[0].strip()]
+    names = cut_names(without_comment(text))
     for name in tuple(names):
         if len(name) > 2 and name[0] == name[-1] and name[0] in "\"'":
             names.append(name[1:-1].strip())
+    if any(names):
+        names.append(text.strip())  # a name may hold what looks like a comment
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def parsed_mtl(data: bytes) -> dict[str, MtlMaterial]:
+def parsed_mtl(data: bytes, folder: str = "") -> dict[str, MtlMaterial]:
     """Return the materials of a library by name, with single blanks in names.
 
     Args:
         data: content of the file.
+        folder: its folder, as written; "" for that of the mesh.
     """
     materials: dict[str, MtlMaterial] = {}
     material = MtlMaterial()  # gets what stands before the first material
@@ -126,11 +140,11 @@ def parsed_mtl(data: bytes) -> dict[str, MtlMaterial]:
         elif keyword in ("d", "tr"):
             _set_opacity(material, keyword, rest)
         elif keyword == "map_kd":
-            material.diffuse_map = _texture_map(rest) or material.diffuse_map
+            material.diffuse_map = _texture_map(rest, folder) or material.diffuse_map
         elif keyword == "map_ke":
-            material.emissive_map = _texture_map(rest) or material.emissive_map
+            material.emissive_map = _texture_map(rest, folder) or material.emissive_map
         elif keyword == "map_d":
-            material.opacity_map = _texture_map(rest) or material.opacity_map
+            material.opacity_map = _texture_map(rest, folder) or material.opacity_map
         elif keyword == "map_ka":
             material.has_ambient_map = True
     return materials
@@ -173,7 +187,7 @@ def _number(word: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _texture_map(text: str) -> TextureMap | None:
+def _texture_map(text: str, folder: str) -> TextureMap | None:
     """Return the texture that a statement names; None if it names none."""
     options, name = _split_options(without_comment(text))
     names = list(possible_names(name))
@@ -185,6 +199,8 @@ def _texture_map(text: str) -> TextureMap | None:
     names += name.split()[-1:]  # behind options that are not known
     if not names:
         return None
+    if "#" in text:  # a name may hold what looks like a comment
+        names.append(_split_options(text.strip())[1])
     scale, offset = options.get("-s", []), options.get("-o", [])
     wrap = "clamp" if [word.lower() for word in options.get("-clamp", [])] == ["on"] else "repeat"
     return TextureMap(
@@ -192,6 +208,7 @@ def _texture_map(text: str) -> TextureMap | None:
         (_at(scale, 0, 1.0), _at(scale, 1, 1.0)),
         (_at(offset, 0, 0.0), _at(offset, 1, 0.0)),
         Sampler("clamp", "clamp") if wrap == "clamp" else Sampler(),
+        folder,
     )
 
 
@@ -199,20 +216,26 @@ def _split_options(text: str) -> tuple[dict[str, list[str]], str]:
     """Return the options at the beginning of a statement, and what follows them."""
     options: dict[str, list[str]] = {}
     while True:
-        option, _, rest = text.partition(" ")
-        key, rest = option.lower(), rest.strip()
+        option, rest = _first_word(text)
+        key = option.lower()
         if key not in _OPTIONS or not rest:
             return options, text
         words: list[str] = []
         while len(words) < _OPTIONS[key]:
-            word, _, after = rest.partition(" ")
+            word, after = _first_word(rest)
             is_needed = key not in _OF_1_TO_3_NUMBERS or not words
             # The last word is the name.
-            if not after.strip() or not (is_needed or _number(word) is not None):
+            if not after or not (is_needed or _number(word) is not None):
                 break
             words.append(word)
-            rest = after.strip()
+            rest = after
         options[key], text = words, rest
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    """Return the first word of a text without outer blanks, and what follows it."""
+    word, *rest = _BLANKS.split(text, maxsplit=1)
+    return word, rest[0].strip() if rest else ""
 
 
 def _at(words: list[str], index: int, default: float) -> float:

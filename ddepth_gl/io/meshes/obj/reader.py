@@ -6,7 +6,8 @@ https://paulbourke.net/dataformats/obj/. Vertex colors are no part of it, but co
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +75,12 @@ def obj_parts(data: bytes, folder: MeshFolder, options: LoadOptions) -> list[Mes
     names = _names(content.objects, folder.stem)
     parts = _Builder(content, triangles, materials, options).parts(names)
     materials.tell_alpha()
+    faces: Counter[str] = Counter()
+    for part in parts:
+        material = content.objects[cast(int, part.object_key)][1]
+        if material is not None:
+            faces[material] += len(part.faces)
+    materials.tell_lost(faces)
     return parts
 
 
