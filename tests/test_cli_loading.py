@@ -132,6 +132,18 @@ def test_colors_of_layers_are_rendered_again_as_well(ddepth, monkeypatch):
 ANIMATED = {"animations": [{"channels": [], "samplers": []}]}
 
 
+MOVING_USDA = b"""#usda 1.0
+def Mesh "M" {
+    int[] faceVertexCounts = [3]
+    int[] faceVertexIndices = [0, 1, 2]
+    point3f[] points.timeSamples = {
+        0: [(0, 0, 0), (1, 0, 0), (0, 1, 0)],
+        24: [(0, 0, 0), (2, 0, 0), (0, 1, 0)],
+    }
+}
+"""
+
+
 @pytest.mark.parametrize("command", ["render", "inspect"])
 @pytest.mark.parametrize(
     ("name", "tree", "pose", "message"),
@@ -146,11 +158,15 @@ ANIMATED = {"animations": [{"channels": [], "samplers": []}]}
             "d.obj", None, "0,1",
             "only animations of glTF, GLB and USD files are read; leave --pose out",
         ),
-        ("d.usda", None, "Walk,1", "it has one animation, 0, not 'Walk'; give --pose 0,SECONDS"),
+        (
+            "d.usda", MOVING_USDA, "Walk,1",
+            "it has one animation, 0, not 'Walk'; give --pose 0,SECONDS",
+        ),
     ],
 )  # fmt: skip
 def test_messages_about_poses_name_the_option(ddepth, tmp_path, command, name, tree, pose, message):
-    put(tmp_path, name, obj() if tree is None else gltf(*gltf_tree(TETRA, **tree)))
+    data = tree if isinstance(tree, bytes) else gltf(*gltf_tree(TETRA, **(tree or {})))
+    put(tmp_path, name, obj() if tree is None else data)
     code, _, err = ddepth(command, name, "--pose", pose)
     assert (code, err) == (1, [f"ddepth: error: {name}: {message}"])
 

@@ -230,12 +230,12 @@ def png(color: tuple[int, ...] = (10, 20, 30, 255)) -> bytes:
 
 
 def test_materials_subsets_and_textures(tmp_path: Path) -> None:
-    (tmp_path / "pic.png").write_bytes(png())
+    (tmp_path / "pic.png").write_bytes(png((10, 20, 30, 100)))  # below the threshold
     mesh = loaded(usda(tmp_path, TEXTURED))
     assert len(mesh.faces) == 4
     is_pictured = mesh.texture_id == 0
     assert mesh.polygon_id[is_pictured].tolist() == [1, 1]
-    assert mesh.textures[0][0, 0].tolist() == [10, 20, 30, 255]
+    assert mesh.textures[0][0, 0].tolist() == [10, 20, 30, 100]
     assert mesh.samplers[0] == dd.Sampler("mirror", "clamp", "linear")
     assert mesh.alpha_cutoff.tolist() == np.where(is_pictured, 0.5, 0).tolist()
     # 0.2158605 linear is 128 in sRGB.

@@ -10,7 +10,7 @@ __all__ = ["PolygonWork"]
 
 
 class PolygonWork:
-    """What is left of the time for cutting the polygons of a file, whatever their number.
+    """Time that is left for cutting the polygons of a file, whatever their number.
 
     A small file can hold polygons that take hours. Files that make sense need a part of this.
 
