@@ -204,6 +204,35 @@ def test_damage(model: str | bytes, message: str, tmp_path: Path) -> None:
     refused(put(tmp_path, model), message)
 
 
+SLICES = (
+    '<s:slicestack xmlns:s="http://schemas.microsoft.com/3dmanufacturing/slice/2015/07" id="5">'
+    '<s:slice ztop="0.5"><s:vertices><s:vertex x="0" y="0"/><s:vertex x="1" y="0"/></s:vertices>'
+    '<s:polygon startv="0"><s:segment v2="1"/></s:polygon></s:slice></s:slicestack>'
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "note"),
+    [
+        (SLICES, "slice stacks"),
+        ('<basematerials id="3"><base name="x"/></basematerials>', "colors that are not"),
+        (
+            '<basematerials id="3"><base name="x" displaycolor="#FFF"/></basematerials>',
+            "colors that are not",
+        ),
+        ('<basematerials id="3"></basematerials>', "the file lacks"),
+    ],
+)
+def test_appearance_and_slices_never_refuse_the_geometry(before, note, tmp_path: Path) -> None:
+    content = before + f'<object id="1" pid="3" pindex="0">{mesh_xml()}</object>'
+    path = put(tmp_path, model_xml(content, '<item objectid="1"/>'))
+    with pytest.warns(dd.LeftOutWarning, match=note):
+        mesh = dd.load_mesh(path)
+    plain = loaded(put(tmp_path, SIMPLE))
+    np.testing.assert_array_equal(mesh.vertices, plain.vertices)
+    assert len(mesh.faces) == len(plain.faces)
+
+
 def test_archives(tmp_path: Path) -> None:
     path = tmp_path / "a.3mf"
     path.write_bytes(b"nonsense")

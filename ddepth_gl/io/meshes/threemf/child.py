@@ -160,19 +160,21 @@ class _Reader:
                     self.message.leave_out("properties that are no color", warn=True)
                 continue
             rows = properties[of_group, 1:]
-            if rows.size and (int(rows.min()) < 0 or int(rows.max()) >= len(group.values)):
-                raise MeshError(
-                    f"a triangle of it refers to a missing color of {number}; repair it"
+            exists = ((rows >= 0) & (rows < len(group.values))).all(axis=1)
+            if not exists.all():
+                self.message.leave_out(
+                    "colors that triangles refer to and the file lacks", warn=True
                 )
+                of_group, rows = of_group[exists], rows[exists]
             if group.kind == "basematerials":  # no gradients: the first corner decides
                 rows = np.repeat(rows[:, :1], 3, axis=1)
             if group.kind == "texture2dgroup":
                 is_colored[of_group] = False
-                uv = Indexed(np.asarray(group.values, np.float64), rows.reshape(-1))
+                uv = Indexed(np.asarray(group.values, np.float64).reshape(-1, 2), rows.reshape(-1))
                 yield of_group, uv, None, group.texture
             else:
                 corner_colors[of_group] = rows + start
-                colors.append(np.asarray(group.values, np.uint8))
+                colors.append(np.asarray(group.values, np.uint8).reshape(-1, 4))
                 start += len(group.values)
         faces = np.flatnonzero(is_colored)
         if len(faces):

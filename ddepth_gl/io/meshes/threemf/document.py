@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from string import hexdigits
 from xml.parsers import expat
 
 import numpy as np
@@ -122,10 +123,9 @@ def parse_model(data: bytes, leave_out: Callable[[str], None]) -> ModelFile:
             extension.
     """
     check_prolog(data)
-    reader = _ModelReader(leave_out)
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
-    parser.StartElementHandler = reader.start
+    reader = _ModelReader(parser, leave_out)
     parser.StartNamespaceDeclHandler = reader.namespace
     try:
         _parse(parser, data)
@@ -141,8 +141,11 @@ def parse_model(data: bytes, leave_out: Callable[[str], None]) -> ModelFile:
 class _ModelReader:
     """Handlers of the elements of a model."""
 
-    def __init__(self, leave_out: Callable[[str], None]) -> None:
+    def __init__(self, parser: expat.XMLParserType, leave_out: Callable[[str], None]) -> None:
         self.model = ModelFile()
+        self._parser = parser
+        parser.StartElementHandler = self.start
+        self._skipped_depth = 0  # of the element in one that is not read
         self._leave_out = leave_out
         self._object = MeshObject("", "", (-1, 0))
         self._group = PropertyGroup("")
@@ -161,10 +164,23 @@ class _ModelReader:
             self._triangle(values)
         elif name in _NOT_READ:
             self._leave_out(_NOT_READ[name])
+            self._skip(tag, values)
+            # Its vertices would count as those of an object.
+            self._parser.StartElementHandler = self._skip
+            self._parser.EndElementHandler = self._end_skipped
         else:
             handler = getattr(self, f"_start_{name}", None)
             if handler is not None:
                 handler({local_name(key): value for key, value in values.items()})
+
+    def _skip(self, _tag: str, _values: dict[str, str]) -> None:
+        self._skipped_depth += 1
+
+    def _end_skipped(self, _tag: str) -> None:
+        self._skipped_depth -= 1
+        if self._skipped_depth == 0:
+            self._parser.StartElementHandler = self.start
+            self._parser.EndElementHandler = None
 
     def _triangle(self, values: dict[str, str]) -> None:
         found = self._object
@@ -215,10 +231,18 @@ class _ModelReader:
         self.model.groups[int(values["id"])] = self._group
 
     def _start_base(self, values: dict[str, str]) -> None:
-        self._group.values.append(_color(values["displaycolor"]))
+        self._group.values.append(self._color(values.get("displaycolor", "")))
 
     def _start_color(self, values: dict[str, str]) -> None:
-        self._group.values.append(_color(values["color"]))
+        self._group.values.append(self._color(values.get("color", "")))
+
+    def _color(self, text: str) -> tuple[int, ...]:
+        """Return RGBA; white, which is noted, for what is no color."""
+        digits = text.strip().removeprefix("#")
+        if len(digits) in (6, 8) and not set(digits) - set(hexdigits):
+            return tuple(bytes.fromhex(digits.ljust(8, "F")))
+        self._leave_out("colors that are not #RRGGBB or #RRGGBBAA")
+        return (255, 255, 255, 255)
 
     def _start_tex2coord(self, values: dict[str, str]) -> None:
         self._group.values.append((float(values["u"]), float(values["v"])))
@@ -239,10 +263,3 @@ def _reference(values: dict[str, str]) -> tuple[str, str, npt.NDArray[np.float64
             raise ValueError(f"{len(numbers)} numbers in a transform")
         matrix[:3] = np.reshape(numbers, (4, 3)).T
     return values["objectid"], values.get("path", ""), matrix
-
-
-def _color(text: str) -> tuple[int, ...]:
-    digits = text.strip().removeprefix("#")
-    if len(digits) not in (6, 8):
-        raise ValueError(f"color {text!r:.20}")
-    return tuple(bytes.fromhex(digits.ljust(8, "F")))
