@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -46,6 +47,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.soak_seed is None:  # pytest-xdist passes this one on to its processes
         config.option.soak_seed = secrets.randbelow(10**9)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _measured_children(request: pytest.FixtureRequest) -> None:
+    """Measure the child processes of compiled readers, if coverage is measured."""
+    if getattr(request.config.option, "cov_source", None):
+        from ddepth_gl.io.meshes import child, child_main
+
+        # The child is the file that this path names.
+        covered = ModuleType(child_main.__name__)
+        covered.__dict__.update(child_main.__dict__)
+        covered.__file__ = str(Path(__file__).with_name("covered_child.py"))
+        vars(child)["child_main"] = covered
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -57,10 +57,10 @@ def test_shell_of_the_readme(tmp_path):
     (block,) = re.findall(
         r"## From the shell\n+```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
     )
-    for folder in ("b", "meshes"):
-        Path(tmp_path, folder).mkdir()
+    for folder in ("b", "meshes", "chair/images"):
+        Path(tmp_path, folder).mkdir(parents=True)
     for number, name in enumerate(
-        ("part.glb", "part.obj", "other.obj", "b/part.glb", "meshes/part.glb")
+        ("part.glb", "part.obj", "other.obj", "b/part.glb", "meshes/part.glb", "chair/model.obj")
     ):
         shape = trimesh.creation.icosphere(subdivisions=1 + number % 2, radius=1.0 + number)
         shape.export(tmp_path / name)
