@@ -47,6 +47,8 @@ class _ChildFunction(NamedTuple):
     subject: str
 
 
+# Errors of a reader that meets something unexpected. They are about its code, not about the file.
+_STUMBLES = ("AttributeError", "IndexError", "KeyError", "TypeError")
 _MODULES = "ddepth_gl.io.meshes"
 _FUNCTIONS: dict[str, _ChildFunction] = {
     "draco": _ChildFunction(f"{_MODULES}.gltf.draco_child", "decode_streams", "its Draco data"),
@@ -224,6 +226,8 @@ def _result(
             text = one_line(str(head["error"]), 240)
             if head.get("is_message") is True:
                 raise MeshError(text)
+            if text.startswith(_STUMBLES):
+                raise MeshError(f"{subject} has values that make no sense; export it again")
             raise MeshError(f"{subject} cannot be read ({text}); check or export it again")
         if not isinstance(head["result"], dict):
             raise ValueError("no object")
