@@ -11,6 +11,7 @@ import io
 import json
 import re
 import struct
+import warnings
 import zipfile
 from typing import Any
 
@@ -183,7 +184,8 @@ def _archive(data: bytes, rng: np.random.Generator) -> bytes:
         members[index] = (name, (_text if b"<" in content[:200] else _binary)(content, rng))
     result = io.BytesIO()
     method = _pick((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), rng)
-    with zipfile.ZipFile(result, "w", method) as archive:
+    with zipfile.ZipFile(result, "w", method) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # two members of one name
         for name, content in members:
             archive.writestr(name, content)
     return result.getvalue()
