@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from loaded_meshes import loaded, refused, volume
 from PIL import Image
 from scene_files import FACES, mesh_xml, model_xml, threemf
 from scene_files import SIMPLE_3MF as SIMPLE
@@ -21,23 +20,6 @@ def put(folder: Path, model: str | bytes, **files: str | bytes) -> Path:
     path = folder / "a.3mf"
     path.write_bytes(threemf(model, **files))
     return path
-
-
-def loaded(path: Path, **options: Any) -> dd.Mesh:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return dd.load_mesh(path, **options)
-
-
-def refused(path: Path, message: str, **options: Any) -> None:
-    with pytest.raises(dd.MeshError, match=message) as caught:
-        dd.load_mesh(path, **options)
-    assert "\n" not in str(caught.value)
-
-
-def volume(mesh: dd.Mesh) -> float:
-    a, b, c = np.moveaxis(mesh.vertices[mesh.faces].astype(np.float64), 1, 0)
-    return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
 
 
 def test_one_object(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ import io
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from loaded_meshes import area, loaded, refused, volume
 from PIL import Image
 from scene_files import USD_CUBE as CUBE
 from scene_files import USD_CUBE_FACES as CUBE_FACES
@@ -26,28 +26,6 @@ def usda(folder: Path, body: str, name: str = "a.usda", head: str = 'upAxis = "Z
     path = folder / name
     path.write_text(f"#usda 1.0\n({head})\n{body}\n")
     return path
-
-
-def loaded(path: Path, **options: Any) -> dd.Mesh:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return dd.load_mesh(path, **options)
-
-
-def refused(path: Path, message: str, **options: Any) -> None:
-    with pytest.raises(dd.MeshError, match=message) as caught:
-        dd.load_mesh(path, **options)
-    assert "\n" not in str(caught.value)
-
-
-def volume(mesh: dd.Mesh, of: Any = slice(None)) -> float:
-    a, b, c = np.moveaxis(mesh.vertices[mesh.faces[of]].astype(np.float64), 1, 0)
-    return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
-
-
-def area(mesh: dd.Mesh) -> float:
-    a, b, c = np.moveaxis(mesh.vertices[mesh.faces].astype(np.float64), 1, 0)
-    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
 
 
 @pytest.mark.parametrize("suffix", [".usda", ".usd", ".usdc", ".usdz"])
