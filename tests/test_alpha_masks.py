@@ -263,6 +263,7 @@ def test_random_masks_against_the_oracle(renderer, seed, orthographic):
         compare_sheets(renderer, mesh, camera, surfaces)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_few_large_faces_against_the_oracle(renderer, seed):
     """Faces of many pixels: tiles and large faces on `compute`; cameras inside and beside."""
@@ -358,6 +359,7 @@ def test_samples_of_the_photo_see_through_holes(renderer):
     scene.release()
 
 
+@pytest.mark.slow
 def test_more_crossings_than_the_stencil_counts(renderer):
     """300 coincident quads with the same holes."""
     count = 300

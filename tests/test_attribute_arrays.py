@@ -122,6 +122,7 @@ def test_entry_exit_many_equals_single_calls(renderer):
     other_scene.release()
 
 
+@pytest.mark.slow
 def test_each_attribute_alone_equals_all_together(renderer):
     rng = np.random.default_rng(83)
     mesh = painted(rng, random_closed_mesh(rng))

@@ -103,6 +103,7 @@ def small_rotation(angle_deg: float) -> np.ndarray:
     return np.array([[1, -z, y], [z, 1, -x], [-y, x, 1]])
 
 
+@pytest.mark.slow
 def test_judge_accepts_right_attributes_and_rejects_mistakes():
     rng = np.random.default_rng(3)
     mesh = painted(rng, random_closed_mesh(rng, bodies=2))

@@ -303,6 +303,7 @@ def test_faces_without_area_that_seal_a_mesh_have_finite_attributes(renderer):
     assert met, "no view met the face without area, so nothing was tested"
 
 
+@pytest.mark.slow
 def test_rays_exactly_through_a_face_without_area(renderer):
     """Then all of its weights are 0 / 0. All numbers are exact, so nothing is rounded."""
     pose = np.diag([1.0, -1, -1, 1])

@@ -43,6 +43,7 @@ def test_real_meshes(renderer, name):
     assert sum(judge_both(renderer, mesh, camera) for camera in cameras) > 2000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
 @pytest.mark.parametrize("seed", range(4))
 def test_random_closed_meshes(renderer, seed, orthographic):
@@ -52,6 +53,7 @@ def test_random_closed_meshes(renderer, seed, orthographic):
     assert judge_both(renderer, mesh, random_camera(rng, mesh, orthographic)) > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_camera_inside_the_mesh(renderer, seed):
     rng = np.random.default_rng([seed, 37])

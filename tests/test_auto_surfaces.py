@@ -125,6 +125,7 @@ def check(maps, mesh, two_sided, camera, near=None, far=None):
     return reference
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MESHES)
 def test_made_meshes_equal_the_oracle(renderer, name):
     mesh, two_sided = MESHES[name]
@@ -188,6 +189,7 @@ def test_from_outside_every_crossed_pixel_has_an_entry_before_an_exit(renderer, 
     scene.release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_real_meshes_from_outside(renderer, name):
     mesh = dd.load_mesh(good(name))

@@ -127,6 +127,7 @@ MISSING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", MISSING)
 def test_a_missing_package_is_named(run, tmp_path, call):
     (tmp_path / "ell.off").write_text(ELL)

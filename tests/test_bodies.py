@@ -426,6 +426,7 @@ def test_chains_are_followed_to_their_ends():
 # Random meshes
 
 
+@pytest.mark.slow
 @given(soups())
 @hypothesis_settings(max_examples=150)
 def test_soups(given):
@@ -485,6 +486,7 @@ def test_points_in_line_with_edges_and_vertices():
         np.testing.assert_array_equal(inside[certain], (norm < 1.0)[certain])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_rays_through_edges_within_rounding(seed):
     """The ray of each point passes through an edge as exactly as float64 can say."""
@@ -502,6 +504,7 @@ def test_rays_through_edges_within_rounding(seed):
     np.testing.assert_array_equal(inside[certain], (distance < 1)[certain])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_winding_numbers_of_self_intersecting_bodies(seed):
     rng = np.random.default_rng(seed)

@@ -319,6 +319,7 @@ def of_old_version(tmp_path, version):
     return lines_of(run_script(OLD, tmp_path, **environment))
 
 
+@pytest.mark.slow
 def test_an_old_context(tmp_path):
     """Mesa reports any version that it is told to."""
     with dd.DepthRenderer() as own:

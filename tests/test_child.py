@@ -73,6 +73,7 @@ def test_in_threads() -> None:
     assert len(set(pids)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "request_", "limits", "message"),
     [
@@ -172,6 +173,7 @@ def _is_gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
 def test_the_child_ends_with_its_parent(number: signal.Signals, tmp_path: Path) -> None:
     file = tmp_path / "pid"

@@ -123,6 +123,7 @@ def test_one_bad_mesh_among_good_ones():
     assert done.stdout.splitlines()[-1] == "2 of 4 meshes failed"
 
 
+@pytest.mark.slow
 def test_unreadable_files_fail_by_themselves():
     """Root drops its capabilities, so that permissions apply as for an ordinary user."""
     Path("closed").mkdir()
@@ -749,6 +750,7 @@ def test_a_folder_without_meshes_among_others(ddepth):
     assert not Path("no").exists()
 
 
+@pytest.mark.slow
 def test_results_in_a_searched_folder_are_not_rendered(ddepth):
     """A second run into the folder of the meshes writes the same files again, and no others."""
     Path("sets/.hidden").mkdir(parents=True)
@@ -904,6 +906,7 @@ def test_after_a_lost_context_no_other_mesh_is_tried(ddepth, monkeypatch, error)
     assert tried == (["box"] if isinstance(error, dd.ContextError) else ["box", "ring"])
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_not_an_error():
     done = subprocess.run(
         [

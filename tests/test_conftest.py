@@ -17,6 +17,7 @@ def leave_to_the_collector(renderer: dd.DepthRenderer) -> None:
     cycle.append(cycle)
 
 
+@pytest.mark.slow
 def test_objects_of_an_earlier_test_may_be_collected_at_any_time(renderer):
     leave_to_the_collector(renderer)
     with no_gl_objects_left(renderer):

@@ -128,6 +128,7 @@ def test_another_mesh_does_not_replace_the_preview(render):
     assert contents() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"mine", b"PK\3\4", b'{"mesh": 5}'])
 @pytest.mark.parametrize(
     "name",
@@ -256,6 +257,7 @@ def test_results_name_their_mesh(renderer):
     in_memory.release()
 
 
+@pytest.mark.slow
 def test_names_that_are_not_valid_text(render):
     names = [os.fsdecode(b"caf\xe9.ply"), "two\nlines.ply", "käse 日本.ply"]
     for name in names:

@@ -346,6 +346,7 @@ def test_a_deep_face_index_that_does_not_fit(tmp_path):
 # Real meshes
 
 
+@pytest.mark.slow
 def test_a_real_peel(renderer, tmp_path):
     layers = real_layers(renderer)
     write_exr(tmp_path / "flat.exr", layers)

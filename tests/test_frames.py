@@ -237,6 +237,7 @@ def test_scenes_in_pairs_stay(renderer, mesh):
     scene.release()
 
 
+@pytest.mark.slow
 def test_an_error_comes_after_the_frames_before_it(renderer, mesh):
     camera = cameras_of(mesh)[0]
 
@@ -258,6 +259,7 @@ def test_an_error_comes_after_the_frames_before_it(renderer, mesh):
     assert list(renderer.render_many([])) == []
 
 
+@pytest.mark.slow
 def test_a_generator_that_is_given_up_frees_its_mesh(renderer, mesh):
     camera = cameras_of(mesh)[0]
     with no_gl_objects_left(renderer):

@@ -82,6 +82,7 @@ def test_a_file_that_is_not_written_is_not_logged(messages, tmp_path):
     assert messages() == []
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_unless_logging_is_set_up():
     code = (
         "import logging, sys, ddepth_gl as dd\n"

@@ -129,6 +129,7 @@ def expected_triangles(label):
 # Closed and oriented
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orthographic", [False, True])
 @pytest.mark.parametrize("name", ["box", "sphere", "torus", "demo"])
 def test_closed_and_outward(renderer, name, orthographic):
@@ -237,6 +238,7 @@ def test_the_jump_is_measured_in_footprints_at_the_nearer_depth():
 # Volume
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pixels", [40, 160])
 def test_the_volume_of_a_sphere(renderer, pixels):
     rings, sides = 200, 400

@@ -172,6 +172,7 @@ def nested_solids():
     return dd.Mesh(mesh.vertices, mesh.faces[order], object_id=mesh.object_id[order])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("camera", [CAMERA, FLAT], ids=["perspective", "orthographic"])
 @pytest.mark.parametrize("surfaces", SURFACES)
 @pytest.mark.parametrize("crop", [{}, {"near": 3.0, "far": 4.0}], ids=["whole", "cropped"])

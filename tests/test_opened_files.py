@@ -141,6 +141,7 @@ def test_a_mesh_file_may_be_a_link_to_anywhere(folder):
     assert color(folder) == (255, 0, 0)  # side files are looked up beside the link
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ddepth_gl.LeftOutWarning")
 def test_a_file_replaced_as_fast_as_possible(folder):
     """Run the race itself, for long enough that the first version lost it dozens of times."""

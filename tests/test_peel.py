@@ -69,6 +69,7 @@ def test_a_quad_and_its_reversed_copy(renderer):
     np.testing.assert_array_equal(np.isnan(layers.solid_length), layers.count > 0)
 
 
+@pytest.mark.slow
 def test_1000_parallel_quads(renderer):
     """They are 0.002 apart at depths from 4 to 6, which is four thousand times the rounding."""
     heights = np.arange(1000) * 0.002 - 1

@@ -76,6 +76,7 @@ def test_the_first_layers(renderer, mesh, max_layers, names):
     assert used <= limit + PER_PIXEL * SIZE**2 + OTHER
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", NAMES)
 def test_the_default_limit_is_a_quarter_of_the_memory(renderer, monkeypatch, names):
     crossings = 2 * BODIES * SIZE**2

@@ -79,6 +79,7 @@ def compare(renderer, mesh, camera, near=None, far=None) -> int:
     return len(got)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_real_meshes(renderer, name):
     mesh = dd.load_mesh(good(name))

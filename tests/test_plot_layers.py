@@ -66,6 +66,7 @@ def test_layers_are_in_order_on_one_scale():
     assert bars(figure)[-1].get_window_extent().width > 900  # below all of them
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("largest", "asked", "shown", "more"),
     [
@@ -171,6 +172,7 @@ def test_the_bar_has_odd_numbers_only_if_needed():
     assert numbers([["F1 B2 F3", "F1 B2"]], truncated=np.array([[True, False]])) == [0, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 600])  # larger ones are thinned
 @pytest.mark.parametrize("rows", [["F1 B2", ""], ["F1 B2", "F1 B2 F3 B4"], ["", ""], ["F1", ""]])
 def test_pixels_cut_short_are_black_whatever_the_counts(rows, size):
@@ -196,6 +198,7 @@ def test_odd_counts_are_named():
     )
 
 
+@pytest.mark.slow
 def test_a_single_odd_or_truncated_pixel_of_a_large_image_is_visible():
     count = np.full((300, 500), 2)
     count[123, 457], count[200, 31] = 3, 2

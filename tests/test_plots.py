@@ -176,6 +176,7 @@ def test_negative_thickness_is_on_the_scale():
     assert [text.get_text() for text in figure.texts] == ["-2", "0", "2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["random", "empty"])
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_text_is_readable_at_every_size(width, height, kind):

@@ -29,6 +29,7 @@ def frame_of(maps=None, layers=None, photo=None):
     return dd.Frame(camera, photo, maps, layers)
 
 
+@pytest.mark.slow
 def test_each_part_of_a_frame_has_its_panels():
     maps, layers = random_maps(40, 30), random_layers(40, 30, 4)
     photo = np.zeros((30, 40, 4), np.uint8)
@@ -64,6 +65,7 @@ def test_the_photo_is_on_white():
     assert colors == [(255, 255, 255), (255, 0, 0), (0, 0, 255), (204, 204, 204)]
 
 
+@pytest.mark.slow
 def test_the_row_of_the_section_is_marked():
     rows = [["F1 B2"] * 40 for _ in range(30)]
     frame = frame_of(layers=by_hand(rows))

@@ -123,6 +123,7 @@ def test_moving_mesh_and_camera_together_changes_nothing(renderer, scene, surfac
     assert report.ok, str(report)
 
 
+@pytest.mark.slow
 @many
 @given(scene=scenes(), exponent=st.integers(-60, 60))
 def test_scaling_by_a_power_of_two_scales_the_bits(renderer, scene, exponent):
@@ -203,6 +204,7 @@ def test_splitting_every_face_changes_no_depth(renderer, scene, split, surfaces)
     assert_same_where_stable(reference, one, other, allowed)
 
 
+@pytest.mark.slow
 @many
 @given(scene=scenes(), surfaces=surfaces_of)
 def test_the_order_of_faces_and_corners_does_not_matter(renderer, scene, surfaces):
@@ -375,6 +377,7 @@ def test_the_same_call_returns_the_same_bits(renderer, scene, surfaces, faces):
     assert bare.exit.tobytes() == one.exit.tobytes()
 
 
+@pytest.mark.slow
 @few
 @given(
     scene=scenes(), surfaces=surfaces_of, faces=st.booleans(), crop=st.booleans(), data=st.data()
@@ -419,6 +422,7 @@ def opengl_projection(camera, near=0.1, far=100.0):
     return P
 
 
+@pytest.mark.slow
 @many
 @given(scene=scenes(), as_matrix=st.booleans())
 def test_opengl_and_intrinsics_are_one_camera(renderer, scene, as_matrix):
@@ -464,6 +468,7 @@ def test_opengl_and_intrinsics_return_the_same_bits(renderer, scene, quarter, tr
     assert_same_bits(render(renderer, mesh, one), render(renderer, mesh, other))
 
 
+@pytest.mark.slow
 @many
 @given(scene=scenes(size=64), surfaces=surfaces_of, data=st.data())
 def test_a_window_is_a_crop_of_the_larger_image(renderer, scene, surfaces, data):
@@ -488,6 +493,7 @@ def test_a_window_is_a_crop_of_the_larger_image(renderer, scene, surfaces, data)
     assert report.ok, str(report)
 
 
+@pytest.mark.slow
 @many
 @given(scene=scenes(kinds=(True,)), surfaces=surfaces_of)
 def test_a_distant_narrow_camera_is_almost_orthographic(renderer, scene, surfaces):

@@ -55,6 +55,7 @@ def recorded(path):
     return {name: texts.get(name) for name in ENTRIES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [False, True])
 def test_every_file_of_a_job(renderer, tmp_path, layers):
     mesh = torus(steps=24, sides=16)

@@ -367,6 +367,7 @@ def test_not_an_archive(path, content):
     refused(path, f"{path} is not a whole .npz file (File is not a zip file); write it again")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: random_layers(2), some_maps], ids=["layers", "maps"])
 def test_damaged_bytes(path, make):
     """A file that is cut short is refused; one with a changed byte is refused or the same."""
@@ -457,6 +458,7 @@ def test_sizes_that_headers_only_claim(path):
     refused(replaced(path, depth=b""), "is not a whole .npz file")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("little_memory")
 def test_sizes_that_are_real(path):
     """Zeros shrink to a thousandth, so a small file may well hold more than there is memory."""

@@ -52,6 +52,7 @@ def test_every_format_and_the_preview(renderer, tmp_path):
     assert dd.load_mesh(tmp_path / "ring_001_mould.ply").is_oriented
 
 
+@pytest.mark.slow
 def test_every_format_with_all_layers(renderer, tmp_path):
     mesh = torus(steps=30, sides=20)
     options = {"layers": True, "attributes": ("object_id",), "png_scale": 1e-3, "samples": 2}
@@ -404,6 +405,7 @@ def clock(renderer, monkeypatch):
     return now
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("formats", "layers", "seconds"),
     [

@@ -180,6 +180,7 @@ def test_largest_image_of_the_device(renderer, tall):
         renderer.entry_exit(renderer.upload(box()), dd.Camera.orthographic(1.0, pose, limit + 1, 1))
 
 
+@pytest.mark.slow
 def test_the_renderer_survives_an_image_that_does_not_fit(renderer, mesh, camera, monkeypatch):
     """A driver out of memory does not create an image or a buffer, and an error is pending."""
     scene = renderer.upload(mesh)
@@ -506,6 +507,7 @@ def test_no_warnings_escape(mesh, camera):
         maps.filled(0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", ["submit", "collect", "shade", "finish", "provenance"])
 def test_a_failed_call_leaks_no_images(renderer, monkeypatch, fails):
     """When memory runs out in the middle of a call, its images return to the pool."""

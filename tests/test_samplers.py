@@ -81,6 +81,7 @@ def engine(request):
 RANGES = [((-2.3, -1.7), (3.1, 2.9)), ((0, 0), (1, 1)), ((7.2, -6.9), (4.6, -5.05))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=str)
 def test_colors_agree_with_a_sampler_by_hand(engine, sampler):
     rng = np.random.default_rng(SAMPLERS.index(sampler))

@@ -115,6 +115,7 @@ def dilated(mask: np.ndarray, steps: int = 1) -> np.ndarray:
     return mask
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [2, 3, 4, 8])
 def test_only_silhouettes_are_translucent(renderer, samples):
     """A sample lies in its pixel, so it is nearer to the center than neighboring centers are."""

@@ -222,6 +222,7 @@ with atomic_write("result.npz") as file:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [*STATUS, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_program_that_is_killed_during_a_write(tmp_path, number):
     """The library handles no signals: they end the program at once, and no file is left behind."""
@@ -234,6 +235,7 @@ def test_a_program_that_is_killed_during_a_write(tmp_path, number):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["program.py", "ring.ply"]
 
 
+@pytest.mark.slow
 def test_signals_that_the_parent_ignores_stay_ignored():
     def ready():
         for number in STATUS:
@@ -299,6 +301,7 @@ def test_driver_warnings_are_not_written_into_results():
     assert Path("file").read_bytes() == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["render", "--help"], ["--version"], []])
 def test_help_on_a_full_disk(arguments):
     if not Path("/dev/full").exists():

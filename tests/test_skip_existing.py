@@ -83,6 +83,7 @@ def changed(before, after):
     return sorted(name for name in after if before.get(name) != after[name])
 
 
+@pytest.mark.slow
 def test_what_is_there_is_skipped(render, monkeypatch):
     command = ("box.ply", "ring.ply", "--views", "3")
     render(*command)
@@ -95,6 +96,7 @@ def test_what_is_there_is_skipped(render, monkeypatch):
     assert times() == before
 
 
+@pytest.mark.slow
 def test_only_what_is_missing_is_rendered(render):
     command = ("box.ply", "ring.ply", "--views", "6")
     render(*command)
@@ -116,6 +118,7 @@ def arrays(data):
     return dict(np.load(io.BytesIO(data)))
 
 
+@pytest.mark.slow
 def test_a_missing_preview_alone(render):
     command = ("box.ply", "--views", "6")
     render(*command)
@@ -167,6 +170,7 @@ OTHER = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", first_fast(OTHER, 2))
 def test_files_of_other_options_are_replaced(render, option):
     def line(options):
@@ -250,6 +254,7 @@ def test_damaged_files_are_rendered_again(render, name, damage):
         assert stripped(file.name, file.read_bytes()) == stripped(file.name, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["photo", "png16"])
 def test_a_damaged_byte_of_a_png_file_is_noticed(render, name):
     """Of npz, EXR and PLY, structure and size are checked alone, as the help says."""
@@ -295,6 +300,7 @@ def test_a_moved_mesh_is_the_same_mesh(render):
     assert render("moved/box.ply", "--skip-existing")[3] == []
 
 
+@pytest.mark.slow
 def test_files_of_another_version_are_replaced(render, monkeypatch):
     render("box.ply")
     assert render("box.ply", "--skip-existing")[3] == []

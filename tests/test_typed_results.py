@@ -152,6 +152,7 @@ def test_a_typo_is_told_the_nearest_name(name, nearest):
         layers().of_objekt  # noqa: B018
 
 
+@pytest.mark.slow
 def test_python_adds_no_second_suggestion():
     """Python's own traceback ends with one, unless the error knows its name but not its object."""
     code = (

@@ -304,6 +304,7 @@ def "B" (references = @sub/box.usda@) {
     assert mesh.source.side_files_sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
