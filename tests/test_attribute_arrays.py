@@ -42,6 +42,7 @@ from ddepth_gl.engines.shared import (
     crossing_lists,
     face_attributes,
 )
+from ddepth_gl.results import crossing_rows
 
 
 def random_mesh(rng, kind: str) -> dd.Mesh:
@@ -330,7 +331,7 @@ def test_block_and_batch_sizes_change_no_bit(renderer, monkeypatch, block, batch
     )
     assert layers.count.max() > 7
     assert len(layers.depth) > 4 * batch
-    for module in (crossing_keys, crossing_lists, face_attributes):
+    for module in (crossing_keys, crossing_lists, crossing_rows, face_attributes):
         monkeypatch.setattr(module, "BLOCK_SIZE", block)
     monkeypatch.setattr(attribute_pass, "_BATCH_SIZE", batch)
     same_arrays(renderer.entry_exit(scene, camera, attributes=ALL), maps, names)

@@ -393,6 +393,7 @@ def test_derived_quantities_take_little_memory():
     )
     for job, allowed in (
         (lambda: layers.dense("depth"), 8),
+        (lambda: layers.dense_many(("depth", "face", "front_facing")), 17),
         (lambda: layers.points(), 24),
         (lambda: layers.nesting, 20),
         (lambda: layers.entry_exit(), 24),
@@ -458,6 +459,47 @@ def test_dense(some, name, dtype, missing):
         np.testing.assert_array_equal(
             stack[len(whole) :], np.full_like(stack[len(whole) :], missing)
         )
+
+
+@pytest.mark.parametrize("block", [1, 5, 1 << 15])
+@pytest.mark.parametrize("max_layers", [None, 0, 1, 3, 20])
+def test_dense_many_puts_every_value_in_its_place(monkeypatch, block, max_layers):
+    """Against a loop over all crossings; empty pixels, a pixel larger than a block, rows of 3."""
+    monkeypatch.setattr("ddepth_gl.results.crossing_rows.BLOCK_SIZE", block)
+    rng = np.random.default_rng(7)
+    count = np.array([0, 3, 1, 0, 0, 7, 2, 2, 0, 1, 4, 0])
+    offsets = np.cumsum([0, *count])
+    size = int(offsets[-1])
+    values = {
+        "depth": np.sort(rng.random(size)).astype(np.float32),
+        "face": rng.integers(0, 99, size),
+        "front_facing": rng.random(size) < 0.5,
+        "normal": rng.random((2 * size, 3)).astype(np.float32)[::2],  # not contiguous
+        "uv": rng.random((size, 2)).astype(np.float32),
+        "object_id": rng.integers(0, 9, size).astype(np.int32),
+    }
+    layers = dd.DepthLayers(
+        offsets=offsets,
+        **{name: values[name] for name in ("depth", "face", "front_facing")},
+        truncated=np.zeros((3, 4), bool),
+        camera=dd.Camera.orthographic(2.0, np.eye(4), 4, 3),
+        attributes={name: values[name] for name in ("normal", "uv", "object_id")},
+    )
+    stacks = layers.dense_many(iter(values), max_layers)
+    assert list(stacks) == list(values)
+    depth = 7 if max_layers is None else max_layers
+    for name, each in values.items():
+        fill = {"f": np.nan, "i": -1, "b": False}[each.dtype.kind]
+        expected = np.full((depth, 3, 4, *each.shape[1:]), fill, each.dtype)
+        for pixel in range(12):
+            for layer in range(min(count[pixel], depth)):
+                expected[layer, pixel // 4, pixel % 4] = each[offsets[pixel] + layer]
+        np.testing.assert_array_equal(stacks[name], expected, strict=True)
+        assert stacks[name].flags.c_contiguous
+        assert stacks[name].flags.owndata or stacks[name].base.flags.owndata
+        np.testing.assert_array_equal(layers.dense(name, max_layers), expected, strict=True)
+    assert layers.dense_many("depth").keys() == {"depth"}
+    assert layers.dense_many(()) == {}
 
 
 def test_distance_is_along_the_ray(some):
@@ -625,6 +667,11 @@ def test_bad_arguments():
     for name in ("normals", "offsets", "", None, ["depth"], {}):
         with pytest.raises(dd.RequestError, match="dense takes depth"):
             layers.dense(name)
+    for names in (("depth", "normals"), "normals", None, 3, [["depth"]], {"": 1}):
+        with pytest.raises(dd.RequestError, match="dense takes depth"):
+            layers.dense_many(names)
+    with pytest.raises(dd.NotAskedForError, match="normal"):
+        layers.dense_many(("depth", "normal"))
     for bad in (-1, 1.5, True, "2"):
         with pytest.raises(dd.RequestError, match="max_layers"):
             layers.dense("depth", max_layers=bad)

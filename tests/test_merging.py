@@ -79,6 +79,7 @@ def _pixels_at_a_time(request, monkeypatch):
     if request.param:
         monkeypatch.setattr("ddepth_gl.engines.raster.merging.BLOCK_SIZE", request.param)
         monkeypatch.setattr("ddepth_gl.engines.shared.crossing_keys.BLOCK_SIZE", request.param)
+        monkeypatch.setattr("ddepth_gl.results.crossing_rows.BLOCK_SIZE", request.param)
 
 
 def check(image: list[list[list[Crossing]]], max_layers: int | None = None) -> None:

@@ -222,6 +222,10 @@ CALLS = {
         layers(),
         {"name": "depth", "max_layers": 2, "min_gap": 0.0},
     ),
+    "DepthLayers.dense_many": lambda _: (
+        layers(),
+        {"names": ("depth", "face"), "max_layers": 2, "min_gap": 0.0},
+    ),
     "DepthLayers.merged": lambda _: (layers(), {"min_gap": 0.1, "max_layers": 2}),
     "DepthLayers.color_images": lambda _: (layers(), {"name": "color", "max_layers": 2}),
     "DepthLayers.entry_exit": lambda _: (layers(), {"surfaces": "oriented"}),

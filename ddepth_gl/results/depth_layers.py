@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -260,24 +260,42 @@ class DepthLayers(WithRequestedArrays):
                 `min_gap` is not a number >= 0.
             NotAskedForError: the attribute was not requested.
         """
-        if not isinstance(name, str) or name not in _DENSE_FILL:
-            raise RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {shown(name)}")
+        if not isinstance(name, str):
+            raise _not_dense(name)
+        return self.dense_many((name,), max_layers, min_gap=min_gap)[name]
+
+    def dense_many(
+        self, names: Iterable[str], max_layers: int | None = None, *, min_gap: float = 0.0
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return several quantities as `dense` does, by name, in less time than one by one.
+
+        Args:
+            names: of quantities, see `dense`; a single string is one name.
+            max_layers, min_gap: see `dense`.
+
+        Raises:
+            RequestError, NotAskedForError: see `dense`.
+        """
+        names = _dense_names(names)
         if checked_min_gap(min_gap):
-            return self.merged(min_gap).dense(name, max_layers)
+            return self.merged(min_gap).dense_many(names, max_layers)
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
         if not is_integer(layers) or layers < 0:
             raise RequestError(
                 f"max_layers must be an integer, at least 0, or None, not {shown(max_layers)}"
             )
-        values = getattr(self, name)
+        values = {name: (getattr(self, name), _DENSE_FILL[name]) for name in names}
         try:
-            stack = crossing_rows.layer_stack(self.offsets, values, layers, _DENSE_FILL[name])
+            stacks = crossing_rows.layer_stacks(self.offsets, values, int(layers))
         except (MemoryError, ValueError):  # NumPy raises ValueError for impossible sizes
             raise RequestError(
                 f"there is no memory for {shown(layers)} layers of "
                 f"{self._shape[1]}x{self._shape[0]} pixels; pass a smaller max_layers="
             ) from None
-        return stack.reshape(layers, *self._shape, *values.shape[1:])
+        return {
+            name: stack.reshape(len(stack), *self._shape, *stack.shape[2:])
+            for name, stack in stacks.items()
+        }
 
     def merged(self, min_gap: float, max_layers: int | None = None) -> DepthLayers:
         """Return the layers without crossings that lie close behind another one.
@@ -700,3 +718,19 @@ class DepthLayers(WithRequestedArrays):
 
     def _repr_png_(self) -> bytes | None:
         return notebook_png(lambda: self.plot(title=repr(self)[1:-1]))
+
+
+def _dense_names(names: Any) -> tuple[str, ...]:
+    """Return the names of quantities for `DepthLayers.dense_many`, checked."""
+    try:
+        checked = (names,) if isinstance(names, str) else tuple(names)
+    except Exception:  # a foreign __iter__ may raise anything
+        raise _not_dense(names) from None
+    for name in checked:
+        if not isinstance(name, str) or name not in _DENSE_FILL:
+            raise _not_dense(name)
+    return checked
+
+
+def _not_dense(name: Any) -> RequestError:
+    return RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {shown(name)}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ...results.crossing_rows import BLOCK_SIZE, crossing_blocks
 
 __all__ = [
     "BLOCK_SIZE",
@@ -25,9 +26,6 @@ __all__ = [
 KeyArray = npt.NDArray[np.int64]
 IntArray = npt.NDArray[np.int64]
 CountArray = npt.NDArray[np.integer[Any]]
-
-# Numbers processed at a time: they stay in the cache, and their memory is reused.
-BLOCK_SIZE = 1 << 15
 
 
 def split_keys(
@@ -51,22 +49,6 @@ def split_keys(
         np.equal(key & 1, 0, out=front_facing[block])
         np.bitwise_and(key, 0xFFFFFFFF, out=face[block])
         face[block] >>= 1
-
-
-def crossing_blocks(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
-    """Yield consecutive pixels and their crossings, up to BLOCK_SIZE of either.
-
-    A pixel with more crossings makes a block of its own.
-
-    Args:
-        offsets: (n + 1,) first crossing of each of n pixels, and the end of the last pixel.
-    """
-    pixels, start = len(offsets) - 1, 0
-    while start < pixels:
-        stop = int(np.searchsorted(offsets, offsets[start] + BLOCK_SIZE, side="right")) - 1
-        stop = min(max(stop, start + 1), start + BLOCK_SIZE, pixels)
-        yield slice(start, stop), slice(int(offsets[start]), int(offsets[stop]))
-        start = stop
 
 
 def crossing_offsets(*counts: CountArray, max_layers: int | None = None) -> IntArray:
