@@ -4,6 +4,7 @@
 //
 // Inputs:  queue of medium faces, see compute_queue.glsl; faces, see compute_face.glsl
 // Outputs: tiles, see tiles.glsl
+// Options: MASKED  1 if some faces have alpha masks
 #include "compute_face.glsl"
 #include "compute_queue.glsl"
 #include "tiles.glsl"
@@ -14,7 +15,12 @@ layout(std430, binding = 7) buffer Tiles { uint tiles[]; };
 // rows of a face.
 int iterations_for(ivec2 size) {
     int rows = (size.y + TILE_ROW_STRIDE - 1) / TILE_ROW_STRIDE;
+#if MASKED
+    int runs = (size.x + 31) / 32;  // see add_row: a loop over the runs, and two over each
+    return 4 + rows * (2 * size.x + 3 * runs + 2);
+#else
     return 4 + rows * (size.x + 2);
+#endif
 }
 
 void main() {

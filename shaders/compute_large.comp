@@ -45,8 +45,7 @@ void main() {
 #endif
     FacePlane plane = face_plane(corners);
     for (int row = box.first.y + part % ROW_STRIDE; row <= box.last.y; row += ROW_STRIDE) {
-        ivec2 covered = covered_columns(outline, row, segment);
-        for (int column = covered.x; column <= covered.y; ++column)
-            add_crossing(ivec2(column, row), first_face + face, plane, outline.is_front);
+        ivec2 columns = covered_columns(outline, row, segment);
+        add_row(row, columns, first_face + face, plane, outline.is_front);
     }
 }

@@ -40,6 +40,11 @@ uint covered_in_row(ivec3 edges, ivec3 right) {
     TEST_PIXEL(0) TEST_PIXEL(1) TEST_PIXEL(2) TEST_PIXEL(3)
     return ~outside;
 }
+
+// Adds the crossing of a pixel of the block, given as a bit.
+#define ADD_CROSSING(bit, tests_mask)                                                            \
+    add_crossing(block + ivec2((bit) & 3, (bit) >> 2), first_face + face, plane, is_front, \
+                 tests_mask)
 #endif
 
 void main() {
@@ -87,7 +92,7 @@ void main() {
     if (!covered) return;
     FacePlane plane = face_plane(corners);
     while (covered) {
-        add_crossing(pixel, first_face + face, plane, is_front);
+        add_crossing(pixel, first_face + face, plane, is_front, true);
         do {
             NEXT_PIXEL
         } while (!covered && pixel.y <= box.last.y);
@@ -106,10 +111,11 @@ void main() {
             covered |= (covered_in_row(edges, right) & columns) << 4 * y;
             edges += down;
         }
-        for (; covered != 0u; covered &= covered - 1u) {
-            int bit = findLSB(covered);
-            add_crossing(block + ivec2(bit & 3, bit >> 2), first_face + face, plane, is_front);
-        }
+#if MASKED
+        for (uint rest = covered; rest != 0u; rest &= rest - 1u)  // see add_row
+            if (ADD_CROSSING(findLSB(rest), false)) covered ^= rest & -rest;
+#endif
+        for (; covered != 0u; covered &= covered - 1u) ADD_CROSSING(findLSB(covered), true);
         block.x += 4;
         block_edges += 4 * right;
         if (block.x > box.last.x) {

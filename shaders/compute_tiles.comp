@@ -32,8 +32,7 @@ void main() {
         int row = first_row + (from.y - first_row + GROUP_SIZE - 1) / GROUP_SIZE * GROUP_SIZE;
         for (; row <= to.y; row += GROUP_SIZE) {
             ivec2 columns = covered_columns(outline, row, ivec2(from.x, to.x));
-            for (int column = columns.x; column <= columns.y; ++column)
-                add_crossing(ivec2(column, row), first_face + uint(face), plane, outline.is_front);
+            add_row(row, columns, first_face + uint(face), plane, outline.is_front);
         }
     }
 }

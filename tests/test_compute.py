@@ -176,13 +176,24 @@ def test_tiles_without_room_for_all_faces_do_not_show(mesh, cameras, name, limit
 @pytest.mark.slow
 @pytest.mark.parametrize("sheets", [20, 500, 999, 1000, 1001, 1200])
 @pytest.mark.parametrize("width", [3, 256])
-def test_tiles_lose_no_face_at_the_limit_of_iterations(sheets, width):
+@pytest.mark.parametrize("masked", [False, True])
+def test_tiles_lose_no_face_at_the_limit_of_iterations(sheets, width, masked):
     """Sheets larger than a tile, the farthest first, some more than a tile has room for."""
     z = np.arange(sheets, 0, -1.0)
     corners = [
         np.stack([0 * z + x, 0 * z + y, z], 1) for x, y in ((-999, -999), (999, -999), (0, 999))
     ]
-    mesh = dd.Mesh(np.stack(corners, 1).reshape(-1, 3), np.arange(3 * sheets).reshape(-1, 3))
+    # With masks, of which the images show nothing: the alpha of a corner far outside is too small.
+    alpha = np.tile([0, 255, 255], sheets)
+    masks = {
+        "colors": np.stack([alpha, alpha, alpha, alpha], 1).astype(np.uint8),
+        "alpha_cutoff": np.full(sheets, 0.1),
+    }
+    mesh = dd.Mesh(
+        np.stack(corners, 1).reshape(-1, 3),
+        np.arange(3 * sheets).reshape(-1, 3),
+        **(masks if masked else {}),
+    )
     camera = dd.Camera(np.array([[1.0, 0, 99], [0, 1, 50], [0, 0, 1]]), np.eye(4), width, 64, True)
     with dd.DepthRenderer("compute") as renderer:
         scene = renderer.upload(mesh)

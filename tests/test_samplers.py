@@ -104,6 +104,37 @@ def test_colors_agree_with_a_sampler_by_hand(engine, sampler):
     assert checked > 1000
 
 
+@pytest.mark.parametrize("height, width", [(1, 1), (1, 3), (7, 2), (6, 1)])
+def test_textures_of_one_texel_and_borders_of_copies(engine, height, width):
+    """At and beside the borders of a texture and of its copies, every texel index wraps."""
+    rng = np.random.default_rng([height, width])
+    texture = rng.integers(0, 256, (height, width, 4)).astype(np.uint8)
+    beside = np.array([-1e-4, 0, 1e-4])
+    # As many as columns of the image, each column a quad whose uv are one point.
+    u = np.concatenate([border + beside for border in (-4, -3, -2, -1, 0, 1, 2, 3)])
+    v = np.concatenate([border + beside for border in (2, -5, 1, 0, 3, -1, -2, 4)])
+    uv = np.stack([u, v], -1).astype(np.float32)
+    x = np.linspace(-1, 1, SIZE + 1)
+    corners = [[(a, -1, 0), (b, -1, 0), (b, 1, 0), (a, 1, 0)] for a, b in itertools.pairwise(x)]
+    faces = np.array([(0, 1, 2), (0, 2, 3)]) + 4 * np.arange(SIZE)[:, None, None]
+    for sampler in SAMPLERS:
+        mesh = dd.Mesh(
+            np.concatenate(corners),
+            faces.reshape(-1, 3),
+            uv=np.repeat(uv, 4, axis=0),
+            texture=texture,
+            samplers=sampler,
+        )
+        maps = engine.entry_exit(engine.upload(mesh), CAMERA, attributes=("color",))
+        for column, (u, v) in enumerate(uv.astype(float)):
+            # Rounding may take a point on a border to either side of it.
+            if sampler.filter == "nearest" and column % 3 == 1:
+                continue
+            wanted = sampled(texture, sampler, u, v)
+            # 1e-6 of uv are at most 7e-6 texels, and no texel differs by more than 1
+            np.testing.assert_allclose(maps.entry_color[5, column], wanted, atol=3e-5)
+
+
 def test_every_texture_has_its_own_sampler(engine):
     """Two textures of the same texels, and one of others, with three samplers."""
     rng = np.random.default_rng(5)

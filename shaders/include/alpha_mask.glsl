@@ -26,13 +26,17 @@ const int ALL_CUT_OUT = -2;  // no point exists
 
 const int TEXELS_PER_MASK = 8;
 
+int mask_of(int face) {
+    return texelFetch(mask_of_face, face).x;
+}
+
 float mask_alpha(int texel) {
     return float(texelFetch(mask_texels, texel >> 2).x >> 8 * (texel & 3) & 255);
 }
 
 //   pixel:  its center, in the unit of `image`
 bool is_cut_out(dvec2 pixel, ImageMap image, dvec3 camera_center, int face) {
-    int mask = texelFetch(mask_of_face, face).x;
+    int mask = mask_of(face);
     if (mask < 0) return mask == ALL_CUT_OUT;
     int first = TEXELS_PER_MASK * mask;
     uvec4 words[5] = uvec4[5](

@@ -1,6 +1,7 @@
 #ifndef COMPUTE_PASS_GLSL
 #define COMPUTE_PASS_GLSL
-// What a pass does with each pixel that a face covers; `add_crossing` does it.
+// What a pass does with each pixel that a face covers; `add_crossing` does it, and `add_row` for a
+// range of columns.
 //
 // Options: PASS       PASS_SHEETS  depths of the nearest front and the farthest back face, as bits
 //                                  of float32: those of positive numbers sort like integers
@@ -77,7 +78,10 @@ bool exists(ivec2 pixel, uint face) {
 #define INCREMENT(target) atomicAdd(target, 1u)
 #endif
 
-void add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
+// Adds a crossing, and returns true. If only its alpha mask can tell whether the crossing changes
+// anything, `tests_mask` decides: if false, nothing is done but returning false. Most crossings of a
+// sheet lie behind one that was found before, and need no test of their mask.
+bool add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front, bool tests_mask) {
     int index = (pixel.y - camera.band.x) * camera.image_size.x + pixel.x;
 #if PASS == PASS_SHEETS || PASS == PASS_FACES
     int pixels = (camera.band.y - camera.band.x) * camera.image_size.x;
@@ -90,15 +94,26 @@ void add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
     // Rays start on the plane of depth 0. A crossing on that plane, as far as double precision can
     // tell, does not count.
     float start = BESIDE_A_FACE == 1 ? camera.local_unit * float(camera.rounding_error) : 0.0;
-    if (depth <= start) return;
+    if (depth <= start) return true;
 #endif
 #if CROP
-    if (depth < camera.crop.x || depth > camera.crop.y) return;
+    if (depth < camera.crop.x || depth > camera.crop.y) return true;
 #endif
     int bits = floatBitsToInt(depth);
 #endif
 #if MASKED
-    if (!exists(pixel, face)) return;
+    int mask = mask_of(int(face));
+    if (mask == ALL_CUT_OUT) return true;
+    if (mask != NO_MASK) {
+#if PASS == PASS_SHEETS
+        // Another invocation may be about to store a larger number; then both are stored.
+        if (depths[index] >= ~bits && depths[exit_index] >= bits) return true;
+#elif PASS == PASS_FACES
+        if (depths[index] != ~bits && depths[exit_index] != bits) return true;
+#endif
+        if (!tests_mask) return false;
+        if (!exists(pixel, face)) return true;
+    }
 #endif
 #if PASS == PASS_SHEETS
 #if SURFACES == SURFACES_ANY
@@ -132,6 +147,30 @@ void add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front) {
     INCREMENT(cursors[index]);
 #else
     crossings[INCREMENT(cursors[index])] = uvec2(face << 1 | uint(!is_front), uint(bits));
+#endif
+    return true;
+}
+
+// Adds the crossings of a face with the first to the last of some columns in a row.
+void add_row(int row, ivec2 columns, uint face, FacePlane plane, bool is_front) {
+#if MASKED
+    // In runs of 32, and first those that need no test of their mask: llvmpipe executes both sides
+    // of every branch, but leaves a loop together with the last invocation in it.
+    for (; columns.x <= columns.y; columns.x += 32) {
+        uint undecided = 0u;
+        int count = min(columns.y - columns.x + 1, 32);
+        for (int k = 0; k < count; ++k) {
+            ivec2 pixel = ivec2(columns.x + k, row);
+            undecided |= uint(!add_crossing(pixel, face, plane, is_front, false)) << k;
+        }
+        for (; undecided != 0u; undecided &= undecided - 1u) {
+            ivec2 pixel = ivec2(columns.x + findLSB(undecided), row);
+            add_crossing(pixel, face, plane, is_front, true);
+        }
+    }
+#else
+    for (int column = columns.x; column <= columns.y; ++column)
+        add_crossing(ivec2(column, row), face, plane, is_front, true);
 #endif
 }
 #endif

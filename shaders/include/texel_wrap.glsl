@@ -21,13 +21,14 @@ struct SampledTexels {
     dvec2 weight;
 };
 
-// Returns the texel, 0 to size - 1, that an index outside of the texture stands for.
-// index: at least -2 * size. mode: one of WRAP_*.
+// Returns the texel, 0 to size - 1, that an index stands for. No division: a software rasterizer
+// does an integer's lane by lane.
+// index: of a near_coordinate or beside it: -1 to size for WRAP_REPEAT, -1 to 2 * size for
+//        WRAP_MIRROR. mode: one of WRAP_*.
 int wrapped_texel(int index, int size, int mode) {
-    if (mode == WRAP_CLAMP) return clamp(index, 0, size - 1);
-    int period = mode == WRAP_MIRROR ? 2 * size : size;
-    int wrapped = (index + 2 * size) % period;
-    return wrapped < size ? wrapped : period - 1 - wrapped;
+    if (mode == WRAP_REPEAT) index += index < 0 ? size : index < size ? 0 : -size;
+    if (mode == WRAP_MIRROR) index = min(index, 2 * size - 1 - index);
+    return clamp(index, 0, size - 1);
 }
 
 // Returns a coordinate that samples the same, small enough for its texel's index to be an int.

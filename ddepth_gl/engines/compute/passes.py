@@ -195,15 +195,15 @@ class FacePasses:
         # With tiles, all faces that are not small go to the medium queue.
         tiled = int(tiles is not None)
         self._fill_queues(queues, len(cameras), FINE=int(is_fine), TILED=tiled, **options)
+        masks = alpha_masks(self._context, scene)
         if tiles and (medium := queues.count(MEDIUM)):
             tiles.clear(cameras[0].width, band[1] - band[0])
-            self._bin_into_tiles(queues, medium, **options)
+            self._bin_into_tiles(queues, medium, MASKED=int(masks is not None), **options)
             if tiles.have_overflowed():  # queue the faces again, without tiles
                 self._fill_queues(queues, 1, FINE=0, TILED=0, **options)
             else:
                 queues.set_groups(MEDIUM, tiles.count)
                 rasterizers = (_SMALL, _TILES, _LARGE)
-        masks = alpha_masks(self._context, scene)
         return QueuedFaces(queues, band, options, rasterizers, masks)
 
     def _add_remainders(self, scene: Scene, mesh: MeshBuffers) -> None:

@@ -17,7 +17,7 @@ MAX_GROUPS_X = 32768  # along the first axis of a dispatch; more work groups go 
 # large faces a multiple of _GROUP_SIZE.
 _MEDIUM_ROW_STRIDE, _LARGE_ROW_STRIDE = 8, 256
 # Pixels of a large face that one invocation walks over, apart from rounding up; see decision 7.
-_PIXELS_PER_INVOCATION = 1 << 15
+_PIXELS_PER_INVOCATION = 1 << 14
 
 
 class ComputePrograms:
