@@ -16,12 +16,15 @@ from ...mesh.mesh import Mesh
 from ..scene import Scene
 from ..shared.drawn_faces import drawn_faces
 
-__all__ = ["BYTES_PER_FACE", "FacePart", "MeshBuffers", "VertexBlock"]
+__all__ = ["BYTES_PER_FACE", "VERTICES_AT_ONCE", "FacePart", "MeshBuffers", "VertexBlock"]
 
 IntArray = npt.NDArray[np.int32]
 
 # Faces per step while uploading: bounds the temporary memory.
 _FACES_AT_A_TIME = 1 << 16
+
+# Vertices per invocation of compute_vertices.comp. Blocks are padded to a multiple.
+VERTICES_AT_ONCE = 4
 
 _BYTES_PER_VERTEX = 12
 BYTES_PER_FACE = 12
@@ -51,9 +54,9 @@ class VertexBlock:
 
     Attributes:
         positions: texels of (n, 3) int32, local frame.
-        count: n.
+        count: n, a multiple of VERTICES_AT_ONCE; no face uses the last ones that are added for it.
         parts: the faces.
-        of_mesh: (n,) numbers of the vertices in the mesh; None for all vertices, in their order.
+        of_mesh: numbers of the vertices in the mesh; None for all vertices, in their order.
         remainders: texels of (n, 3) int32, see `Scene.local_remainders`; None until
             `MeshBuffers.add_remainders`.
     """
@@ -95,17 +98,19 @@ class MeshBuffers:
             block.parts.append(FacePart(texels(indices), first, len(faces)))
 
         max_faces = block_limit // BYTES_PER_FACE
-        if len(vertices) * _BYTES_PER_VERTEX <= block_limit:
-            self.blocks.append(VertexBlock(texels(vertices), len(vertices), []))
+        max_vertices = block_limit // (_BYTES_PER_VERTEX * VERTICES_AT_ONCE) * VERTICES_AT_ONCE
+        if len(vertices) <= max_vertices:
+            self.blocks.append(VertexBlock(texels(_padded(vertices)), _padded_count(vertices), []))
             for first in range(0, len(faces), max_faces):
                 add_part(self.blocks[0], first, faces[first : first + max_faces], vertices)
             return
-        max_faces = max(1, max_faces // 3)  # each face may have three vertices of its own
+        max_faces = max(1, max_vertices // 3)  # each face may have three vertices of its own
         for first in range(0, len(faces), max_faces):
             used, corners = np.unique(faces[first : first + max_faces], return_inverse=True)
             positions = vertices[used]
-            self.blocks.append(VertexBlock(texels(positions), len(positions), [], used))
-            add_part(self.blocks[-1], first, corners.reshape(-1, 3).astype(np.int32), positions)
+            block = VertexBlock(texels(_padded(positions)), _padded_count(positions), [], used)
+            self.blocks.append(block)
+            add_part(block, first, corners.reshape(-1, 3).astype(np.int32), positions)
 
     def add_remainders(self, context: GLContext, scene: Scene) -> None:
         """Upload the remainders of the positions, which only cameras beside a face need.
@@ -117,7 +122,7 @@ class MeshBuffers:
         remainders = scene.local_remainders()
         for block in self.blocks:
             rows = remainders if block.of_mesh is None else remainders[block.of_mesh]
-            block.remainders = _texels(context, scene, rows)
+            block.remainders = _texels(context, scene, _padded(rows))
 
     def add_two_sided(self, context: GLContext, scene: Scene) -> None:
         """Upload which faces are two-sided, which only meshes with faces of both kinds need.
@@ -133,6 +138,17 @@ class MeshBuffers:
             words = np.zeros((-(-len(flags) // 32), 1), np.dtype("<i4"))
             words.view(np.uint8).reshape(-1)[: len(packed)] = packed
             part.two_sided = _texels(context, scene, words)
+
+
+def _padded_count(rows: IntArray) -> int:
+    """Return the number of rows, rounded up to a multiple of VERTICES_AT_ONCE."""
+    return -(-len(rows) // VERTICES_AT_ONCE) * VERTICES_AT_ONCE
+
+
+def _padded(rows: IntArray) -> IntArray:
+    """Return (n, 3) rows with rows of zeros added, see `_padded_count`."""
+    added = _padded_count(rows) - len(rows)
+    return np.concatenate((rows, np.zeros((added, 3), np.int32))) if added else rows
 
 
 def _texels(context: GLContext, scene: Scene, rows: IntArray) -> BufferTexture:

@@ -16,7 +16,7 @@ from ..scene import Scene
 from ..shared.alpha_masks import AlphaMasks, alpha_masks
 from .camera_block import CAMERA, packed_camera
 from .face_size import max_face_size
-from .mesh_buffers import BYTES_PER_FACE, MeshBuffers, VertexBlock
+from .mesh_buffers import BYTES_PER_FACE, VERTICES_AT_ONCE, MeshBuffers, VertexBlock
 from .programs import MAX_GROUPS_X, ComputePrograms
 from .queues import MEDIUM, FaceQueues, PartQueues
 from .tiles import TILE_ROW_STRIDE, FaceTiles
@@ -222,7 +222,7 @@ class FacePasses:
             vertices.screen_positions.buffer.bind_to_storage_buffer(1)
             vertices.cells.buffer.bind_to_storage_buffer(2)
             program["vertex_count"] = block.count
-            self._programs.dispatch(program, block.count, camera_count)
+            self._programs.dispatch(program, block.count // VERTICES_AT_ONCE, camera_count)
         self._programs.barrier()
 
     def _fill_queues(self, queues: FaceQueues, camera_count: int, **options: int) -> None:
