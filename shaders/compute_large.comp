@@ -43,10 +43,11 @@ void main() {
     segment.x = max(segment.x, part / ROW_STRIDE * segment_size);
     segment.y = min(segment.y, (part / ROW_STRIDE + 1) * segment_size - 1);
 #endif
+    uint number = number_of(face);
     FacePlane plane = face_plane(corners);
     for (int row = box.first.y + part % ROW_STRIDE; row <= box.last.y; row += ROW_STRIDE) {
         ivec2 covered = covered_columns(outline, row, segment);
         for (int column = covered.x; column <= covered.y; ++column)
-            add_crossing(ivec2(column, row), first_face + face, plane, outline.is_front);
+            add_crossing(ivec2(column, row), number, plane, outline.is_front);
     }
 }

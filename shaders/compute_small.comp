@@ -85,14 +85,16 @@ void main() {
         NEXT_PIXEL
     }
     if (!covered) return;
+    uint number = number_of(face);
     FacePlane plane = face_plane(corners);
     while (covered) {
-        add_crossing(pixel, first_face + face, plane, is_front);
+        add_crossing(pixel, number, plane, is_front);
         do {
             NEXT_PIXEL
         } while (!covered && pixel.y <= box.last.y);
     }
 #else
+    uint number = number_of(face);
     FacePlane plane = face_plane(corners);
     // Blocks of 4x8 pixels: first find the covered ones, in lockstep, then visit only these.
     ivec2 block = box.first;
@@ -108,7 +110,7 @@ void main() {
         }
         for (; covered != 0u; covered &= covered - 1u) {
             int bit = findLSB(covered);
-            add_crossing(block + ivec2(bit & 3, bit >> 2), first_face + face, plane, is_front);
+            add_crossing(block + ivec2(bit & 3, bit >> 2), number, plane, is_front);
         }
         block.x += 4;
         block_edges += 4 * right;
