@@ -43,9 +43,10 @@ void main() {
     segment.x = max(segment.x, part / ROW_STRIDE * segment_size);
     segment.y = min(segment.y, (part / ROW_STRIDE + 1) * segment_size - 1);
 #endif
+    uint number = number_of(face);
     FacePlane plane = face_plane(corners);
     for (int row = box.first.y + part % ROW_STRIDE; row <= box.last.y; row += ROW_STRIDE) {
         ivec2 columns = covered_columns(outline, row, segment);
-        add_row(row, columns, first_face + face, plane, outline.is_front);
+        add_row(row, columns, number, plane, outline.is_front);
     }
 }

@@ -43,7 +43,7 @@ uint covered_in_row(ivec3 edges, ivec3 right) {
 
 // Adds the crossing of a pixel of the block, given as a bit.
 #define ADD_CROSSING(bit, tests_mask)                                                            \
-    add_crossing(block + ivec2((bit) & 3, (bit) >> 2), first_face + face, plane, is_front, \
+    add_crossing(block + ivec2((bit) & 3, (bit) >> 2), number, plane, is_front, \
                  tests_mask)
 #endif
 
@@ -90,14 +90,16 @@ void main() {
         NEXT_PIXEL
     }
     if (!covered) return;
+    uint number = number_of(face);
     FacePlane plane = face_plane(corners);
     while (covered) {
-        add_crossing(pixel, first_face + face, plane, is_front, true);
+        add_crossing(pixel, number, plane, is_front, true);
         do {
             NEXT_PIXEL
         } while (!covered && pixel.y <= box.last.y);
     }
 #else
+    uint number = number_of(face);
     FacePlane plane = face_plane(corners);
     // Blocks of 4x8 pixels: first find the covered ones, in lockstep, then visit only these.
     ivec2 block = box.first;

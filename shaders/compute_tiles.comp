@@ -27,12 +27,13 @@ void main() {
         ivec3 corners = corners_of(uint(face));
         Outline outline;
         if (!find_outline(corners, outline)) continue;
+        uint number = number_of(uint(face));
         FacePlane plane = face_plane(corners);
         ivec2 from = max(outline.box.first, first), to = min(outline.box.last, last);
         int row = first_row + (from.y - first_row + GROUP_SIZE - 1) / GROUP_SIZE * GROUP_SIZE;
         for (; row <= to.y; row += GROUP_SIZE) {
             ivec2 columns = covered_columns(outline, row, ivec2(from.x, to.x));
-            add_row(row, columns, first_face + uint(face), plane, outline.is_front);
+            add_row(row, columns, number, plane, outline.is_front);
         }
     }
 }

@@ -1,7 +1,9 @@
 #version 430 core
-// Transforms each vertex once: from the local frame to a screen position in integer subpixels.
+// Transforms each vertex once: from the local frame to a screen position in integer subpixels. Four
+// vertices per invocation, because software rasterizers store lane by lane: a store of four
+// integers costs hardly more than a store of one.
 //
-// Inputs:  vertices, see compute_vertex.glsl
+// Inputs:  vertices, see compute_vertex.glsl; their number is a multiple of 4
 // Outputs: screen_positions: of each vertex, or NO_SCREEN_POSITION and an outcode
 //          cells: of each vertex, with FINE only
 // Options: FINE  1 if it is certain that all vertices have a screen position and that all faces are
@@ -14,9 +16,10 @@
 // a center on its edge to the neighbor.
 #include "compute_vertex.glsl"
 
-layout(std430, binding = 1) writeonly buffer ScreenPositions { ivec2 screen_positions[]; };
+// Two screen positions, and four cells, an element.
+layout(std430, binding = 1) writeonly buffer ScreenPositions { ivec4 screen_positions[]; };
 #if FINE
-layout(std430, binding = 2) writeonly buffer Cells { int cells[]; };
+layout(std430, binding = 2) writeonly buffer Cells { ivec4 cells[]; };
 #endif
 
 int cell_at(ivec2 screen_position) {
@@ -32,21 +35,28 @@ int outcode(dvec3 image) {
            (image.y < 0.0lf ? OUT_ABOVE : 0) | (image.y > end.y ? OUT_BELOW : 0);
 }
 
-void main() {
-    uint vertex = invocation_index();
-    if (vertex >= vertex_count) return;
-    dvec3 image = image_from_local(position_of(int(vertex)));
-    dvec2 snapped = floor(image.xy * (1.0lf / image.z) + 0.5lf);
+ivec2 snapped(int vertex) {
+    dvec3 image = image_from_local(position_of(vertex));
+    dvec2 rounded = floor(image.xy * (1.0lf / image.z) + 0.5lf);
 #if FINE
-    screen_positions[index_for_camera(int(vertex))] = ivec2(snapped);
-    cells[index_for_camera(int(vertex))] = cell_at(ivec2(snapped));
+    return ivec2(rounded);
 #else
     // Also false where the quotient is infinite or NaN.
-    bool has_screen_position = image.z > 0.0lf && abs(snapped.x) <= GUARD_BAND &&
-                               abs(snapped.y) <= GUARD_BAND;
-    // One store for both cases: software rasterizers store lane by lane, even in a branch that no
-    // lane takes.
-    screen_positions[index_for_camera(int(vertex))] =
-        has_screen_position ? ivec2(snapped) : ivec2(NO_SCREEN_POSITION, outcode(image));
+    bool has_screen_position = image.z > 0.0lf && abs(rounded.x) <= GUARD_BAND &&
+                               abs(rounded.y) <= GUARD_BAND;
+    return has_screen_position ? ivec2(rounded) : ivec2(NO_SCREEN_POSITION, outcode(image));
+#endif
+}
+
+void main() {
+    int first = 4 * int(invocation_index());
+    if (first >= int(vertex_count)) return;
+    ivec2 a = snapped(first), b = snapped(first + 1), c = snapped(first + 2),
+          d = snapped(first + 3);
+    uint quad = index_for_camera(first) / 4u;
+    screen_positions[2u * quad] = ivec4(a, b);
+    screen_positions[2u * quad + 1u] = ivec4(c, d);
+#if FINE
+    cells[quad] = ivec4(cell_at(a), cell_at(b), cell_at(c), cell_at(d));
 #endif
 }

@@ -6,6 +6,8 @@
 // Inputs:  screen_positions, texture unit 1: of the vertices, from compute_vertices.comp
 //          indices, texture unit 2: the three vertices of each face of this part of the mesh
 //          first_face: number of the part's first face in the mesh
+//          numbers, texture unit 12: numbers of this part's faces in the mesh; REORDERED only
+// Options: REORDERED  1 if the faces on the device have another order than in the mesh
 #include "compute_vertex.glsl"
 
 layout(binding = 1) uniform isamplerBuffer screen_positions;
@@ -19,6 +21,19 @@ ivec2 screen_position_of(int vertex) {
 ivec3 corners_of(uint face) {
     return texelFetch(indices, int(face)).xyz;
 }
+
+// Number in the mesh of a face of this part.
+#if REORDERED
+layout(binding = 12) uniform isamplerBuffer numbers;
+
+uint number_of(uint face) {
+    return uint(texelFetch(numbers, int(face)).x);
+}
+#else
+uint number_of(uint face) {
+    return first_face + face;
+}
+#endif
 
 // A range of pixels, both ends included; empty if `last` is before `first`.
 struct Box {

@@ -14,7 +14,7 @@
 //          CROP       1 if only crossings within camera.crop count
 //          MASKED     1 if some faces have alpha masks, see alpha_mask.glsl
 //          OWNED      1 if each pixel belongs to one invocation: no atomic operations are needed
-// Inputs:  two_sided, texture unit 8: a bit per face of this part, 32 a texel; SURFACES_MIXED only
+// Inputs:  two_sided, texture unit 8: a bit per face of the mesh, 32 a texel; SURFACES_MIXED only
 //
 // In the first two passes the larger number wins. Entries need the smaller one, so all their bits
 // are inverted. Then one atomic operation serves both sheets. With an operation for each sheet,
@@ -56,8 +56,7 @@ layout(std430, binding = 4) writeonly buffer Crossings { uvec2 crossings[]; };
 layout(binding = 8) uniform isamplerBuffer two_sided;
 
 bool is_two_sided(uint face) {
-    uint index = face - first_face;
-    return (texelFetch(two_sided, int(index >> 5)).x >> int(index & 31u) & 1) != 0;
+    return (texelFetch(two_sided, int(face >> 5)).x >> int(face & 31u) & 1) != 0;
 }
 #endif
 

@@ -23,6 +23,7 @@ from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
 from .layers import LayerBuilder
+from .mesh_buffers import VERTICES_AT_ONCE
 from .passes import FACES, MAX_CAMERAS, SHEETS, FacePasses
 from .programs import ComputePrograms
 from .targets import SheetTargets
@@ -64,7 +65,8 @@ class ComputeEngine(Engine[SheetTargets]):
             if self._context.is_software
             else _MAX_SHARED_PIXELS_ON_A_GPU
         )
-        faces, vertices = len(scene.mesh.faces), len(scene.mesh.vertices)
+        faces = len(scene.mesh.faces)
+        vertices = len(scene.mesh.vertices) + VERTICES_AT_ONCE
         # Eight bytes each: both sheets of a pixel, a vertex's screen position, two queues per face.
         fit = (
             8 * MAX_CAMERAS * max(pixels, faces, vertices) <= self._context.max_storage_block

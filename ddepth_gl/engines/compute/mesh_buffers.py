@@ -1,7 +1,11 @@
-"""The mesh on the device: its vertices once, its faces in parts that fit into one buffer."""
+"""The mesh on the device: its vertices once, its faces in parts that fit into one buffer.
+
+In software, large meshes in a scattered order are reordered after some images, see `face_order`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -15,34 +19,61 @@ from ...gl.functions import BufferTexture
 from ...mesh.mesh import Mesh
 from ..scene import Scene
 from ..shared.drawn_faces import drawn_faces
+from .face_order import face_order, is_scattered, vertex_order
 
-__all__ = ["BYTES_PER_FACE", "FacePart", "MeshBuffers", "VertexBlock"]
+__all__ = [
+    "BYTES_PER_FACE",
+    "VERTICES_AT_ONCE",
+    "FacePart",
+    "MeshBuffers",
+    "TexelBuffer",
+    "VertexBlock",
+]
 
 IntArray = npt.NDArray[np.int32]
 
 # Faces per step while uploading: bounds the temporary memory.
 _FACES_AT_A_TIME = 1 << 16
 
+# Vertices per invocation of compute_vertices.comp. Blocks are padded to a multiple.
+VERTICES_AT_ONCE = 4
+
 _BYTES_PER_VERTEX = 12
 BYTES_PER_FACE = 12
 
 
+# Images after which a mesh in a scattered order is reordered: that takes as long as 5 to 20 images
+# save. Smaller meshes stay in the cache.
+_IMAGES_BEFORE_REORDERING = 8
+_MIN_REORDERED_FACES = 1 << 17
+
+
+@dataclass(frozen=True)
+class TexelBuffer:
+    """A buffer, and the texels as which shaders read it."""
+
+    buffer: Any
+    texels: BufferTexture
+
+
 @dataclass
 class FacePart:
-    """Some consecutive faces of the mesh.
+    """Some consecutive faces, in the order on the device.
 
     Attributes:
-        indices: texels of (n, 3) int32, vertices of the block that the part belongs to.
-        first: number of the first face in the mesh.
+        indices: (n, 3) int32, vertices of the block that the part belongs to.
+        first: index of the first face, its number in the mesh unless faces are reordered.
         count: n.
-        two_sided: texels of int32, 32 bits each for as many faces; None until
+        two_sided: (m, 1) int32, a bit for each face of the mesh; None until
             `MeshBuffers.add_two_sided`.
+        numbers: (n, 1) int32, numbers of the faces in the mesh; None for consecutive ones.
     """
 
-    indices: BufferTexture
+    indices: TexelBuffer
     first: int
     count: int
-    two_sided: BufferTexture | None = None
+    two_sided: TexelBuffer | None = None
+    numbers: TexelBuffer | None = None
 
 
 @dataclass
@@ -50,19 +81,19 @@ class VertexBlock:
     """Vertices, and all faces that use them.
 
     Attributes:
-        positions: texels of (n, 3) int32, local frame.
-        count: n.
+        positions: (n, 3) int32, local frame.
+        count: n, a multiple of VERTICES_AT_ONCE; no face uses the last ones that are added for it.
         parts: the faces.
-        of_mesh: (n,) numbers of the vertices in the mesh; None for all vertices, in their order.
-        remainders: texels of (n, 3) int32, see `Scene.local_remainders`; None until
+        of_mesh: numbers of the vertices in the mesh; None for all vertices, in their order.
+        remainders: (n, 3) int32, see `Scene.local_remainders`; None until
             `MeshBuffers.add_remainders`.
     """
 
-    positions: BufferTexture
+    positions: TexelBuffer
     count: int
     parts: list[FacePart]
     of_mesh: npt.NDArray[np.integer[Any]] | None = None
-    remainders: BufferTexture | None = None
+    remainders: TexelBuffer | None = None
 
 
 class MeshBuffers:
@@ -79,10 +110,15 @@ class MeshBuffers:
     Attributes:
         blocks: in the order of their faces.
         longest_edge: of the faces that are drawn, local units.
+        is_reordered: whether faces have another order than in the mesh; all parts then have
+            `numbers`.
     """
 
     def __init__(self, context: GLContext, scene: Scene, block_limit: int) -> None:
         self.longest_edge = 0.0
+        self.is_reordered = False
+        self._images = 0
+        self._not_drawn: list[npt.NDArray[np.int64]] = []  # numbers of faces in the mesh
         self.blocks: list[VertexBlock] = []
         faces, vertices = scene.mesh.faces, scene.local_vertices()
         texels = partial(_texels, context, scene)
@@ -92,20 +128,23 @@ class MeshBuffers:
             self.longest_edge = max(self.longest_edge, longest_edge)
             # A face with three times the same corner covers nothing.
             indices = faces if drawn.all() else faces * drawn[:, None]
+            self._not_drawn.append(first + np.flatnonzero(~drawn))
             block.parts.append(FacePart(texels(indices), first, len(faces)))
 
         max_faces = block_limit // BYTES_PER_FACE
-        if len(vertices) * _BYTES_PER_VERTEX <= block_limit:
-            self.blocks.append(VertexBlock(texels(vertices), len(vertices), []))
+        max_vertices = block_limit // (_BYTES_PER_VERTEX * VERTICES_AT_ONCE) * VERTICES_AT_ONCE
+        if len(vertices) <= max_vertices:
+            self.blocks.append(VertexBlock(texels(_padded(vertices)), _padded_count(vertices), []))
             for first in range(0, len(faces), max_faces):
                 add_part(self.blocks[0], first, faces[first : first + max_faces], vertices)
             return
-        max_faces = max(1, max_faces // 3)  # each face may have three vertices of its own
+        max_faces = max(1, max_vertices // 3)  # each face may have three vertices of its own
         for first in range(0, len(faces), max_faces):
             used, corners = np.unique(faces[first : first + max_faces], return_inverse=True)
             positions = vertices[used]
-            self.blocks.append(VertexBlock(texels(positions), len(positions), [], used))
-            add_part(self.blocks[-1], first, corners.reshape(-1, 3).astype(np.int32), positions)
+            block = VertexBlock(texels(_padded(positions)), _padded_count(positions), [], used)
+            self.blocks.append(block)
+            add_part(block, first, corners.reshape(-1, 3).astype(np.int32), positions)
 
     def add_remainders(self, context: GLContext, scene: Scene) -> None:
         """Upload the remainders of the positions, which only cameras beside a face need.
@@ -117,7 +156,7 @@ class MeshBuffers:
         remainders = scene.local_remainders()
         for block in self.blocks:
             rows = remainders if block.of_mesh is None else remainders[block.of_mesh]
-            block.remainders = _texels(context, scene, rows)
+            block.remainders = _texels(context, scene, _padded(rows))
 
     def add_two_sided(self, context: GLContext, scene: Scene) -> None:
         """Upload which faces are two-sided, which only meshes with faces of both kinds need.
@@ -126,20 +165,76 @@ class MeshBuffers:
             context: current.
             scene: owner of the other buffers.
         """
-        two_sided = scene.mesh.bodies.two_sided_faces
-        for part in chain.from_iterable(block.parts for block in self.blocks):
-            flags = two_sided[part.first : part.first + part.count]
-            packed = np.packbits(flags, bitorder="little")
-            words = np.zeros((-(-len(flags) // 32), 1), np.dtype("<i4"))
-            words.view(np.uint8).reshape(-1)[: len(packed)] = packed
-            part.two_sided = _texels(context, scene, words)
+        packed = np.packbits(scene.mesh.bodies.two_sided_faces, bitorder="little")
+        words = np.zeros((-(-len(packed) // 4), 1), np.dtype("<i4"))
+        words.view(np.uint8).reshape(-1)[: len(packed)] = packed
+        two_sided = _texels(context, scene, words)
+        for part in self._parts():
+            part.two_sided = two_sided
+
+    def _parts(self) -> Iterator[FacePart]:
+        return chain.from_iterable(block.parts for block in self.blocks)
+
+    def count_images(self, context: GLContext, scene: Scene, images: int) -> None:
+        """Note that so many images follow; in time, reorder a mesh whose order slows them down.
+
+        Args:
+            context: current.
+            scene: owner of the other buffers.
+            images: number of images.
+        """
+        is_due = self._images < _IMAGES_BEFORE_REORDERING <= self._images + images
+        self._images += images
+        if not (is_due and context.is_software and len(self.blocks) == 1):
+            return
+        faces = scene.mesh.faces
+        if len(faces) >= _MIN_REORDERED_FACES and is_scattered(faces):
+            self._reorder(context, scene)
+
+    def _reorder(self, context: GLContext, scene: Scene) -> None:
+        """Replace faces and vertices by the same ones in an order that suits caches.
+
+        Without memory for that, the order stays.
+        """
+        (block,), vertices = self.blocks, scene.local_vertices()
+        try:
+            order = face_order(scene.mesh.faces, vertices)
+            faces = scene.mesh.faces[order]
+            of_mesh = vertex_order(faces, len(vertices))
+            rank = np.empty(len(vertices), np.int32)
+            rank[of_mesh] = np.arange(len(vertices), dtype=np.int32)
+            indices = rank[faces]
+            indices[np.isin(order, np.concatenate(self._not_drawn))] = 0
+            positions = _padded(vertices[of_mesh])
+        except MemoryError:
+            return
+        block.positions.buffer.write(positions)
+        block.of_mesh = of_mesh
+        if block.remainders is not None:
+            block.remainders.buffer.write(_padded(scene.local_remainders()[of_mesh]))
+        for part in block.parts:
+            rows = slice(part.first, part.first + part.count)
+            part.indices.buffer.write(np.ascontiguousarray(indices[rows]))
+            part.numbers = _texels(context, scene, order[rows, None].astype(np.int32))
+        self.is_reordered = True
 
 
-def _texels(context: GLContext, scene: Scene, rows: IntArray) -> BufferTexture:
-    """Upload (n, components) integers to a buffer of the scene; return its texels."""
+def _padded_count(rows: IntArray) -> int:
+    """Return the number of rows, rounded up to a multiple of VERTICES_AT_ONCE."""
+    return -(-len(rows) // VERTICES_AT_ONCE) * VERTICES_AT_ONCE
+
+
+def _padded(rows: IntArray) -> IntArray:
+    """Return (n, 3) rows with rows of zeros added, see `_padded_count`."""
+    added = _padded_count(rows) - len(rows)
+    return np.concatenate((rows, np.zeros((added, 3), np.int32))) if added else rows
+
+
+def _texels(context: GLContext, scene: Scene, rows: IntArray) -> TexelBuffer:
+    """Upload (n, components) integers to a buffer of the scene."""
     buffer = scene.adopt(context.gl.buffer(np.ascontiguousarray(rows)))
-    texels: BufferTexture = scene.adopt(context.functions.buffer_texture(buffer, rows.shape[1]))
-    return texels
+    texels = scene.adopt(context.functions.buffer_texture(buffer, rows.shape[1]))
+    return TexelBuffer(buffer, texels)
 
 
 def _drawn_and_longest_edge(

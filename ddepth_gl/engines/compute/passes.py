@@ -16,7 +16,7 @@ from ..scene import Scene
 from ..shared.alpha_masks import AlphaMasks, alpha_masks
 from .camera_block import CAMERA, packed_camera
 from .face_size import max_face_size
-from .mesh_buffers import BYTES_PER_FACE, MeshBuffers, VertexBlock
+from .mesh_buffers import BYTES_PER_FACE, VERTICES_AT_ONCE, MeshBuffers, VertexBlock
 from .programs import MAX_GROUPS_X, ComputePrograms
 from .queues import MEDIUM, FaceQueues, PartQueues
 from .tiles import TILE_ROW_STRIDE, FaceTiles
@@ -169,6 +169,7 @@ class FacePasses:
         self, scene: Scene, cameras: Sequence[Camera], request: SheetRequest, band: tuple[int, int]
     ) -> QueuedFaces:
         mesh = self.mesh_buffers(scene)
+        mesh.count_images(self._context, scene, len(cameras))
         queues = self._queues(scene, mesh, 1 if len(cameras) == 1 else MAX_CAMERAS)
         orthographic, beside = cameras[0].is_orthographic, request.beside_a_face
         if beside:
@@ -204,6 +205,7 @@ class FacePasses:
             else:
                 queues.set_groups(MEDIUM, tiles.count)
                 rasterizers = (_SMALL, _TILES, _LARGE)
+        options["REORDERED"] = int(mesh.is_reordered)
         return QueuedFaces(queues, band, options, rasterizers, masks)
 
     def _add_remainders(self, scene: Scene, mesh: MeshBuffers) -> None:
@@ -222,7 +224,7 @@ class FacePasses:
             vertices.screen_positions.buffer.bind_to_storage_buffer(1)
             vertices.cells.buffer.bind_to_storage_buffer(2)
             program["vertex_count"] = block.count
-            self._programs.dispatch(program, block.count, camera_count)
+            self._programs.dispatch(program, block.count // VERTICES_AT_ONCE, camera_count)
         self._programs.barrier()
 
     def _fill_queues(self, queues: FaceQueues, camera_count: int, **options: int) -> None:
@@ -297,18 +299,20 @@ class FacePasses:
 
 def _use_positions(block: VertexBlock) -> None:
     """Bind the positions of a block for reading."""
-    block.positions.use(0)
+    block.positions.texels.use(0)
     if block.remainders is not None:
-        block.remainders.use(7)
+        block.remainders.texels.use(7)
 
 
 def _use_part(program: Any, part: PartQueues, **uniforms: int) -> None:
     """Bind a part of the faces for reading, and set the uniforms of a program for it."""
     _use_positions(part.vertices.block)
     part.vertices.screen_positions.texels.use(1)
-    part.faces.indices.use(2)
+    part.faces.indices.texels.use(2)
     if part.faces.two_sided is not None:
-        part.faces.two_sided.use(8)
+        part.faces.two_sided.texels.use(8)
+    if part.faces.numbers is not None:
+        part.faces.numbers.texels.use(12)
     counts = {"vertex_count": part.vertices.block.count, "face_count": part.faces.count}
     for name, value in (counts | uniforms).items():
         if name in program:  # the compiler drops the uniforms that a variant does not use

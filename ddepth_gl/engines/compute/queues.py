@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ...gl.context import GLContext
-from ...gl.functions import BufferTexture
 from ..scene import Scene
-from .mesh_buffers import FacePart, MeshBuffers, VertexBlock
+from .mesh_buffers import FacePart, MeshBuffers, TexelBuffer, VertexBlock
 
 __all__ = ["MEDIUM", "FaceQueues", "PartQueues", "SnappedVertices"]
 
 QUEUES = 3  # per part of the faces: small, medium, large
 MEDIUM = 1
-
-
-@dataclass(frozen=True)
-class _TexelBuffer:
-    """A buffer that one shader writes, and the texels that the next one reads."""
-
-    buffer: Any
-    texels: BufferTexture
 
 
 @dataclass(frozen=True)
@@ -38,8 +28,8 @@ class SnappedVertices:
     """
 
     block: VertexBlock
-    screen_positions: _TexelBuffer
-    cells: _TexelBuffer
+    screen_positions: TexelBuffer
+    cells: TexelBuffer
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,7 @@ class PartQueues:
 
     vertices: SnappedVertices
     faces: FacePart
-    queues: _TexelBuffer
+    queues: TexelBuffer
     first_dispatch: int
 
 
@@ -77,9 +67,9 @@ class FaceQueues:
     """
 
     def __init__(self, context: GLContext, scene: Scene, mesh: MeshBuffers, cameras: int) -> None:
-        def new_buffer(words: int, components: int) -> _TexelBuffer:
+        def new_buffer(words: int, components: int) -> TexelBuffer:
             buffer = scene.adopt(context.gl.buffer(reserve=4 * words))
-            return _TexelBuffer(
+            return TexelBuffer(
                 buffer, scene.adopt(context.functions.buffer_texture(buffer, components))
             )
 
