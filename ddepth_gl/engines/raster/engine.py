@@ -8,7 +8,6 @@ written. LESS means nearer, and there is no near or far plane to choose. See dec
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,10 +22,18 @@ from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
 from ..shared.alpha_masks import AlphaMasks, alpha_masks
-from .mesh_buffers import TWO_SIDED_FORMAT, VERTEX_FORMAT, upload_mesh, upload_two_sided
-from .peeling import LayerDraws, PeelTargets, peel_layers
+from .mesh_buffers import (
+    TWO_SIDED_FORMAT,
+    VERTEX_FORMAT,
+    FaceIndices,
+    upload_mesh,
+    upload_two_sided,
+)
+from .peeling import DrawFaces, LayerDraws, PeelTargets, peel_layers
+from .screen_vertices import screen_vertices
 from .targets import SheetTargets
 from .uniforms import sheet_uniforms
+from .visible_faces import VisibleFaces
 
 __all__ = ["ENTRY_TEST", "EXIT_TEST", "RasterEngine"]
 
@@ -34,6 +41,9 @@ _NAN_BITS = np.float32(np.nan).view(np.int32)
 
 # Largest peel targets that are kept for the next image: 24 bytes per pixel.
 _MAX_IDLE_PEEL_PIXELS = 1 << 23
+
+# Meshes of fewer faces are drawn whole.
+_MIN_FACES_TO_LEAVE_OUT = 1 << 12
 
 # The sheets, in the order of drawing: culled faces, depth test, cleared depth. Ties go to the
 # smallest face index at the entry, and to the largest at the exit.
@@ -90,14 +100,15 @@ class RasterEngine(Engine[SheetTargets]):
         uniforms = sheet_uniforms(scene, camera, request)
         masks = alpha_masks(self._context, scene)
         program = self._program("sheet", camera, request, uniforms, masks, MIXED=int(mixed))
-        vertex_array = self._vertex_array(scene, program, mixed)
+        draw = self._draws(scene, program, mixed)
+        visible = self._visible_faces(scene, camera)
         gl = self._context.gl
         culls = request.surfaces == "oriented"
         gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if culls else gl.NOTHING))
         # Counter-clockwise faces appear clockwise, as row 0 is the top row; see Camera.projection.
         gl.front_face = "cw"
-        for framebuffer, (culled, depth_test, cleared_depth) in zip(
-            targets.sheets, (ENTRY_TEST, EXIT_TEST), strict=True
+        for facing, (framebuffer, (culled, depth_test, cleared_depth)) in enumerate(
+            zip(targets.sheets, (ENTRY_TEST, EXIT_TEST), strict=True)
         ):
             gl.cull_face, gl.depth_func = culled, depth_test
             if mixed:
@@ -108,7 +119,10 @@ class RasterEngine(Engine[SheetTargets]):
             framebuffer.viewport = (0, 0, *targets.size)
             framebuffer.scissor = None
             framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=cleared_depth)
-            vertex_array.render()
+            if visible is None:
+                draw(None)
+            else:
+                draw(visible.by_facing[facing] if culls else visible.all)
 
     def _read(self, pending: Pending[SheetTargets]) -> list[list[npt.NDArray[Any]]]:
         with self._pool.returning(pending.targets):
@@ -173,19 +187,19 @@ class RasterEngine(Engine[SheetTargets]):
         uniforms = sheet_uniforms(scene, camera, request)
         masks = alpha_masks(self._context, scene)
 
-        def draw_call(needs_faces: bool, **options: int) -> Callable[[], None]:
+        def draw_call(needs_faces: bool, **options: int) -> DrawFaces:
             variant = replace(request, attributes=("face",) if needs_faces else ())
             program = self._program("layer", camera, variant, uniforms, masks, **options)
             if not (options["COUNT"] or options["FIRST"]):
                 program["previous_layer"] = 0
-            render: Callable[[], None] = self._vertex_array(scene, program).render
-            return render
+            return self._draws(scene, program)
 
         draws = LayerDraws(
             first=draw_call(True, COUNT=0, FIRST=1),
             later=draw_call(True, COUNT=0, FIRST=0),
-            count=lambda: draw_call(False, COUNT=1, FIRST=0)(),  # rarely needed
+            count=lambda faces: draw_call(False, COUNT=1, FIRST=0)(faces),  # rarely needed
         )
+        visible = self._visible_faces(scene, camera)
         size = (camera.width, camera.height)
         targets, self._idle_peel_targets = self._idle_peel_targets, None
         if targets is None or targets.size != size:
@@ -197,6 +211,7 @@ class RasterEngine(Engine[SheetTargets]):
                 self._context,
                 targets,
                 draws,
+                visible,
                 max_layers,
                 memory_limit,
                 request.computed_bytes_per_crossing,
@@ -225,9 +240,45 @@ class RasterEngine(Engine[SheetTargets]):
     def _mesh_buffers(self, scene: Scene) -> tuple[Any, Any]:
         return scene.cached("raster", lambda: upload_mesh(self._context, scene))
 
-    def _vertex_array(self, scene: Scene, program: Any, mixed: bool = False) -> Any:
+    def _visible_faces(self, scene: Scene, camera: Camera) -> VisibleFaces | None:
+        """Return the faces to draw; None draws all of them.
+
+        A GPU draws all faces in less time than the CPU takes to find those that are visible.
+        """
+        faces = scene.mesh.faces
+        if not self._context.is_software or len(faces) < _MIN_FACES_TO_LEAVE_OUT:
+            return None
+        vertices = screen_vertices(scene, camera, self._context.gl.info["GL_SUBPIXEL_BITS"])
+        return None if vertices is None else VisibleFaces(faces, vertices)
+
+    def _draws(self, scene: Scene, program: Any, mixed: bool = False) -> DrawFaces:
+        """Return a function that draws some faces, or all if they are None."""
+
+        def draw(faces: npt.NDArray[np.int64] | None) -> None:
+            if faces is None:
+                self._vertex_array(scene, program, mixed).render()
+            elif len(faces):
+                some = self._face_indices(scene)
+                count = some.write(faces)
+                self._vertex_array(scene, program, mixed, some).render(vertices=count)
+
+        return draw
+
+    def _face_indices(self, scene: Scene) -> FaceIndices:
+        def make() -> FaceIndices:
+            return FaceIndices(self._context, scene, self._mesh_buffers(scene)[1])
+
+        return scene.cached("raster indices", make)
+
+    def _vertex_array(
+        self, scene: Scene, program: Any, mixed: bool = False, some: FaceIndices | None = None
+    ) -> Any:
+        """Return the vertex array of all faces, or of `some` of them."""
+
         def make() -> Any:
             vertices, indices = self._mesh_buffers(scene)
+            if some is not None:
+                indices = some.buffer
             content: list[tuple[Any, ...]] = [(vertices, *VERTEX_FORMAT)]
             if mixed:
                 content.append((upload_two_sided(self._context, scene), *TWO_SIDED_FORMAT))
@@ -236,7 +287,7 @@ class RasterEngine(Engine[SheetTargets]):
                 self._context.gl.vertex_array(program, content, indices, skip_errors=True)
             )
 
-        return scene.cached(("raster", program.glo), make)
+        return scene.cached(("raster", program.glo, some is not None), make)
 
     def _program(
         self,

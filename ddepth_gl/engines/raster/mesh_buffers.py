@@ -1,17 +1,18 @@
-"""The vertex and index buffers of a mesh on the engine `raster`."""
+"""The vertex and index buffers of a mesh on the engine `raster`, and of some of its faces."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...gl.context import GLContext
 from ..scene import Scene
 from ..shared.drawn_faces import drawn_faces
 from .vertex_order import FaceVertices
 
-__all__ = ["TWO_SIDED_FORMAT", "VERTEX_FORMAT", "upload_mesh", "upload_two_sided"]
+__all__ = ["TWO_SIDED_FORMAT", "VERTEX_FORMAT", "FaceIndices", "upload_mesh", "upload_two_sided"]
 
 # As in sheet.vert: a vertex, and the other two corners of the face that it provokes.
 VERTEX_FORMAT = ("3i 3i 3i", "corner", "corner_after", "corner_before")
@@ -57,3 +58,29 @@ def upload_two_sided(context: GLContext, scene: Scene) -> Any:
     two_sided = scene.mesh.bodies.two_sided_faces
     flags[: len(two_sided)] = two_sided  # vertex i provokes face i
     return scene.adopt(context.gl.buffer(flags))
+
+
+class FaceIndices:
+    """An index buffer of some faces of a mesh, which is rewritten for each draw.
+
+    Args:
+        context: current.
+        scene: Scene of the mesh, which owns the buffer.
+        indices: index buffer of `upload_mesh`.
+
+    Attributes:
+        buffer: the index buffer.
+    """
+
+    def __init__(self, context: GLContext, scene: Scene, indices: Any) -> None:
+        # Three indices are one element, as NumPy gathers elements faster than rows.
+        self._of_faces = np.frombuffer(indices.read(), np.dtype("V12"))
+        self.buffer = scene.adopt(context.gl.buffer(reserve=12, dynamic=True))
+
+    def write(self, faces: npt.NDArray[np.int64]) -> int:
+        """Write the indices of (n,) faces, n > 0, in their order; return how many these are."""
+        indices = self._of_faces.take(faces)
+        if indices.nbytes > self.buffer.size:
+            self.buffer.orphan(indices.nbytes)
+        self.buffer.write(indices)
+        return 3 * len(faces)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,13 @@ from ..request import LayerBuffers
 from ..shared.crossing_keys import CountArray, KeyArray
 from ..shared.crossing_memory import check_crossings_fit, default_memory_limit
 from .merging import FacingLayer, LayerMerger
+from .visible_faces import VisibleFaces
 
-__all__ = ["LayerDraws", "PeelTargets", "peel_layers"]
+__all__ = ["DrawFaces", "LayerDraws", "PeelTargets", "peel_layers"]
+
+FaceList = npt.NDArray[np.int64]
+# Draws these faces, (n,) in ascending order, or all if they are None.
+DrawFaces = Callable[[FaceList | None], None]
 
 _FRONTS, _BACKS = 0, 1
 _CULLED_FACES = ("back", "front")  # by facing: what is culled while that facing is peeled
@@ -34,7 +40,7 @@ _CULLED_FACES = ("back", "front")  # by facing: what is culled while that facing
 
 @dataclass(frozen=True)
 class LayerDraws:
-    """Draw calls for all faces of a mesh, with three variants of layer.frag.
+    """Draw calls for faces of a mesh, with three variants of layer.frag.
 
     Attributes:
         first: draws the first layer of a facing.
@@ -42,15 +48,16 @@ class LayerDraws:
         count: adds (1, 0) for each front and (0, 1) for each back, by blending.
     """
 
-    first: Callable[[], None]
-    later: Callable[[], None]
-    count: Callable[[], None]
+    first: DrawFaces
+    later: DrawFaces
+    count: DrawFaces
 
 
 def peel_layers(
     context: GLContext,
     targets: PeelTargets,
     draws: LayerDraws,
+    visible: VisibleFaces | None,
     max_layers: int | None,
     memory_limit: int | None,
     attribute_bytes: int = 0,
@@ -61,6 +68,7 @@ def peel_layers(
         context: current.
         targets: targets of the image's size.
         draws: draw calls for the mesh.
+        visible: faces that may cover a pixel; None if all may.
         max_layers: number of crossings to return per pixel, nearest first; None for all.
         memory_limit: bytes that the crossings may take; None for `default_memory_limit`.
         attribute_bytes: bytes of attributes that the caller will add to each crossing.
@@ -69,7 +77,7 @@ def peel_layers(
         DeviceMemoryError: the crossings would take more than `memory_limit`.
     """
     try:
-        fronts, backs = targets.draw_first_layers(draws)
+        fronts, backs = targets.draw_first_layers(draws, visible)
         truncated = np.zeros(fronts.shape, dtype=np.bool_)
 
         def total() -> npt.NDArray[np.int32]:
@@ -100,14 +108,20 @@ def peel_layers(
             attribute_bytes,
             memory_limit,
         )
-        _peel(targets, draws, merger)
+        _peel(targets, draws, visible, (fronts, backs), merger)
         context.check_error("peeling", "the image size or the number of faces")
     finally:
         context.unbind_framebuffer()
     return merger.merge(truncated, max_layers)
 
 
-def _peel(targets: PeelTargets, draws: LayerDraws, merger: LayerMerger) -> None:
+def _peel(
+    targets: PeelTargets,
+    draws: LayerDraws,
+    visible: VisibleFaces | None,
+    counts: tuple[CountArray, CountArray],
+    merger: LayerMerger,
+) -> None:
     """Add the first layers, which are drawn already, to the merger; draw and add all others."""
     first_fronts, first_backs = targets.layers
     merger.add_first(first_fronts.read, first_backs.read)
@@ -120,13 +134,21 @@ def _peel(targets: PeelTargets, draws: LayerDraws, merger: LayerMerger) -> None:
 
     for facing in (_FRONTS, _BACKS):
         previous, target = targets.layers[facing], targets.layers[1 - facing]
+        faces = largest = None
         for index in range(1, merger.layer_counts[facing]):
-            if facing == _BACKS and index == 1 and merger.layer_counts[_FRONTS] > 1:
-                # Fronts were drawn over the first backs, so these are drawn again.
-                add_unread()
-                previous.draw(merger.layer(_BACKS, 0), None, draws)
             layer = merger.layer(facing, index)
-            target.draw(layer, previous, draws)
+            if visible is not None:
+                if faces is None or largest is None:
+                    faces = visible.by_facing[facing]
+                    largest = visible.largest_counts(faces, counts[facing])
+                # Only at pixels that have this layer is there anything to draw.
+                reaches = largest > index
+                faces, largest = faces[reaches], largest[reaches]
+            if facing == _BACKS and index == 1 and merger.layer_counts[_FRONTS] > 1:
+                # Fronts were drawn over the first backs, so these are drawn again, where needed.
+                add_unread()
+                previous.draw(layer, None, draws.first, faces)
+            target.draw(layer, previous, draws.later, faces)
             # A layer is read while the next one is drawn, so that the GPU is not idle.
             add_unread()
             unread.append((layer, target))
@@ -161,8 +183,14 @@ class PeelTargets:
                 _LayerTarget(context, size, depth_buffer, self._gl_objects) for _ in range(2)
             ]
 
-    def draw_first_layers(self, draws: LayerDraws) -> tuple[CountArray, CountArray]:
+    def draw_first_layers(
+        self, draws: LayerDraws, visible: VisibleFaces | None
+    ) -> tuple[CountArray, CountArray]:
         """Draw the first fronts to ``layers[0]``, and the first backs to ``layers[1]``.
+
+        Args:
+            draws: draw calls for the mesh.
+            visible: faces that may cover a pixel; None if all may.
 
         Returns:
             (H, W) each: number of fronts, and number of backs, at each pixel.
@@ -170,11 +198,12 @@ class PeelTargets:
         all_rows = 0, self.size[1]
         counts = []
         for facing, target in enumerate(self.layers):
-            target.draw(FacingLayer(facing, 0, all_rows), None, draws)
+            faces = None if visible is None else visible.by_facing[facing]
+            target.draw(FacingLayer(facing, 0, all_rows), None, draws.first, faces)
             counts.append(target.read_counts())
         fronts, backs = counts
         if max(fronts.max(), backs.max()) == STENCIL_MAX:
-            return self._count_by_blending(draws.count)
+            return self._count_by_blending(partial(draws.count, visible and visible.all))
         return fronts, backs
 
     def _count_by_blending(self, draw: Callable[[], None]) -> tuple[CountArray, CountArray]:
@@ -232,14 +261,21 @@ class _LayerTarget:
         gl_objects.append(self._framebuffer)
         context.functions.attach_stencil(self._framebuffer, depth_buffer)
 
-    def draw(self, layer: FacingLayer, previous: _LayerTarget | None, draws: LayerDraws) -> None:
+    def draw(
+        self,
+        layer: FacingLayer,
+        previous: _LayerTarget | None,
+        draw: DrawFaces,
+        faces: FaceList | None,
+    ) -> None:
         """Draw one layer.
 
         Args:
             layer: the layer.
             previous: image of the previous layer of the same facing. None draws the first layer,
                 and counts all crossings of this facing.
-            draws: draw calls for the mesh.
+            draw: draw call of `LayerDraws` for this layer.
+            faces: faces to draw, see `DrawFaces`.
         """
         gl, framebuffer = self._context.gl, self._framebuffer
         gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)
@@ -257,10 +293,10 @@ class _LayerTarget:
         framebuffer.scissor = (0, first_row, self._size[0], stop_row - first_row)
         if previous is None:
             with self._context.functions.counting_fragments():
-                draws.first()
+                draw(faces)
         else:
             previous._image.use(0)
-            draws.later()
+            draw(faces)
 
     def read_counts(self) -> npt.NDArray[np.uint8]:
         """Return (H, W): the number of crossings of this facing, at most STENCIL_MAX.
