@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import resource
 import zipfile
 from dataclasses import fields, replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -16,6 +18,9 @@ from shapes import box
 import ddepth_gl as dd
 from ddepth_gl.results.mesh_facts import StoredFacts
 
+PACKED = {"compression": "packed"}
+# Options that store every array as it is.
+PLAIN = {"compression": "deflate", "derived": True}
 CAMERA = dd.Camera.look_at((3, -2, 1.5), (0.1, 0, 0), fov_y_deg=50, width=37, height=23)
 
 
@@ -77,8 +82,13 @@ def test_rendered_results(renderer, path, orthographic, fill):
         camera = replace(
             dd.Camera.orthographic((3, 2), CAMERA.camera_from_world, 37, 23), name="flat"
         )
-    for result in rendered(renderer, real_mesh(), camera):
-        dd.write_npz(path, result, fill=fill)
+    choices = [
+        {"compression": compression, "derived": derived}
+        for compression in ("packed", "deflate", "none")
+        for derived in (False, True)
+    ]
+    for result, options in product(rendered(renderer, real_mesh(), camera), choices):
+        dd.write_npz(path, result, fill=fill, **options)
         again = dd.load_npz(path)
         assert_same(result, again)
         assert again.camera == camera or result.camera.height == 4
@@ -147,6 +157,8 @@ def test_values_that_equal_the_fill(path, fill):
         entry, exit_, camera, {"normal": (normal, normal[::-1]), "face": ([[0, -1], [2, 3]],) * 2}
     )
     dd.write_npz(path, maps, fill=fill)
+    assert_same(maps, dd.load_npz(path))
+    dd.write_npz(path, maps, fill=fill, **PLAIN)
     with np.load(path) as file:
         assert not any(np.isnan(file[name]).any() for name in ("entry", "exit", "entry_normal"))
     again = dd.load_npz(path)
@@ -186,7 +198,7 @@ def test_a_renderer_accepts_the_camera(renderer, path):
     assert again.entry.tobytes() == maps.entry.tobytes()
 
 
-# Files of layout 1, as 0.1.0 and 0.2.0 wrote them
+# Files of layout 1, as 0.1.0 and 0.2.0 wrote them, and of layout 2, as 0.3.0 did
 
 LAYOUT_2_ONLY = {"camera_name", "is_oriented", "is_cropped"}
 
@@ -196,7 +208,18 @@ def arrays_of(path):
         return {name: file[name] for name in file.files}
 
 
+def to_layout_2(path):
+    """Change a file that was written with PLAIN."""
+    arrays = {
+        name: array.astype(np.int64) if name.endswith("face") else array
+        for name, array in arrays_of(path).items()
+    }
+    np.savez_compressed(path, **{**arrays, "layout": 2})
+
+
 def to_layout_1(path):
+    """Change a file that was written with PLAIN."""
+    to_layout_2(path)
     arrays = {
         name: array
         for name, array in arrays_of(path).items()
@@ -205,12 +228,55 @@ def to_layout_1(path):
     np.savez_compressed(path, **{**arrays, "layout": 1})
 
 
+@pytest.mark.parametrize("fill", [np.nan, -1.0, 0.0])
+def test_results_of_layout_2(renderer, path, fill):
+    for result in rendered(renderer, real_mesh(), CAMERA):
+        dd.write_npz(path, result, fill=fill, **PLAIN)
+        to_layout_2(path)
+        assert_same(result, dd.load_npz(path))
+
+
+def test_maps_as_layout_2_stored_them(path):
+    """By hand, not changed from what is written now."""
+    entry = np.array([[1, -1, 2.5]], np.float32)
+    exit_ = np.array([[2, -1, -1]], np.float32)
+    arrays = {"entry": entry, "exit": exit_, "entry_distance": entry, "exit_distance": exit_}
+    arrays |= {"entry_face": [[0, -1, 7]], "exit_face": [[5, -1, -1]]}
+    arrays |= {"thickness": exit_ - entry, "mask": [[True, False, False]], "fill": np.float32(-1)}
+    arrays |= {"K": np.diag([1.5, 1, 1]), "camera_from_world": np.eye(4), "width": 3, "height": 1}
+    arrays |= {"is_orthographic": True, "camera_name": "c", "surfaces": "any", "layout": 2}
+    np.savez_compressed(path, conventions="...", version="ddepth_gl 0.3.0", engine="x", **arrays)
+    maps = dd.load_npz(path)
+    np.testing.assert_array_equal(maps.entry, np.float32([[1, np.nan, 2.5]]))
+    np.testing.assert_array_equal(maps.exit, np.float32([[2, np.nan, np.nan]]))
+    np.testing.assert_array_equal(maps.entry_face, np.int64([[0, -1, 7]]), strict=True)
+    np.testing.assert_array_equal(maps.exit_face, np.int64([[5, -1, -1]]), strict=True)
+    assert (maps.surfaces, maps.camera.name, dict(maps.provenance)) == ("any", "c", {"engine": "x"})
+
+
+def test_layers_as_layout_2_stored_them(path):
+    """By hand, not changed from what is written now."""
+    arrays = {"offsets": [0, 2, 2, 3], "depth": np.float32([1, 4, 3]), "face": [9, 8, 2**40]}
+    arrays |= {"distance": np.float32([1, 4, 3]), "front_facing": [True, False, True]}
+    arrays |= {"two_sided": [False, True, True], "solid": [True, False, False]}
+    arrays |= {"count": np.int32([[2, 0, 1]]), "truncated": [[False, False, True]]}
+    arrays |= {"is_oriented": True, "is_cropped": True, "min_gap": 0.0, "surfaces": "mixed"}
+    arrays |= {"uv": np.arange(6, dtype=np.float32).reshape(3, 2)}
+    arrays |= {"K": np.diag([1.5, 1, 1]), "camera_from_world": np.eye(4), "width": 3, "height": 1}
+    arrays |= {"is_orthographic": True, "camera_name": "c", "layout": 2}
+    np.savez_compressed(path, conventions="...", version="ddepth_gl 0.3.0", **arrays)
+    layers = dd.load_npz(path)
+    for name in ("offsets", "depth", "face", "front_facing", "two_sided", "truncated", "uv"):
+        np.testing.assert_array_equal(getattr(layers, name), arrays[name])
+    assert (layers.is_oriented, layers.is_cropped, layers.face.dtype) == (True, True, np.int64)
+
+
 @pytest.mark.parametrize("fill", [np.nan, -1.0])
 def test_maps_of_layout_1(renderer, path, fill):
     scene = renderer.upload(real_mesh())
     maps = renderer.entry_exit(scene, CAMERA, attributes=("face", "normal"))
     scene.release()
-    dd.write_npz(path, maps, fill=fill)
+    dd.write_npz(path, maps, fill=fill, **PLAIN)
     to_layout_1(path)
     assert_same(maps, dd.load_npz(path))
 
@@ -220,7 +286,7 @@ def test_layout_1_takes_the_fill_for_a_miss_outside_the_mask(path):
     entry = np.array([[2, 2, np.nan]], np.float32)
     exit_ = np.array([[4, np.nan, 2]], np.float32)
     uv = np.array([[[2, 0], [0, 2], [np.nan, np.nan]]], np.float32)
-    dd.write_npz(path, dd.DepthMaps(entry, exit_, camera, {"uv": (uv, uv)}), fill=2.0)
+    dd.write_npz(path, dd.DepthMaps(entry, exit_, camera, {"uv": (uv, uv)}), fill=2.0, **PLAIN)
     to_layout_1(path)
     maps = dd.load_npz(path)
     np.testing.assert_array_equal(maps.entry, np.float32([[2, np.nan, np.nan]]))
@@ -232,7 +298,7 @@ def test_layout_1_takes_the_fill_for_a_miss_outside_the_mask(path):
 
 def test_layers_of_layout_1(renderer, path):
     layers = real_layers(renderer)
-    dd.write_npz(path, layers)
+    dd.write_npz(path, layers, **PLAIN)
     to_layout_1(path)
     again = dd.load_npz(path)
     assert bits_of(again)[1] == bits_of(layers)[1]
@@ -258,8 +324,8 @@ def refused(path, *words, **arguments):
 def change(path):
     """Return a function that writes a file with other arrays; None leaves one out."""
 
-    def change(result=None, **changed):
-        dd.write_npz(path, random_layers(2) if result is None else result)
+    def change(result=None, options=None, **changed):
+        dd.write_npz(path, random_layers(2) if result is None else result, **(options or PLAIN))
         arrays = {**arrays_of(path), **changed}
         np.savez_compressed(path, **{k: v for k, v in arrays.items() if v is not None})
         return path
@@ -273,8 +339,8 @@ def some_maps():
 
 
 def test_newer_layouts(change):
-    refused(change(layout=3), "has layout 3, and this version of ddepth_gl reads up to 2; update")
-    refused(change(layout=2**62), "reads up to 2; update ddepth_gl")
+    refused(change(layout=4), "has layout 4, and this version of ddepth_gl reads up to 3; update")
+    refused(change(layout=2**62), "reads up to 3; update ddepth_gl")
     refused(change(layout=0), "has layout 0")
     refused(change(layout=2.0), "'layout' must be int64 of shape (), not float64 of shape ()")
     refused(change(layout=[2]), "'layout' must be int64 of shape (), not int64 of shape (1,)")
@@ -328,7 +394,7 @@ BAD_MAPS = [
     ({"exit": np.zeros((5, 6), np.float32)}, "'exit' must be float32 of shape (5, 7), not"),
     ({"entry": np.zeros((5, 7))}, "'entry' must be float32"),
     ({"exit_uv": None}, "lacks 'exit_uv'"),
-    ({"entry_face": np.zeros((5, 7), np.int32)}, "'entry_face' must be int64"),
+    ({"entry_face": np.zeros((5, 7), np.int16)}, "'entry_face' must be int64"),
     ({"fill": None}, "lacks 'fill'"),
     ({"fill": "x"}, "'fill' must be float32"),
     ({"entry_missing": np.zeros(3, bool)}, "'entry_missing' must be bool of shape (5, 7)"),
@@ -338,6 +404,88 @@ BAD_MAPS = [
 @pytest.mark.parametrize(("changed", "words"), BAD_MAPS)
 def test_bad_maps(change, changed, words):
     refused(change(some_maps(), **changed), words)
+
+
+BAD_PACKED_LAYERS = [
+    ({"depth_packed": None}, "lacks 'depth'"),
+    (
+        {"depth_packed": np.zeros((3, 92), np.uint8)},
+        "'depth_packed' must be uint8 of shape (4, 92)",
+    ),
+    ({"depth_packed": np.zeros((4, 92), np.int8)}, "'depth_packed' must be uint8 of shape (4, 92)"),
+    ({"depth_packed": np.zeros(4, np.uint8)}, "'depth_packed' must be uint8 of shape (4, N), not"),
+    ({"depth_packed": np.zeros((4, 91), np.uint8)}, "'face' must be int64 of shape (91,)"),
+    (
+        {"uv_packed": np.zeros((4, 92, 2), np.uint8)},
+        "'uv_packed' must be uint8 of shape (4, 2, 92)",
+    ),
+    (
+        {"uv_packed": np.zeros((4, 3, 92), np.uint8)},
+        "'uv_packed' must be uint8 of shape (4, 2, 92)",
+    ),
+    ({"face": None, "face_packed": np.zeros((4, 92), np.uint8)}, "lacks 'face'"),
+    ({"K": None, "K_packed": np.zeros((4, 3, 3), np.uint8)}, "lacks 'K'"),
+    ({"face": np.zeros(92, np.uint32)}, "'face' must be int64 of shape (92,), not uint32"),
+    ({"face": np.full(92, -2)}, None),
+    ({"count": None}, "lacks 'entry'"),
+    ({"count": np.zeros((5, 7))}, "'count' must be int32 of shape (5, 7), not float64"),
+    ({"count": np.zeros((5, 7), np.int32)}, "count must hold numbers that add up to 92"),
+    ({"count": np.full((5, 7), 2**31 - 1, np.int32)}, "count must hold numbers that add up to 92"),
+    ({"layout": 2}, "lacks 'offsets'"),
+]
+
+
+@pytest.mark.parametrize(("changed", "words"), BAD_PACKED_LAYERS)
+def test_bad_packed_layers(change, changed, words):
+    path = change(options=PACKED, **changed)
+    if words is None:
+        assert (dd.load_npz(path).face == -2).all()
+    else:
+        refused(path, words)
+
+
+def test_negative_counts(change):
+    count = random_layers(2).count.copy()
+    count[0, 0], count[0, 1] = -1, count[0, 0] + count[0, 1] + 1
+    refused(change(options=PACKED, count=count), "count must hold numbers that add up to 92")
+
+
+BAD_PACKED_MAPS = [
+    ({"entry_packed": None}, "lacks 'entry'"),
+    ({"exit_packed": np.zeros((4, 5, 6), np.uint8)}, "must be uint8 of shape (4, 5, 7), not uint8"),
+    ({"exit_packed": np.zeros((4, 5, 7))}, "'exit_packed' must be uint8 of shape (4, 5, 7), not"),
+    ({"exit_uv_packed": None}, "lacks 'exit_uv'"),
+    ({"exit_face": None}, "lacks 'exit_face'"),
+]
+
+
+@pytest.mark.parametrize(("changed", "words"), BAD_PACKED_MAPS)
+def test_bad_packed_maps(change, changed, words):
+    refused(change(some_maps(), options=PACKED, **changed), words)
+
+
+def test_an_array_as_it_is_comes_before_a_packed_one(change):
+    layers = random_layers(2)
+    other = np.zeros((4, 92), np.uint8)
+    assert_same(layers, dd.load_npz(change(layers, depth_packed=other, uv_packed=other)))
+
+
+@pytest.mark.parametrize("options", [{}, PLAIN], ids=["packed", "plain"])
+@pytest.mark.parametrize("make", [lambda: random_layers(2), some_maps], ids=["layers", "maps"])
+def test_the_limit_counts_what_is_in_memory(path, make, options):
+    """Also offsets, int64 faces and unpacked depths, which the file does not hold."""
+    result = make()
+    dd.write_npz(path, result, **options)
+    arrays = bits_of(result)[1]
+    size = sum(len(arrays[name][2]) for name in arrays if name not in ("K", "pose"))
+    with pytest.raises(
+        dd.OutputError, match="more than the limit of 300; raise max_bytes"
+    ) as caught:
+        dd.load_npz(path, max_bytes=300)
+    total = int(re.search(r"holds (\d+) bytes", str(caught.value))[1])
+    assert size <= total
+    assert_same(result, dd.load_npz(path, max_bytes=total))
+    refused(path, "more than the limit", max_bytes=total - 1)
 
 
 def test_arrays_of_others_are_ignored(change):
@@ -390,11 +538,11 @@ def test_damaged_bytes(path, make):
 
 
 def test_several_entries_of_one_name_and_other_files(path):
-    dd.write_npz(path, random_layers(2))
+    dd.write_npz(path, random_layers(2), **PLAIN)
     with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
         file.writestr("depth.npy", b"x")
     refused(path, "holds other files than arrays")
-    dd.write_npz(path, random_layers(2))
+    dd.write_npz(path, random_layers(2), **PLAIN)
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("readme.txt", b"x")
     refused(path, "holds other files than arrays")
@@ -438,7 +586,7 @@ def replaced(path, **entries):
 
 @pytest.mark.usefixtures("little_memory")
 def test_sizes_that_headers_only_claim(path):
-    dd.write_npz(path, random_layers(2))
+    dd.write_npz(path, random_layers(2), **PLAIN)
     for shape in ((1 << 40,), (10**300,)):
         refused(replaced(path, depth=npy(shape, "f4")), "'depth' is not as long as its header says")
     huge = {"shape": (1 << 34,)}
@@ -449,7 +597,7 @@ def test_sizes_that_headers_only_claim(path):
         front_facing=npy(dtype="?", **huge),
     )
     refused(path, "'depth' is not as long as its header says")
-    dd.write_npz(path, random_layers(2))
+    dd.write_npz(path, random_layers(2), **PLAIN)
     refused(replaced(path, depth=npy((-92,), "f4")), "'depth' must be float32")
     refused(replaced(path, depth=npy((92,), "f4", b"x" * 367)), "'depth' is not as long")
     refused(replaced(path, depth=npy((92,), "f4", b"x" * 369)), "'depth' is not as long")
@@ -466,7 +614,7 @@ def test_sizes_that_are_real(path):
     camera = dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=side, height=side)
     small = camera.rows(0, 1)
     row = np.zeros((1, side), np.float32)
-    dd.write_npz(path, dd.DepthMaps(row, row, small))
+    dd.write_npz(path, dd.DepthMaps(row, row, small), **PLAIN)
     arrays = arrays_of(path) | {"height": np.int64(side), "K": camera.K}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, array in arrays.items():
@@ -475,6 +623,34 @@ def test_sizes_that_are_real(path):
                     np.save(member, array)
                     continue
                 member.write(npy((side, side), "f4"))
+                for _ in range(side):
+                    member.write(bytes(4 * side))
+    assert path.stat().st_size < 1 << 20
+    total = 2 * 4 * side**2
+    refused(path, f"bytes of arrays, more than the limit of {total}", max_bytes=total)
+    refused(path, "there is no memory for its arrays")
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_packed_sizes(path):
+    """As for arrays that are stored as they are: claims are noticed, and real zeros refused."""
+    dd.write_npz(path, random_layers(2))
+    replaced(path, depth_packed=npy((4, 1 << 40), "u1"))
+    refused(path, "'depth_packed' is not as long as its header says")
+    dd.write_npz(path, random_layers(2))
+    refused(replaced(path, depth_packed=npy((4, 10**300), "u1")), "'depth_packed' is not as long")
+    dd.write_npz(path, random_layers(2))
+    refused(replaced(path, depth_packed=npy((4, 92), "u1", b"x" * 367)), "'depth_packed' is not as")
+    side = 1 << 12
+    camera = dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=side, height=side)
+    row = np.zeros((1, side), np.float32)
+    dd.write_npz(path, dd.DepthMaps(row, row, camera.rows(0, 1)))
+    arrays = arrays_of(path) | {"height": np.int64(side), "K": camera.K}
+    np.savez(path, **{name: array for name, array in arrays.items() if "packed" not in name})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as file:
+        for name in ("entry", "exit"):
+            with file.open(f"{name}_packed.npy", "w") as member:
+                member.write(npy((4, side, side), "u1"))
                 for _ in range(side):
                     member.write(bytes(4 * side))
     assert path.stat().st_size < 1 << 20

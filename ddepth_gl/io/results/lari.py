@@ -12,9 +12,9 @@ from ..._checks import checked_choice, checked_count
 from ...errors import OutputError
 from ...results.depth_layers import DepthLayers
 from ..file_names import checked_path
+from .archive_writer import write_archive
 from .arguments import check_result_type
 from .metadata import file_metadata
-from .npz import write_archive
 
 __all__ = ["write_lari"]
 

@@ -18,6 +18,7 @@ from ...results.mesh_facts import DecidedSurfaces, FaceKinds, StoredFacts
 from ..file_names import checked_path
 from .archive import Archive, Expected, opened_archive
 from .npz import LAYOUT, MISSING, SURFACES, TEXTS
+from .packing import PACKED, layer_order
 
 __all__ = ["load_npz"]
 
@@ -39,8 +40,9 @@ _SHEETS = ("entry", "exit")
 def load_npz(path: str | os.PathLike[str], *, max_bytes: int = 1 << 32) -> DepthMaps | DepthLayers:
     """Load one image that `write_npz` wrote, with its camera, attributes and provenance.
 
-    Every array equals the array that was written, bit for bit; a `fill` is turned back into NaN.
-    Files of all versions of ddepth_gl can be loaded. Those of 0.1.0 and 0.2.0 (layout 1) hold less:
+    Every array equals the array that was written, bit for bit, but for depths that were written
+    with a tolerance; a `fill` is turned back into NaN. Files of all versions of ddepth_gl can be
+    loaded. Those of 0.1.0 and 0.2.0 (layout 1) hold less:
 
     - A value that equals the `fill` is taken for a miss where `mask` is False.
     - `DepthMaps.surfaces` is None. `DepthLayers.two_sided` is False everywhere, so
@@ -68,7 +70,7 @@ def load_npz(path: str | os.PathLike[str], *, max_bytes: int = 1 << 32) -> Depth
     with opened_archive(checked_path(path)) as archive:
         layout = _layout(archive)
         camera = _camera(archive, limit)
-        load = _layers if "offsets" in archive.names else _maps
+        load = _layers if {"offsets", "count"} & set(archive.names) else _maps
         return load(archive, layout, camera, limit)
 
 
@@ -106,7 +108,7 @@ def _provenance_texts(archive: Archive) -> dict[str, Expected]:
 def _maps(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> DepthMaps:
     shape = camera.height, camera.width
     names = [
-        name for name in ATTRIBUTES if any(f"{sheet}_{name}" in archive.names for sheet in _SHEETS)
+        name for name in ATTRIBUTES if any(archive.has(f"{sheet}_{name}") for sheet in _SHEETS)
     ]
     arrays = {
         **{sheet: Expected(np.float32, shape) for sheet in _SHEETS},
@@ -127,8 +129,8 @@ def _maps(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> Dept
     )
     values = archive.read({**texts, **arrays, **missing, **others}, max_bytes)
     if not np.isnan(values["fill"]):
-        for name, (dtype, _) in arrays.items():
-            if np.dtype(dtype).kind == "f":
+        for name, wanted in arrays.items():
+            if np.dtype(wanted.dtype).kind == "f":
                 values[name][_misses(name, values)] = np.nan
     return DepthMaps(
         values["entry"],
@@ -175,11 +177,12 @@ def _object_surfaces(rows: npt.NDArray[np.int64]) -> dict[int, DecidedSurfaces]:
 
 def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> DepthLayers:
     shape = camera.height, camera.width
-    depth_shape = archive.header("depth").shape
-    count = depth_shape[0] if len(depth_shape) == 1 else None
-    names = [name for name in ATTRIBUTES if name in archive.names and name != "face"]
+    pixels = shape[0] * shape[1]
+    is_packed = archive.is_packed("depth")
+    depth_shape = archive.header("depth" + PACKED * is_packed).shape
+    count = depth_shape[-1] if len(depth_shape) == 1 + is_packed else None
+    names = [name for name in ATTRIBUTES if archive.has(name) and name != "face"]
     arrays = {
-        "offsets": Expected(np.int64, (shape[0] * shape[1] + 1,)),
         "depth": Expected(np.float32, (count,)),
         "face": Expected(np.int64, (count,)),
         "front_facing": Expected(np.bool_, (count,)),
@@ -200,9 +203,24 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
             facts["object_surfaces"] = Expected(np.int64, (None, 2))
             facts |= {f"{name}_in_object": facts[name] for name in FaceKinds._fields}
     texts = _provenance_texts(archive)
-    values = archive.read({**texts, **arrays, **attributes, **facts}, max_bytes)
+    has_offsets = layout < 3 or "offsets" in archive.names
+    rows = {"offsets": Expected(np.int64, (pixels + 1,))}
+    if not has_offsets:
+        rows = {"count": Expected(np.int32, shape)}
+    values = archive.read(
+        {**texts, **rows, **arrays, **attributes, **facts},
+        max_bytes,
+        reserved=0 if has_offsets else 8 * (pixels + 1),
+    )
+    offsets = values["offsets"] if has_offsets else _offsets(values["count"], len(values["depth"]))
+    in_layers = [name for name in ("depth", *names) if archive.is_packed(name)]
+    if in_layers:
+        order = layer_order(offsets)
+        for name in in_layers:
+            values[name][order] = values[name].copy()
     return DepthLayers(
         **{name: values[name] for name in arrays},
+        offsets=offsets,
         camera=camera,
         attributes={name: values[name] for name in names},
         provenance={name: values[name] for name in texts},
@@ -219,6 +237,19 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
     )
 
 
+def _offsets(count: npt.NDArray[np.int32], total: int) -> npt.NDArray[np.int64]:
+    """Return the offsets of rows of crossings, see `DepthLayers`.
+
+    Raises:
+        OutputError: the counts are not those of `total` crossings.
+    """
+    offsets = np.zeros(count.size + 1, np.int64)
+    np.cumsum(count, out=offsets[1:])
+    if count.min(initial=0) < 0 or offsets[-1] != total:
+        raise OutputError(f"count must hold numbers that add up to {total}, the number of depths")
+    return offsets
+
+
 def _face_kinds(values: dict[str, Any], suffix: str) -> FaceKinds | None:
     if FaceKinds._fields[0] + suffix not in values:
         return None
@@ -227,4 +258,4 @@ def _face_kinds(values: dict[str, Any], suffix: str) -> FaceKinds | None:
 
 def _expected(attribute: Attribute, shape: tuple[int | None, ...]) -> Expected:
     channels = (attribute.channels,) if attribute.channels else ()
-    return Expected(attribute.dtype, (*shape, *channels))
+    return Expected(attribute.dtype, (*shape, *channels), bool(channels))
