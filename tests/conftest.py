@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+import glslang
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -60,6 +61,16 @@ def _measured_children(request: pytest.FixtureRequest) -> None:
         covered.__dict__.update(child_main.__dict__)
         covered.__file__ = str(Path(__file__).with_name("covered_child.py"))
         vars(child)["child_main"] = covered
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_programs() -> Iterator[glslang.Programs]:
+    """Every program that the tests compile. At their end, glslang checks each; see glslang.py."""
+    with glslang.recorded_programs() as programs:
+        yield programs
+    if glslang.validator():
+        found = glslang.faults(programs)
+        assert not found, "\n".join(["glslang finds faults in these programs:", *found])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -11,14 +11,14 @@ from typing import Any
 
 from ..errors import ShaderError
 
-__all__ = ["compile_program", "compose", "shader_folder"]
+__all__ = ["LINES_PER_FILE", "compile_program", "compose", "compose_program", "shader_folder"]
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
 # "0:12(5): error: ..." (Mesa) and "0(12) : error C1008: ..." (NVIDIA): string number, then line.
 _LOCATION = re.compile(r"\b\d+(?::(\d+)\(\d+\)|\((\d+)\))")
 
 # Line numbers encode the file as well, because Mesa drops the string number of a #line directive.
-_LINES_PER_FILE = 100_000
+LINES_PER_FILE = 100_000
 
 
 @cache
@@ -71,13 +71,13 @@ def _expand(
         )
     file_number = len(names)
     names.append(name)
-    lines = [f"#line {file_number * _LINES_PER_FILE + first_line}"]
+    lines = [f"#line {file_number * LINES_PER_FILE + first_line}"]
     for line_number, line in enumerate(text.splitlines(), start=first_line):
         include = _INCLUDE.match(line)
         if include:
             path = f"include/{include[1]}"
             lines += _expand(path, _read(path), 1, names, (*including, name))
-            lines.append(f"#line {file_number * _LINES_PER_FILE + line_number + 1}")
+            lines.append(f"#line {file_number * LINES_PER_FILE + line_number + 1}")
         else:
             lines.append(line)
     return lines
@@ -92,6 +92,13 @@ def _read(name: str) -> str:
         raise ShaderError(
             f"shader {path} cannot be read ({error.strerror}); reinstall ddepth-gl"
         ) from None
+
+
+def compose_program(
+    defines: Mapping[str, int] | None = None, **stages: str
+) -> dict[str, tuple[str, list[str]]]:
+    """Return what `compose` yields for each stage of a program; see `compile_program`."""
+    return {stage: compose(name, defines) for stage, name in stages.items()}
 
 
 def compile_program(gl: Any, defines: Mapping[str, int] | None = None, **stages: str) -> Any:
@@ -109,7 +116,7 @@ def compile_program(gl: Any, defines: Mapping[str, int] | None = None, **stages:
     Raises:
         ShaderError: compiling failed; the message has the first error with its file and line.
     """
-    sources = {stage: compose(name, defines) for stage, name in stages.items()}
+    sources = compose_program(defines, **stages)
     try:
         if "compute_shader" in sources:
             return gl.compute_shader(sources["compute_shader"][0])
@@ -119,7 +126,7 @@ def compile_program(gl: Any, defines: Mapping[str, int] | None = None, **stages:
         names = next((names for stage, (_, names) in sources.items() if stage in log), [])
 
         def file_and_line(found: re.Match[str]) -> str:
-            file_number, line = divmod(int(found[1] or found[2]), _LINES_PER_FILE)
+            file_number, line = divmod(int(found[1] or found[2]), LINES_PER_FILE)
             return f"{names[file_number]}:{line}" if file_number < len(names) else found[0]
 
         located = [line for line in log.splitlines() if _LOCATION.search(line)]
