@@ -33,13 +33,13 @@ from .peeling import DrawFaces, LayerDraws, PeelTargets, peel_layers
 from .screen_vertices import screen_vertices
 from .targets import SheetTargets
 from .uniforms import sheet_uniforms
-from .visible_faces import VisibleFaces
+from .visible_faces import VisibleFaces, visible_faces
 
 __all__ = ["ENTRY_TEST", "EXIT_TEST", "RasterEngine"]
 
 _NAN_BITS = np.float32(np.nan).view(np.int32)
 
-# Largest peel targets that are kept for the next image: 24 bytes per pixel.
+# Largest peel targets that are kept for the next image: 32 bytes per pixel.
 _MAX_IDLE_PEEL_PIXELS = 1 << 23
 
 # Meshes of fewer faces are drawn whole.
@@ -122,7 +122,7 @@ class RasterEngine(Engine[SheetTargets]):
             if visible is None:
                 draw(None)
             else:
-                draw(visible.by_facing[facing] if culls else visible.all)
+                draw((visible.of_facing(facing) if culls else visible).faces)
 
     def _read(self, pending: Pending[SheetTargets]) -> list[list[npt.NDArray[Any]]]:
         with self._pool.returning(pending.targets):
@@ -249,7 +249,7 @@ class RasterEngine(Engine[SheetTargets]):
         if not self._context.is_software or len(faces) < _MIN_FACES_TO_LEAVE_OUT:
             return None
         vertices = screen_vertices(scene, camera, self._context.gl.info["GL_SUBPIXEL_BITS"])
-        return None if vertices is None else VisibleFaces(faces, vertices)
+        return None if vertices is None else visible_faces(faces, vertices)
 
     def _draws(self, scene: Scene, program: Any, mixed: bool = False) -> DrawFaces:
         """Return a function that draws some faces, or all if they are None."""

@@ -34,7 +34,6 @@ FaceList = npt.NDArray[np.int64]
 # Draws these faces, (n,) in ascending order, or all if they are None.
 DrawFaces = Callable[[FaceList | None], None]
 
-_FRONTS, _BACKS = 0, 1
 _CULLED_FACES = ("back", "front")  # by facing: what is culled while that facing is peeled
 
 
@@ -123,7 +122,7 @@ def _peel(
     merger: LayerMerger,
 ) -> None:
     """Add the first layers, which are drawn already, to the merger; draw and add all others."""
-    first_fronts, first_backs = targets.layers
+    first_fronts, first_backs = targets.first_layers
     merger.add_first(first_fronts.read, first_backs.read)
     unread: list[tuple[FacingLayer, _LayerTarget]] = []
 
@@ -132,28 +131,51 @@ def _peel(
             layer, target = unread.pop()
             merger.add(layer, target.read)
 
-    for facing in (_FRONTS, _BACKS):
-        previous, target = targets.layers[facing], targets.layers[1 - facing]
-        faces = largest = None
+    for facing, (previous, target) in enumerate(targets.later_layers):
+        deeper = _Deeper(visible, facing, counts[facing])
         for index in range(1, merger.layer_counts[facing]):
             layer = merger.layer(facing, index)
-            if visible is not None:
-                if faces is None or largest is None:
-                    faces = visible.by_facing[facing]
-                    largest = visible.largest_counts(faces, counts[facing])
-                # Only at pixels that have this layer is there anything to draw.
-                reaches = largest > index
-                faces, largest = faces[reaches], largest[reaches]
-            if facing == _BACKS and index == 1 and merger.layer_counts[_FRONTS] > 1:
-                # Fronts were drawn over the first backs, so these are drawn again, where needed.
-                add_unread()
-                previous.draw(layer, None, draws.first, faces)
-            target.draw(layer, previous, draws.later, faces)
+            target.draw(layer, previous, draws.later, deeper.faces(index, merger))
             # A layer is read while the next one is drawn, so that the GPU is not idle.
             add_unread()
             unread.append((layer, target))
             previous, target = target, previous
     add_unread()
+
+
+class _Deeper:
+    """Faces of one facing, fewer for each layer: those at pixels that have the layer.
+
+    Args:
+        visible: faces that may cover a pixel; None if all may.
+        facing: 0 for fronts, 1 for backs.
+        counts: (H, W), number of crossings of this facing.
+    """
+
+    def __init__(self, visible: VisibleFaces | None, facing: int, counts: CountArray) -> None:
+        self._visible, self._facing, self._counts = visible, facing, counts
+        self._largest: CountArray | None = None
+
+    def faces(self, index: int, merger: LayerMerger) -> FaceList | None:
+        """Return the faces of a layer; None for all. Layers are asked for in order.
+
+        Args:
+            index: the layer, counted from 0; at least 1.
+            merger: has the first layer, and all up to the one before the previous one.
+        """
+        if self._visible is None:
+            return None
+        if self._largest is None:
+            self._visible = self._visible.of_facing(self._facing)
+            self._largest = self._visible.largest_counts(self._counts)
+        has_layer = self._largest > index
+        # A face in a single pixel has no part in the layers after its own.
+        peeled = merger.faces(self._facing, max(index - 2, 0))
+        at = np.searchsorted(self._visible.faces, peeled)
+        at = at[self._visible.faces.take(at, mode="clip") == peeled]
+        has_layer[at[self._visible.sides[at] == 1]] = False
+        self._visible, self._largest = self._visible.where(has_layer), self._largest[has_layer]
+        return self._visible.faces
 
 
 class PeelTargets:
@@ -165,7 +187,9 @@ class PeelTargets:
 
     Attributes:
         size: (width, height) in pixels.
-        layers: two images. Each facing starts in its own, then its layers alternate between both.
+        first_layers: images of the first fronts and of the first backs.
+        later_layers: for each facing, the image of its first layer, and one for the second. From
+            there on, layers alternate between both.
 
     Raises:
         DeviceMemoryError: they do not fit into the device's memory.
@@ -179,14 +203,16 @@ class PeelTargets:
             # One depth buffer serves both, because it is cleared for every layer.
             depth_buffer = context.functions.depth_texture(size, stencil=True)
             self._gl_objects.append(depth_buffer)
-            self.layers = [
-                _LayerTarget(context, size, depth_buffer, self._gl_objects) for _ in range(2)
-            ]
+            fronts, backs, third = (
+                _LayerTarget(context, size, depth_buffer, self._gl_objects) for _ in range(3)
+            )
+        self.first_layers = fronts, backs
+        self.later_layers = (fronts, third), (backs, third)
 
     def draw_first_layers(
         self, draws: LayerDraws, visible: VisibleFaces | None
     ) -> tuple[CountArray, CountArray]:
-        """Draw the first fronts to ``layers[0]``, and the first backs to ``layers[1]``.
+        """Draw the first fronts to ``first_layers[0]``, the first backs to ``first_layers[1]``.
 
         Args:
             draws: draw calls for the mesh.
@@ -197,13 +223,13 @@ class PeelTargets:
         """
         all_rows = 0, self.size[1]
         counts = []
-        for facing, target in enumerate(self.layers):
-            faces = None if visible is None else visible.by_facing[facing]
+        for facing, target in enumerate(self.first_layers):
+            faces = None if visible is None else visible.of_facing(facing).faces
             target.draw(FacingLayer(facing, 0, all_rows), None, draws.first, faces)
             counts.append(target.read_counts())
         fronts, backs = counts
         if max(fronts.max(), backs.max()) == STENCIL_MAX:
-            return self._count_by_blending(partial(draws.count, visible and visible.all))
+            return self._count_by_blending(partial(draws.count, None if visible is None else visible.faces))
         return fronts, backs
 
     def _count_by_blending(self, draw: Callable[[], None]) -> tuple[CountArray, CountArray]:

@@ -10,128 +10,66 @@ whichever way the rasterizer rounds.
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ..shared.crossing_keys import CountArray
+from ..shared.crossing_keys import CountArray, IntArray
 from .screen_vertices import BESIDES, ScreenVertices
 
-__all__ = ["VisibleFaces"]
+__all__ = ["VisibleFaces", "visible_faces"]
 
-IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float32]
 
 # Faces processed at a time: they stay in the cache.
 _BLOCK_SIZE = 1 << 14
-# Longest sides of boxes that `largest_counts` examines, in pixels: powers of two.
-_BOX_SIDES = (1, 2, 4, 8, 16, 32)
+# Sides of boxes of pixels are rounded up to one of these. _LARGE stands for all larger ones.
+_SIDES, _LARGE = (1, 2, 4, 8, 16, 32), 64
+_ROUNDED_SIDES = np.array([1, *(1 << (side - 1).bit_length() for side in range(1, 33)), _LARGE])
 
 
+@dataclass(frozen=True)
 class VisibleFaces:
-    """Faces that may cover a pixel center. Lists of faces are in ascending order.
+    """Faces that may cover a pixel center. A box holds the centers that a face may cover.
 
-    Args:
-        faces: (F, 3) vertices of the mesh's faces.
-        vertices: the vertices in the image.
+    Attributes:
+        faces: (n,) indices into the mesh's faces, ascending.
+        may_face: (2, n): whether a face may be a front face, and whether it may be a back face.
+        first_pixels: (n,) first pixel of the box, row * width + column.
+        sides: (n,) side of the box, which is one of _SIDES or _LARGE, pixels.
     """
 
-    def __init__(self, faces: npt.NDArray[np.int32], vertices: ScreenVertices) -> None:
-        self._corners, self._vertices = faces, vertices
+    faces: IntArray
+    may_face: BoolArray
+    first_pixels: IntArray
+    sides: IntArray
 
-    @cached_property
-    def all(self) -> IntArray:
-        """(n,) int64: all of them."""
-        starts = range(0, len(self._corners), _BLOCK_SIZE)
-        return np.concatenate([self._visible_from(start) for start in starts])
+    def of_facing(self, facing: int) -> VisibleFaces:
+        """Return those that may be front faces (0) or back faces (1)."""
+        return self.where(self.may_face[facing])
 
-    def _visible_from(self, start: int) -> IntArray:
-        corners = self._corners[start : start + _BLOCK_SIZE]
-        a, b, c = self._vertices.codes.take(corners).T
-        # Nothing is covered if all corners lie between the same two rows, or columns, of centers.
-        differs = a ^ b
-        differs |= a ^ c
-        differs |= a & 0x10001
-        is_visible = differs > 0xFFFF
-        is_visible &= (differs & 0xFFFF) != 0
-        if self._vertices.outcodes is not None:
-            outcodes = self._vertices.outcodes.take(corners)
-            is_visible |= np.bitwise_or.reduce(outcodes, axis=1) != 0
-            is_visible &= (np.bitwise_and.reduce(outcodes, axis=1) & BESIDES) == 0
-        visible: IntArray = np.flatnonzero(is_visible)
-        visible += start
-        return visible
+    def where(self, condition: BoolArray) -> VisibleFaces:
+        """Return the faces for which a condition (n,) holds."""
+        which = np.flatnonzero(condition)
+        return VisibleFaces(
+            self.faces.take(which),
+            self.may_face.take(which, axis=1),
+            self.first_pixels.take(which),
+            self.sides.take(which),
+        )
 
-    @cached_property
-    def by_facing(self) -> tuple[IntArray, IntArray]:
-        """Two (n,) int64: those that may be front faces, and those that may be back faces."""
-        lists: list[list[IntArray]] = [[self.all[:0]], [self.all[:0]]]
-        for start in range(0, len(self.all), _BLOCK_SIZE):
-            faces = self.all[start : start + _BLOCK_SIZE]
-            area, tolerance = self._areas(self._corners[faces])
-            # Rows count downward, so counter-clockwise faces have a negative area.
-            lists[0].append(faces[area <= tolerance])
-            lists[1].append(faces[area >= -tolerance])
-        fronts, backs = (np.concatenate(blocks) for blocks in lists)
-        return fronts, backs
-
-    def _areas(self, corners: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.float32], ...]:
-        """Return twice the signed areas of faces (n, 3), square pixels, and bounds on the error."""
-        x, y = (axis.take(corners).T for axis in self._vertices.positions)
-        x_ab, y_ab = x[1] - x[0], y[1] - y[0]
-        x_ac, y_ac = x[2] - x[0], y[2] - y[0]
-        area = x_ab * y_ac - x_ac * y_ab
-        # Both ends of an edge are off by up to a margin.
-        tolerance = 1.0 + np.abs(x_ab) + np.abs(y_ab) + np.abs(x_ac) + np.abs(y_ac)
-        tolerance *= 4.0 * self._vertices.margin
-        if self._vertices.outcodes is not None:
-            tolerance[self._is_uncertain(corners)] = np.inf
-        return area, tolerance
-
-    def _is_uncertain(self, corners: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-        """Return (n,) bool: a corner of the face has no position to trust."""
-        outcodes = self._vertices.outcodes
-        if outcodes is None:
-            return np.zeros(len(corners), np.bool_)
-        uncertain: npt.NDArray[np.bool_] = np.bitwise_or.reduce(outcodes.take(corners), axis=1) != 0
-        return uncertain
-
-    def largest_counts(self, faces: IntArray, counts: CountArray) -> CountArray:
-        """Return (n,): for each face, a bound on the counts (H, W) of the pixels that it covers."""
-        largest = np.full(len(faces), counts.max(), counts.dtype)
-        tables = [counts]
-        for start in range(0, len(faces), _BLOCK_SIZE):
-            block = slice(start, start + _BLOCK_SIZE)
-            first_pixel, side = self._boxes(self._corners[faces[block]])
-            above = 0
-            for level, longest in enumerate(_BOX_SIDES):
-                those = np.flatnonzero((side > above) & (side <= longest))
-                if level == len(tables):
-                    tables.append(_largest_of_four(tables[-1], above))
-                if len(those):
-                    largest[block][those] = tables[level].take(first_pixel[those])
-                above = longest
-                if not (side > above).any():
-                    break
+    def largest_counts(self, counts: CountArray) -> CountArray:
+        """Return (n,): for each face, at least the largest count (H, W) of its box."""
+        largest = np.full(len(self.faces), counts.max(), counts.dtype)
+        for side in _SIDES:
+            those = np.flatnonzero(self.sides == side)
+            largest[those] = counts.take(self.first_pixels[those])
+            if not (self.sides > side).any():
+                break
+            counts = _largest_of_four(counts, side)
         return largest
-
-    def _boxes(self, corners: npt.NDArray[np.int32]) -> tuple[IntArray, npt.NDArray[np.int32]]:
-        """Return the first pixel of the box of each face, and its longer side in pixels."""
-        a, b, c = self._vertices.codes.take(corners).T
-        first, side = [], np.zeros(len(corners), np.uint32)
-        for codes in ((a & 0xFFFF, b & 0xFFFF, c & 0xFFFF), (a >> 16, b >> 16, c >> 16)):
-            low = np.minimum(np.minimum(codes[0], codes[1]), codes[2])
-            high = np.maximum(np.maximum(codes[0], codes[1]), codes[2])
-            low >>= 1
-            high += 1
-            high >>= 1
-            high -= low
-            first.append(low)
-            np.maximum(side, high, out=side)
-        if self._vertices.outcodes is not None:
-            side[self._is_uncertain(corners)] = _BOX_SIDES[-1] + 1
-        width = self._vertices.size[0]
-        return first[1].astype(np.int64) * width + first[0], side
 
 
 def _largest_of_four(counts: CountArray, step: int) -> CountArray:
@@ -141,3 +79,120 @@ def _largest_of_four(counts: CountArray, step: int) -> CountArray:
     result = rows.copy()
     np.maximum(result[:, :-step], rows[:, step:], out=result[:, :-step])
     return result
+
+
+def visible_faces(faces: npt.NDArray[np.int32], vertices: ScreenVertices) -> VisibleFaces:
+    """Return the faces that may cover a pixel center.
+
+    Args:
+        faces: (F, 3) vertices of the mesh's faces.
+        vertices: the vertices in the image.
+    """
+    starts = range(0, len(faces), _BLOCK_SIZE)
+    candidates = np.concatenate([_candidates(faces, vertices, start) for start in starts])
+    count = len(candidates)
+    found = VisibleFaces(
+        candidates,
+        np.empty((2, count), np.bool_),
+        np.empty(count, np.int64),
+        np.empty(count, np.int64),
+    )
+    covers = np.empty(count, np.bool_)
+    for start in range(0, count, _BLOCK_SIZE):
+        block = slice(start, start + _BLOCK_SIZE)
+        corners = np.ascontiguousarray(faces.take(candidates[block], axis=0).T)
+        column, row, sides = _boxes(corners, vertices)
+        found.sides[block] = sides
+        np.multiply(row, vertices.size[0], out=found.first_pixels[block], dtype=np.int64)
+        found.first_pixels[block] += column
+        covers[block], found.may_face[:, block] = _examine(corners, vertices, column, row, sides)
+    return found.where(covers)
+
+
+def _candidates(
+    faces: npt.NDArray[np.int32], vertices: ScreenVertices, start: int
+) -> IntArray:
+    """Return those of a block of faces whose bounding box may hold a pixel center."""
+    corners = faces[start : start + _BLOCK_SIZE]
+    a, b, c = vertices.codes.take(corners).T
+    # None does if all corners lie between the same two rows, or columns, of centers.
+    differs = a ^ b
+    differs |= a ^ c
+    differs |= a & 0x10001
+    holds = differs > 0xFFFF
+    holds &= (differs & 0xFFFF) != 0
+    if vertices.outcodes is not None:
+        outcodes = vertices.outcodes.take(corners)
+        holds |= np.bitwise_or.reduce(outcodes, axis=1) != 0
+        holds &= (np.bitwise_and.reduce(outcodes, axis=1) & BESIDES) == 0
+    candidates: IntArray = np.flatnonzero(holds)
+    candidates += start
+    return candidates
+
+
+def _boxes(
+    corners: npt.NDArray[np.int32], vertices: ScreenVertices
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], IntArray]:
+    """Return first column, first row and side of the boxes of faces with corners (3, n)."""
+    a, b, c = vertices.codes.take(corners)
+    first, longest = [], np.zeros(len(a), np.uint32)
+    for codes in ((a & 0xFFFF, b & 0xFFFF, c & 0xFFFF), (a >> 16, b >> 16, c >> 16)):
+        low = np.minimum(np.minimum(codes[0], codes[1]), codes[2])
+        high = np.maximum(np.maximum(codes[0], codes[1]), codes[2])
+        low >>= 1
+        high += 1
+        high >>= 1
+        high -= low
+        first.append(low)
+        np.maximum(longest, high, out=longest)
+    sides = _ROUNDED_SIDES.take(longest, mode="clip")
+    if vertices.outcodes is not None:
+        sides[_is_uncertain(corners, vertices.outcodes)] = _LARGE
+    return first[0], first[1], sides
+
+
+def _is_uncertain(
+    corners: npt.NDArray[np.int32], outcodes: npt.NDArray[np.uint8]
+) -> BoolArray:
+    """Return (n,): whether a corner of the face has no position to trust."""
+    a, b, c = outcodes.take(corners)
+    uncertain: BoolArray = (a | b | c) != 0
+    return uncertain
+
+
+def _examine(
+    corners: npt.NDArray[np.int32],
+    vertices: ScreenVertices,
+    columns: npt.NDArray[np.uint32],
+    rows: npt.NDArray[np.uint32],
+    sides: IntArray,
+) -> tuple[BoolArray, BoolArray]:
+    """Return which faces may cover a center of their box, (n,), and `may_face`."""
+    x, y = (axis.take(corners) for axis in vertices.positions)
+    area = _cross(x[1] - x[0], y[1] - y[0], x[2] - x[0], y[2] - y[0])
+    # A product of two edges, the ends of which are off by a margin.
+    tolerance = np.ptp(x, axis=0) + np.ptp(y, axis=0) + np.float32(2.0 * vertices.margin)
+    tolerance *= np.float32(2.0 * vertices.margin)
+    if vertices.outcodes is not None:
+        tolerance[_is_uncertain(corners, vertices.outcodes)] = np.inf
+    # Rows count downward, so counter-clockwise faces have a negative area.
+    may_face = np.stack([area <= tolerance, area >= -tolerance])
+    covers = np.ones(len(sides), np.bool_)
+    # The center of a box of one pixel has to be on the inner side of each edge.
+    those = np.flatnonzero((sides == 1) & (may_face[0] != may_face[1]))
+    x, y, tolerance = x.take(those, axis=1), y.take(those, axis=1), tolerance.take(those)
+    x -= columns.take(those) + np.float32(0.5)
+    y -= rows.take(those) + np.float32(0.5)
+    tolerance *= np.sign(area.take(those))
+    outside = np.zeros(len(those), np.bool_)
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        value = _cross(x[a], y[a], x[b], y[b])
+        outside |= np.where(tolerance > 0.0, value < -tolerance, value > -tolerance)
+    covers[those] = ~outside
+    return covers, may_face
+
+
+def _cross(x_a: FloatArray, y_a: FloatArray, x_b: FloatArray, y_b: FloatArray) -> FloatArray:
+    area = x_a * y_b
+    area -= x_b * y_a
+    return area
