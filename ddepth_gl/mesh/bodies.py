@@ -6,6 +6,7 @@ See docs/decisions/0012-bodies.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -104,7 +105,7 @@ class Bodies:
         """(F,) bool: the face belongs to a body that `is_solid`; False for faces of no body."""
         return np.append(self.is_solid, False)[self.of_face]
 
-    @property
+    @cached_property
     def surfaces(self) -> Surfaces:
         """Kind of all bodies: "oriented" (by facing), "any" (two-sided) or "mixed"."""
         by_facing = self.counts_by_facing
