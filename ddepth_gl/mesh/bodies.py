@@ -6,6 +6,7 @@ See docs/decisions/0012-bodies.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -104,7 +105,7 @@ class Bodies:
         """(F,) bool: the face belongs to a body that `is_solid`; False for faces of no body."""
         return np.append(self.is_solid, False)[self.of_face]
 
-    @property
+    @cached_property
     def surfaces(self) -> Surfaces:
         """Kind of all bodies: "oriented" (by facing), "any" (two-sided) or "mixed"."""
         by_facing = self.counts_by_facing
@@ -145,15 +146,14 @@ def find_bodies(
         faces: (F, 3); at least one has three positions.
         alpha_cutoff: (F,), see `Mesh`; None if no face has a mask.
     """
-    _, position = np.unique(position_keys(vertices), return_inverse=True)
-    corners = position.astype(np.int32)[faces]
+    corners = _positions(vertices, faces)
     a, b, c = corners.T
     proper = np.flatnonzero((a != b) & (b != c) & (c != a))
     corners = corners if len(proper) == len(faces) else corners[proper]
     edges = sorted_edges(corners)
     label = connected(len(proper), *edges.links)
-    _, body = np.unique(label, return_inverse=True)
-    count = int(body.max()) + 1
+    number = np.cumsum(label == np.arange(len(label))) - 1  # the first face of a body is its label
+    body, count = number[label], int(number[-1]) + 1
     of_face = np.full(len(faces), -1, np.int32)
     of_face[proper] = body
 
@@ -194,6 +194,18 @@ def find_bodies(
     )
 
 
+def _positions(
+    vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int32]:
+    """Return (F, 3): the corners of the faces, with one number for equal positions."""
+    keys = position_keys(vertices)
+    in_order = np.sort(keys)
+    if (in_order[1:] != in_order[:-1]).all():  # faster than to number them
+        return faces
+    _, position = np.unique(keys, return_inverse=True)
+    return position.astype(np.int32)[faces]
+
+
 def _coincident(
     corners: npt.NDArray[np.int32],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -231,14 +243,17 @@ def _measures(
     """
     low, high = np.full((3, count), np.inf), np.full((3, count), -np.inf)
     area, volume = np.zeros((2, count))
-    apex = np.empty((count, 3))
-    apex[body] = vertices[faces[:, 0]]
+    by_axis = np.ascontiguousarray(vertices.T)
+    last_face = np.empty(count, np.int64)
+    last_face[body] = np.arange(len(faces))
+    apex = by_axis[:, faces[last_face, 0]]
     for chunk, owner in zip(face_chunks(faces), face_chunks(body), strict=True):
-        a, b, c = (np.ascontiguousarray(vertices[chunk[:, corner]].T) for corner in range(3))
+        a, b, c = (by_axis.take(chunk[:, corner], axis=1) for corner in range(3))
+        lowest, highest = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
         for axis in range(3):
-            np.minimum.at(low[axis], owner, np.minimum(np.minimum(a[axis], b[axis]), c[axis]))
-            np.maximum.at(high[axis], owner, np.maximum(np.maximum(a[axis], b[axis]), c[axis]))
-        (x1, y1, z1), (x2, y2, z2), (x, y, z) = b - a, c - a, a - apex[owner].T
+            np.minimum.at(low[axis], owner, lowest[axis])
+            np.maximum.at(high[axis], owner, highest[axis])
+        (x1, y1, z1), (x2, y2, z2), (x, y, z) = b - a, c - a, a - apex.take(owner, axis=1)
         nx, ny, nz = y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2
         np.add.at(area, owner, np.sqrt(nx * nx + ny * ny + nz * nz) / 2.0)
         np.add.at(volume, owner, (x * nx + y * ny + z * nz) / 6.0)

@@ -30,21 +30,25 @@ class Edges(NamedTuple):
 
 def sorted_edges(corners: npt.NDArray[np.int32]) -> Edges:
     """Return the edges of faces with the positions `corners`, (F, 3), of three different ones."""
-    start = corners.T.reshape(-1)
-    end = np.roll(corners.T, -1, axis=0).reshape(-1)
-    count = int(corners.max()) + 1
-    edge = np.minimum(start, end).astype(np.int64) * count + np.maximum(start, end)
-    edge, order = _sorted_with_order(edge)
+    start, end = corners.reshape(-1), corners[:, [1, 2, 0]].reshape(-1)
+    low, high, count = np.minimum(start, end), np.maximum(start, end), int(corners.max()) + 1
+    edge = low.astype(np.int64) * count + high
+    if count <= 1 << 16:  # NumPy sorts 16-bit numbers in linear time
+        order = np.lexsort((high.astype(np.uint16), low.astype(np.uint16)))
+        edge = edge[order]
+    else:
+        edge, order = _sorted_with_order(edge)
     is_same = edge[1:] == edge[:-1]
-    first = np.flatnonzero(np.concatenate(([True], ~is_same)))
-    face = (order % len(corners)).astype(np.int32)
-    direction = np.where(start < end, np.int8(1), np.int8(-1))[order]
+    same = np.flatnonzero(is_same)
+    first = np.append(0, np.flatnonzero(~is_same) + 1)
+    face = (order // 3).astype(np.int32)
+    direction = np.where(start < end, np.int32(1), np.int32(-1))[order]
     return Edges(
         face,
         first,
         np.diff(first, append=len(edge)),
-        np.add.reduceat(direction, first, dtype=np.int32),
-        (face[:-1][is_same], face[1:][is_same]),
+        np.add.reduceat(direction, first),
+        (face[same], face[same + 1]),
     )
 
 

@@ -151,7 +151,7 @@ def check_area(
     """Raise if no face has an area. Single faces without area are harmless."""
     if (bounds[1] > bounds[0]).any():
         # Nearly always one of the first faces has an area.
-        for chunk in (faces[:1024], *face_chunks(faces[1024:])):
+        for chunk in (faces[:16], *face_chunks(faces[16:])):
             if unit_normals(points, chunk).any():
                 return
     which = "its only face is" if len(faces) == 1 else f"all {len(faces)} faces are"

@@ -260,6 +260,5 @@ def _drawn_and_longest_edge(
 
 def _longest_edge(corners: IntArray) -> float:
     """Return the length of the longest edge of faces, given their corners, (n, 3, 3)."""
-    positions = corners.astype(np.float64)
-    edges = np.roll(positions, 1, axis=1) - positions
-    return float(np.sqrt(np.einsum("fci,fci->fc", edges, edges).max(initial=0.0)))
+    a, b, c = np.ascontiguousarray(corners.transpose(1, 2, 0), dtype=np.float64)
+    return max(float(np.sqrt((e * e).sum(axis=0).max(initial=0.0))) for e in (b - a, c - b, a - c))

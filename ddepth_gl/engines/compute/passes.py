@@ -246,7 +246,8 @@ class FacePasses:
         for part in queues:
             part.vertices.cells.texels.use(5)
             part.queues.buffer.bind_to_storage_buffer(5)
-            _use_part(program, part, first_dispatch=part.first_dispatch)
+            _use_part(part)
+            _set_part(program, part, first_dispatch=part.first_dispatch)
             invocations = -(-part.faces.count // faces_per_invocation)
             self._programs.dispatch(program, invocations, camera_count)
         self._programs.barrier()
@@ -256,7 +257,8 @@ class FacePasses:
         (part,) = queues
         part.queues.texels.use(3)
         queues.dispatches.texels.use(4)
-        _use_part(program, part, queue_dispatch=MEDIUM)
+        _use_part(part)
+        _set_part(program, part, queue_dispatch=MEDIUM)
         self._programs.dispatch(program, medium)
         self._programs.barrier()
 
@@ -285,8 +287,9 @@ class FacePasses:
         queues.dispatches.texels.use(4)
         for part in queues:
             part.queues.texels.use(3)
+            _use_part(part)
             for dispatch, program in enumerate(programs, start=part.first_dispatch):
-                _use_part(program, part, first_face=part.faces.first, queue_dispatch=dispatch)
+                _set_part(program, part, first_face=part.faces.first, queue_dispatch=dispatch)
                 program.run_indirect(queues.dispatches.buffer, queues.bytes_per_dispatch * dispatch)
         self._programs.barrier()
 
@@ -304,8 +307,8 @@ def _use_positions(block: VertexBlock) -> None:
         block.remainders.texels.use(7)
 
 
-def _use_part(program: Any, part: PartQueues, **uniforms: int) -> None:
-    """Bind a part of the faces for reading, and set the uniforms of a program for it."""
+def _use_part(part: PartQueues) -> None:
+    """Bind a part of the faces for reading."""
     _use_positions(part.vertices.block)
     part.vertices.screen_positions.texels.use(1)
     part.faces.indices.texels.use(2)
@@ -313,7 +316,12 @@ def _use_part(program: Any, part: PartQueues, **uniforms: int) -> None:
         part.faces.two_sided.texels.use(8)
     if part.faces.numbers is not None:
         part.faces.numbers.texels.use(12)
+
+
+def _set_part(program: Any, part: PartQueues, **uniforms: int) -> None:
+    """Set the uniforms of a program for a part of the faces."""
     counts = {"vertex_count": part.vertices.block.count, "face_count": part.faces.count}
     for name, value in (counts | uniforms).items():
-        if name in program:  # the compiler drops the uniforms that a variant does not use
-            program[name] = value
+        uniform = program.get(name, None)  # the compiler drops those that a variant does not use
+        if uniform is not None:
+            uniform.value = value

@@ -45,15 +45,14 @@ def local_camera(scene: Scene, camera: Camera) -> LocalCamera:
     """Return the camera in the scene's local frame."""
     camera_from_local = camera.camera_from_world[:3, :3]
     image_from_offset = camera.image_from_camera[:2, :3] @ camera_from_local
-    rays = np.linalg.inv(camera.K)
+    # Not the transpose of the rotation: rounded to a few digits, it is only nearly orthonormal.
+    rays, local_from_camera = np.linalg.inv(np.array((camera.K, camera_from_local)))
     if camera.is_orthographic:
         # K is per mesh unit; in perspective the unit cancels. Rays start on the plane of depth 0.
         image_from_offset *= scene.step
         with np.errstate(over="ignore"):  # extremely short lenses
             rays[:2] /= scene.step
         rays[2] = 0.0
-    # Not the transpose: rotations rounded to a few digits are only nearly orthonormal.
-    local_from_camera = np.asarray(np.linalg.inv(camera_from_local), dtype=np.float64)
     with np.errstate(invalid="ignore"):
         local_rays = local_from_camera @ rays
     return LocalCamera(
