@@ -312,10 +312,14 @@ def test_buffers_are_read_and_written_in_place():
     context = GLContext("software")
     with context:
         buffer = context.gl.buffer(np.arange(6, dtype=np.uint32))
-        with context.functions.mapped(buffer, np.uint32, 2, 3, write=True) as numbers:
+        with context.functions.mapped(buffer, np.uint32, 2, 3, access="write") as numbers:
             numbers[:] = 7, 8
         with context.functions.mapped(buffer, np.int64, 2, 1) as numbers:
             assert numbers.tobytes() == np.array([2, 7, 8, 5], np.uint32).tobytes()
+        with context.functions.mapped(buffer, np.uint32, 2, 4, access="update") as numbers:
+            numbers += numbers
+        with context.functions.mapped(buffer, np.uint32, 3, 3) as numbers:
+            assert numbers.tolist() == [7, 16, 10]
         with context.functions.mapped(buffer, np.uint32, 0, 99) as numbers:
             assert len(numbers) == 0
         with (

@@ -6,7 +6,7 @@ import ctypes
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,9 @@ _DEPTH_STENCIL = (0x8CAD, 0x84F9, 0x8DAD)
 _FRAMEBUFFER, _DEPTH_STENCIL_ATTACHMENT, _STENCIL_INDEX = 0x8D40, 0x821A, 0x1901
 _STENCIL_TEST, _ALWAYS, _KEEP, _INCREMENT = 0x0B90, 0x0207, 0x1E00, 0x1E02
 _PACK_ALIGNMENT = 0x0D05
-_COPY_READ_BUFFER, _MAP_READ, _MAP_WRITE, _MAP_INVALIDATE_RANGE = 0x8F36, 1, 2, 4
+_COPY_READ_BUFFER = 0x8F36
+# GL_MAP_READ_BIT 1, GL_MAP_WRITE_BIT 2, GL_MAP_INVALIDATE_RANGE_BIT 4
+_MAP_ACCESS = {"read": 1, "write": 2 | 4, "update": 1 | 2}
 _COPY_WRITE_BUFFER, _R32UI, _RED_INTEGER, _UNSIGNED_INT = 0x8F37, 0x8236, 0x8D94, 0x1405
 _DEDICATED_KILOBYTES = 0x9047  # GL_GPU_MEMORY_INFO_DEDICATED_VIDMEM_NVX
 
@@ -181,7 +183,13 @@ class GLFunctions:
 
     @contextmanager
     def mapped(
-        self, buffer: Any, dtype: npt.DTypeLike, count: int, first: int = 0, *, write: bool = False
+        self,
+        buffer: Any,
+        dtype: npt.DTypeLike,
+        count: int,
+        first: int = 0,
+        *,
+        access: Literal["read", "write", "update"] = "read",
     ) -> Iterator[npt.NDArray[Any]]:
         """Map elements of a buffer during a block, and yield them as an array without a copy.
 
@@ -190,8 +198,8 @@ class GLFunctions:
             dtype: type of the elements.
             count: number of elements.
             first: index of the first element.
-            write: whether the block writes all of the elements and reads none. By default it only
-                reads.
+            access: what the block does with the elements: "read" them, "write" all of them and read
+                none, or "update" them, reading and writing.
 
         Raises:
             DeviceMemoryError: the driver finds no memory that the CPU can access.
@@ -202,8 +210,7 @@ class GLFunctions:
             yield np.empty(0, dtype)
             return
         self._call("glBindBuffer", _COPY_READ_BUFFER, buffer.glo)
-        access = _MAP_WRITE | _MAP_INVALIDATE_RANGE if write else _MAP_READ
-        address = self._map(_COPY_READ_BUFFER, size * first, size * count, access)
+        address = self._map(_COPY_READ_BUFFER, size * first, size * count, _MAP_ACCESS[access])
         if not address:
             self._gl.error  # noqa: B018  reading it clears it
             raise DeviceMemoryError(

@@ -110,7 +110,7 @@ class DepthLayers(WithRequestedArrays):
         shape = height, width = self.camera.height, self.camera.width
         offsets = checked_result("offsets", self.offsets, np.int64, (height * width + 1,))
         count = len(checked_result("depth", self.depth, np.float32, (None,)))
-        if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < 0).any():
+        if offsets[0] != 0 or offsets[-1] != count or (offsets[1:] < offsets[:-1]).any():
             raise RequestError(f"offsets must rise from 0 to {count}, the number of depths")
         checked = {
             "offsets": offsets,

@@ -94,8 +94,9 @@ class LayerBuilder:
             face, front_facing = np.empty(len(depth), np.int64), np.empty(len(depth), np.bool_)
             capacity = min(self._context.max_storage_block, left) // BYTES_PER_KEY
             for band in _bands(row_starts, capacity, width, self._context.max_storage_block):
-                if band != faces.band:
+                if band != (0, camera.height):  # otherwise `_count` has prepared everything
                     faces = self._passes.queue_faces(scene, [camera], request, band)
+                    self._write_cursors(camera, starts[width * band[0] : width * band[1]])
                 pixels = slice(band[0] * width, band[1] * width + 1)
                 kept = slice(*offsets[pixels][[0, -1]])
                 arrays = depth[kept], face[kept], front_facing[kept]
@@ -110,7 +111,7 @@ class LayerBuilder:
     def _count(
         self, scene: Scene, camera: Camera, request: SheetRequest
     ) -> tuple[IntArray, int, QueuedFaces]:
-        """Count the crossings of every pixel.
+        """Count the crossings of every pixel; leave the cursors at the start of its range.
 
         Returns:
             (H * W + 1,) where each pixel's crossings begin, the largest number of crossings of a
@@ -127,13 +128,21 @@ class LayerBuilder:
             context.functions.fill_buffer(counter, 0, pixels)
             faces = self._passes.queue_faces(scene, [camera], request, band)
             self._passes.run(COUNT, faces, counter)
-            with context.functions.mapped(counter, np.uint32, pixels) as counts:
+            with context.functions.mapped(counter, np.uint32, pixels, access="update") as counts:
                 for first in range(0, pixels, BLOCK_SIZE):
                     chunk = counts[first : first + BLOCK_SIZE]
                     index = width * start + 1 + first
                     max_count = max(max_count, int(chunk.max()))
                     total = running_total(chunk, total, starts[index : index + len(chunk)])
+                    chunk[:] = starts[index - 1 : index - 1 + len(chunk)]
         return starts, max_count, faces
+
+    def _write_cursors(self, camera: Camera, starts: IntArray) -> None:
+        """Set the cursors of a band to the start of each pixel's range."""
+        cursors = self._buffer("cursors", camera, 4 * len(starts))
+        mapped = self._context.functions.mapped(cursors, np.uint32, len(starts), access="write")
+        with mapped as first_cursors:
+            np.subtract(starts, starts[0], out=first_cursors, casting="unsafe")
 
     def _fill_band(
         self,
@@ -145,7 +154,7 @@ class LayerBuilder:
         max_layers: int | None,
         arrays: tuple[npt.NDArray[np.float32], IntArray, npt.NDArray[np.bool_]],
     ) -> None:
-        """Fill arrays with the sorted crossings of a band.
+        """Fill arrays with the sorted crossings of a band, whose cursors are ready.
 
         Args:
             faces: of the band, the ones that were queued last.
@@ -165,8 +174,6 @@ class LayerBuilder:
         stored = self._buffer(
             "crossings", camera, BYTES_PER_KEY * crossings, BYTES_PER_KEY * capacity
         )
-        with functions.mapped(cursors, np.uint32, pixels, write=True) as first_cursors:
-            np.subtract(starts[:-1], before, out=first_cursors, casting="unsafe")
         self._passes.run(STORE, faces, cursors, stored)
         # Each cursor is now at the end of its pixel's range.
         sort_crossings(self._programs, starts, max_count, cursors, stored)

@@ -46,9 +46,10 @@ def split_keys(
         block = slice(start, start + BLOCK_SIZE)
         key = keys[block]
         depth[block] = key.view(np.float32)[1::2]  # little-endian: the lower half comes first
-        np.equal(key & 1, 0, out=front_facing[block])
-        np.bitwise_and(key, 0xFFFFFFFF, out=face[block])
-        face[block] >>= 1
+        lower = key.astype(np.uint32)
+        np.equal(lower & 1, 0, out=front_facing[block])
+        lower >>= 1
+        face[block] = lower
 
 
 def crossing_offsets(*counts: CountArray, max_layers: int | None = None) -> IntArray:
@@ -71,8 +72,9 @@ def crossing_offsets(*counts: CountArray, max_layers: int | None = None) -> IntA
 
 def running_total(counts: CountArray, start: int, out: IntArray) -> int:
     """Write `start` plus the running total of counts (n,) to `out` (n,); return the last value."""
-    np.cumsum(counts, out=out, dtype=np.int64)
-    out += start
+    out[:] = counts  # without a conversion, NumPy adds in half the time
+    out[0] += start
+    np.cumsum(out, out=out)
     return int(out[-1])
 
 
