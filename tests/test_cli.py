@@ -84,9 +84,15 @@ def files(folder="out"):
     return sorted(path.name for path in Path(folder).iterdir()) if Path(folder).exists() else []
 
 
+PLAIN = ("--compression", "deflate", "--derived")
+
+
 def loaded(name):
-    with np.load(Path("out") / f"{name}.npz") as file:
-        return dict(file)
+    """Return the arrays in a file, and what is packed or derived."""
+    path = Path("out") / f"{name}.npz"
+    result = dd.load_npz(path)
+    with np.load(path) as file:
+        return {"entry": result.entry, "exit": result.exit, "mask": result.mask, **file}
 
 
 # Complete runs, each in another process
@@ -432,7 +438,7 @@ def test_near_and_far(ddepth):
 
 
 def test_fill(ddepth):
-    ddepth("render", "box.ply", "-o", "out", "--size", "16x16", "--fill", "-7")
+    ddepth("render", "box.ply", "-o", "out", "--size", "16x16", "--fill", "-7", *PLAIN)
     arrays = loaded("box_000")
     assert arrays["fill"] == -7
     assert (arrays["entry"][~arrays["mask"]] == -7).all()
@@ -1194,3 +1200,35 @@ def test_the_first_line_of_a_preview_says_how_many_views_it_shows(ddepth, monkey
             top = np.asarray(image.convert("L"))[:50]
         assert (top < 128).any()
     assert heights[1] == heights[0] + 50
+
+
+def test_how_npz_files_are_stored(ddepth):
+    sizes = {}
+    for method in ("packed", "deflate", "none"):
+        code, _, err = ddepth(
+            "render", "ring.ply", "-o", method, "--size", "64x64", "--compression", method
+        )
+        assert (code, err) == (0, [])
+        path = Path(method, "ring_000.npz")
+        sizes[method] = path.stat().st_size
+        with np.load(path) as file:
+            assert ("entry" in file) == (method != "packed")
+            assert "thickness" not in file
+    assert sizes["packed"] < sizes["deflate"] < sizes["none"]
+    options = ("--compression", "none", "--derived", "--tolerance", "0.01")
+    assert ddepth("render", "ring.ply", "-o", "more", "--size", "64x64", *options)[0] == 0
+    exact, maps = (dd.load_npz(Path(folder, "ring_000.npz")) for folder in ("none", "more"))
+    assert maps.provenance["depth_tolerance"] == "0.01"
+    error = np.nanmax(np.abs(maps.entry.astype(float) - exact.entry) / exact.entry)
+    assert 0.001 < error <= 0.01
+    with np.load("more/ring_000.npz") as file:
+        np.testing.assert_array_equal(file["thickness"], maps.thickness)
+    for option, value, words in (
+        ("--compression", "zip", "--compression must be 'packed' or 'deflate' or 'none', not"),
+        ("--tolerance", "1", "--tolerance must be a relative error from 0 to below 1"),
+    ):
+        fails(ddepth("render", "ring.ply", "-o", "no", option, value), words)
+    fails(
+        ddepth("render", "ring.ply", "-o", "no", "--format", "ply", "--derived"),
+        "--derived has no effect on ply; it is for npz",
+    )

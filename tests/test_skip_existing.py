@@ -166,7 +166,8 @@ BASE = {
 OTHER = {
     "--views": "3", "--seed": "1", "--up": "y", "--fov-deg": "30", "--size": "20x12",
     "--ortho": "4", "--attributes": "normal", "--samples": "2", "--surfaces": "any", "--near": "1",
-    "--far": "100", "--fill": "-1", "--png-scale": "0.01",
+    "--far": "100", "--fill": "-1", "--png-scale": "0.01", "--compression": "deflate",
+    "--derived": None, "--tolerance": "1e-3",
 }  # fmt: skip
 
 

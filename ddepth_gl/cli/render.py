@@ -33,6 +33,7 @@ from .up import up_text
 from .wording import in_options
 
 if TYPE_CHECKING:
+    from ..io.results.npz import Compression
     from ..mesh.mesh import Mesh, MeshSource
 
 __all__ = ["render"]
@@ -140,6 +141,25 @@ def render(
     png_scale: Annotated[
         float | None, typer.Option(help="Mesh units per step of 16-bit PNG (png16, layereddepth).")
     ] = None,
+    compression: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD",
+            help="npz: packed, the smallest; or deflate or none, whose depths numpy.load returns "
+            "as they are.",
+        ),
+    ] = "packed",
+    derived: Annotated[
+        bool,
+        typer.Option(
+            "--derived",
+            help="npz: also store distances, thickness and mask; with --layers distances and "
+            "offsets.",
+        ),
+    ] = False,
+    tolerance: Annotated[
+        float, typer.Option(help="npz: round depths, by at most this relative error, such as 1e-4.")
+    ] = 0.0,
     preview: Annotated[
         bool | None,
         typer.Option(
@@ -204,6 +224,9 @@ def render(
             memory_limit=memory_limit,
             attributes=parse_list(attributes),
             samples=samples,
+            compression=cast("Compression", compression),  # RenderJob checks it
+            derived=derived,
+            tolerance=tolerance,
             overwrite=overwrite,
             skip_existing=skip_existing,
         )

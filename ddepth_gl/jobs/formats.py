@@ -17,7 +17,7 @@ from ..io.results.exr_file import import_openexr
 from ..io.results.exr_files import LAYER_ENDING, SHEET_ENDING, write_exr_files
 from ..io.results.lari import write_lari
 from ..io.results.layereddepth import write_layereddepth
-from ..io.results.npz import write_npz
+from ..io.results.npz import Compression, write_npz
 from ..io.results.ply import write_mesh
 from ..io.results.png import import_png_packages, write_photo
 from ..io.results.png16 import write_png16
@@ -45,6 +45,7 @@ class FrameToWrite:
         png_scale: mesh units per step of 16-bit images; None takes the format's default.
         common_scale: a scale that fits all views of the mesh.
         max_layers: number of layers in a stack; None takes the format's default.
+        compression, derived, tolerance: of npz files, see `write_npz`.
     """
 
     target: Path
@@ -56,6 +57,9 @@ class FrameToWrite:
     png_scale: float | None = None
     common_scale: float | None = None
     max_layers: int | None = None
+    compression: Compression = "packed"
+    derived: bool = False
+    tolerance: float = 0.0
 
     def path(self, ending: str) -> Path:
         """Return the path of the file with this ending."""
@@ -91,7 +95,14 @@ class FrameToWrite:
 
 def _write_npz(frame: FrameToWrite) -> Iterable[Path]:
     path = frame.path("_layers.npz" if frame.layers else ".npz")
-    return write_npz(path, frame.layers or frame.maps, fill=frame.fill)
+    return write_npz(
+        path,
+        frame.layers or frame.maps,
+        fill=frame.fill,
+        compression=frame.compression,
+        derived=frame.derived,
+        tolerance=frame.tolerance,
+    )
 
 
 def _write_exr(frame: FrameToWrite) -> Iterable[Path]:
@@ -216,7 +227,7 @@ FORMATS = {
     "npz": Format(
         _write_npz,
         (r"\.npz", r"_layers\.npz"),
-        options=("layers", "attributes"),
+        options=("layers", "attributes", "compression", "derived", "tolerance"),
         sheet_options=("fill",),
     ),
     "ply": Format(

@@ -11,14 +11,24 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import MAX_SAMPLES, checked_count, checked_float32, checked_number, shown
+from .._checks import (
+    MAX_SAMPLES,
+    checked_choice,
+    checked_count,
+    checked_flag,
+    checked_float32,
+    checked_number,
+    shown,
+)
 from ..camera.camera import Camera
 from ..engines.scene import Scene
 from ..errors import MeshError, RequestError
 from ..io.results.earlier_files import EarlierFiles, check_replaceable
 from ..io.results.metadata import file_metadata
+from ..io.results.npz import COMPRESSIONS, Compression
 from ..io.results.png import write_png
 from ..io.results.quantization import checked_scale, scale_for_cameras
+from ..io.results.rounding import checked_tolerance
 from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer, Surfaces
 from ..results.attributes import checked_names
@@ -59,6 +69,7 @@ class RenderJob:
         memory_limit: limit in bytes for the crossings of an image; see `DepthRenderer.peel`.
         attributes: attributes to store for each crossing; see `DepthRenderer.entry_exit`.
         samples: samples of the photo along each side of a pixel.
+        compression, derived, tolerance: of npz files, see `write_npz`.
         overwrite: whether to replace files that were not written from the same mesh.
         skip_existing: whether to leave out views whose files are all there, whole, and written
             from the same mesh, cameras and options by this version of the package. Files of other
@@ -84,6 +95,9 @@ class RenderJob:
     memory_limit: int | None = None
     attributes: tuple[str, ...] = ()
     samples: int = 1
+    compression: Compression = "packed"
+    derived: bool = False
+    tolerance: float = 0.0
     overwrite: bool = False
     skip_existing: bool = False
 
@@ -98,6 +112,9 @@ class RenderJob:
             expected = f"{', '.join(_SURFACES[:-1])} or {_SURFACES[-1]}"
             raise RequestError(f"--surfaces must be {expected}, not {shown(self.surfaces)}")
         checked_float32("--fill", self.fill)
+        checked_choice("--compression", self.compression, COMPRESSIONS)
+        checked_flag("--derived", self.derived)
+        checked_tolerance("--tolerance", self.tolerance)
         checked_count("--samples", self.samples, MAX_SAMPLES)
         for option, value in (
             ("--max-layers", self.max_layers),
@@ -162,6 +179,9 @@ class RenderJob:
             "png_scale": self.png_scale is not None,
             "attributes": bool(self.attributes),
             "samples": self.samples != 1,
+            "compression": self.compression != "packed",
+            "derived": self.derived,
+            "tolerance": self.tolerance != 0.0,
         }
         for option, given in is_given.items():
             has_effect = any(
@@ -324,6 +344,9 @@ class RenderJob:
             png_scale=self.png_scale,
             common_scale=scale,
             max_layers=self.max_layers,
+            compression=self.compression,
+            derived=self.derived,
+            tolerance=self.tolerance,
         )
 
     def _write(
