@@ -85,7 +85,7 @@ BENCH_JOBS: Mapping[str, BenchJob] = {
 
 @dataclass
 class BenchRow:
-    """What one job takes on one mesh at one size with one engine.
+    """Times of one job on one mesh at one size with one engine.
 
     Attributes:
         mesh: name of the mesh.
