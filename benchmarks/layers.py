@@ -21,13 +21,21 @@ from __future__ import annotations
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 from bare_passes import BarePasses
-from cases import IMAGE_SIZES, MESHES, DeviceOption, MeshesOption, RoundsOption, mesh_loaders
+from cases import (
+    IMAGE_SIZES,
+    MESHES,
+    DeviceOption,
+    MeshesOption,
+    RoundsOption,
+    equal_cameras,
+    mesh_loaders,
+)
 from rich.console import Console
 from rich.progress import track
 from sheets import same_bits
@@ -86,6 +94,12 @@ def peak_megabytes(call: Callable[[], Any]) -> float:
     return peak / 1e6
 
 
+def _call(
+    render: Callable[..., Any], scene: dd.Scene, cameras: Iterator[dd.Camera], **options: Any
+) -> Any:
+    return render(scene, next(cameras), **options)
+
+
 def main(
     engine: Annotated[str, typer.Option(help="Engine to time: raster or compute.")] = "raster",
     meshes: MeshesOption = MESHES,
@@ -102,8 +116,9 @@ def main(
             scene, raster_scene = renderer.upload(mesh), raster.upload(mesh)
             for size in IMAGE_SIZES:
                 camera = dd.Camera.orbit(mesh, views=1, width=size, height=size)[0]
-                peel = partial(renderer.peel, scene, camera)
-                sheets = partial(renderer.entry_exit, scene, camera)
+                cameras = equal_cameras(camera)
+                peel = partial(_call, renderer.peel, scene, cameras)
+                sheets = partial(_call, renderer.entry_exit, scene, cameras)
 
                 layers, maps = peel(), sheets()
                 implied = layers.entry_exit()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import open3d as o3d
 import trimesh
+from cases import equal_cameras
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from trimesh.ray.ray_pyembree import RayMeshIntersector
@@ -84,13 +85,14 @@ def our_ways(renderer: dd.DepthRenderer, scene: dd.Scene, camera: dd.Camera) -> 
     """Return this package's ways to both sheets and all layers."""
     # On an open mesh rays also see faces from behind; that is what "any" is for.
     surfaces: Literal["oriented", "any"] = "oriented" if scene.mesh.is_oriented else "any"
+    cameras = equal_cameras(camera)
     return {
         "sheets": Way(
-            lambda: renderer.entry_exit(scene, camera, surfaces=surfaces),
+            lambda: renderer.entry_exit(scene, next(cameras), surfaces=surfaces),
             lambda maps: [sheet_crossings(maps.entry), sheet_crossings(maps.exit)],
         ),
         "layers": Way(
-            lambda: renderer.peel(scene, camera),
+            lambda: renderer.peel(scene, next(cameras)),
             lambda layers: [Crossings(np.diff(layers.offsets), layers.depth)],
         ),
     }

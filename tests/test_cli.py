@@ -264,7 +264,7 @@ assert "libEGL" not in Path("/proc/self/maps").read_text()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert {"render", "inspect", "demo", "doctor"} <= set(done.stdout.split())
+    assert {"render", "inspect", "demo", "doctor", "bench"} <= set(done.stdout.split())
 
 
 # Effects of the options of render
@@ -277,7 +277,7 @@ def test_no_arguments_show_help(ddepth):
 
 
 def test_every_option_has_help(ddepth):
-    for command in ("render", "inspect", "demo", "doctor"):
+    for command in ("render", "inspect", "demo", "doctor", "bench"):
         code, out, _ = ddepth(command, "--help")
         assert code == 0
         for line in out.splitlines():

@@ -104,7 +104,7 @@ def test_colors_agree_with_a_sampler_by_hand(engine, sampler):
     assert checked > 1000
 
 
-@pytest.mark.parametrize("height, width", [(1, 1), (1, 3), (7, 2), (6, 1)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 3), (7, 2), (6, 1)])
 def test_textures_of_one_texel_and_borders_of_copies(engine, height, width):
     """At and beside the borders of a texture and of its copies, every texel index wraps."""
     rng = np.random.default_rng([height, width])

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .bench import bench
 from .demo import demo
 from .doctor import doctor
 from .inspect import inspect
@@ -67,5 +68,5 @@ def options(
     """Exact double depth maps of a mesh: where every pixel's ray first enters and last exits."""
 
 
-for command in (render, inspect, demo, doctor):
+for command in (render, inspect, demo, doctor, bench):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""The mesh of `ddepth demo`: closed, strongly non-convex, several bodies, many crossings."""
+"""Meshes that need no file: that of `ddepth demo`, and the spheres of benchmarks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .mesh import Mesh
 
-__all__ = ["demo_mesh"]
+__all__ = ["demo_mesh", "sphere_mesh"]
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -48,6 +48,16 @@ def demo_mesh() -> Mesh:
         object_names=names,
         name="demo",
     )
+
+
+def sphere_mesh(face_count: int) -> Mesh:
+    """Return a sphere of radius 1 with about that many faces and a color at each vertex.
+
+    The z axis goes through its poles; it is closed and wound outward.
+    """
+    sides = max(3, round((face_count / 2) ** 0.5))
+    vertices, faces = _sphere(1.0, sides + 1, sides)
+    return Mesh(vertices, faces, colors=np.clip((vertices + 1.0) / 2.0, 0.0, 1.0), name="sphere")
 
 
 def _torus_knot(
