@@ -1,9 +1,10 @@
 #version 410 core
 // Attributes of crossings, each an output of its own. A fragment is one crossing of a list, or one
-// pixel of a sheet, for the shaded image.
+// pixel of a sheet, for the shaded image. Lists are for devices without compute shaders; others
+// take compute_attributes.comp.
 //
-// Inputs:  crossings: the list, or sheet_face and sheet_depth: the entries; with EXCHANGE also
-//          exit_face and exit_depth
+// Inputs:  first_pixels, crossing_faces: the list, see crossing_list.glsl;
+//          or sheet_face and sheet_depth: the entries; with EXCHANGE also exit_face and exit_depth
 //          the mesh: see MESH_TABLES in mesh_tables.py
 // Outputs: the attributes that are requested
 // Options: FROM_LIST   1 for a list, 0 for a sheet
@@ -11,13 +12,12 @@
 //          LIST_WIDTH  width of the image that a list is drawn to, pixels
 //          SMOOTH_NORMAL, BARYCENTRIC, UV, COLOR, SHADED_COLOR, POSITION
 //                      location of the attribute's output, -1 if it is not requested
-//          PERSPECTIVE, HAS_COLORS, HAS_TEXTURES: see the included files
+//          PERSPECTIVE, HAS_COLORS, HAS_TEXTURES, RUN_SHIFT: see the included files
 #include "ray_hit.glsl"
-#include "surface_color.glsl"
+#include "crossing_attributes.glsl"
 
 #if FROM_LIST
-uniform isamplerBuffer crossings;        // pixel, as row * image_width + column, and face
-uniform int image_width;                 // of the rendered image, pixels
+#include "crossing_list.glsl"
 #else
 uniform isampler2D sheet_face;
 uniform sampler2D sheet_depth;           // NaN where there is no face
@@ -32,13 +32,6 @@ float sheet_depth_at(int sheet, ivec2 pixel) {
                           : texelFetch(exit_depth, pixel, 0).x;
 }
 #endif
-uniform isamplerBuffer texture_of_face;  // -1 for none
-uniform isamplerBuffer uvs;              // of vertices, bits of floats
-uniform isamplerBuffer corner_normals;   // three a face, bits of floats
-uniform dvec3 world_center;              // of the camera
-uniform double mesh_units;               // per local unit
-uniform vec3 image_up;                   // unit vector, world frame
-
 #if SMOOTH_NORMAL >= 0
 layout(location = SMOOTH_NORMAL) out vec3 smooth_normal_out;
 #endif
@@ -58,37 +51,13 @@ layout(location = SHADED_COLOR) out vec4 shaded_color_out;
 layout(location = POSITION) out vec3 position_out;
 #endif
 
-vec3 face_normal(RayHit hit) {
-    dvec3 normal = cross(hit.b - hit.a, hit.c - hit.a);
-    double squared_length = dot(normal, normal);
-    return squared_length > 0.0lf ? vec3(normal / sqrt(squared_length)) : vec3(0.0);
-}
-
-vec3 smooth_normal(RayHit hit, int face, vec3 flat_normal) {
-    vec3 weights = vec3(hit.barycentric);
-    vec3 sum = weights.x * intBitsToFloat(texelFetch(corner_normals, 3 * face).xyz) +
-               weights.y * intBitsToFloat(texelFetch(corner_normals, 3 * face + 1).xyz) +
-               weights.z * intBitsToFloat(texelFetch(corner_normals, 3 * face + 2).xyz);
-    float size = length(sum);
-    return size > 0.0 ? sum / size : flat_normal;
-}
-
-// A head light, and a sky above a ground half as bright. Faces are lit on the side that is seen,
-// and never brighter than their own color. `DepthRenderer.shade` documents the weights.
-vec3 lit(vec3 color, vec3 normal, vec3 flat_normal, vec3 toward_camera) {
-    vec3 seen_normal = dot(flat_normal, toward_camera) < 0.0 ? -normal : normal;
-    float head = max(dot(seen_normal, toward_camera), 0.0);
-    float sky = 0.75 + 0.25 * dot(seen_normal, image_up);
-    return color * (0.7 * head + 0.3 * sky);
-}
-
 void main() {
 #if FROM_LIST
     ivec2 list_position = ivec2(gl_FragCoord.xy);
-    ivec2 crossing = texelFetch(crossings, list_position.y * LIST_WIDTH + list_position.x).xy;
-    int row = crossing.x / image_width;
-    vec2 pixel = vec2(crossing.x - row * image_width, row) + 0.5;
-    int face = crossing.y;
+    int index = list_position.y * LIST_WIDTH + list_position.x;
+    vec2 pixel = vec2(pixel_of(index)) + 0.5;
+    bool is_miss = face_of(index) < 0;
+    int face = max(face_of(index), 0);
 #else
     vec2 pixel = gl_FragCoord.xy;
     if (isnan(texelFetch(sheet_depth, ivec2(pixel), 0).x)) discard;
@@ -98,57 +67,26 @@ void main() {
         face = texelFetch(exit_face, ivec2(pixel), 0).x;
 #endif
 #endif
-    RayHit hit = ray_hit(pixel, face);
-
-#if SMOOTH_NORMAL >= 0 || SHADED_COLOR >= 0
-    vec3 flat_normal = face_normal(hit);
-    vec3 normal = smooth_normal(hit, face, flat_normal);
+    CrossingAttributes found = attributes_of(ray_hit(pixel, face), face);
+#if FROM_LIST
+    if (is_miss) found = no_attributes();
 #endif
-#if UV >= 0 || (HAS_TEXTURES && (COLOR >= 0 || SHADED_COLOR >= 0))
-    dvec2 uv = hit.barycentric.x * dvec2(intBitsToFloat(texelFetch(uvs, hit.corners.x).xy)) +
-               hit.barycentric.y * dvec2(intBitsToFloat(texelFetch(uvs, hit.corners.y).xy)) +
-               hit.barycentric.z * dvec2(intBitsToFloat(texelFetch(uvs, hit.corners.z).xy));
-#else
-    const dvec2 uv = dvec2(0.0lf);
-#endif
-#if POSITION >= 0 || SHADED_COLOR >= 0
-    dvec3 offset = hit.barycentric.x * hit.a + hit.barycentric.y * hit.b +
-                   hit.barycentric.z * hit.c;
-#endif
-#if COLOR >= 0 || SHADED_COLOR >= 0
-#if HAS_TEXTURES
-    int texture_index = texelFetch(texture_of_face, face).x;
-#else
-    const int texture_index = -1;
-#endif
-    vec4 color = surface_color(hit, uv, texture_index);
-#endif
-
 #if SMOOTH_NORMAL >= 0
-    smooth_normal_out = normal;
+    smooth_normal_out = found.smooth_normal;
 #endif
 #if BARYCENTRIC >= 0
-    barycentric_out = vec3(hit.barycentric);
+    barycentric_out = found.barycentric;
 #endif
 #if UV >= 0
-    uv_out = vec2(uv);
+    uv_out = found.uv;
 #endif
 #if COLOR >= 0
-    color_out = color;
+    color_out = found.color;
 #endif
 #if SHADED_COLOR >= 0
-#if PERSPECTIVE
-    vec3 toward_camera = vec3(-normalize(offset));
-#else
-    vec3 toward_camera = vec3(-view_direction);
-#endif
-#if !(HAS_COLORS || HAS_TEXTURES)
-    color.rgb *= 0.6;  // a white object on white paper would hardly be visible
-#endif
-    shaded_color_out = vec4(lit(color.rgb, normal, flat_normal, toward_camera),
-                            FROM_LIST == 1 ? color.a : 1.0);
+    shaded_color_out = FROM_LIST == 1 ? found.shaded_color : vec4(found.shaded_color.rgb, 1.0);
 #endif
 #if POSITION >= 0
-    position_out = vec3(world_center + mesh_units * offset);
+    position_out = found.position;
 #endif
 }

@@ -36,12 +36,7 @@ from shapes import (
 )
 
 import ddepth_gl as dd
-from ddepth_gl.engines.shared import (
-    attribute_pass,
-    crossing_keys,
-    crossing_lists,
-    face_attributes,
-)
+from ddepth_gl.engines.shared import attribute_pass, crossing_keys, crossing_lists
 from ddepth_gl.results import crossing_rows
 
 
@@ -331,11 +326,47 @@ def test_block_and_batch_sizes_change_no_bit(renderer, monkeypatch, block, batch
     )
     assert layers.count.max() > 7
     assert len(layers.depth) > 4 * batch
-    for module in (crossing_keys, crossing_lists, crossing_rows, face_attributes):
+    for module in (crossing_keys, crossing_lists, crossing_rows, attribute_pass):
         monkeypatch.setattr(module, "BLOCK_SIZE", block)
     monkeypatch.setattr(attribute_pass, "_BATCH_SIZE", batch)
     same_arrays(renderer.entry_exit(scene, camera, attributes=ALL), maps, names)
     same_arrays(renderer.peel(scene, camera, attributes=ALL), layers, ("offsets", "depth", *ALL))
+    scene.release()
+
+
+@pytest.mark.parametrize("orthographic", [False, True], ids=["perspective", "orthographic"])
+@pytest.mark.parametrize("size", [(61, 47), (3, 5), (64, 40)])
+def test_devices_without_compute_shaders_draw_the_same_attributes(
+    renderer, monkeypatch, size, orthographic
+):
+    rng = np.random.default_rng([113, orthographic])
+    mesh = painted(rng, random_closed_mesh(rng, bodies=3))
+    scene = renderer.upload(mesh)
+    camera = dd.Camera.orbit(mesh, views=1, width=size[0], height=size[1])[0]
+    if orthographic:
+        extent = 0.7 * np.linalg.norm(np.ptp(mesh.bounds, axis=0))
+        camera = dd.Camera.orthographic(extent, camera.camera_from_world, *size)
+    draws = (renderer.entry_exit, renderer.peel)
+    computed = [draw(scene, camera, attributes=ALL) for draw in draws]
+    monkeypatch.setattr(renderer._context, "has_compute", False)
+    drawn = [draw(scene, camera, attributes=ALL) for draw in draws]
+    for names, first, second in zip((MAP_NAMES, LAYER_NAMES), computed, drawn, strict=True):
+        for name in names:
+            values = getattr(first, name)
+            np.testing.assert_allclose(values, getattr(second, name), rtol=0, atol=1e-6)
+            assert np.isfinite(values).any(), name
+    scene.release()
+
+
+def test_attributes_of_an_image_without_any_face(renderer):
+    mesh = painted(np.random.default_rng(2), random_closed_mesh(np.random.default_rng(2)))
+    camera = dd.Camera.orbit(mesh, views=1, width=21, height=13)[0]
+    scene = renderer.upload(mesh)
+    maps = renderer.entry_exit(scene, camera, attributes=ALL, far=1e-6)
+    for name in MAP_NAMES:
+        values = getattr(maps, name)
+        assert (values == -1).all() if values.dtype.kind == "i" else np.isnan(values).all(), name
+    assert len(renderer.peel(scene, camera, attributes=ALL, far=1e-6).color) == 0
     scene.release()
 
 

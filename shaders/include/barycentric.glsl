@@ -65,12 +65,12 @@ dvec3 nearest_on_rim(dvec3 weights, dvec2 a, dvec2 b, dvec2 c, dvec3 w) {
     return nearest.weights * inverse_w;
 }
 
-// Returns the weights of the corners; none is negative, their sum is 1.
-//   pixel:    its center, in the unit of `image`
-//   a, b, c:  offsets of the corners from the camera center, local frame
-dvec3 barycentric_at(dvec2 pixel, ImageMap image, dvec3 a, dvec3 b, dvec3 c) {
-    // Homogeneous image coordinates with the pixel as the origin. The hit is the weighted sum of
-    // the corners whose coordinates are (0, 0).
+// Corners in homogeneous image coordinates (u w, v w), with the pixel as the origin.
+struct ImageCorners {
+    dvec2 a, b, c;
+};
+
+ImageCorners image_corners(dvec2 pixel, ImageMap image, dvec3 a, dvec3 b, dvec3 c) {
 #if PERSPECTIVE
     dvec3 right = image.right - pixel.x * image.view_direction;
     dvec3 down = image.down - pixel.y * image.view_direction;
@@ -80,22 +80,38 @@ dvec3 barycentric_at(dvec2 pixel, ImageMap image, dvec3 a, dvec3 b, dvec3 c) {
     dvec3 down = image.down;
     dvec2 origin = image.origin - pixel;
 #endif
-    dvec2 image_a = dvec2(dot(a, right), dot(a, down)) + origin;
-    dvec2 image_b = dvec2(dot(b, right), dot(b, down)) + origin;
-    dvec2 image_c = dvec2(dot(c, right), dot(c, down)) + origin;
-    dvec3 weights = dvec3(cross2(image_b, image_c), cross2(image_c, image_a),
-                          cross2(image_a, image_b));
-    if (weights.x + weights.y + weights.z < 0.0lf) weights = -weights;
-    bool is_inside = min(weights.x, min(weights.y, weights.z)) >= 0.0lf &&
-                     weights.x + weights.y + weights.z > 0.0lf;
-    if (!is_inside) {
+    return ImageCorners(dvec2(dot(a, right), dot(a, down)) + origin,
+                        dvec2(dot(b, right), dot(b, down)) + origin,
+                        dvec2(dot(c, right), dot(c, down)) + origin);
+}
+
+// Unnormalized barycentric coordinates of the pixel. The hit is the weighted sum of the corners
+// whose image coordinates are (0, 0). All are positive or 0 if the pixel is inside.
+dvec3 weights_of(ImageCorners corners) {
+    dvec3 weights = dvec3(cross2(corners.b, corners.c), cross2(corners.c, corners.a),
+                          cross2(corners.a, corners.b));
+    return weights.x + weights.y + weights.z < 0.0lf ? -weights : weights;
+}
+
+bool are_inside(dvec3 weights) {
+    return min(weights.x, min(weights.y, weights.z)) >= 0.0lf &&
+           weights.x + weights.y + weights.z > 0.0lf;
+}
+
+// Returns the weights of the corners; none is negative, their sum is 1.
+//   pixel:    its center, in the unit of `image`
+//   a, b, c:  offsets of the corners from the camera center, local frame
+dvec3 barycentric_at(dvec2 pixel, ImageMap image, dvec3 a, dvec3 b, dvec3 c) {
+    ImageCorners corners = image_corners(pixel, image, a, b, c);
+    dvec3 weights = weights_of(corners);
+    if (!are_inside(weights)) {
 #if PERSPECTIVE
         dvec3 w = dvec3(dot(a, image.view_direction), dot(b, image.view_direction),
                         dot(c, image.view_direction));
 #else
         const dvec3 w = dvec3(1.0lf);
 #endif
-        weights = nearest_on_rim(weights, image_a, image_b, image_c, w);
+        weights = nearest_on_rim(weights, corners.a, corners.b, corners.c, w);
     }
     return weights / (weights.x + weights.y + weights.z);
 }

@@ -1,87 +1,188 @@
-"""Crossings as lists of (pixel, face): read from sheets and layers, and written back."""
+"""Lists of crossings: read from sheets and layers in blocks, and their values written back.
+
+A list holds runs of consecutive pixels, each pixel with its face. Of a sheet, these are the runs of
+`SHEET_RUN` pixels where any pixel has a face: NumPy finds, copies and stores a run as one element,
+several times faster than pixel by pixel. Of layers, each crossing is a run of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...results.attributes import ATTRIBUTES
 from ..request import LayerBuffers
 from .crossing_keys import BLOCK_SIZE, crossing_blocks
 
 __all__ = [
+    "SHEET_RUN",
     "Arrays",
+    "CrossingBatch",
     "CrossingBlock",
-    "StoreValues",
-    "fill_batches",
-    "layer_crossings",
-    "sheet_crossings",
-    "store_in_images",
-    "store_in_lists",
+    "layer_blocks",
+    "sheet_blocks",
 ]
+
+SHEET_RUN = 8  # pixels: as many as a 64-bit number has bytes
 
 IntArray = npt.NDArray[np.integer[Any]]
 Arrays = dict[str, npt.NDArray[Any]]
-# Of up to BLOCK_SIZE consecutive crossings: (n,) pixels, as row * width + column, and (n,) faces.
-CrossingBlock = tuple[IntArray, IntArray]
-# Takes the name of an attribute, the number of crossings before these, their (n,) pixels and their
-# (n, channels) values.
-StoreValues = Callable[[str, int, IntArray, npt.NDArray[np.float32]], None]
 
 
-def sheet_crossings(faces: IntArray) -> Iterator[CrossingBlock]:
-    """Yield the crossings of a sheet, given its (H * W,) faces, -1 for a miss."""
-    for start in range(0, len(faces), BLOCK_SIZE):
-        block = faces[start : start + BLOCK_SIZE]
-        pixels = np.flatnonzero(block >= 0)
-        yield pixels + start, block.take(pixels)
+@dataclass(frozen=True)
+class CrossingBlock:
+    """Up to about BLOCK_SIZE crossings.
+
+    Attributes:
+        first_pixels: (n,) first pixel of each run, row * width + column.
+        faces: (n * run,) face of each pixel of each run, -1 for a miss.
+        store: takes the name of an attribute and its values, C-contiguous, one for each face.
+    """
+
+    first_pixels: IntArray
+    faces: IntArray
+    store: Callable[[str, npt.NDArray[Any]], None]
 
 
-def layer_crossings(layers: LayerBuffers) -> Iterator[CrossingBlock]:
-    """Yield the crossings of all layers, in their order."""
+def sheet_blocks(faces: npt.NDArray[np.int32], images: Arrays) -> Iterator[CrossingBlock]:
+    """Yield the crossings of a sheet. Storing the values of all blocks fills the whole images.
+
+    Args:
+        faces: (H, W), -1 for a miss.
+        images: (H, W) or (H, W, channels) by name, where the values go.
+    """
+    flat = faces.reshape(-1)
+    for start in range(0, len(flat), BLOCK_SIZE):
+        pixels = slice(start, start + BLOCK_SIZE)
+        block = flat[pixels]
+        missing = -len(block) % SHEET_RUN
+        if missing:
+            block = np.append(block, np.full(missing, -1, np.int32))
+        runs = np.flatnonzero((block >= 0).view(np.uint64) != 0)  # of booleans it is faster
+
+        def store(
+            name: str,
+            values: npt.NDArray[Any],
+            pixels: slice = pixels,
+            runs: IntArray = runs,
+            missing: int = missing,
+        ) -> None:
+            image = images[name].reshape(len(flat), -1)[pixels]
+            _fill_runs(image, missing, runs, values, ATTRIBUTES[name].fill)
+
+        run_at_once = block.view(f"V{SHEET_RUN * block.itemsize}")
+        yield CrossingBlock(
+            runs * SHEET_RUN + start, run_at_once.take(runs).view(block.dtype), store
+        )
+
+
+def _fill_runs(
+    image: npt.NDArray[Any],
+    missing: int,
+    runs: IntArray,
+    values: npt.NDArray[Any],
+    fill: float,
+) -> None:
+    """Fill a block of an image: some runs with their values, the others with one value.
+
+    Filled block by block, the memory is still in the cache when the values are stored.
+
+    Args:
+        image: (n, channels), C-contiguous; overwritten.
+        missing: number of pixels that the last run of the block lacks.
+        runs: (k,) indices of runs.
+        values: (k * SHEET_RUN,) or (k * SHEET_RUN, channels), C-contiguous.
+        fill: value of all other runs.
+    """
+    whole = image if not missing else np.empty((len(image) + missing, image.shape[1]), image.dtype)
+    if len(runs) * SHEET_RUN < len(whole):
+        whole.fill(fill)
+    run_dtype = f"V{SHEET_RUN * image.shape[1] * image.itemsize}"
+    np.put(whole.reshape(-1).view(run_dtype), runs, values.reshape(-1).view(run_dtype))
+    if missing:
+        image[:] = whole[: len(image)]
+
+
+def layer_blocks(layers: LayerBuffers, lists: Arrays) -> Iterator[CrossingBlock]:
+    """Yield the crossings of all layers, in their order.
+
+    Args:
+        layers: the layers.
+        lists: (M,) or (M, channels) by name, where the values go.
+    """
     for pixel_range, crossing_range in crossing_blocks(layers.offsets):
         counts = np.diff(layers.offsets[pixel_range.start : pixel_range.stop + 1])
         pixels = np.repeat(np.arange(pixel_range.start, pixel_range.stop, dtype=np.int32), counts)
-        faces = layers.face[crossing_range]
-        for start in range(0, len(faces), BLOCK_SIZE):  # a single pixel may have more
-            block = slice(start, start + BLOCK_SIZE)
-            yield pixels[block], faces[block]
+        # A single pixel may have more crossings than a block.
+        for start in range(crossing_range.start, crossing_range.stop, BLOCK_SIZE):
+            block = slice(start, min(start + BLOCK_SIZE, crossing_range.stop))
+
+            def store(name: str, values: npt.NDArray[Any], block: slice = block) -> None:
+                values_of = lists[name].reshape(len(layers.face), -1)
+                values_of[block] = values.reshape(block.stop - block.start, -1)
+
+            first = start - crossing_range.start
+            yield CrossingBlock(pixels[first : first + BLOCK_SIZE], layers.face[block], store)
 
 
-def fill_batches(batch: npt.NDArray[np.int32], blocks: Iterator[CrossingBlock]) -> Iterator[int]:
-    """Fill an array with crossings, as often as needed for all of them.
+class CrossingBatch:
+    """Blocks of crossings that are computed at once.
 
     Args:
-        batch: (n, 2) pixels and faces, at least BLOCK_SIZE rows; overwritten.
-        blocks: the crossings.
+        size: number of crossings that there is room for; at least a block, see `CrossingBlock`.
+        run: pixels of each run.
 
-    Yields:
-        The number of rows that are filled.
+    Attributes:
+        size: number of crossings that there is room for.
+        run: pixels of each run.
+        count: number of crossings, misses included.
     """
-    count = 0
-    for pixels, faces in blocks:
-        if count + len(faces) > len(batch):
-            yield count
-            count = 0
-        rows = batch[count : count + len(faces)]
-        rows[:, 0], rows[:, 1] = pixels, faces
-        count += len(faces)
-    if count:
-        yield count
 
+    def __init__(self, size: int, run: int) -> None:
+        self.size, self.run, self.count = size, run, 0
+        self._first_pixels = np.zeros(size // run, np.int32)
+        self._faces = np.zeros(size, np.int32)
+        self._blocks: list[tuple[slice, CrossingBlock]] = []
 
-def store_in_images(
-    images: Arrays, name: str, first: int, pixels: IntArray, values: npt.NDArray[np.float32]
-) -> None:
-    """Store values of crossings in the image of their attribute, by pixel."""
-    pixel_dtype = f"V{values.itemsize * values.shape[1]}"  # one element a pixel is far faster
-    np.put(images[name].view(pixel_dtype), pixels, np.ascontiguousarray(values).view(pixel_dtype))
+    @property
+    def first_pixels(self) -> npt.NDArray[np.int32]:
+        """(count / run,) int32, see `CrossingBlock`."""
+        return self._first_pixels[: self.count // self.run]
 
+    @property
+    def faces(self) -> npt.NDArray[np.int32]:
+        """(count,) int32, see `CrossingBlock`."""
+        return self._faces[: self.count]
 
-def store_in_lists(
-    lists: Arrays, name: str, first: int, pixels: IntArray, values: npt.NDArray[np.float32]
-) -> None:
-    """Store values of crossings in the list of their attribute, in order."""
-    lists[name][first : first + len(values)] = values
+    def rounded_up(self, multiple: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Return first pixels and faces of a multiple of some number of crossings.
+
+        Those beyond `count` are any crossings of the mesh.
+        """
+        count = -(-self.count // multiple) * multiple
+        return self._first_pixels[: count // self.run], self._faces[:count]
+
+    def add(self, block: CrossingBlock) -> bool:
+        """Copy a block to the end of the batch, if it has room; return whether it has."""
+        end = self.count + len(block.faces)
+        if end > self.size:
+            return False
+        crossings, runs = slice(self.count, end), slice(self.count // self.run, end // self.run)
+        self._first_pixels[runs], self._faces[crossings] = block.first_pixels, block.faces
+        self._blocks.append((crossings, block))
+        self.count = end
+        return True
+
+    def clear(self) -> None:
+        """Remove all blocks."""
+        self._blocks.clear()
+        self.count = 0
+
+    def store(self, name: str, values: npt.NDArray[Any]) -> None:
+        """Store the values of an attribute, one for each crossing of the batch."""
+        for crossings, block in self._blocks:
+            block.store(name, values[crossings])

@@ -10,40 +10,25 @@ import numpy.typing as npt
 from ...mesh.mesh import Mesh
 from ...results.attributes import ATTRIBUTES
 from ..scene import Scene
-from .crossing_keys import BLOCK_SIZE
 
-__all__ = ["face_attribute"]
+__all__ = ["face_values"]
 
 
-def face_attribute(
-    scene: Scene, name: str, faces: npt.NDArray[np.integer[Any]]
-) -> npt.NDArray[Any] | None:
-    """Return an attribute of crossings if it is constant over each face.
+def face_values(scene: Scene, name: str) -> npt.NDArray[Any] | None:
+    """Return an attribute of all faces if it is constant over each face.
 
     Args:
         scene: Scene of the faces.
-        name: one of `ATTRIBUTES`.
-        faces: (...) face indices, -1 for no face.
+        name: one of `ATTRIBUTES`, except the face itself.
 
     Returns:
-        (...) or (..., channels), or None if the attribute varies within faces.
+        (F + 1,) or (F + 1, channels): the value of a miss, then one of each face. Or two rows, if
+        all faces have the same value. None if the attribute varies within faces.
     """
-    if name == "face":
-        return faces.astype(np.int64)
-    rows = scene.cached(("face attribute", name), lambda: _rows(name, scene.mesh))
-    if rows is None:
-        return None
-    values: npt.NDArray[Any] = np.empty(faces.shape + rows.shape[1:], rows.dtype)
-    flat, indices = values.reshape(-1, *rows.shape[1:]), faces.reshape(-1)
-    for start in range(0, len(flat), BLOCK_SIZE):
-        block = slice(start, start + BLOCK_SIZE)
-        # Clipping lets a single value serve all faces.
-        rows.take(indices[block] + 1, axis=0, out=flat[block], mode="clip")
-    return values
+    return scene.cached(("face attribute", name), lambda: _rows(name, scene.mesh))
 
 
 def _rows(name: str, mesh: Mesh) -> npt.NDArray[Any] | None:
-    """Return the fill value, then one value a face, or one for all faces; None if it varies."""
     values = _values(name, mesh)
     return None if values is None else np.concatenate([ATTRIBUTES[name].empty(1), values])
 
