@@ -14,6 +14,7 @@
 //          PERSPECTIVE, HAS_COLORS, HAS_TEXTURES: see the included files
 #include "ray_hit.glsl"
 #include "surface_color.glsl"
+#include "light.glsl"
 
 #if FROM_LIST
 uniform isamplerBuffer crossings;        // pixel, as row * image_width + column, and face
@@ -37,7 +38,6 @@ uniform isamplerBuffer uvs;              // of vertices, bits of floats
 uniform isamplerBuffer corner_normals;   // three a face, bits of floats
 uniform dvec3 world_center;              // of the camera
 uniform double mesh_units;               // per local unit
-uniform vec3 image_up;                   // unit vector, world frame
 
 #if SMOOTH_NORMAL >= 0
 layout(location = SMOOTH_NORMAL) out vec3 smooth_normal_out;
@@ -71,15 +71,6 @@ vec3 smooth_normal(RayHit hit, int face, vec3 flat_normal) {
                weights.z * intBitsToFloat(texelFetch(corner_normals, 3 * face + 2).xyz);
     float size = length(sum);
     return size > 0.0 ? sum / size : flat_normal;
-}
-
-// A head light, and a sky above a ground half as bright. Faces are lit on the side that is seen,
-// and never brighter than their own color. `DepthRenderer.shade` documents the weights.
-vec3 lit(vec3 color, vec3 normal, vec3 flat_normal, vec3 toward_camera) {
-    vec3 seen_normal = dot(flat_normal, toward_camera) < 0.0 ? -normal : normal;
-    float head = max(dot(seen_normal, toward_camera), 0.0);
-    float sky = 0.75 + 0.25 * dot(seen_normal, image_up);
-    return color * (0.7 * head + 0.3 * sky);
 }
 
 void main() {
@@ -145,7 +136,8 @@ void main() {
 #if !(HAS_COLORS || HAS_TEXTURES)
     color.rgb *= 0.6;  // a white object on white paper would hardly be visible
 #endif
-    shaded_color_out = vec4(lit(color.rgb, normal, flat_normal, toward_camera),
+    vec3 seen_normal = dot(flat_normal, toward_camera) < 0.0 ? -normal : normal;
+    shaded_color_out = vec4(lit(color.rgb, seen_normal, toward_camera),
                             FROM_LIST == 1 ? color.a : 1.0);
 #endif
 #if POSITION >= 0
