@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 import ddepth_gl as dd
 from ddepth_gl.engines.raster.engine import ENTRY_TEST, EXIT_TEST, RasterEngine
-from ddepth_gl.engines.raster.uniforms import sheet_uniforms
 from ddepth_gl.engines.request import SheetRequest
+from ddepth_gl.engines.shared.sheet_uniforms import sheet_uniforms
 
 PLAIN_VERTEX = """
 #version 410 core

@@ -69,7 +69,11 @@ def render_frame(
         request: parts of the frame.
         meanwhile: called after the sheets are submitted; it must not raise.
     """
-    shares_sheets = request.image and request.samples == 1
+    shares_sheets = (
+        request.image
+        and request.samples == 1
+        and not pipeline.shades_by_rasterizing(scene, camera, request.sheets)
+    )
     pending = maps = layers = image = None
     if request.maps or shares_sheets:
         sheets = replace(request.sheets, shaded=shares_sheets)

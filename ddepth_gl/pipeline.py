@@ -206,6 +206,12 @@ class Pipeline:
             with reporting_memory_errors("the image", "reduce the image size"):
                 return self.engine_for(request).shade(scene, camera, request, samples)
 
+    def shades_by_rasterizing(self, scene: Scene, camera: Camera, request: SheetRequest) -> bool:
+        """Return whether `shade` needs no sheets with one sample a pixel, see `Engine`."""
+        with self._context, _reporting_image_memory_errors():
+            request = self.checked_request(scene, camera, request)
+            return self.engine_for(request).photo_viewport(scene, camera, request, 1) is not None
+
     def submit_sheets(self, scene: Scene, camera: Camera, request: SheetRequest) -> Pending[Any]:
         """Submit both sheets of one image, for `collect_sheets` or `discard_sheets`."""
         with self._context, _reporting_image_memory_errors():

@@ -7,11 +7,16 @@
 // not even between the depths of the corners. The plane costs little, as it is set up once per
 // face, not per pixel.
 //
-// Inputs:  corners of the face whose provoking vertex this is; the camera, see raster/uniforms.py
-// Outputs: gl_Position; plane, plane_limits, see face_plane.glsl; provoking_face; is_two_sided
+// Inputs:  corners of the face whose provoking vertex this is; the camera, see sheet_uniforms.py
+// Outputs: gl_Position; plane, plane_limits, see face_plane.glsl; provoking_face; is_two_sided;
+//          with PHOTO what photo.frag shades
 // Options: PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
 //          WRITE_FACE, MASKED  1 to output provoking_face
 //          MIXED        1 to output is_two_sided
+//          PHOTO        1 to output what photo.frag shades; HAS_COLORS and HAS_TEXTURES: of which
+//          SNAPPED      1 to take the screen positions of the engine `compute`, so that the
+//                       rasterizer covers the same pixels as that engine; all corners must lie in
+//                       front of the camera and inside the viewport
 #include "face_plane.glsl"
 
 // Local frame, integers. This vertex, and the other two corners of its face, counter-clockwise.
@@ -26,7 +31,30 @@ layout(location = 3) in int provokes_two_sided;  // 1 if the face that this vert
 flat out int is_two_sided;
 #endif
 
+#if PHOTO
+layout(location = 4) in vec3 corner_normal;  // world frame
+out vec3 smooth_normal;
+flat out float seen_side;  // 1 if the face's counter-clockwise side is seen, else -1
+#if HAS_COLORS
+layout(location = 5) in vec3 corner_color;   // linear
+out vec3 color;
+#endif
+#if HAS_TEXTURES
+layout(location = 6) in vec2 corner_uv;      // u right, v down
+out vec2 uv;
+#endif
+#endif
+
 uniform dvec3 camera_center;     // local frame
+#if SNAPPED
+// Rows that take an offset to homogeneous image coordinates in subpixels, 1/256 pixel, and the
+// image of an orthographic camera's center; see compute_camera.glsl.
+uniform dvec3 image_right;
+uniform dvec3 image_down;
+uniform dvec2 image_origin;
+uniform dvec2 viewport_start;    // subpixels
+uniform dvec2 viewport_size;
+#endif
 uniform mat3x4 clip_from_local;  // acts on offsets from the camera center
 uniform vec4 clip_offset;
 uniform dvec3 view_direction;    // local frame: depth of an offset is its dot product with this
@@ -44,7 +72,20 @@ void main() {
     dvec3 a = dvec3(corner) - camera_center;
     dvec3 b = dvec3(corner_after) - camera_center;
     dvec3 c = dvec3(corner_before) - camera_center;
+#if SNAPPED
+    // As image_from_local in compute_vertex.glsl, and compute_vertices.comp. The driver's own
+    // arithmetic, in float32, is off by less than half a subpixel, and then snaps back.
+    precise dvec3 image = dvec3(dot(a, image_right), dot(a, image_down), dot(a, view_direction));
+#if !PERSPECTIVE
+    image = dvec3(image.xy + image_origin, 1.0lf);
+#endif
+    dvec2 snapped = floor(image.xy * (1.0lf / image.z) + 0.5lf);
+    float w = float(image.z);
+    vec2 in_viewport = vec2(2.0lf * (snapped - viewport_start) / viewport_size - 1.0lf);
+    gl_Position = vec4(in_viewport * w, 0.0, w);
+#else
     gl_Position = clip_from_local * vec3(a) + clip_offset;
+#endif
 
     // Precise, because layers are told apart by comparing depths that different programs compute.
     precise dvec3 normal = cross(b - a, c - a);
@@ -70,5 +111,15 @@ void main() {
 #endif
 #if MIXED
     is_two_sided = provokes_two_sided;
+#endif
+#if PHOTO
+    smooth_normal = corner_normal;
+    seen_side = scale > 0.0lf ? -1.0 : 1.0;
+#if HAS_COLORS
+    color = corner_color;
+#endif
+#if HAS_TEXTURES
+    uv = corner_uv;
+#endif
 #endif
 }

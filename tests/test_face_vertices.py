@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapes import sphere
 
-from ddepth_gl.engines.raster.vertex_order import FaceVertices
+from ddepth_gl.engines.shared.vertex_order import FaceVertices
 
 
 def check(faces: np.ndarray, vertex_count: int) -> int:

@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from ..camera.camera import Camera
 from ..gl.context import GLContext
+from ..results.silhouettes import inside_out
 from .request import LayerBuffers, SheetBuffers, SheetRequest
 from .scene import Scene
 from .shared.attribute_pass import AttributePass
 from .shared.finishing import FinishPass
-from .shared.shading import ShadingPass, sample_bands
+from .shared.photo import PhotoPass, Viewport
+from .shared.shading import Resolver, ShadingPass, sample_bands
 from .shared.target_pool import PooledTargets, TargetPool
 
 __all__ = ["Engine", "Pending"]
@@ -29,6 +31,9 @@ class _SheetTargets(PooledTargets, Protocol):
 
 
 Targets = TypeVar("Targets", bound=_SheetTargets)
+
+# Sides of the image that tells whether a body is inside out, pixels.
+_MAX_INSIDE_OUT_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,19 @@ class Engine(ABC, Generic[Targets]):
     Attributes:
         name: "raster" or "compute".
         inverts_entries: the GPU stores the bits of entry depths inverted.
+        snaps_vertices: screen positions are those of compute_vertices.comp.
     """
 
     name: ClassVar[str]
     inverts_entries: ClassVar[bool]
+    snaps_vertices: ClassVar[bool]
 
     def __init__(self, context: GLContext, make_targets: Callable[..., Targets]) -> None:
         self._context = context
         self._attributes = AttributePass(context)
-        self._shading = ShadingPass(context, self._attributes)
+        self._resolver = Resolver(context)
+        self._shading = ShadingPass(context, self._attributes, self._resolver)
+        self._photo = PhotoPass(context, self._resolver, self.snaps_vertices)
         self._finish = FinishPass(context, self.inverts_entries)
         self._pool = TargetPool(make_targets)
 
@@ -227,12 +236,42 @@ class Engine(ABC, Generic[Targets]):
         """
         request = replace(request, attributes=("face",))
         image = np.empty((camera.height, camera.width, 4), np.uint8)
+        viewport = self.photo_viewport(scene, camera, request, samples)
         for rows, band_camera in sample_bands(camera, samples):
-            image[rows] = self._shade_band(scene, band_camera, request, samples)
+            if viewport is None:
+                image[rows] = self._shade_band(scene, band_camera, request, samples)
+            else:
+                left, top, width, height = viewport
+                image[rows] = self._photo.draw(
+                    scene,
+                    band_camera,
+                    request,
+                    samples,
+                    (left, top - samples * rows.start, width, height),
+                )
         if samples > 1:
             self._pool.trim(max_idle=0)  # these targets are larger than what sheets need
         self._context.check_error("shading", "the image size")
         return image
+
+    def photo_viewport(
+        self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
+    ) -> Viewport | None:
+        """Return the viewport if `PhotoPass` renders the shaded image, without sheets; else None.
+
+        It cannot where a body that overlaps itself is inside out, see `fix_silhouettes`: there the
+        photo shows the exits. Whether there are such pixels is found in an image of at most
+        `_MAX_INSIDE_OUT_SIZE` pixels along each side.
+        """
+        viewport = self._photo.viewport(scene, camera, request, samples)
+        if viewport is not None and request.may_exchange:
+            small = _reduced(camera, _MAX_INSIDE_OUT_SIZE)
+            (sheets,) = self.collect(self.submit(scene, (small,), replace(request, attributes=())))
+            swapped = np.flatnonzero(sheets.entry > sheets.exit)
+            near, far = sheets.exit.reshape(-1)[swapped], sheets.entry.reshape(-1)[swapped]
+            if inside_out(small, swapped, near, far).any():
+                return None
+        return viewport
 
     @abstractmethod
     def _shade_band(
@@ -250,10 +289,27 @@ class Engine(ABC, Generic[Targets]):
     def trim(self, max_idle: int = 1) -> None:
         """Free all idle targets but the last `max_idle`."""
         self._pool.trim(max_idle)
+        if max_idle == 0:
+            self._photo.trim()
 
     def release(self) -> None:
         """Free every GL object of the engine."""
         self.trim(max_idle=0)
-        self._shading.release()
+        self._photo.release()
+        self._resolver.release()
         self._finish.release()
         self._attributes.release()
+
+
+def _reduced(camera: Camera, max_size: int) -> Camera:
+    """Return a camera of the same view with at most so many pixels along each side."""
+    size = max(camera.width, camera.height)
+    if size <= max_size:
+        return camera
+    width, height = (
+        max(1, round(side * max_size / size)) for side in (camera.width, camera.height)
+    )
+    K = camera.K.copy()
+    K[0] *= width / camera.width
+    K[1] *= height / camera.height
+    return replace(camera, K=K, width=width, height=height)

@@ -7,6 +7,7 @@
 // Options: SMOOTH_NORMAL, BARYCENTRIC, UV, COLOR, SHADED_COLOR, POSITION
 //                      -1 if the attribute is not requested
 //          PERSPECTIVE, HAS_COLORS, HAS_TEXTURES: see the included files
+#include "light.glsl"
 #include "surface_color.glsl"
 
 uniform isamplerBuffer texture_of_face;  // -1 for none
@@ -14,7 +15,6 @@ uniform isamplerBuffer uvs;              // of vertices, bits of floats
 uniform isamplerBuffer corner_normals;   // three a face, bits of floats
 uniform dvec3 world_center;              // of the camera
 uniform double mesh_units;               // per local unit
-uniform vec3 image_up;                   // unit vector, world frame
 
 // Those that are not requested are not set.
 struct CrossingAttributes {
@@ -45,15 +45,6 @@ vec3 smooth_normal(RayHit hit, int face, vec3 flat_normal) {
                weights.z * intBitsToFloat(texelFetch(corner_normals, 3 * face + 2).xyz);
     float size = length(sum);
     return size > 0.0 ? sum / size : flat_normal;
-}
-
-// A head light, and a sky above a ground half as bright. Faces are lit on the side that is seen,
-// and never brighter than their own color. `DepthRenderer.shade` documents the weights.
-vec3 lit(vec3 color, vec3 normal, vec3 flat_normal, vec3 toward_camera) {
-    vec3 seen_normal = dot(flat_normal, toward_camera) < 0.0 ? -normal : normal;
-    float head = max(dot(seen_normal, toward_camera), 0.0);
-    float sky = 0.75 + 0.25 * dot(seen_normal, image_up);
-    return color * (0.7 * head + 0.3 * sky);
 }
 
 CrossingAttributes attributes_of(RayHit hit, int face) {
@@ -94,8 +85,9 @@ CrossingAttributes attributes_of(RayHit hit, int face) {
 #if !(HAS_COLORS || HAS_TEXTURES)
     color.rgb *= 0.6;  // a white object on white paper would hardly be visible
 #endif
-    found.shaded_color =
-        vec4(lit(color.rgb, found.smooth_normal, flat_normal, toward_camera), color.a);
+    vec3 seen_normal = dot(flat_normal, toward_camera) < 0.0 ? -found.smooth_normal
+                                                             : found.smooth_normal;
+    found.shaded_color = vec4(lit(color.rgb, seen_normal, toward_camera), color.a);
 #endif
     return found;
 }

@@ -40,6 +40,7 @@ class ComputeEngine(Engine[SheetTargets]):
 
     name = "compute"
     inverts_entries = True
+    snaps_vertices = True
 
     def __init__(self, context: GLContext) -> None:
         super().__init__(context, partial(SheetTargets, context))

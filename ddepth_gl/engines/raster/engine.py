@@ -22,6 +22,7 @@ from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
 from ..shared.alpha_masks import AlphaMasks, alpha_masks
+from ..shared.sheet_uniforms import sheet_uniforms
 from .mesh_buffers import (
     TWO_SIDED_FORMAT,
     VERTEX_FORMAT,
@@ -32,7 +33,6 @@ from .mesh_buffers import (
 from .peeling import DrawFaces, LayerDraws, PeelTargets, peel_layers
 from .screen_vertices import screen_vertices
 from .targets import SheetTargets
-from .uniforms import sheet_uniforms
 from .visible_faces import VisibleFaces, visible_faces
 
 __all__ = ["ENTRY_TEST", "EXIT_TEST", "RasterEngine"]
@@ -56,6 +56,7 @@ class RasterEngine(Engine[SheetTargets]):
 
     name = "raster"
     inverts_entries = False
+    snaps_vertices = False
 
     def __init__(self, context: GLContext) -> None:
         super().__init__(context, partial(SheetTargets, context))
@@ -314,6 +315,8 @@ class RasterEngine(Engine[SheetTargets]):
             "CROP": int(request.crop is not None),
             "MIXED": 0,
             "MASKED": int(masks is not None),
+            "PHOTO": 0,
+            "SNAPPED": 0,
             **options,
         }
         key = (shader, *defines.items())

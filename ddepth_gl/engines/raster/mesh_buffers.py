@@ -9,19 +9,11 @@ import numpy.typing as npt
 
 from ...gl.context import GLContext
 from ..scene import Scene
-from ..shared.drawn_faces import drawn_faces
-from .vertex_order import FaceVertices
+from ..shared import face_buffers
+from ..shared.face_buffers import TWO_SIDED_FORMAT, VERTEX_FORMAT
+from ..shared.vertex_order import FaceVertices
 
 __all__ = ["TWO_SIDED_FORMAT", "VERTEX_FORMAT", "FaceIndices", "upload_mesh", "upload_two_sided"]
-
-# As in sheet.vert: a vertex, and the other two corners of the face that it provokes.
-VERTEX_FORMAT = ("3i 3i 3i", "corner", "corner_after", "corner_before")
-_BYTES_PER_VERTEX = 36
-# As in sheet.vert: whether the face that a vertex provokes is two-sided.
-TWO_SIDED_FORMAT = ("1i", "provokes_two_sided")
-
-# Faces uploaded at a time, which bound the memory needed.
-_FACES_AT_A_TIME = 1 << 16
 
 
 def upload_mesh(context: GLContext, scene: Scene) -> tuple[Any, Any]:
@@ -30,21 +22,8 @@ def upload_mesh(context: GLContext, scene: Scene) -> tuple[Any, Any]:
     Returns:
         The vertex buffer and the index buffer; the scene owns them.
     """
-    mesh, gl = scene.mesh, context.gl
-    layout = FaceVertices(mesh.faces, len(mesh.vertices))
-    count = len(mesh.faces)
-    positions = scene.local_vertices()
-    vertices = scene.adopt(gl.buffer(reserve=_BYTES_PER_VERTEX * (count + len(layout.extra))))
-    indices = scene.adopt(gl.buffer(reserve=12 * count))
-    for start in range(0, count, _FACES_AT_A_TIME):
-        block = slice(start, min(start + _FACES_AT_A_TIME, count))
-        corners = positions[layout.corners(block)[:, (2, 0, 1)]]
-        vertices.write(corners, offset=_BYTES_PER_VERTEX * start)
-        drawn = drawn_faces(corners, mesh, block)
-        indices.write(layout.indices(block) * drawn[:, None], offset=12 * start)
-    if len(layout.extra):
-        vertices.write(positions[layout.extra].repeat(3, axis=0), offset=_BYTES_PER_VERTEX * count)
-    return vertices, indices
+    layout = FaceVertices(scene.mesh.faces, len(scene.mesh.vertices))
+    return face_buffers.upload_faces(context, scene, layout, scene.local_vertices())
 
 
 def upload_two_sided(context: GLContext, scene: Scene) -> Any:
@@ -54,10 +33,7 @@ def upload_two_sided(context: GLContext, scene: Scene) -> Any:
         The vertex buffer; the scene owns it.
     """
     vertices, _ = scene.cached("raster", lambda: upload_mesh(context, scene))
-    flags = np.zeros(vertices.size // _BYTES_PER_VERTEX, np.int32)
-    two_sided = scene.mesh.bodies.two_sided_faces
-    flags[: len(two_sided)] = two_sided  # vertex i provokes face i
-    return scene.adopt(context.gl.buffer(flags))
+    return face_buffers.upload_two_sided(context, scene, vertices)
 
 
 class FaceIndices:

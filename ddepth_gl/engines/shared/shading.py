@@ -14,7 +14,7 @@ from ...gl.shaders import compile_program
 from ..scene import Scene
 from .attribute_pass import AttributePass
 
-__all__ = ["ShadingPass", "sample_bands"]
+__all__ = ["Resolver", "ShadingPass", "sample_bands"]
 
 # Samples of a band, which bound the memory of an image.
 _SAMPLES_PER_BAND = 1 << 22
@@ -36,18 +36,63 @@ def sample_bands(camera: Camera, samples: int) -> Iterator[tuple[slice, Camera]]
         yield slice(top, stop), camera.rows(top, stop, samples)
 
 
+class Resolver:
+    """The programs of resolve.frag, which average the linear colors of samples.
+
+    Args:
+        context: current in every call.
+    """
+
+    def __init__(self, context: GLContext) -> None:
+        self._context = context
+        self._programs: dict[int, tuple[Any, Any]] = {}
+
+    def draw(self, linear: Any, pixels: Any, samples: int) -> None:
+        """Draw the pixels of their samples.
+
+        Args:
+            linear: texture of the samples.
+            pixels: framebuffer to draw to.
+            samples: samples along each side of a pixel.
+        """
+        gl = self._context.gl
+        if samples not in self._programs:
+            program = compile_program(
+                gl,
+                {"SAMPLES": samples},
+                vertex_shader="fullscreen.vert",
+                fragment_shader="resolve.frag",
+            )
+            self._programs[samples] = program, gl.vertex_array(program, [])
+        program, vertex_array = self._programs[samples]
+        gl.enable_only(gl.NOTHING)
+        pixels.use()
+        linear.filter = gl.LINEAR, gl.LINEAR
+        linear.use(0)
+        program["samples"] = 0
+        vertex_array.render(vertices=3)
+
+    def release(self) -> None:
+        """Free the programs."""
+        for program, vertex_array in self._programs.values():
+            vertex_array.release()
+            program.release()
+        self._programs.clear()
+
+
 class ShadingPass:
-    """The programs of resolve.frag, which average the samples that the attribute pass colors.
+    """The shaded image of a sheet whose faces are known: the attribute pass colors its samples.
 
     Args:
         context: current in every call.
         attributes: draws the colors of samples.
+        resolver: averages samples.
     """
 
-    def __init__(self, context: GLContext, attributes: AttributePass) -> None:
+    def __init__(self, context: GLContext, attributes: AttributePass, resolver: Resolver) -> None:
         self._context = context
         self._attributes = attributes
-        self._programs: dict[int, Any] = {}
+        self._resolver = resolver
 
     def draw(
         self,
@@ -95,14 +140,7 @@ class ShadingPass:
             shading.use()
             shading.clear()
             self._attributes.draw_shaded(scene, camera, faces, depths, window_z, exits)
-            program = self._program(samples)
-            vertex_array = gl.vertex_array(program, [])
-            gl_objects.append(vertex_array)
-            gl.enable_only(gl.NOTHING)
-            resolving.use()
-            linear.use(0)
-            program["samples"] = 0
-            vertex_array.render(vertices=3)
+            self._resolver.draw(linear, resolving, samples)
             image = np.empty((size[1], size[0], 4), np.uint8)
             resolving.read_into(image, components=4)
             return image
@@ -110,19 +148,3 @@ class ShadingPass:
             self._context.unbind_framebuffer()
             for gl_object in reversed(gl_objects):
                 gl_object.release()
-
-    def _program(self, samples: int) -> Any:
-        if samples not in self._programs:
-            self._programs[samples] = compile_program(
-                self._context.gl,
-                {"SAMPLES": samples},
-                vertex_shader="fullscreen.vert",
-                fragment_shader="resolve.frag",
-            )
-        return self._programs[samples]
-
-    def release(self) -> None:
-        """Free the programs."""
-        for program in self._programs.values():
-            program.release()
-        self._programs.clear()

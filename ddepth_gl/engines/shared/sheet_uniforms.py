@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ...camera.camera import Camera
 from ..request import SheetRequest
 from ..scene import Scene
-from ..shared.local_camera import local_camera
+from .local_camera import local_camera
 
 __all__ = ["sheet_uniforms"]
 
