@@ -164,7 +164,7 @@ def test_without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _is_gone(pid: int) -> bool:
-    for _ in range(100):
+    for _ in range(500):
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
@@ -181,7 +181,7 @@ def test_the_child_ends_with_its_parent(number: signal.Signals, tmp_path: Path) 
         "import sys\n"
         "from ddepth_gl.io.meshes import child\n"
         "child._FUNCTIONS['hang'] = child._ChildFunction('child_functions', 'hang', 'it')\n"
-        "child.run_in_child('hang', {'file': sys.argv[1]})\n"
+        "child.run_in_child('hang', {'file': sys.argv[1]}, seconds=55)\n"
     )
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
     parent = subprocess.Popen(
@@ -195,7 +195,7 @@ def test_the_child_ends_with_its_parent(number: signal.Signals, tmp_path: Path) 
     started = time.monotonic()
     parent.send_signal(number)
     error = parent.communicate()[1]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 40  # the child would hang longer
     assert _is_gone(int(file.read_text()))
     if number == signal.SIGINT:
         assert b"KeyboardInterrupt" in error

@@ -96,6 +96,8 @@ def test_transforms_in_their_order(tmp_path: Path) -> None:
     assert volume(mesh) == pytest.approx(2 + 1 + 1 + 1)
 
 
+# Of pycollada 0.9 with NumPy 2.5.
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")
 def test_trimesh_agrees(tmp_path: Path) -> None:
     trimesh = pytest.importorskip("trimesh")
     pytest.importorskip("collada", reason="trimesh reads COLLADA with pycollada, not installed")

@@ -125,9 +125,7 @@ class LayerMerger:
         positions = self.offsets[block].take(pixels)
         if index + facing:
             # Before the k-th front there are k backs, before the k-th back k + 1 fronts, or all.
-            positions += np.minimum(
-                self._counts[1 - facing][block].take(pixels), index + facing
-            )
+            positions += np.minimum(self._counts[1 - facing][block].take(pixels), index + facing)
             positions += index
         return positions
 

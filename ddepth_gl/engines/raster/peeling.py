@@ -229,7 +229,9 @@ class PeelTargets:
             counts.append(target.read_counts())
         fronts, backs = counts
         if max(fronts.max(), backs.max()) == STENCIL_MAX:
-            return self._count_by_blending(partial(draws.count, None if visible is None else visible.faces))
+            return self._count_by_blending(
+                partial(draws.count, None if visible is None else visible.faces)
+            )
         return fronts, backs
 
     def _count_by_blending(self, draw: Callable[[], None]) -> tuple[CountArray, CountArray]:

@@ -109,9 +109,7 @@ def visible_faces(faces: npt.NDArray[np.int32], vertices: ScreenVertices) -> Vis
     return found.where(covers)
 
 
-def _candidates(
-    faces: npt.NDArray[np.int32], vertices: ScreenVertices, start: int
-) -> IntArray:
+def _candidates(faces: npt.NDArray[np.int32], vertices: ScreenVertices, start: int) -> IntArray:
     """Return those of a block of faces whose bounding box may hold a pixel center."""
     corners = faces[start : start + _BLOCK_SIZE]
     a, b, c = vertices.codes.take(corners).T
@@ -151,9 +149,7 @@ def _boxes(
     return first[0], first[1], sides
 
 
-def _is_uncertain(
-    corners: npt.NDArray[np.int32], outcodes: npt.NDArray[np.uint8]
-) -> BoolArray:
+def _is_uncertain(corners: npt.NDArray[np.int32], outcodes: npt.NDArray[np.uint8]) -> BoolArray:
     """Return (n,): whether a corner of the face has no position to trust."""
     a, b, c = outcodes.take(corners)
     uncertain: BoolArray = (a | b | c) != 0
