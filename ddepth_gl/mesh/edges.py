@@ -79,7 +79,7 @@ def connected(
         np.minimum.at(label, high, low)
         while True:
             jumped = label[label]
-            if np.array_equal(jumped, label):
+            if (jumped == label).all():
                 break
             label = jumped
         first, second = label[low], label[high]
