@@ -89,9 +89,9 @@ def screen_vertices(scene: Scene, camera: Camera, subpixel_bits: int) -> ScreenV
             outside = (_FAR - 1.0) * count / 2.0
             if position.min() < -outside or position.max() > count + outside:
                 outcodes[block] |= np.where(position < -outside, _BEFORE[axis], 0).astype(np.uint8)
-                outcodes[block] |= np.where(
-                    position > count + outside, _AFTER[axis], 0
-                ).astype(np.uint8)
+                outcodes[block] |= np.where(position > count + outside, _AFTER[axis], 0).astype(
+                    np.uint8
+                )
         codes[block] = _codes(positions[1, block], margin, size[1])
         codes[block] <<= 16
         codes[block] |= _codes(positions[0, block], margin, size[0])
@@ -120,4 +120,5 @@ def _codes(position: npt.NDArray[np.float32], margin: float, count: int) -> npt.
     codes += np.ceil(position - np.float32(margin + 0.5))
     codes += np.float32(1.0)
     np.clip(codes, 0.0, 2.0 * count, out=codes)
-    return codes.astype(np.uint32)
+    result: npt.NDArray[np.uint32] = codes.astype(np.uint32)
+    return result
