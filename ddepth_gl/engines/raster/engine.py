@@ -30,7 +30,7 @@ from .mesh_buffers import (
     upload_mesh,
     upload_two_sided,
 )
-from .peeling import DrawFaces, LayerDraws, PeelTargets, peel_layers
+from .peeling import DrawFaces, FaceList, LayerDraws, PeelTargets, peel_layers
 from .screen_vertices import screen_vertices
 from .targets import SheetTargets
 from .visible_faces import VisibleFaces, visible_faces
@@ -120,10 +120,7 @@ class RasterEngine(Engine[SheetTargets]):
             framebuffer.viewport = (0, 0, *targets.size)
             framebuffer.scissor = None
             framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=cleared_depth)
-            if visible is None:
-                draw(None)
-            else:
-                draw((visible.of_facing(facing) if culls else visible).faces)
+            draw(None if visible is None else _faces_of_sheet(visible, facing, scene, request))
 
     def _read(self, pending: Pending[SheetTargets]) -> list[list[npt.NDArray[Any]]]:
         with self._pool.returning(pending.targets):
@@ -255,7 +252,7 @@ class RasterEngine(Engine[SheetTargets]):
     def _draws(self, scene: Scene, program: Any, mixed: bool = False) -> DrawFaces:
         """Return a function that draws some faces, or all if they are None."""
 
-        def draw(faces: npt.NDArray[np.int64] | None) -> None:
+        def draw(faces: FaceList | None) -> None:
             if faces is None:
                 self._vertex_array(scene, program, mixed).render()
             elif len(faces):
@@ -335,3 +332,17 @@ class RasterEngine(Engine[SheetTargets]):
         if masks is not None:
             masks.use(self._context, program)
         return program
+
+
+def _faces_of_sheet(
+    visible: VisibleFaces, facing: int, scene: Scene, request: SheetRequest
+) -> FaceList:
+    """Return the visible faces that count for the entries (`facing` 0) or for the exits (1)."""
+    if request.surfaces == "any":
+        return visible.faces
+    which = visible.of_facing[facing]
+    if request.surfaces == "mixed":
+        counts = scene.mesh.bodies.two_sided_faces.take(visible.faces)
+        counts[which] = True
+        which = np.flatnonzero(counts)
+    return visible.faces.take(which)

@@ -115,24 +115,15 @@ class LayerMerger:
         """Store the crossings of some pixels, which are counted from the first of the band."""
         if not len(pixels):
             return
-        positions = self._positions(facing, index, self._pixels_of(band), pixels)
+        positions = self.offsets[self._pixels_of(band)].take(pixels)
+        if index + facing:
+            # Before the k-th front there are k backs, before the k-th back k + 1 fronts, or all.
+            other_counts = self._counts[1 - facing][self._pixels_of(band)]
+            positions += np.minimum(other_counts.take(pixels), index + facing)
+            positions += index
         self._keys[positions] = self._read(band, read).take(pixels)
         if index + 1 < self.layer_counts[facing]:
             self._last_pixels[facing][band] = pixels
-
-    def _positions(self, facing: int, index: int, block: slice, pixels: IntArray) -> IntArray:
-        """Return where crossings of a layer are stored, given their pixels, counted in a block."""
-        positions = self.offsets[block].take(pixels)
-        if index + facing:
-            # Before the k-th front there are k backs, before the k-th back k + 1 fronts, or all.
-            positions += np.minimum(self._counts[1 - facing][block].take(pixels), index + facing)
-            positions += index
-        return positions
-
-    def faces(self, facing: int, index: int) -> IntArray:
-        """Return the faces of a layer that was added, at pixels that have one layer more."""
-        pixels = np.flatnonzero(self._counts[facing] > index + 1)
-        return self._keys[self._positions(facing, index, slice(None), pixels)] >> 1 & 0x7FFFFFFF
 
     def _add_pairs(
         self, band: int, pixels: IntArray, read_fronts: ReadRows, read_backs: ReadRows

@@ -28,7 +28,7 @@ from ..shared.crossing_memory import check_crossings_fit, default_memory_limit
 from .merging import FacingLayer, LayerMerger
 from .visible_faces import VisibleFaces
 
-__all__ = ["DrawFaces", "LayerDraws", "PeelTargets", "peel_layers"]
+__all__ = ["DrawFaces", "FaceList", "LayerDraws", "PeelTargets", "peel_layers"]
 
 FaceList = npt.NDArray[np.int64]
 # Draws these faces, (n,) in ascending order, or all if they are None.
@@ -132,10 +132,11 @@ def _peel(
             merger.add(layer, target.read)
 
     for facing, (previous, target) in enumerate(targets.later_layers):
-        deeper = _Deeper(visible, facing, counts[facing])
+        add_unread()  # the last fronts may be in the image that both facings use
+        faces = _LaterFaces(visible, facing, counts[facing])
         for index in range(1, merger.layer_counts[facing]):
             layer = merger.layer(facing, index)
-            target.draw(layer, previous, draws.later, deeper.faces(index, merger))
+            target.draw(layer, previous, draws.later, faces.of_layer(index))
             # A layer is read while the next one is drawn, so that the GPU is not idle.
             add_unread()
             unread.append((layer, target))
@@ -143,8 +144,8 @@ def _peel(
     add_unread()
 
 
-class _Deeper:
-    """Faces of one facing, fewer for each layer: those at pixels that have the layer.
+class _LaterFaces:
+    """Faces of one facing to draw, fewer for each layer: those at pixels that have the layer.
 
     Args:
         visible: faces that may cover a pixel; None if all may.
@@ -154,28 +155,21 @@ class _Deeper:
 
     def __init__(self, visible: VisibleFaces | None, facing: int, counts: CountArray) -> None:
         self._visible, self._facing, self._counts = visible, facing, counts
-        self._largest: CountArray | None = None
+        self._faces: FaceList | None = None
+        self._largest_counts: CountArray | None = None
 
-    def faces(self, index: int, merger: LayerMerger) -> FaceList | None:
-        """Return the faces of a layer; None for all. Layers are asked for in order.
-
-        Args:
-            index: the layer, counted from 0; at least 1.
-            merger: has the first layer, and all up to the one before the previous one.
-        """
+    def of_layer(self, index: int) -> FaceList | None:
+        """Return the faces of a layer, not the first one; None for all. Call it in order."""
         if self._visible is None:
             return None
-        if self._largest is None:
-            self._visible = self._visible.of_facing(self._facing)
-            self._largest = self._visible.largest_counts(self._counts)
-        has_layer = self._largest > index
-        # A face in a single pixel has no part in the layers after its own.
-        peeled = merger.faces(self._facing, max(index - 2, 0))
-        at = np.searchsorted(self._visible.faces, peeled)
-        at = at[self._visible.faces.take(at, mode="clip") == peeled]
-        has_layer[at[self._visible.sides[at] == 1]] = False
-        self._visible, self._largest = self._visible.where(has_layer), self._largest[has_layer]
-        return self._visible.faces
+        if self._faces is None or self._largest_counts is None:
+            which = self._visible.of_facing[self._facing]
+            self._faces = self._visible.faces.take(which)
+            self._largest_counts = self._visible.largest_counts(which, self._counts)
+        has_layer = self._largest_counts > index
+        self._faces = self._faces[has_layer]
+        self._largest_counts = self._largest_counts[has_layer]
+        return self._faces
 
 
 class PeelTargets:
@@ -224,7 +218,7 @@ class PeelTargets:
         all_rows = 0, self.size[1]
         counts = []
         for facing, target in enumerate(self.first_layers):
-            faces = None if visible is None else visible.of_facing(facing).faces
+            faces = None if visible is None else visible.faces.take(visible.of_facing[facing])
             target.draw(FacingLayer(facing, 0, all_rows), None, draws.first, faces)
             counts.append(target.read_counts())
         fronts, backs = counts

@@ -120,4 +120,5 @@ def _codes(position: npt.NDArray[np.float32], margin: float, count: int) -> npt.
     codes += np.ceil(position - np.float32(margin + 0.5))
     codes += np.float32(1.0)
     np.clip(codes, 0.0, 2.0 * count, out=codes)
-    return codes.astype(np.uint32)
+    result: npt.NDArray[np.uint32] = codes.astype(np.uint32)
+    return result

@@ -36,37 +36,30 @@ class VisibleFaces:
 
     Attributes:
         faces: (n,) indices into the mesh's faces, ascending.
-        may_face: (2, n): whether a face may be a front face, and whether it may be a back face.
+        of_facing: positions, in `faces`, of those that may be front faces, and of those that may be
+            back faces.
         first_pixels: (n,) first pixel of the box, row * width + column.
-        sides: (n,) side of the box, which is one of _SIDES or _LARGE, pixels.
+        sides: (n,) side of the box in pixels: one of _SIDES, or _LARGE.
     """
 
     faces: IntArray
-    may_face: BoolArray
+    of_facing: tuple[IntArray, IntArray]
     first_pixels: IntArray
     sides: IntArray
 
-    def of_facing(self, facing: int) -> VisibleFaces:
-        """Return those that may be front faces (0) or back faces (1)."""
-        return self.where(self.may_face[facing])
+    def largest_counts(self, which: IntArray, counts: CountArray) -> CountArray:
+        """Return bounds, not below the largest count in each face's box.
 
-    def where(self, condition: BoolArray) -> VisibleFaces:
-        """Return the faces for which a condition (n,) holds."""
-        which = np.flatnonzero(condition)
-        return VisibleFaces(
-            self.faces.take(which),
-            self.may_face.take(which, axis=1),
-            self.first_pixels.take(which),
-            self.sides.take(which),
-        )
-
-    def largest_counts(self, counts: CountArray) -> CountArray:
-        """Return (n,): for each face, at least the largest count (H, W) of its box."""
-        largest = np.full(len(self.faces), counts.max(), counts.dtype)
+        Args:
+            which: (m,) positions in `faces`.
+            counts: (H, W).
+        """
+        first_pixels, sides = self.first_pixels.take(which), self.sides.take(which)
+        largest = np.full(len(which), counts.max(), counts.dtype)
         for side in _SIDES:
-            those = np.flatnonzero(self.sides == side)
-            largest[those] = counts.take(self.first_pixels[those])
-            if not (self.sides > side).any():
+            those = np.flatnonzero(sides == side)
+            largest[those] = counts.take(first_pixels[those])
+            if not (sides > side).any():
                 break
             counts = _largest_of_four(counts, side)
         return largest
@@ -91,22 +84,21 @@ def visible_faces(faces: npt.NDArray[np.int32], vertices: ScreenVertices) -> Vis
     starts = range(0, len(faces), _BLOCK_SIZE)
     candidates = np.concatenate([_candidates(faces, vertices, start) for start in starts])
     count = len(candidates)
-    found = VisibleFaces(
-        candidates,
-        np.empty((2, count), np.bool_),
-        np.empty(count, np.int64),
-        np.empty(count, np.int64),
-    )
-    covers = np.empty(count, np.bool_)
+    may_be_front, may_be_back = np.empty((2, count), np.bool_)
+    first_pixels, sides = np.empty((2, count), np.int64)
     for start in range(0, count, _BLOCK_SIZE):
         block = slice(start, start + _BLOCK_SIZE)
         corners = np.ascontiguousarray(faces.take(candidates[block], axis=0).T)
-        column, row, sides = _boxes(corners, vertices)
-        found.sides[block] = sides
-        np.multiply(row, vertices.size[0], out=found.first_pixels[block], dtype=np.int64)
-        found.first_pixels[block] += column
-        covers[block], found.may_face[:, block] = _examine(corners, vertices, column, row, sides)
-    return found.where(covers)
+        boxes = _boxes(corners, vertices)
+        np.multiply(boxes.row, vertices.size[0], out=first_pixels[block], dtype=np.int64)
+        first_pixels[block] += boxes.column
+        sides[block] = boxes.side
+        may_be_front[block], may_be_back[block] = _facings(corners, vertices, boxes)
+    which = np.flatnonzero(may_be_front | may_be_back)
+    fronts, backs = (np.flatnonzero(may.take(which)) for may in (may_be_front, may_be_back))
+    return VisibleFaces(
+        candidates.take(which), (fronts, backs), first_pixels.take(which), sides.take(which)
+    )
 
 
 def _candidates(faces: npt.NDArray[np.int32], vertices: ScreenVertices, start: int) -> IntArray:
@@ -128,10 +120,17 @@ def _candidates(faces: npt.NDArray[np.int32], vertices: ScreenVertices, start: i
     return candidates
 
 
-def _boxes(
-    corners: npt.NDArray[np.int32], vertices: ScreenVertices
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], IntArray]:
-    """Return first column, first row and side of the boxes of faces with corners (3, n)."""
+@dataclass(frozen=True)
+class _Boxes:
+    """First column, first row and side, (n,) each, of the boxes of faces."""
+
+    column: npt.NDArray[np.uint32]
+    row: npt.NDArray[np.uint32]
+    side: IntArray
+
+
+def _boxes(corners: npt.NDArray[np.int32], vertices: ScreenVertices) -> _Boxes:
+    """Return the boxes of faces with corners (3, n)."""
     a, b, c = vertices.codes.take(corners)
     first, longest = [], np.zeros(len(a), np.uint32)
     for codes in ((a & 0xFFFF, b & 0xFFFF, c & 0xFFFF), (a >> 16, b >> 16, c >> 16)):
@@ -146,7 +145,7 @@ def _boxes(
     sides = _ROUNDED_SIDES.take(longest, mode="clip")
     if vertices.outcodes is not None:
         sides[_is_uncertain(corners, vertices.outcodes)] = _LARGE
-    return first[0], first[1], sides
+    return _Boxes(first[0], first[1], sides)
 
 
 def _is_uncertain(corners: npt.NDArray[np.int32], outcodes: npt.NDArray[np.uint8]) -> BoolArray:
@@ -156,36 +155,31 @@ def _is_uncertain(corners: npt.NDArray[np.int32], outcodes: npt.NDArray[np.uint8
     return uncertain
 
 
-def _examine(
-    corners: npt.NDArray[np.int32],
-    vertices: ScreenVertices,
-    columns: npt.NDArray[np.uint32],
-    rows: npt.NDArray[np.uint32],
-    sides: IntArray,
+def _facings(
+    corners: npt.NDArray[np.int32], vertices: ScreenVertices, boxes: _Boxes
 ) -> tuple[BoolArray, BoolArray]:
-    """Return which faces may cover a center of their box, (n,), and `may_face`."""
+    """Return whether faces may cover a center of their box as front faces, and as back faces."""
     x, y = (axis.take(corners) for axis in vertices.positions)
     area = _cross(x[1] - x[0], y[1] - y[0], x[2] - x[0], y[2] - y[0])
-    # A product of two edges, the ends of which are off by a margin.
+    # Bounds the error of a product of two edges, the ends of which are off by a margin.
     tolerance = np.ptp(x, axis=0) + np.ptp(y, axis=0) + np.float32(2.0 * vertices.margin)
     tolerance *= np.float32(2.0 * vertices.margin)
     if vertices.outcodes is not None:
         tolerance[_is_uncertain(corners, vertices.outcodes)] = np.inf
     # Rows count downward, so counter-clockwise faces have a negative area.
-    may_face = np.stack([area <= tolerance, area >= -tolerance])
-    covers = np.ones(len(sides), np.bool_)
+    may_be_front, may_be_back = area <= tolerance, area >= -tolerance
     # The center of a box of one pixel has to be on the inner side of each edge.
-    those = np.flatnonzero((sides == 1) & (may_face[0] != may_face[1]))
+    those = np.flatnonzero((boxes.side == 1) & (may_be_front != may_be_back))
     x, y, tolerance = x.take(those, axis=1), y.take(those, axis=1), tolerance.take(those)
-    x -= columns.take(those) + np.float32(0.5)
-    y -= rows.take(those) + np.float32(0.5)
-    tolerance *= np.sign(area.take(those))
-    outside = np.zeros(len(those), np.bool_)
+    x -= boxes.column.take(those) + np.float32(0.5)
+    y -= boxes.row.take(those) + np.float32(0.5)
+    inward = np.sign(area.take(those))
+    is_outside = np.zeros(len(those), np.bool_)
     for a, b in ((0, 1), (1, 2), (2, 0)):
-        value = _cross(x[a], y[a], x[b], y[b])
-        outside |= np.where(tolerance > 0.0, value < -tolerance, value > -tolerance)
-    covers[those] = ~outside
-    return covers, may_face
+        is_outside |= inward * _cross(x[a], y[a], x[b], y[b]) < -tolerance
+    outside = those[is_outside]
+    may_be_front[outside] = may_be_back[outside] = False
+    return may_be_front, may_be_back
 
 
 def _cross(x_a: FloatArray, y_a: FloatArray, x_b: FloatArray, y_b: FloatArray) -> FloatArray:
