@@ -145,7 +145,14 @@ def main(
                 f"{statistics.median(per_cpu_second):.0f}",
             ]
         )
-    headings = ("job", "processes", "`LP_NUM_THREADS`", "images/s: best", "median", "per CPU second")
+    headings = (
+        "job",
+        "processes",
+        "`LP_NUM_THREADS`",
+        "images/s: best",
+        "median",
+        "per CPU second",
+    )
     with dd.DepthRenderer() as renderer:
         machine = describe_machine(renderer.info)
     how = f"{machine}; the demo mesh, {size}x{size}; {rounds} rounds of {seconds:g} s."

@@ -89,9 +89,9 @@ def screen_vertices(scene: Scene, camera: Camera, subpixel_bits: int) -> ScreenV
             outside = (_FAR - 1.0) * count / 2.0
             if position.min() < -outside or position.max() > count + outside:
                 outcodes[block] |= np.where(position < -outside, _BEFORE[axis], 0).astype(np.uint8)
-                outcodes[block] |= np.where(
-                    position > count + outside, _AFTER[axis], 0
-                ).astype(np.uint8)
+                outcodes[block] |= np.where(position > count + outside, _AFTER[axis], 0).astype(
+                    np.uint8
+                )
         codes[block] = _codes(positions[1, block], margin, size[1])
         codes[block] <<= 16
         codes[block] |= _codes(positions[0, block], margin, size[0])
