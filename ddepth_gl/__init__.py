@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RequestError,
         ShaderError,
     )
+    from .gl.workers import worker_environment
     from .io.cameras.read import load_cameras
     from .io.cameras.write import save_cameras
     from .io.meshes.read import load_mesh
@@ -84,6 +85,7 @@ __all__ = [
     "load_npz",
     "preview",
     "save_cameras",
+    "worker_environment",
     "write_deep_exr",
     "write_exr",
     "write_exr_files",
@@ -132,6 +134,7 @@ _MODULES = {
     "load_npz": "io.results.read_npz",
     "preview": "io.results.preview",
     "save_cameras": "io.cameras.write",
+    "worker_environment": "gl.workers",
     "write_deep_exr": "io.results.deep_exr",
     "write_exr": "io.results.exr",
     "write_exr_files": "io.results.exr_files",

@@ -17,6 +17,8 @@ REPORTS = [
     "attributes raster",
     "attributes compute",
     "loading",
+    "throughput",
+    "gpu",
 ]
 
 

@@ -192,6 +192,44 @@ def test_inherited_objects_belong_to_the_parent(tmp_path, action):
     assert (done.status, done.err) == (0, "")
 
 
+# Threads of llvmpipe
+
+
+def test_the_cpus_are_shared_by_the_processes(monkeypatch):
+    monkeypatch.delenv("LP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(7)))
+    threads = [
+        int(dd.worker_environment(processes)["LP_NUM_THREADS"]) for processes in (1, 2, 3, 7, 8, 99)
+    ]
+    assert threads == [7, 3, 2, 1, 1, 1]
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert dd.worker_environment(2) == {"LP_NUM_THREADS": "2"}
+    monkeypatch.setenv("LP_NUM_THREADS", "3")
+    assert dd.worker_environment(2) == {}
+    monkeypatch.setenv("LP_NUM_THREADS", "")
+    assert dd.worker_environment(2) == {"LP_NUM_THREADS": "2"}
+
+
+def test_a_worker_has_as_many_threads_as_it_is_told(tmp_path, monkeypatch):
+    """A count of the threads that Mesa names so, in a process with three of them."""
+    with dd.DepthRenderer() as renderer:
+        if not renderer.info.is_software:
+            pytest.skip("a GPU renders")
+    monkeypatch.delenv("LP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    for name, value in dd.worker_environment(2).items():
+        monkeypatch.setenv(name, value)
+    script = """
+from pathlib import Path
+import ddepth_gl as dd
+with dd.DepthRenderer():
+    names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+print(sum(name.startswith("llvmpipe-") for name in names))
+"""
+    assert lines_of(run_script(script, tmp_path)) == ["3"]
+
+
 # PyTorch's DataLoader, with the example of docs/processes.md
 
 

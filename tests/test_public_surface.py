@@ -263,6 +263,7 @@ CALLS = {
     "preview": lambda _: (None, {"frame": dd.Frame(CAMERA, maps=maps()), "path": "a.png",
                                  "row": None, "figure": None, "title": "a title"}),
     "demo_mesh": lambda _: (None, {}),
+    "worker_environment": lambda _: (None, {"processes": 2}),
     "double_depth": lambda _: (None, {"mesh": box(), "camera": CAMERA, "surfaces": "oriented",
                                       "near": 0.1, "far": 9.0, "attributes": ("face",),
                                       "engine": "auto", "device": "auto"}),
