@@ -17,6 +17,7 @@ REPORTS = [
     "attributes raster",
     "attributes compute",
     "loading",
+    "writing",
 ]
 
 
