@@ -19,6 +19,7 @@ REPORTS = [
     "loading",
     "throughput",
     "gpu",
+    "writing",
 ]
 
 

@@ -362,9 +362,14 @@ BAD_LAYERS = [
     ({"K": np.eye(3, dtype=np.float32)}, "'K' must be float64 of shape (3, 3), not float32"),
     ({"K": np.array([[1]] * 3, dtype=object)}, "not object of shape (3, 1)"),
     ({"camera_from_world": np.diag([2.0, 2, 2, 1])}, "must be a rotation and a translation"),
-    ({"width": 8}, "'offsets' must be int64 of shape (41,), not int64 of shape (36,)"),
+    ({"width": 8}, "'count' must be int32 of shape (5, 8), not int32 of shape (5, 7)"),
+    ({"width": 8, "layout": 2}, "'offsets' must be int64 of shape (41,), not int64 of shape (36,)"),
     ({"width": 2**31}, "width must be an integer from 1 to"),
-    ({"width": 2**31 - 1, "height": 2**31 - 1}, "'offsets' must be int64 of shape (46116860141324"),
+    ({"width": 2**31 - 1, "height": 2**31 - 1}, "'count' must be int32 of shape (2147483647"),
+    (
+        {"width": 2**31 - 1, "height": 2**31 - 1, "layout": 2},
+        "'offsets' must be int64 of shape (46116860141324",
+    ),
     ({"width": -7}, "width must be an integer from 1"),
     ({"width": None}, "lacks 'width'"),
     ({"is_orthographic": 1}, "'is_orthographic' must be bool"),
@@ -378,7 +383,7 @@ BAD_LAYERS = [
     ({"is_cropped": "no"}, "'is_cropped' must be bool"),
     ({"normal": np.zeros((3, 3), np.float32)}, "'normal' must be float32 of shape (92, 3)"),
     ({"normal": np.zeros((92, 3))}, "not float64 of shape (92, 3)"),
-    ({"offsets": np.arange(36)}, "offsets must rise from 0 to 92"),
+    ({"offsets": np.arange(36), "layout": 2}, "offsets must rise from 0 to 92"),
     ({"note": "two\nlines"}, "provenance must be a dict of names to printable texts"),
     ({"Note": "x"}, "provenance must be a dict of names to printable texts"),
 ]
@@ -431,7 +436,7 @@ BAD_PACKED_LAYERS = [
     ({"count": np.zeros((5, 7))}, "'count' must be int32 of shape (5, 7), not float64"),
     ({"count": np.zeros((5, 7), np.int32)}, "count must hold numbers that add up to 92"),
     ({"count": np.full((5, 7), 2**31 - 1, np.int32)}, "count must hold numbers that add up to 92"),
-    ({"layout": 2}, "lacks 'offsets'"),
+    ({"layout": 2}, "lacks 'entry'"),
 ]
 
 
@@ -442,6 +447,15 @@ def test_bad_packed_layers(change, changed, words):
         assert (dd.load_npz(path).face == -2).all()
     else:
         refused(path, words)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_offsets_beside_counts_are_not_read(change):
+    offsets = np.full(36, 1 << 40)
+    layers = random_layers(2)
+    assert_same(layers, dd.load_npz(change(layers, offsets=offsets)))
+    derived = {"compression": "packed", "derived": True}
+    assert_same(layers, dd.load_npz(change(layers, options=derived, offsets=offsets)))
 
 
 def test_negative_counts(change):

@@ -96,6 +96,9 @@ def write_png(path: Path, image: npt.NDArray[Any], texts: Mapping[str, str]) -> 
     chunks = png_plugin.PngInfo()
     for keyword, text in texts.items():
         chunks.add_text(keyword, text)
+    # Of depth, level 6 saves 7 % and takes twice the time.
+    level = 3 if image.ndim == 2 else 6
+    options = {"extension": ".png", "pnginfo": chunks, "compress_level": level}
     with atomic_write(path) as file:
-        file.write(imageio.imwrite("<bytes>", image, extension=".png", pnginfo=chunks))
+        file.write(imageio.imwrite("<bytes>", image, **options))
     return [path]

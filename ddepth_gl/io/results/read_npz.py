@@ -70,7 +70,8 @@ def load_npz(path: str | os.PathLike[str], *, max_bytes: int = 1 << 32) -> Depth
     with opened_archive(checked_path(path)) as archive:
         layout = _layout(archive)
         camera = _camera(archive, limit)
-        load = _layers if {"offsets", "count"} & set(archive.names) else _maps
+        holds_layers = ("offsets" if layout < 3 else "count") in archive.names
+        load = _layers if holds_layers else _maps
         return load(archive, layout, camera, limit)
 
 
@@ -203,21 +204,23 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
             facts["object_surfaces"] = Expected(np.int64, (None, 2))
             facts |= {f"{name}_in_object": facts[name] for name in FaceKinds._fields}
     texts = _provenance_texts(archive)
-    has_offsets = layout < 3 or "offsets" in archive.names
+    has_counts = layout > 2
     rows = {"offsets": Expected(np.int64, (pixels + 1,))}
-    if not has_offsets:
+    if has_counts:
         rows = {"count": Expected(np.int32, shape)}
     values = archive.read(
         {**texts, **rows, **arrays, **attributes, **facts},
         max_bytes,
-        reserved=0 if has_offsets else 8 * (pixels + 1),
+        reserved=8 * (pixels + 1) * has_counts,
     )
-    offsets = values["offsets"] if has_offsets else _offsets(values["count"], len(values["depth"]))
-    in_layers = [name for name in ("depth", *names) if archive.is_packed(name)]
-    if in_layers:
+    if has_counts:
+        offsets = _offsets(values["count"], len(values["depth"]))
         order = layer_order(offsets)
-        for name in in_layers:
-            values[name][order] = values[name].copy()
+        for name in ("depth", *names):
+            if archive.is_packed(name):
+                values[name][order] = values[name].copy()
+    else:
+        offsets = values["offsets"]
     return DepthLayers(
         **{name: values[name] for name in arrays},
         offsets=offsets,
