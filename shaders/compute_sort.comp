@@ -3,7 +3,7 @@
 // programs: invocations run in lockstep, so a loop that one of them enters costs all of them.
 //
 // Inputs:  range_ends: where each pixel's range of crossings ends; it starts at the end before
-//          pixel_count: length of range_ends
+//          first_pixel, end_pixel: the pixels to sort
 // Outputs: crossings, sorted in place: see compute_pass.glsl
 // Options: GROUP_SIZE       invocations per work group
 //          HEAP_SORT        0 sorts pixels of at most INSERTION_LIMIT crossings, 1 the others
@@ -12,7 +12,7 @@
 layout(local_size_x = GROUP_SIZE) in;
 layout(std430, binding = 0) readonly buffer RangeEnds { uint range_ends[]; };
 layout(std430, binding = 1) buffer Crossings { uvec2 crossings[]; };
-uniform uint pixel_count;
+uniform uint first_pixel, end_pixel;
 
 bool is_before(uvec2 a, uvec2 b) {
     return a.y < b.y || (a.y == b.y && a.x < b.x);
@@ -64,9 +64,9 @@ void heap_sort(uint start, uint end) {
 #endif
 
 void main() {
-    uint pixel = gl_GlobalInvocationID.x +
+    uint pixel = first_pixel + gl_GlobalInvocationID.x +
                  gl_NumWorkGroups.x * gl_WorkGroupSize.x * gl_GlobalInvocationID.y;
-    if (pixel >= pixel_count) return;
+    if (pixel >= end_pixel) return;
     uint start = pixel > 0u ? range_ends[pixel - 1u] : 0u, end = range_ends[pixel];
 #if HEAP_SORT
     if (end - start > uint(INSERTION_LIMIT) && end - start <= uint(SORT_LIMIT))

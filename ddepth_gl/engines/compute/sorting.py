@@ -29,7 +29,9 @@ def sort_crossings(
         range_ends: buffer of (n,) uint32, where the crossings of each pixel end, counted from 0.
         crossings: buffer of all crossings, see shaders/include/compute_pass.glsl.
     """
-    pixel_count = len(offsets) - 1
+    # Rows above and below the object have nothing to sort.
+    first = int(np.searchsorted(offsets, offsets[0], side="right")) - 1
+    end = int(np.searchsorted(offsets, offsets[-1], side="left"))
     range_ends.bind_to_storage_buffer(0)
     crossings.bind_to_storage_buffer(1)
     for heap_sort in range((max_count > 1) + (max_count > _INSERTION_LIMIT)):
@@ -39,8 +41,8 @@ def sort_crossings(
             SORT_LIMIT=_SORT_LIMIT,
             HEAP_SORT=heap_sort,
         )
-        program["pixel_count"] = pixel_count
-        programs.dispatch(program, pixel_count)
+        program["first_pixel"], program["end_pixel"] = first, end
+        programs.dispatch(program, end - first)
     programs.barrier()
     if max_count > _SORT_LIMIT:
         _sort_longest(offsets, crossings)
