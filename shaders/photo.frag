@@ -9,7 +9,7 @@
 //          MIXED         1 if faces that are not two-sided count only as fronts
 //          HAS_COLORS    1 if the mesh has vertex colors
 //          HAS_TEXTURES  1 if the faces have a texture
-//          MIRRORED      1 if the texture is mirrored along some axis
+//          MIRRORED      see surface_texture.glsl
 //          ENCODED       1 if the samples are the pixels
 #include "face_plane.glsl"
 #include "face_depth.glsl"
@@ -30,10 +30,7 @@ in vec3 color;
 #endif
 #if HAS_TEXTURES
 in vec2 uv;
-uniform sampler2D surface_texture;
-#if MIRRORED
-uniform vec2 mirrors;           // 1 where every second copy is mirrored, across and down
-#endif
+#include "surface_texture.glsl"
 #endif
 
 uniform float window_scale;     // window depth per local unit; a power of two, so exact
@@ -57,12 +54,7 @@ void main() {
     linear *= color;
 #endif
 #if HAS_TEXTURES
-#if MIRRORED
-    vec2 position = mix(uv, 1.0 - abs(1.0 - mod(uv, 2.0)), mirrors);
-#else
-    vec2 position = uv;
-#endif
-    linear *= textureLod(surface_texture, position, 0.0).rgb;
+    linear *= surface_texel(uv);
 #endif
     linear = lit(linear, seen_side * normalize(smooth_normal), toward_camera);
 #if ENCODED

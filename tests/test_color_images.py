@@ -9,7 +9,7 @@ import pytest
 from shapes import box, merged, peel, random_closed_mesh
 
 import ddepth_gl as dd
-from ddepth_gl.engines.shared import shading
+from ddepth_gl.engines.shared import photo_targets
 
 # Along -z, at two boxes in a row: layers 1 and 2 belong to the first, 3 and 4 to the second.
 CAMERA = dd.Camera.look_at((0, 0, 6), (0, 0, 0), (0, 1, 0), fov_y_deg=20.0, width=24, height=20)
@@ -92,7 +92,7 @@ def test_hasattr_is_false_for_missing_attributes(renderer, two_boxes):
 @pytest.mark.slow
 def test_alpha_of_a_large_image_is_the_mask(renderer, monkeypatch):
     """With one sample it is not drawn in bands, which would round vertices differently."""
-    monkeypatch.setattr(shading, "_SAMPLES_PER_BAND", 512 * 5)
+    monkeypatch.setattr(photo_targets, "_MIN_SAMPLES_PER_BAND", 512 * 5)
     mesh = random_closed_mesh(np.random.default_rng(3), bodies=5)
     scene = renderer.upload(mesh)
     for camera in dd.Camera.orbit(mesh, views=4, width=512, height=400):

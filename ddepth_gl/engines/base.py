@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -20,7 +21,8 @@ from .scene import Scene
 from .shared.attribute_pass import AttributePass
 from .shared.finishing import FinishPass
 from .shared.photo import PhotoPass, Viewport
-from .shared.shading import Resolver, ShadingPass, sample_bands
+from .shared.photo_targets import PhotoTargets, Resolver, sample_bands
+from .shared.shading import ShadingPass
 from .shared.target_pool import PooledTargets, TargetPool
 
 __all__ = ["Engine", "Pending"]
@@ -74,8 +76,9 @@ class Engine(ABC, Generic[Targets]):
         self._context = context
         self._attributes = AttributePass(context)
         self._resolver = Resolver(context)
-        self._shading = ShadingPass(context, self._attributes, self._resolver)
-        self._photo = PhotoPass(context, self._resolver, self.snaps_vertices)
+        self._shading = ShadingPass(context)
+        self._photo = PhotoPass(context, self.snaps_vertices)
+        self._photo_pool = TargetPool(partial(PhotoTargets, context))
         self._finish = FinishPass(context, self.inverts_entries)
         self._pool = TargetPool(make_targets)
 
@@ -237,20 +240,19 @@ class Engine(ABC, Generic[Targets]):
         request = replace(request, attributes=("face",))
         image = np.empty((camera.height, camera.width, 4), np.uint8)
         viewport = self.photo_viewport(scene, camera, request, samples)
-        for rows, band_camera in sample_bands(camera, samples):
-            if viewport is None:
-                image[rows] = self._shade_band(scene, band_camera, request, samples)
-            else:
-                left, top, width, height = viewport
-                image[rows] = self._photo.draw(
-                    scene,
-                    band_camera,
-                    request,
-                    samples,
-                    (left, top - samples * rows.start, width, height),
-                )
+        for rows, band_camera in sample_bands(camera, samples, len(scene.mesh.faces)):
+            with self._photo_targets(band_camera, samples) as targets:
+                if viewport is None:
+                    self._shade_band(scene, band_camera, request, samples, targets)
+                else:
+                    left, top, *size = viewport
+                    moved = (left, top - samples * rows.start, *size)
+                    self._photo.draw(scene, band_camera, request, samples, moved, targets)
+                image[rows] = self._resolver.photo(targets)
         if samples > 1:
-            self._pool.trim(max_idle=0)  # these targets are larger than what sheets need
+            # These targets are larger than what sheets need.
+            self._pool.trim(max_idle=0)
+            self._photo_pool.trim(max_idle=0)
         self._context.check_error("shading", "the image size")
         return image
 
@@ -273,28 +275,41 @@ class Engine(ABC, Generic[Targets]):
                 return None
         return viewport
 
+    @contextmanager
+    def _photo_targets(self, camera: Camera, samples: int) -> Iterator[PhotoTargets]:
+        """Return a context that lends targets for a camera with one pixel per sample."""
+        targets = self._photo_pool.take((camera.width, camera.height), samples)
+        with self._photo_pool.returning(targets):
+            yield targets
+
     @abstractmethod
     def _shade_band(
-        self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
-    ) -> npt.NDArray[np.uint8]:
-        """Return a band of the shaded image, (h, W, 4) uint8.
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        samples: int,
+        targets: PhotoTargets,
+    ) -> None:
+        """Render the sheets of a band of the shaded image, and shade its samples.
 
         Args:
             scene: Scene to render.
             camera: Camera with one pixel per sample of the band.
             request: request with faces.
             samples: samples along each side of a pixel.
+            targets: to draw to.
         """
 
     def trim(self, max_idle: int = 1) -> None:
         """Free all idle targets but the last `max_idle`."""
         self._pool.trim(max_idle)
-        if max_idle == 0:
-            self._photo.trim()
+        self._photo_pool.trim(max_idle)
 
     def release(self) -> None:
         """Free every GL object of the engine."""
         self.trim(max_idle=0)
+        self._shading.release()
         self._photo.release()
         self._resolver.release()
         self._finish.release()

@@ -9,6 +9,7 @@ face's plane, as on `raster`, and goes to the sheets by atomic operations. See d
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,10 +19,11 @@ import numpy.typing as npt
 
 from ...camera.camera import Camera
 from ...gl.context import GLContext
-from ...results.silhouettes import inside_out
 from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
+from ..shared.photo_targets import PhotoTargets
+from ..shared.shading import SheetTextures
 from .layers import LayerBuilder
 from .mesh_buffers import VERTICES_AT_ONCE
 from .passes import FACES, MAX_CAMERAS, SHEETS, FacePasses
@@ -96,57 +98,67 @@ class ComputeEngine(Engine[SheetTargets]):
         if request.needs_faces:
             self._passes.run(FACES, faces, targets.depths, targets.faces)
 
+    def _rendered_bands(self, pending: Pending[SheetTargets]) -> Iterator[tuple[int, int]]:
+        """Yield each band of submitted images while their targets hold it."""
+        for band in pending.targets.bands():
+            if band != pending.targets.first_band:
+                self._render(pending, band)
+            yield band
+
     def _read(self, pending: Pending[SheetTargets]) -> list[list[npt.NDArray[Any]]]:
         targets = pending.targets
         with self._pool.returning(targets):
             sheets = [targets.new_arrays() for _ in pending.cameras]
-            for band in targets.bands():
-                if band != targets.first_band:
-                    self._render(pending, band)
+            for band in self._rendered_bands(pending):
                 for index, arrays in enumerate(sheets):
                     targets.read(arrays, band, index)
         self._context.check_error("rendering", "the image size or the number of faces")
         return sheets
 
     def _shade_band(
-        self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
-    ) -> npt.NDArray[np.uint8]:
-        (arrays,) = self._read(self.submit(scene, (camera,), request))
-        return self._shade_arrays(scene, camera, request, arrays, samples)
-
-    def _read_shaded(
-        self, pending: Pending[SheetTargets]
-    ) -> tuple[list[npt.NDArray[Any]], npt.NDArray[np.uint8]]:
-        (arrays,) = self._read(pending)
-        (camera,) = pending.cameras
-        image = self._shade_arrays(pending.scene, camera, pending.request, arrays, samples=1)
-        return arrays, image
-
-    def _shade_arrays(
         self,
         scene: Scene,
         camera: Camera,
         request: SheetRequest,
-        arrays: list[npt.NDArray[Any]],
         samples: int,
-    ) -> npt.NDArray[np.uint8]:
-        entry, exit_, face, exit_face = arrays
-        entry = np.where(np.isnan(exit_), np.float32(np.nan), entry)
-        if request.may_exchange:
-            swapped = np.flatnonzero(entry > exit_)
-            near, far = exit_.reshape(-1)[swapped], entry.reshape(-1)[swapped]
-            exchanged = swapped[inside_out(camera, swapped, near, far)]
-            if len(exchanged):
-                face = face.copy()
-                face.reshape(-1)[exchanged] = exit_face.reshape(-1)[exchanged]
-        size = (camera.width, camera.height)
-        gl = self._context.gl
+        targets: PhotoTargets,
+    ) -> None:
+        pending = self.submit(scene, (camera,), request)
+        with self._pool.returning(pending.targets):
+            self._shade(pending, samples, self._rendered_bands(pending), targets)
+
+    def _read_shaded(
+        self, pending: Pending[SheetTargets]
+    ) -> tuple[list[npt.NDArray[Any]], npt.NDArray[np.uint8]]:
+        arrays = pending.targets.new_arrays()
+
+        def read_bands() -> Iterator[tuple[int, int]]:
+            for band in self._rendered_bands(pending):
+                pending.targets.read(arrays, band, 0)
+                yield band
+
+        with (
+            self._pool.returning(pending.targets),
+            self._photo_targets(pending.cameras[0], 1) as targets,
+        ):
+            self._shade(pending, 1, read_bands(), targets)
+            return arrays, self._resolver.photo(targets)
+
+    def _shade(
+        self,
+        pending: Pending[SheetTargets],
+        samples: int,
+        bands: Iterable[tuple[int, int]],
+        targets: PhotoTargets,
+    ) -> None:
         textures: list[Any] = []
-        with self._context.allocating("a shaded image", size, textures):
-            textures.append(gl.texture(size, 1, face, dtype="i4"))
-            textures.append(gl.texture(size, 1, entry, dtype="f4"))
         try:
-            return self._shading.draw(scene, camera, textures[0], textures[1], samples)
+            for buffer in (pending.targets.depths, pending.targets.faces):
+                textures.append(self._context.functions.buffer_texture(buffer, 1))
+            depths, faces = textures
+            sheets = SheetTextures(True, {"sheet_depths": depths, "sheet_faces": faces})
+            scene, (camera,), request = pending.scene, pending.cameras, pending.request
+            self._shading.draw(scene, camera, request, samples, sheets, bands, targets)
         finally:
             for texture in reversed(textures):
                 texture.release()

@@ -22,6 +22,8 @@ from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
 from ..shared.alpha_masks import AlphaMasks, alpha_masks
+from ..shared.photo_targets import PhotoTargets
+from ..shared.shading import SheetTextures
 from ..shared.sheet_uniforms import sheet_uniforms
 from .mesh_buffers import (
     TWO_SIDED_FORMAT,
@@ -135,43 +137,53 @@ class RasterEngine(Engine[SheetTargets]):
         return [[entry, exit_, *faces]]
 
     def _shade_band(
-        self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
-    ) -> npt.NDArray[np.uint8]:
-        targets = self._pool.take((camera.width, camera.height), True)
-        with self._pool.returning(targets):
-            self._draw_sheets(scene, camera, request, targets)
-            return self._shade_targets(scene, camera, request, targets, samples)
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        samples: int,
+        targets: PhotoTargets,
+    ) -> None:
+        sheets = self._pool.take((camera.width, camera.height), True)
+        with self._pool.returning(sheets):
+            self._draw_sheets(scene, camera, request, sheets)
+            self._shade_sheets(scene, camera, request, samples, sheets, targets)
 
     def _read_shaded(
         self, pending: Pending[SheetTargets]
     ) -> tuple[list[npt.NDArray[Any]], npt.NDArray[np.uint8]]:
         with self._pool.returning_on_error(pending.targets):
             (camera,) = pending.cameras
-            image = self._shade_targets(
-                pending.scene, camera, pending.request, pending.targets, samples=1
-            )
+            with self._photo_targets(camera, 1) as targets:
+                self._shade_sheets(
+                    pending.scene, camera, pending.request, 1, pending.targets, targets
+                )
+                image = self._resolver.photo(targets)
         (arrays,) = self._read(pending)
         return arrays, image
 
-    def _shade_targets(
+    def _shade_sheets(
         self,
         scene: Scene,
         camera: Camera,
         request: SheetRequest,
-        targets: SheetTargets,
         samples: int,
-    ) -> npt.NDArray[np.uint8]:
-        # The depth buffer holds the exits, so the depth test passes only where there is one.
-        return self._shading.draw(
-            scene,
-            camera,
-            targets.faces[0],
-            targets.depths[0],
-            samples,
-            depth_buffer=targets.depth_buffer,
-            window_z=EXIT_TEST[2],
-            exits=(targets.faces[1], targets.depths[1]) if request.may_exchange else None,
+        rendered: SheetTargets,
+        targets: PhotoTargets,
+    ) -> None:
+        entry, exit_ = rendered.depths
+        entry_face, exit_face = rendered.faces
+        sheets = SheetTextures(
+            in_buffers=False,
+            by_sampler={
+                "entry_depth": entry,
+                "exit_depth": exit_,
+                "entry_face": entry_face,
+                "exit_face": exit_face,
+            },
         )
+        all_rows = [(0, camera.height)]
+        self._shading.draw(scene, camera, request, samples, sheets, all_rows, targets)
 
     def peel(
         self,

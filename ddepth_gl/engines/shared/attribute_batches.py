@@ -131,7 +131,7 @@ class DrawnBatches:
     ) -> None:
         """Compute attributes of a batch; see `BatchPass`."""
         program, vertex_array = self._programs.drawing(
-            scene, camera, names, FROM_LIST=1, EXCHANGE=0, RUN_SHIFT=batch.run.bit_length() - 1
+            scene, camera, names, RUN_SHIFT=batch.run.bit_length() - 1
         )
         program["clip_z"] = 0.0
         channels = [ATTRIBUTES[name].channels for name in names]

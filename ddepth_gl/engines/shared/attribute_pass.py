@@ -18,11 +18,10 @@ import numpy.typing as npt
 from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ...results.attributes import ATTRIBUTES
-from ...results.silhouettes import swap_limits
 from ..request import LayerBuffers
 from ..scene import Scene
 from .attribute_batches import BatchPass, ComputedBatches, DrawnBatches
-from .attribute_programs import LIST_WIDTH, AttributePrograms, use_samplers
+from .attribute_programs import LIST_WIDTH, AttributePrograms
 from .crossing_keys import BLOCK_SIZE
 from .crossing_lists import (
     SHEET_RUN,
@@ -41,7 +40,7 @@ _BATCH_SIZE = 1 << 18
 
 
 class AttributePass:
-    """Attributes of sheets and layers, and the colors of a sheet.
+    """Attributes of sheets and layers.
 
     Args:
         context: current in every call.
@@ -159,37 +158,6 @@ class AttributePass:
         if self._batch is None or self._batch.run != run or self._batch.size < size:
             self._batch = CrossingBatch(size, run)
         return self._batch
-
-    def draw_shaded(
-        self,
-        scene: Scene,
-        camera: Camera,
-        faces: Any,
-        depths: Any,
-        window_z: float,
-        exits: tuple[Any, Any] | None = None,
-    ) -> None:
-        """Draw the shaded colors of the entries to the bound framebuffer, with alpha 1.
-
-        Args:
-            scene: Scene that was rendered.
-            camera: Camera of the sheet.
-            faces: texture of the sheet's faces.
-            depths: texture of the sheet's depths; nothing is drawn where the depth is NaN.
-            window_z: window depth of the fragments, for the depth test.
-            exits: textures of the faces and depths of the exits, if these are exchanged with the
-                entries where a body is inside out, see `fix_silhouettes`.
-        """
-        program, vertex_array = self._programs.drawing(
-            scene, camera, ("shaded_color",), FROM_LIST=0, EXCHANGE=int(exits is not None)
-        )
-        program["clip_z"] = 2.0 * window_z - 1.0
-        use_samplers(sheet_face=faces, sheet_depth=depths)
-        if exits is not None:
-            use_samplers(exit_face=exits[0], exit_depth=exits[1])
-            program["image_size"] = camera.width, camera.height
-            program["swap_limits"].write(np.array(swap_limits(camera)))
-        vertex_array.render(vertices=3)
 
     def release(self) -> None:
         """Free programs and buffers. Mesh tables belong to their scenes."""

@@ -9,29 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..._srgb import linear_from_srgb
 from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ...gl.shaders import compile_program
 from ...results.attributes import ATTRIBUTES
 from ..scene import Scene
 from .local_camera import local_camera
-from .mesh_tables import MESH_TABLES, mesh_table
+from .mesh_tables import LINEAR_OF_SRGB, MESH_TABLES, mesh_table
 
 __all__ = ["GROUP_SIZE", "LIST_WIDTH", "AttributePrograms", "use_samplers"]
 
 GROUP_SIZE = 64  # invocations per work group
 LIST_WIDTH = 1024  # of the image that a list is drawn to, pixels
-# Texture units of the samplers. A program reads either a list or a sheet.
-_UNITS = {
-    **{"first_pixels": 0, "crossing_faces": 1},
-    **{"sheet_face": 0, "sheet_depth": 1, "exit_face": 2, "exit_depth": 3},
-    **{name: unit for unit, name in enumerate(MESH_TABLES, start=4)},
-}
-
-_LINEAR_OF_SRGB = linear_from_srgb(np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1))[
-    :, 0
-].copy()
+# Texture units of the samplers.
+_UNITS = {name: unit for unit, name in enumerate(("first_pixels", "crossing_faces", *MESH_TABLES))}
 
 
 class _Program:
@@ -172,7 +163,7 @@ def _uniforms(scene: Scene, camera: Camera) -> dict[str, npt.NDArray[Any]]:
         **{name: np.ascontiguousarray(value, dtype=np.float64) for name, value in double.items()},
         "image_up": np.ascontiguousarray(-camera.camera_from_world[1, :3], dtype=np.float32),
         "image_width": np.array(camera.width, np.int32),
-        "linear_of_srgb": _LINEAR_OF_SRGB,
+        "linear_of_srgb": LINEAR_OF_SRGB,
     }
 
 

@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..._srgb import linear_from_srgb
 from ...errors import DeviceMemoryError
 from ...gl.context import GLContext
 from ...mesh.normals import smooth_normals
 from ...mesh.sampler import Sampler
 from ..scene import Scene
 
-__all__ = ["MESH_TABLES", "mesh_table", "sampler_bits", "upload_table"]
+__all__ = ["LINEAR_OF_SRGB", "MESH_TABLES", "mesh_table", "sampler_bits", "upload_table"]
 
+
+# (256,) float32: the linear value of each sRGB byte.
+LINEAR_OF_SRGB = linear_from_srgb(np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1))[
+    :, 0
+].copy()
 
 # In the order of WRAP_* and FILTER_* in texel_wrap.glsl.
 _WRAPS = ("repeat", "clamp", "mirror")
@@ -70,6 +76,7 @@ MESH_TABLES: dict[str, Callable[[Scene], npt.NDArray[Any]]] = {
         -1, 3
     ),
     "colors": _colors,
+    "linear_colors": lambda scene: LINEAR_OF_SRGB[_colors(scene)[:, :3]],
     "texels": _texels,  # of all distinct textures, one after the other
     "texture_table": _texture_table,
 }

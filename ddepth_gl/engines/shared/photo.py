@@ -21,8 +21,8 @@ from ..request import SheetRequest
 from ..scene import Scene
 from .alpha_masks import alpha_masks
 from .local_camera import local_camera
-from .photo_mesh import PhotoMesh, TextureRun, photo_mesh, textures_fit
-from .shading import Resolver
+from .photo_mesh import PhotoMesh, TextureRun, photo_mesh, photo_paint, textures_fit
+from .photo_targets import PhotoTargets
 from .sheet_uniforms import sheet_uniforms
 
 __all__ = ["PhotoPass", "Viewport"]
@@ -32,8 +32,6 @@ _MIN_SAMPLES_PER_FACE = 4
 # Pixels along a side of the largest viewport in which the driver's float32 arithmetic surely snaps
 # to the subpixel that sheet.vert chose. Its error, four roundings, stays below a quarter of it.
 _MAX_EXACT_VIEWPORT = 1 << 13
-# Largest targets that are kept for the next image, samples: 12 bytes each.
-_MAX_IDLE_SAMPLES = 1 << 20
 _SUBPIXELS = 256  # per pixel, along each side; as on the engine `compute`
 
 # Of glViewport: first column and row, width and height.
@@ -45,16 +43,13 @@ class PhotoPass:
 
     Args:
         context: current in every call.
-        resolver: averages samples.
         snapped: take the screen positions of the engine `compute` instead of those of `raster`.
     """
 
-    def __init__(self, context: GLContext, resolver: Resolver, snapped: bool) -> None:
+    def __init__(self, context: GLContext, snapped: bool) -> None:
         self._context = context
-        self._resolver = resolver
         self._snapped = snapped
         self._programs: dict[tuple[Any, ...], Any] = {}
-        self._targets: _Targets | None = None
 
     def viewport(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
@@ -116,8 +111,9 @@ class PhotoPass:
         request: SheetRequest,
         samples: int,
         viewport: Viewport,
-    ) -> npt.NDArray[np.uint8]:
-        """Return a band of the photo: (h, W, 4) uint8, sRGB and alpha.
+        targets: PhotoTargets,
+    ) -> None:
+        """Draw the samples of a band of the photo.
 
         Args:
             scene: Scene to render.
@@ -125,45 +121,24 @@ class PhotoPass:
             request: which crossings count.
             samples: samples along each side of a pixel.
             viewport: from `viewport`, relative to the first row of the band.
+            targets: to draw to.
 
         Raises:
-            DeviceMemoryError: the images or the mesh do not fit into the device's memory.
+            DeviceMemoryError: the mesh does not fit into the device's memory.
         """
         mesh = photo_mesh(self._context, scene)
         uniforms = self._uniforms(scene, camera, request, viewport)
-        size = camera.width, camera.height
-        targets = self._targets
-        if targets is None or targets.key != (size, samples):
-            self.trim()
-            targets = self._targets = _Targets(self._context, size, samples)
         gl = self._context.gl
         culls = request.surfaces == "oriented"
         gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if culls else gl.NOTHING))
         gl.front_face = "cw"  # see Camera.projection
         gl.cull_face, gl.depth_func = "back", "<"  # ties go to the smallest face index
-        framebuffer = targets.samples
-        framebuffer.depth_mask = True
-        framebuffer.use()
-        framebuffer.viewport = (0, 0, *size)
-        framebuffer.scissor = None
-        framebuffer.clear(depth=1.0)
-        if not self._snapped:
-            # The position of a corner is relative to the image, as that of sheet.vert is.
-            viewport = (0, 0, *size)
-        framebuffer.viewport = viewport
+        targets.clear()
+        if self._snapped:  # otherwise positions are relative to the image
+            targets.samples.viewport = viewport
         for run in mesh.runs:
             vertex_array = self._prepared(scene, camera, request, mesh, run, samples, uniforms)
             vertex_array.render(vertices=3 * run.count, first=3 * run.first)
-        try:
-            if samples > 1:
-                self._resolver.draw(targets.linear, targets.pixels, samples)
-            image = np.empty((size[1] // samples, size[0] // samples, 4), np.uint8)
-            targets.pixels.read_into(image, components=4)
-        finally:
-            self._context.unbind_framebuffer()
-            if size[0] * size[1] > _MAX_IDLE_SAMPLES:
-                self.trim()
-        return image
 
     def _uniforms(
         self, scene: Scene, camera: Camera, request: SheetRequest, viewport: Viewport
@@ -174,14 +149,12 @@ class PhotoPass:
             toward[2] = -local.view_direction
         else:
             toward[:] = -local.rays
-        has_paint = scene.mesh.colors is None and not scene.mesh.texture_sizes
         single = {
             "toward_right": toward[0],
             "toward_down": toward[1],
             "toward_origin": toward[2],
             "image_up": -camera.camera_from_world[1, :3],
-            # A white object on white paper would hardly be visible.
-            "paint": 0.6 if has_paint else 1.0,
+            "paint": photo_paint(scene.mesh),
         }
         double = {
             "image_right": _SUBPIXELS * local.image_from_offset[0],
@@ -236,61 +209,8 @@ class PhotoPass:
 
         return scene.cached(("photo", program.glo), make)
 
-    def trim(self) -> None:
-        """Free the idle targets."""
-        targets, self._targets = self._targets, None
-        if targets is not None:
-            targets.release()
-
     def release(self) -> None:
-        """Free every GL object of the pass. Buffers and textures belong to their scenes."""
-        self.trim()
+        """Free the programs. Buffers and textures belong to their scenes."""
         for program in self._programs.values():
             program.release()
         self._programs.clear()
-
-
-class _Targets:
-    """The images that a photo is drawn to.
-
-    Args:
-        context: current in every call.
-        size: (width, height) in samples.
-        samples: samples along each side of a pixel.
-
-    Attributes:
-        key: the arguments after `context`.
-        linear: texture of linear colors, one a sample; None if the samples are the pixels.
-        samples: framebuffer of the samples, with depth.
-        pixels: framebuffer of the pixels.
-
-    Raises:
-        DeviceMemoryError: they do not fit into the device's memory.
-    """
-
-    def __init__(self, context: GLContext, size: tuple[int, int], samples: int) -> None:
-        self.key = size, samples
-        self._context = context
-        self._gl_objects: list[Any] = []
-        self.linear = None
-        gl, add = context.gl, self._add
-        with context.allocating("a photo", size, self._gl_objects):
-            depth_buffer = add(context.functions.depth_texture(size))
-            srgb = add(gl.texture((size[0] // samples, size[1] // samples), 4))
-            if samples == 1:
-                self.samples = self.pixels = add(gl.framebuffer([srgb], depth_buffer))
-            else:
-                self.linear = add(gl.texture(size, 4, dtype="f2"))
-                self.samples = add(gl.framebuffer([self.linear], depth_buffer))
-                self.pixels = add(gl.framebuffer([srgb]))
-
-    def _add(self, gl_object: Any) -> Any:
-        self._gl_objects.append(gl_object)
-        return gl_object
-
-    def release(self) -> None:
-        """Free all textures and framebuffers."""
-        self._context.unbind_framebuffer()
-        for gl_object in reversed(self._gl_objects):
-            gl_object.release()
-        self._gl_objects.clear()

@@ -20,7 +20,15 @@ from ..scene import Scene
 from .face_buffers import TWO_SIDED_FORMAT, VERTEX_FORMAT, upload_faces, upload_two_sided
 from .vertex_order import FaceVertices
 
-__all__ = ["PhotoMesh", "TextureRun", "photo_mesh", "split_at_creases", "textures_fit"]
+__all__ = [
+    "PhotoMesh",
+    "TextureRun",
+    "photo_mesh",
+    "photo_paint",
+    "sampled_texture",
+    "split_at_creases",
+    "textures_fit",
+]
 
 Int32Array = npt.NDArray[np.int32]
 
@@ -103,6 +111,29 @@ def textures_fit(context: GLContext, scene: Scene) -> bool:
     return scene.cached("photo textures fit", check)
 
 
+def sampled_texture(context: GLContext, scene: Scene) -> TextureRun | None:
+    """Return the texture of a scene if it has only one, which the hardware can sample; else None.
+
+    Args:
+        context: the scene's, current.
+        scene: owner of the texture.
+
+    Raises:
+        DeviceMemoryError: it does not fit into the device's memory.
+    """
+    if len(scene.mesh.texture_sizes) != 1 or not textures_fit(context, scene):
+        return None
+    return next(run for run in texture_runs(context, scene) if run.texture is not None)
+
+
+def photo_paint(mesh: Mesh) -> float:
+    """Return the linear color of a mesh without colors and textures, else 1.
+
+    A white object on white paper would hardly be visible.
+    """
+    return 0.6 if mesh.colors is None and not mesh.texture_sizes else 1.0
+
+
 def photo_mesh(context: GLContext, scene: Scene) -> PhotoMesh:
     """Return the buffers for the photo of a scene; they are uploaded on the first call.
 
@@ -178,13 +209,18 @@ def _upload(context: GLContext, scene: Scene) -> PhotoMesh:
         content.append((adopt(np.stack([u, 1.0 - v], axis=1)), "2f", "corner_uv"))
     if mesh.bodies.surfaces == "mixed":
         content.append((upload_two_sided(context, scene, vertices), *TWO_SIDED_FORMAT))
-    photo = PhotoMesh(content, indices, _runs(context, scene))
+    photo = PhotoMesh(content, indices, texture_runs(context, scene))
     context.check_error(f"uploading {mesh!r} for the photo", "the mesh")
     return photo
 
 
 def _run_starts(mesh: Mesh) -> list[int]:
     return [0, *(np.flatnonzero(np.diff(mesh.texture_id)) + 1).tolist()]
+
+
+def texture_runs(context: GLContext, scene: Scene) -> list[TextureRun]:
+    """Return the runs of all faces; their textures are uploaded on the first call."""
+    return scene.cached("texture runs", lambda: _runs(context, scene))
 
 
 def _runs(context: GLContext, scene: Scene) -> list[TextureRun]:

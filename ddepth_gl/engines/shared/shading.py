@@ -1,9 +1,10 @@
-"""The shading pass: the shaded image of a sheet, from the colors of its samples."""
+"""The shading pass: the photo of a sheet whose faces are known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,33 +12,57 @@ import numpy.typing as npt
 from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ...gl.shaders import compile_program
+from ...results.silhouettes import swap_limits
+from ..request import SheetRequest
 from ..scene import Scene
-from .attribute_pass import AttributePass
+from .local_camera import local_camera
+from .mesh_tables import LINEAR_OF_SRGB, MESH_TABLES, mesh_table
+from .photo_mesh import photo_paint, sampled_texture
+from .photo_targets import PhotoTargets
 
-__all__ = ["Resolver", "ShadingPass", "sample_bands"]
-
-# Samples of a band, which bound the memory of an image.
-_SAMPLES_PER_BAND = 1 << 22
+__all__ = ["ShadingPass", "SheetTextures"]
 
 
-def sample_bands(camera: Camera, samples: int) -> Iterator[tuple[slice, Camera]]:
-    """Yield bands of an image: their rows, and a camera with one pixel per sample.
+@dataclass(frozen=True)
+class SheetTextures:
+    """Both sheets with their faces on the device, as shade_sheet.frag reads them.
 
-    Args:
-        camera: Camera of the image.
-        samples: samples along each side of a pixel.
+    Attributes:
+        in_buffers: they are buffers of one band, see compute_pass.glsl; otherwise textures of the
+            whole image.
+        by_sampler: texture of each sampler.
     """
-    rows = max(1, min(_SAMPLES_PER_BAND // (samples**2 * camera.width), camera.height))
-    if samples == 1:
-        # Alpha must equal the mask of the sheets at every pixel, and each band rounds differently.
-        rows = camera.height
-    for top in range(0, camera.height, rows):
-        stop = min(top + rows, camera.height)
-        yield slice(top, stop), camera.rows(top, stop, samples)
+
+    in_buffers: bool
+    by_sampler: dict[str, Any]
 
 
-class Resolver:
-    """The programs of resolve.frag, which average the linear colors of samples.
+class _Step(NamedTuple):
+    """A draw call of the shading pass.
+
+    Attributes:
+        covers: it draws depth only: 0.5, or 0 where entry and exit are swapped.
+        exchanges: it shades exits where a body is inside out.
+        window_z: window depth for the depth test.
+        depth_test: where it draws.
+    """
+
+    covers: bool
+    exchanges: bool
+    window_z: float
+    depth_test: str
+
+
+# All pixels are shaded as entries, then those where entry and exit are swapped once more.
+_STEPS = (
+    _Step(True, False, 0.0, "<"),
+    _Step(False, False, 0.75, ">"),
+    _Step(False, True, 0.25, ">"),
+)
+
+
+class ShadingPass:
+    """The programs of shade_sheet.frag: the photo of a sheet whose faces are known.
 
     Args:
         context: current in every call.
@@ -45,106 +70,127 @@ class Resolver:
 
     def __init__(self, context: GLContext) -> None:
         self._context = context
-        self._programs: dict[int, tuple[Any, Any]] = {}
+        self._programs: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
-    def draw(self, linear: Any, pixels: Any, samples: int) -> None:
-        """Draw the pixels of their samples.
+    def draw(
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        samples: int,
+        sheets: SheetTextures,
+        bands: Iterable[tuple[int, int]],
+        targets: PhotoTargets,
+    ) -> None:
+        """Draw the samples of the photo.
 
         Args:
-            linear: texture of the samples.
-            pixels: framebuffer to draw to.
+            scene: Scene that was rendered.
+            camera: Camera of the sheets, with one pixel per sample.
+            request: request for the sheets.
             samples: samples along each side of a pixel.
+            sheets: both sheets. A pixel is transparent where one of them has no face.
+            bands: first row and the one after the last of each band, as soon as `sheets` holds it.
+            targets: to draw to.
+
+        Raises:
+            DeviceMemoryError: the mesh tables do not fit into the device's memory.
         """
-        gl = self._context.gl
-        if samples not in self._programs:
+        gl, framebuffer = self._context.gl, targets.samples
+        targets.clear()
+        for band in bands:
+            for step in _STEPS[: 2 + request.may_exchange]:
+                vertex_array = self._prepared(scene, camera, request, samples, sheets, band, step)
+                gl.enable_only(gl.DEPTH_TEST)
+                gl.depth_func = step.depth_test
+                framebuffer.depth_mask = step.covers
+                framebuffer.color_mask = (not step.covers,) * 4
+                framebuffer.use()  # moderngl applies the masks here
+                framebuffer.viewport = (0, 0, camera.width, camera.height)
+                framebuffer.scissor = (0, band[0], camera.width, band[1] - band[0])
+                vertex_array.render(vertices=3)
+
+    def _prepared(
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        samples: int,
+        sheets: SheetTextures,
+        band: tuple[int, int],
+        step: _Step,
+    ) -> Any:
+        """Return a vertex array whose program is ready to draw a band."""
+        mesh = scene.mesh
+        texture = None if step.covers else sampled_texture(self._context, scene)
+        textures = 0
+        if mesh.texture_sizes and not step.covers:
+            textures = 2 if texture is None else 1
+        defines = {
+            "IN_BUFFERS": int(sheets.in_buffers),
+            "COVER": int(step.covers),
+            "EXCHANGE": int(step.exchanges),
+            "ENCODED": int(samples == 1 and not step.covers),
+            "PERSPECTIVE": int(not camera.is_orthographic),
+            "HAS_COLORS": int(mesh.colors is not None and not step.covers),
+            "TEXTURES": textures,
+            "MIRRORED": int(texture is not None and texture.is_mirrored),
+        }
+        key = tuple(defines.values())
+        if key not in self._programs:
+            gl = self._context.gl
             program = compile_program(
-                gl,
-                {"SAMPLES": samples},
-                vertex_shader="fullscreen.vert",
-                fragment_shader="resolve.frag",
+                gl, defines, vertex_shader="fullscreen.vert", fragment_shader="shade_sheet.frag"
             )
-            self._programs[samples] = program, gl.vertex_array(program, [])
-        program, vertex_array = self._programs[samples]
-        gl.enable_only(gl.NOTHING)
-        pixels.use()
-        linear.filter = gl.LINEAR, gl.LINEAR
-        linear.use(0)
-        program["samples"] = 0
-        vertex_array.render(vertices=3)
+            self._programs[key] = program, gl.vertex_array(program, [])
+        program, vertex_array = self._programs[key]
+        height = band[1] - band[0] if sheets.in_buffers else camera.height
+        for name, value in {
+            "image_size": (camera.width, height),
+            "first_row": band[0] if sheets.in_buffers else 0,
+            "paint": photo_paint(mesh),
+            "clip_z": 2.0 * step.window_z - 1.0,
+        }.items():
+            if name in program:  # compilers drop the uniforms that a variant does not use
+                program[name] = value
+        for name, values in _uniforms(scene, camera).items():
+            if name in program:
+                program[name].write(values)
+        unit = 1
+        if texture is not None:
+            texture.use(self._context.gl, program)
+        tables = [name for name in MESH_TABLES if name in program]
+        bound = sheets.by_sampler | {
+            name: mesh_table(self._context, scene, name) for name in tables
+        }
+        for name, each in bound.items():
+            if name in program:
+                each.use(unit)
+                self._context.functions.set_sampler(program, name, unit)
+                unit += 1
+        return vertex_array
 
     def release(self) -> None:
-        """Free the programs."""
+        """Free the programs. Mesh tables belong to their scenes."""
         for program, vertex_array in self._programs.values():
             vertex_array.release()
             program.release()
         self._programs.clear()
 
 
-class ShadingPass:
-    """The shaded image of a sheet whose faces are known: the attribute pass colors its samples.
-
-    Args:
-        context: current in every call.
-        attributes: draws the colors of samples.
-        resolver: averages samples.
-    """
-
-    def __init__(self, context: GLContext, attributes: AttributePass, resolver: Resolver) -> None:
-        self._context = context
-        self._attributes = attributes
-        self._resolver = resolver
-
-    def draw(
-        self,
-        scene: Scene,
-        camera: Camera,
-        faces: Any,
-        depths: Any,
-        samples: int,
-        depth_buffer: Any = None,
-        window_z: float = 0.0,
-        exits: tuple[Any, Any] | None = None,
-    ) -> npt.NDArray[np.uint8]:
-        """Return the shaded image of a sheet: (H, W, 4) uint8, sRGB and alpha.
-
-        Args:
-            scene: Scene that was rendered.
-            camera: Camera of the sheet, with one pixel per sample.
-            faces: texture of the sheet's faces.
-            depths: texture of the sheet's depths; samples are transparent where they are NaN.
-            samples: samples along each side of a pixel.
-            depth_buffer: depth buffer; samples are also transparent where it does not lie beyond
-                `window_z`. None for no depth test.
-            window_z: window depth for the depth test.
-            exits: see `AttributePass.draw_shaded`.
-
-        Raises:
-            DeviceMemoryError: the images do not fit into the device's memory.
-        """
-        gl = self._context.gl
-        gl_objects: list[Any] = []
-        size = (camera.width // samples, camera.height // samples)
-        try:
-            try:
-                gl_objects += [gl.texture(faces.size, 4, dtype="f2"), gl.texture(size, 4)]
-                linear, srgb = gl_objects
-                shading = gl.framebuffer([linear], depth_buffer)
-                gl_objects.append(shading)
-                resolving = gl.framebuffer([srgb])
-                gl_objects.append(resolving)
-            except Exception as error:
-                raise self._context.allocation_error("a shaded image", faces.size, error) from error
-            gl.enable_only(gl.NOTHING if depth_buffer is None else gl.DEPTH_TEST)
-            gl.depth_func = "<"
-            shading.depth_mask = False
-            shading.use()
-            shading.clear()
-            self._attributes.draw_shaded(scene, camera, faces, depths, window_z, exits)
-            self._resolver.draw(linear, resolving, samples)
-            image = np.empty((size[1], size[0], 4), np.uint8)
-            resolving.read_into(image, components=4)
-            return image
-        finally:
-            self._context.unbind_framebuffer()
-            for gl_object in reversed(gl_objects):
-                gl_object.release()
+def _uniforms(scene: Scene, camera: Camera) -> dict[str, npt.NDArray[Any]]:
+    """Return the uniforms of shade_sheet.frag that depend on the camera, and the sRGB table."""
+    local = local_camera(scene, camera)
+    double = {
+        "camera_center": local.center,
+        "image_right": local.image_from_offset[0],
+        "image_down": local.image_from_offset[1],
+        "view_direction": local.view_direction,
+        "image_origin": local.image_origin,
+        "swap_limits": np.array(swap_limits(camera)),
+    }
+    return {
+        **{name: np.ascontiguousarray(value, dtype=np.float64) for name, value in double.items()},
+        "image_up": np.ascontiguousarray(-camera.camera_from_world[1, :3], dtype=np.float32),
+        "linear_of_srgb": LINEAR_OF_SRGB,
+    }
