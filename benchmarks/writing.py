@@ -127,7 +127,7 @@ def delta_16(level: int) -> Codec:
 
     def decode(data: bytes, shape: tuple[int, int]) -> npt.NDArray[np.uint16]:
         differences = from_byte_planes(zlib.decompress(data), shape, np.uint16)
-        return np.add.accumulate(differences - np.uint16(0x80), 1)
+        return np.add.accumulate(differences - np.uint16(0x80), 1, np.uint16)
 
     return sixteen_bits(encode, decode)
 

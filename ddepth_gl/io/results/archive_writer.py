@@ -33,12 +33,11 @@ def write_archive(
     in_order = sorted(arrays.items(), key=lambda item: not isinstance(item[1], str))
     stream = io.BytesIO()
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
-    with zipfile.ZipFile(stream, "w") as archive:
+    with zipfile.ZipFile(stream, "w", method, compresslevel=_LEVEL) as archive:
         for name, array in in_order:
-            member = zipfile.ZipInfo(f"{name}.npy")  # without the time: the same bytes every day
-            content = io.BytesIO()
-            np.lib.format.write_array(content, np.asanyarray(array), allow_pickle=False)
-            archive.writestr(member, content.getbuffer(), method, _LEVEL)
+            # As numpy.savez, which takes no level. Members have no time of their own.
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
     with atomic_write(path) as file:
         file.write(stream.getbuffer())
     return [Path(path)]
