@@ -64,9 +64,9 @@ _MAPS_TEXT = (
 _LAYERS_TEXT = (
     "All crossings of each ray with the mesh, compressed by rows: those of pixel i = row * width "
     "+ column are [offsets[i], offsets[i + 1]), sorted by (depth, face); offsets are 0 and the "
-    "running sum of count. front_facing is where the "
-    "ray comes from the counter-clockwise side; two_sided faces count on either side. truncated "
-    "marks pixels that have more crossings than were asked for."
+    "running sum of count. front_facing is where the ray comes from the counter-clockwise side; "
+    "two_sided faces count on either side. truncated marks pixels that have more crossings than "
+    "were asked for."
 )
 
 
@@ -99,20 +99,20 @@ def write_npz(
     ``exit_distance``, ``thickness`` (H, W) float32 and ``mask`` (H, W) bool.
 
     For DepthLayers, recognizable by the array ``count`` (H, W) int32: ``depth`` (M,) float32;
-    ``face`` (M,); ``front_facing``, ``two_sided``,
-    ``solid`` (see `Bodies.is_solid`) (M,) bool; ``NAME`` (M,) or (M, channels) for each attribute
-    of the layers; ``truncated`` (H, W) bool; the scalars ``is_oriented``
-    (see `DepthLayers.is_oriented`) and ``is_cropped`` (``near`` or ``far`` was given) bool, and
-    ``min_gap`` float64; with the attribute object_id also ``oriented_objects`` (K,) int64, see
-    `DepthLayers.oriented_objects`, and ``two_sided_in_object``, ``solid_in_object`` (M,) bool, if
-    each object is judged on its own, and ``object_surfaces`` (K, 2) int64: object ids, and what
-    "auto" decides for each, 0 for "oriented", 1 for "any", 2 for "mixed". With `derived` also
-    ``offsets`` (H * W + 1,) int64 and ``distance`` (M,) float32.
+    ``face`` (M,); ``front_facing``, ``two_sided``, ``solid`` (see `Bodies.is_solid`) (M,) bool;
+    ``NAME`` (M,) or (M, channels) for each attribute of the layers; ``truncated`` (H, W) bool; the
+    scalars ``is_oriented`` (see `DepthLayers.is_oriented`) and ``is_cropped`` (``near`` or ``far``
+    was given) bool, and ``min_gap`` float64; with the attribute object_id also
+    ``oriented_objects`` (K,) int64, see `DepthLayers.oriented_objects`, and
+    ``two_sided_in_object``, ``solid_in_object`` (M,) bool, if each object is judged on its own,
+    and ``object_surfaces`` (K, 2) int64: object ids, and what "auto" decides for each, 0 for
+    "oriented", 1 for "any", 2 for "mixed". With `derived` also ``offsets`` (H * W + 1,) int64 and
+    ``distance`` (M,) float32.
 
     Faces are int32, or int64 if they do not fit. In a packed file, ``NAME_packed`` uint8 replaces
-    the arrays of depth, distance, thickness, smooth_normal, barycentric, uv and position. It is
-    half the size and takes less time. The shape is (4, H, W) or (4, channels, H, W), and with
-    NumPy alone ``entry`` is::
+    the arrays of depth, distance, thickness, smooth_normal, barycentric, uv and position. The
+    file is half the size and takes less time to write. The shape is (4, H, W) or
+    (4, channels, H, W), and with NumPy alone ``entry`` is::
 
         d = np.stack(file["entry_packed"], -1).view("<u4")[..., 0] - np.uint32(0x808080)
         entry = d.cumsum(-1, "<u4").cumsum(-2, "<u4").view("<f4")
@@ -149,11 +149,12 @@ def write_npz(
     if isinstance(result, DepthLayers):
         facts = result._stored_facts()
         arrays, surfaces = _layers_arrays(result, facts, with_derived), facts.surfaces
-        text, order = _LAYERS_TEXT, layer_order(result.offsets)
+        text = _LAYERS_TEXT
     else:
         arrays, surfaces = _maps_arrays(result, miss, with_derived), result.surfaces
-        text, order = _MAPS_TEXT, None
+        text = _MAPS_TEXT
     if compression == "packed":
+        order = layer_order(result.offsets) if isinstance(result, DepthLayers) else None
         arrays = dict(_packed(name, array, order) for name, array in arrays.items())
         text = _PACKED_TEXT + text
     camera = result.camera
