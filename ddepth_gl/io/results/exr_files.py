@@ -111,7 +111,7 @@ def _of_layers(layers: DepthLayers) -> Iterator[tuple[str, str, npt.NDArray[Any]
     """Yield (what follows NAME, quantity, values) of each file."""
     count = max(1, int(layers.count.max(initial=0)))
     names = ("depth", "distance", "face", "front_facing", *layers.attributes)
-    stacks = {name: layers.dense(name, count) for name in names}
+    stacks = layers.dense_many(names, count)
     for number in range(count):
         for name, stack in stacks.items():
             values = stack[number]
