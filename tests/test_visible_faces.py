@@ -11,7 +11,7 @@ from oracle.candidates import find_candidates
 from shapes import box, inside_out, merged, random_camera, random_closed_mesh, sphere, view_of
 
 import ddepth_gl as dd
-from ddepth_gl.engines.raster import engine as raster_engine
+from ddepth_gl.engines.raster import selection
 from ddepth_gl.engines.raster.mesh_buffers import FaceIndices
 from ddepth_gl.engines.raster.screen_vertices import screen_vertices
 from ddepth_gl.engines.raster.visible_faces import VisibleFaces, visible_faces
@@ -29,7 +29,7 @@ def raster() -> Iterator[dd.DepthRenderer]:
 def visible_of(renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera) -> VisibleFaces | None:
     scene = renderer.upload(mesh)
     try:
-        vertices = screen_vertices(scene, camera, SUBPIXEL_BITS)
+        vertices = screen_vertices(scene, camera, SUBPIXEL_BITS, mesh.vertices)
         return None if vertices is None else visible_faces(mesh.faces, vertices)
     finally:
         scene.release()
@@ -132,13 +132,16 @@ def solids(rng: np.random.Generator) -> dd.Mesh:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_images_are_those_of_all_faces(raster, monkeypatch, seed):
+    monkeypatch.setattr(selection, "_MIN_FACES_FOR_ONE_PASS", 0)
+    monkeypatch.setattr(selection, "_MIN_FACES_FOR_LATER_LAYERS", 0)
+    monkeypatch.setattr(selection, "_MAX_SHARE", 1.0)
     rng = np.random.default_rng(seed)
     mesh = solids(rng) if seed % 2 else random_closed_mesh(rng)
     for camera in cameras(rng, mesh):
         if camera.is_orthographic or not raster.upload(mesh).is_beside_a_face(camera):
-            monkeypatch.setattr(raster_engine, "_MIN_FACES_TO_LEAVE_OUT", len(mesh.faces) + 1)
+            monkeypatch.setattr(raster._context, "is_software", False)  # draws all faces
             expected = images(raster, mesh, camera)
-            monkeypatch.setattr(raster_engine, "_MIN_FACES_TO_LEAVE_OUT", 0)
+            monkeypatch.setattr(raster._context, "is_software", True)
             for array, correct in zip(images(raster, mesh, camera), expected, strict=True):
                 np.testing.assert_array_equal(array, correct)
 

@@ -32,10 +32,10 @@ from .mesh_buffers import (
     upload_mesh,
     upload_two_sided,
 )
-from .peeling import DrawFaces, FaceList, LayerDraws, PeelTargets, peel_layers
-from .screen_vertices import screen_vertices
+from .peeling import DrawFaces, LayerDraws, PeelTargets, peel_layers
+from .selection import FaceList, faces_for_later_layers, faces_for_one_pass, faces_of_sheet
 from .targets import SheetTargets
-from .visible_faces import VisibleFaces, visible_faces
+from .visible_faces import VisibleFaces
 
 __all__ = ["ENTRY_TEST", "EXIT_TEST", "RasterEngine"]
 
@@ -43,9 +43,6 @@ _NAN_BITS = np.float32(np.nan).view(np.int32)
 
 # Largest peel targets that are kept for the next image: 32 bytes per pixel.
 _MAX_IDLE_PEEL_PIXELS = 1 << 23
-
-# Meshes of fewer faces are drawn whole.
-_MIN_FACES_TO_LEAVE_OUT = 1 << 12
 
 # The sheets, in the order of drawing: culled faces, depth test, cleared depth. Ties go to the
 # smallest face index at the entry, and to the largest at the exit.
@@ -104,7 +101,7 @@ class RasterEngine(Engine[SheetTargets]):
         masks = alpha_masks(self._context, scene)
         program = self._program("sheet", camera, request, uniforms, masks, MIXED=int(mixed))
         draw = self._draws(scene, program, mixed)
-        visible = self._visible_faces(scene, camera)
+        visible = faces_for_one_pass(self._context, scene, camera)
         gl = self._context.gl
         culls = request.surfaces == "oriented"
         gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if culls else gl.NOTHING))
@@ -122,7 +119,7 @@ class RasterEngine(Engine[SheetTargets]):
             framebuffer.viewport = (0, 0, *targets.size)
             framebuffer.scissor = None
             framebuffer.clear(float("nan"), 0.0, 0.0, 0.0, depth=cleared_depth)
-            draw(None if visible is None else _faces_of_sheet(visible, facing, scene, request))
+            draw(faces_of_sheet(visible, facing, scene, request))
 
     def _read(self, pending: Pending[SheetTargets]) -> list[list[npt.NDArray[Any]]]:
         with self._pool.returning(pending.targets):
@@ -209,7 +206,11 @@ class RasterEngine(Engine[SheetTargets]):
             later=draw_call(True, COUNT=0, FIRST=0),
             count=lambda faces: draw_call(False, COUNT=1, FIRST=0)(faces),  # rarely needed
         )
-        visible = self._visible_faces(scene, camera)
+        visible = faces_for_one_pass(self._context, scene, camera)
+
+        def find_visible() -> VisibleFaces | None:
+            return visible or faces_for_later_layers(self._context, scene, camera)
+
         size = (camera.width, camera.height)
         targets, self._idle_peel_targets = self._idle_peel_targets, None
         if targets is None or targets.size != size:
@@ -222,6 +223,7 @@ class RasterEngine(Engine[SheetTargets]):
                 targets,
                 draws,
                 visible,
+                find_visible,
                 max_layers,
                 memory_limit,
                 request.computed_bytes_per_crossing,
@@ -249,17 +251,6 @@ class RasterEngine(Engine[SheetTargets]):
 
     def _mesh_buffers(self, scene: Scene) -> tuple[Any, Any]:
         return scene.cached("raster", lambda: upload_mesh(self._context, scene))
-
-    def _visible_faces(self, scene: Scene, camera: Camera) -> VisibleFaces | None:
-        """Return the faces to draw; None draws all of them.
-
-        A GPU draws all faces in less time than the CPU takes to find those that are visible.
-        """
-        faces = scene.mesh.faces
-        if not self._context.is_software or len(faces) < _MIN_FACES_TO_LEAVE_OUT:
-            return None
-        vertices = screen_vertices(scene, camera, self._context.gl.info["GL_SUBPIXEL_BITS"])
-        return None if vertices is None else visible_faces(faces, vertices)
 
     def _draws(self, scene: Scene, program: Any, mixed: bool = False) -> DrawFaces:
         """Return a function that draws some faces, or all if they are None."""
@@ -344,17 +335,3 @@ class RasterEngine(Engine[SheetTargets]):
         if masks is not None:
             masks.use(self._context, program)
         return program
-
-
-def _faces_of_sheet(
-    visible: VisibleFaces, facing: int, scene: Scene, request: SheetRequest
-) -> FaceList:
-    """Return the visible faces that count for the entries (`facing` 0) or for the exits (1)."""
-    if request.surfaces == "any":
-        return visible.faces
-    which = visible.of_facing[facing]
-    if request.surfaces == "mixed":
-        counts = scene.mesh.bodies.two_sided_faces.take(visible.faces)
-        counts[which] = True
-        which = np.flatnonzero(counts)
-    return visible.faces.take(which)

@@ -26,12 +26,12 @@ from ..request import LayerBuffers
 from ..shared.crossing_keys import CountArray, KeyArray
 from ..shared.crossing_memory import check_crossings_fit, default_memory_limit
 from .merging import FacingLayer, LayerMerger
+from .selection import FaceList, LaterFaces
 from .visible_faces import VisibleFaces
 
-__all__ = ["DrawFaces", "FaceList", "LayerDraws", "PeelTargets", "peel_layers"]
+__all__ = ["DrawFaces", "LayerDraws", "PeelTargets", "peel_layers"]
 
-FaceList = npt.NDArray[np.int64]
-# Draws these faces, (n,) in ascending order, or all if they are None.
+# Draws these faces, or all if they are None.
 DrawFaces = Callable[[FaceList | None], None]
 
 _CULLED_FACES = ("back", "front")  # by facing: what is culled while that facing is peeled
@@ -57,6 +57,7 @@ def peel_layers(
     targets: PeelTargets,
     draws: LayerDraws,
     visible: VisibleFaces | None,
+    find_visible: Callable[[], VisibleFaces | None],
     max_layers: int | None,
     memory_limit: int | None,
     attribute_bytes: int = 0,
@@ -67,7 +68,8 @@ def peel_layers(
         context: current.
         targets: targets of the image's size.
         draws: draw calls for the mesh.
-        visible: faces that may cover a pixel; None if all may.
+        visible: faces to draw for the first layers; None for all.
+        find_visible: returns the faces to select from for later layers; None for all.
         max_layers: number of crossings to return per pixel, nearest first; None for all.
         memory_limit: bytes that the crossings may take; None for `default_memory_limit`.
         attribute_bytes: bytes of attributes that the caller will add to each crossing.
@@ -107,7 +109,7 @@ def peel_layers(
             attribute_bytes,
             memory_limit,
         )
-        _peel(targets, draws, visible, (fronts, backs), merger)
+        _peel(targets, draws, find_visible, (fronts, backs), merger)
         context.check_error("peeling", "the image size or the number of faces")
     finally:
         context.unbind_framebuffer()
@@ -117,7 +119,7 @@ def peel_layers(
 def _peel(
     targets: PeelTargets,
     draws: LayerDraws,
-    visible: VisibleFaces | None,
+    find_visible: Callable[[], VisibleFaces | None],
     counts: tuple[CountArray, CountArray],
     merger: LayerMerger,
 ) -> None:
@@ -131,9 +133,10 @@ def _peel(
             layer, target = unread.pop()
             merger.add(layer, target.read)
 
+    visible = find_visible() if max(merger.layer_counts) > 1 else None
     for facing, (previous, target) in enumerate(targets.later_layers):
         add_unread()  # the last fronts may be in the image that both facings use
-        faces = _LaterFaces(visible, facing, counts[facing])
+        faces = LaterFaces(visible, facing, counts[facing])
         for index in range(1, merger.layer_counts[facing]):
             layer = merger.layer(facing, index)
             target.draw(layer, previous, draws.later, faces.of_layer(index))
@@ -142,34 +145,6 @@ def _peel(
             unread.append((layer, target))
             previous, target = target, previous
     add_unread()
-
-
-class _LaterFaces:
-    """Faces of one facing to draw, fewer for each layer: those at pixels that have the layer.
-
-    Args:
-        visible: faces that may cover a pixel; None if all may.
-        facing: 0 for fronts, 1 for backs.
-        counts: (H, W), number of crossings of this facing.
-    """
-
-    def __init__(self, visible: VisibleFaces | None, facing: int, counts: CountArray) -> None:
-        self._visible, self._facing, self._counts = visible, facing, counts
-        self._faces: FaceList | None = None
-        self._largest_counts: CountArray | None = None
-
-    def of_layer(self, index: int) -> FaceList | None:
-        """Return the faces of a layer, not the first one; None for all. Call it in order."""
-        if self._visible is None:
-            return None
-        if self._faces is None or self._largest_counts is None:
-            which = self._visible.of_facing[self._facing]
-            self._faces = self._visible.faces.take(which)
-            self._largest_counts = self._visible.largest_counts(which, self._counts)
-        has_layer = self._largest_counts > index
-        self._faces = self._faces[has_layer]
-        self._largest_counts = self._largest_counts[has_layer]
-        return self._faces
 
 
 class PeelTargets:

@@ -31,7 +31,7 @@ BESIDES = 15
 
 @dataclass(frozen=True)
 class ScreenVertices:
-    """Vertices of a mesh in an image.
+    """Vertices in an image.
 
     Attributes:
         size: (width, height) of the image in pixels.
@@ -52,14 +52,17 @@ class ScreenVertices:
     outcodes: npt.NDArray[np.uint8] | None
 
 
-def screen_vertices(scene: Scene, camera: Camera, subpixel_bits: int) -> ScreenVertices | None:
-    """Return the vertices of a scene's mesh in an image.
+def screen_vertices(
+    scene: Scene, camera: Camera, subpixel_bits: int, vertices: npt.NDArray[np.float64]
+) -> ScreenVertices | None:
+    """Return vertices of a scene's mesh in an image.
 
     Args:
         scene: Scene to render.
         camera: Camera to render.
         subpixel_bits: GL_SUBPIXEL_BITS: the rasterizer snaps to multiples of 2**-subpixel_bits
             pixel.
+        vertices: (V, 3) vertices of the mesh, world frame, or some of them.
 
     Returns:
         The vertices; None if float32 is too coarse for this camera.
@@ -71,7 +74,6 @@ def screen_vertices(scene: Scene, camera: Camera, subpixel_bits: int) -> ScreenV
     margin = 0.5 * 0.5**subpixel_bits + error
     linear = camera.image_from_camera[:, :3] @ camera.camera_from_world[:3, :3]
     constant = camera.image_from_camera[:, 3:]
-    vertices = scene.mesh.vertices
     positions = np.empty((2, len(vertices)), np.float32)
     codes = np.empty(len(vertices), np.uint32)
     outcodes = np.zeros(len(vertices), np.uint8)

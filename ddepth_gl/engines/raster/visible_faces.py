@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..shared.crossing_keys import CountArray, IntArray
 from .screen_vertices import BESIDES, ScreenVertices
 
-__all__ = ["VisibleFaces", "visible_faces"]
+__all__ = ["VisibleFaces", "share_of_visible_faces", "visible_faces"]
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
@@ -81,8 +81,12 @@ def visible_faces(faces: npt.NDArray[np.int32], vertices: ScreenVertices) -> Vis
         faces: (F, 3) vertices of the mesh's faces.
         vertices: the vertices in the image.
     """
-    starts = range(0, len(faces), _BLOCK_SIZE)
-    candidates = np.concatenate([_candidates(faces, vertices, start) for start in starts])
+    candidates = np.concatenate(
+        [
+            _candidates(faces, vertices, slice(start, start + _BLOCK_SIZE)) + start
+            for start in range(0, len(faces), _BLOCK_SIZE)
+        ]
+    )
     count = len(candidates)
     may_be_front, may_be_back = np.empty((2, count), np.bool_)
     first_pixels, sides = np.empty((2, count), np.int64)
@@ -101,9 +105,14 @@ def visible_faces(faces: npt.NDArray[np.int32], vertices: ScreenVertices) -> Vis
     )
 
 
-def _candidates(faces: npt.NDArray[np.int32], vertices: ScreenVertices, start: int) -> IntArray:
-    """Return those of a block of faces whose bounding box may hold a pixel center."""
-    corners = faces[start : start + _BLOCK_SIZE]
+def share_of_visible_faces(faces: npt.NDArray[np.int32], vertices: ScreenVertices) -> float:
+    """Return how many of the faces have a bounding box that may hold a pixel center, 0 to 1."""
+    return len(_candidates(faces, vertices, slice(None))) / len(faces)
+
+
+def _candidates(faces: npt.NDArray[np.int32], vertices: ScreenVertices, block: slice) -> IntArray:
+    """Return the faces of a block, counted within, whose bounding box may hold a pixel center."""
+    corners = faces[block]
     a, b, c = vertices.codes.take(corners).T
     # None does if all corners lie between the same two rows, or columns, of centers.
     differs = a ^ b
@@ -115,9 +124,7 @@ def _candidates(faces: npt.NDArray[np.int32], vertices: ScreenVertices, start: i
         outcodes = vertices.outcodes.take(corners)
         holds |= np.bitwise_or.reduce(outcodes, axis=1) != 0
         holds &= (np.bitwise_and.reduce(outcodes, axis=1) & BESIDES) == 0
-    candidates: IntArray = np.flatnonzero(holds)
-    candidates += start
-    return candidates
+    return np.flatnonzero(holds)
 
 
 @dataclass(frozen=True)
