@@ -66,6 +66,7 @@ bench: setup
 	$(BIN)/python benchmarks/layers.py --engine raster $(BENCH)
 	$(BIN)/python benchmarks/layers.py --engine compute $(BENCH)
 	$(BIN)/python benchmarks/peers.py $(BENCH)
+	$(BIN)/python benchmarks/small_meshes.py $(BENCH)
 	$(BIN)/python benchmarks/loading.py $(BENCH)
 
 setup: $(VENV)/installed-dev system-gl
