@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .camera.camera import Camera
@@ -48,6 +49,11 @@ class FrameRequest:
     def has_maps_only(self) -> bool:
         """Boolean: nothing but maps is rendered."""
         return self.maps and not (self.image or self.layers)
+
+    @property
+    def needs_bodies(self) -> bool:
+        """Boolean: the bodies of each mesh decide how its faces count."""
+        return self.sheets.by_geometry and (self.maps or self.image)
 
 
 def render_frame(
@@ -110,8 +116,9 @@ def render_pairs(
 ) -> Iterator[Frame]:
     """Yield the frame of each pair, in order.
 
-    The mesh of the next pair is uploaded while this one is rendered. An uploaded mesh is freed
-    before the last of its consecutive frames is yielded. Scenes in pairs are not freed.
+    The mesh of the next pair is uploaded, and its bodies are found, while this one is rendered. An
+    uploaded mesh is freed before the last of its consecutive frames is yielded. Scenes in pairs are
+    not freed.
 
     Args:
         pipeline: the engines.
@@ -120,7 +127,15 @@ def render_pairs(
         request: parts of each frame.
         upload: uploads a mesh.
     """
-    queue = _PairQueue(pairs, upload)
+
+    def prepare(mesh: Mesh) -> Scene:
+        scene = upload(mesh)
+        if request.needs_bodies:
+            with suppress(MemoryError):  # the frame will report it
+                mesh.bodies  # noqa: B018  found on first access
+        return scene
+
+    queue = _PairQueue(pairs, prepare)
     queue.advance()
     while queue.failure is None and queue.next is not None:
         mesh, scene, camera = queue.next

@@ -16,6 +16,7 @@ REPORTS = [
     "layers compute",
     "attributes raster",
     "attributes compute",
+    "small meshes",
     "loading",
     "throughput",
     "gpu",
