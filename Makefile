@@ -67,6 +67,7 @@ bench: setup
 	$(BIN)/python benchmarks/layers.py --engine compute $(BENCH)
 	$(BIN)/python benchmarks/peers.py $(BENCH)
 	$(BIN)/python benchmarks/loading.py $(BENCH)
+	$(BIN)/python benchmarks/throughput.py $(BENCH)
 
 setup: $(VENV)/installed-dev system-gl
 
