@@ -69,6 +69,7 @@ bench: setup
 	$(BIN)/python benchmarks/dense.py $(BENCH)
 	$(BIN)/python benchmarks/small_meshes.py $(BENCH)
 	$(BIN)/python benchmarks/loading.py $(BENCH)
+	$(BIN)/python benchmarks/throughput.py $(BENCH)
 
 setup: $(VENV)/installed-dev system-gl
 
