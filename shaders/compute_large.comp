@@ -49,4 +49,5 @@ void main() {
         ivec2 columns = covered_columns(outline, row, segment);
         add_row(row, columns, number, plane, outline.is_front);
     }
+    end_pass();
 }

@@ -127,4 +127,5 @@ void main() {
         }
     }
 #endif
+    end_pass();
 }

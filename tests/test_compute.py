@@ -10,6 +10,7 @@ import ddepth_gl as dd
 from ddepth_gl.engines.compute import layers as compute_layers
 from ddepth_gl.engines.compute import passes as compute_passes
 from ddepth_gl.engines.compute import programs as compute_programs
+from ddepth_gl.engines.compute import targets as compute_targets
 from ddepth_gl.engines.compute import tiles as compute_tiles
 from ddepth_gl.engines.compute.camera_block import packed_camera
 from ddepth_gl.engines.compute.face_size import max_face_size
@@ -61,6 +62,48 @@ def record_queued_faces(renderer, monkeypatch) -> list[compute_passes.QueuedFace
 
     monkeypatch.setattr(passes, "queue_faces", recording)
     return queued
+
+
+@pytest.mark.parametrize("surfaces", ["oriented", "any", "auto"])
+@pytest.mark.parametrize("doubled", [False, True])
+def test_faces_found_with_the_depths_are_those_found_afterward(
+    mesh, cameras, surfaces, doubled, monkeypatch
+):
+    """Also if their invocations have overtaken each other; coincident faces are always decided."""
+    if doubled:  # every face twice, and some of them a third time, the other way round
+        faces = np.concatenate([mesh.faces, mesh.faces, mesh.faces[::3, ::-1]])
+        mesh = dd.Mesh(mesh.vertices, faces)
+    with dd.DepthRenderer("compute") as renderer:
+        assert renderer.info.is_software
+        scene = renderer.upload(mesh)
+        for camera in cameras:
+
+            def sheets(camera=camera):
+                maps = renderer.entry_exit(scene, camera, surfaces=surfaces, attributes=("face",))
+                return [getattr(maps, name).tobytes() for name in SHEETS]
+
+            passes: list[int] = []
+            with monkeypatch.context() as patch:
+                run = renderer._pipeline.engine._passes.run
+
+                def record(number, *arguments, run=run, passes=passes):
+                    passes.append(number)
+                    run(number, *arguments)
+
+                patch.setattr(renderer._pipeline.engine._passes, "run", record)
+                found = sheets()
+                assert passes[0] == compute_passes.BOTH
+                # Coincident small faces are ties, which the pass cannot decide.
+                if doubled and surfaces == "any":
+                    assert passes == [compute_passes.BOTH, compute_passes.FACES]
+                passes.clear()
+                patch.setattr(compute_targets.SheetTargets, "are_faces_in_doubt", lambda _: True)
+                assert sheets() == found
+                assert passes == [compute_passes.BOTH, compute_passes.FACES]
+                passes.clear()
+                patch.setattr(renderer._context, "is_software", False)
+                assert sheets() == found
+                assert passes == [compute_passes.SHEETS, compute_passes.FACES]
 
 
 @pytest.mark.slow

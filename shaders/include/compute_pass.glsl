@@ -6,6 +6,7 @@
 // Options: PASS       PASS_SHEETS  depths of the nearest front and the farthest back face, as bits
 //                                  of float32: those of positive numbers sort like integers
 //                     PASS_FACES   smallest face index at the entry's depth, largest at the exit's
+//                     PASS_BOTH    these depths and faces in one; see keep_larger
 //                     PASS_COUNT   number of crossings
 //                     PASS_STORE   all crossings, in any order, each in its pixel's range of a list
 //          SURFACES   SURFACES_ORIENTED  faces count by facing
@@ -28,6 +29,7 @@
 #define PASS_FACES 1
 #define PASS_COUNT 2
 #define PASS_STORE 3
+#define PASS_BOTH 4
 
 #define SURFACES_ORIENTED 0
 #define SURFACES_ANY 1
@@ -35,13 +37,23 @@
 
 // All buffers hold the pixels of the band. `depths` and `sheet_faces` hold the entries and then the
 // exits of the first camera, then those of the next.
-#if PASS == PASS_SHEETS || PASS == PASS_FACES
-// Bits of the depths, inverted for entries. A miss loses against every depth.
-layout(std430, binding = 3) buffer Depths { int depths[]; };
+#if PASS == PASS_BOTH && !OWNED
+#define SHARED_BY_ALL coherent volatile  // others write between the reads of an invocation
+#else
+#define SHARED_BY_ALL
 #endif
-#if PASS == PASS_FACES
+#define HAS_SHEETS (PASS == PASS_SHEETS || PASS == PASS_FACES || PASS == PASS_BOTH)
+#if HAS_SHEETS
+// Bits of the depths, inverted for entries. A miss loses against every depth.
+layout(std430, binding = 3) SHARED_BY_ALL buffer Depths { int depths[]; };
+#endif
+#if PASS == PASS_FACES || PASS == PASS_BOTH
 // For entries the inverted bits of the face index, for exits the index + 1. A miss is 0.
-layout(std430, binding = 4) buffer SheetFaces { uint sheet_faces[]; };
+layout(std430, binding = 4) SHARED_BY_ALL buffer SheetFaces { uint sheet_faces[]; };
+#endif
+#if PASS == PASS_BOTH
+// Not 0 if some face may be wrong.
+layout(std430, binding = 5) buffer Doubts { uint doubts; };
 #endif
 #if PASS == PASS_COUNT || PASS == PASS_STORE
 // PASS_COUNT: number of the pixel's crossings. PASS_STORE: where its next crossing goes.
@@ -77,12 +89,51 @@ bool exists(ivec2 pixel, uint face) {
 #define INCREMENT(target) atomicAdd(target, 1u)
 #endif
 
+#if PASS == PASS_BOTH
+bool is_in_doubt = false;
+
+// Keeps the larger number at an index of `depths`, and its face; of equal ones the larger face code.
+#if OWNED
+void keep_larger(int index, int number, uint face_code) {
+    int before = depths[index];
+    uint face_before = sheet_faces[index];
+    depths[index] = max(number, before);
+    sheet_faces[index] = number > before ? face_code
+                       : number < before ? face_before : max(face_code, face_before);
+}
+#else
+// Depth and face cannot be stored at once. Before the face is stored, another invocation may store a
+// larger number and its face, which is then lost. But that invocation's number is seen when this one
+// looks again, after storing the face. Equal numbers are seen, too. Both are rare, and PASS_FACES
+// then finds the faces.
+void keep_larger(int index, int number, uint face_code) {
+    int before = atomicMax(depths[index], number);
+    is_in_doubt = is_in_doubt || before == number;
+    // A software rasterizer runs a few invocations in step: of those that have just stored numbers
+    // here, only that of the largest goes on.
+    if (before < number && depths[index] <= number) {
+        sheet_faces[index] = face_code;
+        memoryBarrierBuffer();
+        int after = atomicMax(depths[index], number);  // not skipped by || below
+        is_in_doubt = is_in_doubt || after != number;
+    }
+}
+#endif
+#endif
+
+// To be called after the last crossing of an invocation.
+void end_pass() {
+#if PASS == PASS_BOTH && !OWNED
+    if (is_in_doubt) doubts = 1u;
+#endif
+}
+
 // Adds a crossing, and returns true. If only its alpha mask can tell whether the crossing changes
 // anything, `tests_mask` decides: if false, nothing is done but returning false. Most crossings of a
 // sheet lie behind one that was found before, and need no test of their mask.
 bool add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front, bool tests_mask) {
     int index = (pixel.y - camera.band.x) * camera.image_size.x + pixel.x;
-#if PASS == PASS_SHEETS || PASS == PASS_FACES
+#if HAS_SHEETS
     int pixels = (camera.band.y - camera.band.x) * camera.image_size.x;
     index += 2 * pixels * camera_index;
     int exit_index = index + pixels;
@@ -107,6 +158,8 @@ bool add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front, bool t
 #if PASS == PASS_SHEETS
         // Another invocation may be about to store a larger number; then both are stored.
         if (depths[index] >= ~bits && depths[exit_index] >= bits) return true;
+#elif PASS == PASS_BOTH
+        if (depths[index] > ~bits && depths[exit_index] > bits) return true;
 #elif PASS == PASS_FACES
         if (depths[index] != ~bits && depths[exit_index] != bits) return true;
 #endif
@@ -141,6 +194,18 @@ bool add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front, bool t
     int sheet_index = is_front ? index : exit_index;
     if (depths[sheet_index] == (is_front ? ~bits : bits))
         STORE_MAX(sheet_faces[sheet_index], is_front ? ~face : face + 1u);
+#endif
+#elif PASS == PASS_BOTH
+#if SURFACES == SURFACES_ANY
+    keep_larger(index, ~bits, ~face);
+    keep_larger(exit_index, bits, face + 1u);
+#elif SURFACES == SURFACES_MIXED
+    bool counts_twice = is_two_sided(face);
+    if (is_front || counts_twice) keep_larger(index, ~bits, ~face);
+    if (!is_front || counts_twice) keep_larger(exit_index, bits, face + 1u);
+#else
+    int sheet_index = is_front ? index : exit_index;
+    keep_larger(sheet_index, is_front ? ~bits : bits, is_front ? ~face : face + 1u);
 #endif
 #elif PASS == PASS_COUNT
     INCREMENT(cursors[index]);

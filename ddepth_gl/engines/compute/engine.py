@@ -26,7 +26,7 @@ from ..shared.photo_targets import PhotoTargets
 from ..shared.shading import SheetTextures
 from .layers import LayerBuilder
 from .mesh_buffers import VERTICES_AT_ONCE
-from .passes import FACES, MAX_CAMERAS, SHEETS, FacePasses
+from .passes import BOTH, FACES, MAX_CAMERAS, SHEETS, FacePasses
 from .programs import ComputePrograms
 from .targets import SheetTargets
 
@@ -94,7 +94,15 @@ class ComputeEngine(Engine[SheetTargets]):
         targets, request = pending.targets, pending.request
         targets.clear(band, len(pending.cameras))
         faces = self._passes.queue_faces(pending.scene, pending.cameras, request, band)
-        self._passes.run(SHEETS, faces, targets.depths)
+        if request.needs_faces and self._context.is_software:
+            # A GPU's invocations would often overtake each other, see `keep_larger` in
+            # shaders/include/compute_pass.glsl.
+            self._passes.run(BOTH, faces, targets.depths, targets.faces, targets.doubts)
+            if not targets.are_faces_in_doubt():
+                return
+            targets.clear_faces(band, len(pending.cameras))
+        else:
+            self._passes.run(SHEETS, faces, targets.depths)
         if request.needs_faces:
             self._passes.run(FACES, faces, targets.depths, targets.faces)
 

@@ -21,11 +21,11 @@ from .programs import MAX_GROUPS_X, ComputePrograms
 from .queues import MEDIUM, FaceQueues, PartQueues
 from .tiles import TILE_ROW_STRIDE, FaceTiles
 
-__all__ = ["COUNT", "FACES", "MAX_CAMERAS", "SHEETS", "STORE", "FacePasses", "QueuedFaces"]
+__all__ = ["BOTH", "COUNT", "FACES", "MAX_CAMERAS", "SHEETS", "STORE", "FacePasses", "QueuedFaces"]
 
 # What a pass does with each pixel that a face covers: the PASS_ numbers of
 # shaders/include/compute_pass.glsl.
-SHEETS, FACES, COUNT, STORE = range(4)
+SHEETS, FACES, COUNT, STORE, BOTH = range(5)
 
 # The SURFACES_ numbers there.
 _SURFACES = ("oriented", "any", "mixed")
@@ -266,7 +266,7 @@ class FacePasses:
         """Run one pass over the faces that were queued last.
 
         Args:
-            pass_number: SHEETS, FACES, COUNT or STORE; the last two take a single camera.
+            pass_number: SHEETS, FACES, BOTH, COUNT or STORE; the last two take a single camera.
             faces: from `queue_faces`.
             buffers: what the pass reads and writes, in the order of their bindings.
         """

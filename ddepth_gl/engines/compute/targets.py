@@ -34,6 +34,7 @@ class SheetTargets:
     Attributes:
         key: the arguments after `context`.
         depths, faces: buffers of one band, for each camera entries and then exits.
+        doubts: buffer of a number, not 0 if some of `faces` may be wrong.
         first_band: the first rows of the image.
 
     Raises:
@@ -58,6 +59,7 @@ class SheetTargets:
         with context.allocating("images", size, self._buffers):
             for _ in self._formats:
                 self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows * cameras))
+            self.doubts = context.gl.buffer(bytes(4))
         self.depths = self._buffers[0]
         self.faces = self._buffers[-1]
 
@@ -69,10 +71,23 @@ class SheetTargets:
 
     def clear(self, band: Band, cameras: int) -> None:
         """Set all pixels of a band, for a number of cameras, to those that no face covers."""
+        self._clear(self.depths, _NO_DEPTH, band, cameras)
+        if self.has_faces:
+            self.clear_faces(band, cameras)
+
+    def clear_faces(self, band: Band, cameras: int) -> None:
+        """Do what `clear` does, for faces and doubts only."""
+        self._clear(self.faces, _NO_FACE, band, cameras)
+        self._functions.fill_buffer(self.doubts, 0, 1)
+
+    def _clear(self, buffer: Any, empty: tuple[int, int], band: Band, cameras: int) -> None:
         pixels = self.size[0] * (band[1] - band[0])
-        for buffer, (_, empty) in zip(self._buffers, self._formats, strict=True):
-            for sheet, value in enumerate(empty * cameras):
-                self._functions.fill_buffer(buffer, value, pixels, sheet * pixels)
+        for sheet, value in enumerate(empty * cameras):
+            self._functions.fill_buffer(buffer, value, pixels, sheet * pixels)
+
+    def are_faces_in_doubt(self) -> bool:
+        """Wait for the device; return whether some of `faces` may be wrong."""
+        return bool(self.doubts.read() != bytes(4))
 
     def new_arrays(self) -> list[npt.NDArray[Any]]:
         """Return arrays for one image, (H, W): depths of entry and exit, then faces if held."""
@@ -100,6 +115,6 @@ class SheetTargets:
 
     def release(self) -> None:
         """Free the buffers."""
-        for buffer in self._buffers:
+        for buffer in (*self._buffers, self.doubts):
             buffer.release()
         self._buffers.clear()

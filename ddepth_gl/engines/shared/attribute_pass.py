@@ -35,8 +35,9 @@ from .face_attributes import face_values
 
 __all__ = ["AttributePass"]
 
-# Crossings that are computed at a time. Larger batches are not faster.
-_BATCH_SIZE = 1 << 18
+# Crossings that are computed at a time. Larger batches are not faster. All attributes of a batch
+# take 10 MB, and every device has buffers of 16 MB.
+_BATCH_SIZE = 1 << 17
 
 
 class AttributePass:
@@ -130,8 +131,7 @@ class AttributePass:
             name: _rows_at_once(values) for name, values in constant.items() if values is not None
         }
         batch_pass: BatchPass = self._computed if self._context.has_compute else self._drawn
-        size = min(_BATCH_SIZE, self._context.max_texels, max_crossings)
-        batch = self._batch_for(_rounded_up(size, LIST_WIDTH), run)
+        batch = self._batch_for(_rounded_up(min(_BATCH_SIZE, max_crossings), LIST_WIDTH), run)
         try:
             for block in blocks:
                 if rows:
