@@ -22,13 +22,11 @@ from .headless import HeadlessBinding
 from .loader import Loader
 from .memory import host_memory
 from .moderngl_context import own_moderngl_context, track_objects
+from .renderer_names import renders_on_cpu
 
 __all__ = ["GLContext"]
 
 _log = logger(__name__)
-
-# Substrings of the lower-case renderer names of Mesa's and Google's software rasterizers.
-_SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
 
 
 class _Binding(Protocol):
@@ -141,9 +139,8 @@ class GLContext:
         self.version_code: int = self.gl.version_code
         # EGL silently skips a vendor library that fails to load, so only the renderer's name is
         # proof.
-        self.is_software = (device is not None and device.is_software) or any(
-            name in self.renderer.lower() for name in _SOFTWARE_RENDERERS
-        )
+        on_cpu = device is not None and device.is_software
+        self.is_software = on_cpu or renders_on_cpu(self.renderer)
         if require_gpu and self.is_software:
             raise ContextError(f"require_gpu=True, but the renderer is {self.renderer}")
         self.max_image_size = min(
