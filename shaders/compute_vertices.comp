@@ -29,12 +29,12 @@ int cell_at(ivec2 screen_position) {
 }
 
 int outcode(Wide3 image) {
-    Wide zero = widened(0.0);
-    Wide right = times(image.z, 256.0 * float(camera.image_size.x));
-    Wide bottom = times(image.z, 256.0 * float(camera.image_size.y));
-    return (is_less(zero, image.z) ? 0 : OUT_BEHIND) |
-           (is_less(image.x, zero) ? OUT_LEFT : 0) | (is_less(right, image.x) ? OUT_RIGHT : 0) |
-           (is_less(image.y, zero) ? OUT_ABOVE : 0) | (is_less(bottom, image.y) ? OUT_BELOW : 0);
+    Wide u = x_of(image), v = y_of(image), w = z_of(image), zero = widened(0.0);
+    Wide right = times(w, 256.0 * float(camera.image_size.x));
+    Wide bottom = times(w, 256.0 * float(camera.image_size.y));
+    return (is_less(zero, w) ? 0 : OUT_BEHIND) |
+           (is_less(u, zero) ? OUT_LEFT : 0) | (is_less(right, u) ? OUT_RIGHT : 0) |
+           (is_less(v, zero) ? OUT_ABOVE : 0) | (is_less(bottom, v) ? OUT_BELOW : 0);
 }
 
 ivec2 snapped(int vertex) {
@@ -44,7 +44,7 @@ ivec2 snapped(int vertex) {
     return ivec2(rounded);
 #else
     // Also false where the quotient is infinite or NaN.
-    bool has_screen_position = is_less(widened(0.0), image.z) && abs(rounded.x) <= GUARD_BAND &&
+    bool has_screen_position = is_less(widened(0.0), z_of(image)) && abs(rounded.x) <= GUARD_BAND &&
                                abs(rounded.y) <= GUARD_BAND;
     return has_screen_position ? ivec2(rounded) : ivec2(NO_SCREEN_POSITION, outcode(image));
 #endif

@@ -17,6 +17,7 @@
 //          SNAPPED      1 to take the screen positions of the engine `compute`, so that the
 //                       rasterizer covers the same pixels as that engine; all corners must lie in
 //                       front of the camera and inside the viewport
+//          FLOAT_PAIRS  see wide.glsl; the camera's vectors are then stored as pairs
 #include "face_plane.glsl"
 
 // Local frame, integers. This vertex, and the other two corners of its face, counter-clockwise.
@@ -69,30 +70,30 @@ uniform dvec3 ray_direction;     // of depth 1, of all rays; orthographic camera
 invariant gl_Position;
 
 void main() {
-    Wide3 a = minus(widened(corner), camera_center);
-    Wide3 b = minus(widened(corner_after), camera_center);
-    Wide3 c = minus(widened(corner_before), camera_center);
+    Wide3 center = given(camera_center);
+    Wide3 a = minus(widened(corner), center);
+    Wide3 b = minus(widened(corner_after), center);
+    Wide3 c = minus(widened(corner_before), center);
 #if SNAPPED
     // As image_of in compute_vertex.glsl, and compute_vertices.comp. The driver's own arithmetic, in
     // float32, is off by less than half a subpixel, and then snaps back.
-    Wide u = dot_of(a, image_right), v = dot_of(a, image_down);
+    Wide u = dot_of(a, given(image_right)), v = dot_of(a, given(image_down));
 #if PERSPECTIVE
-    Wide3 image = vector(u, v, dot_of(a, view_direction));
+    Wide3 image = vector(u, v, dot_of(a, given(view_direction)));
 #else
-    Wide3 image = plus(vector(u, v, widened(1.0)), dvec3(image_origin, 0.0lf));
+    Wide3 image = plus(vector(u, v, widened(1.0)), given(dvec3(image_origin, 0.0lf)));
 #endif
     dvec2 snapped = dvec2(rounded_quotients(image));
-    float w = float(image.z);
+    float w = narrowed(z_of(image));
     vec2 in_viewport = vec2(2.0lf * (snapped - viewport_start) / viewport_size - 1.0lf);
     gl_Position = vec4(in_viewport * w, 0.0, w);
 #else
     gl_Position = clip_from_local * narrowed(a) + clip_offset;
 #endif
 
-    FacePlane face = depth_plane(
-        a, b, c, Rays(ray_right, ray_down, ray_origin, ray_direction, view_direction));
-    plane = face.plane;
-    plane_limits = face.limits;
+    FacePlane face = depth_plane(a, b, c, Rays(given(ray_right), given(ray_down), given(ray_origin),
+                                               given(ray_direction), given(view_direction)));
+    output_plane(face);
 #if WRITE_FACE || MASKED
     provoking_face = gl_VertexID;  // vertex i provokes face i, see vertex_order.py
 #endif

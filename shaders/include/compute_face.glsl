@@ -54,8 +54,9 @@ Box box_around(ivec2 a, ivec2 b, ivec2 c) {
 // See depth_plane.glsl.
 FacePlane face_plane(ivec3 corners) {
     return depth_plane(offset_of(corners.x), offset_of(corners.y), offset_of(corners.z),
-                       Rays(camera.ray_right, camera.ray_down, camera.ray_origin,
-                            camera.ray_direction, camera.view_direction));
+                       Rays(given(camera.ray_right), given(camera.ray_down),
+                            given(camera.ray_origin), given(camera.ray_direction),
+                            given(camera.view_direction)));
 }
 
 // Depth of the face at the center of a pixel, mesh units.

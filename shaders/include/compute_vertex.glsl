@@ -35,17 +35,18 @@ Wide3 position_of(int vertex) {
 
 // From the camera center.
 Wide3 offset_of(int vertex) {
-    return minus(position_of(vertex), camera.center);
+    return minus(position_of(vertex), given(camera.center));
 }
 
 // Homogeneous image coordinates (u w, v w, w), subpixels; w is the depth in perspective, else 1.
 Wide3 image_of(int vertex) {
     Wide3 offset = offset_of(vertex);
-    Wide u = dot_of(offset, camera.image_right), v = dot_of(offset, camera.image_down);
+    Wide u = dot_of(offset, given(camera.image_right));
+    Wide v = dot_of(offset, given(camera.image_down));
 #if PERSPECTIVE
-    return vector(u, v, dot_of(offset, camera.view_direction));
+    return vector(u, v, dot_of(offset, given(camera.view_direction)));
 #else
-    return plus(vector(u, v, widened(1.0)), camera.image_origin);
+    return plus(vector(u, v, widened(1.0)), given(camera.image_origin));
 #endif
 }
 

@@ -3,6 +3,6 @@
 // local_depth_at(pixel): the depth of the fragment's face at image coordinates, in local units.
 // Include face_plane.glsl first.
 float local_depth_at(vec2 pixel) {
-    return local_depth(FacePlane(plane, plane_limits, false), pixel);
+    return local_depth(input_plane(), pixel);
 }
 #endif

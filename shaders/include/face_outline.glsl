@@ -79,7 +79,7 @@ Corner corner_of(int vertex) {
     ivec2 screen_position = screen_position_of(vertex);
     corner.is_snapped = screen_position.x != NO_SCREEN_POSITION;
     corner.image = corner.is_snapped ? dvec3(screen_position, 1.0lf)
-                                     : image_of(vertex);
+                                     : doubles_of(image_of(vertex));
     return corner;
 }
 

@@ -11,6 +11,32 @@
 #else
 #define FACE_PLANE_QUALIFIER flat in
 #endif
-FACE_PLANE_QUALIFIER Wide3 plane;
+#if FLOAT_PAIRS
+FACE_PLANE_QUALIFIER vec3 plane_high;
+FACE_PLANE_QUALIFIER vec3 plane_low;
+#else
+FACE_PLANE_QUALIFIER dvec3 plane;
+#endif
 FACE_PLANE_QUALIFIER vec2 plane_limits;
+
+#if VERTEX
+void output_plane(FacePlane face) {
+#if FLOAT_PAIRS
+    plane_high = face.plane.high;
+    plane_low = face.plane.low;
+#else
+    plane = face.plane;
+#endif
+    plane_limits = face.limits;
+}
+#else
+// What it leaves out is false.
+FacePlane input_plane() {
+#if FLOAT_PAIRS
+    return FacePlane(Wide3(plane_high, plane_low), plane_limits, false);
+#else
+    return FacePlane(plane, plane_limits, false);
+#endif
+}
+#endif
 #endif
