@@ -11,7 +11,7 @@ COVER := $(if $(COVERAGE),--cov --cov-report=term)
 # Of `make soak`. SEED=... starts with the case of that seed.
 MINUTES ?= 120
 
-.PHONY: demo test test-fast test-oldest test-resolve test-on compare-demo soak coverage check format bench setup system-gl clean
+.PHONY: demo test test-fast test-oldest test-resolve test-on test-zink compare-demo soak coverage check format bench setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
@@ -53,6 +53,11 @@ test-resolve:
 # BY=user: as an ordinary user; RUN=demo: not the tests.
 test-on:
 	@scripts/test-on "$(SUITE)" "$(or $(BY),root)" $(RUN)
+
+# The fast tests on zink over lavapipe, which compiles all shaders by way of Vulkan. TESTS=tests/test_peel.py:
+# only these. On an older Debian: make test-on SUITE=trixie RUN=test-zink
+test-zink: setup
+	scripts/zink $(VENV) $(PYTEST) -m "not slow and not soak" $(TESTS)
 
 # `make compare-demo A=bookworm B=trixie`: whether `make test-on` got the same arrays, bit for bit, on both.
 compare-demo:

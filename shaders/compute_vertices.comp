@@ -28,21 +28,23 @@ int cell_at(ivec2 screen_position) {
     return cell.y << camera.column_bits | cell.x;
 }
 
-int outcode(dvec3 image) {
-    dvec2 end = 256.0lf * dvec2(camera.image_size) * image.z;
-    return (image.z <= 0.0lf ? OUT_BEHIND : 0) |
-           (image.x < 0.0lf ? OUT_LEFT : 0) | (image.x > end.x ? OUT_RIGHT : 0) |
-           (image.y < 0.0lf ? OUT_ABOVE : 0) | (image.y > end.y ? OUT_BELOW : 0);
+int outcode(Wide3 image) {
+    Wide u = x_of(image), v = y_of(image), w = z_of(image), zero = widened(0.0);
+    Wide right = times(w, 256.0 * float(camera.image_size.x));
+    Wide bottom = times(w, 256.0 * float(camera.image_size.y));
+    return (is_less(zero, w) ? 0 : OUT_BEHIND) |
+           (is_less(u, zero) ? OUT_LEFT : 0) | (is_less(right, u) ? OUT_RIGHT : 0) |
+           (is_less(v, zero) ? OUT_ABOVE : 0) | (is_less(bottom, v) ? OUT_BELOW : 0);
 }
 
 ivec2 snapped(int vertex) {
-    dvec3 image = image_from_local(position_of(vertex));
-    dvec2 rounded = floor(image.xy * (1.0lf / image.z) + 0.5lf);
+    Wide3 image = image_of(vertex);
+    vec2 rounded = rounded_quotients(image);
 #if FINE
     return ivec2(rounded);
 #else
     // Also false where the quotient is infinite or NaN.
-    bool has_screen_position = image.z > 0.0lf && abs(rounded.x) <= GUARD_BAND &&
+    bool has_screen_position = is_less(widened(0.0), z_of(image)) && abs(rounded.x) <= GUARD_BAND &&
                                abs(rounded.y) <= GUARD_BAND;
     return has_screen_position ? ivec2(rounded) : ivec2(NO_SCREEN_POSITION, outcode(image));
 #endif

@@ -17,6 +17,7 @@
 //          SNAPPED      1 to take the screen positions of the engine `compute`, so that the
 //                       rasterizer covers the same pixels as that engine; all corners must lie in
 //                       front of the camera and inside the viewport
+//          FLOAT_PAIRS  see wide.glsl; the camera's vectors are then stored as pairs
 #include "face_plane.glsl"
 
 // Local frame, integers. This vertex, and the other two corners of its face, counter-clockwise.
@@ -69,43 +70,30 @@ uniform dvec3 ray_direction;     // of depth 1, of all rays; orthographic camera
 invariant gl_Position;
 
 void main() {
-    dvec3 a = dvec3(corner) - camera_center;
-    dvec3 b = dvec3(corner_after) - camera_center;
-    dvec3 c = dvec3(corner_before) - camera_center;
+    Wide3 center = given(camera_center);
+    Wide3 a = minus(widened(corner), center);
+    Wide3 b = minus(widened(corner_after), center);
+    Wide3 c = minus(widened(corner_before), center);
 #if SNAPPED
-    // As image_from_local in compute_vertex.glsl, and compute_vertices.comp. The driver's own
-    // arithmetic, in float32, is off by less than half a subpixel, and then snaps back.
-    precise dvec3 image = dvec3(dot(a, image_right), dot(a, image_down), dot(a, view_direction));
-#if !PERSPECTIVE
-    image = dvec3(image.xy + image_origin, 1.0lf);
+    // As image_of in compute_vertex.glsl, and compute_vertices.comp. The driver's own arithmetic, in
+    // float32, is off by less than half a subpixel, and then snaps back.
+    Wide u = dot_of(a, given(image_right)), v = dot_of(a, given(image_down));
+#if PERSPECTIVE
+    Wide3 image = vector(u, v, dot_of(a, given(view_direction)));
+#else
+    Wide3 image = plus(vector(u, v, widened(1.0)), given(dvec3(image_origin, 0.0lf)));
 #endif
-    dvec2 snapped = floor(image.xy * (1.0lf / image.z) + 0.5lf);
-    float w = float(image.z);
+    dvec2 snapped = dvec2(rounded_quotients(image));
+    float w = narrowed(z_of(image));
     vec2 in_viewport = vec2(2.0lf * (snapped - viewport_start) / viewport_size - 1.0lf);
     gl_Position = vec4(in_viewport * w, 0.0, w);
 #else
-    gl_Position = clip_from_local * vec3(a) + clip_offset;
+    gl_Position = clip_from_local * narrowed(a) + clip_offset;
 #endif
 
-    // Precise, because layers are told apart by comparing depths that different programs compute.
-    precise dvec3 normal = cross(b - a, c - a);
-    precise dvec3 slopes =
-        dvec3(dot(normal, ray_right), dot(normal, ray_down), dot(normal, ray_origin));
-    vec3 depths = vec3(dot(a, view_direction), dot(b, view_direction), dot(c, view_direction));
-    float nearest = min(depths.x, min(depths.y, depths.z));
-    float farthest = max(depths.x, max(depths.y, depths.z));
-#if PERSPECTIVE
-    precise double scale = dot(normal, a);
-    plane = slopes;
-    plane_limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30,
-                        nearest > 0.0 ? 1.0 / nearest : 1.0e30);
-#else
-    precise double scale = dot(normal, ray_direction);
-    plane = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
-    plane_limits = vec2(nearest, farthest);
-#endif
-    // For a face seen edge-on, any depth within the limits will do.
-    plane = scale == 0.0lf ? dvec3(0.0lf) : plane / scale;
+    FacePlane face = depth_plane(a, b, c, Rays(given(ray_right), given(ray_down), given(ray_origin),
+                                               given(ray_direction), given(view_direction)));
+    output_plane(face);
 #if WRITE_FACE || MASKED
     provoking_face = gl_VertexID;  // vertex i provokes face i, see vertex_order.py
 #endif
@@ -114,7 +102,7 @@ void main() {
 #endif
 #if PHOTO
     smooth_normal = corner_normal;
-    seen_side = scale > 0.0lf ? -1.0 : 1.0;
+    seen_side = face.shows_back ? -1.0 : 1.0;
 #if HAS_COLORS
     color = corner_color;
 #endif

@@ -2,7 +2,7 @@
 
 A driver accepts more than the language allows: Mesa's and NVIDIA's compilers forgive different
 mistakes. So each program that any test compiles is recorded, with its includes expanded and its
-macros defined, and glslang compiles and links it as well.
+macros defined, and glslang compiles it as well.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ MISSING = (
 )
 
 _SUFFIXES = {"vertex_shader": "vert", "fragment_shader": "frag", "compute_shader": "comp"}
-# "ERROR: /tmp/x/0.frag:200012: 'f' : undeclared identifier"; see `compose` for the line's number.
-_MESSAGE = re.compile(r"^(?:ERROR|WARNING): \S*?(\w+)\.(?:vert|frag|comp):(\d+): (.*)$")
+# "ERROR: 12.frag:200012: 'f' : undeclared identifier", or with 0 for the file. The file's name is
+# also on a line of its own before its messages. See `compose` for the number of the line.
+_MESSAGE = re.compile(r"(?:ERROR|WARNING): \S*:(\d+): (.*)")
 
 # Of each program: how it was asked for, then file names and source of each stage.
 Programs = dict[str, dict[str, tuple[str, list[str]]]]
@@ -61,30 +62,29 @@ def recorded_programs() -> Iterator[Programs]:
 
 def faults(programs: Programs) -> list[str]:
     """Return what glslang says against programs, each message with file, line and macros."""
-    found = []
+    stages = [
+        (description, stage, text, names)
+        for description, sources in programs.items()
+        for stage, (text, names) in sources.items()
+    ]
+    if not stages:
+        return []
     with tempfile.TemporaryDirectory() as folder:
-        for description, sources in programs.items():
-            paths = []
-            for stage, (text, _) in sources.items():
-                path = Path(folder, f"{stage}.{_SUFFIXES[stage]}")
-                path.write_text(text, encoding="utf-8")
-                paths.append(str(path))
-            run = subprocess.run(
-                [str(validator()), "-l", *paths], capture_output=True, text=True, check=False
-            )
-            messages = [
-                line for line in run.stdout.splitlines() if "ERROR" in line or "WARN" in line
-            ]
-            if run.returncode or messages:
-                located = [_located(line, sources) for line in messages]
-                found.append(f"{description}: {'; '.join(located) or run.stdout + run.stderr}")
+        files = [f"{index}.{_SUFFIXES[stage]}" for index, (_, stage, _, _) in enumerate(stages)]
+        for file, (_, _, text, _) in zip(files, stages, strict=True):
+            Path(folder, file).write_text(text, encoding="utf-8")
+        run = subprocess.run(
+            [str(validator()), *files], cwd=folder, capture_output=True, text=True, check=False
+        )
+    found = []
+    current = 0
+    for line in run.stdout.splitlines():
+        if line in files:
+            current = files.index(line)
+        elif match := _MESSAGE.match(line):
+            description, _, _, names = stages[current]
+            file_number, line_number = divmod(int(match[1]), shaders.LINES_PER_FILE)
+            found.append(f"{description}: {names[file_number]}:{line_number}: {match[2]}")
+    if run.returncode and not found:
+        found.append(run.stdout + run.stderr)
     return found
-
-
-def _located(message: str, sources: Mapping[str, tuple[str, list[str]]]) -> str:
-    """Return a message of glslang's with the shader's file and line instead of encoded ones."""
-    match = _MESSAGE.match(message)
-    if not match:
-        return message
-    file_number, line = divmod(int(match[2]), shaders.LINES_PER_FILE)
-    return f"{sources[match[1]][1][file_number]}:{line}: {match[3]}"

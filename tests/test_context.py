@@ -136,7 +136,7 @@ HOST = 16 * 2**30
     ],
 )
 def test_gpu_memory_is_capped_at_host_memory(monkeypatch, reported, memory):
-    monkeypatch.setattr(context_module, "_SOFTWARE_RENDERERS", ("no renderer",))
+    monkeypatch.setattr(context_module, "renders_on_cpu", lambda renderer: False)
     monkeypatch.setattr(context_module, "host_memory", lambda: HOST)
     monkeypatch.setattr(GLFunctions, "device_memory", lambda _: reported)
     context = GLContext()

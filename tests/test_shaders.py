@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import ddepth_gl as dd
@@ -118,3 +120,18 @@ def test_every_shader_compiles_in_every_variant(renderer):
             compile_program(
                 context.gl, defines, vertex_shader="sheet.vert", fragment_shader="sheet.frag"
             ).release()
+
+
+def test_coverage_and_order_need_no_built_in_of_open_order():
+    """`precise` does not reach into dot() and the like; wide.glsl has exact replacements."""
+    shades = {
+        *("resolve.frag", "photo.frag", "shade_sheet.frag", "light.glsl", "srgb.glsl"),
+        *("attributes.frag", "crossing_attributes.glsl", "surface_color.glsl"),
+        "surface_texture.glsl",
+    }
+    folder = shaders.shader_folder()
+    paths = [path for path in folder.rglob("*.*") if path.name not in shades]
+    assert len(paths) > 20
+    for path in paths:
+        code = re.sub("//.*", "", path.read_text(encoding="utf-8"))
+        assert not re.findall(r"\b(?:dot|cross|length|distance|normalize|mix|fma)\(", code), path

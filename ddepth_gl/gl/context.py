@@ -22,13 +22,11 @@ from .headless import HeadlessBinding
 from .loader import Loader
 from .memory import host_memory
 from .moderngl_context import own_moderngl_context, track_objects
+from .renderer_names import prefers_float_pairs, renders_on_cpu
 
 __all__ = ["GLContext"]
 
 _log = logger(__name__)
-
-# Substrings of the lower-case renderer names of Mesa's and Google's software rasterizers.
-_SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast")
 
 
 class _Binding(Protocol):
@@ -72,6 +70,9 @@ class GLContext:
         vendor, renderer, gl_version: the driver's GL_VENDOR, GL_RENDERER and GL_VERSION.
         version_code: OpenGL version as an integer, such as 430 for 4.3.
         is_software: True if the CPU renders.
+        prefers_float_pairs: True if shaders should compute with pairs of floats instead of doubles:
+            on GPUs that are slow with doubles, or as the environment variable DDEPTH_FLOAT_PAIRS
+            says, 0 or 1.
         max_image_size: largest width and height of an image, in pixels.
         memory: bytes of memory that the device has, or that this process may use if that is less.
         has_compute: True if there are compute shaders (OpenGL 4.3).
@@ -81,7 +82,8 @@ class GLContext:
 
     Raises:
         ContextError: no device works; the message lists what was tried and how to fix it. Or
-            `borrowed` cannot be used; or this process was forked from one that had used OpenGL.
+            `borrowed` cannot be used; or this process was forked from one that had used OpenGL; or
+            DDEPTH_FLOAT_PAIRS is neither 0 nor 1.
         RequestError: `borrowed` is not a `moderngl.Context`.
     """
 
@@ -141,9 +143,9 @@ class GLContext:
         self.version_code: int = self.gl.version_code
         # EGL silently skips a vendor library that fails to load, so only the renderer's name is
         # proof.
-        self.is_software = (device is not None and device.is_software) or any(
-            name in self.renderer.lower() for name in _SOFTWARE_RENDERERS
-        )
+        on_cpu = device is not None and device.is_software
+        self.is_software = on_cpu or renders_on_cpu(self.renderer)
+        self.prefers_float_pairs = prefers_float_pairs(self.renderer)
         if require_gpu and self.is_software:
             raise ContextError(f"require_gpu=True, but the renderer is {self.renderer}")
         self.max_image_size = min(

@@ -54,20 +54,21 @@ bool is_cut_out(dvec2 pixel, ImageMap image, dvec3 camera_center, int face) {
     ivec4 more = texelFetch(face_masks, first + 6);
     ivec4 texture_entry = texelFetch(face_masks, first + 7);
 
-    dvec3 weights = barycentric_at(pixel, image, a - camera_center, b - camera_center,
-                                   c - camera_center);
-    dvec2 uv = weights.x * dvec2(uv_ab.xy) + weights.y * dvec2(uv_ab.zw) +
-               weights.z * dvec2(intBitsToFloat(more.xy));
+    dvec3 weights = barycentric_at(pixel, image, minus(a, camera_center), minus(b, camera_center),
+                                   minus(c, camera_center));
+    precise dvec2 uv = weights.x * dvec2(uv_ab.xy) + weights.y * dvec2(uv_ab.zw) +
+                       weights.z * dvec2(intBitsToFloat(more.xy));
     // Written so that equal values yield exactly this value, whatever the weights.
     SampledTexels texels = sampled_texels(uv, texture_entry);
     vec2 across = vec2(texels.weight);
     vec4 alpha = vec4(mask_alpha(texels.index.x), mask_alpha(texels.index.y),
                       mask_alpha(texels.index.z), mask_alpha(texels.index.w));
-    vec2 rows = alpha.xz + across.x * (alpha.yw - alpha.xz);
-    float texture_alpha = rows.x + across.y * (rows.y - rows.x);
+    precise vec2 rows = alpha.xz + across.x * (alpha.yw - alpha.xz);
+    precise float texture_alpha = rows.x + across.y * (rows.y - rows.x);
     vec3 corners = vec3(more.z & 255, more.z >> 8 & 255, more.z >> 16 & 255);
-    float vertex_alpha = corners.x + float(weights.y) * (corners.y - corners.x) +
-                         float(weights.z) * (corners.z - corners.x);
-    return double(vertex_alpha) * double(texture_alpha) < limit;
+    precise float vertex_alpha = corners.x + float(weights.y) * (corners.y - corners.x) +
+                                 float(weights.z) * (corners.z - corners.x);
+    precise double product = double(vertex_alpha) * double(texture_alpha);
+    return product < limit;
 }
 #endif

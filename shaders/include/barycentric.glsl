@@ -2,9 +2,12 @@
 #define BARYCENTRIC_GLSL
 // barycentric_at(pixel, image, a, b, c): the point where a pixel's ray meets the plane of a face,
 // as barycentric coordinates. Computed in double precision from the face's corners, without the
-// rasterizer.
+// rasterizer. What alpha masks decide by is `precise`: each pass and either engine must leave out
+// the same crossings, see wide.glsl.
 //
 // Options: PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
+
+#include "wide.glsl"
 
 // Takes an offset from the camera center, local frame, to homogeneous image coordinates
 // (u w, v w, w); w is the depth in perspective, else 1. See LocalCamera. (u, v) may have any unit.
@@ -27,14 +30,15 @@ struct RimPoint {
 // Takes the point of an edge that is nearest to the origin, if that is nearer than the point so
 // far. `a` and `b` are the ends in the image, `at_a` and `at_b` their weights.
 void take_nearer(inout RimPoint nearest, dvec2 a, dvec2 b, dvec3 at_a, dvec3 at_b) {
-    dvec2 edge = b - a;
-    double squared_length = dot(edge, edge);
-    double t = squared_length > 0.0lf ? clamp(-dot(a, edge) / squared_length, 0.0lf, 1.0lf)
-                                      : 0.0lf;
-    dvec2 point = a + t * edge;
-    double squared_distance = dot(point, point);
+    precise dvec2 edge = b - a;
+    precise double squared_length = edge.x * edge.x + edge.y * edge.y;
+    precise double along = -(a.x * edge.x + a.y * edge.y) / squared_length;
+    double t = squared_length > 0.0lf ? clamp(along, 0.0lf, 1.0lf) : 0.0lf;
+    precise dvec2 point = a + t * edge;
+    precise double squared_distance = point.x * point.x + point.y * point.y;
+    precise dvec3 weights = (1.0lf - t) * at_a + t * at_b;
     if (nearest.squared_distance < 0.0lf || squared_distance < nearest.squared_distance)
-        nearest = RimPoint((1.0lf - t) * at_a + t * at_b, squared_distance);
+        nearest = RimPoint(weights, squared_distance);
 }
 
 // Unnormalized barycentric coordinates of the rim point that is nearest to the pixel in the image.
@@ -48,21 +52,21 @@ dvec3 nearest_on_rim(dvec3 weights, dvec2 a, dvec2 b, dvec2 c, dvec3 w) {
         // A corner behind the camera has no screen position. The face is large in the image there,
         // and the pixel is close to it.
         dvec3 clamped = max(weights, dvec3(0.0lf));
-        return clamped.x + clamped.y + clamped.z > 0.0lf ? clamped : dvec3(1.0lf);
+        precise double sum = clamped.x + clamped.y + clamped.z;
+        return sum > 0.0lf ? clamped : dvec3(1.0lf);
     }
     const dvec3 at_a = dvec3(1.0lf, 0.0lf, 0.0lf);
     const dvec3 at_b = dvec3(0.0lf, 1.0lf, 0.0lf);
     const dvec3 at_c = dvec3(0.0lf, 0.0lf, 1.0lf);
-    dvec3 inverse_w = 1.0lf / w;
-    a *= inverse_w.x;
-    b *= inverse_w.y;
-    c *= inverse_w.z;
+    precise dvec3 inverse_w = 1.0lf / w;
+    precise dvec2 on_a = a * inverse_w.x, on_b = b * inverse_w.y, on_c = c * inverse_w.z;
     // No loop: software rasterizers limit how many rounds all loops of an invocation may take.
     RimPoint nearest = RimPoint(dvec3(0.0lf), -1.0lf);
-    take_nearer(nearest, a, b, at_a, at_b);
-    take_nearer(nearest, b, c, at_b, at_c);
-    take_nearer(nearest, c, a, at_c, at_a);
-    return nearest.weights * inverse_w;
+    take_nearer(nearest, on_a, on_b, at_a, at_b);
+    take_nearer(nearest, on_b, on_c, at_b, at_c);
+    take_nearer(nearest, on_c, on_a, at_c, at_a);
+    precise dvec3 perspective_weights = nearest.weights * inverse_w;
+    return perspective_weights;
 }
 
 // Corners in homogeneous image coordinates (u w, v w), with the pixel as the origin.
@@ -72,17 +76,18 @@ struct ImageCorners {
 
 ImageCorners image_corners(dvec2 pixel, ImageMap image, dvec3 a, dvec3 b, dvec3 c) {
 #if PERSPECTIVE
-    dvec3 right = image.right - pixel.x * image.view_direction;
-    dvec3 down = image.down - pixel.y * image.view_direction;
+    precise dvec3 right = image.right - pixel.x * image.view_direction;
+    precise dvec3 down = image.down - pixel.y * image.view_direction;
     dvec2 origin = dvec2(0.0lf);
 #else
     dvec3 right = image.right;
     dvec3 down = image.down;
-    dvec2 origin = image.origin - pixel;
+    precise dvec2 origin = image.origin - pixel;
 #endif
-    return ImageCorners(dvec2(dot(a, right), dot(a, down)) + origin,
-                        dvec2(dot(b, right), dot(b, down)) + origin,
-                        dvec2(dot(c, right), dot(c, down)) + origin);
+    precise dvec2 image_a = dvec2(dot_of(a, right), dot_of(a, down)) + origin;
+    precise dvec2 image_b = dvec2(dot_of(b, right), dot_of(b, down)) + origin;
+    precise dvec2 image_c = dvec2(dot_of(c, right), dot_of(c, down)) + origin;
+    return ImageCorners(image_a, image_b, image_c);
 }
 
 // Unnormalized barycentric coordinates of the pixel. The hit is the weighted sum of the corners
@@ -90,12 +95,13 @@ ImageCorners image_corners(dvec2 pixel, ImageMap image, dvec3 a, dvec3 b, dvec3 
 dvec3 weights_of(ImageCorners corners) {
     dvec3 weights = dvec3(cross2(corners.b, corners.c), cross2(corners.c, corners.a),
                           cross2(corners.a, corners.b));
-    return weights.x + weights.y + weights.z < 0.0lf ? -weights : weights;
+    precise double area = weights.x + weights.y + weights.z;
+    return area < 0.0lf ? -weights : weights;
 }
 
 bool are_inside(dvec3 weights) {
-    return min(weights.x, min(weights.y, weights.z)) >= 0.0lf &&
-           weights.x + weights.y + weights.z > 0.0lf;
+    precise double area = weights.x + weights.y + weights.z;
+    return min(weights.x, min(weights.y, weights.z)) >= 0.0lf && area > 0.0lf;
 }
 
 // Returns the weights of the corners; none is negative, their sum is 1.
@@ -106,13 +112,14 @@ dvec3 barycentric_at(dvec2 pixel, ImageMap image, dvec3 a, dvec3 b, dvec3 c) {
     dvec3 weights = weights_of(corners);
     if (!are_inside(weights)) {
 #if PERSPECTIVE
-        dvec3 w = dvec3(dot(a, image.view_direction), dot(b, image.view_direction),
-                        dot(c, image.view_direction));
+        dvec3 w = dvec3(dot_of(a, image.view_direction), dot_of(b, image.view_direction),
+                        dot_of(c, image.view_direction));
 #else
         const dvec3 w = dvec3(1.0lf);
 #endif
         weights = nearest_on_rim(weights, corners.a, corners.b, corners.c, w);
     }
-    return weights / (weights.x + weights.y + weights.z);
+    precise dvec3 normalized = weights / (weights.x + weights.y + weights.z);
+    return normalized;
 }
 #endif

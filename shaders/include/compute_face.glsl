@@ -9,6 +9,7 @@
 //          numbers, texture unit 12: numbers of this part's faces in the mesh; REORDERED only
 // Options: REORDERED  1 if the faces on the device have another order than in the mesh
 #include "compute_vertex.glsl"
+#include "depth_plane.glsl"
 
 layout(binding = 1) uniform isamplerBuffer screen_positions;
 layout(binding = 2) uniform isamplerBuffer indices;
@@ -50,52 +51,17 @@ Box box_around(ivec2 a, ivec2 b, ivec2 c) {
                    ivec2(camera.image_size.x, camera.band.y) - 1));
 }
 
-// 1 / depth (perspective) or depth (orthographic), local units, is plane . (u, v, 1) with (u, v) in
-// pixels. It is clamped to the limits, those of the corners. Set up as in sheet.vert, for the same
-// reasons.
-struct FacePlane {
-    dvec3 plane;
-    vec2 limits;
-};
-
+// See depth_plane.glsl.
 FacePlane face_plane(ivec3 corners) {
-    precise dvec3 a = position_of(corners.x) - camera.center;
-    precise dvec3 b = position_of(corners.y) - camera.center;
-    precise dvec3 c = position_of(corners.z) - camera.center;
-    precise dvec3 normal = cross(b - a, c - a);
-    precise dvec3 slopes = dvec3(dot(normal, camera.ray_right), dot(normal, camera.ray_down),
-                                 dot(normal, camera.ray_origin));
-    precise vec3 depths = vec3(dot(a, camera.view_direction), dot(b, camera.view_direction),
-                               dot(c, camera.view_direction));
-    float nearest = min(depths.x, min(depths.y, depths.z));
-    float farthest = max(depths.x, max(depths.y, depths.z));
-    FacePlane result;
-#if PERSPECTIVE
-    precise double scale = dot(normal, a);
-    result.limits = vec2(farthest > 0.0 ? 1.0 / farthest : 1.0e30,
-                         nearest > 0.0 ? 1.0 / nearest : 1.0e30);
-#else
-    precise double scale = dot(normal, camera.ray_direction);
-    slopes = dvec3(0.0lf, 0.0lf, dot(normal, a)) - slopes;
-    result.limits = vec2(nearest, farthest);
-#endif
-    // Of a face seen edge-on, any depth within the limits will do.
-    precise dvec3 plane = scale == 0.0lf ? dvec3(0.0lf) : slopes / scale;
-    result.plane = plane;
-    return result;
+    return depth_plane(offset_of(corners.x), offset_of(corners.y), offset_of(corners.z),
+                       Rays(given(camera.ray_right), given(camera.ray_down),
+                            given(camera.ray_origin), given(camera.ray_direction),
+                            given(camera.view_direction)));
 }
 
-// Depth of the face at the center of a pixel, mesh units. `precise`, because passes compare the
-// depths bit for bit.
+// Depth of the face at the center of a pixel, mesh units.
 float depth_at(FacePlane face, ivec2 pixel) {
-    vec2 center = vec2(pixel) + 0.5;
-    precise double raw = face.plane.x * double(center.x) + face.plane.y * double(center.y) +
-                         face.plane.z;
-    precise float value = clamp(float(raw), face.limits.x, face.limits.y);
-#if PERSPECTIVE
-    value = 1.0 / value;
-#endif
-    precise float depth = camera.local_unit * value;
+    precise float depth = camera.local_unit * local_depth(face, vec2(pixel) + 0.5);
     return depth;
 }
 #endif

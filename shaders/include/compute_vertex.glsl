@@ -9,6 +9,7 @@
 // Buffers are read as texels: software rasterizers gather texels several times faster than the
 // contents of storage buffers.
 #include "compute_camera.glsl"
+#include "wide.glsl"
 
 layout(binding = 0) uniform isamplerBuffer positions;
 uniform uint vertex_count;
@@ -27,27 +28,32 @@ dvec3 position_of(int vertex) {
     return position;
 }
 #else
-dvec3 position_of(int vertex) {
-    return dvec3(texelFetch(positions, vertex).xyz);
+Wide3 position_of(int vertex) {
+    return widened(texelFetch(positions, vertex).xyz);
 }
 #endif
 
+// From the camera center.
+Wide3 offset_of(int vertex) {
+    return minus(position_of(vertex), given(camera.center));
+}
+
 // Homogeneous image coordinates (u w, v w, w), subpixels; w is the depth in perspective, else 1.
-// The same position always yields the same bits.
-dvec3 image_from_local(dvec3 position) {
-    precise dvec3 offset = position - camera.center;
-    precise dvec3 image = dvec3(dot(offset, camera.image_right), dot(offset, camera.image_down),
-                                dot(offset, camera.view_direction));
-#if !PERSPECTIVE
-    image = dvec3(image.xy + camera.image_origin.xy, 1.0lf);
+Wide3 image_of(int vertex) {
+    Wide3 offset = offset_of(vertex);
+    Wide u = dot_of(offset, given(camera.image_right));
+    Wide v = dot_of(offset, given(camera.image_down));
+#if PERSPECTIVE
+    return vector(u, v, dot_of(offset, given(camera.view_direction)));
+#else
+    return plus(vector(u, v, widened(1.0)), given(camera.image_origin));
 #endif
-    return image;
 }
 
 // A vertex in front of the camera and inside the guard band has a screen position, rounded to
 // integer subpixels. Any other vertex has NO_SCREEN_POSITION as its x, and as its y an outcode: the
 // OUT_ bits of the sides of the image that it lies beyond.
 const int NO_SCREEN_POSITION = -0x7fffffff - 1;
-const double GUARD_BAND = 8388608.0lf;  // 2^23 subpixels: beyond the largest image, yet exact below
+const float GUARD_BAND = 8388608.0;  // 2^23 subpixels: beyond the largest image, yet exact below
 const int OUT_BEHIND = 1, OUT_LEFT = 2, OUT_RIGHT = 4, OUT_ABOVE = 8, OUT_BELOW = 16;
 #endif

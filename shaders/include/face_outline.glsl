@@ -23,7 +23,8 @@ struct Outline {
 
 // Cross product of two edges that follow each other. Its sign is that of the face's area.
 double cross_2d(dvec3 line, dvec3 next) {
-    return line.x * next.y - line.y * next.x;
+    precise double area = line.x * next.y - line.y * next.x;
+    return area;
 }
 
 // Moves a line by half a unit toward the face that does not own it (top-left rule, see owns_edge in
@@ -67,28 +68,29 @@ bool find_outline(ivec3 corners, out Outline outline) {
 const double LINE_SIZE = 67108864.0lf;
 
 struct Corner {
-    dvec3 position;  // local frame: orders the ends of an edge, the same for both faces there
+    ivec3 position;  // local frame: orders the ends of an edge, the same for both faces there
     bool is_snapped; // whether it has a screen position
     dvec3 image;     // homogeneous, subpixels; the screen position with w = 1 if snapped
 };
 
 Corner corner_of(int vertex) {
     Corner corner;
-    corner.position = position_of(vertex);
+    corner.position = texelFetch(positions, vertex).xyz;
     ivec2 screen_position = screen_position_of(vertex);
     corner.is_snapped = screen_position.x != NO_SCREEN_POSITION;
     corner.image = corner.is_snapped ? dvec3(screen_position, 1.0lf)
-                                     : image_from_local(corner.position);
+                                     : doubles_of(image_of(vertex));
     return corner;
 }
 
-bool is_before(dvec3 a, dvec3 b) {
+bool is_before(ivec3 a, ivec3 b) {
     return a.x != b.x ? a.x < b.x : a.y != b.y ? a.y < b.y : a.z < b.z;
 }
 
 dvec2 scaled_to_line_size(dvec2 direction) {
     double size = max(abs(direction.x), abs(direction.y));
-    return size > 0.0lf ? floor(direction * (LINE_SIZE / size) + 0.5lf) : dvec2(0.0lf);
+    precise dvec2 scaled = floor(direction * (LINE_SIZE / size) + 0.5lf);
+    return size > 0.0lf ? scaled : dvec2(0.0lf);
 }
 
 // The line from a to b, where a is before b.
@@ -103,9 +105,7 @@ dvec3 ordered_line(Corner a, Corner b) {
         along = a.image.z * b.image.xy - a.image.xy;
         along = scaled_to_line_size(along);
     } else {
-        precise dvec3 line = dvec3(a.image.y * b.image.z - a.image.z * b.image.y,
-                                   a.image.z * b.image.x - a.image.x * b.image.z,
-                                   a.image.x * b.image.y - a.image.y * b.image.x);
+        precise dvec3 line = cross_of(a.image, b.image);
         double size = max(abs(line.x), abs(line.y));
         if (size == 0.0lf) return dvec3(0.0lf, 0.0lf, sign(line.z));
         line = floor(line * (LINE_SIZE / size) + 0.5lf);
@@ -114,7 +114,8 @@ dvec3 ordered_line(Corner a, Corner b) {
     }
     // Exactly through the snapped corner, so that all edges there meet in one point.
     dvec2 through = a.is_snapped ? a.image.xy : b.image.xy;
-    return dvec3(-along.y, along.x, along.y * through.x - along.x * through.y);
+    precise double offset = along.y * through.x - along.x * through.y;
+    return dvec3(-along.y, along.x, offset);
 }
 
 dvec3 line_between(Corner a, Corner b) {
@@ -125,10 +126,10 @@ dvec3 line_between(Corner a, Corner b) {
 bool find_outline(ivec3 corners, out Outline outline) {
     Corner a = corner_of(corners.x), b = corner_of(corners.y), c = corner_of(corners.z);
     dvec3 ab = line_between(a, b), bc = line_between(b, c), ca = line_between(c, a);
-    precise double area = a.is_snapped ? cross_2d(ca, ab)
+    double area = a.is_snapped ? cross_2d(ca, ab)
                         : b.is_snapped ? cross_2d(ab, bc)
                         : c.is_snapped ? cross_2d(bc, ca)
-                        : dot(a.image, cross(b.image, c.image));
+                        : dot_of(a.image, cross_of(b.image, c.image));
     outline = make_outline(ab, bc, ca, area);
     if (a.is_snapped && b.is_snapped && c.is_snapped)
         outline.box = box_around(ivec2(a.image.xy), ivec2(b.image.xy), ivec2(c.image.xy));
@@ -140,13 +141,13 @@ bool find_outline(ivec3 corners, out Outline outline) {
 // centers at v. No quotient is close to an integer, since no pixel center lies on the line. So it
 // does not matter how the division rounds.
 void narrow_columns(inout ivec2 columns, dvec3 line, double v) {
-    double first_value = line.y * v + line.z + 128.0lf * line.x;
-    double step = 256.0lf * line.x;
+    precise double first_value = line.y * v + line.z + 128.0lf * line.x;
+    precise double step = 256.0lf * line.x;
     if (step == 0.0lf) {
         if (first_value < 0.0lf) columns.y = -1;
         return;
     }
-    double zero = clamp(-first_value / step, -1.0lf, double(camera.image_size.x));
+    precise double zero = clamp(-first_value / step, -1.0lf, double(camera.image_size.x));
     if (step > 0.0lf) columns.x = max(columns.x, int(ceil(zero)));
     else columns.y = min(columns.y, int(floor(zero)));
 }

@@ -1,20 +1,42 @@
 #ifndef FACE_PLANE_GLSL
 #define FACE_PLANE_GLSL
-// The plane of a face: depth as a function of the pixel. sheet.vert sets it up, face_depth.glsl
-// evaluates it.
-//   perspective:  1 / depth = dot(plane, (u, v, 1))
-//   orthographic:     depth = dot(plane, (u, v, 1))
-// Both are exactly linear in image coordinates (u, v) = (column + 0.5, row + 0.5). Depth is in
-// local units. Doubles, because on a large face the terms are much larger than their sum.
+// The plane of a face on its way from sheet.vert, which sets it up, to face_depth.glsl, which
+// evaluates it; see depth_plane.glsl.
 //
 // Options: VERTEX  1 in a vertex shader, 0 in a fragment shader
+#include "depth_plane.glsl"
+
 #if VERTEX
 #define FACE_PLANE_QUALIFIER flat out
 #else
 #define FACE_PLANE_QUALIFIER flat in
 #endif
+#if FLOAT_PAIRS
+FACE_PLANE_QUALIFIER vec3 plane_high;
+FACE_PLANE_QUALIFIER vec3 plane_low;
+#else
 FACE_PLANE_QUALIFIER dvec3 plane;
-// Smallest and largest value at the face's corners. At the rim of a grazing face, the plane would
-// otherwise yield depths that the face does not have.
+#endif
 FACE_PLANE_QUALIFIER vec2 plane_limits;
+
+#if VERTEX
+void output_plane(FacePlane face) {
+#if FLOAT_PAIRS
+    plane_high = face.plane.high;
+    plane_low = face.plane.low;
+#else
+    plane = face.plane;
+#endif
+    plane_limits = face.limits;
+}
+#else
+// What it leaves out is false.
+FacePlane input_plane() {
+#if FLOAT_PAIRS
+    return FacePlane(Wide3(plane_high, plane_low), plane_limits, false);
+#else
+    return FacePlane(plane, plane_limits, false);
+#endif
+}
+#endif
 #endif

@@ -40,8 +40,8 @@ struct Outline {
 Corner corner_of(int vertex) {
     Corner corner;
     corner.position = position_of(vertex);
-    corner.offset = corner.position - camera.center;
-    corner.image = image_from_local(corner.position);
+    corner.offset = offset_of(vertex);
+    corner.image = image_of(vertex);
     corner.is_snapped = screen_position_of(vertex).x != NO_SCREEN_POSITION;
     precise dvec2 snapped = floor(corner.image.xy / corner.image.z * STEPS_PER_SUBPIXEL + 0.5lf) /
                             STEPS_PER_SUBPIXEL;
@@ -60,9 +60,7 @@ Line ordered_line(Corner a, Corner b) {
     if (a.is_snapped && b.is_snapped) {
         normal = dvec3(a.snapped.y - b.snapped.y, b.snapped.x - a.snapped.x, 0.0lf);
     } else {
-        normal = dvec3(a.image.y * b.image.z - a.image.z * b.image.y,
-                       a.image.z * b.image.x - a.image.x * b.image.z,
-                       a.image.x * b.image.y - a.image.y * b.image.x);
+        normal = cross_of(a.image, b.image);
         if (a.is_snapped || b.is_snapped) normal.z = 0.0lf;
     }
     line.normal = normal;
@@ -82,12 +80,13 @@ Line line_between(Corner a, Corner b, double orientation) {
 // Returns false if the face covers nothing, because it is seen edge-on.
 bool find_outline(ivec3 corners, out Outline outline) {
     Corner a = corner_of(corners.x), b = corner_of(corners.y), c = corner_of(corners.z);
-    precise dvec3 normal = cross(b.offset - a.offset, c.offset - a.offset);
+    dvec3 normal = cross_of(minus(b.offset, a.offset), minus(c.offset, a.offset));
 #if PERSPECTIVE
-    precise double side = dot(normal, a.offset);
-    if (abs(side) <= camera.rounding_error * length(normal)) return false;
+    double side = dot_of(normal, a.offset);
+    precise double error = camera.rounding_error * sqrt(dot_of(normal, normal));
+    if (abs(side) <= error) return false;
 #else
-    precise double side = dot(normal, camera.ray_direction);
+    double side = dot_of(normal, camera.ray_direction);
     if (side == 0.0lf) return false;
 #endif
     outline.is_front = side < 0.0lf;

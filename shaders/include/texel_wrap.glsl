@@ -34,15 +34,16 @@ int wrapped_texel(int index, int size, int mode) {
 // Returns a coordinate that samples the same, small enough for its texel's index to be an int.
 double near_coordinate(double coordinate, int mode) {
     if (mode == WRAP_CLAMP) return clamp(coordinate, -1.0lf, 2.0lf);
-    return mode == WRAP_MIRROR ? 2.0lf * fract(0.5lf * coordinate) : fract(coordinate);
+    precise double mirrored = 2.0lf * fract(0.5lf * coordinate);
+    return mode == WRAP_MIRROR ? mirrored : fract(coordinate);
 }
 
 // uv: u right, v up; (0, 0) is the lower left corner of the texture.
 SampledTexels sampled_texels(dvec2 uv, ivec4 entry) {
     ivec2 size = entry.yz;
     ivec2 mode = ivec2(entry.w & 3, entry.w >> 2 & 3);
-    dvec2 position = dvec2(near_coordinate(uv.x, mode.x), near_coordinate(1.0lf - uv.y, mode.y)) *
-                     dvec2(size);
+    precise dvec2 position =
+        dvec2(near_coordinate(uv.x, mode.x), near_coordinate(1.0lf - uv.y, mode.y)) * dvec2(size);
     bool is_nearest = (entry.w >> 4) == FILTER_NEAREST;
     if (!is_nearest) position -= 0.5lf;  // texel 0 has its center at half a texel
     dvec2 corner = floor(position);
@@ -51,7 +52,8 @@ SampledTexels sampled_texels(dvec2 uv, ivec4 entry) {
     ivec2 column =
         ivec2(wrapped_texel(low.x, size.x, mode.x), wrapped_texel(high.x, size.x, mode.x));
     ivec2 row = ivec2(wrapped_texel(low.y, size.y, mode.y), wrapped_texel(high.y, size.y, mode.y));
+    precise dvec2 weight = position - corner;
     return SampledTexels(entry.x + size.x * row.xxyy + column.xyxy,
-                         is_nearest ? dvec2(0.0lf) : position - corner);
+                         is_nearest ? dvec2(0.0lf) : weight);
 }
 #endif

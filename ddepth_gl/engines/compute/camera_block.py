@@ -11,12 +11,13 @@ from ..request import SheetRequest
 from ..scene import Scene
 from ..shared.local_camera import local_camera
 
-__all__ = ["CAMERA", "SUBPIXELS", "packed_camera"]
+__all__ = ["CAMERA", "SUBPIXELS", "VECTORS", "packed_camera"]
 
 SUBPIXELS = 256  # per pixel, along each side
 _ROUNDING = 2.0**-47  # relative error of positions in double precision, after several operations
 
-_DOUBLES = (
+# Three doubles each, or as many pairs of floats.
+VECTORS = (
     "center", "image_right", "image_down", "view_direction", "image_origin",
     "ray_right", "ray_down", "ray_origin", "ray_direction",
 )  # fmt: skip
@@ -25,11 +26,11 @@ _DOUBLES = (
 CAMERA = np.dtype(
     {
         "names": [
-            *_DOUBLES,
+            *VECTORS,
             *("image_size", "band", "crop", "local_unit", "column_bits", "rounding_error"),
         ],
-        "formats": [*["3f8"] * len(_DOUBLES), "2i4", "2i4", "2f4", "f4", "i4", "f8"],
-        "offsets": [*range(0, 32 * len(_DOUBLES), 32), 280, 288, 296, 304, 308, 312],
+        "formats": [*["3f8"] * len(VECTORS), "2i4", "2i4", "2f4", "f4", "i4", "f8"],
+        "offsets": [*range(0, 32 * len(VECTORS), 32), 280, 288, 296, 304, 308, 312],
         "itemsize": 320,
     }
 )

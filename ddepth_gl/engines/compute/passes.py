@@ -14,7 +14,8 @@ from ...gl.context import GLContext
 from ..request import SheetRequest
 from ..scene import Scene
 from ..shared.alpha_masks import AlphaMasks, alpha_masks
-from .camera_block import CAMERA, packed_camera
+from ..shared.float_pairs import as_pairs, uses_pairs
+from .camera_block import CAMERA, VECTORS, packed_camera
 from .face_size import max_face_size
 from .mesh_buffers import BYTES_PER_FACE, VERTICES_AT_ONCE, MeshBuffers, VertexBlock
 from .programs import MAX_GROUPS_X, ComputePrograms
@@ -180,10 +181,16 @@ class FacePasses:
         sizes = [max_face_size(row, scene, orthographic, mesh.longest_edge) for row in packed]
         # Fine: every vertex certainly has a screen position, and every face is small. NaN is not.
         is_fine = not beside and all(size <= _MAX_FINE_FACE for size in sizes)
+        vectors = (packed[name] for name in VECTORS)
+        with_pairs = uses_pairs(self._context, scene, request, vectors)
+        if with_pairs:
+            for name in VECTORS:
+                packed[name] = as_pairs(packed[name])
         options = {
             "PERSPECTIVE": int(not orthographic),
             "CAMERAS": queues.cameras,
             "BESIDE_A_FACE": int(beside),
+            "FLOAT_PAIRS": int(with_pairs),
         }
         self._camera_buffer.write(packed)
         self._camera_buffer.bind_to_uniform_block(0)

@@ -22,6 +22,7 @@ from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
 from ..shared.alpha_masks import AlphaMasks, alpha_masks
+from ..shared.float_pairs import Uniforms, in_arithmetic
 from ..shared.photo_targets import PhotoTargets
 from ..shared.shading import SheetTextures
 from ..shared.sheet_uniforms import sheet_uniforms
@@ -97,9 +98,10 @@ class RasterEngine(Engine[SheetTargets]):
         # Of faces of both kinds, the shader discards those that would be culled. Drawn one kind
         # after the other, ties would no longer go to the smallest or largest face index.
         mixed = request.surfaces == "mixed"
-        uniforms = sheet_uniforms(scene, camera, request)
+        uniforms, arithmetic = self._uniforms(scene, camera, request)
         masks = alpha_masks(self._context, scene)
-        program = self._program("sheet", camera, request, uniforms, masks, MIXED=int(mixed))
+        options = {"MIXED": int(mixed), **arithmetic}
+        program = self._program("sheet", camera, request, uniforms, masks, **options)
         draw = self._draws(scene, program, mixed)
         visible = faces_for_one_pass(self._context, scene, camera)
         gl = self._context.gl
@@ -191,12 +193,14 @@ class RasterEngine(Engine[SheetTargets]):
         memory_limit: int | None,
     ) -> LayerBuffers:
         """Return every crossing of one image, peeled layer by layer; see `peel_layers`."""
-        uniforms = sheet_uniforms(scene, camera, request)
+        uniforms, arithmetic = self._uniforms(scene, camera, request)
         masks = alpha_masks(self._context, scene)
 
         def draw_call(needs_faces: bool, **options: int) -> DrawFaces:
             variant = replace(request, attributes=("face",) if needs_faces else ())
-            program = self._program("layer", camera, variant, uniforms, masks, **options)
+            program = self._program(
+                "layer", camera, variant, uniforms, masks, **options, **arithmetic
+            )
             if not (options["COUNT"] or options["FIRST"]):
                 program["previous_layer"] = 0
             return self._draws(scene, program)
@@ -290,12 +294,18 @@ class RasterEngine(Engine[SheetTargets]):
 
         return scene.cached(("raster", program.glo, some is not None), make)
 
+    def _uniforms(
+        self, scene: Scene, camera: Camera, request: SheetRequest
+    ) -> tuple[Uniforms, dict[str, int]]:
+        """Return the uniforms of an image, and the macro of the arithmetic they are for."""
+        return in_arithmetic(self._context, scene, request, sheet_uniforms(scene, camera, request))
+
     def _program(
         self,
         shader: str,
         camera: Camera,
         request: SheetRequest,
-        uniforms: dict[str, npt.NDArray[np.floating[Any]]],
+        uniforms: Uniforms,
         masks: AlphaMasks | None = None,
         **options: int,
     ) -> Any:
@@ -305,7 +315,7 @@ class RasterEngine(Engine[SheetTargets]):
             shader: name of the fragment shader, "sheet" or "layer".
             camera: Camera, which decides on the projection.
             request: request, which decides on faces and crop.
-            uniforms: from `sheet_uniforms`.
+            uniforms: from `_uniforms`, whose macro is among the options.
             masks: alpha masks of the scene.
             options: further macros.
         """

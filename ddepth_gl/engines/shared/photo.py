@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...camera.camera import Camera
 from ...gl.context import GLContext
@@ -20,6 +19,7 @@ from ...gl.shaders import compile_program
 from ..request import SheetRequest
 from ..scene import Scene
 from .alpha_masks import alpha_masks
+from .float_pairs import Uniforms, in_arithmetic
 from .local_camera import local_camera
 from .photo_mesh import PhotoMesh, TextureRun, photo_mesh, photo_paint, textures_fit
 from .photo_targets import PhotoTargets
@@ -127,7 +127,9 @@ class PhotoPass:
             DeviceMemoryError: the mesh does not fit into the device's memory.
         """
         mesh = photo_mesh(self._context, scene)
-        uniforms = self._uniforms(scene, camera, request, viewport)
+        uniforms, arithmetic = in_arithmetic(
+            self._context, scene, request, self._uniforms(scene, camera, request, viewport)
+        )
         gl = self._context.gl
         culls = request.surfaces == "oriented"
         gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if culls else gl.NOTHING))
@@ -137,12 +139,14 @@ class PhotoPass:
         if self._snapped:  # otherwise positions are relative to the image
             targets.samples.viewport = viewport
         for run in mesh.runs:
-            vertex_array = self._prepared(scene, camera, request, mesh, run, samples, uniforms)
+            vertex_array = self._prepared(
+                scene, camera, request, mesh, run, samples, uniforms, **arithmetic
+            )
             vertex_array.render(vertices=3 * run.count, first=3 * run.first)
 
     def _uniforms(
         self, scene: Scene, camera: Camera, request: SheetRequest, viewport: Viewport
-    ) -> dict[str, npt.NDArray[np.floating[Any]]]:
+    ) -> Uniforms:
         local = local_camera(scene, camera)
         toward = np.zeros((3, 3))
         if camera.is_orthographic:
@@ -177,7 +181,8 @@ class PhotoPass:
         mesh: PhotoMesh,
         run: TextureRun,
         samples: int,
-        uniforms: dict[str, npt.NDArray[np.floating[Any]]],
+        uniforms: Uniforms,
+        **arithmetic: int,
     ) -> Any:
         """Return the vertex array of a run of faces; its program and texture are ready to draw."""
         defines = {
@@ -188,6 +193,7 @@ class PhotoPass:
             "MIRRORED": int(run.is_mirrored),
             "ENCODED": int(samples == 1),
             "SNAPPED": int(self._snapped),
+            **arithmetic,
             **{"PHOTO": 1, "WRITE_FACE": 0, "MASKED": 0},
         }
         key = tuple(defines.values())
