@@ -6,8 +6,8 @@ second one rounds depths first. The third one calls ``write_npz`` and ``load_npz
 included, beside ``numpy.savez_compressed`` of every array as versions up to 0.3 wrote it.
 
 Times are CPU milliseconds of all threads, the least of several rounds, so that other programs on
-the machine matter less; those of the third table also wall time, the median. zstandard, blosc2 and
-OpenEXR are measured if they are installed.
+the machine matter less; waiting for the disk is not in them. zstandard, blosc2 and OpenEXR are
+measured if they are installed.
 
     python benchmarks/writing.py [--meshes FOLDER] [--device DEVICE] [--rounds N] [--write]
 """
@@ -339,20 +339,8 @@ def file_table(images: dict[int, list[dd.DepthMaps]], rounds: int, folder: Path)
     for size, all_maps in track(images.items(), "files", transient=True):
         for maps in all_maps:
             for name, (write, load) in ways.items():
-                times: list[list[float]] = [[], [], [], []]
-                for _ in range(rounds):
-                    for at, call in ((0, partial(write, maps)), (2, load)):
-                        wall, cpu = time.perf_counter(), time.process_time()
-                        call()
-                        times[at].append(1e3 * (time.perf_counter() - wall))
-                        times[at + 1].append(1e3 * (time.process_time() - cpu))
-                found.setdefault((name, size), []).append(
-                    [
-                        path.stat().st_size / 1e3,
-                        *(statistics.median(times[0]), min(times[1])),
-                        *(statistics.median(times[2]), min(times[3])),
-                    ]
-                )
+                times = [least(call, rounds) for call in (partial(write, maps), load)]
+                found.setdefault((name, size), []).append([path.stat().st_size / 1e3, *times])
     rows = []
     for name in ways:
         for size in images:
@@ -360,8 +348,7 @@ def file_table(images: dict[int, list[dd.DepthMaps]], rounds: int, folder: Path)
             largest = max(row[0] for row in found[name, size])
             numbers = [f"{kilobytes:.0f} ({largest:.0f})", *(f"{cell:.1f}" for cell in cells)]
             rows.append([name, size, *numbers])
-    headings = ["compression", "size", "KB (largest)", "write: wall", "CPU", "read: wall", "CPU"]
-    return markdown_table(headings, rows)
+    return markdown_table(["compression", "size", "KB (largest)", "write", "read"], rows)
 
 
 def main(
@@ -381,7 +368,7 @@ def main(
             codec_table(images, rounds),
             "Both sheets at 512, rounded first; KB:",
             rounding_table(images[512]),
-            "Files, with camera and provenance; ms:",
+            "Files, with camera and provenance; ms of CPU time:",
             file_table(images, rounds, Path(folder)),
         ]
     report("writing", "\n\n".join(tables), write)
