@@ -316,6 +316,21 @@ def test_faces_without_texture_among_others(renderer, drawn):
     scene.release()
 
 
+def test_a_texture_that_no_face_has(renderer, drawn):
+    mesh = box()
+    texture = np.zeros((2, 2, 3), np.uint8)
+    texture_id = np.full(len(mesh.faces), -1)
+    uv = np.zeros((len(mesh.vertices), 2))
+    mesh = dd.Mesh(mesh.vertices, mesh.faces, uv=uv, texture=[texture], texture_id=texture_id)
+    scene = renderer.upload(mesh)
+    camera = dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=50, height=40)
+    maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
+    assert_levels(renderer.shade(scene, camera), maps)
+    assert drawn[-1] is not None
+    assert_levels(shade_by_attributes(renderer, scene, camera), maps)
+    scene.release()
+
+
 @pytest.mark.parametrize("samples", [2, 3])
 def test_bands_fit_together(renderer, drawn, monkeypatch, samples):
     mesh = random_closed_mesh(np.random.default_rng(12), bodies=3)
