@@ -70,6 +70,7 @@ bench: setup
 	$(BIN)/python benchmarks/sheets.py $(BENCH)
 	$(BIN)/python benchmarks/layers.py --engine raster $(BENCH)
 	$(BIN)/python benchmarks/layers.py --engine compute $(BENCH)
+	$(BIN)/python benchmarks/photo.py $(BENCH)
 	$(BIN)/python benchmarks/peers.py $(BENCH)
 	$(BIN)/python benchmarks/dense.py $(BENCH)
 	$(BIN)/python benchmarks/small_meshes.py $(BENCH)

@@ -17,6 +17,7 @@ REPORTS = [
     "attributes raster",
     "attributes compute",
     "small meshes",
+    "photo",
     "loading",
     "throughput",
     "gpu",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from ..camera.camera import Camera
 from ..gl.context import GLContext
-from ..results.silhouettes import inside_out
+from ..results.silhouettes import has_inside_out
 from .request import LayerBuffers, SheetBuffers, SheetRequest
 from .scene import Scene
 from .shared.attribute_pass import AttributePass
@@ -81,6 +82,12 @@ class Engine(ABC, Generic[Targets]):
         self._photo_pool = TargetPool(partial(PhotoTargets, context))
         self._finish = FinishPass(context, self.inverts_entries)
         self._pool = TargetPool(make_targets)
+        # The last answer of `_is_inside_out`, and what it was about.
+        self._last_inside_out: tuple[Callable[[], Scene | None], Camera | None, bool] = (
+            lambda: None,
+            None,
+            False,
+        )
 
     @abstractmethod
     def prepare(self, scene: Scene) -> None:
@@ -238,8 +245,8 @@ class Engine(ABC, Generic[Targets]):
             DeviceMemoryError: the images do not fit into the device's memory.
         """
         request = replace(request, attributes=("face",))
-        image = np.empty((camera.height, camera.width, 4), np.uint8)
         viewport = self.photo_viewport(scene, camera, request, samples)
+        bands = []
         for rows, band_camera in sample_bands(camera, samples, len(scene.mesh.faces)):
             with self._photo_targets(band_camera, samples) as targets:
                 if viewport is None:
@@ -248,13 +255,13 @@ class Engine(ABC, Generic[Targets]):
                     left, top, *size = viewport
                     moved = (left, top - samples * rows.start, *size)
                     self._photo.draw(scene, band_camera, request, samples, moved, targets)
-                image[rows] = self._resolver.photo(targets)
+                bands.append(self._resolver.photo(targets))
         if samples > 1:
             # These targets are larger than what sheets need.
             self._pool.trim(max_idle=0)
             self._photo_pool.trim(max_idle=0)
         self._context.check_error("shading", "the image size")
-        return image
+        return bands[0] if len(bands) == 1 else np.concatenate(bands)
 
     def photo_viewport(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
@@ -266,14 +273,21 @@ class Engine(ABC, Generic[Targets]):
         `_MAX_INSIDE_OUT_SIZE` pixels along each side.
         """
         viewport = self._photo.viewport(scene, camera, request, samples)
-        if viewport is not None and request.may_exchange:
-            small = _reduced(camera, _MAX_INSIDE_OUT_SIZE)
-            (sheets,) = self.collect(self.submit(scene, (small,), replace(request, attributes=())))
-            swapped = np.flatnonzero(sheets.entry > sheets.exit)
-            near, far = sheets.exit.reshape(-1)[swapped], sheets.entry.reshape(-1)[swapped]
-            if inside_out(small, swapped, near, far).any():
-                return None
+        if viewport is not None and request.may_exchange and self._is_inside_out(scene, camera):
+            return None
         return viewport
+
+    def _is_inside_out(self, scene: Scene, camera: Camera) -> bool:
+        """Return whether the camera sees a body that is inside out; bodies decide on surfaces."""
+        # A frame asks twice about one image.
+        last_scene, last_camera, answer = self._last_inside_out
+        if last_camera is not camera or last_scene() is not scene:
+            small = _reduced(camera, _MAX_INSIDE_OUT_SIZE)
+            request = SheetRequest(by_geometry=True).decided(scene.mesh)
+            (sheets,) = self.collect(self.submit(scene, (small,), request))
+            answer = has_inside_out(small, sheets.entry, sheets.exit)
+            self._last_inside_out = weakref.ref(scene), camera, answer
+        return answer
 
     @contextmanager
     def _photo_targets(self, camera: Camera, samples: int) -> Iterator[PhotoTargets]:

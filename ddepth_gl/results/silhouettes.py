@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..camera.camera import Camera
 
-__all__ = ["exchange", "fix_silhouettes", "inside_out", "swap_limits"]
+__all__ = ["exchange", "fix_silhouettes", "has_inside_out", "inside_out", "swap_limits"]
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -95,6 +95,22 @@ def inside_out(
     )
     in_block = (difference > limit_in_block) & _in_full_block(swapped, pixels)
     return np.asarray((difference > limit) | in_block)
+
+
+def has_inside_out(camera: Camera, entry: Float32Array, exit_: Float32Array) -> bool:
+    """Return whether `inside_out` is true for a pixel of an image.
+
+    Args:
+        camera: of the image.
+        entry, exit_: (H, W) depth, C-contiguous.
+    """
+    pixels = np.flatnonzero(entry > exit_)
+    near, far = exit_.ravel()[pixels], entry.ravel()[pixels]
+    _, limit = swap_limits(camera)
+    # Nearly always, all swaps are far below the smaller limit.
+    if not (far - near > 0.5 * limit * (1.0 if camera.is_orthographic else near)).any():
+        return False
+    return bool(inside_out(camera, pixels, near, far).any())
 
 
 def swap_limits(camera: Camera) -> tuple[float, float]:

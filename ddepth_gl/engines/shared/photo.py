@@ -28,7 +28,7 @@ from .sheet_uniforms import sheet_uniforms
 __all__ = ["PhotoPass", "Viewport"]
 
 # With fewer samples a face, setting up faces takes longer than the attribute pass.
-_MIN_SAMPLES_PER_FACE = 4
+_MIN_SAMPLES_PER_FACE = 8
 # Pixels along a side of the largest viewport in which the driver's float32 arithmetic surely snaps
 # to the subpixel that sheet.vert chose. Its error, four roundings, stays below a quarter of it.
 _MAX_EXACT_VIEWPORT = 1 << 13
@@ -81,9 +81,10 @@ class PhotoPass:
         return self._viewport(scene, camera, samples)
 
     def _viewport(self, scene: Scene, camera: Camera, samples: int) -> Viewport | None:
-        """Return a viewport that holds the whole mesh and the image; None if there is none.
+        """Return a viewport for an image; None if the mesh is too large in it, or partly behind.
 
-        Faces that leave the viewport are clipped in float32, which may move their edges.
+        On `compute` the viewport holds the whole mesh: faces that leave it are clipped in float32,
+        which may move their edges.
         """
         low, high = scene.mesh.bounds
         corners = np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(-1, 3)
@@ -94,15 +95,15 @@ class PhotoPass:
         with np.errstate(over="ignore"):
             start = np.minimum(np.floor(samples * image.min(axis=0)) - 1.0, 0.0)
             extent = np.maximum(np.ceil(samples * image.max(axis=0)) + 1.0, size) - start
-        # With one sample, alpha must equal the mask of the sheets, pixel by pixel.
+        # With one sample, alpha must equal the mask of the sheets, pixel by pixel. On `raster` it
+        # does, as the driver clips the same faces at the same places.
         limit = self._context.max_image_size
-        if self._snapped:
-            limit = min(limit, _MAX_EXACT_VIEWPORT) if samples == 1 else limit
-            if extent.max() <= limit:
-                return int(start[0]), int(start[1]), int(extent[0]), int(extent[1])
-        elif extent.max() <= limit and (samples > 1 or (extent == size).all()):
-            return 0, 0, int(size[0]), int(size[1])
-        return None
+        if self._snapped and samples == 1:
+            limit = min(limit, _MAX_EXACT_VIEWPORT)
+        if extent.max() > limit:
+            return None
+        left, top, width, height = (int(number) for number in (*start, *extent))
+        return (left, top, width, height) if self._snapped else (0, 0, int(size[0]), int(size[1]))
 
     def draw(
         self,

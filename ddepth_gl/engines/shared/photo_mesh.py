@@ -123,7 +123,8 @@ def sampled_texture(context: GLContext, scene: Scene) -> TextureRun | None:
     """
     if len(scene.mesh.texture_sizes) != 1 or not textures_fit(context, scene):
         return None
-    return next(run for run in texture_runs(context, scene) if run.texture is not None)
+    runs = texture_runs(context, scene)
+    return next((run for run in runs if run.texture is not None), None)
 
 
 def photo_paint(mesh: Mesh) -> float:

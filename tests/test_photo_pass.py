@@ -1,0 +1,404 @@
+"""The photo by the rasterizer: the pixels of the sheets, in the colors of the attributes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import oracle
+import pytest
+from conftest import no_gl_objects_left
+from meshes import good
+from shapes import (
+    box,
+    grid_faces,
+    inside_out,
+    merged,
+    painted,
+    random_camera,
+    random_closed_mesh,
+    sphere,
+    torus,
+)
+
+import ddepth_gl as dd
+from ddepth_gl.engines.request import SheetRequest
+from ddepth_gl.engines.shared import photo, photo_mesh, photo_targets
+from ddepth_gl.mesh.normals import smooth_normals
+
+
+@pytest.fixture
+def drawn(renderer, monkeypatch):
+    """Whether the rasterizer drew each photo of the test; it does whenever it can."""
+    monkeypatch.setattr(photo, "_MIN_SAMPLES_PER_FACE", 0)
+    answers = []
+    engine = renderer._pipeline.engine
+    inner = engine.photo_viewport
+
+    def recorded(*arguments):
+        answers.append(inner(*arguments))
+        return answers[-1]
+
+    monkeypatch.setattr(engine, "photo_viewport", recorded)
+    return answers
+
+
+def shade_by_attributes(renderer, scene, camera, **arguments):
+    """Return the photo of a sheet whose faces are known."""
+    engine = renderer._pipeline.engine
+    inner, engine._photo.viewport = engine._photo.viewport, lambda *_: None
+    try:
+        return renderer.shade(scene, camera, **arguments)
+    finally:
+        engine._photo.viewport = inner
+
+
+def levels_of(maps):
+    """Return (H, W, 3) sRGB levels, not rounded, of the entries' shaded color."""
+    linear = np.where(maps.mask[..., None], maps.entry_shaded_color[..., :3], 0.0)
+    return 255 * np.vectorize(oracle.encode_srgb)(linear)
+
+
+def assert_levels(image, maps):
+    """Check alpha, and that colors are within a level of the rounded ones, except at a few pixels.
+
+    Colors are interpolated between corners rounded to 1/256 pixel, in float32. That shows at
+    grazing faces and at borders of texels: at no more than one in a thousand pixels.
+    """
+    np.testing.assert_array_equal(image[..., 3], np.where(maps.mask, 255, 0))
+    off = np.abs(image[..., :3] - levels_of(maps)).max(axis=-1)[maps.mask]
+    assert (off > 1.5).sum() <= 1 + len(off) // 1000, np.sort(off)[-5:]
+
+
+def zoomed(rng, camera):
+    """Return the camera with a longer lens, which sees a part of the mesh."""
+    K = camera.K.copy()
+    K[:2, :2] *= rng.uniform(1, 5)
+    K[:2, 2] += rng.uniform(-30, 30, 2)
+    return dd.Camera(K, camera.camera_from_world, camera.width, camera.height)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("kind", ["plain", "colors", "texture", "all"])
+def test_alpha_is_the_mask_and_colors_are_those_of_attributes(renderer, drawn, kind, seed):
+    rng = np.random.default_rng([seed, 17])
+    mesh = random_closed_mesh(rng, bodies=3)
+    low, high = mesh.bounds
+    inside = (mesh.vertices - low) / (high - low)
+    if kind == "colors":
+        mesh = dd.Mesh(mesh.vertices, mesh.faces, colors=inside)
+    elif kind == "texture":
+        texture = rng.integers(0, 256, (4, 6, 3)).astype(np.uint8)
+        mesh = dd.Mesh(
+            mesh.vertices, mesh.faces, uv=inside[:, :2] @ [[1, 1], [-1, 2]], texture=texture
+        )
+    elif kind == "all":
+        mesh = painted(rng, mesh, textures=2)  # more draw calls than are allowed
+    scene = renderer.upload(mesh)
+    camera = dd.Camera.orbit(mesh, views=1, width=150, height=120, seed=seed)[0]
+    if seed % 2:
+        camera = random_camera(rng, mesh, orthographic=seed % 4 == 3, size=140)
+        camera = camera if camera.is_orthographic else zoomed(rng, camera)
+    for surfaces in ("auto", "any"):
+        arguments = {"surfaces": surfaces}
+        maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",), **arguments)
+        assert maps.mask.sum() > 300
+        assert_levels(renderer.shade(scene, camera, **arguments), maps)
+        drawn_here = drawn[-1] is not None
+        image = shade_by_attributes(renderer, scene, camera, **arguments)
+        assert drawn[-1] is None
+        assert_levels(image, maps)
+        if drawn_here:
+            for samples in (2, 3):
+                one = renderer.shade(scene, camera, samples=samples, **arguments)
+                assert drawn[-1] is not None
+                other = shade_by_attributes(renderer, scene, camera, samples=samples, **arguments)
+                np.testing.assert_array_equal(one[..., 3], other[..., 3])
+    if kind == "all":
+        assert not drawn_here
+    elif seed % 2 == 0:
+        assert drawn_here  # the mesh lies in front of the camera
+    scene.release()
+
+
+def test_a_mesh_that_leaves_the_image(renderer, drawn):
+    """On `compute` the viewport holds it; on `raster` it is clipped as in the sheets."""
+    mesh = merged(torus(steps=40, sides=20), sphere(0.4, 20, 30))
+    scene = renderer.upload(mesh)
+    camera = dd.Camera.look_at((3, 2, 2), (0, 0, 0), fov_y_deg=16, width=150, height=110)
+    maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
+    assert not maps.mask.all()
+    assert maps.mask[0].any()
+    assert maps.mask[:, -1].any()
+    assert_levels(renderer.shade(scene, camera), maps)
+    assert drawn[-1] is not None
+    close = dd.Camera.look_at((3, 2, 2), (0, 0, 0), fov_y_deg=0.01, width=150, height=110)
+    renderer.shade(scene, close)  # the mesh is larger than any viewport
+    assert drawn[-1] is None
+    scene.release()
+
+
+@pytest.mark.parametrize("name", ["spot/spot.obj", "Duck.glb", "suzanne.obj"])
+def test_real_meshes(renderer, drawn, name):
+    mesh = dd.load_mesh(good(name))
+    scene = renderer.upload(mesh)
+    for camera in dd.Camera.orbit(mesh, views=2, width=160, height=120, seed=5):
+        maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
+        assert_levels(renderer.shade(scene, camera), maps)
+        assert drawn[-1] is not None
+        assert_levels(shade_by_attributes(renderer, scene, camera), maps)
+    scene.release()
+
+
+def test_only_images_that_it_covers_exactly_are_drawn(renderer, drawn):
+    mesh = box()
+    sheet = dd.Mesh(mesh.vertices, mesh.faces[:-1])
+    camera = dd.Camera.look_at((4, 3, 2), (0, 0, 0), fov_y_deg=60, width=40, height=30)
+    inside = dd.Camera.look_at((0.1, 0.2, 0.1), (1, 1, 1), fov_y_deg=40, width=40, height=30)
+    through = dd.Camera.look_at((1.5, 0, 0), (1.5, 9, 0), fov_y_deg=40, width=40, height=30)
+    leaf = np.full((4, 4, 4), 255, np.uint8)
+    leaf[:2, :, 3] = 0
+    masked = dd.Mesh(
+        mesh.vertices,
+        mesh.faces,
+        uv=mesh.vertices[:, :2],
+        texture=leaf,
+        alpha_cutoff=np.full(len(mesh.faces), 0.5),
+    )
+    far_uv = dd.Mesh(mesh.vertices, mesh.faces, uv=1e6 * mesh.vertices[:, :2], texture=leaf)
+    cases = [
+        (mesh, camera, {}, True),
+        (mesh, camera, {"surfaces": "oriented"}, True),
+        (sheet, camera, {}, True),
+        (sheet, camera, {"surfaces": "any"}, True),
+        (sheet, camera, {"surfaces": "oriented"}, False),  # entries without exits
+        (mesh, camera, {"near": 4.5}, False),
+        (mesh, camera, {"surfaces": "any", "far": 5.0}, False),
+        (mesh, inside, {"surfaces": "any"}, False),
+        (mesh, through, {}, False),  # a part is behind the camera
+        (masked, camera, {}, False),
+        (far_uv, camera, {}, False),
+    ]
+    for each, view, arguments, expected in cases:
+        scene = renderer.upload(each)
+        for samples in (1, 2):
+            renderer.shade(scene, view, samples=samples, **arguments)
+            assert (drawn[-1] is not None) == expected, (arguments, samples)
+        scene.release()
+
+
+def test_dense_meshes_are_not_drawn(renderer):
+    """Setting up their faces would take longer than shading the pixels."""
+    mesh = sphere(1.0, 60, 120)
+    scene = renderer.upload(mesh)
+    engine = renderer._pipeline.engine
+    request = renderer._pipeline.checked_request(
+        scene, dd.Camera.orbit(mesh, views=1)[0], SheetRequest("any", True)
+    )
+    for size, samples, expected in ((64, 1, False), (64, 8, True), (512, 1, True)):
+        camera = dd.Camera.orbit(mesh, views=1, width=size, height=size)[0]
+        with renderer._context:
+            viewport = engine.photo_viewport(scene, camera, request, samples)
+        assert (viewport is not None) == expected
+    scene.release()
+
+
+def bow_tie():
+    """Return a prism over two triangles that meet in a point: the smaller one is inside out."""
+    outline = np.array([[-1.0, -1.0], [-1.0, 1.0], [2.0, -2.0], [2.0, 2.0]])
+    vertices = [[x, y, z] for z in (-1.0, 1.0) for x, y in outline]
+    faces = np.concatenate([grid_faces(2, 4), [[0, 1, 2], [0, 2, 3], [4, 6, 5], [4, 7, 6]]])
+    mesh = dd.Mesh(vertices, faces)
+    return mesh if mesh.volume > 0 else inside_out(mesh)
+
+
+def test_bodies_that_are_inside_out_are_not_drawn(renderer, drawn):
+    """The photo shows their exits; a camera that sees none of them decides for itself."""
+    rng = np.random.default_rng(6)
+    mesh = painted(rng, merged(bow_tie(), sphere(0.5, 20, 30)), textures=0)
+    scene = renderer.upload(mesh)
+    for camera in dd.Camera.orbit(mesh, views=4, width=330, height=300, seed=3):
+        maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
+        for _ in range(2):  # the second answer may be a kept one
+            assert_levels(renderer.shade(scene, camera), maps)
+            assert drawn[-1] is None
+    away = dd.Camera.look_at((8, 1, 0), (20, 0, 0), fov_y_deg=30, width=40, height=40)
+    renderer.shade(scene, away)
+    scene.release()
+
+
+def test_the_first_of_coincident_faces_is_seen(renderer, drawn):
+    """Whatever the order of their corners, and with textures of their own."""
+    rng = np.random.default_rng(8)
+    mesh = random_closed_mesh(rng, bodies=2)
+    count = len(mesh.vertices)
+    turned = np.roll(mesh.faces, 1, axis=1) + count
+    faces = np.concatenate([mesh.faces, turned])
+    red, green = ((220, 20, 20), (20, 220, 20))
+    textures = [np.full((2, 2, 3), color, np.uint8) for color in (red, green)]
+    order = rng.permutation(len(faces))
+    vertices = np.tile(mesh.vertices, (2, 1))
+    colors = np.repeat([red, green], count, axis=0).astype(np.uint8)
+    appearances = [
+        ({"colors": colors}, slice(None)),
+        ({"colors": colors}, order),
+        (
+            {
+                "uv": np.zeros((2 * count, 2)),
+                "texture": textures,
+                "texture_id": np.repeat([0, 1], len(mesh.faces)),
+            },
+            slice(None),
+        ),
+    ]
+    camera = random_camera(rng, mesh, orthographic=False, size=120)
+    for appearance, chosen in appearances:
+        doubled = dd.Mesh(vertices, faces[chosen], **appearance)
+        scene = renderer.upload(doubled)
+        maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
+        image = renderer.shade(scene, camera)
+        assert drawn[-1] is not None
+        assert_levels(image, maps)
+        reddish = image[..., 0] > image[..., 1]
+        assert reddish[maps.mask].all() if isinstance(chosen, slice) else reddish.any()
+        scene.release()
+
+
+@pytest.mark.parametrize("wrap", list(itertools.product(("repeat", "clamp", "mirror"), repeat=2)))
+@pytest.mark.parametrize("texture_filter", ["linear", "nearest"])
+def test_samplers(renderer, drawn, wrap, texture_filter):
+    """A square of 2.4 copies of a texture, magnified; one with two textures takes the table."""
+    rng = np.random.default_rng(9)
+    corners = np.array([(-1.0, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0)])
+    uv = np.array([(-0.7, -0.6), (1.7, -0.6), (1.7, 1.8), (-0.7, 1.8)])
+    textures = [rng.integers(0, 256, (3, 5, 3)).astype(np.uint8) for _ in range(2)]
+    sampler = dd.Sampler(*wrap, texture_filter)
+    camera = dd.Camera.look_at(
+        (0.3, 0.2, 4), (0, 0, 0), (0, 1, 0), fov_y_deg=35, width=90, height=80
+    )
+    for count in (1, 2):
+        mesh = dd.Mesh(
+            corners,
+            [(0, 1, 2), (0, 2, 3)],
+            uv=uv,
+            texture=textures[:count],
+            texture_id=[0, count - 1],
+            samplers=[sampler, dd.Sampler()][:count],
+        )
+        scene = renderer.upload(mesh)
+        maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
+        assert_levels(renderer.shade(scene, camera), maps)
+        assert drawn[-1] is not None
+        assert_levels(shade_by_attributes(renderer, scene, camera), maps)
+        scene.release()
+
+
+def test_faces_without_texture_among_others(renderer, drawn):
+    rng = np.random.default_rng(10)
+    mesh = random_closed_mesh(rng, bodies=3)
+    third = len(mesh.faces) // 3
+    texture_id = np.full(len(mesh.faces), -1)
+    texture_id[:third], texture_id[third : 2 * third] = 1, 0
+    mesh = dd.Mesh(
+        mesh.vertices,
+        mesh.faces,
+        uv=rng.uniform(0, 1, (len(mesh.vertices), 2)),
+        colors=rng.integers(0, 256, (len(mesh.vertices), 4)).astype(np.uint8),
+        texture=[np.full((2, 2, 3), level, np.uint8) for level in (90, 200)],
+        texture_id=texture_id,
+    )
+    scene = renderer.upload(mesh)
+    camera = dd.Camera.orbit(mesh, views=1, width=130, height=110)[0]
+    maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
+    assert_levels(renderer.shade(scene, camera), maps)
+    assert drawn[-1] is not None
+    assert_levels(shade_by_attributes(renderer, scene, camera), maps)
+    scene.release()
+
+
+def test_a_texture_that_no_face_has(renderer, drawn):
+    mesh = box()
+    texture = np.zeros((2, 2, 3), np.uint8)
+    texture_id = np.full(len(mesh.faces), -1)
+    uv = np.zeros((len(mesh.vertices), 2))
+    mesh = dd.Mesh(mesh.vertices, mesh.faces, uv=uv, texture=[texture], texture_id=texture_id)
+    scene = renderer.upload(mesh)
+    camera = dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=50, height=40)
+    maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
+    assert_levels(renderer.shade(scene, camera), maps)
+    assert drawn[-1] is not None
+    assert_levels(shade_by_attributes(renderer, scene, camera), maps)
+    scene.release()
+
+
+@pytest.mark.parametrize("samples", [2, 3])
+def test_bands_fit_together(renderer, drawn, monkeypatch, samples):
+    mesh = random_closed_mesh(np.random.default_rng(12), bodies=3)
+    scene = renderer.upload(mesh)
+    camera = random_camera(np.random.default_rng(13), mesh, orthographic=False, size=90)
+    for shaded in (renderer.shade, lambda *a, **k: shade_by_attributes(renderer, *a, **k)):
+        whole = shaded(scene, camera, samples=samples)
+        monkeypatch.setattr(photo_targets, "_MIN_SAMPLES_PER_BAND", 5000)
+        monkeypatch.setattr(photo_targets, "_SAMPLES_PER_FACE_AND_BAND", 0)
+        bands = list(photo_targets.sample_bands(camera, samples, len(mesh.faces)))
+        assert len(bands) > 3
+        parts = shaded(scene, camera, samples=samples)
+        monkeypatch.undo()
+        # Each band rounds corners by itself, which moves few samples of silhouettes.
+        off = np.abs(whole.astype(int) - parts).max(axis=-1) > 1
+        assert off.mean() < 0.002
+    scene.release()
+
+
+def test_frames_have_the_same_image(renderer):
+    mesh = merged(torus(steps=24, sides=12), box((-0.2, -0.2, -1), (0.2, 0.2, 1)))
+    scene = renderer.upload(mesh)
+    for size in (40, 120):  # below and above the limit of samples a face
+        for camera in dd.Camera.orbit(mesh, views=2, width=size, height=size):
+            image = renderer.shade(scene, camera)
+            frame = renderer.render(scene, camera, image=True, maps=True, attributes=("normal",))
+            np.testing.assert_array_equal(frame.image, image)
+            assert (image[..., 3] > 0).any()
+            maps = renderer.entry_exit(scene, camera, attributes=("normal",))
+            np.testing.assert_array_equal(frame.maps.entry, maps.entry)
+            np.testing.assert_array_equal(frame.maps.exit_normal, maps.exit_normal)
+    scene.release()
+
+
+def test_no_gl_objects_are_left(renderer, drawn):
+    rng = np.random.default_rng(14)
+    mesh = painted(rng, box(), textures=2)
+    camera = dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=60, height=50)
+
+    def everything():
+        scene = renderer.upload(mesh)
+        for samples in (1, 2, 3):
+            renderer.shade(scene, camera, samples=samples)
+            assert drawn[-1] is not None
+            shade_by_attributes(renderer, scene, camera, samples=samples)
+        scene.release()
+
+    everything()  # programs are compiled once
+    with no_gl_objects_left(renderer):
+        for _ in range(3):
+            everything()
+
+
+@pytest.mark.parametrize("mesh", [box(), sphere(1.0, 9, 14), torus(steps=9, sides=5)], ids=str)
+@pytest.mark.parametrize("rounds", [1, 8])
+def test_split_vertices_have_one_position_and_one_normal(monkeypatch, mesh, rounds):
+    monkeypatch.setattr(photo_mesh, "_MAX_ROUNDS", rounds)
+    normals = smooth_normals(mesh.vertices, mesh.faces)
+    faces, corner_of = photo_mesh.split_at_creases(mesh.faces, normals)
+    assert faces.shape == mesh.faces.shape
+    assert sorted(set(faces.reshape(-1).tolist())) == list(range(len(corner_of)))
+    np.testing.assert_array_equal(mesh.faces.reshape(-1)[corner_of][faces], mesh.faces)
+    np.testing.assert_array_equal(normals.reshape(-1, 3)[corner_of][faces], normals)
+    if rounds == 8:
+        kinds = {
+            (vertex, normal.tobytes())
+            for vertex, normal in zip(
+                mesh.faces.reshape(-1).tolist(), normals.reshape(-1, 3), strict=True
+            )
+        }
+        assert len(corner_of) == len(kinds)
