@@ -19,7 +19,7 @@ __all__ = ["LayerSolids"]
 
 
 class LayerSolids(LayerSelections):
-    """What `DepthLayers` tells about the solid."""
+    """The methods of `DepthLayers` about what is inside the solid."""
 
     @property
     def nesting(self) -> tuple[Float32Array, Float32Array]:

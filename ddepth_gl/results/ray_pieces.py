@@ -1,4 +1,4 @@
-"""Where rays are inside the solid: the nesting at each crossing, and pieces of the rays.
+"""Pieces of rays inside the solid, and how many bodies a ray is inside at each crossing.
 
 The arguments are those of `crossing_rows`: offsets (P + 1,) of P pixels, M crossings.
 """
