@@ -19,6 +19,7 @@ REPORTS = [
     "small meshes",
     "loading",
     "throughput",
+    "dense",
     "gpu",
     "writing",
 ]

@@ -91,7 +91,8 @@ def layer_stacks(
         counts = np.diff(first)
         shift = np.arange(pixels.start, pixels.stop) - first[:-1] * pixel_count
         targets = np.repeat(shift, counts)
-        targets += np.arange(crossings.start, crossings.stop) * pixel_count
+        steps = crossings.start * pixel_count, crossings.stop * pixel_count, pixel_count
+        targets += np.arange(*steps)
         selected: slice | BoolArray = slice(None)
         if counts.max() > layer_count:
             selected = targets < layer_count * pixel_count
