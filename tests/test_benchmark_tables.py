@@ -20,6 +20,7 @@ REPORTS = [
     "photo",
     "loading",
     "throughput",
+    "dense",
     "gpu",
     "writing",
 ]
