@@ -43,7 +43,7 @@ class BarePasses:
             gl = self.gl = self.context.gl
             uniforms = sheet_uniforms(scene, camera, SheetRequest())
             program = engine._program("sheet", camera, SheetRequest(), uniforms)
-            self.vertex_array = engine._vertex_array(scene, program)
+            self.vertex_array = engine._draws.vertex_array(scene, program)
             self.size = (camera.width, camera.height)
             self.depth = self.context.functions.depth_texture(self.size)
             self.colors = [gl.texture(self.size, 1, dtype="f4") for _ in range(2)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 
 import numpy as np
 import pytest
@@ -43,8 +42,22 @@ def close_camera(rng: np.random.Generator, mesh: dd.Mesh, size: int = 64) -> dd.
     return dd.Camera.look_at(eye, target, up, fov_y_deg=rng.uniform(20, 120), width=size, height=48)
 
 
+def distant_camera(rng: np.random.Generator, mesh: dd.Mesh) -> dd.Camera:
+    """Return a camera with a long lens, for which float32 is coarse."""
+    low, high = mesh.bounds
+    radius = float(np.linalg.norm(high - low)) / 2
+    distance = radius * 10.0 ** rng.uniform(1, 4)
+    direction = rng.normal(size=3)
+    middle = (low + high) / 2
+    eye = middle + direction / np.linalg.norm(direction) * distance
+    angle = float(np.degrees(2 * np.arctan(radius / distance)))
+    return dd.Camera.look_at(eye, middle, rng.normal(size=3), fov_y_deg=angle, width=64, height=48)
+
+
 def cameras(rng: np.random.Generator, mesh: dd.Mesh) -> list[dd.Camera]:
+    """Return cameras of all kinds."""
     return [
+        distant_camera(rng, mesh),
         random_camera(rng, mesh, orthographic=False, size=64),
         random_camera(rng, mesh, orthographic=True, size=64),
         close_camera(rng, mesh),
@@ -57,7 +70,8 @@ def test_faces_that_certainly_cover_a_pixel_are_visible(raster, seed):
     mesh = random_closed_mesh(rng)
     for camera in cameras(rng, mesh):
         visible = visible_of(raster, mesh, camera)
-        assert visible is not None
+        if visible is None:
+            continue  # a very long lens
         assert (np.diff(visible.faces) > 0).all()
         found = find_candidates(mesh.vertices, mesh.faces, view_of(camera), margin=1 / 128)
         for facing, front in ((FRONT, True), (BACK, False)):
@@ -94,7 +108,8 @@ def test_largest_counts(raster, seed):
     mesh = random_closed_mesh(rng)
     for camera in cameras(rng, mesh):
         visible = visible_of(raster, mesh, camera)
-        assert visible is not None
+        if visible is None:
+            continue  # a very long lens
         counts = rng.integers(0, 200, (camera.height, camera.width)).astype(np.uint8)
         which = visible.of_facing[BACK]
         largest = visible.largest_counts(which, counts)
@@ -112,10 +127,10 @@ def images(renderer: dd.DepthRenderer, mesh: dd.Mesh, camera: dd.Camera) -> list
     scene = renderer.upload(mesh)
     arrays: list[np.ndarray] = []
     near = scene.distance_to_face(camera) + 0.4 * scene.diagonal
-    for surfaces, crop in product(("oriented", "any", "auto"), ({}, {"near": near})):
+    for surfaces, crop in (("oriented", {}), ("any", {}), ("auto", {"near": near})):
         maps = renderer.entry_exit(scene, camera, surfaces=surfaces, attributes=("face",), **crop)
         arrays += [maps.entry, maps.exit, maps.entry_face, maps.exit_face]
-    for options in ({}, {"max_layers": 2}, {"near": near}):
+    for options in ({}, {"max_layers": 2, "near": near}):
         layers = renderer.peel(scene, camera, **options)
         arrays += [layers.offsets, layers.depth, layers.face, layers.front_facing, layers.truncated]
     scene.release()
@@ -130,7 +145,7 @@ def solids(rng: np.random.Generator) -> dd.Mesh:
     return merged(closed, inside_out(box((-0.3, -0.3, -0.3), (0.4, 0.3, 0.3))), loose)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_images_are_those_of_all_faces(raster, monkeypatch, seed):
     monkeypatch.setattr(selection, "_MIN_FACES_FOR_ONE_PASS", 0)
     monkeypatch.setattr(selection, "_MIN_FACES_FOR_LATER_LAYERS", 0)

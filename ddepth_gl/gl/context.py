@@ -79,6 +79,7 @@ class GLContext:
         max_storage_block: bytes of the largest buffer that a compute shader can address; 0 without
             compute shaders.
         max_texels: texels of the largest buffer texture.
+        subpixel_bits: the rasterizer snaps corners to multiples of 2**-subpixel_bits pixel.
 
     Raises:
         ContextError: no device works; the message lists what was tried and how to fix it. Or
@@ -155,6 +156,7 @@ class GLContext:
         )
         self.max_storage_block: int = info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0)
         self.max_texels: int = info.get("GL_MAX_TEXTURE_BUFFER_SIZE", 0)
+        self.subpixel_bits: int = info["GL_SUBPIXEL_BITS"]
         self.has_compute = self.version_code >= 430 and self.max_storage_block > 0
         if self._objects is not None:
             track_objects(self.gl, self._objects)

@@ -26,15 +26,9 @@ from ..shared.float_pairs import Uniforms, in_arithmetic
 from ..shared.photo_targets import PhotoTargets
 from ..shared.shading import SheetTextures
 from ..shared.sheet_uniforms import sheet_uniforms
-from .mesh_buffers import (
-    TWO_SIDED_FORMAT,
-    VERTEX_FORMAT,
-    FaceIndices,
-    upload_mesh,
-    upload_two_sided,
-)
-from .peeling import DrawFaces, LayerDraws, PeelTargets, peel_layers
-from .selection import FaceList, faces_for_later_layers, faces_for_one_pass, faces_of_sheet
+from .mesh_draws import DrawFaces, MeshDraws
+from .peeling import LayerDraws, PeelTargets, peel_layers
+from .selection import faces_for_later_layers, faces_for_one_pass, faces_of_sheet
 from .targets import SheetTargets
 from .visible_faces import VisibleFaces
 
@@ -60,12 +54,13 @@ class RasterEngine(Engine[SheetTargets]):
 
     def __init__(self, context: GLContext) -> None:
         super().__init__(context, partial(SheetTargets, context))
+        self._draws = MeshDraws(context)
         self._programs: dict[tuple[Any, ...], Any] = {}
         self._idle_peel_targets: PeelTargets | None = None
 
     def prepare(self, scene: Scene) -> None:
         """Upload the vertices in an order of their own, see `FaceVertices`; and alpha masks."""
-        self._mesh_buffers(scene)
+        self._draws.prepare(scene)
         alpha_masks(self._context, scene)
         self._context.check_error(f"uploading {scene.mesh!r}", "the number of faces")
 
@@ -102,7 +97,7 @@ class RasterEngine(Engine[SheetTargets]):
         masks = alpha_masks(self._context, scene)
         options = {"MIXED": int(mixed), **arithmetic}
         program = self._program("sheet", camera, request, uniforms, masks, **options)
-        draw = self._draws(scene, program, mixed)
+        draw = self._draws.draw_call(scene, program, mixed)
         visible = faces_for_one_pass(self._context, scene, camera)
         gl = self._context.gl
         culls = request.surfaces == "oriented"
@@ -203,7 +198,7 @@ class RasterEngine(Engine[SheetTargets]):
             )
             if not (options["COUNT"] or options["FIRST"]):
                 program["previous_layer"] = 0
-            return self._draws(scene, program)
+            return self._draws.draw_call(scene, program)
 
         draws = LayerDraws(
             first=draw_call(True, COUNT=0, FIRST=1),
@@ -252,47 +247,6 @@ class RasterEngine(Engine[SheetTargets]):
         for program in self._programs.values():
             program.release()
         self._programs.clear()
-
-    def _mesh_buffers(self, scene: Scene) -> tuple[Any, Any]:
-        return scene.cached("raster", lambda: upload_mesh(self._context, scene))
-
-    def _draws(self, scene: Scene, program: Any, mixed: bool = False) -> DrawFaces:
-        """Return a function that draws some faces, or all if they are None."""
-
-        def draw(faces: FaceList | None) -> None:
-            if faces is None:
-                self._vertex_array(scene, program, mixed).render()
-            elif len(faces):
-                some = self._face_indices(scene)
-                count = some.write(faces)
-                self._vertex_array(scene, program, mixed, some).render(vertices=count)
-
-        return draw
-
-    def _face_indices(self, scene: Scene) -> FaceIndices:
-        def make() -> FaceIndices:
-            return FaceIndices(self._context, scene, self._mesh_buffers(scene)[1])
-
-        return scene.cached("raster indices", make)
-
-    def _vertex_array(
-        self, scene: Scene, program: Any, mixed: bool = False, some: FaceIndices | None = None
-    ) -> Any:
-        """Return the vertex array of all faces, or of `some` of them."""
-
-        def make() -> Any:
-            vertices, indices = self._mesh_buffers(scene)
-            if some is not None:
-                indices = some.buffer
-            content: list[tuple[Any, ...]] = [(vertices, *VERTEX_FORMAT)]
-            if mixed:
-                content.append((upload_two_sided(self._context, scene), *TWO_SIDED_FORMAT))
-            # skip_errors ignores vertex attributes that a program does not use.
-            return scene.adopt(
-                self._context.gl.vertex_array(program, content, indices, skip_errors=True)
-            )
-
-        return scene.cached(("raster", program.glo, some is not None), make)
 
     def _uniforms(
         self, scene: Scene, camera: Camera, request: SheetRequest

@@ -8,6 +8,8 @@ Fronts and backs are peeled separately and merged afterward. A closed mesh takes
 either way, but each pass draws only one facing, as a sheet does. While the first layer of a facing
 is drawn, the stencil buffer counts all its crossings. So the number of passes and the memory are
 known exactly, and the CPU never waits to learn whether a pass was the last one. See decision 5.
+
+A software rasterizer draws each layer with fewer faces, see `LaterFaces`.
 """
 
 from __future__ import annotations
@@ -26,13 +28,11 @@ from ..request import LayerBuffers
 from ..shared.crossing_keys import CountArray, KeyArray
 from ..shared.crossing_memory import check_crossings_fit, default_memory_limit
 from .merging import FacingLayer, LayerMerger
+from .mesh_draws import DrawFaces
 from .selection import FaceList, LaterFaces
 from .visible_faces import VisibleFaces
 
-__all__ = ["DrawFaces", "LayerDraws", "PeelTargets", "peel_layers"]
-
-# Draws these faces, or all if they are None.
-DrawFaces = Callable[[FaceList | None], None]
+__all__ = ["LayerDraws", "PeelTargets", "peel_layers"]
 
 _CULLED_FACES = ("back", "front")  # by facing: what is culled while that facing is peeled
 

@@ -41,7 +41,7 @@ def faces_for_one_pass(context: GLContext, scene: Scene, camera: Camera) -> Visi
         return None
     sample = scene.mesh.faces[:: 1 + len(scene.mesh.faces) // _SAMPLE_SIZE]
     corners = scene.mesh.vertices[sample].reshape(-1, 3)
-    vertices = screen_vertices(scene, camera, _subpixel_bits(context), corners)
+    vertices = screen_vertices(scene, camera, context.subpixel_bits, corners)
     faces = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
     if vertices is None or share_of_visible_faces(faces, vertices) > _MAX_SHARE:
         return None
@@ -57,13 +57,8 @@ def faces_for_later_layers(context: GLContext, scene: Scene, camera: Camera) -> 
 
 def _visible_faces(context: GLContext, scene: Scene, camera: Camera) -> VisibleFaces | None:
     mesh = scene.mesh
-    vertices = screen_vertices(scene, camera, _subpixel_bits(context), mesh.vertices)
+    vertices = screen_vertices(scene, camera, context.subpixel_bits, mesh.vertices)
     return None if vertices is None else visible_faces(mesh.faces, vertices)
-
-
-def _subpixel_bits(context: GLContext) -> int:
-    bits: int = context.gl.info["GL_SUBPIXEL_BITS"]
-    return bits
 
 
 def faces_of_sheet(

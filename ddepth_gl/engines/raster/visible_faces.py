@@ -59,7 +59,7 @@ class VisibleFaces:
         for side in _SIDES:
             those = np.flatnonzero(sides == side)
             largest[those] = counts.take(first_pixels[those])
-            if not (sides > side).any():
+            if side == _SIDES[-1] or not (sides > side).any():
                 break
             counts = _largest_of_four(counts, side)
         return largest
