@@ -156,7 +156,7 @@ bool add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front, bool t
     if (mask == ALL_CUT_OUT) return true;
     if (mask != NO_MASK) {
 #if PASS == PASS_SHEETS
-        // Another invocation may be about to store a larger number; then both are stored.
+        // The numbers only grow: a crossing that loses now loses in the end.
         if (depths[index] >= ~bits && depths[exit_index] >= bits) return true;
 #elif PASS == PASS_BOTH
         if (depths[index] > ~bits && depths[exit_index] > bits) return true;
