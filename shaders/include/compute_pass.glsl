@@ -129,8 +129,8 @@ void end_pass() {
 }
 
 // Adds a crossing, and returns true. If only its alpha mask can tell whether the crossing changes
-// anything, `tests_mask` decides: if false, nothing is done but returning false. Most crossings of a
-// sheet lie behind one that was found before, and need no test of their mask.
+// anything, and `tests_mask` is false, it does nothing and returns false. Most crossings of a sheet
+// lie behind one that was found before, and need no test of their mask.
 bool add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front, bool tests_mask) {
     int index = (pixel.y - camera.band.x) * camera.image_size.x + pixel.x;
 #if HAS_SHEETS
@@ -156,7 +156,7 @@ bool add_crossing(ivec2 pixel, uint face, FacePlane plane, bool is_front, bool t
     if (mask == ALL_CUT_OUT) return true;
     if (mask != NO_MASK) {
 #if PASS == PASS_SHEETS
-        // Another invocation may be about to store a larger number; then both are stored.
+        // The numbers only grow: a crossing that loses now loses in the end.
         if (depths[index] >= ~bits && depths[exit_index] >= bits) return true;
 #elif PASS == PASS_BOTH
         if (depths[index] > ~bits && depths[exit_index] > bits) return true;
