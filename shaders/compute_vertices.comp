@@ -1,9 +1,9 @@
 #version 430 core
-// Transforms each vertex once: from the local frame to a screen position in integer subpixels. Four
-// vertices per invocation, because software rasterizers store lane by lane: a store of four
-// integers costs hardly more than a store of one.
+// Transforms each vertex once: from the local frame to a screen position in integer subpixels. Eight
+// vertices per invocation, four stored together, because software rasterizers store lane by lane: a
+// store of four integers costs hardly more than a store of one.
 //
-// Inputs:  vertices, see compute_vertex.glsl; their number is a multiple of 4
+// Inputs:  vertices, see compute_vertex.glsl; their number is a multiple of 8
 // Outputs: screen_positions: of each vertex, or NO_SCREEN_POSITION and an outcode
 //          cells: of each vertex, with FINE only
 // Options: FINE  1 if it is certain that all vertices have a screen position and that all faces are
@@ -50,9 +50,7 @@ ivec2 snapped(int vertex) {
 #endif
 }
 
-void main() {
-    int first = 4 * int(invocation_index());
-    if (first >= int(vertex_count)) return;
+void store_four(int first) {
     ivec2 a = snapped(first), b = snapped(first + 1), c = snapped(first + 2),
           d = snapped(first + 3);
     uint quad = index_for_camera(first) / 4u;
@@ -61,4 +59,11 @@ void main() {
 #if FINE
     cells[quad] = ivec4(cell_at(a), cell_at(b), cell_at(c), cell_at(d));
 #endif
+}
+
+void main() {
+    int first = 8 * int(invocation_index());
+    if (first >= int(vertex_count)) return;
+    store_four(first);
+    store_four(first + 4);
 }

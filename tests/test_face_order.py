@@ -108,7 +108,7 @@ def test_remainders_and_flags_that_were_uploaded_before(software, mesh, cameras,
 def test_parts_of_the_faces(software, mesh, cameras, eager, monkeypatch):
     """Faces move between parts."""
     expected = rendered(software, software.upload(mesh), cameras)
-    limit = 12 * (len(mesh.vertices) + 4)
+    limit = 12 * (len(mesh.vertices) + mesh_buffers.VERTICES_AT_ONCE)
     monkeypatch.setattr(software._context, "max_storage_block", limit)
     scene = software.upload(mesh)
     (block,) = buffers(software, scene).blocks

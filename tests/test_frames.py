@@ -12,6 +12,7 @@ from conftest import no_gl_objects_left
 from shapes import box, merged, random_closed_mesh, sphere, torus
 
 import ddepth_gl as dd
+from ddepth_gl.mesh.bodies import find_bodies
 
 ATTRIBUTES = ("face", "normal", "color")
 
@@ -225,6 +226,32 @@ def test_pairs_of_meshes_and_cameras(renderer, mesh, monkeypatch):
         # While a frame is with the caller, the next mesh is there and the last one is gone.
         assert released[1] == [True, False]
         del frame
+
+
+@pytest.mark.parametrize(("surfaces", "found"), [("auto", True), ("oriented", False)])
+def test_the_bodies_of_the_next_mesh_are_found_ahead(renderer, surfaces, found):
+    meshes = [box(), sphere()]
+    camera = dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=8, height=8)
+    pairs = [(mesh, camera) for mesh in meshes]
+    frames = renderer.render_many(pairs, image=False, surfaces=surfaces)
+    next(frames)
+    assert (meshes[1]._bodies is not None) is found
+    frames.close()
+
+
+def test_a_lack_of_memory_for_bodies_is_an_error_of_their_frame(renderer, monkeypatch):
+    camera = dd.Camera.look_at((4, 3, 2), (0, 0, 0), width=8, height=8)
+    frames = renderer.render_many([(box(), camera), (sphere(), camera)], image=False)
+
+    def no_memory(vertices, faces, alpha_cutoff):
+        if len(faces) > 12:
+            raise MemoryError
+        return find_bodies(vertices, faces, alpha_cutoff)
+
+    monkeypatch.setattr("ddepth_gl.mesh.mesh.find_bodies", no_memory)
+    assert next(frames).maps.mask.any()
+    with pytest.raises(dd.DeviceMemoryError):
+        next(frames)
 
 
 def test_scenes_in_pairs_stay(renderer, mesh):

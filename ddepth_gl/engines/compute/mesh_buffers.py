@@ -36,7 +36,7 @@ IntArray = npt.NDArray[np.int32]
 _FACES_AT_A_TIME = 1 << 16
 
 # Vertices per invocation of compute_vertices.comp. Blocks are padded to a multiple.
-VERTICES_AT_ONCE = 4
+VERTICES_AT_ONCE = 8
 
 _BYTES_PER_VERTEX = 12
 BYTES_PER_FACE = 12
