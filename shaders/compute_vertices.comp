@@ -1,7 +1,7 @@
 #version 430 core
-// Transforms each vertex once: from the local frame to a screen position in integer subpixels. Eight
-// vertices per invocation, four stored together, because software rasterizers store lane by lane: a
-// store of four integers costs hardly more than a store of one.
+// Transforms each vertex once: from the local frame to a screen position in integer subpixels.
+// Eight vertices per invocation, four stored together, because software rasterizers store lane by
+// lane: a store of four integers costs hardly more than a store of one.
 //
 // Inputs:  vertices, see compute_vertex.glsl; their number is a multiple of 8
 // Outputs: screen_positions: of each vertex, or NO_SCREEN_POSITION and an outcode
