@@ -6,7 +6,8 @@ These ways are timed, each from a camera to NumPy arrays:
 * ``peel``: all crossings in order, as compressed sparse rows;
 * ``depth``: `peel` and `DepthLayers.dense` of the depth;
 * ``depth, normal, color``: `peel` with both attributes and `DepthLayers.dense_many` of all three;
-* ``stacks alone``: that `dense_many`, of layers that are peeled already.
+* ``out=``: the same, into the arrays of the last image;
+* ``stacks alone``: `dense_many` into new arrays, of layers that are peeled already.
 
 The crossings must agree with Open3D's, and the stacks with the crossings, before anything is timed.
 The ways take turns as in peers.py. The report is median milliseconds, and Open3D's time divided by
@@ -22,6 +23,7 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,7 +55,7 @@ from peers import MAX_DIFFERING, differing_fraction, measure
 LAYERS = 8
 ATTRIBUTES = ("normal", "color")
 QUANTITIES = ("depth", *ATTRIBUTES)
-TITLES = {"peel": "peel", "depth": "depth", "all": ", ".join(QUANTITIES)}
+TITLES = {"peel": "peel", "depth": "depth", "all": ", ".join(QUANTITIES), "again": "out="}
 
 
 def check_stacks(layers: dd.DepthLayers, case: str) -> None:
@@ -80,19 +82,21 @@ def measure_image(
     layers = renderer.peel(scene, camera, attributes=ATTRIBUTES)
     check_stacks(layers, case)
     cameras = equal_cameras(camera)
+    last = layers.dense_many(QUANTITIES, LAYERS)
 
     def dense_depth() -> Any:
         return renderer.peel(scene, next(cameras)).dense("depth", LAYERS)
 
-    def dense_all() -> Any:
+    def dense_all(out: dict[str, Any] | None = None) -> Any:
         peeled = renderer.peel(scene, next(cameras), attributes=ATTRIBUTES)
-        return peeled.dense_many(QUANTITIES, LAYERS)
+        return peeled.dense_many(QUANTITIES, LAYERS, out=out)
 
     calls: dict[str, Callable[[], Any]] = {
         "Open3D": peer.call,
         "peel": ours.call,
         "depth": dense_depth,
         "all": dense_all,
+        "again": partial(dense_all, last),
         "stacks alone": lambda: layers.dense_many(QUANTITIES, LAYERS),
     }
     timings = measure(calls, rounds)

@@ -498,8 +498,35 @@ def test_dense_many_puts_every_value_in_its_place(monkeypatch, block, max_layers
         assert stacks[name].flags.c_contiguous
         assert stacks[name].flags.owndata or stacks[name].base.flags.owndata
         np.testing.assert_array_equal(layers.dense(name, max_layers), expected, strict=True)
+        once_more = np.full_like(expected, 7)
+        assert layers.dense(name, max_layers, out=once_more) is once_more
+        np.testing.assert_array_equal(once_more, expected)
+    again = layers.dense_many(values, max_layers, out={**stacks, "uv": stacks["uv"].copy()})
+    for name in values:
+        assert (again[name] is stacks[name]) == (name != "uv")
     assert layers.dense_many("depth").keys() == {"depth"}
     assert layers.dense_many(()) == {}
+
+
+def test_stacks_that_are_overwritten_must_fit(some):
+    layers = some[2]
+    right = layers.dense("depth", 3)
+    fixed = right.copy()
+    fixed.flags.writeable = False
+    wide = np.full((*right.shape[:2], 2 * right.shape[2]), np.nan, np.float32)
+    for wrong in (right[:2], right.astype(np.float64), right.tolist(), fixed, wide[..., ::2], 3):
+        with pytest.raises(dd.RequestError, match=r"out for depth must be .* float32, shape \(3, "):
+            layers.dense("depth", 3, out=wrong)
+    with pytest.raises(dd.RequestError, match="out must be a dict"):
+        layers.dense_many(("depth",), 3, out=right)
+    # Nothing is overwritten unless all fit; merging is for arrays of any kind.
+    before = right.copy()
+    with pytest.raises(dd.RequestError, match="out for face"):
+        layers.dense_many(("depth", "face"), 3, out={"depth": right, "face": right})
+    np.testing.assert_array_equal(right, before)
+    merged = layers.dense("depth", 3, min_gap=0.5, out=right)
+    assert merged is right
+    np.testing.assert_array_equal(merged, layers.merged(0.5).dense("depth", 3))
 
 
 def test_distance_is_along_the_ray(some):

@@ -220,11 +220,11 @@ CALLS = {
     "DepthLayers": lambda _: (None, of_layers()),
     "DepthLayers.dense": lambda _: (
         layers(),
-        {"name": "depth", "max_layers": 2, "min_gap": 0.0},
+        {"name": "depth", "max_layers": 2, "min_gap": 0.0, "out": None},
     ),
     "DepthLayers.dense_many": lambda _: (
         layers(),
-        {"names": ("depth", "face"), "max_layers": 2, "min_gap": 0.0},
+        {"names": ("depth", "face"), "max_layers": 2, "min_gap": 0.0, "out": {}},
     ),
     "DepthLayers.merged": lambda _: (layers(), {"min_gap": 0.1, "max_layers": 2}),
     "DepthLayers.color_images": lambda _: (layers(), {"name": "color", "max_layers": 2}),

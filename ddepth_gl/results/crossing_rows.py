@@ -7,7 +7,7 @@ pixel i are [offsets[i], offsets[i + 1]), nearest first; M is their total number
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -17,10 +17,10 @@ __all__ = [
     "BLOCK_SIZE",
     "by_layer",
     "crossing_blocks",
-    "layer_stacks",
     "outermost",
     "per_crossing",
     "prefix_sums",
+    "put_layers",
     "scattered",
     "selected_rows",
     "separate",
@@ -67,24 +67,21 @@ def crossing_blocks(offsets: IntArray) -> Iterator[tuple[slice, slice]]:
         start = stop
 
 
-def layer_stacks(
-    offsets: IntArray, quantities: Mapping[str, tuple[npt.NDArray[Any], float]], layer_count: int
-) -> dict[str, npt.NDArray[Any]]:
-    """Return (L, P) or (L, P, channels) for each quantity: one image for each layer.
+def put_layers(
+    offsets: IntArray,
+    moves: Iterable[tuple[npt.NDArray[Any], npt.NDArray[Any]]],
+    layer_count: int,
+) -> None:
+    """Put the values of crossings into stacks of images, one image for each layer.
 
     Args:
         offsets: (P + 1,), see the module.
-        quantities: name to values (M,) or (M, channels), one for each crossing, and the value where
-            a pixel has no such crossing.
+        moves: values (M,) or (M, channels), one for each crossing; and the stack that they go to,
+            (L, H, W) or (L, H, W, channels), C-contiguous, of the same dtype.
         layer_count: L, the number of images; further layers are left out.
     """
     pixel_count = len(offsets) - 1
-    stacks: dict[str, npt.NDArray[Any]] = {}
-    moves = []
-    for name, (values, fill) in quantities.items():
-        stack = np.full((layer_count, pixel_count, *values.shape[1:]), fill, dtype=values.dtype)
-        stacks[name] = stack
-        moves.append((_elements(stack, axes=2), _elements(values, axes=1)))
+    flat = [(_elements(values, axes=1), _elements(stack, axes=3)) for values, stack in moves]
     for pixels, crossings in crossing_blocks(offsets):
         # Crossing i of pixel p goes to element (i - offsets[p]) * P + p of a stack.
         first = offsets[pixels.start : pixels.stop + 1]
@@ -97,9 +94,8 @@ def layer_stacks(
         if counts.max() > layer_count:
             selected = targets < layer_count * pixel_count
             targets = targets[selected]
-        for images, elements in moves:
+        for elements, images in flat:
             np.put(images, targets, elements[crossings][selected])
-    return stacks
 
 
 def _elements(array: npt.NDArray[Any], axes: int) -> npt.NDArray[Any]:

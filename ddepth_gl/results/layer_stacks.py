@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +31,12 @@ class LayerStacks(LayerSelections):
     """The methods of `DepthLayers` that return one array for each layer."""
 
     def dense(
-        self, name: str, max_layers: int | None = None, *, min_gap: float = 0.0
+        self,
+        name: str,
+        max_layers: int | None = None,
+        *,
+        min_gap: float = 0.0,
+        out: npt.NDArray[Any] | None = None,
     ) -> npt.NDArray[Any]:
         """Return one quantity as a stack of images, one per layer, nearest first.
 
@@ -39,52 +44,74 @@ class LayerStacks(LayerSelections):
             name: "depth", "distance", "face", "front_facing" or a requested attribute.
             max_layers: number of images; None uses the largest `count` of any pixel.
             min_gap: merge crossings closer than this, see `DepthRenderer.peel`.
+            out: the array to overwrite and return, C-contiguous, of the shape and dtype of the
+                result; None for a new one. A loop that reuses its arrays saves most of the time of
+                large stacks, which goes into fresh memory.
 
         Returns:
             (L, H, W) or (L, H, W, channels) of the quantity's dtype; NaN, -1 or False where a pixel
             has no such crossing.
 
         Raises:
-            RequestError: there is no such quantity, `max_layers` is not an integer >= 0, or
-                `min_gap` is not a number >= 0.
+            RequestError: there is no such quantity, `max_layers` is not an integer >= 0, `min_gap`
+                is not a number >= 0, or `out` is no such array.
             NotAskedForError: the attribute was not requested.
         """
         if not isinstance(name, str):
             raise _not_dense(name)
-        return self.dense_many((name,), max_layers, min_gap=min_gap)[name]
+        arrays = {} if out is None else {name: out}
+        return self.dense_many((name,), max_layers, min_gap=min_gap, out=arrays)[name]
 
     def dense_many(
-        self, names: Iterable[str], max_layers: int | None = None, *, min_gap: float = 0.0
+        self,
+        names: Iterable[str],
+        max_layers: int | None = None,
+        *,
+        min_gap: float = 0.0,
+        out: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
         """Return several quantities as `dense` does, by name, in less time than one by one.
 
         Args:
             names: of quantities, see `dense`; a single string is one name.
             max_layers, min_gap: see `dense`.
+            out: name to the array to overwrite, such as the last result; without one for a name,
+                its array is new.
 
         Raises:
             RequestError, NotAskedForError: see `dense`.
         """
         names = _dense_names(names)
+        if out is not None and not isinstance(out, Mapping):
+            raise RequestError(f"out must be a dict of names to arrays, not {shown(out)}")
         if checked_min_gap(min_gap):
-            return self.merged(min_gap).dense_many(names, max_layers)
+            return self.merged(min_gap).dense_many(names, max_layers, out=out)
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
         if not is_integer(layers) or layers < 0:
             raise RequestError(
                 f"max_layers must be an integer, at least 0, or None, not {shown(max_layers)}"
             )
-        values = {name: (getattr(self, name), _DENSE_FILL[name]) for name in names}
+        values = {name: getattr(self, name) for name in names}
+        stacks = {name: out[name] for name in values if name in out} if out else {}
+        shapes = {
+            name: (int(layers), *self._shape, *each.shape[1:]) for name, each in values.items()
+        }
+        for name, stack in stacks.items():
+            _check_out(name, stack, values[name].dtype, shapes[name])
         try:
-            stacks = crossing_rows.layer_stacks(self.offsets, values, int(layers))
+            for name, shape in shapes.items():
+                if name in stacks:
+                    stacks[name].fill(_DENSE_FILL[name])
+                else:
+                    stacks[name] = np.full(shape, _DENSE_FILL[name], values[name].dtype)
         except (MemoryError, ValueError):  # NumPy raises ValueError for impossible sizes
             raise RequestError(
                 f"there is no memory for {shown(layers)} layers of "
                 f"{self._shape[1]}x{self._shape[0]} pixels; pass a smaller max_layers="
             ) from None
-        return {
-            name: stack.reshape(len(stack), *self._shape, *stack.shape[2:])
-            for name, stack in stacks.items()
-        }
+        moves = [(each, stacks[name]) for name, each in values.items()]
+        crossing_rows.put_layers(self.offsets, moves, int(layers))
+        return {name: stacks[name] for name in values}
 
     def color_images(
         self, name: Literal["color", "shaded_color"] = "color", max_layers: int | None = None
@@ -148,3 +175,13 @@ def _dense_names(names: Any) -> tuple[str, ...]:
 
 def _not_dense(name: Any) -> RequestError:
     return RequestError(f"dense takes {', '.join(_DENSE_FILL)}, not {shown(name)}")
+
+
+def _check_out(name: str, out: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Raise RequestError unless `out` can take the stack of a quantity."""
+    fits = type(out) is np.ndarray and out.dtype == dtype and out.shape == shape
+    if not (fits and out.flags.c_contiguous and out.flags.writeable):
+        raise RequestError(
+            f"out for {name} must be a writable C-contiguous NumPy array of {dtype}, "
+            f"shape {shape}, not {shown(out)}"
+        )
