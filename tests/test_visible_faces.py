@@ -147,7 +147,7 @@ def solids(rng: np.random.Generator) -> dd.Mesh:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_images_are_those_of_all_faces(raster, monkeypatch, seed):
-    monkeypatch.setattr(selection, "_MIN_FACES_FOR_ONE_PASS", 0)
+    monkeypatch.setattr(selection, "_MIN_FACES", 0)
     monkeypatch.setattr(selection, "_MIN_FACES_FOR_LATER_LAYERS", 0)
     monkeypatch.setattr(selection, "_MAX_SHARE", 1.0)
     rng = np.random.default_rng(seed)

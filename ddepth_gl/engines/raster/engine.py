@@ -28,7 +28,7 @@ from ..shared.shading import SheetTextures
 from ..shared.sheet_uniforms import sheet_uniforms
 from .mesh_draws import DrawFaces, MeshDraws
 from .peeling import LayerDraws, PeelTargets, peel_layers
-from .selection import faces_for_later_layers, faces_for_one_pass, faces_of_sheet
+from .selection import faces_for_layers, faces_for_sheets, faces_of_sheet
 from .targets import SheetTargets
 from .visible_faces import VisibleFaces
 
@@ -98,7 +98,7 @@ class RasterEngine(Engine[SheetTargets]):
         options = {"MIXED": int(mixed), **arithmetic}
         program = self._program("sheet", camera, request, uniforms, masks, **options)
         draw = self._draws.draw_call(scene, program, mixed)
-        visible = faces_for_one_pass(self._context, scene, camera)
+        visible = faces_for_sheets(self._context, scene, camera)
         gl = self._context.gl
         culls = request.surfaces == "oriented"
         gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if culls else gl.NOTHING))
@@ -205,10 +205,10 @@ class RasterEngine(Engine[SheetTargets]):
             later=draw_call(True, COUNT=0, FIRST=0),
             count=lambda faces: draw_call(False, COUNT=1, FIRST=0)(faces),  # rarely needed
         )
-        visible = faces_for_one_pass(self._context, scene, camera)
+        visible = faces_for_layers(self._context, scene, camera, later=False)
 
         def find_visible() -> VisibleFaces | None:
-            return visible or faces_for_later_layers(self._context, scene, camera)
+            return visible or faces_for_layers(self._context, scene, camera, later=True)
 
         size = (camera.width, camera.height)
         targets, self._idle_peel_targets = self._idle_peel_targets, None

@@ -20,24 +20,24 @@ from .visible_faces import VisibleFaces, share_of_visible_faces, visible_faces
 __all__ = [
     "FaceList",
     "LaterFaces",
-    "faces_for_later_layers",
-    "faces_for_one_pass",
+    "faces_for_layers",
+    "faces_for_sheets",
     "faces_of_sheet",
 ]
 
 # Indices of faces to draw, (n,) in ascending order.
 FaceList = npt.NDArray[np.int64]
 
-# With fewer faces, there is little to save in one pass, or in the passes of later layers.
-_MIN_FACES_FOR_ONE_PASS, _MIN_FACES_FOR_LATER_LAYERS = 1 << 13, 1 << 10
-# The largest share of faces that are visible for which leaving out the others pays in one pass. It
+# With fewer faces, there is little to save in two passes, or in the passes of later layers.
+_MIN_FACES, _MIN_FACES_FOR_LATER_LAYERS = 1 << 13, 1 << 10
+# The largest share of faces that are visible for which leaving out the others pays for sheets. It
 # is estimated from this many faces.
 _MAX_SHARE, _SAMPLE_SIZE = 0.85, 1 << 10
 
 
-def faces_for_one_pass(context: GLContext, scene: Scene, camera: Camera) -> VisibleFaces | None:
-    """Return the faces that may be visible, to be drawn once or twice; None to draw all faces."""
-    if not context.is_software or len(scene.mesh.faces) < _MIN_FACES_FOR_ONE_PASS:
+def faces_for_sheets(context: GLContext, scene: Scene, camera: Camera) -> VisibleFaces | None:
+    """Return the faces that may be visible, to be drawn for sheets; None to draw all faces."""
+    if not context.is_software or len(scene.mesh.faces) < _MIN_FACES:
         return None
     sample = scene.mesh.faces[:: 1 + len(scene.mesh.faces) // _SAMPLE_SIZE]
     corners = scene.mesh.vertices[sample].reshape(-1, 3)
@@ -48,9 +48,19 @@ def faces_for_one_pass(context: GLContext, scene: Scene, camera: Camera) -> Visi
     return _visible_faces(context, scene, camera)
 
 
-def faces_for_later_layers(context: GLContext, scene: Scene, camera: Camera) -> VisibleFaces | None:
-    """Return the faces that may be visible, to select from for each layer; None for all faces."""
-    if not context.is_software or len(scene.mesh.faces) < _MIN_FACES_FOR_LATER_LAYERS:
+def faces_for_layers(
+    context: GLContext, scene: Scene, camera: Camera, *, later: bool
+) -> VisibleFaces | None:
+    """Return the faces that may be visible, to be drawn for layers; None to draw all faces.
+
+    Args:
+        context: the scene's.
+        scene: Scene to render.
+        camera: Camera to render.
+        later: False for the first layers, after which most meshes have more, True for those.
+    """
+    fewest = _MIN_FACES_FOR_LATER_LAYERS if later else _MIN_FACES
+    if not context.is_software or len(scene.mesh.faces) < fewest:
         return None
     return _visible_faces(context, scene, camera)
 
