@@ -37,7 +37,6 @@ Wide3 given(dvec3 stored) {
     return vector(x, y, z);
 }
 
-bool is_zero(Wide a) { return a.x == 0.0; }
 bool is_less(Wide a, Wide b) { return a.x < b.x || (a.x == b.x && a.y < b.y); }
 
 // The sum of a number and of a much smaller one, as a pair.
@@ -105,7 +104,8 @@ Wide3 over(Wide3 a, Wide b) {
     precise vec3 rest = (a.high - product) - rest_of_product(quotient, vec3(b.x), product) +
                         (a.low - quotient * b.y);
     precise vec3 correction = rest / b.x;
-    return pair_of(quotient, correction);
+    Wide3 result = pair_of(quotient, correction);
+    return b.x == 0.0 ? Wide3(vec3(0.0), vec3(0.0)) : result;
 }
 
 Wide dot_of(Wide3 a, Wide3 b) {
