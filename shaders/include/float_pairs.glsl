@@ -21,10 +21,6 @@ Wide3 vector(Wide x, Wide y, Wide z) {
 }
 
 Wide widened(float a) { return Wide(a, 0.0); }
-Wide3 widened(ivec3 a) {
-    vec3 high = vec3(a);
-    return Wide3(high, vec3(a - ivec3(high)));
-}
 float narrowed(Wide a) { return a.x; }
 vec3 narrowed(Wide3 a) { return a.high; }
 dvec3 doubles_of(Wide3 a) { return dvec3(a.high) + dvec3(a.low); }
@@ -50,6 +46,11 @@ Wide pair_of(float high, float low) {
     precise float sum = high + low;
     precise float rest = low - (sum - high);
     return Wide(sum, rest);
+}
+
+// By bits: compilers may take float to int to be the inverse of int to float, as Mesa 25's does.
+Wide3 widened(ivec3 a) {
+    return pair_of(vec3(a & ~1023), vec3(a & 1023));
 }
 
 // What rounding left of a sum: together they are exact.
