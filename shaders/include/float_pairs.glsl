@@ -151,6 +151,7 @@ vec2 rounded_quotients(Wide3 a) {
     vec2 whole = floor(moved.high.xy);
     bvec2 is_below = lessThan(moved.low.xy, vec2(0.0));
     // A high part that is an integer, with a low part below 0: the number is less than the integer.
-    return whole - vec2(whole.x == moved.high.x && is_below.x, whole.y == moved.high.y && is_below.y);
+    return whole - vec2(whole.x == moved.high.x && is_below.x,
+                        whole.y == moved.high.y && is_below.y);
 }
 #endif
