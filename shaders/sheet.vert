@@ -75,8 +75,8 @@ void main() {
     Wide3 b = minus(widened(corner_after), center);
     Wide3 c = minus(widened(corner_before), center);
 #if SNAPPED
-    // As image_of in compute_vertex.glsl, and compute_vertices.comp. The driver's own arithmetic, in
-    // float32, is off by less than half a subpixel, and then snaps back.
+    // As image_of in compute_vertex.glsl, and compute_vertices.comp. The driver's own arithmetic,
+    // in float32, is off by less than half a subpixel, and then snaps back.
     Wide u = dot_of(a, given(image_right)), v = dot_of(a, given(image_down));
 #if PERSPECTIVE
     Wide3 image = vector(u, v, dot_of(a, given(view_direction)));

@@ -43,8 +43,8 @@ void main() {
     results[k + 13u] = value_at(a, uv);
     results[k + 14u] = times(x_of(a), uv.x);
     results[k + 15u] = rounded_quotients(vector(x_of(a), y_of(a), z_of(b)));
-    put(k + 16u, widened(ivec3(narrowed(a))));
-    results[k + 19u] = vec2(is_less(x_of(a), x_of(b)), is_zero(x_of(a)));
+    put(k + 16u, widened(ivec3(a.high) + ivec3(a.low)));
+    results[k + 19u] = vec2(is_less(x_of(a), x_of(b)), 0.0);
 }
 """
 COUNT = 1024
@@ -137,15 +137,14 @@ def test_quotients_are_rounded_to_the_nearest_integer(arithmetic):
 
 
 def test_integers_become_pairs_exactly(arithmetic):
-    """Local coordinates are integers of up to 2**30; here they are given as floats."""
+    """Local coordinates are integers of up to 2**30."""
     numbers = np.zeros((COUNT, 2, 3))
     rng = np.random.default_rng(6)
-    numbers[:, 0] = rng.integers(-(2**30), 2**30, (COUNT, 3)).astype(np.float32)
-    numbers[0] = 0.0
+    numbers[:, 0] = rng.integers(-(2**30), 2**30 + 1, (COUNT, 3))
+    numbers[0, 0] = -(2**30), 2**30, 0
     results = arithmetic(numbers)
     assert np.array_equal(results[:, 16:19].astype(float).sum(axis=-1), numbers[:, 0])
-    assert results[0, 19, 1] == 1.0
-    assert not results[1:, 19, 1].any()
+    assert not results[:, 9:12].any()  # quotients by 0
 
 
 def test_pairs_hold_doubles_to_48_bits():

@@ -1,4 +1,4 @@
-"""What the name of an OpenGL renderer says about it."""
+"""Names of OpenGL renderers: whether the CPU renders, and how fast doubles are."""
 
 from __future__ import annotations
 

@@ -92,7 +92,8 @@ bool exists(ivec2 pixel, uint face) {
 #if PASS == PASS_BOTH
 bool is_in_doubt = false;
 
-// Keeps the larger number at an index of `depths`, and its face; of equal ones the larger face code.
+// Keeps the larger number at an index of `depths`, and its face; of equal ones the larger face
+// code.
 #if OWNED
 void keep_larger(int index, int number, uint face_code) {
     int before = depths[index];
@@ -102,10 +103,10 @@ void keep_larger(int index, int number, uint face_code) {
                        : number < before ? face_before : max(face_code, face_before);
 }
 #else
-// Depth and face cannot be stored at once. Before the face is stored, another invocation may store a
-// larger number and its face, which is then lost. But that invocation's number is seen when this one
-// looks again, after storing the face. Equal numbers are seen, too. Both are rare, and PASS_FACES
-// then finds the faces.
+// Depth and face cannot be stored at once. Before the face is stored, another invocation may store
+// a larger number and its face, which is then lost. But that invocation's number is seen when this
+// one looks again, after storing the face. Equal numbers are seen, too. Both are rare, and
+// PASS_FACES then finds the faces.
 void keep_larger(int index, int number, uint face_code) {
     int before = atomicMax(depths[index], number);
     is_in_doubt = is_in_doubt || before == number;

@@ -46,7 +46,6 @@ FacePlane depth_plane(Wide3 a, Wide3 b, Wide3 c, Rays rays) {
     vec2 limits = vec2(nearest, farthest);
 #endif
     // Of a face seen edge-on, any depth within the limits will do.
-    if (is_zero(scale)) return FacePlane(widened(ivec3(0)), limits, false);
     return FacePlane(over(slopes, scale), limits, is_less(widened(0.0), scale));
 }
 

@@ -21,10 +21,6 @@ Wide3 vector(Wide x, Wide y, Wide z) {
 }
 
 Wide widened(float a) { return Wide(a, 0.0); }
-Wide3 widened(ivec3 a) {
-    vec3 high = vec3(a);
-    return Wide3(high, vec3(a - ivec3(high)));
-}
 float narrowed(Wide a) { return a.x; }
 vec3 narrowed(Wide3 a) { return a.high; }
 dvec3 doubles_of(Wide3 a) { return dvec3(a.high) + dvec3(a.low); }
@@ -37,7 +33,6 @@ Wide3 given(dvec3 stored) {
     return vector(x, y, z);
 }
 
-bool is_zero(Wide a) { return a.x == 0.0; }
 bool is_less(Wide a, Wide b) { return a.x < b.x || (a.x == b.x && a.y < b.y); }
 
 // The sum of a number and of a much smaller one, as a pair.
@@ -51,6 +46,11 @@ Wide pair_of(float high, float low) {
     precise float sum = high + low;
     precise float rest = low - (sum - high);
     return Wide(sum, rest);
+}
+
+// By bits: compilers may take float to int to be the inverse of int to float, as Mesa 25's does.
+Wide3 widened(ivec3 a) {
+    return pair_of(vec3(a & ~1023), vec3(a & 1023));
 }
 
 // What rounding left of a sum: together they are exact.
@@ -105,7 +105,8 @@ Wide3 over(Wide3 a, Wide b) {
     precise vec3 rest = (a.high - product) - rest_of_product(quotient, vec3(b.x), product) +
                         (a.low - quotient * b.y);
     precise vec3 correction = rest / b.x;
-    return pair_of(quotient, correction);
+    Wide3 result = pair_of(quotient, correction);
+    return b.x == 0.0 ? Wide3(vec3(0.0), vec3(0.0)) : result;
 }
 
 Wide dot_of(Wide3 a, Wide3 b) {
@@ -150,6 +151,7 @@ vec2 rounded_quotients(Wide3 a) {
     vec2 whole = floor(moved.high.xy);
     bvec2 is_below = lessThan(moved.low.xy, vec2(0.0));
     // A high part that is an integer, with a low part below 0: the number is less than the integer.
-    return whole - vec2(whole.x == moved.high.x && is_below.x, whole.y == moved.high.y && is_below.y);
+    return whole - vec2(whole.x == moved.high.x && is_below.x,
+                        whole.y == moved.high.y && is_below.y);
 }
 #endif

@@ -48,7 +48,6 @@ dvec3 doubles_of(Wide3 a) { return a; }
 // A vector of the camera, as it is stored.
 Wide3 given(dvec3 stored) { return stored; }
 
-bool is_zero(Wide a) { return a == 0.0lf; }
 bool is_less(Wide a, Wide b) { return a < b; }
 
 Wide3 plus(Wide3 a, Wide3 b) {
@@ -61,9 +60,10 @@ Wide times(Wide a, float b) {
     return product;
 }
 
+// Returns a / b, or 0 if b is 0.
 Wide3 over(Wide3 a, Wide b) {
     precise dvec3 quotient = a / b;
-    return quotient;
+    return b == 0.0lf ? dvec3(0.0lf) : quotient;
 }
 
 // Returns a.x u + a.y v + a.z.
