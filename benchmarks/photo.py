@@ -2,9 +2,9 @@
 
 These ways are timed: both sheets (`DepthRenderer.entry_exit`), the photo with one sample a pixel,
 and with 16 (``samples=4``). They take turns in one process, round after round. With one sample,
-alpha must be the mask of the sheets before anything is timed. The report is a table of median
-milliseconds, and geometric means of the ratios, in wall time and in CPU time, which other programs
-on the machine change less.
+alpha must be the mask of the sheets before anything is timed. The report is a table of medians of
+CPU time, which other programs on the machine change less than wall time, and geometric means of
+the ratios in both.
 
     python benchmarks/photo.py [--engine ENGINE] [--meshes FOLDER] [--device DEVICE] [--rounds N]
                                [--write]
@@ -106,7 +106,7 @@ def main(
                 camera = dd.Camera.orbit(mesh, views=1, width=size, height=size)[0]
                 times = measured(renderer, scene, camera, rounds)
                 all_times.append(times)
-                sheets, photo, samples = (times[way][0] for way in ("sheets", "photo", "samples"))
+                sheets, photo, samples = (times[way][1] for way in ("sheets", "photo", "samples"))
                 rows.append(
                     [
                         name,
@@ -126,11 +126,11 @@ def main(
         """Return the geometric mean of the ratio of two ways, in wall and in CPU time."""
         ratios = [[t[way][clock] / t[over][clock] for t in all_times] for clock in range(2)]
         wall, cpu = map(statistics.geometric_mean, ratios)
-        return f"{wall:.1f} (CPU time {cpu:.1f})"
+        return f"{cpu:.1f} (wall time {wall:.1f})"
 
     summary = (
-        f"{machine}; {rounds} rounds, medians, ms per image. Geometric means: photo over sheets "
-        f"{means('photo', 'sheets')}, 16 samples over one {means('samples', 'photo')}."
+        f"{machine}; {rounds} rounds, medians, ms of CPU time per image. Geometric means: photo "
+        f"over sheets {means('photo', 'sheets')}, 16 samples over one {means('samples', 'photo')}."
     )
     report("photo", f"{summary}\n\n{markdown_table(HEADINGS, rows)}", write)
 

@@ -28,7 +28,7 @@ from .sheet_uniforms import sheet_uniforms
 __all__ = ["PhotoPass", "Viewport"]
 
 # With fewer samples a face, setting up faces takes longer than the attribute pass.
-_MIN_SAMPLES_PER_FACE = 8
+_MIN_SAMPLES_PER_FACE = 10
 # Pixels along a side of the largest viewport in which the driver's float32 arithmetic surely snaps
 # to the subpixel that sheet.vert chose. Its error, four roundings, stays below a quarter of it.
 _MAX_EXACT_VIEWPORT = 1 << 13

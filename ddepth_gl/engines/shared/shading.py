@@ -97,10 +97,11 @@ class ShadingPass:
             DeviceMemoryError: the mesh tables do not fit into the device's memory.
         """
         gl, framebuffer = self._context.gl, targets.samples
+        uniforms = _uniforms(scene, camera)
         targets.clear()
         for band in bands:
             for step in _STEPS[: 2 + request.may_exchange]:
-                vertex_array = self._prepared(scene, camera, request, samples, sheets, band, step)
+                vertex_array = self._prepared(scene, camera, samples, sheets, band, step, uniforms)
                 gl.enable_only(gl.DEPTH_TEST)
                 gl.depth_func = step.depth_test
                 framebuffer.depth_mask = step.covers
@@ -114,11 +115,11 @@ class ShadingPass:
         self,
         scene: Scene,
         camera: Camera,
-        request: SheetRequest,
         samples: int,
         sheets: SheetTextures,
         band: tuple[int, int],
         step: _Step,
+        uniforms: dict[str, npt.NDArray[Any]],
     ) -> Any:
         """Return a vertex array whose program is ready to draw a band."""
         mesh = scene.mesh
@@ -153,7 +154,7 @@ class ShadingPass:
         }.items():
             if name in program:  # compilers drop the uniforms that a variant does not use
                 program[name] = value
-        for name, values in _uniforms(scene, camera).items():
+        for name, values in uniforms.items():
             if name in program:
                 program[name].write(values)
         unit = 1
