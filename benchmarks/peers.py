@@ -1,10 +1,12 @@
-"""Both sheets and all layers, compared with ray casters on the same pixels' rays.
+"""Both sheets, with attributes and without, and all layers, compared with ray casters.
+
+All cast or render the rays of the same pixels.
 
 * Open3D's RaycastingScene: entry and exit are a forward and a backward cast, all layers are
   `list_intersections`.
 * trimesh + embreex: entry and exit are the same two casts by embreex itself, for distances alone,
-  which is the fastest. All layers are trimesh's `intersects_location`, which casts again from
-  behind the last hit.
+  which is the fastest; for attributes it returns all that it finds. All layers are trimesh's
+  `intersects_location`, which casts again from behind the last hit.
 
 Both trace with Embree: Open3D on all CPUs, embreex on one. Rays and scenes are built beforehand.
 The times end with NumPy arrays as each library returns them. The crossings of the pixels must agree
@@ -44,7 +46,11 @@ except (ImportError, OSError) as error:  # OSError: a peer's system library is m
     print(f"{Path(__file__).name} is skipped: {error}; pip install '.[bench]'", file=sys.stderr)
     sys.exit()  # with success, so that `make bench` works without the peers
 
-JOBS = {"sheets": "entry + exit", "layers": "all layers"}
+JOBS = {
+    "sheets": "entry + exit",
+    "attributes": "entry + exit with face, normal and barycentric",
+    "layers": "all layers",
+}
 
 # Embree computes in float32, which rounds by 6e-8. That grows a hundredfold for the few rays within
 # half a degree of a face.
@@ -202,7 +208,7 @@ def main(
     ] = None,
     write: WriteOption = False,
 ) -> None:
-    """Compare both sheets and all layers with ray casters."""
+    """Compare both sheets, their attributes and all layers with ray casters."""
     cells: list[Cell] = []
     open_meshes = []
     loaders = mesh_loaders(meshes)

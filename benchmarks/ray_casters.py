@@ -19,6 +19,8 @@ import ddepth_gl as dd
 
 Array = npt.NDArray[Any]
 
+ATTRIBUTES = ("face", "normal", "barycentric")  # what ray casters return of each hit
+
 EMBREE_MISS = 1e37  # embreex returns more than this as the distance of a ray that hits nothing
 
 
@@ -82,13 +84,19 @@ def sheet_crossings(depth: Array) -> Crossings:
 
 
 def our_ways(renderer: dd.DepthRenderer, scene: dd.Scene, camera: dd.Camera) -> dict[str, Way]:
-    """Return this package's ways to both sheets and all layers."""
+    """Return this package's ways to both sheets, the same with attributes, and all layers."""
     # On an open mesh rays also see faces from behind; that is what "any" is for.
     surfaces: Literal["oriented", "any"] = "oriented" if scene.mesh.is_oriented else "any"
     cameras = equal_cameras(camera)
     return {
         "sheets": Way(
             lambda: renderer.entry_exit(scene, next(cameras), surfaces=surfaces),
+            lambda maps: [sheet_crossings(maps.entry), sheet_crossings(maps.exit)],
+        ),
+        "attributes": Way(
+            lambda: renderer.entry_exit(
+                scene, next(cameras), surfaces=surfaces, attributes=ATTRIBUTES
+            ),
             lambda maps: [sheet_crossings(maps.entry), sheet_crossings(maps.exit)],
         ),
         "layers": Way(
@@ -107,12 +115,19 @@ def open3d_ways(mesh: dd.Mesh, rays: Rays) -> dict[str, Way]:
     def sheets() -> list[Array]:
         return [scene.cast_rays(ray)["t_hit"].numpy() for ray in (forward, backward)]
 
+    def attributes() -> list[dict[str, Array]]:
+        return [
+            {name: values.numpy() for name, values in scene.cast_rays(ray).items()}
+            for ray in (forward, backward)
+        ]
+
     def layers() -> tuple[Array, Array]:
         hits = scene.list_intersections(forward)
         return hits["ray_ids"].numpy(), hits["t_hit"].numpy()
 
     return {
         "sheets": Way(sheets, rays.sheets),
+        "attributes": Way(attributes, lambda hits: rays.sheets([hit["t_hit"] for hit in hits])),
         "layers": Way(layers, lambda hits: rays.layers(*hits)),
     }
 
@@ -126,6 +141,9 @@ def trimesh_ways(mesh: dd.Mesh, rays: Rays) -> dict[str, Way]:
     def sheets() -> list[Array]:
         return [scene.run(*ray, query="DISTANCE") for ray in (rays.forward, rays.backward)]
 
+    def attributes() -> list[dict[str, Array]]:
+        return [scene.run(*ray, output=True) for ray in (rays.forward, rays.backward)]
+
     def layers() -> tuple[Array, Array]:
         points, pixel, _ = intersector.intersects_location(*rays.forward, multiple_hits=True)
         return pixel, points
@@ -134,7 +152,11 @@ def trimesh_ways(mesh: dd.Mesh, rays: Rays) -> dict[str, Way]:
         pixel, points = hits
         return rays.layers(pixel, rays.camera.project(points)[1])
 
-    return {"sheets": Way(sheets, rays.sheets), "layers": Way(layers, layer_crossings)}
+    return {
+        "sheets": Way(sheets, rays.sheets),
+        "attributes": Way(attributes, lambda hits: rays.sheets([hit["tfar"] for hit in hits])),
+        "layers": Way(layers, layer_crossings),
+    }
 
 
 PEERS = {"Open3D": open3d_ways, "trimesh + embreex": trimesh_ways}

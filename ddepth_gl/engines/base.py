@@ -21,6 +21,7 @@ from .request import LayerBuffers, SheetBuffers, SheetRequest
 from .scene import Scene
 from .shared.attribute_pass import AttributePass
 from .shared.finishing import FinishPass
+from .shared.freed_memory import keep_freed_memory
 from .shared.photo import PhotoPass, Viewport
 from .shared.photo_targets import PhotoTargets, Resolver, sample_bands
 from .shared.shading import ShadingPass
@@ -74,6 +75,7 @@ class Engine(ABC, Generic[Targets]):
     snaps_vertices: ClassVar[bool]
 
     def __init__(self, context: GLContext, make_targets: Callable[..., Targets]) -> None:
+        keep_freed_memory()
         self._context = context
         self._attributes = AttributePass(context)
         self._resolver = Resolver(context)

@@ -27,7 +27,7 @@ struct CrossingAttributes {
 };
 
 CrossingAttributes no_attributes() {
-    const float miss = uintBitsToFloat(0x7fc00000u);  // NaN
+    float miss = uintBitsToFloat(0x7fc00000u);  // NaN
     return CrossingAttributes(vec3(miss), vec3(miss), vec2(miss), vec4(miss), vec4(miss),
                               vec3(miss));
 }
