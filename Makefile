@@ -65,7 +65,7 @@ compare-demo:
 	@diff out/test-on/$(A).arrays out/test-on/$(B).arrays
 	@echo "$(A) and $(B): $$(wc -l < out/test-on/$(A).arrays) arrays, bit for bit alike"
 
-# `make bench BENCH=--write` puts what it measures into docs/performance.md. Peers come with the extra [bench].
+# `make bench BENCH=--write` puts what it measures into docs/measurements.md. Peers come with the extra [bench].
 bench: setup
 	$(BIN)/python benchmarks/sheets.py $(BENCH)
 	$(BIN)/python benchmarks/layers.py --engine raster $(BENCH)

@@ -1,4 +1,4 @@
-"""Reports of benchmarks: Markdown tables, printed and optionally written into docs/performance.md.
+"""Reports of benchmarks: Markdown tables, printed and optionally written into docs/measurements.md.
 
 The page keeps each report between two comments: ``<!-- NAME: begin -->`` and
 ``<!-- NAME: end -->``. A benchmark replaces only the text between its comments; the text outside
@@ -18,9 +18,9 @@ import typer
 
 from ddepth_gl.renderer import RendererInfo
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).parents[1] / "docs" / "measurements.md"
 WriteOption = Annotated[
-    bool, typer.Option("--write", help="Also write the tables into docs/performance.md.")
+    bool, typer.Option("--write", help="Also write the tables into docs/measurements.md.")
 ]
 
 
@@ -55,7 +55,7 @@ def replace_report(page: str, name: str, text: str) -> str:
 
 
 def report(name: str, text: str, write: bool) -> None:
-    """Print a report; with `write`, also put it into docs/performance.md.
+    """Print a report; with `write`, also put it into docs/measurements.md.
 
     Printing comes first, so that a report is not lost if writing fails.
     """

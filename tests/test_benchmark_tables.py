@@ -1,4 +1,4 @@
-"""Benchmark reports: each has its place in docs/performance.md, and only that place changes."""
+"""Benchmark reports: each has its place in docs/measurements.md, and only that place changes."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class ComputeEngine(Engine[SheetTargets]):
         """Return how many such cameras `submit` takes: several for small images of a small mesh.
 
         Every dispatch takes a while to start, and one small image does not fill a GPU. Larger
-        images are faster one by one (measured: docs/performance.md); in software, in the cache.
+        images are faster one by one (measured: docs/measurements.md); in software, in the cache.
         """
         pixels = camera.width * camera.height
         max_pixels = (

@@ -69,7 +69,7 @@ class RasterEngine(Engine[SheetTargets]):
 
         On a GPU always, because transfer and drawing overlap. On Mesa's software rasterizer only
         the next image's vertices and this one's pixels overlap. If the vertices are few, the second
-        set of targets merely takes cache from the first; see docs/performance.md.
+        set of targets merely takes cache from the first; see docs/measurements.md.
         """
         return (
             not self._context.is_software
