@@ -218,9 +218,9 @@ def test_tiles_without_room_for_all_faces_do_not_show(mesh, cameras, name, limit
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sheets", [20, 500, 999, 1000, 1001, 1200])
-@pytest.mark.parametrize("width", [3, 256])
+@pytest.mark.parametrize("width", [4, 256])
 @pytest.mark.parametrize("masked", [False, True])
-def test_tiles_lose_no_face_at_the_limit_of_iterations(sheets, width, masked):
+def test_tiles_lose_no_face_at_the_limit_of_iterations(sheets, width, masked, monkeypatch):
     """Sheets larger than a tile, the farthest first, some more than a tile has room for."""
     z = np.arange(sheets, 0, -1.0)
     corners = [
@@ -237,16 +237,25 @@ def test_tiles_lose_no_face_at_the_limit_of_iterations(sheets, width, masked):
         np.arange(3 * sheets).reshape(-1, 3),
         **(masks if masked else {}),
     )
-    camera = dd.Camera(np.array([[1.0, 0, 99], [0, 1, 50], [0, 0, 1]]), np.eye(4), width, 64, True)
+    pose = np.eye(4)
+    pose[2, 3] = 10_000  # cameras beside a face use no tiles
+    camera = dd.Camera(np.array([[1.0, 0, 99], [0, 1, 50], [0, 0, 1]]), pose, width, 64, True)
     with dd.DepthRenderer("compute") as renderer:
+        queued = record_queued_faces(renderer, monkeypatch)
         scene = renderer.upload(mesh)
         maps = renderer.entry_exit(scene, camera, surfaces="any", attributes=("face",))
         layers = renderer.peel(scene, camera)
-    assert (maps.entry == 1).all()
-    assert (maps.exit == sheets).all()
+        is_software = renderer.info.is_software
+    assert (maps.entry == 10_001).all()
+    assert (maps.exit == 10_000 + sheets).all()
     assert (maps.entry_face == sheets - 1).all()
     assert (maps.exit_face == 0).all()
     assert (layers.count == sheets).all()
+    # The bound of compute_bins.comp, for eight rows of a face.
+    per_row = 2 * width + 3 * -(-width // 32) + 2 if masked else width + 2
+    fits = sheets <= 1000 and sheets * (4 + 8 * per_row) <= 60_000
+    if is_software:
+        assert any(compute_passes._TILES in faces.rasterizers for faces in queued) == fits
 
 
 @pytest.mark.slow
