@@ -7,7 +7,7 @@ import re
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl.gl import shaders
+from ddepth_gl.gl import shaders, state_bindings
 from ddepth_gl.gl.shaders import compile_program, compose
 
 
@@ -135,3 +135,16 @@ def test_coverage_and_order_need_no_built_in_of_open_order():
     for path in paths:
         code = re.sub("//.*", "", path.read_text(encoding="utf-8"))
         assert not re.findall(r"\b(?:dot|cross|length|distance|normalize|mix|fma)\(", code), path
+
+
+def test_borrowed_contexts_get_back_every_binding_that_shaders_use():
+    bindings = {"sampler": set(), "buffer": set()}
+    for path in shaders.shader_folder().rglob("*.*"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            found = re.search(r"binding = (\d+)\).*\b[iu]?(sampler|buffer)", line)
+            if found:
+                bindings[found[2]].add(int(found[1]))
+    assert len(bindings["sampler"]) > 10
+    assert max(bindings["sampler"]) < state_bindings._TEXTURE_UNITS
+    assert len(bindings["buffer"]) > 3
+    assert max(bindings["buffer"]) < state_bindings._STORAGE_BUFFERS

@@ -9,8 +9,9 @@ from .state_access import Entry, Reader, StateAccess, Values, joined
 
 __all__ = ["binding_entries"]
 
-# What passes use: texture units 0 to 11, shader storage buffers 0 to 7 and uniform buffer 0.
-_TEXTURE_UNITS, _STORAGE_BUFFERS, _UNIFORM_BUFFERS = 12, 8, 1
+# What passes use at most: texture units 0 to 15, which OpenGL guarantees, shader storage buffers
+# 0 to 7 and uniform buffer 0.
+_TEXTURE_UNITS, _STORAGE_BUFFERS, _UNIFORM_BUFFERS = 16, 8, 1
 _MAX_TEXTURE_UNITS = 0x8872
 
 # Binding points of buffers, and the query of each.
