@@ -221,11 +221,18 @@ def test_a_worker_has_as_many_threads_as_it_is_told(tmp_path, monkeypatch):
     for name, value in dd.worker_environment(2).items():
         monkeypatch.setenv(name, value)
     script = """
+import time
 from pathlib import Path
 import ddepth_gl as dd
 with dd.DepthRenderer():
-    names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
-print(sum(name.startswith("llvmpipe-") for name in names))
+    time.sleep(1.0)  # each thread gives itself its name
+    for _ in range(100):
+        names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+        count = sum(name.startswith("llvmpipe-") for name in names)
+        if count >= 3:
+            break
+        time.sleep(0.1)
+print(count)
 """
     assert lines_of(run_script(script, tmp_path)) == ["3"]
 

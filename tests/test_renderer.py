@@ -508,16 +508,19 @@ def test_no_warnings_escape(mesh, camera):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fails", ["submit", "collect", "shade", "finish", "provenance"])
+@pytest.mark.parametrize("fails", ["submit", "collect", "shade", "photo", "finish", "provenance"])
 def test_a_failed_call_leaks_no_images(renderer, monkeypatch, fails):
     """When memory runs out in the middle of a call, its images return to the pool."""
     scene = renderer.upload(box())
     camera = dd.Camera.orbit(scene.mesh, views=1, width=32, height=24)[0]
+    # Fewer pixels than faces: its photo is shaded from the sheets, that of the other one drawn.
+    small = dd.Camera.orbit(scene.mesh, views=1, width=3, height=3)[0]
 
     def everything():
         maps = renderer.entry_exit(scene, camera, attributes=("face",))
         renderer.entry_exit(scene, camera, output="gpu").release()
-        return maps.entry.tobytes(), renderer.shade(scene, camera).tobytes()
+        images = [renderer.shade(scene, each) for each in (camera, small)]
+        return maps.entry.tobytes(), images[0].tobytes(), images[1].tobytes()
 
     before = everything()
     engine = renderer._pipeline.engine
@@ -526,6 +529,7 @@ def test_a_failed_call_leaks_no_images(renderer, monkeypatch, fails):
         "submit": (engine, "_draw_sheets" if renderer.info.engine == "raster" else "_render"),
         "collect": (type(images), "read"),
         "shade": (engine._shading, "draw"),
+        "photo": (engine._photo, "draw"),
         "finish": (engine._finish, "run"),
         "provenance": (renderer._pipeline, "provenance"),
     }

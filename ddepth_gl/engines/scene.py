@@ -27,6 +27,10 @@ Value = TypeVar("Value")
 _BESIDE_A_FACE = 2.0**-9
 
 
+# Pixels from the border of the image; far more than the rounding of clip coordinates in float32.
+_CLIP_MARGIN = 1.0 / 16.0
+
+
 class Scene(NonCopyable):
     """A mesh on the GPU, created by `DepthRenderer.upload`.
 
@@ -91,6 +95,32 @@ class Scene(NonCopyable):
         )
         radius = 1.01 * self.radius * self.step
         return center - radius, center + radius
+
+    def extent_in_image(self, camera: Camera) -> npt.NDArray[np.float64] | None:
+        """Return (2, 2): smallest and largest image coordinates of the mesh's bounding box, pixels.
+
+        None if the box is not wholly in front of the camera.
+        """
+        check_camera(camera)
+        low, high = self.mesh.bounds
+        corners = np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(-1, 3)
+        image, depth = camera.project(corners)
+        if not depth.min() > 0.0:
+            return None
+        return np.array([image.min(axis=0), image.max(axis=0)])
+
+    def is_inside_image(self, camera: Camera) -> bool:
+        """Return whether all of the mesh surely lies inside the image, so that nothing is clipped.
+
+        llvmpipe clips all faces of a batch if one of them leaves the image, and then takes the side
+        of the thinnest faces from other numbers. So what is drawn beside a face may change it,
+        unless nothing is clipped.
+        """
+        extent = self.extent_in_image(camera)
+        if extent is None:
+            return False
+        size = np.array((camera.width, camera.height))
+        return bool((extent[0] >= _CLIP_MARGIN).all() and (extent[1] <= size - _CLIP_MARGIN).all())
 
     def is_beside_a_face(self, camera: Camera) -> bool:
         """Return whether a face is so close to the camera that rounding would show.

@@ -16,7 +16,7 @@ from ..errors import RequestError
 from . import crossing_rows
 from .attributes import checked_attributes
 from .mesh_facts import FaceKinds, Facts, StoredFacts
-from .requested import RequestedArray, WithRequestedArrays
+from .requested import WithRequestedArrays
 
 __all__ = ["BoolArray", "CrossingList", "Float32Array", "IntArray"]
 
@@ -40,15 +40,6 @@ class CrossingList(WithRequestedArrays):
     _facts: Facts = field(default_factory=StoredFacts)
     _is_cropped: bool = False
     _min_gap: float = 0.0
-
-    normal = RequestedArray[Float32Array]("normal")
-    smooth_normal = RequestedArray[Float32Array]("smooth_normal")
-    barycentric = RequestedArray[Float32Array]("barycentric")
-    uv = RequestedArray[Float32Array]("uv")
-    color = RequestedArray[Float32Array]("color")
-    shaded_color = RequestedArray[Float32Array]("shaded_color")
-    object_id = RequestedArray[npt.NDArray[np.int32]]("object_id")
-    position = RequestedArray[Float32Array]("position")
 
     def __post_init__(self) -> None:
         check_camera(self.camera)
@@ -82,7 +73,11 @@ class CrossingList(WithRequestedArrays):
     def _stored_facts(self) -> StoredFacts:
         """Return the facts as values, for pickles and copies, which do not hold the mesh."""
         facts = self._facts
-        seen = np.unique(self.object_id).tolist() if "object_id" in self.attributes else []
+        seen = (
+            np.unique(self.attributes["object_id"]).tolist()
+            if "object_id" in self.attributes
+            else []
+        )
         surfaces = {each: facts.surfaces_of_object(each) for each in seen}
         return StoredFacts(
             facts.is_oriented,
@@ -163,7 +158,11 @@ class CrossingList(WithRequestedArrays):
 
         Empty unless the attribute "object_id" was requested. See `Mesh.oriented_objects`.
         """
-        seen = np.unique(self.object_id).tolist() if "object_id" in self.attributes else ()
+        seen = (
+            np.unique(self.attributes["object_id"]).tolist()
+            if "object_id" in self.attributes
+            else ()
+        )
         return frozenset(each for each in seen if self._facts.is_oriented_object(each))
 
     @property

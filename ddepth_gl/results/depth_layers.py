@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
+from .crossing_list import Float32Array
 from .layer_sheets import LayerSheets
 from .layer_solids import LayerSolids
 from .layer_stacks import LayerStacks
 from .plots import notebook_png, plot_layers, plot_section
+from .requested import RequestedArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +51,15 @@ class DepthLayers(LayerStacks, LayerSheets, LayerSolids):
         CameraError: `camera` is not a Camera.
         RequestError: an array has the wrong shape or cannot be converted to its dtype.
     """
+
+    normal = RequestedArray[Float32Array]("normal")
+    smooth_normal = RequestedArray[Float32Array]("smooth_normal")
+    barycentric = RequestedArray[Float32Array]("barycentric")
+    uv = RequestedArray[Float32Array]("uv")
+    color = RequestedArray[Float32Array]("color")
+    shaded_color = RequestedArray[Float32Array]("shaded_color")
+    object_id = RequestedArray[npt.NDArray[np.int32]]("object_id")
+    position = RequestedArray[Float32Array]("position")
 
     def plot(
         self,

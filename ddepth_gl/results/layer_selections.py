@@ -55,7 +55,7 @@ class LayerSelections(CrossingList):
             NotAskedForError: the layers lack the attribute object_id.
             RequestError: `object_id` is not an integer from 0 to 2147483647.
         """
-        ids = self.object_id
+        ids = self._requested_array("object_id")
         if not is_integer(object_id) or not 0 <= object_id < 2**31:
             raise RequestError(
                 f"object_id must be an integer from 0 to {2**31 - 1}, not {shown(object_id)}"

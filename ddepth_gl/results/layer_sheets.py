@@ -65,7 +65,7 @@ class LayerSheets(CrossingList):
             RequestError: `max_layers` or `min_gap` removed crossings, so some occluded parts are
                 unknown.
         """
-        object_id = self.object_id
+        object_id = self._requested_array("object_id")
         self._check_all_layers("what they hide of the objects is unknown")
         sides = self._sides(surfaces, in_object=True)
         sheets = sheets_by_object(self.offsets, object_id, *sides)

@@ -36,19 +36,7 @@ class RequestedArray(property, Generic[ArrayT]):
         axes += [str(attribute.channels)] if attribute.channels else []
         shape = ", ".join(axes) if len(axes) > 1 else "M,"
         where = f" of each {sheet}" if sheet else ""
-        title = f"{sheet}_{name}" if sheet else name
-        # Layers of `render` have an argument of their own.
-        also = "" if sheet else " (in render: layer_attributes)"
-
-        def value(result: WithRequestedArrays) -> Any:
-            if name not in result.attributes:
-                raise NotAskedForError(
-                    f'{title} was not asked for; pass attributes=("{name}",){also}'
-                )
-            found = result.attributes[name]
-            return getattr(found, sheet) if sheet else found
-
-        super().__init__(value)
+        super().__init__(lambda result: result._requested_array(name, sheet))
         self.__doc__ = f"({shape}) {np.dtype(attribute.dtype)}{where}: {attribute.meaning}."
         self.attribute = name
 
@@ -79,6 +67,16 @@ class WithRequestedArrays:
             hint = "".join(f"; did you mean {each!r}?" for each in nearest)
             # With `name`, Python does not append a suggestion of its own.
             raise AttributeError(f"{kind.__name__} has no attribute {name!r}{hint}", name=name)
+
+    def _requested_array(self, name: str, sheet: str | None = None) -> Any:
+        """Return an array of `attributes`, see `RequestedArray`."""
+        if name not in self.attributes:
+            title = f"{sheet}_{name}" if sheet else name
+            # Layers of `render` have an argument of their own.
+            also = "" if sheet else " (in render: layer_attributes)"
+            raise NotAskedForError(f'{title} was not asked for; pass attributes=("{name}",){also}')
+        found = self.attributes[name]
+        return getattr(found, sheet) if sheet else found
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if not self._lacks(name)]

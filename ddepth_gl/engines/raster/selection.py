@@ -1,7 +1,8 @@
 """Selection of the faces to draw: those that may be visible, where finding them saves time.
 
 A GPU draws all faces in less time than the CPU takes to find those that are visible. So faces are
-left out on software rasterizers only. See decision 22.
+left out on software rasterizers only, and only where the whole mesh lies in the image. See
+decision 22.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _MAX_SHARE, _SAMPLE_SIZE = 0.85, 1 << 10
 
 def faces_for_sheets(context: GLContext, scene: Scene, camera: Camera) -> VisibleFaces | None:
     """Return the faces that may be visible, to be drawn for sheets; None to draw all faces."""
-    if not context.is_software or len(scene.mesh.faces) < _MIN_FACES:
+    if not _may_leave_out(context, scene, camera, _MIN_FACES):
         return None
     sample = scene.mesh.faces[:: 1 + len(scene.mesh.faces) // _SAMPLE_SIZE]
     corners = scene.mesh.vertices[sample].reshape(-1, 3)
@@ -60,9 +61,15 @@ def faces_for_layers(
         later: False for the first layers, after which most meshes have more, True for those.
     """
     fewest = _MIN_FACES_FOR_LATER_LAYERS if later else _MIN_FACES
-    if not context.is_software or len(scene.mesh.faces) < fewest:
+    if not _may_leave_out(context, scene, camera, fewest):
         return None
     return _visible_faces(context, scene, camera)
+
+
+def _may_leave_out(context: GLContext, scene: Scene, camera: Camera, fewest: int) -> bool:
+    """Return whether leaving out faces may pay, and changes no other face: none is clipped."""
+    is_large = context.is_software and len(scene.mesh.faces) >= fewest
+    return is_large and scene.is_inside_image(camera)
 
 
 def _visible_faces(context: GLContext, scene: Scene, camera: Camera) -> VisibleFaces | None:

@@ -84,19 +84,18 @@ class PhotoPass:
         """Return a viewport for an image; None if the mesh is too large in it, or partly behind.
 
         On `compute` the viewport holds the whole mesh: faces that leave it are clipped in float32,
-        which may move their edges.
+        which may move their edges. On `raster` it is the image, as for the sheets.
         """
-        low, high = scene.mesh.bounds
-        corners = np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(-1, 3)
-        image, depth = camera.project(corners)
-        if not depth.min() > 0.0:
+        box = scene.extent_in_image(camera)
+        if box is None:
             return None
+        if not self._snapped and self._context.is_software and not scene.is_inside_image(camera):
+            return None  # what is clipped may lack the exit of a very thin face
         size = np.array((camera.width, camera.height)) * samples
         with np.errstate(over="ignore"):
-            start = np.minimum(np.floor(samples * image.min(axis=0)) - 1.0, 0.0)
-            extent = np.maximum(np.ceil(samples * image.max(axis=0)) + 1.0, size) - start
-        # With one sample, alpha must equal the mask of the sheets, pixel by pixel. On `raster` it
-        # does, as the driver clips the same faces at the same places.
+            start = np.minimum(np.floor(samples * box[0]) - 1.0, 0.0)
+            extent = np.maximum(np.ceil(samples * box[1]) + 1.0, size) - start
+        # With one sample, alpha must equal the mask of the sheets, pixel by pixel.
         limit = self._context.max_image_size
         if self._snapped and samples == 1:
             limit = min(limit, _MAX_EXACT_VIEWPORT)
