@@ -17,7 +17,7 @@ from ..mesh.face_distance import FaceDistance
 from ..mesh.mesh import Mesh
 from .local_frame import LocalFrame
 
-__all__ = ["Scene", "coarseness"]
+__all__ = ["Scene", "coarseness", "is_inside"]
 
 Value = TypeVar("Value")
 
@@ -29,6 +29,8 @@ _BESIDE_A_FACE = 2.0**-9
 
 # Pixels from the border of the image; far more than the rounding of clip coordinates in float32.
 _CLIP_MARGIN = 1.0 / 16.0
+# Vertices that are projected at once, so that they stay in the cache.
+_BLOCK_SIZE = 1 << 14
 
 
 class Scene(NonCopyable):
@@ -105,9 +107,7 @@ class Scene(NonCopyable):
         low, high = self.mesh.bounds
         corners = np.stack(np.meshgrid(*zip(low, high, strict=True)), axis=-1).reshape(-1, 3)
         image, depth = camera.project(corners)
-        if not depth.min() > 0.0:
-            return None
-        return np.array([image.min(axis=0), image.max(axis=0)])
+        return np.array([image.min(axis=0), image.max(axis=0)]) if depth.min() > 0.0 else None
 
     def is_inside_image(self, camera: Camera) -> bool:
         """Return whether all of the mesh surely lies inside the image, so that nothing is clipped.
@@ -116,11 +116,23 @@ class Scene(NonCopyable):
         of the thinnest faces from other numbers. So what is drawn beside a face may change it,
         unless nothing is clipped.
         """
-        extent = self.extent_in_image(camera)
-        if extent is None:
+        box = self.extent_in_image(camera)
+        if box is None:
             return False
-        size = np.array((camera.width, camera.height))
-        return bool((extent[0] >= _CLIP_MARGIN).all() and (extent[1] <= size - _CLIP_MARGIN).all())
+        return is_inside(box, camera) or is_inside(self._extent_of_vertices(camera), camera)
+
+    def _extent_of_vertices(self, camera: Camera) -> npt.NDArray[np.float64]:
+        linear = camera.image_from_camera[:, :3] @ camera.camera_from_world[:3, :3]
+        constant = camera.image_from_camera[:, 3:]
+        low, high = np.full(2, np.inf), np.full(2, -np.inf)
+        for start in range(0, len(self.mesh.vertices), _BLOCK_SIZE):
+            block = self.mesh.vertices[start : start + _BLOCK_SIZE]
+            homogeneous = linear @ (block - camera.center).T
+            homogeneous += constant
+            homogeneous[:2] /= homogeneous[2]
+            np.minimum(low, homogeneous[:2].min(axis=1), out=low)
+            np.maximum(high, homogeneous[:2].max(axis=1), out=high)
+        return np.array([low, high])
 
     def is_beside_a_face(self, camera: Camera) -> bool:
         """Return whether a face is so close to the camera that rounding would show.
@@ -215,6 +227,13 @@ class Scene(NonCopyable):
     def __repr__(self) -> str:
         state = "released" if self._released else "on the GPU"
         return f"<Scene {state}: {self.mesh!r}>"
+
+
+def is_inside(extent: npt.NDArray[np.float64], camera: Camera) -> bool:
+    """Return whether image coordinates, (2, 2) smallest and largest, lie inside the image."""
+    low, high = extent
+    size = np.array((camera.width, camera.height))
+    return bool((low >= _CLIP_MARGIN).all() and (high <= size - _CLIP_MARGIN).all())
 
 
 def coarseness(camera: Camera) -> float:

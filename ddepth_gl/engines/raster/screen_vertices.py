@@ -51,6 +51,12 @@ class ScreenVertices:
     codes: npt.NDArray[np.uint32]
     outcodes: npt.NDArray[np.uint8] | None
 
+    def extent(self) -> npt.NDArray[np.float64]:
+        """Return (2, 2) smallest and largest positions; all if a vertex has none to trust."""
+        if self.outcodes is not None:
+            return np.array([(-np.inf, -np.inf), (np.inf, np.inf)])
+        return np.stack([self.positions.min(axis=1), self.positions.max(axis=1)]).astype(np.float64)
+
 
 def screen_vertices(
     scene: Scene, camera: Camera, subpixel_bits: int, vertices: npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ..request import SheetRequest
-from ..scene import Scene
+from ..scene import Scene, is_inside
 from ..shared.crossing_keys import CountArray
 from .screen_vertices import screen_vertices
 from .visible_faces import VisibleFaces, share_of_visible_faces, visible_faces
@@ -38,7 +38,7 @@ _MAX_SHARE, _SAMPLE_SIZE = 0.85, 1 << 10
 
 def faces_for_sheets(context: GLContext, scene: Scene, camera: Camera) -> VisibleFaces | None:
     """Return the faces that may be visible, to be drawn for sheets; None to draw all faces."""
-    if not _may_leave_out(context, scene, camera, _MIN_FACES):
+    if not _may_leave_out(context, scene, _MIN_FACES):
         return None
     sample = scene.mesh.faces[:: 1 + len(scene.mesh.faces) // _SAMPLE_SIZE]
     corners = scene.mesh.vertices[sample].reshape(-1, 3)
@@ -61,21 +61,22 @@ def faces_for_layers(
         later: False for the first layers, after which most meshes have more, True for those.
     """
     fewest = _MIN_FACES_FOR_LATER_LAYERS if later else _MIN_FACES
-    if not _may_leave_out(context, scene, camera, fewest):
+    if not _may_leave_out(context, scene, fewest):
         return None
     return _visible_faces(context, scene, camera)
 
 
-def _may_leave_out(context: GLContext, scene: Scene, camera: Camera, fewest: int) -> bool:
-    """Return whether leaving out faces may pay, and changes no other face: none is clipped."""
-    is_large = context.is_software and len(scene.mesh.faces) >= fewest
-    return is_large and scene.is_inside_image(camera)
+def _may_leave_out(context: GLContext, scene: Scene, fewest: int) -> bool:
+    return context.is_software and len(scene.mesh.faces) >= fewest
 
 
 def _visible_faces(context: GLContext, scene: Scene, camera: Camera) -> VisibleFaces | None:
     mesh = scene.mesh
     vertices = screen_vertices(scene, camera, context.subpixel_bits, mesh.vertices)
-    return None if vertices is None else visible_faces(mesh.faces, vertices)
+    # Where something is clipped, leaving out a face may change others, see `is_inside_image`.
+    if vertices is None or not is_inside(vertices.extent(), camera):
+        return None
+    return visible_faces(mesh.faces, vertices)
 
 
 def faces_of_sheet(
