@@ -56,7 +56,9 @@ def test_ten_thousand_images(engine, monkeypatch):
             monkeypatch.context() as patch
         ):  # the programs of a second pass, which is seldom needed
             patch.setattr(SheetTargets, "are_faces_in_doubt", lambda _: True)
-            renderer.entry_exit(scene, cameras[0], attributes=("face",))
+            for camera in cameras:
+                renderer.entry_exit(scene, camera)
+                renderer.entry_exit(scene, camera, attributes=("face",))
         with renderer._context:
             census = gl_census()
         before = mebibytes()
