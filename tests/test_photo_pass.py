@@ -402,3 +402,33 @@ def test_split_vertices_have_one_position_and_one_normal(monkeypatch, mesh, roun
             )
         }
         assert len(corner_of) == len(kinds)
+
+
+@pytest.mark.parametrize("zoom", [1.0, 2.5, 8.0])
+def test_thin_faces_at_the_border(renderer, zoom):
+    """Where llvmpipe clips, an entry may have no exit."""
+    count = 2000
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    i = np.arange(count)
+    j = (i + 1) % count
+    rim = np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1)
+    cone = dd.Mesh(
+        np.concatenate([rim, [[0, 0, 2], [0, 0, 0]]]),
+        np.concatenate(
+            [np.stack([i, j, 0 * i + count], 1), np.stack([j, i, 0 * i + count + 1], 1)]
+        ),
+    )
+    rotation = [
+        [0.7846479794593768, -0.6199415684807057, 0.0],
+        [-0.4138109969608709, -0.5237525262891339, -0.7446097971421005],
+        [0.46161456554637387, 0.5842565728132056, -0.6675],
+    ]
+    pose = np.eye(4)
+    pose[:3, :3] = rotation
+    pose[:3, 3] = -2.936752606177244e-17, 0.7446097971421005, 5.009128028258609
+    focal = 128.7880040369 * zoom
+    K = np.array([[focal, 0, 229.7308219350125], [0, focal, 153.51531206107984], [0, 0, 1]])
+    scene = renderer.upload(cone)
+    frame = renderer.render(scene, dd.Camera(K, pose, 400, 300))
+    np.testing.assert_array_equal(frame.image[..., 3] > 0, frame.maps.mask)
+    scene.release()

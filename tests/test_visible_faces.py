@@ -209,3 +209,35 @@ def test_all_faces_are_drawn_where_float32_is_too_coarse(raster):
     scene = raster.upload(mesh)
     assert len(raster.peel(scene, camera).depth) == 0  # the sphere is far outside of the image
     scene.release()
+
+
+def test_neighbors_of_clipped_faces_are_drawn(raster):
+    """A thin side of a closed cylinder that leaves the image is a front or a back by its batch."""
+    count = 3000
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    x, y, z = np.cos(angle), np.sin(angle), np.ones(count)
+    i = np.arange(count)
+    j = (i + 1) % count
+    k, m = i[1:-1], j[1:-1]
+    sides = [(i, j, j + count), (i, j + count, i + count)]
+    caps = [(0 * k, m, k), (0 * k + count, k + count, m + count)]
+    mesh = dd.Mesh(
+        np.concatenate([np.stack([x, y, -z], 1), np.stack([x, y, z], 1)]),
+        np.concatenate([np.stack(corners, 1) for corners in sides + caps]),
+    )
+    rotation = [
+        [0.329310856439941, -0.9442215628923079, 0.0],
+        [0.5500090603847694, 0.19182357387626564, -0.8128307019299899],
+        [0.7674922757431867, 0.2676739745932434, 0.5825],
+    ]
+    pose = np.eye(4)
+    pose[:3, :3] = rotation
+    pose[:3, 3] = -6.637891895749914e-17, -4.0439363153999857e-16, 4.341628028258609
+    K = np.array([[151.11125807000423, 0, 58.85304725259398],
+                  [0, 151.11125807000423, 74.34053440554644], [0, 0, 1]])  # fmt: skip
+    camera = dd.Camera(K, pose, 150, 110)
+    scene = raster.upload(mesh)
+    maps, layers = raster.entry_exit(scene, camera), raster.peel(scene, camera)
+    assert not layers.odd.any()
+    np.testing.assert_array_equal(layers.entry_exit().exit, maps.exit)
+    scene.release()
