@@ -36,14 +36,14 @@ import typer
 from cases import IMAGE_SIZES, MESHES, DeviceOption, MeshesOption, RoundsOption, mesh_loaders
 from rich.console import Console
 from rich.progress import track
-from tables import WriteOption, describe_machine, markdown_table, report
+from tables import WriteOption, describe_machine, markdown_table, report, why_skipped
 
 import ddepth_gl as dd
 
 try:
     from ray_casters import PEERS, Crossings, Rays, Way, our_ways
 except (ImportError, OSError) as error:  # OSError: a peer's system library is missing
-    print(f"{Path(__file__).name} is skipped: {error}; pip install '.[bench]'", file=sys.stderr)
+    print(f"{Path(__file__).name} is skipped: {why_skipped(error)}", file=sys.stderr)
     sys.exit()  # with success, so that `make bench` works without the peers
 
 JOBS = {

@@ -19,7 +19,6 @@ report is a table of median milliseconds per image, with half the interquartile 
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +31,7 @@ from bare_passes import BarePasses, PlainPasses
 from cases import IMAGE_SIZES, MESHES, DeviceOption, MeshesOption, RoundsOption, mesh_loaders
 from rich.console import Console
 from rich.progress import track
-from tables import WriteOption, describe_machine, markdown_table, report
+from tables import WriteOption, describe_machine, markdown_table, median_and_spread, report
 
 import ddepth_gl as dd
 from ddepth_gl.results.silhouettes import fix_silhouettes
@@ -81,11 +80,7 @@ def measure(
         for name, call in ways.items():
             times[name].append(milliseconds_per_image(call, IMAGES_PER_ROUND))
         times["many"].append(milliseconds_per_image(lambda: deque(many(), maxlen=1), 1))
-    result = {}
-    for name, values in times.items():
-        low, median, high = statistics.quantiles(values, n=4)
-        result[name] = (median, (high - low) / 2)
-    return result
+    return {name: median_and_spread(values) for name, values in times.items()}
 
 
 def measured_cells(

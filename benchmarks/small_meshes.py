@@ -18,7 +18,6 @@ processes keep all cores busy with a data set.
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +26,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from cases import DeviceOption, RoundsOption
-from tables import WriteOption, describe_machine, markdown_table, report
+from tables import WriteOption, describe_machine, markdown_table, median_and_spread, report
 
 import ddepth_gl as dd
 from ddepth_gl.mesh.demo import sphere_mesh
@@ -96,8 +95,7 @@ def measure(renderer: dd.DepthRenderer, faces: int, rounds: int) -> list[Any]:
 
 def spread(values: Sequence[float]) -> str:
     """Return the median and half the interquartile range."""
-    low, _, high = statistics.quantiles(values, n=4)
-    return f"{statistics.median(values):.2f} ± {(high - low) / 2:.2f}"
+    return "{:.2f} ± {:.2f}".format(*median_and_spread(values))
 
 
 def main(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable
+import statistics
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,23 @@ def describe_machine(info: RendererInfo) -> str:
     model = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.M)
     cpu = f"{platform.machine()} ({model[1]})" if model else platform.machine()
     return f"{cpu}, {os.cpu_count()} CPU cores, {info.renderer}, OpenGL {info.gl_version}"
+
+
+def median_and_spread(values: Sequence[float]) -> tuple[float, float]:
+    """Return the median and half the interquartile range, which is 0 for a single round."""
+    if len(values) < 2:
+        return values[0], 0.0
+    low, median, high = statistics.quantiles(values, n=4)
+    return median, (high - low) / 2
+
+
+def why_skipped(error: ImportError | OSError) -> str:
+    """Return why a benchmark lacks one of its peers, and what to install."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error}; pip install '.[bench]'"
+    if "libusb" in str(error):
+        return f"open3d cannot be loaded ({error}); apt-get install libusb-1.0-0"
+    return f"a peer cannot be loaded ({error}); install what it names"
 
 
 def markdown_table(headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

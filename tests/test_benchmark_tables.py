@@ -68,3 +68,27 @@ def test_reports_are_always_printed_and_written_on_request(tables, tmp_path, mon
     tables.report("a", text, write=True)
     assert "| mesh | ms |\n| --- | --- |\n| ball | 1.5 |" in page.read_text(encoding="utf-8")
     assert capsys.readouterr().out == 2 * f"{text}\n\n"
+
+
+def test_the_spread_of_the_rounds(tables):
+    assert tables.median_and_spread([3.0]) == (3.0, 0.0)
+    assert tables.median_and_spread([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]) == (4.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            ModuleNotFoundError("No module named 'open3d'"),
+            "No module named 'open3d'; pip install '.[bench]'",
+        ),
+        (
+            OSError("libusb-1.0.so.0: cannot open shared object file"),
+            "open3d cannot be loaded (libusb-1.0.so.0: cannot open shared object file); "
+            "apt-get install libusb-1.0-0",
+        ),
+        (ImportError("libGL.so.1"), "a peer cannot be loaded (libGL.so.1); install what it names"),
+    ],
+)
+def test_why_a_peer_is_missing(tables, error, line):
+    assert tables.why_skipped(error) == line

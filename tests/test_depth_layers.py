@@ -514,9 +514,18 @@ def test_stacks_that_are_overwritten_must_fit(some):
     fixed = right.copy()
     fixed.flags.writeable = False
     wide = np.full((*right.shape[:2], 2 * right.shape[2]), np.nan, np.float32)
-    for wrong in (right[:2], right.astype(np.float64), right.tolist(), fixed, wide[..., ::2], 3):
-        with pytest.raises(dd.RequestError, match=r"out for depth must be .* float32, shape \(3, "):
+    for wrong, what in (
+        (right[:2], r"float32 of shape \(2, "),
+        (right.astype(np.float64), r"float64 of shape \(3, "),
+        (right.tolist(), "list$"),
+        (fixed, "a read-only one$"),
+        (wide[..., ::2], "one with gaps"),
+        (3, "int$"),
+    ):
+        words = rf"out for depth must be a .* float32 of shape \(3, .*\), not {what}"
+        with pytest.raises(dd.RequestError, match=words) as caught:
             layers.dense("depth", 3, out=wrong)
+        assert "nan" not in str(caught.value)
     with pytest.raises(dd.RequestError, match="out must be a dict"):
         layers.dense_many(("depth",), 3, out=right)
     # Nothing is overwritten unless all fit; merging is for arrays of any kind.
@@ -527,6 +536,42 @@ def test_stacks_that_are_overwritten_must_fit(some):
     merged = layers.dense("depth", 3, min_gap=0.5, out=right)
     assert merged is right
     np.testing.assert_array_equal(merged, layers.merged(0.5).dense("depth", 3))
+
+
+@pytest.mark.parametrize("min_gap", [0.0, 0.5])
+def test_stacks_that_are_overwritten_must_not_share_memory(min_gap):
+    depth = np.arange(1, 9, dtype=np.float32)
+    normal = np.ones((8, 3), np.float32)
+    layers = dd.DepthLayers(
+        np.arange(9), depth, np.zeros(8, int), np.zeros(8, bool), np.zeros((2, 4), bool),
+        dd.Camera.orthographic(2.0, np.eye(4), 4, 2), {"normal": normal, "smooth_normal": normal},
+    )  # fmt: skip
+    for name, own in (("depth", layers.depth.reshape(1, 2, 4)),
+                      ("depth", layers.normal.reshape(-1)[4:12].reshape(1, 2, 4)),
+                      ("normal", layers.smooth_normal.reshape(1, 2, 4, 3)),
+                      ("front_facing", layers.truncated.reshape(1, 2, 4))):  # fmt: skip
+        before = own.copy()
+        own.flags.writeable = True
+        with pytest.raises(dd.RequestError, match=f"^out for {name} shares memory with the layers"):
+            layers.dense(name, 1, min_gap=min_gap, out=own)
+        np.testing.assert_array_equal(own, before)
+    memory = np.full(40, 7, np.float32)
+    normals, depths = memory[:24].reshape(1, 2, 4, 3), memory[20:28].reshape(1, 2, 4)
+    for out in (
+        {"normal": normals, "smooth_normal": normals}, {"depth": depths, "normal": normals}
+    ):  # fmt: skip
+        with pytest.raises(
+            dd.RequestError, match=r"^out for .* shares memory with out for "
+        ) as one:
+            layers.dense_many(out, 1, min_gap=min_gap, out=out)
+        assert "\n" not in str(one.value)
+        assert (memory == 7).all()
+    # Side by side is fine, and so is an array that is not asked for.
+    depths = memory[24:32].reshape(1, 2, 4)
+    out = {"normal": normals, "depth": depths, "distance": depths}
+    stacks = layers.dense_many(("depth", "normal"), 1, min_gap=min_gap, out=out)
+    np.testing.assert_array_equal(stacks["depth"].ravel(), np.arange(1, 9))
+    assert (stacks["normal"] == 1).all()
 
 
 def test_distance_is_along_the_ray(some):

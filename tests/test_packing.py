@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import ddepth_gl as dd
-from ddepth_gl.io.results.packing import layer_order, pack, packed_shape, unpack
+from ddepth_gl.io.results import packing
+from ddepth_gl.io.results.packing import from_layers, pack, packed_shape, to_layers, unpack
 
 CAMERA = dd.Camera.look_at((3, -2, 1.5), (0.1, 0, 0), fov_y_deg=50, width=37, height=23)
 SMOOTH = ("smooth_normal", "barycentric", "uv", "position")
@@ -65,8 +66,11 @@ def test_packing_leaves_the_array_alone():
     np.testing.assert_array_equal(array, before)
 
 
-@given(npst.arrays(np.int64, st.integers(0, 20), elements=st.integers(0, 5)))
-def test_the_order_of_layers(counts):
+@given(
+    npst.arrays(np.int64, st.integers(0, 20), elements=st.integers(0, 9)),
+    st.sampled_from([1, 3, 8, 1 << 16]),
+)
+def test_the_order_of_layers(counts, block_size):
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     wanted = [
         offsets[pixel] + layer
@@ -74,12 +78,19 @@ def test_the_order_of_layers(counts):
         for pixel, count in enumerate(counts)
         if count > layer
     ]
-    np.testing.assert_array_equal(layer_order(offsets), np.array(wanted, np.int64))
+    values = np.random.default_rng(1).random((len(wanted), 3), np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "_BLOCK_SIZE", block_size)
+        for array in (values, values[:, 0]):
+            ordered = to_layers(array, offsets)
+            np.testing.assert_array_equal(ordered, array[np.array(wanted, int)], strict=True)
+            again = from_layers(ordered, offsets)
+            np.testing.assert_array_equal(again, array, strict=True)
 
 
 def test_the_order_of_more_layers_than_16_bits_hold():
     offsets = np.array([0, 1, 70_001, 70_003])
-    order = layer_order(offsets)
+    order = to_layers(np.arange(70_003, dtype=np.float32), offsets)
     assert order[:5].tolist() == [0, 1, 70_001, 2, 70_002]
     np.testing.assert_array_equal(order[5:], np.arange(3, 70_001))
 

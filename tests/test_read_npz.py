@@ -6,6 +6,7 @@ import io
 import os
 import re
 import resource
+import tracemalloc
 import zipfile
 from dataclasses import fields, replace
 from itertools import product
@@ -677,3 +678,41 @@ def test_packed_sizes(path):
 def test_bad_limits(path, limit):
     with pytest.raises(dd.RequestError, match="max_bytes must be an integer, at least 1"):
         dd.load_npz(path, max_bytes=limit)
+
+
+@pytest.mark.parametrize("names", [(), ("uv",), ("position",)])
+@pytest.mark.parametrize("crossings", [1, 30], ids=["all pixels", "one pixel"])
+def test_the_limit_bounds_memory(path, crossings, names):
+    """Also what loading needs in between: of a packed file, the order of its crossings."""
+    count = np.zeros((100, 200), int)
+    count[:: 1 if crossings == 1 else 30] = 30
+    layers = layers_of(count, np.random.default_rng(4), names)
+    dd.write_npz(path, layers)
+    with pytest.raises(dd.OutputError) as caught:
+        dd.load_npz(path, max_bytes=300)
+    total = int(re.search(r"holds (\d+) bytes", str(caught.value))[1])
+    tracemalloc.start()
+    dd.load_npz(path, max_bytes=total)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # For a moment, zipfile holds an array compressed and once more; a block of the order is 1 MB.
+    assert peak < total + 8 * len(layers.depth) + (1 << 20)
+
+
+@pytest.mark.parametrize("compression", ["deflate", "none"])
+def test_only_packed_files_pay_for_the_order_of_layers(path, monkeypatch, compression):
+    layers = random_layers(2)
+    monkeypatch.setattr("ddepth_gl.io.results.packing.layer_order", None)
+    dd.write_npz(path, layers, compression=compression)
+    assert_same(layers, dd.load_npz(path))
+    with pytest.raises(TypeError):
+        dd.write_npz(path, layers)
+
+
+def test_a_scalar_is_never_packed(path):
+    dd.write_npz(path, some_maps())
+    arrays = arrays_of(path)
+    packed = np.zeros(4, np.uint8)
+    del arrays["fill"]
+    np.savez(path, **arrays, fill_packed=packed)
+    refused(path, "lacks 'fill'")

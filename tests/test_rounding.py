@@ -112,6 +112,30 @@ def test_tolerances_of_several_roundings_add_up(tmp_path):
     assert 0.0 < error.max() <= total
 
 
+def test_roundings_that_add_up_to_1(tmp_path):
+    path = tmp_path / "layers.npz"
+    dd.write_npz(path, random_layers(2), tolerance=0.5)
+    before = path.read_bytes()
+    words = (
+        r"tolerance 0\.5 and the 0\.5 of earlier roundings .* add up to 1 or more; pass a smaller"
+    )
+    with pytest.raises(dd.RequestError, match=words):
+        dd.write_npz(path, dd.load_npz(path), tolerance=0.5)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.1])
+def test_a_file_says_that_rounding_makes_depths_equal(tmp_path, tolerance):
+    """Also one that is written again as it is."""
+    path = tmp_path / "layers.npz"
+    dd.write_npz(path, random_layers(2), tolerance=tolerance)
+    for _ in range(2):
+        with np.load(path) as file:
+            told = "Depths were rounded after sorting" in str(file["conventions"])
+        assert told == (tolerance > 0.0)
+        dd.write_npz(path, dd.load_npz(path))
+
+
 @pytest.mark.parametrize("text", ["much", "-1", "nan", ""])
 def test_a_provenance_whose_tolerance_is_no_tolerance(tmp_path, text):
     layers = replace(random_layers(2), provenance={"depth_tolerance": text})

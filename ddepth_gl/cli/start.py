@@ -60,7 +60,10 @@ def _end(number: int, _frame: "FrameType | None") -> "NoReturn":
         remove_unfinished = getattr(atomic, "remove_unfinished", None)
         if remove_unfinished is not None:
             remove_unfinished()
-        line = f"ddepth: error: {_SIGNALS[number]}; files written so far are whole\n"
+        # The one command that runs for minutes and writes no files.
+        is_bench = sys.argv[1:2] == ["bench"]
+        left = "no times were printed" if is_bench else "files written so far are whole"
+        line = f"ddepth: error: {_SIGNALS[number]}; {left}\n"
         # A progress bar hides the cursor and leaves it at the end of the bar. So return to the
         # start of the line, erase it and show the cursor.
         may_have_bar = (

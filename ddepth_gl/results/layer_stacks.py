@@ -8,7 +8,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .._checks import checked_choice, checked_float_type, checked_min_gap, is_integer, shown
+from .._checks import (
+    checked_choice,
+    checked_float_type,
+    checked_min_gap,
+    is_integer,
+    one_line,
+    shown,
+)
 from .._srgb import srgb_from_linear
 from ..camera.camera import CoordinateFrame
 from ..errors import RequestError
@@ -45,8 +52,8 @@ class LayerStacks(LayerSelections):
             max_layers: number of images; None uses the largest `count` of any pixel.
             min_gap: merge crossings closer than this, see `DepthRenderer.peel`.
             out: the array to overwrite and return, C-contiguous, of the shape and dtype of the
-                result; None for a new one. A loop that reuses its arrays saves most of the time of
-                large stacks, which goes into fresh memory.
+                result, in memory of its own; None for a new one. A loop that reuses its arrays
+                saves most of the time of large stacks, which goes into fresh memory.
 
         Returns:
             (L, H, W) or (L, H, W, channels) of the quantity's dtype; NaN, -1 or False where a pixel
@@ -84,6 +91,7 @@ class LayerStacks(LayerSelections):
         names = _dense_names(names)
         if out is not None and not isinstance(out, Mapping):
             raise RequestError(f"out must be a dict of names to arrays, not {shown(out)}")
+        self._check_memory({name: out[name] for name in names if name in out} if out else {})
         if checked_min_gap(min_gap):
             return self.merged(min_gap).dense_many(names, max_layers, out=out)
         layers = int(self.count.max(initial=0)) if max_layers is None else max_layers
@@ -112,6 +120,20 @@ class LayerStacks(LayerSelections):
         moves = [(each, stacks[name]) for name, each in values.items()]
         crossing_rows.put_layers(self.offsets, moves, int(layers))
         return {name: stacks[name] for name in values}
+
+    def _check_memory(self, stacks: Mapping[str, Any]) -> None:
+        """Raise RequestError if stacks to overwrite share memory with each other or the layers."""
+        own = (self.depth, self.face, self.front_facing, self.offsets, self.truncated)
+        taken = [("the layers", each) for each in (*own, *self.attributes.values())]
+        for name, stack in stacks.items():
+            if not isinstance(stack, np.ndarray):
+                continue  # refused as such
+            for owner, array in taken:
+                if np.may_share_memory(stack, array):
+                    raise RequestError(
+                        f"out for {name} shares memory with {owner}; pass an array of its own"
+                    )
+            taken.append((f"out for {name}", stack))
 
     def color_images(
         self, name: Literal["color", "shaded_color"] = "color", max_layers: int | None = None
@@ -179,9 +201,17 @@ def _not_dense(name: Any) -> RequestError:
 
 def _check_out(name: str, out: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
     """Raise RequestError unless `out` can take the stack of a quantity."""
-    fits = type(out) is np.ndarray and out.dtype == dtype and out.shape == shape
-    if not (fits and out.flags.c_contiguous and out.flags.writeable):
-        raise RequestError(
-            f"out for {name} must be a writable C-contiguous NumPy array of {dtype}, "
-            f"shape {shape}, not {shown(out)}"
-        )
+    if type(out) is not np.ndarray:
+        given = type(out).__name__
+    elif out.dtype != dtype or out.shape != shape:
+        given = f"{one_line(out.dtype, 40)} of shape {one_line(out.shape)}"
+    elif not out.flags.c_contiguous:
+        given = "one with gaps or in another order"
+    elif not out.flags.writeable:
+        given = "a read-only one"
+    else:
+        return
+    raise RequestError(
+        f"out for {name} must be a writable C-contiguous NumPy array of {dtype} of shape {shape}, "
+        f"not {given}"
+    )

@@ -48,6 +48,11 @@ class Expected(NamedTuple):
     has_channels: bool = False
 
     @property
+    def may_be_packed(self) -> bool:
+        """Whether it is an array of float32, and no scalar."""
+        return self.shape != () and np.dtype(self.dtype) == np.float32
+
+    @property
     def packed(self) -> Expected:
         """Dtype and shape of the packed array."""
         return Expected(np.uint8, packed_shape(self.shape, self.has_channels))
@@ -137,24 +142,27 @@ class Archive:
             OutputError: an array is missing, has another dtype or shape, or all are too large.
             Exception: an array is malformed.
         """
-        total = reserved
+        sizes: dict[str, int] = {}
         for name, wanted in expected.items():
             member, stored = name, wanted
-            if self.is_packed(name) and np.dtype(wanted.dtype) == np.float32:
+            if wanted.may_be_packed and self.is_packed(name):
                 member, stored = name + PACKED, wanted.packed
             header = self.header(member)
             _check_header(member, header, stored)
             is_widened = np.dtype(stored.dtype) == np.int64 and header.dtype.itemsize == 4
-            total += header.size * (1 + is_widened)
+            sizes[name] = header.size * (1 + is_widened)
+        total = reserved + sum(sizes.values())
         if total > max_bytes:
             raise OutputError(
                 f"holds {total} bytes of arrays, more than the limit of {max_bytes}; "
                 "raise max_bytes"
             )
-        return {name: self._read(name, wanted) for name, wanted in expected.items()}
+        # The largest first: for a moment, reading takes a multiple of the size of an array.
+        largest_first = sorted(expected, key=sizes.__getitem__, reverse=True)
+        return {name: self._read(name, expected[name]) for name in largest_first}
 
     def _read(self, name: str, wanted: Expected) -> Any:
-        is_packed = self.is_packed(name)
+        is_packed = wanted.may_be_packed and self.is_packed(name)
         header, member = self._opened.pop(name + PACKED if is_packed else name)
         # The last byte is the end of the entry, where zipfile compares the checksum.
         with member:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._checks import checked_choice, checked_flag
-from ...errors import OutputError
+from ...errors import OutputError, RequestError
 from ...results.attributes import ATTRIBUTES
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
@@ -19,7 +19,7 @@ from ...results.mesh_facts import DecidedSurfaces, StoredFacts
 from .archive_writer import write_archive
 from .arguments import check_result_type, checked_fill, with_fill
 from .metadata import CONVENTIONS, file_metadata
-from .packing import PACKED, layer_order, pack
+from .packing import PACKED, pack, to_layers
 from .rounding import checked_tolerance, rounded
 
 __all__ = [
@@ -67,6 +67,9 @@ _LAYERS_TEXT = (
     "running sum of count. front_facing is where the ray comes from the counter-clockwise side; "
     "two_sided faces count on either side. truncated marks pixels that have more crossings than "
     "were asked for."
+)
+_ROUNDED_TEXT = (
+    " Depths were rounded after sorting, so those of a pixel may be equal in any order of faces."
 )
 
 
@@ -130,7 +133,8 @@ def write_npz(
         derived: also store what `load_npz` can compute, for use without the package.
         tolerance: largest relative error of depths, such as 1e-4; rounding makes smaller files. 0,
             the default, stores them exactly. Attributes are never rounded. Derived quantities are
-            those of the rounded depths.
+            those of the rounded depths. Crossings stay in the order of the exact ones. Roundings
+            of a result that was rounded before add up, to less than 1.
 
     Returns:
         The file written, as a list.
@@ -149,13 +153,13 @@ def write_npz(
     if isinstance(result, DepthLayers):
         facts = result._stored_facts()
         arrays, surfaces = _layers_arrays(result, facts, with_derived), facts.surfaces
-        text = _LAYERS_TEXT
+        text = _LAYERS_TEXT + (_ROUNDED_TEXT if TOLERANCE in result.provenance else "")
     else:
         arrays, surfaces = _maps_arrays(result, miss, with_derived), result.surfaces
         text = _MAPS_TEXT
     if compression == "packed":
-        order = layer_order(result.offsets) if isinstance(result, DepthLayers) else None
-        arrays = dict(_packed(name, array, order) for name, array in arrays.items())
+        offsets = result.offsets if isinstance(result, DepthLayers) else None
+        arrays = dict(_packed(name, array, offsets) for name, array in arrays.items())
         text = _PACKED_TEXT + text
     camera = result.camera
     arrays |= {
@@ -196,6 +200,11 @@ def _with_rounded_depth(
         return result
     # Errors of several roundings add up.
     earlier = checked_tolerance(f"{TOLERANCE} of the provenance", _number(result))
+    if earlier + tolerance >= 1.0:
+        raise RequestError(
+            f"tolerance {tolerance:g} and the {earlier:g} of earlier roundings ({TOLERANCE} of the "
+            "provenance) add up to 1 or more; pass a smaller tolerance"
+        )
     provenance = {**result.provenance, TOLERANCE: repr(earlier + tolerance)}
     if isinstance(result, DepthLayers):
         depth = rounded(result.depth, tolerance)
@@ -213,20 +222,22 @@ def _number(result: DepthMaps | DepthLayers) -> float | str:
 
 
 def _packed(
-    name: str, array: Any, order: npt.NDArray[np.int64] | None
+    name: str, array: Any, offsets: npt.NDArray[np.int64] | None
 ) -> tuple[str, npt.NDArray[Any]]:
     """Return an array's name and content in a packed file.
 
     Args:
         name: of the array.
         array: the array itself.
-        order: order of the crossings in packed arrays, if it has one value for each.
+        offsets: see `DepthLayers`, if the array has a value for each crossing.
     """
     quantity = name.removeprefix("entry_").removeprefix("exit_")
     if name not in _DEPTHS and quantity not in _VARYING:
         return name, array
     has_channels = quantity in ATTRIBUTES and ATTRIBUTES[quantity].channels > 0
-    return name + PACKED, pack(array if order is None else array[order], has_channels)
+    return name + PACKED, pack(
+        array if offsets is None else to_layers(array, offsets), has_channels
+    )
 
 
 def _maps_arrays(maps: DepthMaps, fill: np.float32, with_derived: bool) -> dict[str, Any]:

@@ -7,19 +7,25 @@ alike. So a packed array holds, for each byte of the number, one image of that b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BIAS", "PACKED", "layer_order", "pack", "packed_shape", "unpack"]
+__all__ = [
+    "BIAS", "PACKED", "from_layers", "layer_order", "pack", "packed_shape", "to_layers", "unpack",
+]  # fmt: skip
 
 PACKED = "_packed"  # the end of the name of a packed array
 _BYTES = 4  # of a float32
 # Added to every difference, so that the upper bytes of small negative and positive ones are equal.
 BIAS = 0x808080
+# Crossings ordered at a time: few, so that they take next to no memory.
+_BLOCK_SIZE = 1 << 15
 
+IntArray = npt.NDArray[np.int64]
 Float32Array = npt.NDArray[np.float32]
 Uint8Array = npt.NDArray[np.uint8]
 
@@ -80,16 +86,68 @@ def unpack(planes: Uint8Array, has_channels: bool = False) -> Float32Array:
     return np.ascontiguousarray(np.moveaxis(values, 0, -1)) if has_channels else values
 
 
-def layer_order(offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return (M,) crossings layer by layer, nearest first, each in the order of the pixels.
+def to_layers(array: Float32Array, offsets: IntArray) -> Float32Array:
+    """Return the values of crossings in the order of `layer_order`.
 
-    Neighbors in this order are neighbors on a surface.
+    Args:
+        array: (M,) or (M, channels), in the order of `DepthLayers`.
+        offsets: (P + 1,), see `DepthLayers`.
+    """
+    ordered = np.empty_like(array)
+    start = 0
+    for crossings in layer_order(offsets):
+        ordered[start : start + len(crossings)] = array[crossings]
+        start += len(crossings)
+    return ordered
+
+
+def from_layers(ordered: Float32Array, offsets: IntArray) -> Float32Array:
+    """Return the array that `to_layers` put in order."""
+    array = np.empty_like(ordered)
+    start = 0
+    for crossings in layer_order(offsets):
+        array[crossings] = ordered[start : start + len(crossings)]
+        start += len(crossings)
+    return array
+
+
+def layer_order(offsets: IntArray) -> Iterator[IntArray]:
+    """Yield all crossings layer by layer, nearest first, each in the order of the pixels.
+
+    Neighbors in this order are neighbors on a surface. It comes in blocks of up to _BLOCK_SIZE
+    crossings, so that its memory is one number for each pixel that has crossings.
 
     Args:
         offsets: (P + 1,), see `DepthLayers`.
     """
-    counts = np.diff(offsets)
-    layer = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+    pixels = np.flatnonzero(offsets[1:] > offsets[:-1])
+    layer = 0
+    while len(pixels):
+        # Several layers at a time if few pixels are left: one may have millions of crossings.
+        layers = max(1, _BLOCK_SIZE // len(pixels))
+        left = 0
+        for start in range(0, len(pixels), _BLOCK_SIZE):
+            block = pixels[start : start + _BLOCK_SIZE]
+            first = offsets[block] + layer
+            counts = offsets[block + 1] - first
+            yield first if layers == 1 else _by_layer(first, np.minimum(counts, layers))
+            kept = block[counts > layers]
+            pixels[left : left + len(kept)] = kept  # no further than what was read
+            left += len(kept)
+        pixels = pixels[:left]
+        layer += layers
+
+
+def _by_layer(first: IntArray, counts: IntArray) -> IntArray:
+    """Return the crossings of some pixels, layer by layer.
+
+    Args:
+        first: (n,) first crossing of each pixel.
+        counts: (n,) number of its crossings, 1 to _BLOCK_SIZE.
+    """
+    ends = np.cumsum(counts)
+    layer = np.arange(ends[-1]) - np.repeat(ends - counts, counts)
     # NumPy sorts integers of 16 bits in linear time.
-    small = layer.astype(np.uint16) if counts.max(initial=0) <= 1 << 16 else layer
-    return np.argsort(small, kind="stable")
+    order = np.argsort(layer.astype(np.uint16), kind="stable")
+    crossings: IntArray = (np.repeat(first, counts) + layer)[order]
+    return crossings

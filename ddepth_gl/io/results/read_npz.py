@@ -18,7 +18,7 @@ from ...results.mesh_facts import DecidedSurfaces, FaceKinds, StoredFacts
 from ..file_names import checked_path
 from .archive import Archive, Expected, opened_archive
 from .npz import LAYOUT, MISSING, SURFACES, TEXTS
-from .packing import PACKED, layer_order
+from .packing import PACKED, from_layers
 
 __all__ = ["load_npz"]
 
@@ -56,7 +56,8 @@ def load_npz(path: str | os.PathLike[str], *, max_bytes: int = 1 << 32) -> Depth
 
     Args:
         path: an ``.npz`` file from `write_npz` or ``ddepth render``.
-        max_bytes: maximum size of the arrays in memory, in bytes. A larger file is refused.
+        max_bytes: maximum size of the arrays in memory, in bytes, with those that loading needs in
+            between. A larger file is refused.
 
     Returns:
         DepthMaps or DepthLayers, whichever was written.
@@ -208,17 +209,20 @@ def _layers(archive: Archive, layout: int, camera: Camera, max_bytes: int) -> De
     rows = {"offsets": Expected(np.int64, (pixels + 1,))}
     if has_counts:
         rows = {"count": Expected(np.int32, shape)}
+    packed = [name for name in ("depth", *names) if has_counts and archive.is_packed(name)]
+    reserved = 0
+    if has_counts:
+        reserved += 8 * (pixels + 1)  # offsets
+    if packed:  # the order of the layers, and the largest array a second time
+        reserved += pixels + 8 * min(pixels, count or 0)
+        reserved += max(archive.header(name + PACKED).size for name in packed)
     values = archive.read(
-        {**texts, **rows, **arrays, **attributes, **facts},
-        max_bytes,
-        reserved=8 * (pixels + 1) * has_counts,
+        {**texts, **rows, **arrays, **attributes, **facts}, max_bytes, reserved=reserved
     )
     if has_counts:
         offsets = _offsets(values["count"], len(values["depth"]))
-        order = layer_order(offsets)
-        for name in ("depth", *names):
-            if archive.is_packed(name):
-                values[name][order] = values[name].copy()
+        for name in packed:
+            values[name] = from_layers(values[name], offsets)
     else:
         offsets = values["offsets"]
     return DepthLayers(
