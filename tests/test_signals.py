@@ -111,6 +111,15 @@ def test_a_signal_while_rendering(number):
 
 
 @pytest.mark.slow
+def test_a_signal_while_timing():
+    """`ddepth bench` writes no files that could be whole."""
+    with Started("bench", "--sizes", "64") as ddepth:
+        assert ddepth.process.stdout.readline().startswith("ddepth_gl ")
+        line = "ddepth: error: interrupted; no times were printed\n"
+        assert ddepth.ended(signal.SIGINT) == (130, line)
+
+
+@pytest.mark.slow
 def test_many_signals_are_one_line():
     with Started(*RENDER) as ddepth:
         wait_until(lambda: len(results()) > 4)

@@ -49,7 +49,7 @@ class Expected(NamedTuple):
 
     @property
     def may_be_packed(self) -> bool:
-        """Whether it is an array of float32, and no scalar."""
+        """True for arrays of float32, but not for scalars."""
         return self.shape != () and np.dtype(self.dtype) == np.float32
 
     @property
