@@ -299,6 +299,8 @@ CALLS = {
     "Scene.depth_range": lambda r: (r.upload(box()), {"camera": CAMERA}),
     "Scene.distance_to_face": lambda r: (r.upload(box()), {"camera": CAMERA}),
     "Scene.is_beside_a_face": lambda r: (r.upload(box()), {"camera": CAMERA}),
+    "Scene.extent_in_image": lambda r: (r.upload(box()), {"camera": CAMERA}),
+    "Scene.is_inside_image": lambda r: (r.upload(box()), {"camera": CAMERA}),
     "Scene.local_remainders": lambda r: (r.upload(box()), {}),
     "Scene.local_vertices": lambda r: (r.upload(box()), {}),
     "Scene.cached": lambda r: (r.upload(box()), {"key": "k", "make": list}),
