@@ -5,7 +5,11 @@ from __future__ import annotations
 import struct
 import zlib
 
-__all__ = ["seems_whole"]
+__all__ = ["is_cut_short", "seems_whole"]
+
+# DDS: bytes per block of 4x4 texels, by the name of the format; flags of formats without blocks.
+_BLOCK_BYTES = {b"DXT1": 8, b"ATI1": 8, b"BC4U": 8, b"DXT3": 16, b"DXT5": 16, b"ATI2": 16}
+_UNCOMPRESSED = 0x40 | 0x20000  # RGB, luminance
 
 
 def seems_whole(data: bytes, format_name: str) -> bool | None:
@@ -19,6 +23,27 @@ def seems_whole(data: bytes, format_name: str) -> bool | None:
     """
     check = {"PNG": _png_is_whole, "JPEG": _jpeg_is_whole, "WEBP": _webp_is_whole}.get(format_name)
     return None if check is None else check(data)
+
+
+def is_cut_short(data: bytes, format_name: str) -> bool:
+    """Return whether a DDS file surely lacks a part of its image; False for other formats.
+
+    Pillow before version 13 shows what is missing as black.
+
+    Args:
+        data: content of the file.
+        format_name: name of its format in Pillow.
+    """
+    if format_name != "DDS" or len(data) < 128:
+        return format_name == "DDS"
+    height, width = struct.unpack_from("<2I", data, 12)
+    flags, name, bits = struct.unpack_from("<I4sI", data, 80)
+    size = 0  # of other formats, it is not known here
+    if name in _BLOCK_BYTES:
+        size = _BLOCK_BYTES[name] * (-(-width // 4)) * (-(-height // 4))
+    elif flags & _UNCOMPRESSED and bits <= 32:
+        size = width * height * bits // 8
+    return len(data) < 128 + size
 
 
 def _png_is_whole(data: bytes) -> bool:

@@ -18,7 +18,7 @@ from ...errors import MeshError
 from ...mesh.lazy_texture import LazyTexture
 from ...mesh.sampler import Sampler
 from .ktx2 import KTX2_MAGIC, decode_ktx2, ktx2_header, why_ktx2_is_not_read
-from .texture_checks import seems_whole
+from .texture_checks import is_cut_short, seems_whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -89,8 +89,8 @@ _Bands: TypeAlias = Literal["RGBA", "A"]
 def open_texture(data: bytes, name: str) -> EncodedTexture | LostTexture:
     """Return a texture that is not decoded yet, or why it is lost.
 
-    Damage of PNG, JPEG and WEBP is noticed here, unless it lies in compressed data. That of other
-    formats is noticed when the texture is first used.
+    Damage of PNG, JPEG and WEBP is noticed here, unless it lies in compressed data, and DDS files
+    that were cut short. That of other formats is noticed when the texture is first used.
 
     Args:
         data: content of the image file.
@@ -114,6 +114,8 @@ def open_texture(data: bytes, name: str) -> EncodedTexture | LostTexture:
         return LostTexture(name, "damaged (its header)" if is_known else _NOT_READ)
     if image.width * image.height > _MAX_PIXELS:
         return _too_large(name, image.size)
+    if is_cut_short(data, image.format or ""):
+        return LostTexture(name, "damaged (it was cut short)")
     texture = EncodedTexture(data, name, image.size, image.has_transparency_data)
     is_cheap = image.width * image.height <= _CHECKED_PIXELS_PER_BYTE * len(data)
     if is_cheap and seems_whole(data, image.format or "") is False:
