@@ -14,8 +14,8 @@ from ...gl.context import GLContext
 from ...gl.shaders import compile_program
 from ...results.attributes import ATTRIBUTES
 from ..scene import Scene
-from .local_camera import local_camera
-from .mesh_tables import LINEAR_OF_SRGB, MESH_TABLES, mesh_table
+from .mesh_tables import MESH_TABLES, mesh_table
+from .surface_uniforms import surface_uniforms
 
 __all__ = ["GROUP_SIZE", "LIST_WIDTH", "AttributePrograms", "use_samplers"]
 
@@ -147,24 +147,15 @@ class AttributePrograms:
 
 
 def _uniforms(scene: Scene, camera: Camera) -> dict[str, npt.NDArray[Any]]:
-    """Return the uniforms of the shaders that depend on the camera, and the sRGB table."""
-    local = local_camera(scene, camera)
-    double = {
-        "camera_center": local.center,
-        "image_right": local.image_from_offset[0],
-        "image_down": local.image_from_offset[1],
-        "view_direction": local.view_direction,
-        "image_origin": local.image_origin,
-        "world_center": camera.center,
-        "mesh_units": scene.step,
-        "inverse_width": 1.0 / camera.width,
-    }
-    return {
-        **{name: np.ascontiguousarray(value, dtype=np.float64) for name, value in double.items()},
-        "image_up": np.ascontiguousarray(-camera.camera_from_world[1, :3], dtype=np.float32),
-        "image_width": np.array(camera.width, np.int32),
-        "linear_of_srgb": LINEAR_OF_SRGB,
-    }
+    uniforms = surface_uniforms(
+        scene,
+        camera,
+        world_center=camera.center,
+        mesh_units=scene.step,
+        inverse_width=1.0 / camera.width,
+    )
+    uniforms["image_width"] = np.array(camera.width, np.int32)
+    return uniforms
 
 
 def use_samplers(**textures: Any) -> None:

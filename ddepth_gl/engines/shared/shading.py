@@ -15,10 +15,10 @@ from ...gl.shaders import compile_program
 from ...results.silhouettes import swap_limits
 from ..request import SheetRequest
 from ..scene import Scene
-from .local_camera import local_camera
-from .mesh_tables import LINEAR_OF_SRGB, MESH_TABLES, mesh_table
+from .mesh_tables import MESH_TABLES, mesh_table
 from .photo_mesh import photo_paint, sampled_texture
 from .photo_targets import PhotoTargets
+from .surface_uniforms import surface_uniforms
 
 __all__ = ["ShadingPass", "SheetTextures"]
 
@@ -97,7 +97,7 @@ class ShadingPass:
             DeviceMemoryError: the mesh tables do not fit into the device's memory.
         """
         gl, framebuffer = self._context.gl, targets.samples
-        uniforms = _uniforms(scene, camera)
+        uniforms = surface_uniforms(scene, camera, swap_limits=np.array(swap_limits(camera)))
         targets.clear()
         for band in bands:
             for step in _STEPS[: 2 + request.may_exchange]:
@@ -177,21 +177,3 @@ class ShadingPass:
             vertex_array.release()
             program.release()
         self._programs.clear()
-
-
-def _uniforms(scene: Scene, camera: Camera) -> dict[str, npt.NDArray[Any]]:
-    """Return the uniforms of shade_sheet.frag that depend on the camera, and the sRGB table."""
-    local = local_camera(scene, camera)
-    double = {
-        "camera_center": local.center,
-        "image_right": local.image_from_offset[0],
-        "image_down": local.image_from_offset[1],
-        "view_direction": local.view_direction,
-        "image_origin": local.image_origin,
-        "swap_limits": np.array(swap_limits(camera)),
-    }
-    return {
-        **{name: np.ascontiguousarray(value, dtype=np.float64) for name, value in double.items()},
-        "image_up": np.ascontiguousarray(-camera.camera_from_world[1, :3], dtype=np.float32),
-        "linear_of_srgb": LINEAR_OF_SRGB,
-    }
