@@ -12,7 +12,8 @@
      ├── DeviceMemoryError   (MemoryError)   the device or the driver ran out of memory
      ├── RequestError        (ValueError)    an argument has a value that is not allowed
      │    └── NotAskedForError (AttributeError) a result lacks an attribute that was not requested
-     └── OutputError         (ValueError)    a result, or a file of one, cannot be written or read
+     ├── OutputError         (ValueError)    a result, or a file of one, cannot be written or read
+     └── DatasetError        (ValueError)    a data set cannot be made, continued or read
 
 Each class is also a subclass of the builtin in parentheses, so plain ``except ValueError`` works.
 A message is one line that names what was given, what was expected and what to do.
@@ -29,6 +30,7 @@ __all__ = [
     "ContextClosedError",
     "ContextError",
     "DDepthError",
+    "DatasetError",
     "DeviceMemoryError",
     "InteropError",
     "LeftOutWarning",
@@ -91,6 +93,10 @@ class NotAskedForError(RequestError, AttributeError):
 
 class OutputError(DDepthError, ValueError):
     """A result cannot be written as requested, or the file it was written to cannot be read."""
+
+
+class DatasetError(DDepthError, ValueError):
+    """A data set cannot be made, continued or read; the message names the file or the setting."""
 
 
 class LeftOutWarning(UserWarning):
