@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import hashlib
+import json
+import os
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from .._checks import shown
+from ..errors import DatasetError
+from .config_errors import fault_lines, tidied, unknown_keys
+from .config_text import commented_yaml, yaml_settings
 
 __all__ = [
     "DatasetConfig",
@@ -33,106 +51,258 @@ Output = Literal[
 ]
 Layout = Literal["xray", "lari", "lari16", "layereddepth", "2k2k", "point_map"]
 Range = tuple[float, float]
+_NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
+_VECTOR = re.compile(f"{_NUMBER},{_NUMBER},{_NUMBER}")
+_AXIS = re.compile(r"[+-]?[xyz]", re.IGNORECASE)
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tidy(cls, given: Any) -> Any:
+        return tidied(cls, given)
+
+    @model_validator(mode="after")
+    def _check(self) -> _Group:
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Raise ValueError if settings of the group contradict each other."""
+
+
+def _increasing(name: str, value: object) -> None:
+    if isinstance(value, tuple) and value[0] > value[1]:
+        raise ValueError(f"{name} runs from {value[0]:g} to {value[1]:g}; give the smaller first")
 
 
 class SourcesConfig(_Group):
-    """Sources of meshes."""
+    """Sources of meshes. Paths are relative to the working directory."""
 
-    paths: tuple[str, ...] = ()  # files, folders, globs, tars, addresses of fsspec
-    tables: tuple[str, ...] = ()  # CSV or Parquet with columns id and path
-    lists: tuple[str, ...] = ()  # text files, one path per line
-    id_column: str = "id"
-    path_column: str = "path"
+    paths: tuple[str, ...] = Field(
+        default=(), description="files, folders, globs, tars, addresses such as s3://bucket/folder"
+    )
+    tables: tuple[str, ...] = Field(
+        default=(),
+        description="CSV or Parquet files with a column of paths, which start at their folder",
+    )
+    lists: tuple[str, ...] = Field(default=(), description="text files with one path per line")
+    id_column: str = Field(
+        default="id", description="column of tables; without it, ids follow from paths"
+    )
+    path_column: str = Field(default="path", description="column of tables")
+    cameras_column: str | None = Field(
+        default=None, description="column of tables with the camera file of each mesh"
+    )
 
 
 class ViewsConfig(_Group):
     """Cameras of each mesh."""
 
-    kind: Literal["orbit", "hemisphere", "fibonacci", "hammersley", "random", "file"] = "orbit"
-    preset: Literal["trellis", "zero123", "objaverse", "lari"] | None = None
-    count: PositiveInt = 24
-    size: tuple[PositiveInt, PositiveInt] = (512, 512)  # width, height
-    seed: int = 0
-    fov_deg: PositiveFloat | Range = 40.0
-    distance: PositiveFloat | Range | None = None  # in radii of the mesh; None fits the mesh
-    elevation_deg: float | Range | None = None
-    up: str = "auto"
-    orthographic: bool = False
-    file: str | None = None  # of cameras; {id} and {stem} stand for those of the mesh
+    kind: Literal["orbit", "hemisphere", "fibonacci", "hammersley", "random", "file"] = Field(
+        default="orbit", description="where the cameras are"
+    )
+    preset: Literal["trellis", "zero123", "objaverse", "lari"] | None = Field(
+        default=None, description="cameras of published work, instead of the kind"
+    )
+    count: PositiveInt = Field(default=24, description="views of each mesh")
+    size: tuple[PositiveInt, PositiveInt] = Field(
+        default=(512, 512), description="width and height"
+    )
+    seed: int = Field(default=0, description="of random views")
+    fov_deg: PositiveFloat | Range = Field(default=40.0, description="field of view, or its range")
+    distance: PositiveFloat | Range | None = Field(
+        default=None,
+        description="from the mesh's center, in its radii, or a range; null fits the mesh",
+    )
+    elevation_deg: float | Range | None = Field(
+        default=None, description="above the horizon, or a range; null follows from the kind"
+    )
+    up: str = Field(
+        default="auto",
+        description='an axis such as "-y", a vector "X,Y,Z", or auto: what the file says',
+    )
+    orthographic: bool = Field(default=False, description="parallel rays")
+    file: str | None = Field(
+        default=None,
+        description="camera file of kind file; {id} and {stem} stand for those of the mesh",
+    )
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _square(cls, size: Any) -> Any:
+        if isinstance(size, str) and "x" in size:
+            return size.split("x")
+        is_number = isinstance(size, (int, str)) and not isinstance(size, bool)
+        return (size, size) if is_number else size
+
+    def check(self) -> None:
+        """Raise ValueError if settings of the group contradict each other."""
+        if self.up != "auto" and not _AXIS.fullmatch(self.up) and not _VECTOR.fullmatch(self.up):
+            raise ValueError(f"up is {shown(self.up)}; give an axis such as -y, X,Y,Z, or auto")
+        for name in ("fov_deg", "distance", "elevation_deg"):
+            _increasing(name, getattr(self, name))
+        if isinstance(self.distance, tuple) and self.distance[0] <= 0:
+            raise ValueError("distance must be above 0")
+        if self.file is not None and self.kind != "file":
+            raise ValueError(f"file is given, but kind is {self.kind}; set kind: file")
+        if self.preset is not None and self.kind == "file":
+            raise ValueError("preset and kind: file contradict each other; give one of them")
 
 
 class NormalizationConfig(_Group):
     """Scale and position of each mesh."""
 
-    fit: Literal["none", "box", "sphere"] = "none"  # into [-0.5, 0.5]^3, or the unit sphere
-    up: str | None = None  # axis of the mesh that becomes +y; None keeps all axes
+    fit: Literal["none", "box", "sphere"] = Field(
+        default="none", description="box: into [-0.5, 0.5]^3; sphere: into the unit sphere"
+    )
+    up: str | None = Field(
+        default=None,
+        description='axis of the mesh that becomes +y, such as "z"; null keeps all axes',
+    )
+
+    def check(self) -> None:
+        """Raise ValueError if settings of the group contradict each other."""
+        if self.up is not None and not _AXIS.fullmatch(self.up):
+            raise ValueError(f"up is {shown(self.up)}; give an axis such as z or -y, or null")
 
 
 class StoreConfig(_Group):
     """Contents of a sample, and their encoding."""
 
-    outputs: tuple[Output, ...] = ("photo", "depth")
-    layouts: tuple[Layout, ...] = ()
-    codec: Literal["packed", "deflate", "none", "png16", "exr"] = "packed"
-    depth_tolerance: Annotated[float, Field(ge=0)] = 0.0
-    samples: PositiveInt = 2  # of the photo, along each side of a pixel
-    max_layers: PositiveInt | None = None
-    surfaces: Literal["auto", "oriented", "any"] = "auto"
-    near: float | None = None
-    far: float | None = None
-    transforms: bool = False  # a transforms.json per mesh
+    outputs: tuple[Output, ...] = Field(default=("photo", "depth"), description="what is stored")
+    layouts: tuple[Layout, ...] = Field(
+        default=(), description="layouts of published work, besides"
+    )
+    codec: Literal["packed", "deflate", "none", "png16", "exr"] = Field(
+        default="packed", description="packed: smallest; deflate, none: plain NumPy arrays"
+    )
+    depth_tolerance: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="largest relative error of stored depths; 0 stores all bits"
+    )
+    samples: PositiveInt = Field(default=2, description="of the photo, along each side of a pixel")
+    max_layers: PositiveInt | None = Field(default=None, description="null stores all")
+    surfaces: Literal["auto", "oriented", "any"] = Field(
+        default="auto", description="which faces count; see docs/conventions.md"
+    )
+    near: float | None = Field(default=None, description="crossings with less depth are left out")
+    far: float | None = Field(default=None, description="crossings with more depth are left out")
+    transforms: bool = Field(default=False, description="a transforms.json per mesh")
+
+    def check(self) -> None:
+        """Raise ValueError if settings of the group contradict each other."""
+        if not self.outputs and not self.layouts:
+            raise ValueError("outputs and layouts are empty; name at least one")
+        if self.near is not None and self.far is not None and self.near >= self.far:
+            raise ValueError(f"near ({self.near:g}) must be below far ({self.far:g})")
+        if self.depth_tolerance and self.codec in ("png16", "exr"):
+            raise ValueError(
+                f"depth_tolerance has no effect on codec {self.codec}; use packed, or leave it out"
+            )
 
 
 class LoadingConfig(_Group):
     """Options of reading mesh files; see `load_mesh`."""
 
-    alpha: str = "mask"
-    blend_cutoff: float | None = None
-    pose: str | None = None
-    max_texture_size: PositiveInt | None = None
-    texture_roots: tuple[str, ...] = ()
-    max_faces: PositiveInt | None = None
-    max_file_mb: PositiveInt | None = None
+    alpha: Literal["mask", "ignore"] = Field(
+        default="mask", description="holes of alpha masks, or none"
+    )
+    blend_cutoff: PositiveFloat | None = Field(
+        default=None,
+        description="alpha below which materials that blend have holes; null for no holes",
+    )
+    pose: tuple[int | str, float] | None = Field(
+        default=None, description="animation (index or name) and seconds, such as [walk, 1.5]"
+    )
+    max_texture_size: PositiveInt | None = Field(
+        default=None, description="reduces larger textures"
+    )
+    texture_roots: tuple[str, ...] = Field(
+        default=(), description="folders of textures of all meshes"
+    )
+    max_faces: PositiveInt | None = Field(default=None, description="larger meshes fail")
+    max_file_mb: PositiveInt | None = Field(default=None, description="larger files fail")
+
+    def check(self) -> None:
+        """Raise ValueError if settings of the group contradict each other."""
+        if self.blend_cutoff is not None and self.alpha == "ignore":
+            raise ValueError("blend_cutoff has no effect with alpha: ignore; give one of them")
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class SplitConfig(_Group):
     """Fractions of the meshes in each split, chosen by the hash of the id."""
 
-    train: Annotated[float, Field(ge=0, le=1)] = 1.0
-    val: Annotated[float, Field(ge=0, le=1)] = 0.0
-    test: Annotated[float, Field(ge=0, le=1)] = 0.0
-    seed: int = 0
+    train: Fraction = Field(default=1.0, description="the rest if only the others are given")
+    val: Fraction = 0.0
+    test: Fraction = 0.0
+    seed: int = Field(default=0, description="another seed chooses other meshes")
+    column: str | None = Field(
+        default=None, description="column of tables that names the split of each mesh instead"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rest(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("train") is None:
+            others = [given.get(name) or 0.0 for name in ("val", "test")]
+            if all(isinstance(share, (int, float)) for share in others) and sum(others) <= 1:
+                return {**given, "train": round(1.0 - sum(others), 12)}
+        return given
+
+    def check(self) -> None:
+        """Raise ValueError if settings of the group contradict each other."""
+        total = self.train + self.val + self.test
+        if abs(total - 1.0) > 1e-9:
+            raise ValueError(f"train + val + test is {total:g}; the fractions must sum to 1")
 
 
 class ShardsConfig(_Group):
     """Division of the meshes into shards."""
 
-    target_mb: PositiveFloat = 256.0
-    min_per_worker: PositiveInt = 4
-    meshes: PositiveInt | None = None  # per shard; None follows from the other two
+    target_mb: PositiveFloat = Field(
+        default=256.0, description="size of a shard; sets the meshes in it"
+    )
+    min_per_worker: PositiveInt = Field(
+        default=4, description="shards, if there are so many meshes"
+    )
+    meshes: PositiveInt | None = Field(
+        default=None, description="per shard; null follows from the other two"
+    )
 
 
 class PhotosConfig(_Group):
     """Existing photos, which get sheets and layers of the same cameras."""
 
-    layout: Literal["auto", "zero123", "transforms", "colmap", "bop"] = "auto"
-    folder: str  # {id} and {stem} stand for those of the mesh
-    min_iou: Annotated[float, Field(ge=0, le=1)] = 0.0
+    layout: Literal["auto", "zero123", "transforms", "colmap", "bop"] = Field(
+        default="auto", description="of the folder"
+    )
+    folder: str = Field(description="{id} and {stem} stand for those of the mesh")
+    min_iou: Fraction = Field(
+        default=0.0, description="photos that cover less of the mask are left out"
+    )
 
 
 class LimitsConfig(_Group):
     """Limits on each mesh; they do not change what is rendered."""
 
-    seconds_per_mesh: PositiveFloat = 300.0
-    memory_mb: PositiveInt | None = None  # of a renderer's process; None shares the machine's
+    seconds_per_mesh: PositiveFloat = Field(default=300.0, description="slower meshes fail")
+    memory_mb: PositiveInt | None = Field(
+        default=None, description="of a renderer's process; null shares the machine's"
+    )
 
 
 class DatasetConfig(_Group):
-    """Everything that a data set depends on."""
+    """Everything that a data set depends on.
+
+    Raises:
+        DatasetError: settings are unknown, of a wrong type or contradict each other; the message
+            names all of them by their dotted names.
+    """
 
     sources: SourcesConfig = SourcesConfig()
     views: ViewsConfig = ViewsConfig()
@@ -143,4 +313,65 @@ class DatasetConfig(_Group):
     shards: ShardsConfig = ShardsConfig()
     photos: PhotosConfig | None = None
     limits: LimitsConfig = LimitsConfig()
-    layout: Literal["webdataset", "files"] = "webdataset"
+    layout: Literal["webdataset", "files"] = Field(
+        default="webdataset", description="tars of samples, or plain files"
+    )
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise DatasetError("; ".join(fault_lines(DatasetConfig, error))) from None
+
+    def check(self) -> None:
+        """Raise ValueError if groups contradict each other."""
+        if self.photos is not None and self.views.preset is not None:
+            raise ValueError(
+                "views.preset has no effect with photos, which have cameras; give one of them"
+            )
+
+    @classmethod
+    def from_yaml(cls, path: str | os.PathLike[str]) -> DatasetConfig:
+        """Read settings from a YAML file.
+
+        Raises:
+            DatasetError: the file cannot be read, or see the class.
+        """
+        return cls.from_settings(yaml_settings(path), os.fspath(path))
+
+    @classmethod
+    def from_settings(cls, settings: Any, name: str = "settings") -> DatasetConfig:
+        """Return the config of nested settings, as YAML or JSON holds them.
+
+        Args:
+            settings: dict of groups; None for no settings at all.
+            name: what the message calls them, such as the path of the file.
+
+        Raises:
+            DatasetError: see the class.
+        """
+        settings = {} if settings is None else settings
+        wrong = unknown_keys(cls, settings)
+        if wrong:
+            raise DatasetError(f"{name}: {'; '.join(wrong)}")
+        try:
+            return cls(**settings)
+        except DatasetError as error:
+            raise DatasetError(f"{name}: {error}") from None
+
+    @classmethod
+    def init_text(cls) -> str:
+        """Return a YAML file of all settings at their defaults, with comments."""
+        return commented_yaml(cls)
+
+    def settings(self) -> dict[str, Any]:
+        """Return all settings that decide the bytes of a mesh's samples, ready for JSON.
+
+        The sources are not among them: a plan compares the meshes that were found there.
+        """
+        return self.model_dump(mode="json", exclude={"sources", "limits"})
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of `settings`, as hexadecimal digits."""
+        text = json.dumps(self.settings(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -187,6 +187,8 @@ def _entries(
     if read is None:
         return {}
     try:
+        if not path.is_file():
+            return {}  # of a pipe, even opening it would be noticed
         with opened(path) as file, open(file.descriptor, "rb", closefd=False) as stream:
             check(stream, path.suffix)
             stream.seek(0)

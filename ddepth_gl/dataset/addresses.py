@@ -1,0 +1,90 @@
+"""Addresses of files: local paths, and those that fsspec opens."""
+
+from __future__ import annotations
+
+import posixpath
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .._checks import one_line
+from .._packages import import_needed
+from ..errors import DatasetError
+
+__all__ = ["check_regular", "file_system", "is_remote", "joined", "opened_address", "stamp"]
+
+
+def is_remote(address: str) -> bool:
+    """Return whether an address is one for fsspec, such as ``s3://bucket/part.glb``."""
+    return "://" in address
+
+
+def joined(folder: str, path: str) -> str:
+    """Return the address of a path that starts in a folder; other addresses stay as they are."""
+    if is_remote(path) or path.startswith("/"):
+        return path
+    return posixpath.normpath(path) if not folder else f"{folder.rstrip('/')}/{path}"
+
+
+def file_system(address: str) -> tuple[Any, str]:
+    """Return the file system of fsspec for an address, and its path there.
+
+    Raises:
+        DatasetError: fsspec or the package for this kind of address is missing, or it is unknown.
+    """
+    fsspec = import_needed("fsspec", f"reading {address}", DatasetError, "dataset")
+    if "::" in address:
+        raise DatasetError(f"{address} chains addresses, which is not supported; copy the files")
+    try:
+        fs, path = fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        raise DatasetError(f"{address} cannot be opened: {one_line(error)}") from error
+    except Exception as error:  # each file system raises its own
+        raise DatasetError(f"{address} is no address ({one_line(error)}); check it") from error
+    return fs, path
+
+
+def check_regular(path: str) -> int:
+    """Return the size of a local file without opening it, which a pipe or device might act on.
+
+    Raises:
+        OSError: it is missing or is not a regular file.
+    """
+    info = Path(path).stat()
+    if not stat.S_ISREG(info.st_mode):
+        kind = "a directory" if stat.S_ISDIR(info.st_mode) else "not a regular file"
+        raise OSError(None, f"it is {kind}")
+    return info.st_size
+
+
+@contextmanager
+def opened_address(address: str) -> Iterator[BinaryIO]:
+    """Open a file for reading, wherever it is.
+
+    Raises:
+        DatasetError: it cannot be opened.
+    """
+    try:
+        if is_remote(address):
+            fs, path = file_system(address)
+            stream = fs.open(path, "rb")
+        else:
+            check_regular(address)
+            stream = Path(address).open("rb")  # noqa: SIM115 - closed below
+    except DatasetError:
+        raise
+    except Exception as error:  # file systems raise their own
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise DatasetError(f"{address} cannot be read ({reason}); check the path") from error
+    with stream:
+        yield stream
+
+
+def stamp(address: str) -> tuple[int, int]:
+    """Return size and time of the last change of a local file; zeros for other storage."""
+    if is_remote(address):
+        return 0, 0
+    info = Path(address).stat()
+    return info.st_size, info.st_mtime_ns

@@ -1,0 +1,173 @@
+"""Dry runs: size and time of a data set, extrapolated from a few of its meshes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from .._text import counted
+from ..errors import DDepthError
+from .plan import make_plan
+from .split import SPLITS, hash_fraction
+
+if TYPE_CHECKING:
+    from .config import DatasetConfig
+    from .entries import MeshEntry, Sample
+    from .plan import Plan
+
+__all__ = ["DryRun", "dry_run"]
+
+_MESHES = 3
+_BLOCK = 512  # of a tar
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A plan, and what some of its meshes took.
+
+    Attributes:
+        plan: the plan that the run would have.
+        rendered: ids of the meshes that were rendered.
+        failures: messages of meshes that failed, by id.
+        mesh_bytes: size of each rendered mesh's samples in a tar, in bytes.
+        mesh_seconds: time of each.
+        mesh_views: number of views of each.
+    """
+
+    plan: Plan
+    rendered: Sequence[str] = ()
+    failures: dict[str, str] = field(default_factory=dict)
+    mesh_bytes: Sequence[int] = ()
+    mesh_seconds: Sequence[float] = ()
+    mesh_views: Sequence[int] = ()
+
+    @property
+    def meshes(self) -> int:
+        """Number of meshes of the data set."""
+        return sum(map(len, self.plan.shards))
+
+    @property
+    def images(self) -> int:
+        """Estimated number of images."""
+        views = fmean(self.mesh_views) if self.mesh_views else self.plan.config.views.count
+        return round(self.meshes * views)
+
+    @property
+    def total_bytes(self) -> float | None:
+        """Estimated size of all shards; None if no mesh could be rendered."""
+        return fmean(self.mesh_bytes) * self.meshes if self.mesh_bytes else None
+
+    @property
+    def seconds(self) -> float | None:
+        """Estimated time of the run with the plan's workers; None if no mesh could be rendered."""
+        if not self.mesh_seconds:
+            return None
+        return fmean(self.mesh_seconds) * self.meshes / self.plan.workers
+
+    def lines(self) -> Iterator[str]:
+        """Yield the plan and the estimates, in plain words."""
+        plan = self.plan
+        sizes = [len(entries) for entries in plan.shards]
+        yield (
+            f"{counted(self.meshes, 'mesh', 'meshes')}, about {counted(self.images, 'image')} "
+            f"in {counted(len(sizes), 'shard')} of {_range(sizes)}"
+        )
+        by_split = {split: 0 for split in SPLITS}
+        for shard, size in enumerate(sizes):
+            by_split[plan.split(shard)] += size
+        if by_split["train"] != self.meshes:
+            yield ", ".join(f"{split} {by_split[split]:,}" for split in SPLITS)
+        for id, message in self.failures.items():
+            yield f"{id} failed: {message}"
+        if self.total_bytes is None or self.seconds is None:
+            yield "no mesh could be rendered, so there is no estimate of size and time"
+            return
+        yield (
+            f"about {_size(self.total_bytes)}, {_size(self.total_bytes / len(sizes))} a shard, "
+            f"{_size(self.total_bytes / self.images)} a view"
+        )
+        yield (
+            f"about {_duration(self.seconds)} with {counted(plan.workers, 'worker')}, "
+            f"{fmean(self.mesh_seconds):.2f} s a mesh"
+        )
+        yield f"from {counted(len(self.rendered), 'mesh', 'meshes')}: {', '.join(self.rendered)}"
+
+
+def dry_run(
+    config: DatasetConfig,
+    entries: Sequence[MeshEntry],
+    render: Callable[[MeshEntry], Iterable[Sample]],
+    workers: int = 1,
+    *,
+    meshes: int = _MESHES,
+) -> DryRun:
+    """Render a few meshes and extrapolate from them; nothing is written.
+
+    The meshes are chosen by hash, so the same ones every time. For each that fails, another one is
+    tried, up to as many.
+
+    Args:
+        config: all settings.
+        entries: all meshes.
+        render: renders a mesh.
+        workers: number of workers of the run.
+        meshes: how many meshes to render.
+
+    Raises:
+        DatasetError: see `make_plan`.
+    """
+    plan = make_plan(config, entries, workers)
+    failures: dict[str, str] = {}
+    rendered: dict[str, tuple[int, float, int]] = {}
+    for entry in sorted(entries, key=lambda entry: hash_fraction("dry run", entry.id)):
+        if len(rendered) == meshes or len(failures) == meshes:
+            break
+        start = time.perf_counter()
+        size = views = 0
+        try:
+            for sample in render(entry):
+                views += 1
+                size += sum(_BLOCK + _padded(len(data)) for data in sample.files.values())
+        except DDepthError as error:
+            failures[entry.id] = str(error)
+            continue
+        rendered[entry.id] = (size, time.perf_counter() - start, views)
+    return DryRun(
+        plan,
+        tuple(rendered),
+        failures,
+        tuple(size for size, _, _ in rendered.values()),
+        tuple(seconds for _, seconds, _ in rendered.values()),
+        tuple(views for _, _, views in rendered.values()),
+    )
+
+
+def _padded(size: int) -> int:
+    return -(-size // _BLOCK) * _BLOCK
+
+
+def _range(sizes: Sequence[int]) -> str:
+    low, high = min(sizes), max(sizes)
+    return counted(high, "mesh", "meshes") if low == high else f"{low:,} to {high:,} meshes"
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def _duration(seconds: float) -> str:
+    for limit, divisor, unit in (
+        (120, 1, "seconds"),
+        (7200, 60, "minutes"),
+        (172800, 3600, "hours"),
+    ):
+        if seconds < limit:
+            return f"{seconds / divisor:.0f} {unit}"
+    return f"{seconds / 86400:.1f} days"

@@ -1,0 +1,261 @@
+"""Settings of data sets: what is read, what is refused and in which words, what --init writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+import ddepth_gl as dd
+from ddepth_gl.dataset.config import DatasetConfig, SplitConfig, ViewsConfig
+from ddepth_gl.dataset.config_options import SHORT_OPTIONS, config_from_options
+from ddepth_gl.dataset.config_text import read_yaml
+
+
+def refused(settings, name="a.yaml"):
+    with pytest.raises(dd.DatasetError) as raised:
+        DatasetConfig.from_settings(settings, name)
+    message = str(raised.value)
+    assert "pydantic" not in message
+    assert "\n" not in message
+    return message
+
+
+def test_a_file_of_settings(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "sources: {paths: [meshes, 'more/*.glb'], tables: list.csv}\n"
+        "views: {count: 12, size: 256, fov_deg: [30, 60], up: -y}\n"
+        "store: {depth_tolerance: 1e-5, outputs: [depth, layers]}\n"
+        "split: {val: 0.1}\n"
+    )
+    config = DatasetConfig.from_yaml(path)
+    assert config.sources.paths == ("meshes", "more/*.glb")
+    assert config.sources.tables == ("list.csv",)  # one text is a list of one
+    assert config.views.count == 12
+    assert config.views.size == (256, 256)
+    assert config.views.fov_deg == (30.0, 60.0)
+    assert config.views.up == "-y"
+    assert config.store.depth_tolerance == 1e-5  # which YAML 1.1 takes for text
+    assert config.store.outputs == ("depth", "layers")
+    assert config.split == SplitConfig(train=0.9, val=0.1)
+    assert config.photos is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"views": {"cuont": 3}}, "a.yaml: views.cuont is unknown; did you mean views.count?"),
+        ({"viws": {}}, "a.yaml: viws is unknown; did you mean views?"),
+        ({"seed": 4}, "a.yaml: seed is unknown; did you mean views.seed?"),
+        (
+            {"photos": {"foldr": "x"}},
+            "a.yaml: photos.foldr is unknown; did you mean photos.folder?",
+        ),
+        ({"views": {"q": 1, "sizes": 2}}, "views.q is unknown; known are kind, preset, "),
+        ({"views": {"q": 1, "sizes": 2}}, "; views.sizes is unknown; did you mean views.size?"),
+        ({3: 4}, "a.yaml: 3 is unknown; known are sources, views"),
+    ],
+)
+def test_unknown_names_are_told_with_the_nearest_one(settings, expected):
+    assert expected in refused(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"views": {"count": "many"}}, "views.count is 'many'; give an integer above 0"),
+        ({"views": {"count": 0}}, "views.count is 0; give an integer above 0"),
+        ({"views": {"count": True}}, "views.count is True; give an integer above 0"),
+        ({"views": {"count": 2.5}}, "views.count is 2.5; give an integer above 0"),
+        ({"views": {"count": None}}, "views.count is None; give an integer above 0"),
+        (
+            {"views": {"fov_deg": "wide"}},
+            "views.fov_deg is 'wide'; give a number above 0 or [a number, a number]",
+        ),
+        ({"views": {"size": [64]}}, "views.size"),
+        ({"store": {"outputs": ["image"]}}, "store.outputs is 'image'; give a list of photo, depth"),
+        ({"store": {"codec": "zip"}}, "store.codec is 'zip'; give one of packed, deflate, none"),
+        ({"store": {"near": float("nan")}}, "store.near is nan; give a number or null"),
+        ({"store": {"near": float("inf")}}, "store.near is inf; give a number or null"),
+        ({"split": {"val": 2}}, "split.val is 2; give a number from 0 to 1"),
+        ({"sources": {"paths": {"a": 1}}}, "sources.paths is {'a': 1}; give a list of texts"),
+        ({"sources": {"paths": [3]}}, "sources.paths is 3; give a list of texts"),
+        ({"views": 3}, "views is 3; give settings, one name per line"),
+        ({"photos": {}}, "photos.folder is missing; give text"),
+        ([1], "the whole is [1]; give settings, one name per line"),
+        ({"layout": "zip"}, "layout is 'zip'; give one of webdataset, files"),
+    ],
+)
+def test_wrong_types_are_told_in_one_line(settings, expected):
+    assert expected in refused(settings)
+
+
+def test_all_faults_are_told_at_once():
+    message = refused({"views": {"count": 0, "seed": "x"}, "store": {"codec": "zip"}})
+    assert message.count("; give ") == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"views": {"fov_deg": [60, 30]}}, "views.fov_deg"),
+        ({"views": {"kind": "file", "preset": "lari", "file": "c.json"}}, "views."),
+        ({"views": {"file": "c.json"}}, "views.file"),
+        ({"views": {"up": "w"}}, "views.up"),
+        ({"normalization": {"up": "auto"}}, "normalization.up"),
+        ({"split": {"train": 0.5, "val": 0.2}}, "split.train + val + test is 0.7; the fractions"),
+        ({"store": {"outputs": []}}, "store.outputs and layouts are empty; name at least one"),
+        ({"store": {"near": 2, "far": 1}}, "store.near (2) must be below far (1)"),
+        (
+            {"store": {"codec": "png16", "depth_tolerance": 0.1}},
+            "store.depth_tolerance has no effect on codec png16",
+        ),
+        (
+            {"loading": {"alpha": "ignore", "blend_cutoff": 0.5}},
+            "loading.blend_cutoff has no effect with alpha: ignore",
+        ),
+        (
+            {"photos": {"folder": "x"}, "views": {"preset": "zero123"}},
+            "views.preset has no effect with photos",
+        ),
+    ],
+)
+def test_contradictions_are_found(settings, expected):
+    message = refused(settings)
+    assert expected in message
+    assert "views.views" not in message
+
+
+def test_constructing_a_config_raises_the_same_error():
+    with pytest.raises(dd.DatasetError, match=r"^views\.count is 0; give an integer above 0$"):
+        DatasetConfig(views={"count": 0})
+    assert DatasetConfig(views=ViewsConfig(count=3)).views.count == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("views: [", "is not YAML"),
+        ("views:\n  count: 1\n  count: 2\n", "line 3 gives 'count' again"),
+        ("a: &x [1]\nb: *x\n", "line 2 has an alias"),
+        ("views: !!python/object/apply:os.system [x]\n", "is not YAML"),
+        ("[" * 5000, "is not YAML"),
+        ("views: \x07\n", "is not YAML"),
+        ("sources: 2026-13-45\n", "is not YAML"),
+        ("? [a, b]\n: 3\n", "is not YAML"),
+    ],
+)
+def test_yaml_that_is_refused(tmp_path, text, expected):
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(dd.DatasetError, match=re.escape(expected)) as raised:
+        DatasetConfig.from_yaml(path)
+    assert str(path) in str(raised.value)
+
+
+def test_files_that_cannot_be_settings(tmp_path):
+    with pytest.raises(dd.DatasetError, match=r"No such file.*--init"):
+        DatasetConfig.from_yaml(tmp_path / "none.yaml")
+    with pytest.raises(dd.DatasetError, match="not a regular file"):
+        DatasetConfig.from_yaml(tmp_path)
+    large = tmp_path / "large.yaml"
+    large.write_text("#" * (1 << 20) + "\n")
+    with pytest.raises(dd.DatasetError, match="put long lists"):
+        DatasetConfig.from_yaml(large)
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("# nothing\n")
+    assert DatasetConfig.from_yaml(empty) == DatasetConfig()
+
+
+def test_init_text_has_all_settings_at_their_defaults():
+    text = DatasetConfig.init_text()
+    assert DatasetConfig.from_settings(read_yaml(text, "init")) == DatasetConfig()
+    # Settings have no blank behind their #, comments have one.
+    given = re.sub(r"^( *)#(?=\w)", r"\1", text, flags=re.MULTILINE)
+    settings = read_yaml(given, "init")
+    assert settings.pop("photos") == {"layout": "auto", "folder": "FOLDER", "min_iou": 0.0}
+    expected = json.loads(DatasetConfig().model_dump_json())
+    assert expected.pop("photos") is None
+    assert settings == expected
+    assert max(map(len, text.splitlines())) <= 100
+    comments = [line.strip() for line in text.splitlines() if line.strip().startswith("# ")]
+    assert len(comments) >= len(re.findall(r"^ +#\w", text, re.MULTILINE))
+
+
+def test_settings_are_what_decides_bytes():
+    config = DatasetConfig()
+    settings = config.settings()
+    assert json.loads(json.dumps(settings)) == settings
+    assert "sources" not in settings
+    assert "limits" not in settings
+    same = DatasetConfig(limits={"seconds_per_mesh": 5}, sources={"paths": "x"})
+    assert same.fingerprint() == config.fingerprint()
+    assert DatasetConfig(views={"count": 23}).fingerprint() != config.fingerprint()
+
+
+def test_the_fingerprint_is_the_same_in_another_process():
+    code = "from ddepth_gl.dataset.config import *; print(DatasetConfig().fingerprint())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == DatasetConfig().fingerprint()
+
+
+def test_options_become_settings():
+    config = config_from_options(
+        ["a.obj", "b"],
+        views=4,
+        size="64x32",
+        val=0.25,
+        fov=None,
+        store=["depth"],
+        texture_roots=("t",),
+        assignments=["store.depth_tolerance=1e-5", "views.fov_deg=[30, 60]"],
+    )
+    assert config.sources.paths == ("a.obj", "b")
+    assert (config.views.count, config.views.size) == (4, (64, 32))
+    assert config.views.fov_deg == (30.0, 60.0)
+    assert config.split.train == 0.75
+    assert config.store.outputs == ("depth",)
+    assert config.store.depth_tolerance == 1e-5
+    assert config.loading.texture_roots == ("t",)
+    assert config_from_options(["a.obj"], cameras="{stem}.json").views.kind == "file"
+
+
+def test_options_come_before_a_file_and_sources_replace_its_own(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "sources: {paths: [x], id_column: name}\nviews: {count: 3, seed: 7}\nstore: {codec: none}\n"
+    )
+    config = config_from_options([str(path)], views=5)
+    assert config.sources.paths == ("x",)
+    assert (config.views.count, config.views.seed, config.store.codec) == (5, 7, "none")
+    config = config_from_options([str(path), "y.csv"])
+    assert config.sources.paths == ("y.csv",)
+    assert config.sources.id_column == "name"
+
+
+def test_messages_name_the_option_or_the_file(tmp_path):
+    with pytest.raises(dd.DatasetError, match=r"^--views is 0; give an integer above 0$"):
+        config_from_options(["a.obj"], views=0)
+    with pytest.raises(
+        dd.DatasetError, match=r"^store\.codc is unknown; did you mean store\.codec"
+    ):
+        config_from_options(["a.obj"], assignments=["store.codc=none"])
+    with pytest.raises(dd.DatasetError, match=r"must look like GROUP\.NAME=VALUE"):
+        config_from_options(["a.obj"], assignments=["store.codec"])
+    path = tmp_path / "a.yaml"
+    path.write_text("views: {count: 0}\n")
+    with pytest.raises(dd.DatasetError, match=r"a\.yaml: views\.count is 0"):
+        config_from_options([str(path)], views=3)
+    with pytest.raises(dd.DatasetError, match="must come first"):
+        config_from_options(["a.obj", str(path)])
+
+
+def test_every_option_is_a_setting():
+    known = DatasetConfig(photos={"folder": "x"}).model_dump()
+    for place in SHORT_OPTIONS.values():
+        group, _, name = place.partition(".")
+        assert name in known[group] if name else group in known, place
