@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+from .view_checks import check_views
+from .view_presets import NORMALIZATION, PRESETS
 
 __all__ = [
     "DatasetConfig",
@@ -52,24 +55,46 @@ class SourcesConfig(_Group):
 class ViewsConfig(_Group):
     """Cameras of each mesh."""
 
-    kind: Literal["orbit", "hemisphere", "fibonacci", "hammersley", "random", "file"] = "orbit"
-    preset: Literal["trellis", "zero123", "objaverse", "lari"] | None = None
+    kind: Literal[
+        "orbit", "hemisphere", "fibonacci", "hammersley", "turntable", "random", "file"
+    ] = "orbit"
+    # Published settings, for everything that is not given here.
+    preset: (
+        Literal["trellis", "trellis_cond", "zero123", "objaverse", "objaverse_xl", "lari"] | None
+    ) = None
     count: PositiveInt = 24
     size: tuple[PositiveInt, PositiveInt] = (512, 512)  # width, height
     seed: int = 0
     fov_deg: PositiveFloat | Range = 40.0
-    distance: PositiveFloat | Range | None = None  # in radii of the mesh; None fits the mesh
+    fov_spacing: Literal["even", "inverse_square"] = "even"  # of a range; of the fitting distance
+    distance: PositiveFloat | Range | None = None  # of the center; None fits the mesh
+    distance_in: Literal["radii", "sides", "units"] = "radii"  # sides: longest of the bounding box
     elevation_deg: float | Range | None = None
+    azimuth_deg: float = 0.0  # of the first view of a turntable
+    density: Literal["sphere", "cube"] = "sphere"  # of random directions
+    upper_share: Annotated[float, Field(gt=0, lt=1)] | None = None  # hammersley: above the horizon
     up: str = "auto"
     orthographic: bool = False
-    file: str | None = None  # of cameras; {id} and {stem} stand for those of the mesh
+    file: str | None = None  # of cameras; {id}, {stem} and {folder} stand for those of the mesh
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, values: Any) -> Any:
+        preset = PRESETS.get(str(values.get("preset"))) if isinstance(values, dict) else None
+        return {**preset, **values} if preset else values
+
+    @model_validator(mode="after")
+    def _checked(self) -> ViewsConfig:
+        check_views(self)
+        return self
 
 
 class NormalizationConfig(_Group):
     """Scale and position of each mesh."""
 
     fit: Literal["none", "box", "sphere"] = "none"  # into [-0.5, 0.5]^3, or the unit sphere
-    up: str | None = None  # axis of the mesh that becomes +y; None keeps all axes
+    up: str | None = None  # axis that becomes up, such as z; None keeps all axes
+    mesh_up: str = "auto"  # up direction in the files; auto: what each file says
 
 
 class StoreConfig(_Group):
@@ -144,3 +169,14 @@ class DatasetConfig(_Group):
     photos: PhotosConfig | None = None
     limits: LimitsConfig = LimitsConfig()
     layout: Literal["webdataset", "files"] = "webdataset"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _normalized_by_preset(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "normalization" in values:
+            return values
+        views = values.get("views")
+        preset = views.get("preset") if isinstance(views, dict) else getattr(views, "preset", None)
+        if preset is None:
+            return values
+        return {**values, "normalization": dict(NORMALIZATION)}
