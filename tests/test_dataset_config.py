@@ -77,7 +77,10 @@ def test_unknown_names_are_told_with_the_nearest_one(settings, expected):
             "views.fov_deg is 'wide'; give a number above 0 or [a number, a number]",
         ),
         ({"views": {"size": [64]}}, "views.size"),
-        ({"store": {"outputs": ["image"]}}, "store.outputs is 'image'; give a list of photo, depth"),
+        (
+            {"store": {"outputs": ["image"]}},
+            "store.outputs is 'image'; give a list of photo, depth",
+        ),
         ({"store": {"codec": "zip"}}, "store.codec is 'zip'; give one of packed, deflate, none"),
         ({"store": {"near": float("nan")}}, "store.near is nan; give a number or null"),
         ({"store": {"near": float("inf")}}, "store.near is inf; give a number or null"),

@@ -251,7 +251,7 @@ CALLS = {
     "MeshReport": lambda _: (None, fields_of(box().report())),
     "MeshReport.as_dict": lambda _: (box().report(), {}),
     "Mesh.face_normals": lambda _: (box(), {}),
-    "Mesh.transformed": lambda _: (box(), {"matrix": np.eye(4)}),
+    "Mesh.transformed": lambda _: (box(), {"matrix": np.eye(4), "up": (0, 1, 0)}),
     "load_mesh": lambda _: (None, {"path": "box.ply", "appearance": True, "alpha": "mask",
                                   "blend_cutoff": 0.5, "pose": None, "texture_roots": ".",
                                   "max_texture_size": 64, "max_file_bytes": 10**6,

@@ -207,3 +207,11 @@ def test_cameras_of_a_file_bring_their_own_up(render):
     code, out, _ = render("--cameras", "cameras.json", "--surfaces", "any")
     assert code == 0
     assert not any(" up by " in line for line in out)
+
+
+def test_a_transform_may_say_which_way_is_up():
+    turned = with_up((0, 1, 0)).transformed(QUARTER_TURN, up=(0, 0, -2))
+    assert turned.up == (0, 0, -1)
+    known = box().transformed(np.eye(4), up=(1, 0, 0))
+    assert known.is_up_known
+    assert known.up == (1, 0, 0)

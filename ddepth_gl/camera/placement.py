@@ -16,6 +16,8 @@ from .checks import Float64Array, checked_field_of_view, checked_numbers, checke
 __all__ = [
     "HasBounds",
     "Viewpoint",
+    "axes_of_up",
+    "bounding_sphere",
     "inverse_pose",
     "look_at_pose",
     "opengl_from_pose",
@@ -130,8 +132,12 @@ def orbit_viewpoints(
         raise CameraError(f"views must be an integer from 1 to {_MAX_VIEWS}, not {shown(views)}")
     if not is_integer(seed) or seed < 0:
         raise CameraError(f"seed must be an integer, at least 0, not {shown(seed)}")
-    center, radius = _bounding_sphere(mesh)
-    axes = _axes("up", up) if up is not None else _axes("mesh.up", getattr(mesh, "up", _DEFAULT_UP))
+    center, radius = bounding_sphere(mesh)
+    axes = (
+        axes_of_up("up", up)
+        if up is not None
+        else axes_of_up("mesh.up", getattr(mesh, "up", _DEFAULT_UP))
+    )
     half_angle = math.radians(checked_field_of_view(fov_y_deg)) / 2.0
     narrower = min(half_angle, math.atan(math.tan(half_angle) * width / height))
     distance = 1.05 * radius / math.sin(narrower)
@@ -148,7 +154,7 @@ def orbit_viewpoints(
     return viewpoints
 
 
-def _bounding_sphere(mesh: HasBounds) -> tuple[Float64Array, float]:
+def bounding_sphere(mesh: HasBounds) -> tuple[Float64Array, float]:
     """Return the center of a mesh's bounding box, and a radius around it that holds the mesh."""
     if not hasattr(mesh, "bounds"):
         raise CameraError(
@@ -170,7 +176,7 @@ def _bounding_sphere(mesh: HasBounds) -> tuple[Float64Array, float]:
     return center, radius
 
 
-def _axes(name: str, up: npt.ArrayLike) -> Float64Array:
+def axes_of_up(name: str, up: npt.ArrayLike) -> Float64Array:
     """Return (3, 3) rows of a right-handed frame with `up` as third axis; the identity for z."""
     z = checked_numbers(name, up, (3,))
     length = float(np.linalg.norm(z))
@@ -179,6 +185,7 @@ def _axes(name: str, up: npt.ArrayLike) -> Float64Array:
     z = z / length
     # The world axis that is farthest from parallel to `up`; ties go to the first.
     x = np.eye(3)[int(np.argmin(np.abs(z).round(6)))]
-    x = x - z * float(z @ x)
-    x /= np.linalg.norm(x)
+    # Without BLAS, whose last bit depends on the CPU.
+    x = x - z * float((z * x).sum())
+    x /= math.sqrt(float((x * x).sum()))
     return np.array([x, np.cross(z, x), z])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,10 +18,12 @@ from pydantic import (
     model_validator,
 )
 
-from .._checks import shown
 from ..errors import DatasetError
+from .axes import direction_of
 from .config_errors import fault_lines, tidied, unknown_keys
 from .config_text import commented_yaml, yaml_settings
+from .view_checks import check_views
+from .view_presets import NORMALIZATION, PRESETS
 
 __all__ = [
     "DatasetConfig",
@@ -51,9 +52,6 @@ Output = Literal[
 ]
 Layout = Literal["xray", "lari", "lari16", "layereddepth", "2k2k", "point_map"]
 Range = tuple[float, float]
-_NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
-_VECTOR = re.compile(f"{_NUMBER},{_NUMBER},{_NUMBER}")
-_AXIS = re.compile(r"[+-]?[xyz]", re.IGNORECASE)
 
 
 class _Group(BaseModel):
@@ -71,11 +69,6 @@ class _Group(BaseModel):
 
     def check(self) -> None:
         """Raise ValueError if settings of the group contradict each other."""
-
-
-def _increasing(name: str, value: object) -> None:
-    if isinstance(value, tuple) and value[0] > value[1]:
-        raise ValueError(f"{name} runs from {value[0]:g} to {value[1]:g}; give the smaller first")
 
 
 class SourcesConfig(_Group):
@@ -101,24 +94,35 @@ class SourcesConfig(_Group):
 class ViewsConfig(_Group):
     """Cameras of each mesh."""
 
-    kind: Literal["orbit", "hemisphere", "fibonacci", "hammersley", "random", "file"] = Field(
-        default="orbit", description="where the cameras are"
-    )
-    preset: Literal["trellis", "zero123", "objaverse", "lari"] | None = Field(
-        default=None, description="cameras of published work, instead of the kind"
-    )
+    kind: Literal[
+        "orbit", "hemisphere", "fibonacci", "hammersley", "turntable", "random", "file"
+    ] = Field(default="orbit", description="where the cameras are")
+    preset: (
+        Literal["trellis", "trellis_cond", "zero123", "objaverse", "objaverse_xl", "lari"] | None
+    ) = Field(default=None, description="published settings, for everything that is not given here")
     count: PositiveInt = Field(default=24, description="views of each mesh")
     size: tuple[PositiveInt, PositiveInt] = Field(
         default=(512, 512), description="width and height"
     )
     seed: int = Field(default=0, description="of random views")
     fov_deg: PositiveFloat | Range = Field(default=40.0, description="field of view, or its range")
+    fov_spacing: Literal["even", "inverse_square"] = Field(
+        default="even", description="within a range: of the angle, or of the fitting distance"
+    )
     distance: PositiveFloat | Range | None = Field(
-        default=None,
-        description="from the mesh's center, in its radii, or a range; null fits the mesh",
+        default=None, description="from the mesh's center, or a range; null fits the mesh"
+    )
+    distance_in: Literal["radii", "sides", "units"] = Field(
+        default="radii",
+        description="unit of the distance; sides: longest side of the bounding box",
     )
     elevation_deg: float | Range | None = Field(
         default=None, description="above the horizon, or a range; null follows from the kind"
+    )
+    azimuth_deg: float = Field(default=0.0, description="of the first view of a turntable")
+    density: Literal["sphere", "cube"] = Field(default="sphere", description="of random directions")
+    upper_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="hammersley: share of the views above the horizon"
     )
     up: str = Field(
         default="auto",
@@ -127,8 +131,14 @@ class ViewsConfig(_Group):
     orthographic: bool = Field(default=False, description="parallel rays")
     file: str | None = Field(
         default=None,
-        description="camera file of kind file; {id} and {stem} stand for those of the mesh",
+        description="camera file of kind file; {id}, {stem} and {folder} are those of the mesh",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, given: Any) -> Any:
+        preset = PRESETS.get(str(given.get("preset"))) if isinstance(given, dict) else None
+        return {**preset, **given} if preset else given
 
     @field_validator("size", mode="before")
     @classmethod
@@ -140,14 +150,7 @@ class ViewsConfig(_Group):
 
     def check(self) -> None:
         """Raise ValueError if settings of the group contradict each other."""
-        if self.up != "auto" and not _AXIS.fullmatch(self.up) and not _VECTOR.fullmatch(self.up):
-            raise ValueError(f"up is {shown(self.up)}; give an axis such as -y, X,Y,Z, or auto")
-        for name in ("fov_deg", "distance", "elevation_deg"):
-            _increasing(name, getattr(self, name))
-        if isinstance(self.distance, tuple) and self.distance[0] <= 0:
-            raise ValueError("distance must be above 0")
-        if self.file is not None and self.kind != "file":
-            raise ValueError(f"file is given, but kind is {self.kind}; set kind: file")
+        check_views(self)
         if self.preset is not None and self.kind == "file":
             raise ValueError("preset and kind: file contradict each other; give one of them")
 
@@ -160,13 +163,17 @@ class NormalizationConfig(_Group):
     )
     up: str | None = Field(
         default=None,
-        description='axis of the mesh that becomes +y, such as "z"; null keeps all axes',
+        description='axis that becomes up, such as "z"; null keeps all axes',
+    )
+    mesh_up: str = Field(
+        default="auto", description="up direction in the files; auto: what each file says"
     )
 
     def check(self) -> None:
         """Raise ValueError if settings of the group contradict each other."""
-        if self.up is not None and not _AXIS.fullmatch(self.up):
-            raise ValueError(f"up is {shown(self.up)}; give an axis such as z or -y, or null")
+        if self.up is not None and direction_of("normalization.up", self.up) is None:
+            raise ValueError("normalization.up is auto; give an axis such as z or -y, or null")
+        direction_of("normalization.mesh_up", self.mesh_up)
 
 
 class StoreConfig(_Group):
@@ -322,6 +329,15 @@ class DatasetConfig(_Group):
             super().__init__(**settings)
         except ValidationError as error:
             raise DatasetError("; ".join(fault_lines(DatasetConfig, error))) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _normalized_by_preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "normalization" in given:
+            return given
+        views = given.get("views")
+        preset = views.get("preset") if isinstance(views, dict) else getattr(views, "preset", None)
+        return {**given, "normalization": dict(NORMALIZATION)} if preset else given
 
     def check(self) -> None:
         """Raise ValueError if groups contradict each other."""

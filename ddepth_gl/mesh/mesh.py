@@ -341,14 +341,15 @@ class Mesh:
         """Return (F, 3) float64 unit normals on the counter-clockwise side; zeros without area."""
         return face_normals(self.vertices, self.faces)
 
-    def transformed(self, matrix: npt.ArrayLike) -> Mesh:
+    def transformed(self, matrix: npt.ArrayLike, up: npt.ArrayLike | None = None) -> Mesh:
         """Return a new mesh with every vertex transformed by an affine matrix.
 
         A mirroring matrix (negative determinant) also reverses the winding: faces that are wound
-        outward stay so. A known `up` is transformed as well.
+        outward stay so.
 
         Args:
             matrix: (4, 4), applied to column vectors.
+            up: (3,) up direction of the new mesh. None transforms `Mesh.up`, if it is known.
 
         Raises:
             MeshError: the matrix is not affine or not invertible, or moves vertices beyond the
@@ -359,7 +360,8 @@ class Mesh:
             points = self.vertices @ m[:3, :3].T + m[:3, 3]
         is_mirrored = np.linalg.slogdet(m[:3, :3])[0] < 0.0
         faces = self.faces[:, [0, 2, 1]] if is_mirrored else self.faces
-        up = m[:3, :3] @ self.up if self.is_up_known else None
+        if up is None and self.is_up_known:
+            up = m[:3, :3] @ self.up
         return Mesh(points, faces, **{**self._attributes(), "up": up})
 
     def _texels(self, index: int) -> npt.NDArray[np.uint8]:
