@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..camera.camera import Camera
-from ..errors import LeftOutWarning, MeshError
+from ..errors import DatasetError, LeftOutWarning, MeshError
 from ..io.meshes.read import load_mesh
 from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer
@@ -130,7 +130,8 @@ class _SampleMaker:
 
     def sample(self, view: int, frame: Frame) -> Sample:
         """Return the encoded sample of a view."""
-        assert frame.maps is not None
+        if frame.maps is None:  # never, as `Stores.render_options` asks for them
+            raise DatasetError("the sheets were not rendered")
         rendered = Rendered(self._mesh, frame.maps, frame.layers, frame.image)
         layers = self._stores.stored_layers(frame.layers)
         facts = {**view_facts(frame.maps, layers), **self.shared}
@@ -192,12 +193,10 @@ def _loaded(entry: MeshEntry, path: Path, loading: LoadingConfig, *, appearance:
         "appearance": appearance,
         "alpha": loading.alpha,
         "blend_cutoff": loading.blend_cutoff,
+        "pose": loading.pose,
         "max_texture_size": loading.max_texture_size,
         "texture_roots": loading.texture_roots,
     }
-    if loading.pose is not None:
-        animation, _, seconds = loading.pose.rpartition("@")
-        options["pose"] = (int(animation) if animation.isdecimal() else animation, float(seconds))
     if loading.max_faces is not None:
         options["max_faces"] = loading.max_faces
     if loading.max_file_mb is not None:

@@ -46,7 +46,7 @@ _PROVENANCE = (
 
 @dataclass(frozen=True)
 class Stores:
-    """What is stored of each view.
+    """The files of each view, as the settings ask for them.
 
     Attributes:
         config: settings of the stores.
