@@ -50,7 +50,7 @@ Output = Literal[
     "points",
     "objects",
 ]
-Layout = Literal["xray", "lari", "lari16", "layereddepth", "2k2k", "point_map"]
+Layout = Literal["xray", "lari", "lari16", "layereddepth", "2k2k", "point_map", "point_map16"]
 Range = tuple[float, float]
 
 

@@ -19,7 +19,7 @@ from ...errors import DDepthError, OutputError
 from ..opened_files import opened
 from .packing import PACKED, packed_shape, unpack
 
-__all__ = ["Archive", "Expected", "Header", "opened_archive"]
+__all__ = ["Archive", "Expected", "Header", "archive_in_memory", "opened_archive"]
 
 _FORMAT: Any = np.lib.format  # NumPy 2.2 has no types for it
 
@@ -223,16 +223,39 @@ def opened_archive(path: Path) -> Iterator[Archive]:
     Raises:
         OutputError: the file is missing, is no .npz file, or the block raised any exception.
     """
-    place = printable(str(path))
+    with _reported(printable(str(path))), opened(path) as file:
+        if not file.is_regular:  # a pipe or device has no size and maybe no end
+            raise OutputError("is not a plain file; give the name of an .npz file")
+        with (
+            open(file.descriptor, "rb", closefd=False) as stream,
+            zipfile.ZipFile(stream) as archive,
+        ):
+            yield Archive(archive)
+
+
+@contextmanager
+def archive_in_memory(content: bytes, name: str) -> Iterator[Archive]:
+    """Open the content of an .npz file, as `opened_archive` opens a file.
+
+    Args:
+        content: of the file.
+        name: of the file, for messages.
+
+    Yields:
+        The archive.
+
+    Raises:
+        OutputError: see `opened_archive`.
+    """
+    with _reported(printable(name)), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        yield Archive(archive)
+
+
+@contextmanager
+def _reported(place: str) -> Iterator[None]:
+    """Turn whatever the block raises into an OutputError that names the file."""
     try:
-        with opened(path) as file:
-            if not file.is_regular:  # a pipe or device has no size and maybe no end
-                raise OutputError("is not a plain file; give the name of an .npz file")
-            with (
-                open(file.descriptor, "rb", closefd=False) as stream,
-                zipfile.ZipFile(stream) as archive,
-            ):
-                yield Archive(archive)
+        yield
     except DDepthError as error:
         hint = "" if ";" in str(error) else "; the file is damaged, write it again"
         raise OutputError(f"{place}: {error}{hint}") from None

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..atomic import atomic_write
 
-__all__ = ["write_archive"]
+__all__ = ["archive_bytes", "write_archive"]
 
 # Level 6, the default, takes twice as long on depth and saves 4 %: there is nothing to repeat.
 _LEVEL = 1
@@ -29,6 +29,14 @@ def write_archive(
     """
     # Into memory first: an archive whose writing is interrupted writes again when it is
     # garbage-collected, and would then complain that its file is closed.
+    content = archive_bytes(arrays, compressed=compressed)
+    with atomic_write(path) as file:
+        file.write(content)
+    return [Path(path)]
+
+
+def archive_bytes(arrays: Mapping[str, Any], *, compressed: bool = True) -> bytes:
+    """Return arrays as the content of an ``.npz``."""
     # Texts first: a file that was cut short still says where it is from.
     in_order = sorted(arrays.items(), key=lambda item: not isinstance(item[1], str))
     stream = io.BytesIO()
@@ -38,6 +46,4 @@ def write_archive(
             # As numpy.savez, which takes no level. Members have no time of their own.
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-    with atomic_write(path) as file:
-        file.write(stream.getbuffer())
-    return [Path(path)]
+    return stream.getvalue()

@@ -35,7 +35,7 @@ def check_chunks(stream: BinaryIO) -> None:
     flags = struct.unpack("<I", _read(stream, 4, 4))[0]
     parts, position = _headers(stream, bool(flags & _MANY_PARTS))
     count = sum(math.ceil(part.rows / part.lines) for part in parts)
-    end = os.fstat(stream.fileno()).st_size
+    end = stream.seek(0, os.SEEK_END)
     if position + 8 * count > end:
         raise OutputError("the table of chunks is cut short")
     offsets = sorted(struct.unpack(f"<{count}Q", _read(stream, position, 8 * count)))

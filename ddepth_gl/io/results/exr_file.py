@@ -19,7 +19,7 @@ from ...results.depth_maps import DepthMaps
 from ..atomic import atomic_write
 from .metadata import CONVENTIONS, file_metadata
 
-__all__ = ["NO_VALUE", "channels_of", "header_of", "import_openexr", "write_exr_file"]
+__all__ = ["NO_VALUE", "channels_of", "exr_bytes", "header_of", "import_openexr", "write_exr_file"]
 
 NO_VALUE = 2**32 - 1  # in integer channels; -1 in 32 bits
 
@@ -102,8 +102,14 @@ def write_exr_file(path: str | os.PathLike[str], exr: Any) -> list[Path]:
     """
     # Into memory first: OpenEXR writes its table of offsets last, and reports no error if the disk
     # is full by then.
+    content = exr_bytes(exr)
+    with atomic_write(path) as file:
+        file.write(content)
+    return [Path(path)]
+
+
+def exr_bytes(exr: Any) -> bytes:
+    """Return the content of an ``OpenEXR.File``."""
     stream = io.BytesIO()
     exr.write(stream)
-    with atomic_write(path) as file:
-        file.write(stream.getbuffer())
-    return [Path(path)]
+    return stream.getvalue()

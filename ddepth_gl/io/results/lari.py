@@ -11,12 +11,13 @@ import numpy as np
 from ..._checks import checked_choice, checked_count
 from ...errors import OutputError
 from ...results.depth_layers import DepthLayers
+from ..atomic import atomic_write
 from ..file_names import checked_path
-from .archive_writer import write_archive
+from .archive_writer import archive_bytes
 from .arguments import check_result_type
 from .metadata import file_metadata
 
-__all__ = ["write_lari"]
+__all__ = ["lari_bytes", "write_lari"]
 
 EMPTY = -1.0
 _DTYPES = ("float32", "float16")
@@ -56,8 +57,28 @@ def write_lari(
         RequestError: `max_layers` is not an integer >= 1, or `dtype` another type.
         OutputError: a depth does not fit into `dtype`, or the file cannot be written.
     """
+    content = lari_bytes(layers, max_layers, dtype, str(checked_path(path)))
+    with atomic_write(path) as file:
+        file.write(content)
+    return [Path(path)]
+
+
+def lari_bytes(
+    layers: DepthLayers,
+    max_layers: int = 15,
+    dtype: Literal["float32", "float16"] = "float32",
+    name: str = "ldi.npz",
+) -> bytes:
+    """Return the content of the file that `write_lari` writes.
+
+    Args:
+        layers, max_layers, dtype: see `write_lari`.
+        name: of the file, for messages.
+
+    Raises:
+        RequestError, OutputError: see `write_lari`.
+    """
     check_result_type(layers, DepthLayers)
-    checked_path(path)
     checked_choice("dtype", dtype, _DTYPES)
     depth = layers.dense("depth", checked_count("max_layers", max_layers))
     hit = ~np.isnan(depth)
@@ -67,9 +88,9 @@ def write_lari(
     lost = hit & ~((stack > 0) & np.isfinite(stack))
     if lost.any():
         raise OutputError(
-            f"{os.fspath(path)}: {dtype} cannot hold depth {depth[lost].max():g}; "
+            f"{name}: {dtype} cannot hold depth {depth[lost].max():g}; "
             "write float32, or scale the mesh"
         )
-    return write_archive(
-        path, {"ldi": np.ascontiguousarray(np.moveaxis(stack, 0, -1)), **file_metadata(layers)}
+    return archive_bytes(
+        {"ldi": np.ascontiguousarray(np.moveaxis(stack, 0, -1)), **file_metadata(layers)}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,15 +17,16 @@ from ...results.attributes import ATTRIBUTES
 from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps
 from ...results.mesh_facts import DecidedSurfaces, StoredFacts
-from .archive_writer import write_archive
+from ..atomic import atomic_write
+from .archive_writer import archive_bytes
 from .arguments import check_result_type, checked_fill, with_fill
 from .metadata import CONVENTIONS, file_metadata
 from .packing import PACKED, pack, to_layers
 from .rounding import checked_tolerance, rounded
 
 __all__ = [
-    "COMPRESSIONS", "LAYOUT", "MISSING", "OF_OBJECTS", "SURFACES", "TEXTS", "Compression",
-    "write_npz",
+    "COMPRESSIONS", "DERIVED", "LAYOUT", "MISSING", "OF_OBJECTS", "SURFACES", "TEXTS",
+    "Compression", "npz_bytes", "write_npz",
 ]  # fmt: skip
 
 # Rises when files change in a way that `load_npz` must know. Layout 2, the first after 0.2.0, added
@@ -45,6 +47,9 @@ TOLERANCE = "depth_tolerance"
 
 Compression = Literal["packed", "deflate", "none"]
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
+
+# The arrays that can be computed from the others; the latter two are those of layers.
+DERIVED = ("entry_distance", "exit_distance", "thickness", "mask", "offsets", "distance")
 
 # Quantities that vary within a face, so that packing shrinks them. The others repeat.
 _DEPTHS = ("entry", "exit", "entry_distance", "exit_distance", "thickness", "depth", "distance")
@@ -145,17 +150,45 @@ def write_npz(
         OutputError: the file cannot be written, or an entry of the provenance has the name of an
             array.
     """
+    content = npz_bytes(
+        result,
+        fill=fill,
+        compression=compression,
+        derived=DERIVED if checked_flag("derived", derived) else (),
+        tolerance=tolerance,
+    )
+    with atomic_write(path) as file:
+        file.write(content)
+    return [Path(path)]
+
+
+def npz_bytes(
+    result: DepthMaps | DepthLayers,
+    *,
+    fill: float = float("nan"),
+    compression: Compression = "packed",
+    derived: Collection[str] = (),
+    tolerance: float = 0.0,
+) -> bytes:
+    """Return the content of the file that `write_npz` writes.
+
+    Args:
+        result, fill, compression, tolerance: see `write_npz`.
+        derived: names of `DERIVED` to store, too.
+
+    Raises:
+        RequestError, OutputError: see `write_npz`.
+    """
     check_result_type(result, DepthMaps, DepthLayers)
     miss = checked_fill(fill)
     checked_choice("compression", compression, COMPRESSIONS)
-    with_derived = checked_flag("derived", derived)
     result = _with_rounded_depth(result, checked_tolerance("tolerance", tolerance))
     if isinstance(result, DepthLayers):
         facts = result._stored_facts()
-        arrays, surfaces = _layers_arrays(result, facts, with_derived), facts.surfaces
+        arrays, surfaces = _layers_arrays(result, facts, derived), facts.surfaces
         text = _LAYERS_TEXT + (_ROUNDED_TEXT if TOLERANCE in result.provenance else "")
     else:
-        arrays, surfaces = _maps_arrays(result, miss, with_derived), result.surfaces
+        arrays, surfaces = _maps_arrays(result, miss, derived), result.surfaces
         text = _MAPS_TEXT
     if compression == "packed":
         offsets = result.offsets if isinstance(result, DepthLayers) else None
@@ -178,9 +211,7 @@ def write_npz(
         raise OutputError(
             f"provenance has the entry {taken[0]!r}, the name of an array; rename the entry"
         )
-    return write_archive(
-        path, {**file_metadata(result), **arrays}, compressed=compression != "none"
-    )
+    return archive_bytes({**file_metadata(result), **arrays}, compressed=compression != "none")
 
 
 def _is_reserved(name: str) -> bool:
@@ -240,7 +271,7 @@ def _packed(
     )
 
 
-def _maps_arrays(maps: DepthMaps, fill: np.float32, with_derived: bool) -> dict[str, Any]:
+def _maps_arrays(maps: DepthMaps, fill: np.float32, derived: Collection[str]) -> dict[str, Any]:
     loaded = {"entry": maps.entry, "exit": maps.exit}
     for name, pair in maps.attributes.items():
         loaded |= {f"entry_{name}": pair.entry, f"exit_{name}": pair.exit}
@@ -249,22 +280,17 @@ def _maps_arrays(maps: DepthMaps, fill: np.float32, with_derived: bool) -> dict[
         for name, array in loaded.items()
         if array.dtype.kind == "f" and (array == fill).any()
     }
-    derived = {}
-    if with_derived:
-        derived = {
-            "entry_distance": maps.entry_distance,
-            "exit_distance": maps.exit_distance,
-            "thickness": maps.thickness,
-            "mask": maps.mask,
-        }
+    arrays = loaded | _of(maps, DERIVED[:4], derived)
     return {
-        **{name: with_fill(_small(array), fill) for name, array in {**loaded, **derived}.items()},
+        **{name: with_fill(_small(array), fill) for name, array in arrays.items()},
         **missing,
         "fill": fill,
     }
 
 
-def _layers_arrays(layers: DepthLayers, facts: StoredFacts, with_derived: bool) -> dict[str, Any]:
+def _layers_arrays(
+    layers: DepthLayers, facts: StoredFacts, derived: Collection[str]
+) -> dict[str, Any]:
     of_objects: dict[str, Any] = {}
     if "object_id" in layers.attributes:
         of_objects["oriented_objects"] = np.array(sorted(facts.oriented_objects), np.int64)
@@ -277,11 +303,10 @@ def _layers_arrays(layers: DepthLayers, facts: StoredFacts, with_derived: bool) 
                 np.int64,
             ).reshape(-1, 2),
         }
-    derived = {"offsets": layers.offsets, "distance": layers.distance} if with_derived else {}
     return {
         **layers.attributes,
         **of_objects,
-        **derived,
+        **_of(layers, DERIVED[4:], derived),
         "depth": layers.depth,
         "face": _small(layers.face),
         "front_facing": layers.front_facing,
@@ -292,6 +317,11 @@ def _layers_arrays(layers: DepthLayers, facts: StoredFacts, with_derived: bool) 
         "is_cropped": layers.is_cropped,
         "min_gap": layers.min_gap,
     }
+
+
+def _of(result: Any, possible: Collection[str], names: Collection[str]) -> dict[str, Any]:
+    """Return the properties of a result that are among `names`, by name."""
+    return {name: getattr(result, name) for name in possible if name in names}
 
 
 def _small(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

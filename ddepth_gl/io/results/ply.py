@@ -15,7 +15,7 @@ from ...mesh.mesh import Mesh
 from ..atomic import atomic_write
 from .metadata import HasProvenance, file_metadata
 
-__all__ = ["coordinate_type", "write_mesh", "write_ply"]
+__all__ = ["coordinate_type", "ply_bytes", "write_mesh", "write_ply"]
 
 _PLY_TYPES = {"<f4": "float", "<f8": "double", "|u1": "uchar"}
 
@@ -29,21 +29,43 @@ def write_ply(
     faces: npt.NDArray[np.integer[Any]] | None = None,
     rendered: HasProvenance | None = None,
 ) -> list[Path]:
-    """Write little-endian binary PLY 1.0 (Turk, "The PLY Polygon File Format", 1994).
+    """Write `ply_bytes` to a file.
 
     Args:
         path: file to write; an existing file is replaced.
+        vertices, normals, colors, faces, rendered: see `ply_bytes`.
+
+    Returns:
+        The file written, as a list.
+
+    Raises:
+        OutputError: see `ply_bytes`, or the file cannot be written.
+    """
+    content = ply_bytes(vertices, normals=normals, colors=colors, faces=faces, rendered=rendered)
+    with atomic_write(path) as file:
+        file.write(content)
+    return [Path(path)]
+
+
+def ply_bytes(
+    vertices: npt.NDArray[Any],
+    *,
+    normals: npt.NDArray[Any] | None = None,
+    colors: npt.NDArray[np.uint8] | None = None,
+    faces: npt.NDArray[np.integer[Any]] | None = None,
+    rendered: HasProvenance | None = None,
+) -> bytes:
+    """Return little-endian binary PLY 1.0 (Turk, "The PLY Polygon File Format", 1994).
+
+    Args:
         vertices: (N, 3) ``x y z``; float64 is written as ``double``, other types as ``float``.
         normals: (N, 3) unit vectors ``nx ny nz``, written as ``float``.
         colors: (N, 4) uint8 sRGB ``red green blue alpha``.
         faces: (F, 3) ``vertex_indices``.
         rendered: DepthMaps or DepthLayers whose points these are; comments repeat its provenance.
 
-    Returns:
-        The file written, as a list.
-
     Raises:
-        OutputError: a shape is wrong, a number exceeds its type, or the file cannot be written.
+        OutputError: a shape is wrong, or a number exceeds its type.
     """
     texts = file_metadata(rendered)
     vertices = checked_array("vertices", vertices, "biuf", None, OutputError)
@@ -72,14 +94,13 @@ def write_ply(
     if faces is not None:
         faces = _checked_faces(faces, count)
         header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
-    with atomic_write(path) as file:
-        file.write("\n".join([*header, "end_header\n"]).encode("ascii", "backslashreplace"))
-        file.write(rows.tobytes())
-        if faces is not None:
-            corners = np.empty(len(faces), dtype=[("count", "u1"), ("index", "<i4", 3)])
-            corners["count"], corners["index"] = 3, faces
-            file.write(corners.tobytes())
-    return [Path(path)]
+    content = "\n".join([*header, "end_header\n"]).encode("ascii", "backslashreplace")
+    content += rows.tobytes()
+    if faces is not None:
+        corners = np.empty(len(faces), dtype=[("count", "u1"), ("index", "<i4", 3)])
+        corners["count"], corners["index"] = 3, faces
+        content += corners.tobytes()
+    return content
 
 
 def write_mesh(path: Path, mesh: Mesh, rendered: HasProvenance | None = None) -> list[Path]:

@@ -16,11 +16,11 @@ from ...results.depth_layers import DepthLayers
 from ...results.depth_maps import DepthMaps, SheetPair
 from ...results.mesh_facts import DecidedSurfaces, FaceKinds, StoredFacts
 from ..file_names import checked_path
-from .archive import Archive, Expected, opened_archive
+from .archive import Archive, Expected, archive_in_memory, opened_archive
 from .npz import LAYOUT, MISSING, SURFACES, TEXTS
 from .packing import PACKED, from_layers
 
-__all__ = ["load_npz"]
+__all__ = ["load_npz", "npz_in_memory"]
 
 # Arrays that tell the layouts of other writers.
 _OTHER_LAYOUTS = {
@@ -69,11 +69,33 @@ def load_npz(path: str | os.PathLike[str], *, max_bytes: int = 1 << 32) -> Depth
     """
     limit = checked_count("max_bytes", max_bytes)
     with opened_archive(checked_path(path)) as archive:
-        layout = _layout(archive)
-        camera = _camera(archive, limit)
-        holds_layers = ("offsets" if layout < 3 else "count") in archive.names
-        load = _layers if holds_layers else _maps
-        return load(archive, layout, camera, limit)
+        return _result(archive, limit)
+
+
+def npz_in_memory(
+    content: bytes, name: str, *, max_bytes: int = 1 << 32
+) -> DepthMaps | DepthLayers:
+    """Return what `load_npz` returns for a file of this content.
+
+    Args:
+        content: of the file.
+        name: of the file, for messages.
+        max_bytes: see `load_npz`.
+
+    Raises:
+        OutputError, RequestError: see `load_npz`.
+    """
+    limit = checked_count("max_bytes", max_bytes)
+    with archive_in_memory(content, name) as archive:
+        return _result(archive, limit)
+
+
+def _result(archive: Archive, max_bytes: int) -> DepthMaps | DepthLayers:
+    layout = _layout(archive)
+    camera = _camera(archive, max_bytes)
+    holds_layers = ("offsets" if layout < 3 else "count") in archive.names
+    load = _layers if holds_layers else _maps
+    return load(archive, layout, camera, max_bytes)
 
 
 def _layout(archive: Archive) -> int:

@@ -11,12 +11,13 @@ from ..._checks import checked_count
 from ..._srgb import srgb_from_linear
 from ...errors import OutputError
 from ...results.depth_layers import DepthLayers
+from ..atomic import atomic_write
 from ..file_names import checked_path
-from .archive_writer import write_archive
+from .archive_writer import archive_bytes
 from .arguments import check_result_type
 from .metadata import file_metadata
 
-__all__ = ["write_xray"]
+__all__ = ["write_xray", "xray_bytes"]
 
 CHANNELS = 7
 _MAX_LAYERS = 1 << 24
@@ -61,12 +62,27 @@ def write_xray(
         RequestError: `max_layers` is not an integer >= 1.
         OutputError: an attribute is missing, or the file cannot be written.
     """
+    content = xray_bytes(layers, max_layers, str(checked_path(path)))
+    with atomic_write(path) as file:
+        file.write(content)
+    return [Path(path)]
+
+
+def xray_bytes(layers: DepthLayers, max_layers: int = 16, name: str = "xray.npz") -> bytes:
+    """Return the content of the file that `write_xray` writes.
+
+    Args:
+        layers, max_layers: see `write_xray`.
+        name: of the file, for messages.
+
+    Raises:
+        RequestError, OutputError: see `write_xray`.
+    """
     check_result_type(layers, DepthLayers)
-    checked_path(path)
-    missing = [name for name in _ATTRIBUTES if name not in layers.attributes]
+    missing = [each for each in _ATTRIBUTES if each not in layers.attributes]
     if missing:
         raise OutputError(
-            f"{os.fspath(path)}: X-Ray needs the attribute {' and '.join(missing)}; "
+            f"{name}: X-Ray needs the attribute {' and '.join(missing)}; "
             'peel with attributes=("normal", "color")'
         )
     max_layers = checked_count("max_layers", max_layers, _MAX_LAYERS)
@@ -91,8 +107,7 @@ def write_xray(
     largest = max(CHANNELS * pixels, len(order))
     index_type = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
     ends = np.cumsum(np.bincount(row[order], minlength=max_layers))
-    return write_archive(
-        path,
+    return archive_bytes(
         {
             "data": values.ravel()[order],
             "indices": column[order].astype(index_type),

@@ -1,0 +1,224 @@
+"""MeshRenderer: renders all views of a mesh and encodes them as samples."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..camera.camera import Camera
+from ..errors import DatasetError, LeftOutWarning, MeshError
+from ..io.meshes.read import load_mesh
+from ..mesh.mesh import Mesh
+from ..renderer import DepthRenderer
+from ..results.frame import Frame
+from .entries import MeshEntry, Sample, sample_key
+from .facts import mesh_facts, view_facts
+from .layouts import Rendered, reference_distance
+from .stores import Stores, scale_of_views
+
+if TYPE_CHECKING:
+    from .config import DatasetConfig, LoadingConfig
+
+__all__ = ["MeshRenderer"]
+
+
+class MeshRenderer:
+    """A renderer of the samples of meshes, one mesh after another.
+
+    Samples depend on the settings, the mesh and the driver alone: not on earlier meshes, the
+    number of threads or the names of folders.
+
+    Args:
+        config: settings of the data set.
+        renderer: open renderer; the caller closes it.
+        encoders: threads that encode views while the next ones are rendered; 0 encodes in the
+            calling thread, which is best if every CPU has a renderer of its own.
+
+    Attributes:
+        seconds: time spent so far by step: "load", "prepare" (placement, cameras, upload, bodies),
+            "render" (with reading back) and "encode" (in all threads together).
+    """
+
+    def __init__(
+        self, config: DatasetConfig, renderer: DepthRenderer, *, encoders: int = 0
+    ) -> None:
+        self._config, self._renderer, self._encoders = config, renderer, encoders
+        self.seconds = dict.fromkeys(("load", "prepare", "render", "encode"), 0.0)
+
+    def samples(self, entry: MeshEntry, path: Path) -> Iterator[Sample]:
+        """Render a mesh and yield its views in order.
+
+        Args:
+            entry: the mesh in the plan.
+            path: the mesh file on this machine.
+
+        Raises:
+            MeshError: the mesh cannot be read; the message names the address of the entry.
+            DDepthError: rendering or encoding failed.
+        """
+        stores = Stores(self._config.store, with_photo=not entry.photos)
+        with self._timing("load"):
+            loaded = _loaded(entry, path, self._config.loading, appearance=stores.shows_colors)
+        with self._timing("prepare"):
+            mesh, placement = _placed(loaded, self._config)
+            cameras = _cameras(mesh, entry, self._config)
+            make = _SampleMaker(self._config, stores, entry, mesh, cameras, placement)
+            make.shared |= mesh_facts(mesh, loaded.source.left_out if loaded.source else ())
+            scene = self._renderer.upload(mesh)
+        try:
+            frames = self._renderer.render_many(scene, cameras, **stores.render_options())
+            timed = self._timed(frames)
+            if self._encoders:
+                yield from _in_threads(self._encoders, self._encoded(make), timed)
+            else:
+                encode = self._encoded(make)
+                for view, frame in enumerate(timed):
+                    yield encode(view, frame)
+                    del frame  # not kept while the next one is rendered
+        finally:
+            scene.release()
+
+    def _encoded(self, make: _SampleMaker) -> Callable[[int, Frame], Sample]:
+        def encode(view: int, frame: Frame) -> Sample:
+            with self._timing("encode"):
+                return make.sample(view, frame)
+
+        return encode
+
+    def _timed(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        while True:
+            with self._timing("render"):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
+            del frame
+
+    @contextmanager
+    def _timing(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] += time.perf_counter() - start
+
+
+class _SampleMaker:
+    """Makes samples of one mesh from frames."""
+
+    def __init__(
+        self,
+        config: DatasetConfig,
+        stores: Stores,
+        entry: MeshEntry,
+        mesh: Mesh,
+        cameras: list[Camera],
+        placement: dict[str, Any],
+    ) -> None:
+        self._config, self._stores, self._entry, self._mesh = config, stores, entry, mesh
+        self._views, self._placement = len(cameras), placement
+        self._fields = stores.fields()
+        self._scale = scale_of_views(mesh, cameras)
+        self.shared: dict[str, Any] = {}  # facts of the mesh
+
+    def sample(self, view: int, frame: Frame) -> Sample:
+        """Return the encoded sample of a view."""
+        if frame.maps is None:  # never, as `Stores.render_options` asks for them
+            raise DatasetError("the sheets were not rendered")
+        rendered = Rendered(self._mesh, frame.maps, frame.layers, frame.image)
+        layers = self._stores.stored_layers(frame.layers)
+        facts = {**view_facts(frame.maps, layers), **self.shared}
+        files = self._stores.files(rendered, layers, self._scale)
+        camera = frame.camera.to_dict()
+        about: dict[str, Any] = {
+            "camera": camera,
+            "facts": facts,
+            "fields": self._fields,
+            "id": self._entry.id,
+            "placement": self._placement,
+            "view": view,
+        }
+        if self._config.store.codec == "png16":
+            about["png16_scale"] = self._scale
+        if "2k2k" in self._config.store.layouts:
+            about["2k2k_reference"] = reference_distance(rendered)
+        files["json"] = _json(about).encode()
+        key = sample_key(self._entry.id, view, self._views)
+        row = {
+            "id": self._entry.id,
+            "view": view,
+            "key": key,
+            "width": frame.camera.width,
+            "height": frame.camera.height,
+            "camera": _json(camera),
+            "placement": _json(self._placement),
+            **facts,
+            **self._entry.columns,
+        }
+        return Sample(key, files, row)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _in_threads(
+    threads: int, encode: Callable[[int, Frame], Sample], frames: Iterator[Frame]
+) -> Iterator[Sample]:
+    """Yield encoded frames in order, as many of them ahead as there are threads."""
+    pending: deque[Future[Sample]] = deque()
+    with ThreadPoolExecutor(threads, "ddepth-encode") as pool:
+        try:
+            for view, frame in enumerate(frames):
+                pending.append(pool.submit(encode, view, frame))
+                del frame
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _loaded(entry: MeshEntry, path: Path, loading: LoadingConfig, *, appearance: bool) -> Mesh:
+    options: dict[str, Any] = {
+        "appearance": appearance,
+        "alpha": loading.alpha,
+        "blend_cutoff": loading.blend_cutoff,
+        "pose": loading.pose,
+        "max_texture_size": loading.max_texture_size,
+        "texture_roots": loading.texture_roots,
+    }
+    if loading.max_faces is not None:
+        options["max_faces"] = loading.max_faces
+    if loading.max_file_mb is not None:
+        options["max_file_bytes"] = loading.max_file_mb * 10**6
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)  # a column of the index has them
+        try:
+            return load_mesh(path, **options)
+        except MeshError as error:
+            # A mesh of a tar or of other storage lies in a folder of no meaning to the user.
+            place = entry.address if entry.member is None else f"{entry.address}:{entry.member}"
+            raise MeshError(str(error).replace(str(path), place)) from error
+
+
+def _placed(mesh: Mesh, config: DatasetConfig) -> tuple[Mesh, dict[str, Any]]:
+    """Return the mesh at its place in the data set, and how it was placed."""
+    rotation = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    return mesh, {"scale": 1.0, "offset": [0.0, 0.0, 0.0], "rotation": rotation}
+
+
+def _cameras(mesh: Mesh, entry: MeshEntry, config: DatasetConfig) -> list[Camera]:
+    width, height = config.views.size
+    return Camera.orbit(
+        mesh, views=config.views.count, width=width, height=height, seed=config.views.seed
+    )
