@@ -3,7 +3,6 @@
 import hashlib
 import json
 import subprocess
-from contextlib import suppress
 
 import pytest
 from dataset_folders import write_shard
@@ -13,7 +12,7 @@ import ddepth_gl as dd
 from ddepth_gl.dataset import layout_files
 from ddepth_gl.dataset.entries import escaped_id
 from ddepth_gl.dataset.index import merge_index
-from ddepth_gl.dataset.layout_files import FilesWriter, file_path
+from ddepth_gl.dataset.layout_files import FilesWriter, file_path, replace_folder
 from ddepth_gl.dataset.transforms import write_transforms
 from ddepth_gl.errors import DatasetError
 
@@ -25,40 +24,57 @@ def names(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
+def add(files, name, content=b""):
+    return files.add(name, len(content), [content[:1], content[1:]])
+
+
 def test_a_folder_per_mesh(tmp_path):
-    target = tmp_path / "shard-00000"
-    with FilesWriter(target) as files:
-        assert files.add("chair_000.photo.png", b"png") == (0, 3)
-        assert files.add("chair_000.json", b"{}") == (0, 2)
-        assert files.add("a%2Fb_c_1000.json", b"") == (0, 0)
-        assert not target.exists()
-        digest = files.finish()
-        assert files.bytes == 5
-    expected = ["SHA256SUMS", "a%2Fb_c/1000.json"]
-    expected += ["chair/000.json", "chair/000.photo.png"]
-    assert names(target) == expected
-    assert (target / "chair/000.photo.png").read_bytes() == b"png"
-    assert digest == hashlib.sha256((target / "SHA256SUMS").read_bytes()).hexdigest()
-    check = subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=target, check=True)
-    assert check.returncode == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["shard-00000"]
+    files = FilesWriter(tmp_path / "s")
+    add(files, "chair_000.photo.png", b"png")
+    add(files, "chair_000.json", b"{}")
+    assert add(files, "a%2Fb_c_1000.json") == 0
+    assert files.size == 5
+    files.finish()
+    expected = ["SHA256SUMS", "a%2Fb_c/1000.json", "chair/000.json", "chair/000.photo.png"]
+    assert names(tmp_path / "s") == expected
+    assert (tmp_path / "s/chair/000.photo.png").read_bytes() == b"png"
+    sums = (tmp_path / "s/SHA256SUMS").read_bytes()
+    assert files.sha256 == hashlib.sha256(sums).hexdigest()
+    subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=tmp_path / "s", check=True)
 
 
-def test_nothing_is_left_without_finish(tmp_path):
-    with suppress(KeyboardInterrupt), FilesWriter(tmp_path / "shard-00000") as files:
-        files.add("a_000.json", b"")
-        assert len(list(tmp_path.iterdir())) == 1
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
+def test_return_to_a_position(tmp_path):
+    files = FilesWriter(tmp_path / "s")
+    add(files, "a_000.json", b"1")
+    position, digest = files.position(), files.sha256
+    for name in ("a_001.json", "b_000.json", "b_001.json"):
+        add(files, name, b"22")
+    files.return_to(position)
+    assert (files.size, files.sha256) == (1, digest)
+    assert names(tmp_path / "s") == ["a/000.json"]
+    assert not (tmp_path / "s/b").exists()
+    add(files, "b_000.json")
+    files.finish()
 
 
-def test_a_second_writer_replaces_the_first(tmp_path):
+def test_content_of_another_size(tmp_path):
+    files = FilesWriter(tmp_path / "s")
+    with pytest.raises(DatasetError, match=r"a_000\.json has 1 bytes, not 2 as announced"):
+        files.add("a_000.json", 2, [b"x"])
+    files.return_to(0)
+    assert names(tmp_path / "s") == []
+
+
+def test_a_second_folder_replaces_the_first(tmp_path):
     for content in (b"old", b"new"):
-        with FilesWriter(tmp_path / "s") as files:
-            files.add("a_000.json", content)
-            files.finish()
+        files = FilesWriter(tmp_path / "part")
+        add(files, "a_000.json", content)
+        files.finish()
+        replace_folder(tmp_path / "part", tmp_path / "s")
     assert (tmp_path / "s/a/000.json").read_bytes() == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
+    with pytest.raises(FileNotFoundError):
+        replace_folder(tmp_path / "part", tmp_path / "none/s")
 
 
 def test_long_ids(tmp_path):
@@ -67,10 +83,10 @@ def test_long_ids(tmp_path):
     paths = [file_path(f"{id}_000.json") for id in ids]
     assert paths[0] != paths[1]
     assert all(len(path.parts[0]) == 200 for path in paths)
-    with FilesWriter(tmp_path / "s") as files:
-        for id in ids:
-            files.add(f"{id}_000.json", b"")
-        files.finish()
+    files = FilesWriter(tmp_path / "s")
+    for id in ids:
+        add(files, f"{id}_000.json")
+    files.finish()
     assert len(names(tmp_path / "s")) == 3
 
 
@@ -84,21 +100,21 @@ def test_names_that_are_no_sample(name):
 
 
 def test_a_name_twice(tmp_path):
-    with FilesWriter(tmp_path / "s") as files:
-        files.add("a_000.json", b"")
-        with pytest.raises(DatasetError, match=r"a_000\.json is in the shard already"):
-            files.add("a_000.json", b"")
+    files = FilesWriter(tmp_path / "s")
+    add(files, "a_000.json")
+    with pytest.raises(DatasetError, match=r"a_000\.json is in the shard already"):
+        add(files, "a_000.json")
 
 
 def test_too_many_files(tmp_path, monkeypatch):
     monkeypatch.setattr(layout_files, "MAX_FILES", 3)
-    with FilesWriter(tmp_path / "s") as files:
-        for name in ("a_000.json", "a_001.json", "a_002.json", "b_000.json"):
-            files.add(name, b"")
-        for name in ("a_003.json", "c_000.json"):
-            with pytest.raises(DatasetError, match="would be in a folder of more than 3 files"):
-                files.add(name, b"")
-        files.finish()
+    files = FilesWriter(tmp_path / "s")
+    for name in ("a_000.json", "a_001.json", "a_002.json", "b_000.json"):
+        add(files, name)
+    for name in ("a_003.json", "c_000.json"):
+        with pytest.raises(DatasetError, match="would be in a folder of more than 3 files"):
+            add(files, name)
+    files.finish()
     assert len(list((tmp_path / "s").iterdir())) == 3
 
 

@@ -7,11 +7,12 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ..errors import DatasetError
 
-__all__ = ["MAX_FILES", "SUMS", "FilesWriter", "file_path"]
+__all__ = ["MAX_FILES", "SUMS", "FilesWriter", "file_path", "replace_folder"]
 
 # Of a folder: the Hugging Face hub refuses 10,000, and listing more is slow everywhere.
 MAX_FILES = 9_999
@@ -46,39 +47,41 @@ def file_path(name: str) -> PurePosixPath:
 
 
 class FilesWriter:
-    """A shard in the layout "files", written beside its place and moved there by `finish`.
+    """A writer of a shard in the layout "files"; it takes the place of a `TarWriter`.
 
-    It takes the place of a `TarFile`. The folder holds a folder per mesh and the file
-    ``SHA256SUMS``, which ``sha256sum -c`` checks.
+    The folder holds a folder per mesh and, at the end, ``SHA256SUMS``, which ``sha256sum -c``
+    checks.
 
     Args:
-        folder: where the shard will be, such as ``OUT/shards/shard-00012``; its parent exists.
+        folder: an empty folder, or one that does not exist yet, in a folder that does.
 
     Attributes:
-        bytes: size of the files so far.
+        size: bytes of all files so far.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self._target = Path(folder)
-        self._part = self._target.with_name(f".{self._target.name}-{secrets.token_hex(8)}.part")
-        self._part.mkdir()
-        self._sums: dict[PurePosixPath, str] = {}
+        self._folder = Path(folder)
+        self._folder.mkdir(exist_ok=True)
+        self._sums: dict[PurePosixPath, tuple[str, int]] = {}  # hash and size, in the order added
         self._counts: dict[PurePosixPath, int] = {}
-        self.bytes = 0
+        self.size = 0
 
-    def add(self, name: str, content: bytes) -> tuple[int, int]:
-        """Write a file.
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of ``SHA256SUMS`` for the files so far; it stands for all of them."""
+        return hashlib.sha256(self._lines()).hexdigest()
+
+    def add(self, name: str, size: int, chunks: Iterable[bytes]) -> int:
+        """Write a file; return 0, the offset of its content.
 
         Args:
             name: that it would have in a tar; see `file_path`.
-            content: of the file.
-
-        Returns:
-            The offset and size of the content in the file: 0 and its length.
+            size: number of bytes.
+            chunks: the content.
 
         Raises:
-            DatasetError: the name is not that of a sample's file or is taken, or a folder would
-                hold too many files.
+            DatasetError: the name is not that of a sample's file or is taken, the content is not of
+                this size, or a folder would hold too many files.
             OSError: the file cannot be written.
         """
         path = file_path(name)
@@ -91,61 +94,69 @@ class FilesWriter:
                 f"{name} would be in a folder of more than {MAX_FILES:,} files or folders; set "
                 "fewer views or outputs, or fewer shards.meshes, or the layout webdataset"
             )
+        target = self._folder / path
+        target.parent.mkdir(exist_ok=True)
+        digest, written = hashlib.sha256(), 0
+        with target.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                digest.update(chunk)
+                written += len(chunk)
+        self._sums[path] = (digest.hexdigest(), written)
         self._counts[path.parent] = count
-        self._write(path, content)
-        return 0, len(content)
+        self.size += written
+        if written != size:
+            raise DatasetError(f"{name} has {written} bytes, not {size} as announced")
+        return 0
 
-    def _write(self, path: PurePosixPath, content: bytes) -> None:
-        file = self._part / path
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(content)
-        self._sums[path] = hashlib.sha256(content).hexdigest()
-        self.bytes += len(content)
+    def position(self) -> int:
+        """Return the state for `return_to`."""
+        return len(self._sums)
 
-    def finish(self) -> str:
-        """Write ``SHA256SUMS``, have everything on the disk, and move the folder to its place.
+    def return_to(self, position: int) -> None:
+        """Remove everything that was added since `position`."""
+        while len(self._sums) > position:
+            path, (_, size) = self._sums.popitem()
+            self.size -= size
+            (self._folder / path).unlink()
+            self._counts[path.parent] -= 1
+            if not self._counts[path.parent]:
+                del self._counts[path.parent]
+                (self._folder / path.parent).rmdir()
 
-        An earlier folder of that name is replaced.
-
-        Returns:
-            The SHA-256 of ``SHA256SUMS``, which stands for the whole shard.
-
-        Raises:
-            OSError: a file cannot be written.
-        """
-        lines = "".join(f"{digest}  {path}\n" for path, digest in self._sums.items())
-        (self._part / SUMS).write_bytes(lines.encode("ascii"))
-        # At the end: by now the system has written most of them by itself.
-        for folder, _, files in os.walk(self._part):
-            for name in files:
+    def finish(self) -> None:
+        """Write ``SHA256SUMS``, and wait until everything is on the disk."""
+        (self._folder / SUMS).write_bytes(self._lines())
+        # At the end: by now the system has written most files by itself.
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
                 _sync(Path(folder, name))
             _sync(Path(folder))
-        self._replace()
-        _sync(self._target.parent)
-        return hashlib.sha256(lines.encode("ascii")).hexdigest()
 
-    def _replace(self) -> None:
-        # A folder that is not empty cannot be replaced in one step. The marker that says the shard
-        # is finished comes later, so nobody reads it between the two.
-        try:
-            self._part.rename(self._target)
-        except OSError:
-            if not self._target.is_dir():
-                raise
-            old = self._part.with_suffix(".old")
-            self._target.rename(old)
-            self._part.rename(self._target)
-            shutil.rmtree(old)
+    def _lines(self) -> bytes:
+        lines = (f"{digest}  {path}\n" for path, (digest, _) in self._sums.items())
+        return "".join(lines).encode("ascii")
 
-    def discard(self) -> None:
-        """Remove what was written; after `finish`, do nothing."""
-        shutil.rmtree(self._part, ignore_errors=True)
 
-    def __enter__(self) -> FilesWriter:
-        return self
+def replace_folder(part: Path, target: Path) -> None:
+    """Move a finished folder to its place, whether or not there is an earlier one.
 
-    def __exit__(self, *_: object) -> None:
-        self.discard()
+    That takes two steps, since a folder that is not empty cannot be replaced in one. Readers look
+    at a shard only after its marker is there, which is removed before and written after this.
+
+    Raises:
+        OSError: the folder cannot be moved.
+    """
+    try:
+        part.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        old = target.with_name(f".{target.name}-{secrets.token_hex(8)}.old")
+        target.rename(old)
+        part.rename(target)
+        shutil.rmtree(old)
+    _sync(target.parent)
 
 
 def _sync(path: Path) -> None:
