@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pytest
+
+pa = pytest.importorskip("pyarrow", reason="the package pyarrow is missing")
+pq = pytest.importorskip("pyarrow.parquet")
 
 Samples = Sequence[tuple[str, Mapping[str, bytes], Mapping[str, Any]]]  # key, files, row
 

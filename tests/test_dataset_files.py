@@ -5,7 +5,7 @@ import json
 import subprocess
 
 import pytest
-from dataset_folders import write_shard
+from dataset_folders import pa, pq, write_shard
 from shapes import box
 
 import ddepth_gl as dd
@@ -15,9 +15,6 @@ from ddepth_gl.dataset.index import merge_index
 from ddepth_gl.dataset.layout_files import FilesWriter, file_path, replace_folder
 from ddepth_gl.dataset.transforms import write_transforms
 from ddepth_gl.errors import DatasetError
-
-pa = pytest.importorskip("pyarrow", reason="the package pyarrow is missing")
-pq = pytest.importorskip("pyarrow.parquet")
 
 
 def names(folder):

@@ -4,13 +4,10 @@ import hashlib
 import json
 
 import pytest
-from dataset_folders import write_shard
+from dataset_folders import pa, pq, write_shard
 
 from ddepth_gl.dataset.index import FAILURES, INDEX, IndexCounts, finished_shards, merge_index
 from ddepth_gl.errors import DatasetError, OutputError
-
-pa = pytest.importorskip("pyarrow", reason="the package pyarrow is missing")
-pq = pytest.importorskip("pyarrow.parquet")
 
 
 def sample(id, view, **columns):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,16 @@ from ..errors import DatasetError
 from ..io.atomic import atomic_write
 from .merging import merge_parquet
 
-__all__ = ["FAILURES", "INDEX", "SHARDS", "IndexCounts", "finished_shards", "merge_index"]
+__all__ = [
+    "FAILURES",
+    "INDEX",
+    "SHARDS",
+    "IndexCounts",
+    "finished_shards",
+    "index_columns",
+    "index_rows",
+    "merge_index",
+]
 
 INDEX = "index.parquet"
 FAILURES = "failures.parquet"
@@ -98,3 +108,45 @@ def merge_index(folder: str | os.PathLike[str]) -> IndexCounts:
 def _merge(target: Path, sources: Sequence[Path], columns: Sequence[tuple[str, Any]]) -> int:
     with atomic_write(target) as file:
         return merge_parquet(sources, file, columns)
+
+
+@contextmanager
+def _opened_index(path: Path) -> Iterator[Any]:
+    """Open a Parquet file of the data set; raise DatasetError if it is missing or broken."""
+    pa = import_needed("pyarrow", "an index", DatasetError, "dataset")
+    parquet = import_needed("pyarrow.parquet", "an index", DatasetError, "dataset")
+    try:
+        with parquet.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(
+            f"{path} is not an index ({' '.join(str(error).split())[:200]}); "
+            "ddepth dataset --finish writes it"
+        ) from error
+
+
+def index_columns(path: Path) -> list[str]:
+    """Return the names of the columns of an index, or of the failures.
+
+    Raises:
+        DatasetError: the file is missing or not a Parquet file, or pyarrow is not installed.
+    """
+    with _opened_index(path) as file:
+        return list(file.schema_arrow.names)
+
+
+def index_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of an index, or of the failures, as dicts.
+
+    Args:
+        path: the Parquet file.
+        columns: those to read, if the file has them; None reads all.
+
+    Raises:
+        DatasetError: see `index_columns`.
+    """
+    with _opened_index(path) as file:
+        names = set(file.schema_arrow.names)
+        chosen = None if columns is None else [name for name in columns if name in names]
+        for batch in file.iter_batches(8_192, columns=chosen):
+            yield from batch.to_pylist()

@@ -6,17 +6,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from .._packages import import_needed
 from ..camera.camera import Camera
 from ..errors import CameraError, DatasetError
 from ..io.cameras.write import transforms_json
-from .index import INDEX, SHARDS
+from .index import INDEX, SHARDS, index_rows
 from .layout_files import file_path
 
 __all__ = ["TRANSFORMS", "write_transforms"]
@@ -46,7 +44,9 @@ def write_transforms(folder: str | os.PathLike[str]) -> int:
     """
     root = Path(folder)
     written = 0
-    for shard, rows in groupby(_rows(root / INDEX), key=lambda row: str(row["shard"])):
+    for shard, rows in groupby(
+        index_rows(root / INDEX, _COLUMNS), key=lambda row: str(row["shard"])
+    ):
         if _SHARD.fullmatch(shard) is None:
             raise DatasetError(f"{root / INDEX}: {shard!r} is not the name of a shard")
         has_folders = (root / SHARDS / shard).is_dir()
@@ -65,20 +65,6 @@ def write_transforms(folder: str | os.PathLike[str]) -> int:
         shutil.rmtree(part.with_name(shard), ignore_errors=True)
         part.rename(part.with_name(shard))
     return written
-
-
-def _rows(index: Path) -> Iterator[dict[str, Any]]:
-    pa = import_needed("pyarrow", "an index", DatasetError, "dataset")
-    parquet = import_needed("pyarrow.parquet", "an index", DatasetError, "dataset")
-    try:
-        with parquet.ParquetFile(index) as file:
-            for batch in file.iter_batches(columns=list(_COLUMNS)):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise DatasetError(
-            f"{index} is not an index ({' '.join(str(error).split())[:200]}); "
-            "ddepth dataset --finish writes it"
-        ) from error
 
 
 def _camera(row: dict[str, Any]) -> Camera:
