@@ -148,8 +148,8 @@ class RayCaster:
             weight_b, weight_c = _dot(from_a, p) / determinant, _dot(direction, q) / determinant
             depth = _dot(to_c, q) / determinant
         weights = np.stack([1.0 - weight_b - weight_c, weight_b, weight_c])
-        inside = (weights >= 0.0).all(axis=0)
-        hit = inside & (depth > 0.0)
+        inside: Booleans = np.asarray((weights >= 0.0).all(axis=0))
+        hit = inside & np.greater(depth, 0.0)
 
         # A square and a triangle, both convex, are apart if a side of one separates them: those of
         # the square did not (the bounding boxes touch), so those of the triangle decide.
@@ -160,16 +160,13 @@ class RayCaster:
         same_side = one_side & ahead.all(axis=1)
         apart = same_side & (at_corners < 0.0).all(axis=2).any(axis=0)
         apart |= one_side & ~ahead.any(axis=1)  # all rays meet the plane behind the camera
-        z = corners[..., 2]
-        with np.errstate(invalid="ignore"):
-            low = np.clip(np.nanmin(depth[:, _CORNERS], axis=1, initial=np.inf), z.min(1), z.max(1))
-            high = np.clip(
-                np.nanmax(depth[:, _CORNERS], axis=1, initial=-np.inf), z.min(1), z.max(1)
-            )
-        low[~same_side], high[~same_side] = z.min(1)[~same_side], z.max(1)[~same_side]
+        nearest, farthest = corners[..., 2].min(axis=1), corners[..., 2].max(axis=1)
+        of_plane = depth[:, _CORNERS]
+        low = np.where(same_side, np.clip(of_plane.min(axis=1), nearest, farthest), nearest)
+        high = np.where(same_side, np.clip(of_plane.max(axis=1), nearest, farthest), farthest)
         certain = same_side & inside[:, _CORNERS].all(axis=1)
         keep = ~apart
-        front = determinant[:, 0] > 0.0
+        front = np.greater(determinant[:, 0], 0.0)
         fields = (point, face, depth, hit, front, ~same_side, low, high, certain)
         return tuple(each[keep] for each in fields)
 
