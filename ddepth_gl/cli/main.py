@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .bench import bench
+from .check_layers import check_layers
 from .demo import demo
 from .doctor import doctor
 from .inspect import inspect
@@ -68,5 +69,5 @@ def options(
     """Exact double depth maps of a mesh: where every pixel's ray first enters and last exits."""
 
 
-for command in (render, inspect, demo, doctor, bench):
+for command in (render, inspect, demo, doctor, bench, check_layers):
     app.command()(command)

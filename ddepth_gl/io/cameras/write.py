@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..._checks import one_line, shown
@@ -14,7 +14,7 @@ from ..atomic import atomic_write
 from ..file_names import checked_path
 from .nerf import nerf_document
 
-__all__ = ["save_cameras"]
+__all__ = ["save_cameras", "transforms_json"]
 
 
 def save_cameras(path: str | os.PathLike[str], cameras: Iterable[Camera]) -> list[Path]:
@@ -43,13 +43,22 @@ def save_cameras(path: str | os.PathLike[str], cameras: Iterable[Camera]) -> lis
             written then.
     """
     target = checked_path(path)
-    document = nerf_document(_checked_cameras(cameras))
-    # One frame per line.
+    content = transforms_json(_checked_cameras(cameras))
+    with atomic_write(target) as file:
+        file.write(content)
+    return [target]
+
+
+def transforms_json(cameras: Sequence[Camera]) -> bytes:
+    """Return the content of a ``transforms.json``, with one frame per line; see `save_cameras`.
+
+    Raises:
+        OutputError: a camera is orthographic or has skew.
+    """
+    document = nerf_document(cameras)
     frames = ",\n".join(json.dumps(frame, allow_nan=False) for frame in document.pop("frames"))
     head = json.dumps(document).removesuffix("}")
-    with atomic_write(target) as file:
-        file.write(f'{head}, "frames": [\n{frames}\n]}}\n'.encode("ascii"))
-    return [target]
+    return f'{head}, "frames": [\n{frames}\n]}}\n'.encode("ascii")
 
 
 def _checked_cameras(cameras: Iterable[Camera]) -> list[Camera]:

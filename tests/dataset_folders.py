@@ -1,0 +1,63 @@
+"""Folders as `ddepth dataset` writes them, made by hand from the contract of docs/dataset.md."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pa = pytest.importorskip("pyarrow", reason="the package pyarrow is missing")
+pq = pytest.importorskip("pyarrow.parquet")
+
+Samples = Sequence[tuple[str, Mapping[str, bytes], Mapping[str, Any]]]  # key, files, row
+
+
+def write_tar(path: Path, members: Mapping[str, bytes]) -> list[tuple[int, int]]:
+    """Write a tar as WebDataset reads it; return the offset and size of each member's content."""
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    with tarfile.open(path) as tar:
+        return [(member.offset_data, member.size) for member in tar]
+
+
+def write_shard(
+    folder: Path, number: int, samples: Samples, failures: Sequence[Mapping[str, Any]] = ()
+) -> Path:
+    """Write a shard, its rows, its failures and its marker; return the path of the tar."""
+    shards = folder / "shards"
+    shards.mkdir(parents=True, exist_ok=True)
+    name = f"shard-{number:05d}"
+    members = {
+        f"{key}.{ending}": content for key, files, _ in samples for ending, content in files.items()
+    }
+    tar = shards / f"{name}.tar"
+    places = iter(write_tar(tar, members))
+    rows = []
+    for key, files, row in samples:
+        offsets = {ending: next(places) for ending in files}
+        rows.append(
+            {
+                **row,
+                "key": key,
+                "shard": name,
+                **{f"offset.{ending}": place[0] for ending, place in offsets.items()},
+                **{f"size.{ending}": place[1] for ending, place in offsets.items()},
+            }
+        )
+    pq.write_table(pa.Table.from_pylist(rows), shards / f"{name}.parquet")
+    if failures:
+        given = [{**failure, "shard": name} for failure in failures]
+        pq.write_table(pa.Table.from_pylist(given), shards / f"{name}.failures.parquet")
+    content = tar.read_bytes()
+    marker = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (shards / f"{name}.json").write_text(json.dumps(marker))
+    return tar
