@@ -32,7 +32,7 @@ ALL_LAYOUTS = ("xray", "lari", "lari16", "layereddepth", "2k2k", "point_map", "p
 
 def config_of(size: tuple[int, int] = (40, 32), views: int = 2, **store: Any) -> DatasetConfig:
     """Return settings of small images."""
-    return DatasetConfig(views={"count": views, "size": size}, store=store)  # type: ignore[arg-type]
+    return DatasetConfig(views={"count": views, "size": size}, store=store)
 
 
 def nested_boxes() -> dd.Mesh:

@@ -30,7 +30,7 @@ _MAX_TRANSPARENT = 8  # faces that a ray passes by default in Blender's Cycles
 
 @dataclass
 class MethodRow:
-    """What a method makes of the rays of some images.
+    """Result of one method for the rays of some images.
 
     Attributes:
         method: its name.
