@@ -13,7 +13,15 @@ from .._checks import one_line
 from .._packages import import_needed
 from ..errors import DatasetError
 
-__all__ = ["check_regular", "file_system", "is_remote", "joined", "opened_address", "stamp"]
+__all__ = [
+    "check_regular",
+    "file_system",
+    "is_remote",
+    "joined",
+    "opened_address",
+    "stamp",
+    "unreadable",
+]
 
 
 def is_remote(address: str) -> bool:
@@ -46,17 +54,25 @@ def file_system(address: str) -> tuple[Any, str]:
     return fs, path
 
 
-def check_regular(path: str) -> int:
-    """Return the size of a local file without opening it, which a pipe or device might act on.
+def check_regular(path: str) -> None:
+    """Check a local file without opening it, which a pipe or a device might act on.
 
     Raises:
-        OSError: it is missing or is not a regular file.
+        DatasetError: it is missing or is not a regular file.
     """
-    info = Path(path).stat()
-    if not stat.S_ISREG(info.st_mode):
-        kind = "a directory" if stat.S_ISDIR(info.st_mode) else "not a regular file"
-        raise OSError(None, f"it is {kind}")
-    return info.st_size
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError) as error:  # a null character
+        raise unreadable(path, error) from error
+    if not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+        raise DatasetError(f"{path} is {kind}; give the path of a file")
+
+
+def unreadable(address: str, error: Exception) -> DatasetError:
+    """Return the error for a file that cannot be read."""
+    reason = getattr(error, "strerror", None) or one_line(error) or type(error).__name__
+    return DatasetError(f"{address} cannot be read ({reason}); check the path")
 
 
 @contextmanager
@@ -76,8 +92,7 @@ def opened_address(address: str) -> Iterator[BinaryIO]:
     except DatasetError:
         raise
     except Exception as error:  # file systems raise their own
-        reason = getattr(error, "strerror", None) or one_line(error)
-        raise DatasetError(f"{address} cannot be read ({reason}); check the path") from error
+        raise unreadable(address, error) from error
     with stream:
         yield stream
 

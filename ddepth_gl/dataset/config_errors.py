@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from .._checks import shown
+from ..errors import DatasetError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -33,7 +34,7 @@ def tidied(model: type[BaseModel], given: Any) -> Any:
     """Return settings of a group with one text for a list of one.
 
     Raises:
-        ValueError: a number is true or false, which pydantic would take for 1 or 0.
+        DatasetError: a number is true or false, which pydantic would take for 1 or 0.
     """
     if not isinstance(given, dict):
         return given
@@ -49,7 +50,7 @@ def tidied(model: type[BaseModel], given: Any) -> Any:
             settings[name] = (value,)
         values = value if isinstance(value, (list, tuple)) else (value,)
         if field.annotation is not bool and any(isinstance(each, bool) for each in values):
-            raise ValueError(f"{name} is {shown(value)}; give {expected_text(field)}")
+            raise DatasetError(f"{name} is {shown(value)}; give {expected_text(field)}")
     return settings
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from .._checks import one_line
 from ..errors import DatasetError, MeshError
-from .addresses import check_regular, file_system, is_remote, opened_address, stamp
+from .addresses import check_regular, file_system, is_remote, opened_address, stamp, unreadable
 from .entries import MeshEntry
 from .tar_members import TarIndex, is_unsafe, tar_index
 
@@ -46,9 +46,8 @@ def opened_mesh(entry: MeshEntry, folder: Path | None = None) -> Iterator[Path]:
     if entry.member is None and not is_remote(entry.address):
         try:
             check_regular(entry.address)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or one_line(error)
-            raise MeshError(f"{entry.address} cannot be read ({reason})") from error
+        except DatasetError as error:
+            raise MeshError(str(error)) from error
         yield Path(entry.address)
         return
     with tempfile.TemporaryDirectory(prefix="ddepth_", dir=folder) as temporary:
@@ -107,9 +106,7 @@ def tar_index_of(address: str) -> TarIndex:
     try:
         return _tar_index(address, stamp(address))
     except OSError as error:
-        raise DatasetError(
-            f"{address} cannot be read ({error.strerror}); check the path"
-        ) from error
+        raise unreadable(address, error) from error
 
 
 @lru_cache(maxsize=8)

@@ -19,10 +19,11 @@ __all__ = ["INDEX_COLUMNS", "TABLE_SUFFIXES", "TableRow", "list_lines", "table_r
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 # Columns of the index that a table may not have; "split" is the one that it may choose.
 INDEX_COLUMNS = (
-    "view", "key", "split", "width", "height", "camera", "coverage", "depth_min", "depth_max",
-    "layers", "surfaces", "closed", "odd_share", "equal_share", "truncated_share",
-    "two_sided_share", "mask_iou", "warnings", "placement", "shard", "offset", "size", "files",
+    "view", "key", "split", "width", "height", "camera", "placement", "coverage", "depth_min",
+    "depth_max", "layers", "surfaces", "closed", "odd_share", "equal_share", "truncated_share",
+    "two_sided_share", "mask_iou", "warnings", "shard",
 )  # fmt: skip
+_INDEX_PREFIXES = ("offset.", "size.")
 _LARGEST_LIST = 1 << 30
 
 
@@ -96,7 +97,12 @@ def table_rows(address: str, config: SourcesConfig, split_column: str | None) ->
             "name that of the paths in sources.path_column"
         )
     repeated = {name for name in names if names.count(name) > 1}
-    taken = sorted({*names} & {*INDEX_COLUMNS} - {config.id_column, split_column} | repeated)
+    reserved = {*INDEX_COLUMNS} - {config.id_column, split_column}
+    taken = sorted(
+        name
+        for name in names
+        if name in reserved or name in repeated or name.startswith(_INDEX_PREFIXES)
+    )
     if taken:
         why = "twice" if repeated else "which the index has itself"
         raise DatasetError(f"{address} has the column {taken[0]!r}, {why}; rename it")
