@@ -106,7 +106,7 @@ def write_plan(out: Path | str | PlanStore, plan: Plan, *, allow_mixed: bool = F
         allow_mixed: whether other versions than those of the plan are allowed.
 
     Returns:
-        The plan that holds.
+        The plan that holds, with the limits of the present command.
 
     Raises:
         DatasetError: the plan that is there has other settings, meshes or versions. The message has
@@ -128,7 +128,13 @@ def write_plan(out: Path | str | PlanStore, plan: Plan, *, allow_mixed: bool = F
             f"{store.address} holds another data set: {'; '.join(differences)}; {advice}"
         )
     _check_versions(store.address, there, plan, allow_mixed)
-    return there
+    return _with_limits(there, plan)
+
+
+def _with_limits(there: Plan, plan: Plan) -> Plan:
+    """Return a plan with the limits of the present command, which may differ."""
+    config = there.config.model_copy(update={"limits": plan.config.limits})
+    return replace(there, config=config)
 
 
 def extend_plan(out: Path | str | PlanStore, plan: Plan, *, allow_mixed: bool = False) -> Plan:
@@ -163,11 +169,11 @@ def extend_plan(out: Path | str | PlanStore, plan: Plan, *, allow_mixed: bool = 
     _check_versions(store.address, there, plan, allow_mixed)
     new = [entry for entry in plan.entries() if entry.id not in old]
     if not new:
-        return there
+        return _with_limits(there, plan)
     per_shard = meshes_per_shard(plan.config, len(new), plan.workers)
     extended = replace(there, shards=(*there.shards, *_divided(plan.config, new, per_shard)))
     store.write(PLAN_NAME, plan_bytes(extended))
-    return extended
+    return _with_limits(extended, plan)
 
 
 def read_plan(out: Path | str | PlanStore) -> Plan:

@@ -98,7 +98,7 @@ def plan_bytes(plan: Plan) -> bytes:
     }
     table = pa.table(arrays).replace_schema_metadata({_KEY: json.dumps(about, sort_keys=True)})
     sink = BytesIO()
-    parquet.write_table(table, sink, compression="zstd")
+    parquet.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()
 
 
@@ -133,7 +133,7 @@ def plan_of_bytes(data: bytes, name: str = PLAN_NAME) -> Plan:
     pa = import_needed("pyarrow", "reading a plan", DatasetError, "dataset")
     parquet = import_needed("pyarrow.parquet", "reading a plan", DatasetError, "dataset")
     try:
-        file = parquet.ParquetFile(BytesIO(data))
+        file = parquet.ParquetFile(BytesIO(data), page_checksum_verification=True)
         meta = file.metadata
         groups = (meta.row_group(index) for index in range(meta.num_row_groups))
         if sum(group.total_byte_size for group in groups) > _MAX_BYTES:
@@ -190,7 +190,7 @@ def _checked_plan(about: Any, columns: dict[str, list[Any]], name: str) -> Plan:
             address, member, cameras = map(_unstored, (address, member, cameras))
             pictures = tuple(map(_unstored, photos))
             shards[shard].append(MeshEntry(id, address, member, values, cameras, pictures))
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(f"{name} is damaged ({one_line(error)}); give another folder") from error
