@@ -189,6 +189,15 @@ def test_init_text_has_all_settings_at_their_defaults():
     assert len(comments) >= len(re.findall(r"^ +#\w", text, re.MULTILINE))
 
 
+def test_a_preset_goes_with_groups_whose_settings_are_commented_out():
+    plain = DatasetConfig(views={"preset": "zero123"})
+    assert (plain.views.kind, plain.normalization.fit) == ("random", "box")
+    text = DatasetConfig.init_text().replace("#preset: null", "preset: zero123")
+    assert DatasetConfig.from_settings(read_yaml(text, "init")) == plain
+    own = DatasetConfig(views={"preset": "zero123"}, normalization={"up": "z"})
+    assert (own.normalization.fit, own.normalization.up) == ("box", "z")
+
+
 def test_settings_are_what_decides_bytes():
     config = DatasetConfig()
     settings = config.settings()

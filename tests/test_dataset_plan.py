@@ -15,13 +15,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl.dataset.config import DatasetConfig, SplitConfig
+from ddepth_gl.dataset.config import DatasetConfig, Layout, Output, SplitConfig
 from ddepth_gl.dataset.dry_run import dry_run
 from ddepth_gl.dataset.entries import MeshEntry, Sample
 from ddepth_gl.dataset.plan import (
@@ -113,6 +114,14 @@ def test_more_views_pixels_and_stores_make_larger_samples(output):
     assert meshes_per_shard(twice, 10**6, 1) * 2 == pytest.approx(
         meshes_per_shard(plain, 10**6, 1), abs=2
     )
+
+
+def test_everything_that_can_be_stored_has_a_size():
+    for field, values in (("outputs", Output), ("layouts", Layout)):
+        for value in get_args(values):
+            assert bytes_per_sample(DatasetConfig(store={field: [value]})) > 5000
+    for codec in ("packed", "deflate", "none", "png16", "exr"):
+        assert bytes_per_sample(DatasetConfig(store={"codec": codec})) > 100_000
 
 
 @pytest.mark.slow

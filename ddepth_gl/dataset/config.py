@@ -68,7 +68,7 @@ class _Group(BaseModel):
         return self
 
     def check(self) -> None:
-        """Raise ValueError if settings of the group contradict each other."""
+        """Raise DatasetError if settings of the group contradict each other."""
 
 
 class SourcesConfig(_Group):
@@ -149,10 +149,10 @@ class ViewsConfig(_Group):
         return (size, size) if is_number else size
 
     def check(self) -> None:
-        """Raise ValueError if settings of the group contradict each other."""
+        """Raise DatasetError if settings of the group contradict each other."""
         check_views(self)
         if self.preset is not None and self.kind == "file":
-            raise ValueError("preset and kind: file contradict each other; give one of them")
+            raise DatasetError("preset and kind: file contradict each other; give one of them")
 
 
 class NormalizationConfig(_Group):
@@ -170,9 +170,9 @@ class NormalizationConfig(_Group):
     )
 
     def check(self) -> None:
-        """Raise ValueError if settings of the group contradict each other."""
+        """Raise DatasetError if settings of the group contradict each other."""
         if self.up is not None and direction_of("normalization.up", self.up) is None:
-            raise ValueError("normalization.up is auto; give an axis such as z or -y, or null")
+            raise DatasetError("normalization.up is auto; give an axis such as z or -y, or null")
         direction_of("normalization.mesh_up", self.mesh_up)
 
 
@@ -199,13 +199,13 @@ class StoreConfig(_Group):
     transforms: bool = Field(default=False, description="a transforms.json per mesh")
 
     def check(self) -> None:
-        """Raise ValueError if settings of the group contradict each other."""
+        """Raise DatasetError if settings of the group contradict each other."""
         if not self.outputs and not self.layouts:
-            raise ValueError("outputs and layouts are empty; name at least one")
+            raise DatasetError("outputs and layouts are empty; name at least one")
         if self.near is not None and self.far is not None and self.near >= self.far:
-            raise ValueError(f"near ({self.near:g}) must be below far ({self.far:g})")
+            raise DatasetError(f"near ({self.near:g}) must be below far ({self.far:g})")
         if self.depth_tolerance and self.codec in ("png16", "exr"):
-            raise ValueError(
+            raise DatasetError(
                 f"depth_tolerance has no effect on codec {self.codec}; use packed, or leave it out"
             )
 
@@ -233,9 +233,9 @@ class LoadingConfig(_Group):
     max_file_mb: PositiveInt | None = Field(default=None, description="larger files fail")
 
     def check(self) -> None:
-        """Raise ValueError if settings of the group contradict each other."""
+        """Raise DatasetError if settings of the group contradict each other."""
         if self.blend_cutoff is not None and self.alpha == "ignore":
-            raise ValueError("blend_cutoff has no effect with alpha: ignore; give one of them")
+            raise DatasetError("blend_cutoff has no effect with alpha: ignore; give one of them")
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -262,10 +262,10 @@ class SplitConfig(_Group):
         return given
 
     def check(self) -> None:
-        """Raise ValueError if settings of the group contradict each other."""
+        """Raise DatasetError if settings of the group contradict each other."""
         total = self.train + self.val + self.test
         if abs(total - 1.0) > 1e-9:
-            raise ValueError(f"train + val + test is {total:g}; the fractions must sum to 1")
+            raise DatasetError(f"train + val + test is {total:g}; the fractions must sum to 1")
 
 
 class ShardsConfig(_Group):
@@ -333,16 +333,20 @@ class DatasetConfig(_Group):
     @model_validator(mode="before")
     @classmethod
     def _normalized_by_preset(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or "normalization" in given:
+        if not isinstance(given, dict):
             return given
         views = given.get("views")
         preset = views.get("preset") if isinstance(views, dict) else getattr(views, "preset", None)
-        return {**given, "normalization": dict(NORMALIZATION)} if preset else given
+        # None is a group of which all settings are commented out.
+        own = given.get("normalization") or {}
+        if not preset or not isinstance(own, dict):
+            return given
+        return {**given, "normalization": {**NORMALIZATION, **own}}
 
     def check(self) -> None:
-        """Raise ValueError if groups contradict each other."""
+        """Raise DatasetError if groups contradict each other."""
         if self.photos is not None and self.views.preset is not None:
-            raise ValueError(
+            raise DatasetError(
                 "views.preset has no effect with photos, which have cameras; give one of them"
             )
 

@@ -23,6 +23,7 @@ _LAYOUTS = {
     "layereddepth": 3.0,
     "2k2k": 3.0,
     "point_map": 6.0,
+    "point_map16": 3.0,
 }
 # Smaller images have more outline for their area, which is what is hard to compress.
 _INSIDE, _OUTLINE = 0.65, 180.0
