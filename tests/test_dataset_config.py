@@ -136,6 +136,12 @@ def test_contradictions_are_found(settings, expected):
 def test_constructing_a_config_raises_the_same_error():
     with pytest.raises(dd.DatasetError, match=r"^views\.count is 0; give an integer above 0$"):
         DatasetConfig(views={"count": 0})
+    with pytest.raises(dd.DatasetError, match=r"^viws is unknown; did you mean views\?$"):
+        DatasetConfig(viws={})
+    with pytest.raises(
+        dd.DatasetError, match=r"^views\.cout is unknown; did you mean views\.count"
+    ):
+        DatasetConfig(views={"cout": 1})
     assert DatasetConfig(views=ViewsConfig(count=3)).views.count == 3
 
 
@@ -223,7 +229,6 @@ def test_options_become_settings():
         val=0.25,
         fov=None,
         store=["depth"],
-        texture_roots=("t",),
         assignments=["store.depth_tolerance=1e-5", "views.fov_deg=[30, 60]"],
     )
     assert config.sources.paths == ("a.obj", "b")
@@ -232,7 +237,6 @@ def test_options_become_settings():
     assert config.split.train == 0.75
     assert config.store.outputs == ("depth",)
     assert config.store.depth_tolerance == 1e-5
-    assert config.loading.texture_roots == ("t",)
     assert config_from_options(["a.obj"], cameras="{stem}.json").views.kind == "file"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -33,13 +34,8 @@ SHORT_OPTIONS: Mapping[str, str] = {
     "samples": "store.samples",
     "max_layers": "store.max_layers",
     "surfaces": "store.surfaces",
-    "transforms": "store.transforms",
-    "alpha": "loading.alpha",
-    "texture_roots": "loading.texture_roots",
     "val": "split.val",
     "test": "split.test",
-    "shard_mb": "shards.target_mb",
-    "shard_meshes": "shards.meshes",
     "photos": "photos.folder",
     "min_iou": "photos.min_iou",
     "seconds_per_mesh": "limits.seconds_per_mesh",
@@ -85,13 +81,13 @@ def config_from_options(
         place = SHORT_OPTIONS[option]
         settings = _with(settings, place, list(value) if isinstance(value, tuple) else value)
         names[place] = f"--{option.replace('_', '-')}"
+    if options.get("cameras") is not None and options.get("kind") is None:
+        settings = _with(settings, "views.kind", "file")
     for assignment in assignments:
         place, equals, text = assignment.partition("=")
         if not equals or not place.strip():
             raise DatasetError(f"--set {assignment!r:.80} must look like GROUP.NAME=VALUE")
         settings = _with(settings, place.strip(), read_yaml(text, f"--set {place.strip()}"))
-    if options.get("cameras") is not None and options.get("kind") is None:
-        settings = _with(settings, "views.kind", "file")
     return _named(settings, name, names)
 
 
@@ -109,7 +105,6 @@ def _named(settings: Mapping[str, Any], name: str, names: Mapping[str, str]) -> 
         return DatasetConfig.from_settings(settings)
     except DatasetError as error:
         message = str(error).removeprefix("settings: ")
-    # Longer names first: some begin with others.
-    for place in sorted(names, key=len, reverse=True):
-        message = message.replace(f"{place} is ", f"{names[place]} is ")
+    for place, option in names.items():
+        message = re.sub(rf"(?<![\w.]){re.escape(place)}(?![\w.])", option, message)
     raise DatasetError(f"{name}: {message}" if name and not names else message) from None
