@@ -23,7 +23,7 @@ from .axes import direction_of
 from .config_errors import fault_lines, tidied, unknown_keys
 from .config_text import commented_yaml, yaml_settings
 from .view_checks import check_views
-from .view_presets import NORMALIZATION, PRESETS
+from .view_presets import LENS_35_DEG, NORMALIZATION, PRESETS
 
 __all__ = [
     "DatasetConfig",
@@ -288,10 +288,32 @@ class PhotosConfig(_Group):
     layout: Literal["auto", "zero123", "transforms", "colmap", "bop"] = Field(
         default="auto", description="of the folder"
     )
-    folder: str = Field(description="{id} and {stem} stand for those of the mesh")
-    min_iou: Fraction = Field(
-        default=0.0, description="photos that cover less of the mask are left out"
+    folder: str = Field(description="{id}, {stem} and {folder} stand for those of the mesh")
+    world: Literal["auto", "mesh", "blender"] = Field(
+        default="auto",
+        description="frame of the poses: of the mesh file, or of Blender after import and scaling",
     )
+    mesh_up: str = Field(
+        default="auto", description="up direction in the files, for the world of Blender"
+    )
+    fov_deg: Annotated[float, Field(gt=0, lt=180)] = Field(
+        default=LENS_35_DEG, description="of layout zero123, along the longer side"
+    )
+    masks: str | None = Field(
+        default=None,
+        description="files beside photos, such as {photo}_mask.png; null takes the photos' alpha",
+    )
+    min_iou: Fraction = Field(
+        default=0.0, description="views whose silhouettes agree less are left out"
+    )
+    search_below: Fraction = Field(
+        default=0.9, description="a correction is looked for if silhouettes agree less"
+    )
+    correct: bool = Field(default=False, description="render with the correction that was found")
+
+    def check(self) -> None:
+        """Raise ValueError if settings of the group contradict each other."""
+        direction_of("photos.mesh_up", self.mesh_up)
 
 
 class LimitsConfig(_Group):

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..camera.checks import Float64Array
-from ..camera.placement import axes_of_up, bounding_sphere
+from ..camera.placement import HasBounds, axes_of_up, bounding_sphere
 from ..errors import CameraError, MeshError
-from .axes import direction_of
+from .axes import Axis, direction_of
 
 if TYPE_CHECKING:
     from ..mesh.mesh import Mesh
     from .config import NormalizationConfig
 
-__all__ = ["Placement", "normalized"]
+__all__ = ["Placement", "normalized", "placement_of"]
 
 _Numbers = tuple[float, ...]
 
@@ -60,6 +60,12 @@ class Placement:
         back = (np.asarray(points, np.float64) - self.offset) / self.scale
         return _turned(back, tuple(zip(*self.rotation, strict=True)))
 
+    def inverse(self) -> Placement:
+        """Return the similarity back: of the placed mesh to its file's frame."""
+        rotation = tuple(zip(*self.rotation, strict=True))
+        offset = _turned(-np.array(self.offset) / self.scale, rotation) + 0.0
+        return Placement(1.0 / self.scale, tuple(offset.tolist()), rotation)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes by name, as lists and numbers that JSON can hold."""
         return {
@@ -96,35 +102,56 @@ def normalized(mesh: Mesh, config: NormalizationConfig) -> tuple[Mesh, Placement
         DatasetError: an axis is not understood.
     """
     target = direction_of("normalization.up", config.up) if config.up else None
-    rotation = Placement().rotation
-    if target is not None:
-        source = direction_of("normalization.mesh_up", config.mesh_up) or mesh.up
-        rows = axes_of_up("up", target).T @ axes_of_up("up", source)
-        rotation = tuple(tuple((row + 0.0).tolist()) for row in rows)  # -0 becomes 0
-    placement = Placement(rotation=rotation)
+    source = direction_of("normalization.mesh_up", config.mesh_up)
+    placement = placement_of(mesh, config.fit, target, source)
     knows_up = target is None or (mesh.is_up_known and mesh.up == target)
-    is_turned = knows_up and placement.is_identity
-    turned = mesh if is_turned else _placed(mesh, placement, target)
-    if config.fit == "none":
-        return turned, placement
-    low, high = turned.bounds
-    center = (low + high) / 2.0
+    if placement.is_identity and knows_up:
+        return mesh, placement
+    return mesh.transformed(placement.matrix, up=target), placement
+
+
+def placement_of(
+    mesh: Mesh, fit: str, target_up: Axis | None = None, source_up: Axis | None = None
+) -> Placement:
+    """Return how `normalized` places a mesh.
+
+    Args:
+        mesh: the mesh.
+        fit: "none", "box" or "sphere".
+        target_up: unit vector that the up direction is turned to; None turns nothing.
+        source_up: up direction of the mesh; None takes `Mesh.up`.
+
+    Raises:
+        MeshError: all vertices are at one point, and a scale is asked for.
+    """
+    rotation = Placement().rotation
+    extent: HasBounds = mesh
+    if target_up is not None:
+        rows = axes_of_up("up", target_up).T @ axes_of_up("up", source_up or mesh.up)
+        rotation = tuple(tuple((row + 0.0).tolist()) for row in rows)  # -0 becomes 0
+        points = _turned(mesh.vertices[np.unique(mesh.faces)], rotation)
+        extent = _Extent(np.array([points.min(axis=0), points.max(axis=0)]), points)
+    if fit == "none":
+        return Placement(rotation=rotation)
+    low, high = extent.bounds
     try:
-        size = float((high - low).max()) if config.fit == "box" else bounding_sphere(turned)[1]
+        size = float((high - low).max()) if fit == "box" else bounding_sphere(extent)[1]
     except CameraError:
         size = 0.0
     if not size > 0.0:
         raise MeshError(
-            f"{mesh.name}: all vertices are at {low.tolist()}, so no scale fits it into a "
-            f"{config.fit}; leave this mesh out"
+            f"{mesh.name}: all vertices are at {low.tolist()}, so no scale fits it into a {fit}; "
+            "leave this mesh out"
         )
-    placement = Placement(1.0 / size, tuple((-center / size + 0.0).tolist()), rotation)
-    return _placed(mesh, placement, target), placement
+    offset = -(low + high) / 2.0 / size + 0.0
+    return Placement(1.0 / size, tuple(offset.tolist()), rotation)
 
 
-def _placed(mesh: Mesh, placement: Placement, up: tuple[float, float, float] | None) -> Mesh:
-    """Return a mesh at its place; `up` is its up direction there, None to turn its own."""
-    return mesh.transformed(placement.matrix, up=up)
+class _Extent(NamedTuple):
+    """Bounds and points of a turned mesh."""
+
+    bounds: Float64Array
+    vertices: Float64Array
 
 
 def _turned(points: Float64Array, rotation: tuple[_Numbers, ...]) -> Float64Array:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["NORMALIZATION", "PRESETS"]
+__all__ = ["LENS_35_DEG", "NORMALIZATION", "PRESETS"]
 
 LENS_35_DEG = 49.13434264120263  # 2 atan(16 / 35), the same digits on every machine
 
