@@ -21,7 +21,10 @@ from ..results.frame import Frame
 from .entries import MeshEntry, Sample, sample_key
 from .facts import mesh_facts, view_facts
 from .layouts import Rendered, reference_distance
+from .normalization import Placement, normalized
+from .split import split_of
 from .stores import Stores, scale_of_views
+from .views import cameras_for
 
 if TYPE_CHECKING:
     from .config import DatasetConfig, LoadingConfig
@@ -67,8 +70,8 @@ class MeshRenderer:
         with self._timing("load"):
             loaded = _loaded(entry, path, self._config.loading, appearance=stores.shows_colors)
         with self._timing("prepare"):
-            mesh, placement = _placed(loaded, self._config)
-            cameras = _cameras(mesh, entry, self._config)
+            mesh, placement = normalized(loaded, self._config.normalization)
+            cameras = cameras_for(self._config.views, mesh, entry)
             make = _SampleMaker(self._config, stores, entry, mesh, cameras, placement)
             make.shared |= mesh_facts(mesh, loaded.source.left_out if loaded.source else ())
             scene = self._renderer.upload(mesh)
@@ -120,10 +123,10 @@ class _SampleMaker:
         entry: MeshEntry,
         mesh: Mesh,
         cameras: list[Camera],
-        placement: dict[str, Any],
+        placement: Placement,
     ) -> None:
         self._config, self._stores, self._entry, self._mesh = config, stores, entry, mesh
-        self._views, self._placement = len(cameras), placement
+        self._views, self._placement = len(cameras), placement.to_dict()
         self._fields = stores.fields()
         self._scale = scale_of_views(mesh, cameras)
         self.shared: dict[str, Any] = {}  # facts of the mesh
@@ -155,6 +158,7 @@ class _SampleMaker:
             "id": self._entry.id,
             "view": view,
             "key": key,
+            "split": split_of(self._config.split, self._entry),
             "width": frame.camera.width,
             "height": frame.camera.height,
             "camera": _json(camera),
@@ -209,16 +213,3 @@ def _loaded(entry: MeshEntry, path: Path, loading: LoadingConfig, *, appearance:
             # A mesh of a tar or of other storage lies in a folder of no meaning to the user.
             place = entry.address if entry.member is None else f"{entry.address}:{entry.member}"
             raise MeshError(str(error).replace(str(path), place)) from error
-
-
-def _placed(mesh: Mesh, config: DatasetConfig) -> tuple[Mesh, dict[str, Any]]:
-    """Return the mesh at its place in the data set, and how it was placed."""
-    rotation = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    return mesh, {"scale": 1.0, "offset": [0.0, 0.0, 0.0], "rotation": rotation}
-
-
-def _cameras(mesh: Mesh, entry: MeshEntry, config: DatasetConfig) -> list[Camera]:
-    width, height = config.views.size
-    return Camera.orbit(
-        mesh, views=config.views.count, width=width, height=height, seed=config.views.seed
-    )
