@@ -18,7 +18,7 @@ from programs import ROOT
 
 import ddepth_gl as dd
 from ddepth_gl.dataset import child as module
-from ddepth_gl.dataset.child import MeshFailed, RendererChild, Stopped
+from ddepth_gl.dataset.child import MeshFailedError, RendererChild, RunStoppedError
 from ddepth_gl.dataset.entries import MeshEntry
 
 GOOD = MeshEntry("good", "good")
@@ -78,7 +78,7 @@ FAILURES = {
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_mesh_that_fails(renderer, name):
     received = []
-    with pytest.raises(MeshFailed) as caught:
+    with pytest.raises(MeshFailedError) as caught:
         received += renderer.samples(MeshEntry("bad", name))
     assert (caught.value.kind, str(caught.value)) == FAILURES[name]
     check_good(renderer)
@@ -89,7 +89,7 @@ def test_time_limit():
     with fake_renderer(plan) as renderer:
         renderer.start()
         start = time.monotonic()
-        with pytest.raises(MeshFailed, match="longer than 1 s") as caught:
+        with pytest.raises(MeshFailedError, match="longer than 1 s") as caught:
             list(renderer.samples(MeshEntry("bad", "sleep")))
         assert caught.value.kind == "timeout"
         assert 0.9 < time.monotonic() - start < 10
@@ -108,7 +108,7 @@ def test_a_slow_reader_is_not_the_fault_of_the_mesh():
 
 def test_memory_limit():
     with fake_renderer(fake_plan(["good"]), memory=300 * 2**20) as renderer:
-        with pytest.raises(MeshFailed, match="more than 300 MiB") as caught:
+        with pytest.raises(MeshFailedError, match="more than 300 MiB") as caught:
             list(renderer.samples(MeshEntry("bad", "large")))
         assert caught.value.kind == "memory"
         assert renderer.peak_memory > 300 * 2**20
@@ -124,12 +124,12 @@ def test_what_drivers_print_does_not_disturb(renderer, capfd):
 
 def test_samples_of_another_mesh_are_refused(renderer, monkeypatch):
     """A mesh that takes over its process must not write into samples of others."""
-    with pytest.raises(MeshFailed, match="not a sample of this mesh"):
+    with pytest.raises(MeshFailedError, match="not a sample of this mesh"):
         renderer._sample({"key": "other_000", "row": {}, "files": []}, GOOD)
+    renderer.start()
+    renderer._deadline = time.monotonic() + 9
     for files in ([["../x", 1]], [["a", -1]], [["a", 2**60]], [["a"]], ["a"], [["a", 0], ["a", 0]]):
-        with pytest.raises(MeshFailed, match="a file without a name"):
-            renderer.start()
-            renderer._deadline = time.monotonic() + 9
+        with pytest.raises(MeshFailedError, match="a file without a name"):
             renderer._sample({"key": "good_000", "row": {}, "files": files}, GOOD)
 
 
@@ -141,11 +141,11 @@ def test_an_abandoned_mesh_does_not_disturb_the_next(renderer):
 
 def test_watch_may_end_it(renderer):
     def stop():
-        raise Stopped("enough")
+        raise RunStoppedError("enough")
 
     renderer.start()
     renderer.watch = stop
-    with pytest.raises(Stopped):
+    with pytest.raises(RunStoppedError):
         list(renderer.samples(MeshEntry("x", "sleep")))
     assert renderer.pid is None
 
@@ -153,7 +153,7 @@ def test_watch_may_end_it(renderer):
 def test_a_process_that_is_killed_between_two_meshes(renderer):
     check_good(renderer)
     os.kill(renderer.pid, signal.SIGKILL)
-    with pytest.raises(MeshFailed, match="ended by SIGKILL; the system may have run out"):
+    with pytest.raises(MeshFailedError, match="ended by SIGKILL; the system may have run out"):
         check_good(renderer)
     check_good(renderer)
 
@@ -203,7 +203,7 @@ def test_nothing_is_left(tmp_path, monkeypatch):
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     with fake_renderer(fake_plan(["x"])) as renderer:
         for name in ("temporary", "crash", "garbage"):
-            with pytest.raises(MeshFailed):
+            with pytest.raises(MeshFailedError):
                 list(renderer.samples(MeshEntry("x", name)))
         check_good(renderer)
         pid = renderer.pid

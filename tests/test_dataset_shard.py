@@ -16,7 +16,7 @@ from fake_child import VIEWS, content_of
 
 import ddepth_gl as dd
 from ddepth_gl.dataset import shard as module
-from ddepth_gl.dataset.child import Stopped
+from ddepth_gl.dataset.child import RunStoppedError
 from ddepth_gl.dataset.marker import finished, read_marker
 from ddepth_gl.dataset.shard import run_shard
 from ddepth_gl.dataset.storage import LocalStorage
@@ -108,7 +108,9 @@ def test_bad_meshes_are_named_and_good_ones_there(tmp_path):
     assert {report.id: report.failure for report in reports if report.failure} == {
         id: message for id, (_, message) in BAD.items()
     }
-    assert sum(report.bytes for report in reports) + 1024 == (shards / Path(name).name).stat().st_size
+    assert (
+        sum(report.bytes for report in reports) + 1024 == (shards / Path(name).name).stat().st_size
+    )
 
 
 def test_a_shard_without_any_good_mesh(tmp_path):
@@ -136,7 +138,9 @@ def test_a_shard_with_a_missing_or_short_file_is_rendered_again(tmp_path, name):
         assert sums(tmp_path) == before
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"files": {"a": 3}}', b"[" * 10**5])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b"\xff", b'{"files": {"a": 3}}', b"[" * 10**5]
+)
 def test_a_damaged_marker(tmp_path, content):
     plan = fake_plan(GOOD)
     render(tmp_path, plan)
@@ -250,7 +254,7 @@ def test_a_stop_drops_the_shard(tmp_path):
     plan = fake_plan(["a", "sleep"])
 
     def stop():
-        raise Stopped("the run ends")
+        raise RunStoppedError("the run ends")
 
     with fake_renderer(plan) as renderer:
         renderer.start()
@@ -259,7 +263,7 @@ def test_a_stop_drops_the_shard(tmp_path):
             renderer.watch = stop
 
         watch = renderer.watch
-        with pytest.raises(Stopped):
+        with pytest.raises(RunStoppedError):
             run_shard(tmp_path, plan, 0, renderer, report=after_the_first)
         assert renderer.watch is watch
     assert files(tmp_path) == []

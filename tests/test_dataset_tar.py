@@ -13,7 +13,14 @@ import pytest
 import ddepth_gl as dd
 from ddepth_gl.dataset.tar_file import TarWriter
 
-NAMES = ["a_000.json", "%C3%A9_001.photo.png", "x" * 100, "y" * 101, "z" * 99 + "_000.json", "w" * 4000]
+NAMES = [
+    "a_000.json",
+    "%C3%A9_001.photo.png",
+    "x" * 100,
+    "y" * 101,
+    "z" * 99 + "_000.json",
+    "w" * 4000,
+]
 
 
 def contents():
@@ -50,7 +57,14 @@ def test_its_bytes_are_those_of_gnu_tar(tmp_path):
     for name, data in short.items():
         (tmp_path / name).write_bytes(data)
         (tmp_path / name).chmod(0o644)
-    options = ["--format=ustar", "--numeric-owner", "--owner=0", "--group=0", "--mtime=@0", "--mode=0644"]
+    options = [
+        "--format=ustar",
+        "--numeric-owner",
+        "--owner=0",
+        "--group=0",
+        "--mtime=@0",
+        "--mode=0644",
+    ]
     done = subprocess.run(
         ["tar", *options, "-c", *short], cwd=tmp_path, capture_output=True, check=True
     )

@@ -11,20 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._packages import import_needed
 from ..errors import ContextError, DatasetError
-from .entries import MeshEntry
+from .entries import MeshEntry, Sample
 from .tar_file import MAX_FILE_BYTES
 from .wire import message_head, read_head
 
 if TYPE_CHECKING:
     from .config import DatasetConfig
 
-__all__ = ["MeshFailed", "ReceivedSample", "RendererChild", "Stopped"]
+__all__ = ["MeshFailedError", "RendererChild", "RunStoppedError"]
 
 # The module that the process runs.
 _ENTRY = "ddepth_gl.dataset.child_main"
@@ -37,7 +37,7 @@ _F_SETPIPE_SZ = 1031
 _ENDING = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
-class MeshFailed(DatasetError):
+class MeshFailedError(DatasetError):
     """A mesh could not be rendered; the run records it and goes on.
 
     Attributes:
@@ -49,17 +49,8 @@ class MeshFailed(DatasetError):
         self.kind = kind
 
 
-class Stopped(DatasetError):
+class RunStoppedError(DatasetError):
     """The run is to end now; what is unfinished is dropped."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ReceivedSample:
-    """A sample as a renderer process sent it; see `Sample`."""
-
-    key: str
-    files: Mapping[str, bytes]
-    row: dict[str, Any]
 
 
 class RendererChild:
@@ -74,7 +65,8 @@ class RendererChild:
         memory: limit of the process in bytes; None for no limit.
         encoders: threads of the process that encode images, see `MeshRenderer`.
         versions: what `renderer_versions` must return there; None for anything.
-        watch: called at least every few seconds while a mesh is rendered; may raise `Stopped`.
+        watch: called every few tenths of a second while a mesh is rendered; may raise
+            `RunStoppedError`.
 
     Attributes:
         peak_memory: the most memory that a process had so far, in bytes.
@@ -150,7 +142,7 @@ class RendererChild:
                 self._send(self._settings)
                 answer = read_head(self._read)
                 break
-            except MeshFailed as failure:
+            except MeshFailedError as failure:
                 self.close()
                 if attempt == _STARTS - 1:
                     raise DatasetError(f"a renderer process does not start: {failure}") from failure
@@ -184,7 +176,14 @@ class RendererChild:
             fcntl.fcntl(self._answers, _F_SETPIPE_SZ, _CHUNK)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", _ENTRY, str(request_end), str(answer_end), self._folder.name],
+                [
+                    sys.executable,
+                    "-m",
+                    _ENTRY,
+                    str(request_end),
+                    str(answer_end),
+                    self._folder.name,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # drivers and libraries may print
                 pass_fds=(request_end, answer_end),
@@ -218,12 +217,12 @@ class RendererChild:
                 "--allow-mixed renders all the same"
             )
 
-    def samples(self, entry: MeshEntry) -> Iterator[ReceivedSample]:
+    def samples(self, entry: MeshEntry) -> Generator[Sample]:
         """Render a mesh; yield its samples in order. They count only if the iterator ends.
 
         Raises:
-            MeshFailed: the mesh cannot be rendered within its limits.
-            Stopped: raised by `watch`.
+            MeshFailedError: the mesh cannot be rendered within its limits.
+            RunStoppedError: raised by `watch`.
             DatasetError, ContextError: see `start`.
         """
         self.start()
@@ -243,7 +242,7 @@ class RendererChild:
             # The rest of an answer would be taken for the next one.
             self.close()
             if type(error) is DatasetError:
-                raise MeshFailed("crash", str(error)) from error
+                raise MeshFailedError("crash", str(error)) from error
             raise
         self._finish(head)
 
@@ -254,11 +253,11 @@ class RendererChild:
         if head.get("type") != "failed" or head.get("is_broken"):
             self.close()
         kind = head.get("kind")
-        raise MeshFailed(
+        raise MeshFailedError(
             kind if kind in _KINDS else "crash", str(head.get("message", "no answer"))[:500]
         )
 
-    def _sample(self, head: dict[str, Any], entry: MeshEntry) -> ReceivedSample:
+    def _sample(self, head: dict[str, Any], entry: MeshEntry) -> Sample:
         """Return a sample whose contents follow; untrusted, since the mesh was."""
         key, row, listed = head.get("key"), head.get("row"), head.get("files")
         if (
@@ -267,7 +266,9 @@ class RendererChild:
             or not isinstance(row, dict)
             or not isinstance(listed, list)
         ):
-            raise MeshFailed("crash", "the renderer process sent what is not a sample of this mesh")
+            raise MeshFailedError(
+                "crash", "the renderer process sent what is not a sample of this mesh"
+            )
         files: dict[str, bytes] = {}
         for each in listed:
             match each:
@@ -278,8 +279,10 @@ class RendererChild:
                 ):
                     files[ending] = self._read(size)
                 case _:
-                    raise MeshFailed("crash", "the renderer process sent a file without a name")
-        return ReceivedSample(key, files, row)
+                    raise MeshFailedError(
+                        "crash", "the renderer process sent a file without a name"
+                    )
+        return Sample(key, files, row)
 
     def _send(self, request: dict[str, Any]) -> None:
         """Send a request; the process reads as soon as it has answered the one before."""
@@ -312,14 +315,14 @@ class RendererChild:
         self._next_look = now + _POLL_SECONDS
         self.watch()
         if now > self._deadline:
-            raise MeshFailed(
+            raise MeshFailedError(
                 "timeout",
                 f"rendering takes longer than {self._seconds:g} s (limits.seconds_per_mesh)",
             )
         used = self._used_memory()
         self.peak_memory = max(self.peak_memory, used)
         if self._memory is not None and used > self._memory:
-            raise MeshFailed(
+            raise MeshFailedError(
                 "memory",
                 f"rendering takes more than {self._memory / 2**20:.0f} MiB of memory "
                 "(limits.memory_mb)",
@@ -331,19 +334,19 @@ class RendererChild:
             return int(self._psutil.Process(self.pid).memory_info().rss)
         return 0  # it has just ended
 
-    def _ended(self) -> MeshFailed:
+    def _ended(self) -> MeshFailedError:
         """Return the error that says how the process ended."""
         if self._process is None:
-            return MeshFailed("crash", "the renderer process has ended")
+            return MeshFailedError("crash", "the renderer process has ended")
         try:
             status = self._process.wait(10.0)
         except subprocess.TimeoutExpired:
-            return MeshFailed("crash", "the renderer process closed its pipe")
+            return MeshFailedError("crash", "the renderer process closed its pipe")
         if status >= 0:
-            return MeshFailed("crash", f"the renderer process ended with exit status {status}")
+            return MeshFailedError("crash", f"the renderer process ended with exit status {status}")
         try:
             name = signal.Signals(-status).name
         except ValueError:
             name = f"signal {-status}"
         hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
-        return MeshFailed("crash", f"the renderer process was ended by {name}{hint}")
+        return MeshFailedError("crash", f"the renderer process was ended by {name}{hint}")

@@ -17,6 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Protocol
 
@@ -106,8 +107,8 @@ def serve(requests: int, answers: int, folder: Path, renderer: SampleRenderer) -
         settings = read_head(read)
         _answer(sink, lambda: {"type": "ready", **renderer.start(settings)})
         while True:
-            request = read_head(read)
-            _answer(sink, lambda entry=_entry(request): _send_mesh(sink, renderer, entry))
+            entry = _entry(read_head(read))
+            _answer(sink, partial(_send_mesh, sink, renderer, entry))
 
 
 def _end_with(requests: int, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What this machine has for renderer processes: memory, and variables that share its CPUs."""
+"""Memory and CPUs of this machine, shared out among renderer processes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Marker:
         plan: `shard_fingerprint` of what was rendered.
         files: size in bytes and SHA-256 of each file, by its name in the folder ``shards``. In the
             layout "files", ``shard-00012/SHA256SUMS`` stands for all files of samples.
-        bytes: of the samples, in tars with headers.
+        sample_bytes: of the samples, in tars with headers.
         meshes: number of meshes whose samples are there.
         samples: number of samples.
         failures: number of meshes that failed.
@@ -40,7 +40,7 @@ class Marker:
 
     plan: str
     files: dict[str, tuple[int, str]]
-    bytes: int
+    sample_bytes: int
     meshes: int
     samples: int
     failures: int
@@ -70,7 +70,7 @@ def _parsed(content: bytes | None) -> Marker | None:
         return Marker(
             plan=str(values["plan"]),
             files={str(k): (int(size), str(sha)) for k, (size, sha) in values["files"].items()},
-            bytes=int(values["bytes"]),
+            sample_bytes=int(values["sample_bytes"]),
             meshes=int(values["meshes"]),
             samples=int(values["samples"]),
             failures=int(values["failures"]),

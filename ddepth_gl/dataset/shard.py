@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .._packages import import_needed
 from ..errors import DatasetError
-from .child import MeshFailed, RendererChild
+from .child import MeshFailedError, RendererChild
 from .claims import Claim, claimed
 from .entries import MeshEntry
 from .layout_files import SUMS, FilesWriter
@@ -73,7 +73,7 @@ class _Contents:
     seconds: list[float] = field(default_factory=list)
 
 
-class _Superseded(DatasetError):
+class _SupersededError(DatasetError):
     """Another process has finished the shard meanwhile."""
 
 
@@ -99,7 +99,7 @@ def run_shard(
     Raises:
         DatasetError, OutputError: the shard cannot be written, or nothing can be rendered here.
         ContextError: there is no OpenGL context.
-        Stopped: raised by the child's `watch`.
+        RunStoppedError: raised by the child's `watch`.
     """
     storage = open_storage(folder)
     if not rewrite and (marker := finished(storage, plan, index)):
@@ -150,7 +150,7 @@ class _Shard:
                 writer.finish()
                 files = self._file_of(writer)
                 self._make_way(earlier)
-        except _Superseded:
+        except _SupersededError:
             return ShardResult(
                 self._index, "there", finished(self._storage, self._plan, self._index)
             )
@@ -166,7 +166,7 @@ class _Shard:
         marker = Marker(
             plan=shard_fingerprint(self._plan, self._index),
             files=files,
-            bytes=writer.size,
+            sample_bytes=writer.size,
             meshes=len(contents.seconds),
             samples=len(contents.rows),
             failures=len(contents.failures),
@@ -201,10 +201,12 @@ class _Shard:
     def _make_way(self, earlier: Marker | None) -> None:
         """Remove an earlier marker before anything that it speaks of is replaced."""
         if finished(self._storage, self._plan, self._index) != earlier:
-            raise _Superseded("the shard has been finished by another process")
+            raise _SupersededError("the shard has been finished by another process")
         self._storage.remove(f"shards/{self._name}.json")
 
-    def _render_mesh(self, entry: MeshEntry, writer: TarWriter | FilesWriter, contents: _Contents) -> None:
+    def _render_mesh(
+        self, entry: MeshEntry, writer: TarWriter | FilesWriter, contents: _Contents
+    ) -> None:
         """Add a mesh to the shard, or its failure."""
         before, size, rows = writer.position(), writer.size, len(contents.rows)
         start = time.monotonic()
@@ -212,7 +214,7 @@ class _Shard:
             try:
                 contents.rows += self._rows(entry, writer)
                 break
-            except MeshFailed as failure:
+            except MeshFailedError as failure:
                 writer.return_to(before)  # type: ignore[arg-type]
                 if failure.kind in _RETRIED and attempt == 1:
                     self._child.close()  # so the mesh is alone in a fresh process
@@ -231,9 +233,7 @@ class _Shard:
                 return
         seconds = time.monotonic() - start
         contents.seconds.append(seconds)
-        self._report(
-            MeshDone(entry.id, len(contents.rows) - rows, writer.size - size, seconds)
-        )
+        self._report(MeshDone(entry.id, len(contents.rows) - rows, writer.size - size, seconds))
 
     def _rows(self, entry: MeshEntry, writer: TarWriter | FilesWriter) -> list[dict[str, Any]]:
         """Add the samples of a mesh to the tar; return their rows of the index."""

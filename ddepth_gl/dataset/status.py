@@ -27,7 +27,7 @@ class DatasetStatus:
         all_shards, all_meshes: of the whole data set.
         images: number of samples.
         failures: number of meshes that failed.
-        bytes: of all files of finished shards.
+        bytes: of the samples.
         claims: who is at work: host and process of each claim.
         is_index_current: whether the index has all finished shards.
         seconds_p50, seconds_p99: wall time of a mesh: half, and 99 % of them took less.
@@ -93,7 +93,7 @@ def read_status(out: str | os.PathLike[str]) -> DatasetStatus:
         all_meshes=sum(map(len, plan.shards)),
         images=sum(marker.samples for marker in markers),
         failures=sum(marker.failures for marker in markers),
-        bytes=sum(marker.bytes for marker in markers),
+        bytes=sum(marker.sample_bytes for marker in markers),
         claims=tuple(claims),
         is_index_current=is_index_current(storage),
         seconds_p50=percentile(seconds, 50),

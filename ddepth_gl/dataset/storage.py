@@ -1,4 +1,4 @@
-"""The folder of a data set: a local one, or one that fsspec opens, such as a bucket on S3."""
+"""The folder of a data set: what may be done there, and how in a local one."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import errno
 import os
 import secrets
 import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from .._checks import one_line
-from .._packages import import_needed
 from ..errors import DatasetError
 from ..io.atomic import atomic_write
 from .layout_files import replace_folder
 
-__all__ = ["LocalStorage", "Storage", "StoredFile", "open_storage"]
+__all__ = ["MAX_READ", "LocalStorage", "Storage", "StoredFile", "open_storage", "unusable"]
 
-_MAX_READ = 2**28
+MAX_READ = 2**28
 
 
 class StoredFile(NamedTuple):
@@ -102,11 +99,11 @@ class LocalStorage(Storage):
         """See Storage."""
         try:
             with (self.folder / name).open("rb") as file:
-                return file.read(_MAX_READ)
+                return file.read(MAX_READ)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _unusable(self.folder / name, error) from error
+            raise unusable(self.folder / name, error) from error
 
     def create(self, name: str, content: bytes) -> bool:
         """See Storage."""
@@ -127,7 +124,7 @@ class LocalStorage(Storage):
                 return _created_without_links(path, content)
             return True
         except OSError as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         finally:
             with suppress(OSError):
                 part.unlink()
@@ -144,7 +141,7 @@ class LocalStorage(Storage):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unusable(path.parent, error) from error
+            raise unusable(path.parent, error) from error
         with atomic_write(path) as file:
             yield file
         self._sync_folder(path.parent)
@@ -164,7 +161,7 @@ class LocalStorage(Storage):
             finally:
                 shutil.rmtree(part, ignore_errors=True)
         except OSError as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
 
     def _sync_folder(self, folder: Path) -> None:
         """Have the names in a folder on the disk."""
@@ -176,7 +173,7 @@ class LocalStorage(Storage):
                 os.close(descriptor)
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not possible on some systems
-                raise _unusable(folder, error) from error
+                raise unusable(folder, error) from error
 
     def remove(self, name: str) -> None:
         """See Storage."""
@@ -187,7 +184,7 @@ class LocalStorage(Storage):
         except FileNotFoundError:
             return
         except OSError as error:
-            raise _unusable(self.folder / name, error) from error
+            raise unusable(self.folder / name, error) from error
 
     def remove_if(self, name: str, content: bytes) -> bool:
         """See Storage."""
@@ -200,7 +197,7 @@ class LocalStorage(Storage):
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         try:
             if aside.read_bytes() == content:
                 return True
@@ -208,7 +205,7 @@ class LocalStorage(Storage):
                 os.link(aside, path)
             return False
         except OSError as error:
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         finally:
             with suppress(OSError):
                 aside.unlink()
@@ -226,7 +223,7 @@ class LocalStorage(Storage):
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise _unusable(self.folder / folder, error) from error
+            raise unusable(self.folder / folder, error) from error
         return found
 
     def touch(self, name: str, content: bytes) -> None:
@@ -244,128 +241,6 @@ def _created_without_links(path: Path, content: bytes) -> bool:
     return True
 
 
-class RemoteStorage(Storage):
-    """A folder of a file system of fsspec."""
-
-    def __init__(self, address: str) -> None:
-        fsspec = import_needed("fsspec", "storage such as s3://", DatasetError, "dataset")
-        try:
-            self._fs, self._root = fsspec.core.url_to_fs(address)
-        except (ImportError, ValueError) as error:
-            raise DatasetError(f"{address} cannot be opened ({one_line(error, 200)})") from error
-        self.address = address.rstrip("/")
-
-    def _path(self, name: str) -> str:
-        return f"{self._root.rstrip('/')}/{name}"
-
-    @contextmanager
-    def _errors(self, name: str) -> Iterator[None]:
-        """Turn errors of any client library into one line."""
-        try:
-            yield
-        except DatasetError:
-            raise
-        except Exception as error:
-            raise DatasetError(
-                f"{self.address}/{name} cannot be used ({one_line(error, 200)}); "
-                "check the address and the credentials"
-            ) from error
-
-    def read(self, name: str) -> bytes | None:
-        """See Storage."""
-        with self._errors(name):
-            try:
-                return bytes(self._fs.cat_file(self._path(name), start=0, end=_MAX_READ))
-            except FileNotFoundError:
-                return None
-
-    def create(self, name: str, content: bytes) -> bool:
-        """See Storage."""
-        with self._errors(name):
-            try:
-                self._fs.pipe_file(self._path(name), content, mode="create")
-            except FileExistsError:
-                return False
-            self._fs.invalidate_cache()
-            return True
-
-    def write(self, name: str, content: bytes) -> None:
-        """See Storage."""
-        with self._errors(name):
-            self._fs.pipe_file(self._path(name), content)
-            self._fs.invalidate_cache()
-
-    @contextmanager
-    def writing(self, name: str) -> Iterator[BinaryIO]:
-        """See Storage."""
-        try:
-            with tempfile.NamedTemporaryFile(prefix="ddepth-") as file:
-                yield file  # type: ignore[misc]
-                file.flush()
-                with self._errors(name):
-                    self._fs.put_file(file.name, self._path(name))
-                    self._fs.invalidate_cache()
-        except OSError as error:
-            raise _unusable(Path(tempfile.gettempdir()), error) from error
-
-    @contextmanager
-    def writing_folder(self, name: str) -> Iterator[Path]:
-        """See Storage."""
-        try:
-            with tempfile.TemporaryDirectory(prefix="ddepth-") as folder:
-                part = Path(folder) / "part"
-                yield part
-                with self._errors(name):
-                    for path in sorted(each for each in part.rglob("*") if each.is_file()):
-                        relative = path.relative_to(part).as_posix()
-                        self._fs.put_file(str(path), self._path(f"{name}/{relative}"))
-                    self._fs.invalidate_cache()
-        except OSError as error:
-            raise _unusable(Path(tempfile.gettempdir()), error) from error
-
-    def remove(self, name: str) -> None:
-        """See Storage."""
-        with self._errors(name), suppress(FileNotFoundError):
-            self._fs.rm_file(self._path(name))
-            self._fs.invalidate_cache()
-
-    def remove_if(self, name: str, content: bytes) -> bool:
-        """See Storage; two callers may both succeed."""
-        if self.read(name) != content:
-            return False
-        self.remove(name)
-        return True
-
-    def files(self, folder: str) -> dict[str, StoredFile]:
-        """See Storage."""
-        with self._errors(folder):
-            self._fs.invalidate_cache()
-            try:
-                listed = self._fs.ls(self._path(folder), detail=True)
-            except FileNotFoundError:
-                return {}
-            return {
-                entry["name"].rpartition("/")[2]: StoredFile(int(entry["size"]), _time(entry))
-                for entry in listed
-                if entry.get("type") == "file"
-            }
-
-    def touch(self, name: str, content: bytes) -> None:
-        """See Storage."""
-        self.write(name, content)
-
-
-def _time(entry: dict[str, Any]) -> float:
-    # Each file system of fsspec has a name of its own for it.
-    for key in ("LastModified", "last_modified", "mtime", "updated", "modified", "created"):
-        value = entry.get(key)
-        if hasattr(value, "timestamp"):
-            return float(value.timestamp())
-        if isinstance(value, (int, float)):
-            return float(value)
-    return 0.0
-
-
 def open_storage(address: str | os.PathLike[str] | Storage) -> Storage:
     """Return the storage of a path, or of an address with a scheme such as ``s3://``.
 
@@ -378,6 +253,8 @@ def open_storage(address: str | os.PathLike[str] | Storage) -> Storage:
     if text.startswith("file://"):
         text = text.removeprefix("file://")
     if "://" in text:
+        from .remote_storage import RemoteStorage
+
         return RemoteStorage(text)
     path = Path(text)
     if path.exists() and not path.is_dir():
@@ -385,7 +262,8 @@ def open_storage(address: str | os.PathLike[str] | Storage) -> Storage:
     return LocalStorage(path)
 
 
-def _unusable(path: Path, error: OSError) -> DatasetError:
+def unusable(path: Path, error: OSError) -> DatasetError:
+    """Return the error for a path that cannot be read or written."""
     return DatasetError(
         f"{path} cannot be used ({error.strerror or error}); check the folder and the disk"
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...gl.workers import usable_cpus
-from ..child import RendererChild, Stopped
+from ..child import RendererChild, RunStoppedError
 from ..job import ShardJob
 from ..machine import child_environment, default_workers, memory_per_worker
 
@@ -118,7 +118,7 @@ class _Pool:
             with self._job.child(device, self._watch) as child:
                 while (index := self._next()) is not None:
                     self._render(index, child)
-        except Stopped:
+        except RunStoppedError:
             return
         except BaseException as error:
             with self._lock:
@@ -131,7 +131,7 @@ class _Pool:
 
     def _watch(self) -> None:
         if self.stop.is_set():
-            raise Stopped("the run ends")
+            raise RunStoppedError("the run ends")
 
     def _render(self, index: int, child: RendererChild) -> None:
         result = self._job.run(index, child, self._progress.add_mesh)
