@@ -11,6 +11,7 @@ import typer
 
 from .bench import bench
 from .check_layers import check_layers
+from .dataset import dataset
 from .demo import demo
 from .doctor import doctor
 from .inspect import inspect
@@ -69,5 +70,5 @@ def options(
     """Exact double depth maps of a mesh: where every pixel's ray first enters and last exits."""
 
 
-for command in (render, inspect, demo, doctor, bench, check_layers):
+for command in (render, dataset, inspect, demo, doctor, bench, check_layers):
     app.command()(command)

@@ -23,6 +23,11 @@ _SIGNALS: dict[int, str] = {
     signal.SIGTERM: "terminated",
     signal.SIGHUP: "hung up",
 }
+# What commands leave behind, if that is not just files.
+_LEFT = {
+    "bench": "no times were printed",
+    "dataset": "finished shards are whole; the same command renders the rest",
+}
 
 
 def main() -> None:
@@ -60,9 +65,7 @@ def _end(number: int, _frame: "FrameType | None") -> "NoReturn":
         remove_unfinished = getattr(atomic, "remove_unfinished", None)
         if remove_unfinished is not None:
             remove_unfinished()
-        # The one command that runs for minutes and writes no files.
-        is_bench = sys.argv[1:2] == ["bench"]
-        left = "no times were printed" if is_bench else "files written so far are whole"
+        left = _LEFT.get((sys.argv[1:2] or [""])[0], "files written so far are whole")
         line = f"ddepth: error: {_SIGNALS[number]}; {left}\n"
         # A progress bar hides the cursor and leaves it at the end of the bar. So return to the
         # start of the line, erase it and show the cursor.

@@ -14,11 +14,11 @@ from .._text import printable
 from ..errors import OutputError
 from .file_names import checked_path
 
-__all__ = ["atomic_write", "remove_unfinished"]
+__all__ = ["atomic_write", "remove_unfinished", "removed_if_ended"]
 
 _log = logger(__name__)
 
-# Temporary names of the files that are being written.
+# Temporary names of the files that are being written, and files of `removed_if_ended`.
 _unfinished: set[Path] = set()
 
 
@@ -84,6 +84,16 @@ def _open_unnamed(folder: Path) -> BinaryIO | None:
         return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
     except OSError:
         return None  # opening a named file either works or reports the reason
+
+
+@contextmanager
+def removed_if_ended(path: Path) -> Iterator[None]:
+    """Have `remove_unfinished` remove a file that means nothing after this process."""
+    _unfinished.add(path)
+    try:
+        yield
+    finally:
+        _unfinished.discard(path)
 
 
 def remove_unfinished() -> None:

@@ -1,0 +1,332 @@
+"""The command `ddepth dataset`: many meshes and views in, shards of samples and an index out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import RequestError
+from .dataset_progress import printed_report, shown_progress
+from .options import Debug, Device, parse_list
+from .reporting import one_line_errors, print_error, print_json, print_line, print_warning
+from .wording import in_options
+
+if TYPE_CHECKING:
+    from ..dataset.config import DatasetConfig
+    from ..dataset.run import RunOptions, RunReport
+
+__all__ = ["dataset"]
+
+# Exit statuses beside 0, all meshes are there, and 1, an error.
+_SOME_FAILED, _OTHERS_WORK = 3, 4
+
+
+def dataset(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CONFIG.yaml] SOURCES",
+            help="Mesh files, folders, globs, lists, tables with columns id and path, tars, "
+            "addresses such as s3://bucket/meshes; or settings, see --init. Without any, -o goes "
+            "on with its own.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="Folder of the data set, or its address."
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write a file of all settings with comments, and do nothing else."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="GROUP.NAME=VALUE",
+            help="Any setting of --init; repeatable.",
+        ),
+    ] = None,
+    views: Annotated[int | None, typer.Option(help="Views of each mesh; 24 by default.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="N|WxH", help="Image size; 512 by default.")
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Cameras: orbit, hemisphere, fibonacci, hammersley, random or file."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Cameras of published work: trellis, zero123, objaverse or lari."),
+    ] = None,
+    cameras: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Camera file; {id} and {stem} are those of the mesh."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of random views.")] = None,
+    fov: Annotated[float | None, typer.Option(help="Field of view in degrees; 40.")] = None,
+    distance: Annotated[
+        float | None, typer.Option(help="Of cameras, in radii of the mesh; it fits by default.")
+    ] = None,
+    elevation: Annotated[float | None, typer.Option(help="Of cameras in degrees.")] = None,
+    up: Annotated[
+        str | None, typer.Option(metavar="auto|AXIS|X,Y,Z", help="Up direction of meshes.")
+    ] = None,
+    ortho: Annotated[bool, typer.Option("--ortho", help="Parallel rays.")] = False,
+    normalize: Annotated[
+        str | None, typer.Option(help="Scale meshes into a unit box or sphere; none by default.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="photo, depth, distance, thickness, layers, normal, face, object_id, points, "
+            "objects; photo,depth by default.",
+        ),
+    ] = None,
+    layouts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Layouts of published work, too: xray, lari, lari16, layereddepth, 2k2k, "
+            "point_map.",
+        ),
+    ] = None,
+    codec: Annotated[
+        str | None, typer.Option(help="packed (smallest), deflate, none, png16 or exr.")
+    ] = None,
+    depth_tolerance: Annotated[
+        float | None, typer.Option(help="Largest relative error of stored depths, such as 1e-5.")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Samples of photos along each side of a pixel; 2.")
+    ] = None,
+    max_layers: Annotated[int | None, typer.Option(help="Layers to store; all.")] = None,
+    surfaces: Annotated[str | None, typer.Option(metavar="auto|oriented|any")] = None,
+    photos: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Existing photos with poses, instead of own views."),
+    ] = None,
+    min_iou: Annotated[
+        float | None, typer.Option(help="Leave out photos whose mask overlaps less.")
+    ] = None,
+    val: Annotated[float | None, typer.Option(help="Fraction of meshes for validation.")] = None,
+    test: Annotated[float | None, typer.Option(help="Fraction of meshes for tests.")] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="webdataset (tars) or files; webdataset by default.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Renderer processes; as many as the machine can use by default."),
+    ] = None,
+    rank: Annotated[
+        int | None, typer.Option(help="Of this process in a job; Slurm and others tell it.")
+    ] = None,
+    world_size: Annotated[int | None, typer.Option(help="Number of ranks.")] = None,
+    executor: Annotated[str, typer.Option(help="local or ray.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
+    engine: Annotated[str, typer.Option(help="compute, raster or auto.")] = "auto",
+    device: Device = None,
+    seconds_per_mesh: Annotated[
+        float | None, typer.Option(help="Slower meshes fail; 300 by default.")
+    ] = None,
+    memory_mb: Annotated[
+        int | None, typer.Option(help="Limit of a renderer process, MiB; a share by default.")
+    ] = None,
+    allow_mixed: Annotated[
+        bool, typer.Option("--allow-mixed", help="Render although drivers or versions differ.")
+    ] = False,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Append shards for meshes that are new.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Render shards with failures again.")
+    ] = False,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Only merge the index of what is there.")
+    ] = False,
+    status: Annotated[
+        str | None, typer.Option(metavar="OUT", help="Print the state of a data set.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan, and bytes and time from 3 meshes.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Render data sets of many meshes; the same command again renders only what is missing.
+
+    Exit status: 0, all meshes are there; 1, an error; 3, some meshes failed, see failures.parquet;
+    4, other processes are still at work.
+    """
+    options = {
+        "views": views,
+        "size": size,
+        "kind": kind,
+        "preset": preset,
+        "cameras": cameras,
+        "seed": seed,
+        "fov": fov,
+        "distance": distance,
+        "elevation": elevation,
+        "up": up,
+        "ortho": ortho or None,
+        "normalize": normalize,
+        "store": None if store is None else parse_list(store),
+        "layouts": None if layouts is None else parse_list(layouts),
+        "codec": codec,
+        "depth_tolerance": depth_tolerance,
+        "samples": samples,
+        "max_layers": max_layers,
+        "surfaces": surfaces,
+        "photos": photos,
+        "min_iou": min_iou,
+        "val": val,
+        "test": test,
+        "layout": layout,
+        "seconds_per_mesh": seconds_per_mesh,
+        "memory_mb": memory_mb,
+    }
+    with one_line_errors(debug, in_options):
+        if init is not None:
+            _write_settings(Path(init))
+            return
+        if status is not None:
+            _print_status(status, json)
+            return
+        config = _config(sources or [], settings or [], options)
+        if dry_run:
+            _dry_run(config, workers, engine, device, json)
+            return
+        if output is None:
+            raise RequestError("the data set needs a folder; give -o OUT")
+        if finish:
+            _finish(output)
+        else:
+            run_options = _run_options(
+                workers=workers,
+                executor=executor,
+                address=address,
+                rank=rank,
+                world_size=world_size,
+                engine=engine,
+                device=device,
+                extend=extend,
+                retry=retry,
+                allow_mixed=allow_mixed,
+            )
+            report = _run(config, output, run_options, json)
+        if not finish and (report.failures or not report.is_complete):
+            raise typer.Exit(_SOME_FAILED if report.is_complete else _OTHERS_WORK)
+
+
+def _config(
+    sources: list[str], settings: list[str], options: dict[str, Any]
+) -> DatasetConfig | None:
+    """Return the config of the command line; None if it says nothing but the folder."""
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if not sources:
+        if given or settings:
+            raise RequestError(
+                f"{(given or ['--set'])[0]} needs sources; give the meshes, or -o alone to go on"
+            )
+        return None
+    from ..dataset.config_options import config_from_options
+
+    return config_from_options(sources, assignments=settings, **options)
+
+
+def _write_settings(path: Path) -> None:
+    from ..dataset.config import DatasetConfig
+    from ..io.atomic import atomic_write
+
+    if path.exists():
+        raise RequestError(f"{path} exists; give --init another name")
+    with atomic_write(path) as file:
+        file.write(DatasetConfig.init_text().encode())
+    print_line(f"wrote {path}; edit it, then run: ddepth dataset {path} -o OUT")
+
+
+def _run_options(**given: Any) -> RunOptions:
+    from ..dataset.run import RunOptions
+
+    if given["workers"] is not None and given["workers"] < 1:
+        raise RequestError(f"--workers must be at least 1, not {given['workers']}")
+    if given["executor"] not in ("local", "ray"):
+        raise RequestError(f"--executor must be local or ray, not {given['executor']!r}")
+    return RunOptions(**given)
+
+
+def _run(
+    config: DatasetConfig | None, output: str, options: RunOptions, as_json: bool
+) -> RunReport:
+    from ..dataset.progress import Progress
+    from ..dataset.run import run_dataset
+
+    progress = Progress()
+    with shown_progress(progress):
+        report = run_dataset(config, output, options, progress=progress, tell=print_warning)
+    for failure in progress.failures:
+        print_error(failure)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        printed_report(report, output)
+    return report
+
+
+def _finish(output: str) -> None:
+    from ..dataset.finishing import finish_dataset
+    from ..dataset.plan import read_plan
+    from ..dataset.storage import open_storage
+
+    storage = open_storage(output)
+    finish_dataset(storage, read_plan(storage))
+    print_line(f"{output}: the index has all finished shards")
+
+
+def _print_status(folder: str, as_json: bool) -> None:
+    from ..dataset.status import read_status
+
+    status = read_status(folder)
+    if as_json:
+        print_json(status.as_dict())
+        return
+    for line in status.lines():
+        print_line(line)
+
+
+def _dry_run(
+    config: DatasetConfig | None, workers: int | None, engine: str, device: Any, as_json: bool
+) -> None:
+    from ..dataset.child import RendererChild
+    from ..dataset.dry_run import dry_run
+    from ..dataset.machine import default_workers
+    from ..dataset.sources import find_meshes
+
+    if config is None:
+        raise RequestError("--dry-run needs sources; give the meshes")
+    entries = find_meshes(config.sources, print_warning, split_column=config.split.column)
+    with RendererChild(config, engine=engine, device=device) as child:
+        gpus = 0 if child.start().get("is_software") else 1
+        result = dry_run(config, entries, child.samples, workers or default_workers(gpus))
+    if as_json:
+        print_json(
+            {
+                "meshes": result.meshes,
+                "images": result.images,
+                "shards": len(result.plan.shards),
+                "bytes": result.total_bytes,
+                "seconds": result.seconds,
+                "failures": result.failures,
+            }
+        )
+        return
+    for line in result.lines():
+        print_line(line)

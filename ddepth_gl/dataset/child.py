@@ -1,0 +1,352 @@
+"""A renderer process as the run sees it: one mesh at a time, within limits of time and memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .._packages import import_needed
+from ..errors import ContextError, DatasetError
+from .entries import MeshEntry, Sample
+from .tar_file import MAX_FILE_BYTES
+from .wire import message_head, read_head
+
+if TYPE_CHECKING:
+    from .config import DatasetConfig
+
+__all__ = ["MeshFailedError", "RendererChild", "RunStoppedError"]
+
+# The module that the process runs.
+_ENTRY = "ddepth_gl.dataset.child_main"
+_KINDS = ("error", "memory")
+_START_SECONDS = 300.0  # drivers of GPUs may compile their cache of shaders
+_STARTS = 3  # attempts
+_POLL_SECONDS = 0.1
+_CHUNK = 2**20
+_F_SETPIPE_SZ = 1031
+_ENDING = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+
+
+class MeshFailedError(DatasetError):
+    """A mesh could not be rendered; the run records it and goes on.
+
+    Attributes:
+        kind: "error" if the renderer reported it, "timeout", "memory", or "crash".
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class RunStoppedError(DatasetError):
+    """The run is to end now; what is unfinished is dropped."""
+
+
+class RendererChild:
+    """A renderer process. It starts with the first mesh, and again after a crash.
+
+    Use it as a context manager, from one thread.
+
+    Args:
+        config: settings of the data set, with the limits on each mesh.
+        engine, device: see `DepthRenderer`.
+        environment: variables to add to those of this process.
+        memory: limit of the process in bytes; None for no limit.
+        encoders: threads of the process that encode images, see `MeshRenderer`.
+        versions: what `renderer_versions` must return there; None for anything.
+        watch: called every few tenths of a second while a mesh is rendered; may raise
+            `RunStoppedError`.
+
+    Attributes:
+        peak_memory: the most memory that a process had so far, in bytes.
+        facts: what the process told about itself at its start.
+    """
+
+    def __init__(
+        self,
+        config: DatasetConfig,
+        *,
+        engine: str = "auto",
+        device: int | str | None = None,
+        environment: Mapping[str, str] | None = None,
+        memory: int | None = None,
+        encoders: int = 0,
+        versions: Mapping[str, str] | None = None,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._psutil = import_needed("psutil", "a data set", DatasetError, "dataset")
+        self._settings = {
+            "config": config.model_dump(mode="json"),
+            "engine": engine,
+            "device": device,
+            "encoders": encoders,
+        }
+        self._seconds = config.limits.seconds_per_mesh
+        self._environment = dict(environment or {})
+        self._memory = memory
+        self._versions = versions
+        self.watch = watch
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests = self._answers = -1
+        self._deadline = self._next_look = 0.0
+        self.peak_memory = 0
+        self.facts: dict[str, Any] = {}
+
+    def __enter__(self) -> RendererChild:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process; None while there is none."""
+        return self._process.pid if self._process else None
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is None:
+            return
+        # It would end by itself as its pipe closes, but perhaps only after a call into a driver.
+        self._process.kill()
+        for descriptor in (self._requests, self._answers):
+            os.close(descriptor)
+        self._process.wait()
+        self._process = None
+        self._folder.cleanup()
+
+    def start(self) -> dict[str, Any]:
+        """Start the process, if none is running, and return what it tells about itself.
+
+        Raises:
+            DatasetError: it cannot be started, or renders with other versions than it must.
+            ContextError: it has no OpenGL context.
+        """
+        if self._process is not None:
+            return self.facts
+        for attempt in range(_STARTS):
+            self._launch()
+            try:
+                self._deadline = time.monotonic() + _START_SECONDS
+                self._send(self._settings)
+                answer = read_head(self._read)
+                break
+            except MeshFailedError as failure:
+                self.close()
+                if attempt == _STARTS - 1:
+                    raise DatasetError(f"a renderer process does not start: {failure}") from failure
+            except BaseException:
+                self.close()
+                raise
+        if answer.get("type") != "ready":
+            self.close()
+            kind = ContextError if answer.get("is_broken") else DatasetError
+            raise kind(str(answer.get("message", "a renderer process does not start")))
+        self.facts = answer
+        self._check_versions(answer.get("versions") or {})
+        return answer
+
+    def _launch(self) -> None:
+        # Of meshes from archives and other storage; a process that is killed leaves them behind.
+        self._folder = tempfile.TemporaryDirectory(prefix="ddepth-", ignore_cleanup_errors=True)
+        environment = {
+            **os.environ,
+            "TMPDIR": self._folder.name,
+            # What editable installs and programs add to the path, but not the working folder.
+            "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path if p),  # noqa: PTH100
+            "PYTHONSAFEPATH": "1",
+            **self._environment,
+        }
+        request_end, self._requests = os.pipe()
+        self._answers, answer_end = os.pipe()
+        with suppress(OSError, AttributeError):
+            import fcntl
+
+            fcntl.fcntl(self._answers, _F_SETPIPE_SZ, _CHUNK)
+        try:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    _ENTRY,
+                    str(request_end),
+                    str(answer_end),
+                    self._folder.name,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # drivers and libraries may print
+                pass_fds=(request_end, answer_end),
+                env=environment,
+                start_new_session=True,  # Ctrl-C in the terminal reaches the run only
+            )
+        except OSError as error:
+            for descriptor in (self._requests, self._answers):
+                os.close(descriptor)
+            self._folder.cleanup()
+            raise DatasetError(
+                f"a renderer process does not start ({sys.executable}: {error.strerror})"
+            ) from error
+        finally:
+            os.close(request_end)
+            os.close(answer_end)
+
+    def _check_versions(self, versions: Mapping[str, str]) -> None:
+        if self._versions is None:
+            return
+        names = sorted({*self._versions, *versions})
+        differing = [
+            f"{name} is {versions.get(name)}, not {self._versions.get(name)}"
+            for name in names
+            if versions.get(name) != self._versions.get(name)
+        ]
+        if differing:
+            self.close()
+            raise DatasetError(
+                f"this machine would render other bits than the plan's: {'; '.join(differing)}; "
+                "--allow-mixed renders all the same"
+            )
+
+    def samples(self, entry: MeshEntry) -> Generator[Sample]:
+        """Render a mesh; yield its samples in order. They count only if the iterator ends.
+
+        Raises:
+            MeshFailedError: the mesh cannot be rendered within its limits.
+            RunStoppedError: raised by `watch`.
+            DatasetError, ContextError: see `start`.
+        """
+        self.start()
+        self._deadline = time.monotonic() + self._seconds
+        try:
+            self._send({**dataclasses.asdict(entry), "columns": dict(entry.columns)})
+            while True:
+                head = read_head(self._read)
+                if head.get("type") != "sample":
+                    break
+                sample = self._sample(head, entry)
+                given = time.monotonic()
+                yield sample
+                # A slow disk is not the mesh's fault.
+                self._deadline += time.monotonic() - given
+        except BaseException as error:
+            # The rest of an answer would be taken for the next one.
+            self.close()
+            if type(error) is DatasetError:
+                raise MeshFailedError("crash", str(error)) from error
+            raise
+        self._finish(head)
+
+    def _finish(self, head: dict[str, Any]) -> None:
+        if head.get("type") == "done" and isinstance(head.get("peak"), int):
+            self.peak_memory = max(self.peak_memory, head["peak"])
+            return
+        if head.get("type") != "failed" or head.get("is_broken"):
+            self.close()
+        kind = head.get("kind")
+        raise MeshFailedError(
+            kind if kind in _KINDS else "crash", str(head.get("message", "no answer"))[:500]
+        )
+
+    def _sample(self, head: dict[str, Any], entry: MeshEntry) -> Sample:
+        """Return a sample whose contents follow; untrusted, since the mesh was."""
+        key, row, listed = head.get("key"), head.get("row"), head.get("files")
+        if (
+            not isinstance(key, str)
+            or not re.fullmatch(re.escape(entry.id) + "_[0-9]{3,9}", key)
+            or not isinstance(row, dict)
+            or not isinstance(listed, list)
+        ):
+            raise MeshFailedError(
+                "crash", "the renderer process sent what is not a sample of this mesh"
+            )
+        files: dict[str, bytes] = {}
+        for each in listed:
+            match each:
+                case [str(ending), int(size)] if (
+                    _ENDING.fullmatch(ending)
+                    and 0 <= size <= MAX_FILE_BYTES
+                    and ending not in files
+                ):
+                    files[ending] = self._read(size)
+                case _:
+                    raise MeshFailedError(
+                        "crash", "the renderer process sent a file without a name"
+                    )
+        return Sample(key, files, row)
+
+    def _send(self, request: dict[str, Any]) -> None:
+        """Send a request; the process reads as soon as it has answered the one before."""
+        data = memoryview(message_head(request))
+        with suppress(BrokenPipeError):  # reading the answer tells how it ended
+            while data:
+                data = data[os.write(self._requests, data) :]
+
+    def _read(self, count: int) -> bytes:
+        """Return exactly so many bytes of the answer, within the limits."""
+        chunks, left = [], count
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        while left:
+            self._look()
+            if not poll.poll(_POLL_SECONDS * 1000):
+                continue
+            chunk = os.read(self._answers, min(left, _CHUNK))
+            if not chunk:
+                raise self._ended()
+            chunks.append(chunk)
+            left -= len(chunk)
+        return b"".join(chunks)
+
+    def _look(self) -> None:
+        """Raise an error if a limit is exceeded."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _POLL_SECONDS
+        self.watch()
+        if now > self._deadline:
+            raise MeshFailedError(
+                "timeout",
+                f"rendering takes longer than {self._seconds:g} s (limits.seconds_per_mesh)",
+            )
+        used = self._used_memory()
+        self.peak_memory = max(self.peak_memory, used)
+        if self._memory is not None and used > self._memory:
+            raise MeshFailedError(
+                "memory",
+                f"rendering takes more than {self._memory / 2**20:.0f} MiB of memory "
+                "(limits.memory_mb)",
+            )
+
+    def _used_memory(self) -> int:
+        """Return the memory of the process in bytes; compiled readers have limits of their own."""
+        with suppress(self._psutil.Error):
+            return int(self._psutil.Process(self.pid).memory_info().rss)
+        return 0  # it has just ended
+
+    def _ended(self) -> MeshFailedError:
+        """Return the error that says how the process ended."""
+        if self._process is None:
+            return MeshFailedError("crash", "the renderer process has ended")
+        try:
+            status = self._process.wait(10.0)
+        except subprocess.TimeoutExpired:
+            return MeshFailedError("crash", "the renderer process closed its pipe")
+        if status >= 0:
+            return MeshFailedError("crash", f"the renderer process ended with exit status {status}")
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
+        return MeshFailedError("crash", f"the renderer process was ended by {name}{hint}")

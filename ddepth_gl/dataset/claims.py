@@ -1,0 +1,154 @@
+"""Claims on shards, which save work: two processes that render the same shard write the same bytes.
+
+A claim is a small file that names its owner. It is created by one process only, gets the present
+time while the work goes on, and is removed at its end. A claim is stale if its owner was a process
+of this machine that no longer runs, or if it is ten minutes old by the clock of the file server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from ..io.atomic import removed_if_ended
+from .storage import LocalStorage, Storage
+
+__all__ = ["Claim", "claimed"]
+
+STALE_SECONDS = 600.0
+_REFRESH_SECONDS = 60.0
+
+_owned: set[str] = set()  # tokens of the claims that this process holds
+_lock = threading.Lock()
+
+
+class Claim:
+    """A claim that this process holds."""
+
+    def __init__(self, storage: Storage, name: str, content: bytes) -> None:
+        self._storage, self._name, self._content = storage, name, content
+        self._refreshed = time.monotonic()
+
+    def refresh(self) -> None:
+        """Show now and then that the work goes on."""
+        now = time.monotonic()
+        if now - self._refreshed > _REFRESH_SECONDS and self.is_held():
+            self._refreshed = now
+            self._storage.touch(self._name, self._content)
+
+    def is_held(self) -> bool:
+        """Return whether no other process has taken over the claim."""
+        return self._storage.read(self._name) == self._content
+
+
+@contextmanager
+def claimed(storage: Storage, name: str) -> Iterator[Claim | None]:
+    """Claim a shard during a block; None if another process has.
+
+    Args:
+        storage: folder of the data set.
+        name: name of the shard.
+
+    Raises:
+        DatasetError: the storage does not work.
+    """
+    path = f"claims/{name}"
+    token = secrets.token_hex(16)
+    content = json.dumps({"token": token, **_owner()}, sort_keys=True).encode()
+    with _lock:
+        _owned.add(token)
+    try:
+        if not _taken(storage, path, content):
+            yield None
+            return
+        ended = (
+            removed_if_ended(storage.folder / path)
+            if isinstance(storage, LocalStorage)
+            else nullcontext()
+        )
+        with ended:
+            try:
+                yield Claim(storage, path, content)
+            finally:
+                if storage.read(path) == content:
+                    storage.remove(path)
+    finally:
+        with _lock:
+            _owned.discard(token)
+
+
+def _taken(storage: Storage, path: str, content: bytes) -> bool:
+    for _ in range(3):
+        if storage.create(path, content):
+            return True
+        there = storage.read(path)
+        if there is None:  # released meanwhile
+            continue
+        if not _is_stale(storage, path, there):
+            return False
+        storage.remove_if(path, there)
+    return False
+
+
+def _is_stale(storage: Storage, path: str, content: bytes) -> bool:
+    try:
+        owner = json.loads(content)
+        owner = owner if isinstance(owner, dict) else {}
+    except ValueError:
+        owner = {}
+    here = _owner()
+    if all(owner.get(key) == here[key] for key in ("host", "boot", "pids")):
+        return not _runs(owner)
+    entry = storage.files("claims").get(path.rpartition("/")[2])
+    return entry is not None and storage.now() - entry.modified > STALE_SECONDS
+
+
+def _runs(owner: dict[str, Any]) -> bool:
+    """Return whether the process of a claim of this machine still runs, and holds it."""
+    pid, start = owner.get("pid"), owner.get("start")
+    if pid == os.getpid() and start == _start(os.getpid()):
+        with _lock:
+            return owner.get("token") in _owned
+    return isinstance(pid, int) and _start(pid) == start is not None
+
+
+def _owner() -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "boot": _text(Path("/proc/sys/kernel/random/boot_id")),
+        # Containers of one machine count their processes separately.
+        "pids": _link(Path("/proc/self/ns/pid")),
+        "pid": os.getpid(),
+        "start": _start(os.getpid()),
+    }
+
+
+def _start(pid: int) -> int | None:
+    """Return when a process was started, in ticks since the boot; None if there is none.
+
+    Times in seconds would change with the clock. See proc(5), /proc/pid/stat.
+    """
+    fields = _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return int(fields[19]) if len(fields) > 19 and fields[0] not in "ZX" else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _link(path: Path) -> str:
+    try:
+        return os.readlink(path)  # noqa: PTH115 - pathlib would make a path of it
+    except OSError:
+        return ""

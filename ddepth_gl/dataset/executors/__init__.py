@@ -1,0 +1,1 @@
+"""Ways to run the shards of a plan: threads with a renderer process each, or tasks of Ray."""

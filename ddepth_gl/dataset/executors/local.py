@@ -1,0 +1,143 @@
+"""Worker threads of this process, each with a renderer process of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...gl.workers import usable_cpus
+from ..child import RendererChild, RunStoppedError
+from ..job import ShardJob
+from ..machine import child_environment, default_workers, memory_per_worker
+
+if TYPE_CHECKING:
+    from ..config import DatasetConfig
+    from ..progress import Progress
+
+__all__ = ["LocalExecutor"]
+
+
+class LocalExecutor:
+    """Threads of this process, each with a renderer process of its own.
+
+    Args:
+        workers: number of threads; None for as many as this machine can use.
+        device: of all renderer processes; None shares out the GPUs, if there are any.
+    """
+
+    def __init__(self, workers: int | None, device: int | str | None) -> None:
+        self._device = device
+        self._devices: Sequence[int | str | None] = (device,)
+        self._versions: dict[str, str] | None = None
+        self.workers = workers or 0
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def prepare(self, config: DatasetConfig, engine: str) -> dict[str, str]:
+        """Return the versions of what renders here, and choose devices and number of workers."""
+        if self._versions is not None:
+            return self._versions
+        with RendererChild(config, engine=engine, device=self._device) as child:
+            facts: dict[str, Any] = child.start()
+        gpus = [index for index in facts.get("gpus") or () if isinstance(index, int)]
+        if gpus and not facts.get("is_software"):
+            self._devices = gpus
+        self.workers = self.workers or default_workers(
+            0 if facts.get("is_software") else max(1, len(gpus))
+        )
+        self._versions = {str(k): str(text) for k, text in (facts.get("versions") or {}).items()}
+        return self._versions
+
+    def run(self, job: ShardJob, indices: Sequence[int], progress: Progress) -> list[int]:
+        """Render shards; return those that other processes are at work on.
+
+        The first error stops all workers at once; what they have not finished is dropped. So does
+        an exception of this thread, such as KeyboardInterrupt.
+
+        Args:
+            job: what is rendered, and how.
+            indices: shards, in the order in which they are begun.
+            progress: counts meshes and shards.
+
+        Raises:
+            DatasetError, OutputError, ContextError: see `run_shard`.
+        """
+        count = max(1, min(self.workers, len(indices)))
+        memory = memory_per_worker(count, job.plan.config.limits.memory_mb)
+        job = replace(
+            job,
+            environment=child_environment(count),
+            memory=memory,
+            # Of the CPUs of a worker, one renders or keeps the GPU busy.
+            encoders=max(0, usable_cpus() // count - 1),
+        )
+        pool = _Pool(job, indices, progress)
+        threads = [
+            # Daemons: the interpreter may end while one of them waits for a disk.
+            threading.Thread(
+                target=pool.work, args=(self._devices[number % len(self._devices)],), daemon=True
+            )
+            for number in range(count)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            pool.stop.set()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join(10.0)
+        if pool.error is not None:
+            raise pool.error
+        return sorted(pool.claimed)
+
+
+class _Pool:
+    """The shards that are left, and the first error."""
+
+    def __init__(self, job: ShardJob, indices: Sequence[int], progress: Progress) -> None:
+        self._job, self._progress = job, progress
+        self._left = deque(indices)
+        self._lock = threading.Lock()
+        self.stop = threading.Event()
+        self.claimed: set[int] = set()
+        self.error: BaseException | None = None
+
+    def work(self, device: int | str | None) -> None:
+        """Render shards until none is left."""
+        try:
+            with self._job.child(device, self._watch) as child:
+                while (index := self._next()) is not None:
+                    self._render(index, child)
+        except RunStoppedError:
+            return
+        except BaseException as error:
+            with self._lock:
+                self.error = self.error or error
+            self.stop.set()
+
+    def _next(self) -> int | None:
+        with self._lock:
+            return self._left.popleft() if self._left and not self.stop.is_set() else None
+
+    def _watch(self) -> None:
+        if self.stop.is_set():
+            raise RunStoppedError("the run ends")
+
+    def _render(self, index: int, child: RendererChild) -> None:
+        result = self._job.run(index, child, self._progress.add_mesh)
+        if result.state == "claimed":
+            with self._lock:
+                self.claimed.add(index)
+            return
+        others = len(self._job.plan.shards[index]) if result.state == "there" else 0
+        self._progress.add_shard(child.peak_memory, others)

@@ -1,0 +1,110 @@
+"""The state of a data set, from its plan and its markers alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .._text import counted
+from .finishing import is_index_current
+from .plan import read_plan
+from .progress import percentile
+from .run import finished_shards
+from .storage import open_storage
+
+__all__ = ["DatasetStatus", "read_status"]
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """The state of a data set.
+
+    Attributes:
+        shards, meshes: number of finished shards, and of the meshes whose samples are there.
+        all_shards, all_meshes: of the whole data set.
+        images: number of samples.
+        failures: number of meshes that failed.
+        bytes: of the samples.
+        claims: who is at work: host and process of each claim.
+        is_index_current: whether the index has all finished shards.
+        seconds_p50, seconds_p99: wall time of a mesh: half, and 99 % of them took less.
+        peak_memory: the most memory of a renderer process, in bytes.
+    """
+
+    shards: int
+    all_shards: int
+    meshes: int
+    all_meshes: int
+    images: int
+    failures: int
+    bytes: int
+    claims: tuple[str, ...]
+    is_index_current: bool
+    seconds_p50: float
+    seconds_p99: float
+    peak_memory: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the values as a plain dict, ready for JSON."""
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the state in plain words."""
+        tried = self.meshes + self.failures
+        yield (
+            f"{self.shards} of {counted(self.all_shards, 'shard')} and {tried} of "
+            f"{counted(self.all_meshes, 'mesh', 'meshes')} are done: "
+            f"{counted(self.images, 'image')}, {self.bytes / 1e6:,.0f} MB"
+        )
+        if self.failures:
+            yield f"{counted(self.failures, 'mesh', 'meshes')} failed"
+        if self.meshes:
+            yield (
+                f"a mesh took {self.seconds_p50:.2f} s (p50), {self.seconds_p99:.2f} s (p99), and "
+                f"at most {self.peak_memory / 1e6:,.0f} MB of memory"
+            )
+        yield from self.claims
+        if not self.is_index_current:
+            yield "the index lacks shards; --finish merges it"
+
+
+def read_status(out: str | os.PathLike[str]) -> DatasetStatus:
+    """Return the state of the data set in a folder.
+
+    Raises:
+        DatasetError: it is not a data set, or cannot be read.
+    """
+    storage = open_storage(out)
+    plan = read_plan(storage)
+    markers = finished_shards(storage, plan).values()
+    seconds = [each for marker in markers for each in marker.mesh_seconds]
+    claims = [
+        _owner(name, storage.read(f"claims/{name}"))
+        for name in sorted(storage.files("claims"))
+        if name.startswith("shard-")
+    ]
+    return DatasetStatus(
+        shards=len(markers),
+        all_shards=len(plan.shards),
+        meshes=sum(marker.meshes for marker in markers),
+        all_meshes=sum(map(len, plan.shards)),
+        images=sum(marker.samples for marker in markers),
+        failures=sum(marker.failures for marker in markers),
+        bytes=sum(marker.sample_bytes for marker in markers),
+        claims=tuple(claims),
+        is_index_current=is_index_current(storage),
+        seconds_p50=percentile(seconds, 50),
+        seconds_p99=percentile(seconds, 99),
+        peak_memory=max((marker.peak_memory for marker in markers), default=0),
+    )
+
+
+def _owner(name: str, content: bytes | None) -> str:
+    try:
+        owner = json.loads(content or b"{}")
+        return f"{name}: process {owner['pid']} on {owner['host']}"
+    except (ValueError, TypeError, KeyError):
+        return f"{name}: unknown"

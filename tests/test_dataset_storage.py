@@ -1,0 +1,210 @@
+"""Storages of data sets: a local folder, and S3 as moto's server has it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+import ddepth_gl as dd
+from ddepth_gl.dataset import claims
+from ddepth_gl.dataset.claims import claimed
+from ddepth_gl.dataset.storage import LocalStorage, open_storage
+from ddepth_gl.io import atomic
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """An S3 server in this process, and the settings that fsspec takes for it."""
+    server = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """A function that returns the address of a new bucket."""
+    import fsspec
+    import s3fs
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"client_kwargs": {"endpoint_url": s3_server}})
+    s3fs.S3FileSystem.clear_instance_cache()
+    bucket = f"bucket-{time.time_ns()}"
+    s3fs.S3FileSystem().mkdir(bucket)
+    yield f"s3://{bucket}/a/set"
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(params=["local", "s3"])
+def storage(request, tmp_path):
+    if request.param == "local":
+        return open_storage(tmp_path / "set")
+    return open_storage(request.getfixturevalue("s3"))
+
+
+def test_files_come_and_go(storage):
+    assert storage.read("plan.parquet") is None
+    assert storage.files("shards") == {}
+    assert storage.create("plan.parquet", b"one")
+    assert not storage.create("plan.parquet", b"two")
+    assert storage.read("plan.parquet") == b"one"
+    storage.write("plan.parquet", b"three")
+    assert storage.read("plan.parquet") == b"three"
+    with storage.writing("shards/shard-00000.tar") as file:
+        file.write(b"abcdef")
+        file.seek(3)
+        file.truncate()
+        assert "shard-00000.tar" not in storage.files("shards")
+    assert storage.read("shards/shard-00000.tar") == b"abc"
+    entry = storage.files("shards")["shard-00000.tar"]
+    assert entry.size == 3
+    assert abs(entry.modified - time.time()) < 60
+    assert set(storage.files("")) == {"plan.parquet"}
+    storage.remove("plan.parquet")
+    storage.remove("plan.parquet")
+    assert storage.read("plan.parquet") is None
+
+
+def test_an_error_leaves_nothing(storage):
+    storage.write("shards/a.tar", b"old")
+    with pytest.raises(KeyError), storage.writing("shards/a.tar") as file:
+        file.write({}[b"half"])
+    assert set(storage.files("shards")) == {"a.tar"}
+    assert storage.read("shards/a.tar") == b"old"
+
+
+def test_folders(storage):
+    for text in (b"one", b"two"):  # the second replaces the first
+        with storage.writing_folder("shards/shard-00000") as folder:
+            (folder / "mesh").mkdir(parents=True)
+            (folder / "mesh" / "000.json").write_bytes(text)
+            (folder / "SHA256SUMS").write_bytes(b"sums")
+        assert storage.read("shards/shard-00000/mesh/000.json") == text
+    assert set(storage.files("shards/shard-00000")) == {"SHA256SUMS"}
+    assert storage.files("shards") == {}
+
+
+def test_clock_and_touch(storage):
+    assert abs(storage.now() - time.time()) < 60
+    assert storage.files("claims") == {}
+    storage.create("claims/a", b"x")
+    before = storage.files("claims")["a"].modified
+    time.sleep(1.1)  # S3 counts seconds
+    storage.touch("claims/a", b"x")
+    assert storage.files("claims")["a"].modified > before
+
+
+def test_claims(storage, monkeypatch):
+    with claimed(storage, "shard-00000") as claim, claimed(storage, "shard-00000") as second:
+        assert claim is not None
+        assert second is None
+        monkeypatch.setattr(claims, "_REFRESH_SECONDS", 0.0)
+        claim.refresh()
+        assert claim.is_held()
+    assert storage.files("claims") == {}
+
+
+def test_stale_claims(storage, monkeypatch):
+    storage.create("claims/shard-00000", b"{}")
+    with claimed(storage, "shard-00000") as claim:
+        assert claim is None
+    now = storage.now()
+    monkeypatch.setattr(type(storage), "now", lambda _: now + claims.STALE_SECONDS + 60)
+    with claimed(storage, "shard-00000") as claim:
+        assert claim is not None
+    assert storage.files("claims") == {}
+
+
+def test_a_claim_is_removed_with_what_is_unfinished(tmp_path):
+    """As the command does when a signal ends it: other machines need not wait for ten minutes."""
+    storage = LocalStorage(tmp_path)
+    with claimed(storage, "shard-00000"):
+        atomic.remove_unfinished()
+        assert storage.files("claims") == {}
+    assert not atomic._unfinished
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    storage = LocalStorage(tmp_path)
+    left = tmp_path / "shards" / ".shard-00000-abc.part"
+    left.mkdir(parents=True)
+    other = tmp_path / "shards" / ".shard-00001-abc.part"
+    other.mkdir()
+    with storage.writing_folder("shards/shard-00000") as folder:
+        folder.mkdir()
+    assert not left.exists()
+    assert other.exists()
+
+
+def test_addresses(tmp_path):
+    assert open_storage(f"file://{tmp_path}").address == str(tmp_path)
+    assert open_storage(storage := LocalStorage(tmp_path)) is storage
+    (tmp_path / "file").touch()
+    with pytest.raises(dd.DatasetError, match="is a file; give a folder"):
+        open_storage(tmp_path / "file")
+    with pytest.raises(dd.DatasetError, match="cannot be opened"):
+        open_storage("nosuch://bucket")
+
+
+def test_a_server_that_is_not_there(s3, monkeypatch):
+    import fsspec
+    import s3fs
+
+    storage = open_storage(s3)
+    bad = open_storage("s3://no-such-bucket-at-all/x")
+    with pytest.raises(dd.DatasetError, match="cannot be used"):
+        bad.write("a", b"")
+    assert storage.read("a") is None
+    config = {"client_kwargs": {"endpoint_url": "http://127.0.0.1:9"}}
+    config["config_kwargs"] = {"retries": {"max_attempts": 0}, "connect_timeout": 1}
+    monkeypatch.setitem(fsspec.config.conf, "s3", config)
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(dd.DatasetError, match=r"plan\.parquet cannot be used"):
+        open_storage(s3).write("plan.parquet", b"")
+
+
+def full_disk(*_args, **_kwargs):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("call", ["create", "write", "touch folder"])
+def test_a_full_disk(tmp_path, monkeypatch, call):
+    storage = LocalStorage(tmp_path)
+    if call == "create":
+        monkeypatch.setattr(Path, "open", full_disk)
+        with pytest.raises(dd.DatasetError, match="No space left on device"):
+            storage.create("a", b"x")
+    elif call == "write":
+        monkeypatch.setattr(os, "fsync", full_disk)
+        with pytest.raises(dd.OutputError, match="No space left on device"):
+            storage.write("a", b"x")
+    else:
+        monkeypatch.setattr(Path, "mkdir", full_disk)
+        with pytest.raises(dd.DatasetError, match="No space left on device"):
+            storage.write("a/b", b"x")
+    monkeypatch.undo()
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_below_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    storage = LocalStorage(tmp_path)
+    for call in (
+        lambda: storage.read("file/x"),
+        lambda: storage.files("file"),
+        lambda: storage.create("file/x", b""),
+        lambda: storage.remove("file/x"),
+        lambda: storage.remove_if("file/x", b""),
+    ):
+        with pytest.raises(dd.DatasetError, match="cannot be used"):
+            call()
