@@ -26,7 +26,7 @@ from .stores import Stores, scale_of_views
 if TYPE_CHECKING:
     from .config import DatasetConfig, LoadingConfig
 
-__all__ = ["MeshRenderer"]
+__all__ = ["MeshRenderer", "loaded_mesh"]
 
 
 class MeshRenderer:
@@ -65,7 +65,7 @@ class MeshRenderer:
         """
         stores = Stores(self._config.store, with_photo=not entry.photos)
         with self._timing("load"):
-            loaded = _loaded(entry, path, self._config.loading, appearance=stores.shows_colors)
+            loaded = loaded_mesh(entry, path, self._config.loading, appearance=stores.shows_colors)
         with self._timing("prepare"):
             mesh, placement = _placed(loaded, self._config)
             cameras = _cameras(mesh, entry, self._config)
@@ -188,7 +188,12 @@ def _in_threads(
                 future.cancel()
 
 
-def _loaded(entry: MeshEntry, path: Path, loading: LoadingConfig, *, appearance: bool) -> Mesh:
+def loaded_mesh(entry: MeshEntry, path: Path, loading: LoadingConfig, *, appearance: bool) -> Mesh:
+    """Return a mesh as the data set has it, before it is placed.
+
+    Raises:
+        MeshError: it cannot be read; the message names the address of the entry.
+    """
     options: dict[str, Any] = {
         "appearance": appearance,
         "alpha": loading.alpha,
