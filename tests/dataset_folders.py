@@ -53,11 +53,21 @@ def write_shard(
                 **{f"size.{ending}": place[1] for ending, place in offsets.items()},
             }
         )
-    pq.write_table(pa.Table.from_pylist(rows), shards / f"{name}.parquet")
+    tables = {f"{name}.parquet": rows}
     if failures:
-        given = [{**failure, "shard": name} for failure in failures]
-        pq.write_table(pa.Table.from_pylist(given), shards / f"{name}.failures.parquet")
-    content = tar.read_bytes()
-    marker = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    (shards / f"{name}.json").write_text(json.dumps(marker))
+        tables[f"{name}.failures.parquet"] = [{**failure, "shard": name} for failure in failures]
+    for file, table in tables.items():
+        pq.write_table(pa.Table.from_pylist(table), shards / file)
+    write_marker(folder, number, [tar.name, *tables])
     return tar
+
+
+def write_marker(folder: Path, number: int, names: Sequence[str] = ()) -> None:
+    """Write the marker of a shard for its files as they are; without names, for all of them."""
+    shards = folder / "shards"
+    shard = f"shard-{number:05d}"
+    files = {}
+    for name in names or (f"{shard}.tar", f"{shard}.parquet"):
+        content = (shards / name).read_bytes()
+        files[name] = [len(content), hashlib.sha256(content).hexdigest()]
+    (shards / f"{shard}.json").write_text(json.dumps({"files": files}))

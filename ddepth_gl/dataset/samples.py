@@ -29,7 +29,7 @@ from .views import cameras_for
 if TYPE_CHECKING:
     from .config import DatasetConfig, LoadingConfig
 
-__all__ = ["MeshRenderer"]
+__all__ = ["MeshRenderer", "loaded_mesh"]
 
 
 class MeshRenderer:
@@ -68,7 +68,7 @@ class MeshRenderer:
         """
         stores = Stores(self._config.store, with_photo=not entry.photos)
         with self._timing("load"):
-            loaded = _loaded(entry, path, self._config.loading, appearance=stores.shows_colors)
+            loaded = loaded_mesh(entry, path, self._config.loading, appearance=stores.shows_colors)
         with self._timing("prepare"):
             mesh, placement = normalized(loaded, self._config.normalization)
             cameras = cameras_for(self._config.views, mesh, entry)
@@ -192,7 +192,12 @@ def _in_threads(
                 future.cancel()
 
 
-def _loaded(entry: MeshEntry, path: Path, loading: LoadingConfig, *, appearance: bool) -> Mesh:
+def loaded_mesh(entry: MeshEntry, path: Path, loading: LoadingConfig, *, appearance: bool) -> Mesh:
+    """Return a mesh as the data set has it, before it is placed.
+
+    Raises:
+        MeshError: it cannot be read; the message names the address of the entry.
+    """
     options: dict[str, Any] = {
         "appearance": appearance,
         "alpha": loading.alpha,

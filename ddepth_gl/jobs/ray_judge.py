@@ -26,6 +26,7 @@ def explained(
     two_sided: npt.ArrayLike,
     *,
     relative: float = RELATIVE,
+    absolute: float = 0.0,
     near: float | None = None,
     far: float | None = None,
 ) -> Booleans:
@@ -35,11 +36,12 @@ def explained(
     is *certain* if it covers the whole square. Below, "beyond" is farther for entry, and nearer for
     exit.
 
-    A depth is explained if it is one that a candidate has within the square, within `relative`,
-    and no certain candidate hides it: if it is not beyond every depth of one. It must also not be
-    beyond all faces that nine rays through the square answer with, if each of them has an answer.
-    The candidate faces the right way, or counts on either side. Where the border of such a face is
-    in the square, it may also be the face behind: at silhouettes, entry and exit are one depth.
+    A depth is explained if it is one that a candidate has within the square, within `relative` and
+    `absolute`, and no certain candidate hides it: if it is not beyond every depth of one. It must
+    also not be beyond all faces that nine rays through the square answer with, if each of them has
+    an answer. The candidate faces the right way, or counts on either side. Where the border of such
+    a face is in the square, it may also be the face behind: at silhouettes, entry and exit are one
+    depth.
 
     NaN is explained if no certain candidate faces the right way, and one of the nine rays misses.
 
@@ -49,6 +51,7 @@ def explained(
         sheet: which of both.
         two_sided: (F,) bool, the faces that count on either side.
         relative: relative error of a depth that is allowed.
+        absolute: further error that is allowed, mesh units.
         near, far: range of depths that count.
     """
     c = crossings
@@ -68,7 +71,7 @@ def explained(
     at_border = np.zeros(len(got), bool)
     at_border[c.point[faces_right & counts & ~certain]] = True
     possible = counts & (faces_right | (~certain & at_border[c.point]))
-    slack = relative * np.abs(got)
+    slack = relative * np.abs(got) + absolute
     key = sign * got
     with np.errstate(invalid="ignore"):
         fits = possible & (key[c.point] >= key_low - slack[c.point])
