@@ -155,6 +155,7 @@ BUILTIN_ERRORS = {
     ("dataset.addresses", "OSError"): "its callers raise DatasetError",
     ("dataset.config", "ValueError"): "pydantic collects them for one DatasetError",
     ("dataset.config_errors", "ValueError"): "pydantic collects them for one DatasetError",
+    ("dataset.reading", "IndexError"): "what Python expects of a sequence",
     ("io.meshes.child", "ValueError"): "caught below, as MeshError",
     ("io.meshes.child_main", "ValueError"): "its caller raises MeshError",
     ("io.meshes.gltf.meshopt_attributes", "ValueError"): "its caller raises MeshError",

@@ -136,9 +136,12 @@ class LocalShards(Shards):
         while len(self._descriptors) >= self._max_open:
             os.close(self._descriptors.popitem(last=False)[1])
         descriptor = os.open(Path(self.address, path), _FLAGS)
-        self._descriptors[path] = descriptor
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("not a plain file")
+            os.close(descriptor)
+            raise DatasetError(
+                f"{Path(self.address, path)} is not a plain file; remove it and render it again"
+            )
+        self._descriptors[path] = descriptor
         return descriptor
 
     def index_source(self, name: str) -> Any:
