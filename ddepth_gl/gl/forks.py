@@ -34,5 +34,5 @@ def check_not_forked() -> None:
             f"OpenGL does not survive fork, and process {_gl_process} had used it when this "
             "process was forked (a DepthRenderer, even a closed one, or a query of GPU devices); "
             "start processes with multiprocessing's 'spawn' or 'forkserver' method (DataLoader: "
-            "multiprocessing_context='spawn'), or create no DepthRenderer before the fork"
+            'multiprocessing_context="spawn"), or create no DepthRenderer before the fork'
         )

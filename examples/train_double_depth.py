@@ -1,0 +1,279 @@
+"""Train a small U-Net that predicts both sheets, entry and exit, from one photo.
+
+Usage: python examples/train_double_depth.py [--steps 1500] [--out out/train]
+
+Takes two minutes on two cores, with the rendering of its data: the meshes are made here, and every
+step renders views that were never seen before. At the end, it compares the network on other meshes
+with two simple guesses, prints the Chamfer distance of both point clouds, and writes a picture of
+some clouds. Needs the extra [torch].
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+from torch.nn import functional
+from training_meshes import make_mesh
+
+import ddepth_gl as dd
+from ddepth_gl.torch import RenderedDataset
+
+SIZE = 64  # pixels
+DISTANCE = 3.0  # of the camera from the center of the mesh, which fits into the unit sphere
+HELD_OUT = 1_000_000  # first seed of the meshes for testing
+
+
+def cameras_around(mesh: dd.Mesh, views: int, seed: int) -> list[dd.Camera]:
+    """Return cameras in random directions, up to 60 degrees above and 20 below the mesh."""
+    random = np.random.default_rng(seed)
+    cameras = []
+    for _ in range(views):
+        azimuth = random.uniform(0, 2 * math.pi)
+        elevation = math.radians(random.uniform(-20, 60))
+        eye = DISTANCE * np.array(
+            [
+                math.cos(azimuth) * math.cos(elevation),
+                math.sin(azimuth) * math.cos(elevation),
+                math.sin(elevation),
+            ]
+        )
+        cameras.append(dd.Camera.look_at(eye, (0, 0, 0), fov_y_deg=42, width=SIZE, height=SIZE))
+    return cameras
+
+
+class UNet(nn.Module):
+    """Photo (B, 4, H, W) in 0..1 to both sheets (B, 2, H, W), depths in mesh units."""
+
+    def __init__(self, channels: Sequence[int] = (32, 64, 96, 128)) -> None:
+        super().__init__()
+        # Blocks of 2 x 2 pixels become channels: a quarter of the time at the same resolution.
+        self.stem = nn.PixelUnshuffle(2)
+        wide = (16, *channels)
+        self.down = nn.ModuleList(
+            block(before, after) for before, after in zip(wide, channels, strict=False)
+        )
+        self.up = nn.ModuleList(
+            block(below + beside, beside)
+            for below, beside in zip(channels[:0:-1], channels[-2::-1], strict=True)
+        )
+        self.head = nn.Sequential(nn.Conv2d(channels[0], 8, 1), nn.PixelShuffle(2))
+
+    def forward(self, photo: Tensor) -> Tensor:
+        x = self.stem(photo)
+        passed = []
+        for number, layer in enumerate(self.down):
+            x = layer(x if number == 0 else functional.max_pool2d(x, 2))
+            passed.append(x)
+        for layer, beside in zip(self.up, passed[-2::-1], strict=True):
+            x = layer(torch.cat([functional.interpolate(x, scale_factor=2.0), beside], 1))
+        entry, thickness = self.head(x).unbind(1)
+        entry = entry + DISTANCE
+        return torch.stack([entry, entry + functional.softplus(thickness - 1.0)], 1)
+
+
+def block(before: int, after: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for channels in (before, after):
+        layers += [
+            nn.Conv2d(channels, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.SiLU()
+        ]  # fmt: skip
+    return nn.Sequential(*layers)
+
+
+def as_input(photo: Tensor) -> Tensor:
+    """Return photos as floats, channels last in memory, which the CPU likes best."""
+    return (photo.float() / 255.0).contiguous(memory_format=torch.channels_last)
+
+
+def error(predicted: Tensor, target: Tensor) -> Tensor:
+    """Return the mean absolute error over the pixels that have a target; NaN is a miss."""
+    has_target = ~target.isnan()
+    return (predicted - target)[has_target].abs().mean()
+
+
+def train(data: RenderedDataset, steps: int, batch: int, workers: int) -> UNet:
+    """Return a network after so many steps; the views of every pass over the meshes are new."""
+    torch.manual_seed(0)
+    net = UNet()
+    net.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    start = time.monotonic()
+    for step, sample in enumerate(batches(data, steps, batch, workers), 1):
+        loss = error(net(as_input(sample["photo"])), sample["depth"])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if step % 100 == 0 or step == steps:
+            print(f"step {step}: error {loss:.4f}, {time.monotonic() - start:.0f} s")
+    net.eval()
+    return net
+
+
+def batches(
+    data: RenderedDataset, steps: int, batch: int, workers: int
+) -> Iterator[dict[str, Tensor]]:
+    """Yield so many batches, epoch after epoch."""
+    stream = data.stream(seed=1, mix=8)
+    loader = torch.utils.data.DataLoader(
+        stream,
+        batch_size=batch,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context="spawn" if workers else None,
+    )
+    done = epoch = 0
+    while done < steps:
+        stream.set_epoch(epoch)
+        for sample in loader:
+            yield sample
+            done += 1
+            if done == steps:
+                return
+        epoch += 1
+
+
+class Scores(NamedTuple):
+    """Errors of predicted sheets, in percent of the diameter of the unit sphere.
+
+    Attributes:
+        entry, exit: mean absolute error over the pixels of the object.
+        front, back: Chamfer distance of the clouds, mean over views.
+    """
+
+    entry: float
+    exit: float
+    front: float
+    back: float
+
+
+def clouds(sheets: Tensor, sample: dict[str, Any], view: int) -> tuple[Tensor, Tensor]:
+    """Return entry and exit points, (N, 3), of one view at the pixels of the mask."""
+    camera = dd.Camera(sample["K"][view], sample["camera_from_world"][view], SIZE, SIZE)
+    mask = sample["mask"][view].numpy()
+    pixels = camera.pixel_centers()[mask]
+    entry, exit_ = (
+        torch.from_numpy(camera.unproject(pixels, sheet.numpy()[mask])).float()
+        for sheet in sheets[view]
+    )
+    return entry, exit_
+
+
+def chamfer(a: Tensor, b: Tensor) -> float:
+    """Return the mean distance to the nearest point of the other cloud, both ways."""
+    distances = torch.cdist(a, b)
+    return float(distances.min(0).values.mean() + distances.min(1).values.mean()) / 2
+
+
+def scores(sheets: Tensor, sample: dict[str, Any]) -> Scores:
+    """Return the errors of predicted sheets (B, 2, H, W)."""
+    mask = sample["mask"]
+    wrong = (sheets - sample["depth"]).abs()
+    distances = []
+    for view in range(len(mask)):
+        if mask[view].any():
+            pairs = zip(clouds(sheets, sample, view), clouds(sample["depth"], sample, view),
+                        strict=True)  # fmt: skip
+            distances.append([chamfer(*pair) for pair in pairs])
+    front, back = np.mean(distances, 0)
+    entry, exit_ = wrong[:, 0][mask].mean(), wrong[:, 1][mask].mean()
+    return Scores(*(50 * float(each) for each in (entry, exit_, front, back)))
+
+
+def predicted(net: UNet, photo: Tensor) -> Tensor:
+    """Return the sheets of photos, in small batches."""
+    with torch.no_grad():
+        return torch.cat([net(as_input(part)) for part in photo.split(32)])
+
+
+def guesses(seen: dict[str, Tensor], sample: dict[str, Any]) -> dict[str, Tensor]:
+    """Return sheets of two guesses that know the true entry and the statistics of training data."""
+    entry = sample["depth"][:, 0]
+    thickness = seen["depth"][:, 1] - seen["depth"][:, 0]
+    mean_exit = seen["depth"][:, 1].nanmean(0)
+    mean_exit = torch.where(mean_exit.isnan(), seen["depth"][:, 1].nanmean(), mean_exit)
+    return {
+        "true entry + constant thickness": torch.stack([entry, entry + thickness.nanmedian()], 1),
+        "true entry, mean exit": torch.stack([entry, mean_exit.expand_as(entry)], 1),
+    }
+
+
+def draw(path: Path, sheets: Tensor, sample: dict[str, Any], views: Sequence[int]) -> None:
+    """Write photos beside the true and the predicted clouds, seen from the side."""
+    figure = Figure((9, 3 * len(views)), layout="constrained")
+    for row, view in enumerate(views):
+        photo = figure.add_subplot(len(views), 3, 3 * row + 1)
+        photo.imshow(sample["photo"][view].permute(1, 2, 0).numpy())
+        photo.set_axis_off()
+        photo.set_title("photo" if row == 0 else "")
+        for column, (name, each) in enumerate(
+            (("true clouds", sample["depth"]), ("predicted clouds", sheets)), 2
+        ):
+            axes: Any = figure.add_subplot(len(views), 3, 3 * row + column, projection="3d")
+            for cloud, color in zip(clouds(each, sample, view), ("tab:blue", "tab:red"),
+                                    strict=True):  # fmt: skip
+                axes.scatter(*cloud.T.numpy(), s=2, color=color)
+            # From 60 degrees to the right of the photo.
+            eye = -sample["camera_from_world"][view][:3, :3].T @ sample["camera_from_world"][
+                view][:3, 3]  # fmt: skip
+            axes.view_init(20, math.degrees(math.atan2(eye[1], eye[0])) + 60)
+            axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), box_aspect=(1, 1, 1))
+            axes.set_axis_off()
+            axes.set_title(f"{name}: entry blue, exit red" if row == 0 else "")
+    figure.savefig(path, dpi=110)
+
+
+def one_batch(data: RenderedDataset) -> dict[str, Any]:
+    """Return all samples of a data set, rendered in this process."""
+    (batch,) = torch.utils.data.DataLoader(data, batch_size=len(data))
+    return dict(batch)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--meshes", type=int, default=256, help="for training")
+    parser.add_argument("--test-meshes", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=1, help="processes that render")
+    parser.add_argument("--out", type=Path, default=Path("out/train"))
+    options = parser.parse_args()
+
+    data = RenderedDataset(
+        [make_mesh(seed) for seed in range(options.meshes)], 4, SIZE, cameras=cameras_around
+    )
+    net = train(data, options.steps, options.batch, options.workers)
+    test = RenderedDataset(
+        [make_mesh(HELD_OUT + seed) for seed in range(options.test_meshes)],
+        2, SIZE, cameras=cameras_around, seed=1,
+    )  # fmt: skip
+    with data, test:
+        sample, seen = one_batch(test), one_batch(data)
+
+    sheets = predicted(net, sample["photo"])
+    rows = {"U-Net": sheets, **guesses(seen, sample)}
+    print(f"errors on {options.test_meshes} other meshes, in percent of the diameter:")
+    print(f"{'':32}{'entry':>8}{'exit':>8}{'Chamfer entry':>15}{'Chamfer exit':>14}")
+    for name, each in rows.items():
+        s = scores(each, sample)
+        print(f"{name:32}{s.entry:8.2f}{s.exit:8.2f}{s.front:15.2f}{s.back:14.2f}")
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.save(net.state_dict(), options.out / "unet.pt")
+    draw(options.out / "clouds.png", sheets, sample, range(0, min(len(sheets), 10), 2))
+    print(f"wrote {options.out / 'clouds.png'} and {options.out / 'unet.pt'}")
+
+
+if __name__ == "__main__":
+    main()
