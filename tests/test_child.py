@@ -178,7 +178,9 @@ def _is_gone(pid: int) -> bool:
 def test_the_child_ends_with_its_parent(number: signal.Signals, tmp_path: Path) -> None:
     file = tmp_path / "pid"
     program = (
-        "import sys\n"
+        "import signal, sys\n"
+        # A shell has its background jobs ignore it, and what they start inherits that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from ddepth_gl.io.meshes import child\n"
         "child._FUNCTIONS['hang'] = child._ChildFunction('child_functions', 'hang', 'it')\n"
         "child.run_in_child('hang', {'file': sys.argv[1]}, seconds=55)\n"
