@@ -249,7 +249,7 @@ class Pipeline:
         self, engine: Engine[Any], pending: Pending[Any], camera: Camera, buffers: SheetBuffers
     ) -> DepthMaps:
         mesh = pending.scene.mesh
-        if pending.request.may_fix_silhouettes:
+        if pending.request.may_fix_silhouettes and not buffers.is_finished:
             exchanged = fix_silhouettes(
                 buffers.entry,
                 buffers.exit,
@@ -270,8 +270,8 @@ class Pipeline:
         collected = engine.collect_on_device(pending)
         provenance = self.provenance(engine, pending.scene)
         return [
-            DeviceDepthMaps(self._context, camera, buffers, provenance, pending.request.surfaces)
-            for camera, buffers in zip(pending.cameras, collected, strict=True)
+            DeviceDepthMaps(self._context, camera, buffer, provenance, pending.request.surfaces)
+            for camera, buffer in zip(pending.cameras, collected, strict=True)
         ]
 
     def checked_request(self, scene: Scene, camera: Camera, request: SheetRequest) -> SheetRequest:

@@ -133,4 +133,10 @@ def sheet_request(
                 f"not near={shown(near)}, far={shown(far)}"
             )
     by_geometry = surfaces == "auto"
-    return SheetRequest("any" if surfaces == "auto" else surfaces, by_geometry, names, crop)
+    return SheetRequest(
+        "any" if surfaces == "auto" else surfaces,
+        by_geometry,
+        names,
+        crop,
+        stays_on_device=output == "gpu",
+    )

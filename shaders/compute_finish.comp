@@ -4,7 +4,7 @@
 // that of ddepth_gl/results/silhouettes.py, which tells the reasons.
 //
 // Inputs:  sheets: depths of one image or several, of each the entries, then the exits
-// Outputs: entry, exit_: the sheets of one image
+// Outputs: results: finished entries of one image, from first_result on, then the exits
 // Options: GROUP_SIZE        invocations per work group
 //          PERSPECTIVE       1 for a perspective camera, 0 for an orthographic one
 //          FIX_SILHOUETTES   1 to apply the rule for silhouettes
@@ -13,9 +13,9 @@
 layout(local_size_x = GROUP_SIZE) in;
 // Bits of float32; any NaN is a miss.
 layout(std430, binding = 0) readonly buffer Sheets { uint sheets[]; };
-layout(std430, binding = 1) writeonly buffer Entry { uint entry[]; };
-layout(std430, binding = 2) writeonly buffer Exit { uint exit_[]; };
-uniform int first_row;  // row of `sheets` where this image's entries begin
+layout(std430, binding = 1) writeonly buffer Results { uint results[]; };
+uniform int first_row;     // row of `sheets` where this image's entries begin
+uniform int first_result;  // index in `results`
 #include "swapped_pixels.glsl"
 
 const uint MISS = 0x7fc00000u;
@@ -41,20 +41,20 @@ void main() {
                     gl_NumWorkGroups.x * gl_WorkGroupSize.x * gl_GlobalInvocationID.y);
     ivec2 pixel = ivec2(index % image_size.x, index / image_size.x);
     if (pixel.y >= image_size.y) return;
+    int entry = first_result + index, exit_ = entry + image_size.x * image_size.y;
     uint entry_bits = depth_bits(ENTRY, pixel), exit_bits = depth_bits(EXIT, pixel);
-    entry[index] = is_miss(entry_bits) ? MISS : entry_bits;
-    exit_[index] = is_miss(exit_bits) ? MISS : exit_bits;
+    results[entry] = is_miss(entry_bits) ? MISS : entry_bits;
+    results[exit_] = is_miss(exit_bits) ? MISS : exit_bits;
 #if FIX_SILHOUETTES
     if (is_miss(entry_bits) || is_miss(exit_bits) || !is_swapped(pixel)) return;
     if (is_inside_out(pixel)) {
 #if EXCHANGE
-        entry[index] = exit_bits;
-        exit_[index] = entry_bits;
+        results[entry] = exit_bits;
+        results[exit_] = entry_bits;
 #endif
         return;
     }
     precise float mean = (uintBitsToFloat(exit_bits) + uintBitsToFloat(entry_bits)) / 2.0;
-    entry[index] = floatBitsToUint(mean);
-    exit_[index] = floatBitsToUint(mean);
+    results[entry] = results[exit_] = floatBitsToUint(mean);
 #endif
 }

@@ -14,7 +14,8 @@ from shapes import box, random_closed_mesh
 
 import ddepth_gl as dd
 from ddepth_gl import pipeline
-from ddepth_gl.gl.cuda import CUDA_DEVICE
+from ddepth_gl.gl import result_buffers
+from ddepth_gl.gl.cuda import CUDA_DEVICE, _Registration
 from ddepth_gl.results.device_maps import DeviceImage
 
 FACE_ON = dd.Camera.look_at((0, 0, 5), (0, 0, 0), up=(0, 1, 0), width=40, height=30)
@@ -191,8 +192,15 @@ class _Memory:
 
     def __init__(self, content: np.ndarray, log: list[str]) -> None:
         self.content, self.log = content, log
+        self.handle, self.size = content.ctypes.data, content.nbytes
+
+    @staticmethod
+    def from_handle(address: int, size: int, *, owner: _Memory) -> _Memory:
+        first = address - owner.handle
+        return _Memory(owner.content[first : first + size], owner.log)
 
     def copy_from(self, other: _Memory, *, stream: object) -> None:
+        assert self.size == other.size
         self.log.append("copy")
         self.content[:] = other.content
 
@@ -213,7 +221,7 @@ def stand_in(
         default_stream = SimpleNamespace(sync=lambda: log.append("sync"))
 
         def __init__(self, ordinal: int) -> None:
-            log.append(f"device {ordinal}")
+            assert ordinal == 2
 
         def set_current(self) -> None:
             if refuses:
@@ -222,20 +230,31 @@ def stand_in(
         def allocate(self, size: int, *, stream: object) -> _Memory:
             return _Memory(np.zeros(size, np.uint8), log)
 
+    class Stream:
+        def __init__(self, handle: int) -> None:
+            self.handle = handle
+
+        @classmethod
+        def from_handle(cls, handle: int) -> Stream:
+            return cls(handle)
+
+        def wait(self, other: object) -> None:
+            assert other is Device.default_stream
+            log.append(f"{self.handle} waits")
+
     class GraphicsResource:
         def __init__(self, name: int) -> None:
             self.name = name
+            log.append("register")
 
         @classmethod
         def from_gl_buffer(cls, name: int, *, flags: str) -> GraphicsResource:
             assert flags == "read_only"
             return cls(name)
 
-        def __enter__(self) -> GraphicsResource:
-            log.append("register")
-            return self
-
-        def __exit__(self, *_: object) -> None:
+        def close(self) -> None:
+            if refuses:
+                raise RuntimeError("CUDA_ERROR_INVALID_CONTEXT")
             log.append("unregister")
 
         def map(self, *, stream: object) -> _Memory:
@@ -246,40 +265,177 @@ def stand_in(
         def from_buffer(
             cls, buffer: _Memory, shape: tuple[int, int], *, dtype: np.dtype
         ) -> np.ndarray:
-            return buffer.content.view(dtype).reshape(shape)  # NumPy arrays support DLPack
+            return _View(buffer.content.view(dtype).reshape(shape))
 
     core, utils, cuda = ModuleType("cuda.core"), ModuleType("cuda.core.utils"), ModuleType("cuda")
     core.Device, core.GraphicsResource, core.utils = Device, GraphicsResource, utils
+    core.Buffer, core.Stream = _Memory, Stream
     utils.StridedMemoryView, cuda.core = StridedMemoryView, core
     return {"cuda": cuda, "cuda.core": core, "cuda.core.utils": utils}
+
+
+class _View:
+    """A view of memory that gives NumPy's DLPack capsule, whatever the stream."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __dlpack__(self, *, stream: int | None, **options: Any) -> object:
+        return self.array.__dlpack__(**options)
 
 
 class _CpuImage:
     """An image whose stand-in copy NumPy accepts: it reports CPU memory as its device."""
 
-    def __init__(self, image: DeviceImage) -> None:
-        self.image = image
+    def __init__(self, image: DeviceImage, stream: int | None = None) -> None:
+        self.image, self.stream = image, stream
 
     def __dlpack__(self, **options: Any) -> object:
-        return self.image.__dlpack__(**options)
+        return self.image.__dlpack__(**{**options, "stream": self.stream})
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return 1, 0
 
 
-def test_the_transfer_to_cuda(image, nvidia, monkeypatch):
-    """With a stand-in for `cuda.core`: the copy is made while the buffer is mapped."""
+@pytest.fixture
+def cuda(renderer, nvidia, monkeypatch):
+    """A stand-in for `cuda.core`: installs it for some maps, and returns the log of its calls."""
+    renderer._context.result_buffers.trim()
     log: list[str] = []
-    for name, module in stand_in(log, {image._buffer.glo: image._buffer}).items():
+    buffers: dict[int, object] = {}
+    for name, module in stand_in(log, buffers).items():
         monkeypatch.setitem(sys.modules, name, module)
-    assert image.__dlpack_device__() == (CUDA_DEVICE, 2)
-    host = image.numpy()
-    taken = np.from_dlpack(_CpuImage(image))
-    assert taken.tobytes() == host.tobytes()
-    assert taken.shape == (30, 40)
-    assert log == ["device 2", "register", "map", "copy", "unmap", "sync", "unregister"]
-    image._image_buffers.release()  # the copy lives on
-    assert taken.tobytes() == host.tobytes()
+
+    def install(maps: dd.DeviceDepthMaps) -> list[str]:
+        buffer = maps._sheets._lent.item.buffer
+        buffers[buffer.glo] = buffer
+        return log
+
+    yield install
+    with renderer._context as context:
+        context.result_buffers.trim()
+
+
+def test_the_transfer_to_cuda(renderer, cuda):
+    """With a stand-in for `cuda.core`: both sheets are copied while their buffer is mapped once."""
+    scene = renderer.upload(box())
+    maps = renderer.entry_exit(scene, FACE_ON, output="gpu")
+    log = cuda(maps)
+    assert maps.entry.__dlpack_device__() == (CUDA_DEVICE, 2)
+    host = maps.numpy()
+    entry = np.from_dlpack(_CpuImage(maps.entry))
+    assert log == ["register", "map", "copy", "copy", "unmap"]
+    exit_ = np.from_dlpack(_CpuImage(maps.exit))
+    assert log == ["register", "map", "copy", "copy", "unmap"]
+    assert entry.tobytes() == host.entry.tobytes() != exit_.tobytes() == host.exit.tobytes()
+    assert entry.shape == exit_.shape == (30, 40)
+    # Every consumer gets a copy of its own.
+    log.clear()
+    again = np.from_dlpack(_CpuImage(maps.exit))
+    assert log == ["map", "copy", "copy", "unmap"]
+    again[:] = 7
+    assert maps.exit.numpy().tobytes() == exit_.tobytes() == host.exit.tobytes()
+    maps.release()  # the copies live on
+    assert entry.tobytes() == host.entry.tobytes()
+    scene.release()
+
+
+@pytest.mark.parametrize(
+    ("stream", "call"),
+    [(None, None), (0, None), (1, None), (2, None), (-1, "sync"), (4711, "4711 waits")],
+)
+def test_consumers_wait_for_the_copy(renderer, cuda, stream, call):
+    scene = renderer.upload(box())
+    with renderer.entry_exit(scene, FACE_ON, output="gpu") as maps:
+        log = cuda(maps)
+        for sheet in (maps.exit, maps.entry):
+            log.clear()
+            np.from_dlpack(_CpuImage(sheet, stream))
+            assert log[-1:] == [call] if call else "sync" not in log
+    scene.release()
+
+
+def test_registrations_stay_with_their_buffers(renderer, cuda):
+    """A buffer is registered once while it is reused, and unregistered before it is freed."""
+    scene = renderer.upload(box())
+    maps = renderer.entry_exit(scene, FACE_ON, output="gpu")
+    log, first = cuda(maps), maps._sheets._lent.item
+    np.from_dlpack(_CpuImage(maps.entry))
+    other = renderer.entry_exit(scene, FACE_ON, output="gpu")  # while the first is lent
+    assert other._sheets._lent.item is not first
+    maps.release()
+    maps.release()  # gives it back only once
+    third = renderer.entry_exit(scene, FACE_ON, output="gpu")
+    assert third._sheets._lent.item is first
+    log.clear()
+    np.from_dlpack(_CpuImage(third.entry))
+    assert "register" not in log
+    with pytest.raises(dd.ContextClosedError):
+        maps.entry.numpy()  # although its buffer lives on
+    for each in (third, other):
+        each.release()
+    smaller = dd.Camera.look_at((0, 0, 5), (0, 0, 0), up=(0, 1, 0), width=20, height=30)
+    with renderer.entry_exit(scene, smaller, output="gpu") as maps:
+        assert maps._sheets._lent.item.buffer.size == 8 * 20 * 30
+    log.clear()
+    freed: list[str] = []
+    first.buffer, buffer = (
+        SimpleNamespace(size=first.buffer.size, release=lambda: freed.append("-".join(log))),
+        first.buffer,
+    )
+    with renderer._context as context:
+        context.result_buffers.trim()
+    assert freed == ["unregister"]
+    with renderer._context:
+        buffer.release()
+    scene.release()
+
+
+def test_idle_buffers_are_limited(renderer, monkeypatch):
+    scene = renderer.upload(box())
+    pool = renderer._context.result_buffers
+    with renderer._context:
+        pool.trim()
+    monkeypatch.setattr(result_buffers, "_MAX_IDLE_BYTES", 3 * 8 * 40 * 30)
+    maps = [renderer.entry_exit(scene, FACE_ON, output="gpu") for _ in range(5)]
+    assert not pool._idle
+    for each in maps:
+        each.release()
+    assert [item.buffer.size for item in pool._idle] == 3 * [8 * 40 * 30]
+    monkeypatch.setattr(result_buffers, "_MAX_IDLE_BUFFERS", 1)
+    renderer.entry_exit(scene, FACE_ON, output="gpu").release()
+    assert len(pool._idle) == 1
+    scene.release()
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_renderer_that_closes_ends_registrations(monkeypatch, caplog, refuses):
+    """Of lent buffers too, and also if CUDA refuses."""
+    log: list[str] = []
+    with dd.DepthRenderer() as renderer:
+        context = renderer._context
+        for maps in renderer.entry_exit_many(renderer.upload(box()), [FACE_ON] * 2, output="gpu"):
+            item = maps._sheets._lent.item
+            item.registration = registration(log, refuses)
+        del maps, item
+        lent = renderer.entry_exit(renderer.upload(box()), FACE_ON, output="gpu")
+        lent._sheets._lent.item.registration = registration(log, refuses)
+        with context:  # frees what was dropped
+            assert len(context.result_buffers._all) >= 2
+    assert log == ["current", "close"] * log.count("close")
+    assert log.count("close") >= 2
+    assert ("cannot unregister" in caplog.text) == refuses
+    lent.release()
+
+
+def registration(log: list[str], refuses: bool) -> object:
+    def close() -> None:
+        log.append("close")
+        if refuses:
+            raise RuntimeError("CUDA_ERROR_INVALID_CONTEXT")
+
+    device = SimpleNamespace(set_current=lambda: log.append("current"))
+    return _Registration(device, SimpleNamespace(close=close))
 
 
 def test_a_driver_that_refuses(image, nvidia, monkeypatch):

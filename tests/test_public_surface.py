@@ -309,12 +309,12 @@ CALLS = {
     "Scene.check_usable": lambda r: (r.upload(box()), {}),
     "Scene.release": lambda r: (r.upload(box()), {}),
     "DeviceDepthMaps": lambda r: (None, {"context": r._context, "camera": CAMERA,
-                                         "buffers": [Buffer(), Buffer()], "provenance": {},
+                                         "buffer": lent_buffer(r), "provenance": {},
                                          "surfaces": "any"}),
     "DeviceDepthMaps.numpy": lambda r: (on_device(r), {}),
     "DeviceDepthMaps.release": lambda r: (on_device(r), {}),
-    "DeviceImage": lambda r: (None, {"image_buffers": on_device(r)._image_buffers,
-                                     "buffer": Buffer(), "shape": (4, 6)}),
+    "DeviceImage": lambda r: (None, {"sheets": on_device(r)._sheets, "sheet": 1,
+                                     "shape": (4, 6)}),
     "DeviceImage.numpy": lambda r: (on_device(r).entry, {}),
     "RendererInfo": lambda r: (None, r.info.as_dict()),
     "RendererInfo.as_dict": lambda r: (r.info, {}),
@@ -341,6 +341,11 @@ CALLS = {
 
 def fields_of(record):
     return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+
+
+def lent_buffer(renderer):
+    with renderer._context as context:
+        return context.result_buffers.take(8 * CAMERA.width * CAMERA.height)
 
 
 def on_device(renderer):

@@ -112,11 +112,10 @@ def test_the_limits(renderer, where, orthographic):
         with renderer._context as context:
             finish = FinishPass(context, inverted_entries=False)
             buffer = context.gl.buffer(np.concatenate([entry, exit_]).tobytes())
-            sheets = finish.run(buffer, scene, camera, SheetRequest())
-            entry, exit_ = (
-                np.frombuffer(each.read(), np.float32).reshape(shape) for each in sheets
-            )
-            for each in (buffer, *sheets, finish):
+            finished = context.gl.buffer(reserve=buffer.size)
+            finish.run(buffer, scene, [camera], SheetRequest(), [(finished, 0)])
+            entry, exit_ = np.frombuffer(finished.read(), np.float32).reshape(2, *shape)
+            for each in (buffer, finished, finish):
                 each.release()
         scene.release()
     middle = (given[0] + given[1]) / np.float32(2)

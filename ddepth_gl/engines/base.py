@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -16,10 +15,12 @@ import numpy.typing as npt
 
 from ..camera.camera import Camera
 from ..gl.context import GLContext
+from ..gl.result_buffers import LentBuffer
 from ..results.silhouettes import has_inside_out
 from .request import LayerBuffers, SheetBuffers, SheetRequest
 from .scene import Scene
 from .shared.attribute_pass import AttributePass
+from .shared.finished_sheets import FinishedSheets
 from .shared.finishing import FinishPass
 from .shared.freed_memory import keep_freed_memory
 from .shared.photo import PhotoPass, Viewport
@@ -31,6 +32,8 @@ __all__ = ["Engine", "Pending"]
 
 
 class _SheetTargets(PooledTargets, Protocol):
+    image_count: int
+
     def depths_as_buffer(self) -> AbstractContextManager[Any]: ...
 
 
@@ -49,12 +52,14 @@ class Pending(Generic[Targets]):
         scene: Scene of all images.
         cameras: one camera per image.
         request: request for each image.
+        finished: where the device finishes the images and copies them from; None if it does not.
     """
 
     targets: Targets
     scene: Scene
     cameras: tuple[Camera, ...]
     request: SheetRequest
+    finished: FinishedSheets | None = None
 
 
 class Engine(ABC, Generic[Targets]):
@@ -84,6 +89,7 @@ class Engine(ABC, Generic[Targets]):
         self._photo_pool = TargetPool(partial(PhotoTargets, context))
         self._finish = FinishPass(context, self.inverts_entries)
         self._pool = TargetPool(make_targets)
+        self._finished_pool = TargetPool(partial(FinishedSheets, context))
         # The last answer of `_is_inside_out`, and what it was about.
         self._last_inside_out: tuple[Callable[[], Scene | None], Camera | None, bool] = (
             lambda: None,
@@ -123,6 +129,29 @@ class Engine(ABC, Generic[Targets]):
             DeviceMemoryError: the images do not fit into the device's memory.
         """
 
+    def _finish_ahead(self, pending: Pending[Targets]) -> Pending[Targets]:
+        """Return submitted images, told to finish on the device and to come to the CPU.
+
+        Only on a GPU, if one buffer holds them, and without faces: those follow their depths.
+        """
+        context, request, count = self._context, pending.request, len(pending.cameras)
+        width, height = pending.cameras[0].width, pending.cameras[0].height
+        if (
+            request.needs_faces
+            or request.stays_on_device
+            or not (context.staging.is_used and context.has_compute)
+            or 8 * width * height * count > context.max_storage_block
+        ):
+            return pending
+        finished = self._finished_pool.take((width, height), pending.targets.image_count)
+        with self._finished_pool.returning_on_error(finished):
+            with pending.targets.depths_as_buffer() as depths:
+                self._finish.run(
+                    depths, pending.scene, pending.cameras, request, finished.results[:count]
+                )
+            finished.start_copying(count)
+        return replace(pending, finished=finished)
+
     @abstractmethod
     def _read(self, pending: Pending[Targets]) -> list[list[npt.NDArray[Any]]]:
         """Wait for submitted images, read them, and give their targets back to the pool.
@@ -141,6 +170,14 @@ class Engine(ABC, Generic[Targets]):
         Raises:
             DeviceMemoryError, ContextError: the driver reports an error of these images' calls.
         """
+        if pending.finished is not None:
+            with (
+                self._pool.returning(pending.targets),
+                self._finished_pool.returning(pending.finished),
+            ):
+                images = pending.finished.read(len(pending.cameras))
+            self._context.check_error("rendering", "the image size or the number of faces")
+            return images
         return [
             self._sheet_buffers(pending, camera, arrays)
             for camera, arrays in zip(pending.cameras, self._read(pending), strict=True)
@@ -175,38 +212,43 @@ class Engine(ABC, Generic[Targets]):
             attributes = self._attributes.sheet_attributes(pending.scene, camera, names, faces)
         return SheetBuffers(entry, exit_, attributes)
 
-    def collect_on_device(self, pending: Pending[Targets]) -> list[list[Any]]:
+    def collect_on_device(self, pending: Pending[Targets]) -> list[LentBuffer]:
         """Finish submitted images on the device, without reading them.
 
         Args:
-            pending: from `submit`, with a request without attributes.
+            pending: from `submit`, with a request that `stays_on_device`.
 
         Returns:
-            For each camera: GPU buffers of entry and exit depth, which the caller owns.
+            For each camera: a buffer of entry depths, then exit depths, lent to the caller.
 
         Raises:
             ContextError, DeviceMemoryError: see `FinishPass.run`.
         """
-        sheets: list[list[Any]] = []
+        camera = pending.cameras[0]
+        size = camera.width, camera.height
+        buffers: list[Any] = []
         try:
             with (
                 self._pool.returning(pending.targets),
                 pending.targets.depths_as_buffer() as depths,
             ):
-                for index, camera in enumerate(pending.cameras):
-                    sheets.append(
-                        self._finish.run(depths, pending.scene, camera, pending.request, index)
-                    )
+                with self._context.allocating("sheets", size, buffers):
+                    for _ in pending.cameras:
+                        buffers.append(self._context.result_buffers.take(8 * size[0] * size[1]))
+                results = [(each.item.buffer, 0) for each in buffers]
+                self._finish.run(depths, pending.scene, pending.cameras, pending.request, results)
             self._context.check_error("finishing the sheets", "the image size")
         except BaseException:
-            for buffer in chain(*sheets):
+            for buffer in buffers:
                 buffer.release()
             raise
-        return sheets
+        return buffers
 
     def discard(self, pending: Pending[Targets]) -> None:
         """Give up submitted images."""
         self._pool.give_back(pending.targets)
+        if pending.finished is not None:
+            self._finished_pool.give_back(pending.finished)
 
     @abstractmethod
     def peel(
@@ -246,7 +288,7 @@ class Engine(ABC, Generic[Targets]):
         Raises:
             DeviceMemoryError: the images do not fit into the device's memory.
         """
-        request = replace(request, attributes=("face",))
+        request = replace(request, attributes=("face",), stays_on_device=True)
         viewport = self.photo_viewport(scene, camera, request, samples)
         bands = []
         for rows, band_camera in sample_bands(camera, samples, len(scene.mesh.faces)):
@@ -285,7 +327,7 @@ class Engine(ABC, Generic[Targets]):
         last_scene, last_camera, answer = self._last_inside_out
         if last_camera is not camera or last_scene() is not scene:
             small = _reduced(camera, _MAX_INSIDE_OUT_SIZE)
-            request = SheetRequest(by_geometry=True).decided(scene.mesh)
+            request = SheetRequest(by_geometry=True, keeps_silhouettes=True).decided(scene.mesh)
             (sheets,) = self.collect(self.submit(scene, (small,), request))
             answer = has_inside_out(small, sheets.entry, sheets.exit)
             self._last_inside_out = weakref.ref(scene), camera, answer
@@ -319,8 +361,8 @@ class Engine(ABC, Generic[Targets]):
 
     def trim(self, max_idle: int = 1) -> None:
         """Free all idle targets but the last `max_idle`."""
-        self._pool.trim(max_idle)
-        self._photo_pool.trim(max_idle)
+        for pool in (self._pool, self._finished_pool, self._photo_pool):
+            pool.trim(max_idle)
 
     def release(self) -> None:
         """Free every GL object of the engine."""

@@ -28,6 +28,8 @@ class SheetRequest:
         crop: smallest and largest depth of crossings that count, mesh units; None for all.
         beside_a_face: the camera is beside a face, see `Scene.is_beside_a_face`.
         shaded: the entries are shaded as well, see `Engine.collect_shaded`.
+        stays_on_device: the sheets are not read, see `Engine.collect_on_device`.
+        keeps_silhouettes: silhouettes stay as they were rendered, see `fix_silhouettes`.
     """
 
     surfaces: DecidedSurfaces = "oriented"
@@ -36,6 +38,8 @@ class SheetRequest:
     crop: tuple[float, float] | None = None
     beside_a_face: bool = False
     shaded: bool = False
+    stays_on_device: bool = False
+    keeps_silhouettes: bool = False
 
     @property
     def needs_faces(self) -> bool:
@@ -59,7 +63,7 @@ class SheetRequest:
     @property
     def may_fix_silhouettes(self) -> bool:
         """Boolean: `fix_silhouettes` applies to the image if `fixes_silhouettes` of its mesh."""
-        return self.surfaces != "any" and self.crop is None
+        return self.surfaces != "any" and self.crop is None and not self.keeps_silhouettes
 
     @property
     def may_exchange(self) -> bool:
@@ -83,11 +87,13 @@ class SheetBuffers:
         entry: (H, W) float32 depth, mesh units, NaN for a miss.
         exit: (H, W) float32 depth, mesh units, NaN for a miss.
         attributes: name to (entry, exit), each (H, W) or (H, W, channels).
+        is_finished: `fix_silhouettes` was applied on the device, if it applies to the image.
     """
 
     entry: npt.NDArray[np.float32]
     exit: npt.NDArray[np.float32]
     attributes: dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]] = field(default_factory=dict)
+    is_finished: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from .loader import Loader
 from .memory import host_memory
 from .moderngl_context import own_moderngl_context, track_objects
 from .renderer_names import prefers_float_pairs, renders_on_cpu
+from .result_buffers import ResultBuffers
+from .staging import Staging
 
 __all__ = ["GLContext"]
 
@@ -66,6 +68,8 @@ class GLContext:
     Attributes:
         gl: the `moderngl.Context`, our own also if the OpenGL context is not.
         functions: OpenGL functions that moderngl lacks.
+        staging: how contents of buffers come to the CPU.
+        result_buffers: buffers for results that stay on the device.
         device: the `Device` that the context is on; None if others own it.
         vendor, renderer, gl_version: the driver's GL_VENDOR, GL_RENDERER and GL_VERSION.
         version_code: OpenGL version as an integer, such as 430 for 4.3.
@@ -161,6 +165,8 @@ class GLContext:
         if self._objects is not None:
             track_objects(self.gl, self._objects)
         self.functions = GLFunctions(self.gl, loader, self._objects)
+        self.staging = Staging(self.gl, loader, self.functions, not self.is_software)
+        self.result_buffers = ResultBuffers(self.gl)
         # A software renderer uses host memory. No device is trusted to have more than the host.
         host = host_memory()
         device_memory = None if self.is_software else self.functions.device_memory()
@@ -310,6 +316,7 @@ class GLContext:
         if self.is_closed:
             return
         with self:
+            self.result_buffers.release()
             self._release_objects()
             self.gl.release()
         self._destroy()

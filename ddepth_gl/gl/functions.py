@@ -47,6 +47,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "glEnable": (_UINT,),
     "glFramebufferTexture2D": (_UINT, _UINT, _UINT, _UINT, _INT),
     "glGenTextures": (_INT, _POINTER),
+    "glGetBufferSubData": (_UINT, _SIZE, _SIZE, _POINTER),
     "glGetIntegerv": (_UINT, _POINTER),
     "glPixelStorei": (_UINT, _INT),
     "glProgramUniform1i": (_UINT, _INT, _INT),
@@ -224,6 +225,13 @@ class GLFunctions:
             is_intact = self._unmap(_COPY_READ_BUFFER)
         if not is_intact:
             raise ContextError("the driver lost the contents of a buffer; render the image again")
+
+    def copy_from_buffer(self, buffer: Any, first_byte: int, array: npt.NDArray[Any]) -> None:
+        """Wait for the device; fill a C-contiguous array from a buffer, which is not mapped."""
+        self._call("glBindBuffer", _COPY_READ_BUFFER, buffer.glo)
+        self._call(
+            "glGetBufferSubData", _COPY_READ_BUFFER, first_byte, array.nbytes, array.ctypes.data
+        )
 
     def buffer_texture(self, buffer: Any, components: int) -> BufferTexture:
         """Return a view of a buffer as texels of signed 32-bit integers; moderngl has none.

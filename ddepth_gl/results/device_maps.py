@@ -16,22 +16,25 @@ from ..gl.context import GLContext
 from ..gl.cuda import CUDA_DEVICE, CudaCopier
 from ..gl.forks import check_not_forked
 from ..gl.non_copyable import NonCopyable
+from ..gl.result_buffers import LentBuffer
 from .depth_maps import DepthMaps
 from .mesh_facts import DecidedSurfaces
 
 __all__ = ["DeviceDepthMaps", "DeviceImage"]
 
 
-class _ImageBuffers:
-    """The OpenGL buffers of one DeviceDepthMaps, shared by its two images.
+class _Sheets:
+    """Both sheets of one DeviceDepthMaps: a buffer of entry depths, then exit depths.
 
-    Freed by `release` or, once nothing refers to this object, by the context.
+    The buffer is given back by `release` or, once nothing refers to this object, by the context.
     """
 
-    def __init__(self, context: GLContext, buffers: list[Any]) -> None:
-        self._context, self._buffers = context, list(buffers)
+    def __init__(self, context: GLContext, lent: LentBuffer, shape: tuple[int, int]) -> None:
+        self._context, self._lent, self._shape = context, lent, shape
         self._released = False
-        context.release_when_collected(self, self._buffers)
+        # Copies that were made together with that of the other sheet, for which a consumer asked.
+        self._ready: dict[int, Any] = {}
+        context.release_when_collected(self, [lent])
 
     @property
     def is_released(self) -> bool:
@@ -41,7 +44,7 @@ class _ImageBuffers:
         """Return the context, for a ``with`` statement.
 
         Raises:
-            ContextClosedError: the buffers were released or the renderer was closed.
+            ContextClosedError: the buffer was released or the renderer was closed.
         """
         if self.is_released:
             check_not_forked()
@@ -50,12 +53,41 @@ class _ImageBuffers:
             )
         return self._context
 
+    def read(self, sheet: int) -> npt.NDArray[np.float32]:
+        """Return a copy of one sheet, (H, W)."""
+        count = self._shape[0] * self._shape[1]
+        with self.usable_context() as context:
+            buffer = self._lent.item.buffer
+            with context.staging.reading(buffer, np.float32, count, sheet * count) as depths:
+                image: npt.NDArray[np.float32] = np.array(depths.reshape(self._shape))
+            context.check_error("reading the sheets", "the image size")
+        return image
+
+    def copier(self) -> CudaCopier:
+        """Return a copier to CUDA memory."""
+        context = self.usable_context()
+        context.check_usable()
+        if context.device is None:  # only OpenGL knows the device
+            with context:
+                return CudaCopier.for_context(context)
+        return CudaCopier.for_context(context)
+
+    def cuda_copy(self, sheet: int, stream: int | None) -> Any:
+        """Return a copy of one sheet in CUDA memory, for a consumer's stream."""
+        copier = self.copier()
+        copy = self._ready.pop(sheet, None)
+        if copy is None:
+            with self.usable_context():
+                copies = copier.copy(self._lent.item, 2, self._shape)
+            copy, self._ready[1 - sheet] = copies[sheet], copies[1 - sheet]
+        copier.order(stream)
+        return copy
+
     def release(self) -> None:
+        self._ready.clear()
         if not self.is_released:
             with self._context:
-                for buffer in self._buffers:
-                    buffer.release()
-                self._buffers.clear()
+                self._lent.release()
         self._released = True
 
     def __str__(self) -> str:
@@ -66,8 +98,10 @@ class DeviceImage(NonCopyable):
     """One sheet on the GPU, for ``torch.from_dlpack(image)`` and other DLPack consumers.
 
     A consumer gets a copy on the GPU, without a detour through the CPU. The copy may be written to
-    and outlives the renderer. It is allocated and freed on CUDA's default stream: code on a stream
-    that does not wait for that one must keep the copy until its work is done. The device becomes
+    and outlives the renderer. The CPU does not wait for it: the consumer's stream does. It is
+    allocated and freed on CUDA's default stream: code on a stream that does not wait for that one
+    must keep the copy until its work is done. Both sheets of an image are copied with the first;
+    the other copy is kept until it is asked for, or the maps are released. The device becomes
     CUDA's current device in this thread. `numpy` copies the sheet to the CPU instead.
 
     Attributes:
@@ -77,14 +111,14 @@ class DeviceImage(NonCopyable):
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, image_buffers: _ImageBuffers, buffer: Any, shape: tuple[int, int]) -> None:
-        if not isinstance(image_buffers, _ImageBuffers):
+    def __init__(self, sheets: _Sheets, sheet: int, shape: tuple[int, int]) -> None:
+        if not isinstance(sheets, _Sheets):
             raise ContextError(
                 "DeviceImage cannot be constructed directly; "
                 'call DepthRenderer.entry_exit(..., output="gpu")'
             )
         self.shape = shape
-        self._image_buffers, self._buffer = image_buffers, buffer
+        self._sheets, self._sheet = sheets, sheet
 
     def numpy(self) -> npt.NDArray[np.float32]:
         """Return a new (H, W) float32 array of depths, mesh units; NaN is a miss.
@@ -92,11 +126,7 @@ class DeviceImage(NonCopyable):
         Raises:
             ContextClosedError: the maps were released or the renderer was closed.
         """
-        image = np.empty(self.shape, self.dtype)
-        with self._image_buffers.usable_context() as context:
-            self._buffer.read_into(image, image.nbytes)
-            context.check_error("reading the sheets", "the image size")
-        return image
+        return self._sheets.read(self._sheet)
 
     def __dlpack__(self, *, stream: int | None = None, **options: Any) -> object:
         """Return a DLPack capsule of a copy, see https://dmlc.github.io/dlpack/latest/.
@@ -106,9 +136,8 @@ class DeviceImage(NonCopyable):
                 or the driver refuses.
             ContextClosedError: the maps were released or the renderer was closed.
         """
-        with self._image_buffers.usable_context() as context:
-            copy = CudaCopier.for_context(context).copy(self._buffer, self.shape)
-        # The copy is complete, so the consumer's stream has nothing to wait for.
+        # cuda.core ignores the stream, which waits for the copy already.
+        copy = self._sheets.cuda_copy(self._sheet, stream)
         return copy.__dlpack__(stream=stream, **options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -117,11 +146,10 @@ class DeviceImage(NonCopyable):
         Raises:
             InteropError, ContextClosedError: as for `__dlpack__`.
         """
-        with self._image_buffers.usable_context() as context:
-            return CUDA_DEVICE, CudaCopier.for_context(context).ordinal
+        return CUDA_DEVICE, self._sheets.copier().ordinal
 
     def __repr__(self) -> str:
-        return f"<DeviceImage {self.shape[1]}x{self.shape[0]}, {self._image_buffers}>"
+        return f"<DeviceImage {self.shape[1]}x{self.shape[0]}, {self._sheets}>"
 
 
 class DeviceDepthMaps(NonCopyable):
@@ -130,7 +158,7 @@ class DeviceDepthMaps(NonCopyable):
     ``DepthRenderer.entry_exit(..., output="gpu")`` returns it. Its two images take 8 bytes per
     pixel of GPU memory. They are freed by `release`, at the end of a ``with`` statement, or when
     the renderer closes. If all references to the maps and their images are dropped, the renderer
-    frees them the next time it is used.
+    frees them the next time it is used. Up to 64 MB of freed images stay for the next ones.
 
     Attributes:
         entry: DeviceImage, (H, W) float32 depth of the first entry, as in `DepthMaps`.
@@ -143,7 +171,7 @@ class DeviceDepthMaps(NonCopyable):
         self,
         context: GLContext,
         camera: Camera,
-        buffers: list[Any],
+        buffer: LentBuffer,
         provenance: Mapping[str, str],
         surfaces: DecidedSurfaces | None = None,
     ) -> None:
@@ -154,19 +182,11 @@ class DeviceDepthMaps(NonCopyable):
             )
         self.camera, self.surfaces = camera, surfaces
         self.provenance = checked_texts("provenance", provenance)
-        if not (
-            isinstance(buffers, list)
-            and len(buffers) == 2
-            and all(callable(getattr(buffer, "release", None)) for buffer in buffers)
-        ):
-            raise ContextError(
-                f"buffers must be a list of two OpenGL buffers, not {shown(buffers)}"
-            )
-        self._image_buffers = _ImageBuffers(context, buffers)
+        if not isinstance(buffer, LentBuffer):
+            raise ContextError(f"buffer must be a LentBuffer, not {shown(buffer)}")
         shape = (camera.height, camera.width)
-        self.entry, self.exit = (
-            DeviceImage(self._image_buffers, buffer, shape) for buffer in buffers
-        )
+        self._sheets = _Sheets(context, buffer, shape)
+        self.entry, self.exit = (DeviceImage(self._sheets, sheet, shape) for sheet in range(2))
 
     def numpy(self) -> DepthMaps:
         """Return DepthMaps, bit for bit equal to those of ``entry_exit`` with ``output="numpy"``.
@@ -184,10 +204,10 @@ class DeviceDepthMaps(NonCopyable):
 
     def release(self) -> None:
         """Free the images on the GPU. Idempotent."""
-        self._image_buffers.release()
+        self._sheets.release()
 
     def __enter__(self) -> DeviceDepthMaps:
-        self._image_buffers.usable_context()
+        self._sheets.usable_context()
         return self
 
     def __exit__(
@@ -199,4 +219,4 @@ class DeviceDepthMaps(NonCopyable):
         self.release()
 
     def __repr__(self) -> str:
-        return f"<DeviceDepthMaps {self.camera.width}x{self.camera.height}, {self._image_buffers}>"
+        return f"<DeviceDepthMaps {self.camera.width}x{self.camera.height}, {self._sheets}>"

@@ -88,7 +88,9 @@ class ComputeEngine(Engine[SheetTargets]):
         with self._pool.returning_on_error(targets):
             pending = Pending(targets, scene, cameras, request)
             self._render(pending, targets.first_band)
-        return pending
+            if request.needs_faces and not request.stays_on_device:
+                targets.start_reading(len(cameras))
+            return self._finish_ahead(pending)
 
     def _render(self, pending: Pending[SheetTargets], band: tuple[int, int]) -> None:
         targets, request = pending.targets, pending.request

@@ -128,20 +128,19 @@ class LayerBuilder:
             context.functions.fill_buffer(counter, 0, pixels)
             faces = self._passes.queue_faces(scene, [camera], request, band)
             self._passes.run(COUNT, faces, counter)
-            with context.functions.mapped(counter, np.uint32, pixels, access="update") as counts:
+            with context.staging.updating(counter, np.uint32, pixels) as (counts, cursors):
                 for first in range(0, pixels, BLOCK_SIZE):
                     chunk = counts[first : first + BLOCK_SIZE]
                     index = width * start + 1 + first
                     max_count = max(max_count, int(chunk.max()))
                     total = running_total(chunk, total, starts[index : index + len(chunk)])
-                    chunk[:] = starts[index - 1 : index - 1 + len(chunk)]
+                    cursors[first : first + len(chunk)] = starts[index - 1 : index - 1 + len(chunk)]
         return starts, max_count, faces
 
     def _write_cursors(self, camera: Camera, starts: IntArray) -> None:
         """Set the cursors of a band to the start of each pixel's range."""
         cursors = self._buffer("cursors", camera, 4 * len(starts))
-        mapped = self._context.functions.mapped(cursors, np.uint32, len(starts), access="write")
-        with mapped as first_cursors:
+        with self._context.staging.writing(cursors, np.uint32, len(starts)) as first_cursors:
             np.subtract(starts, starts[0], out=first_cursors, casting="unsafe")
 
     def _fill_band(
@@ -169,7 +168,6 @@ class LayerBuilder:
         pixels, before, crossings = len(starts) - 1, int(starts[0]), int(starts[-1] - starts[0])
         if crossings == 0:
             return
-        functions = self._context.functions
         cursors = self._buffer("cursors", camera, 4 * pixels)
         stored = self._buffer(
             "crossings", camera, BYTES_PER_KEY * crossings, BYTES_PER_KEY * capacity
@@ -177,7 +175,7 @@ class LayerBuilder:
         self._passes.run(STORE, faces, cursors, stored)
         # Each cursor is now at the end of its pixel's range.
         sort_crossings(self._programs, starts, max_count, cursors, stored)
-        with functions.mapped(stored, np.int64, crossings) as keys:
+        with self._context.staging.reading(stored, np.int64, crossings) as keys:
             if max_layers is None or max_count <= max_layers:
                 split_keys(keys, *arrays)
             else:

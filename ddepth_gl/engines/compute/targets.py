@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...gl.context import GLContext
+from ...gl.staging import StagingBuffer
 
 __all__ = ["SheetTargets"]
 
@@ -36,6 +37,7 @@ class SheetTargets:
         depths, faces: buffers of one band, for each camera entries and then exits.
         doubts: buffer of a number, not 0 if some of `faces` may be wrong.
         first_band: the first rows of the image.
+        image_count: number of images that there is room for.
 
     Raises:
         DeviceMemoryError: the buffers do not fit.
@@ -45,8 +47,10 @@ class SheetTargets:
         self, context: GLContext, size: tuple[int, int], faces: bool, cameras: int
     ) -> None:
         self.key = size, faces, cameras
-        self.size, self.has_faces = size, faces
-        self._functions = context.functions
+        self.size, self.has_faces, self.image_count = size, faces, cameras
+        self._functions, self._staging = context.functions, context.staging
+        self._copies: StagingBuffer | None = None
+        self._copied_bytes = 0  # of each buffer
         width, height = size
         self._rows = min(height, max(1, context.max_storage_block // (8 * width * cameras)))
         self.first_band: Band = (0, self._rows)
@@ -93,20 +97,41 @@ class SheetTargets:
         """Return arrays for one image, (H, W): depths of entry and exit, then faces if held."""
         return [np.empty(self.size[::-1], dtype) for dtype, _ in self._formats for _ in range(2)]
 
+    def start_reading(self, cameras: int) -> None:
+        """On a GPU, start to copy a number of images to the CPU, if a band holds them whole."""
+        width, height = self.size
+        self._copied_bytes = 0
+        if not self._staging.is_used or self._rows < height:
+            return
+        self._copied_bytes = 8 * width * height * cameras
+        if self._copies is None:
+            self._copies = self._staging.new_buffer(sum(each.size for each in self._buffers))
+        self._copies.start_copying(*((each, 0, self._copied_bytes) for each in self._buffers))
+
     def read(self, arrays: list[npt.NDArray[Any]], band: Band, camera_index: int) -> None:
         """Copy the band of one camera to its rows in arrays from `new_arrays`."""
         pixels = self.size[0] * (band[1] - band[0])
         first = 2 * camera_index * pixels
         sheets = [array[slice(*band)].view(np.uint32).reshape(-1) for array in arrays]
-        with self._functions.mapped(self.depths, np.uint32, 2 * pixels, first) as bits:
+        with self._reading(0, 2 * pixels, first) as bits:
             np.invert(bits[:pixels], out=sheets[0])
             # The same NaN in both sheets: without the sign, which no depth has.
             np.bitwise_and(bits[pixels:], np.uint32(0x7FFFFFFF), out=sheets[1])
         if self.has_faces:
-            with self._functions.mapped(self.faces, np.uint32, 2 * pixels, first) as faces:
+            with self._reading(1, 2 * pixels, first) as faces:
                 # No face becomes -1 in both sheets.
                 np.invert(faces[:pixels], out=sheets[2])
                 np.subtract(faces[pixels:], np.uint32(1), out=sheets[3])
+
+    @contextmanager
+    def _reading(self, index: int, count: int, first: int) -> Iterator[npt.NDArray[np.uint32]]:
+        """Wait for the device; provide elements of a buffer, 0 for depths and 1 for faces."""
+        if not (self._copies and self._copied_bytes):
+            with self._staging.reading(self._buffers[index], np.uint32, count, first) as array:
+                yield array
+            return
+        first += self._copied_bytes // 4 * index
+        yield self._copies.wait().view(np.uint32)[first : first + count]
 
     @contextmanager
     def depths_as_buffer(self) -> Iterator[Any]:
@@ -118,3 +143,5 @@ class SheetTargets:
         for buffer in (*self._buffers, self.doubts):
             buffer.release()
         self._buffers.clear()
+        if self._copies is not None:
+            self._copies.release()

@@ -85,7 +85,7 @@ class RasterEngine(Engine[SheetTargets]):
         with self._pool.returning_on_error(targets):
             self._draw_sheets(scene, camera, request, targets)
             targets.start_reading()
-        return Pending(targets, scene, cameras, request)
+            return self._finish_ahead(Pending(targets, scene, cameras, request))
 
     def _draw_sheets(
         self, scene: Scene, camera: Camera, request: SheetRequest, targets: SheetTargets

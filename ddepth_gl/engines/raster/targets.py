@@ -26,6 +26,7 @@ class SheetTargets:
         sheets: framebuffers of entry and exit, which share a depth buffer.
         depths: textures of entry and exit depth.
         faces: textures of entry and exit faces, if any.
+        image_count: number of images.
 
     Raises:
         DeviceMemoryError: they do not fit into the device's memory.
@@ -33,7 +34,7 @@ class SheetTargets:
 
     def __init__(self, context: GLContext, size: tuple[int, int], has_faces: bool) -> None:
         self.key = size, has_faces
-        self.size, self.has_faces = size, has_faces
+        self.size, self.has_faces, self.image_count = size, has_faces, 1
         self._context = context
         self._gl_objects: list[Any] = []
         self.depths: list[Any] = []
@@ -74,8 +75,10 @@ class SheetTargets:
         if self._pixel_buffer is None:
             self._copy(images, 0)
         else:
-            for index, image in enumerate(images):
-                self._pixel_buffer.read_into(image, image.nbytes, index * image.nbytes)
+            reading = self._context.staging.reading
+            with reading(self._pixel_buffer, np.uint8, self._pixel_buffer.size) as pixels:
+                for image, its_bytes in zip(images, np.split(pixels, len(images)), strict=True):
+                    image.reshape(-1)[:] = its_bytes.view(image.dtype)
         return images
 
     @contextmanager

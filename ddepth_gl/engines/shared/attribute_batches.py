@@ -62,11 +62,13 @@ class ComputedBatches:
         faces.write(batch.faces)
         outside.write(bytes(4))
         self._dispatch(batch, scene, camera, names, 0, batch.count)
-        number_outside = int(np.frombuffer(outside.read(4), np.uint32)[0])
+        reading = self._context.staging.reading
+        with reading(outside, np.uint32, 1) as numbers:
+            number_outside = int(numbers[0])
         if number_outside:
             self._dispatch(batch, scene, camera, names, 1, number_outside)
-        functions, first = self._context.functions, 0
-        with functions.mapped(results, np.float32, batch.count * sum(channels)) as values:
+        first, count = 0, batch.count * sum(channels)
+        with reading(results, np.float32, count) as values:
             for name, count in zip(names, channels, strict=True):
                 end = first + batch.count * count
                 batch.store(name, values[first:end].reshape(batch.count, count))

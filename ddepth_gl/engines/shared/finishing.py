@@ -1,7 +1,8 @@
-"""The finish pass: both sheets finished on the GPU, for results that stay there."""
+"""The finish pass: both sheets finished on the GPU, for results that stay there or are copied."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,47 +53,40 @@ class FinishPass:
         self,
         sheets: Any,
         scene: Scene,
-        camera: Camera,
+        cameras: Sequence[Camera],
         request: SheetRequest,
-        image_index: int = 0,
-    ) -> list[Any]:
-        """Return GPU buffers of both finished sheets, which the caller owns.
+        results: Sequence[tuple[Any, int]],
+    ) -> None:
+        """Finish the sheets of some images of one size.
 
         Args:
-            sheets: buffer of depths, of one image or several: of each the entries, then the exits.
-                Any NaN is a miss.
+            sheets: buffer of depths, of each image the entries, then the exits. Any NaN is a miss.
             scene: Scene that was rendered.
-            camera: Camera of the image to finish.
-            request: request for the image.
-            image_index: position of the image in `sheets`.
-
-        Returns:
-            Entry and exit depth, (H, W) float32, mesh units, NaN for a miss.
+            cameras: of the images.
+            request: request for each image.
+            results: for each image a buffer and an index in it, from which on its entries are
+                written, then its exits: (H, W) float32 each, mesh units, NaN for a miss.
 
         Raises:
             ContextError: the device has no compute shaders.
-            DeviceMemoryError: the image is larger than one buffer, or the results do not fit into
-                the device's memory.
+            DeviceMemoryError: an image is larger than one buffer.
         """
+        camera = cameras[0]
         self._check_fits(camera)
         fix_silhouettes = request.fixes_silhouettes(scene.mesh)
-        gl = self._context.gl
         size = (camera.width, camera.height)
-        exchanges = request.may_exchange
-        program = self._program(camera.is_orthographic, fix_silhouettes, exchanges)
+        program = self._program(camera.is_orthographic, fix_silhouettes, request.may_exchange)
         program["image_size"] = size
-        program["first_row"] = 2 * image_index * size[1]
-        if "swap_limits" in program:
-            program["swap_limits"].write(np.array(swap_limits(camera)))
-        results: list[Any] = []
-        with self._context.allocating("sheets", size, results):
-            results += [gl.buffer(reserve=4 * size[0] * size[1]) for _ in range(2)]
-        for binding, buffer in enumerate((sheets, *results)):
-            buffer.bind_to_storage_buffer(binding)
+        sheets.bind_to_storage_buffer(0)
         groups = -(-size[0] * size[1] // _GROUP_SIZE)
-        program.run(min(groups, _MAX_GROUPS_X), -(-groups // _MAX_GROUPS_X))
-        gl.memory_barrier()
-        return results
+        for index, (camera, (buffer, first)) in enumerate(zip(cameras, results, strict=True)):
+            program["first_row"] = 2 * index * size[1]
+            program["first_result"] = first
+            if fix_silhouettes:
+                program["swap_limits"].write(np.array(swap_limits(camera)))
+            buffer.bind_to_storage_buffer(1)
+            program.run(min(groups, _MAX_GROUPS_X), -(-groups // _MAX_GROUPS_X))
+        self._context.gl.memory_barrier()
 
     def _program(self, orthographic: bool, fix_silhouettes: bool, exchanges: bool) -> Any:
         key = orthographic, fix_silhouettes, exchanges
