@@ -105,10 +105,9 @@ class DepthRenderer(NonCopyable):
     Args:
         engine: "compute" is a rasterizer in compute shaders and needs OpenGL 4.3. "raster" is
             OpenGL's own rasterizer and depth test and runs on any device. "auto" chooses "compute"
-            on Mesa's software rasterizer, where it is faster, and "raster" on GPUs. Both return the
-            same result, except for pixels within 1/128 pixel of the border of a face. For cameras
-            so close to a face that OpenGL's rasterizer is too coarse, "raster" also uses the
-            compute shaders.
+            wherever it runs, and "raster" elsewhere. Both return the same result, except for pixels
+            within 1/128 pixel of the border of a face. For cameras so close to a face that OpenGL's
+            rasterizer is too coarse, "raster" also uses the compute shaders.
         device: an EGL index, "cuda:0", a PCI address, "gpu", "software" or "auto". "auto" tries
             GPUs first, then Mesa's software rasterizer. None takes the environment variable
             DDEPTH_DEVICE, or "auto" if it is not set.
@@ -148,9 +147,7 @@ class DepthRenderer(NonCopyable):
                     f"{'device' if context is None else 'context'} has {gl_context.gl_version}; "
                     "use engine='raster' or 'auto'"
                 )
-            use_compute = engine == "compute" or (
-                engine == "auto" and gl_context.has_compute and gl_context.is_software
-            )
+            use_compute = engine != "raster" and gl_context.has_compute
             with gl_context:
                 self._pipeline = Pipeline(gl_context, use_compute=use_compute)
         except BaseException:

@@ -337,6 +337,20 @@ def test_a_device_without_compute_shaders(mesh, cameras, monkeypatch):
         assert renderer.info.engine == "raster"
 
 
+@pytest.mark.parametrize("is_software", [False, True])
+def test_auto_takes_compute_wherever_it_runs(is_software, monkeypatch):
+    inspect = GLContext._inspect
+
+    def on_some_device(self, *arguments):
+        inspect(self, *arguments)
+        self.is_software = is_software
+
+    monkeypatch.setattr(GLContext, "_inspect", on_some_device)
+    with dd.DepthRenderer() as renderer:
+        assert renderer._context.has_compute
+        assert renderer.info.engine == "compute"
+
+
 def test_buffers_of_layers_are_kept_unless_large(mesh, cameras, monkeypatch):
     with dd.DepthRenderer("compute") as renderer:
         scene = renderer.upload(mesh)
