@@ -74,7 +74,8 @@ def test_faces_found_with_the_depths_are_those_found_afterward(
         faces = np.concatenate([mesh.faces, mesh.faces, mesh.faces[::3, ::-1]])
         mesh = dd.Mesh(mesh.vertices, faces)
     with dd.DepthRenderer("compute") as renderer:
-        assert renderer.info.is_software
+        if not renderer.info.is_software:
+            pytest.skip("a GPU always finds the faces afterward")
         scene = renderer.upload(mesh)
         for camera in cameras:
 

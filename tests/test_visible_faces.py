@@ -174,6 +174,7 @@ def test_fewer_faces_are_drawn_for_each_layer(raster, monkeypatch):
     monkeypatch.setattr(
         FaceIndices, "write", lambda self, faces: drawn.append(len(faces)) or write(self, faces)
     )
+    monkeypatch.setattr(raster._context, "is_software", True)
     scene = raster.upload(mesh)
     layers = raster.peel(scene, camera)
     assert layers.count.max() == 6

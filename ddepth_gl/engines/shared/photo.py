@@ -51,6 +51,14 @@ class PhotoPass:
         self._snapped = snapped
         self._programs: dict[tuple[Any, ...], Any] = {}
 
+    @property
+    def is_exact(self) -> bool:
+        """Boolean: the rasterizer covers the samples of the sheets, also where it breaks ties.
+
+        GPUs may break ties at edges otherwise than the engine `compute`.
+        """
+        return not self._snapped or self._context.is_software
+
     def viewport(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
     ) -> Viewport | None:
@@ -68,9 +76,8 @@ class PhotoPass:
         """
         mesh = scene.mesh
         if (
-            camera.width * camera.height * samples**2 < _MIN_SAMPLES_PER_FACE * len(mesh.faces)
-            # GPUs may break ties at edges otherwise than the engine `compute`.
-            or (self._snapped and not self._context.is_software)
+            not self.is_exact
+            or camera.width * camera.height * samples**2 < _MIN_SAMPLES_PER_FACE * len(mesh.faces)
             or request.beside_a_face
             or request.crop is not None
             or not (request.surfaces == "any" or request.by_geometry or mesh.is_oriented)
