@@ -1,6 +1,6 @@
 """Both sheets by other programs on an NVIDIA GPU, for gpu.py: nvdiffrast and Warp.
 
-Neither is needed: `peer_sheets` leaves out what is not installed. Not run on a GPU yet.
+Neither is needed: `peer_sheets` leaves out what is not installed.
 """
 
 from __future__ import annotations

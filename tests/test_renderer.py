@@ -634,7 +634,7 @@ def test_an_error_in_submitting_is_raised_after_earlier_images(renderer, mesh, c
     scene.release()
 
 
-@pytest.mark.parametrize("name", ["_read", "submit"])
+@pytest.mark.parametrize("name", ["collect", "submit"])
 def test_memory_errors_of_numpy_are_reported(renderer, mesh, camera, monkeypatch, name):
     def out_of_memory(*arguments):
         raise MemoryError("Unable to allocate 8. TiB")
