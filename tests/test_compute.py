@@ -12,8 +12,8 @@ from ddepth_gl.engines.compute import passes as compute_passes
 from ddepth_gl.engines.compute import programs as compute_programs
 from ddepth_gl.engines.compute import targets as compute_targets
 from ddepth_gl.engines.compute import tiles as compute_tiles
-from ddepth_gl.engines.compute.camera_block import packed_camera
-from ddepth_gl.engines.compute.face_size import max_face_size
+from ddepth_gl.engines.compute.camera_block import packed_cameras
+from ddepth_gl.engines.compute.face_size import max_face_sizes
 from ddepth_gl.engines.request import SheetRequest
 from ddepth_gl.gl.context import GLContext
 from ddepth_gl.gl.devices import devices
@@ -187,9 +187,9 @@ def test_the_bound_on_the_size_of_faces_holds(orthographic):
             mesh = random_closed_mesh(rng)
             camera = random_camera(rng, mesh, orthographic)
             scene = renderer.upload(mesh)
-            packed = packed_camera(scene, camera, SheetRequest(), (0, camera.height))
+            packed = packed_cameras(scene, [camera], SheetRequest(), (0, camera.height))
             longest = renderer._pipeline.engine._passes.mesh_buffers(scene).longest_edge
-            bound = max_face_size(packed, scene, orthographic, longest)
+            (bound,) = max_face_sizes(packed, scene, orthographic, longest)
             corners = camera.project(mesh.vertices)[0][mesh.faces]
             largest = np.ptp(corners, axis=1).max()
             assert largest <= bound

@@ -402,9 +402,13 @@ def test_idle_buffers_are_limited(renderer, monkeypatch):
     assert not pool._idle
     for each in maps:
         each.release()
+    with renderer._context:  # at its next use
+        pass
     assert [item.buffer.size for item in pool._idle] == 3 * [8 * 40 * 30]
     monkeypatch.setattr(result_buffers, "_MAX_IDLE_BUFFERS", 1)
     renderer.entry_exit(scene, FACE_ON, output="gpu").release()
+    with renderer._context:
+        pass
     assert len(pool._idle) == 1
     scene.release()
 

@@ -166,7 +166,7 @@ class GLContext:
             track_objects(self.gl, self._objects)
         self.functions = GLFunctions(self.gl, loader, self._objects)
         self.staging = Staging(self.gl, loader, self.functions, not self.is_software)
-        self.result_buffers = ResultBuffers(self.gl)
+        self.result_buffers = ResultBuffers(self.gl, self.defer)
         # A software renderer uses host memory. No device is trusted to have more than the host.
         host = host_memory()
         device_memory = None if self.is_software else self.functions.device_memory()

@@ -7,6 +7,7 @@ registration stays with its buffer, and the buffer waits for the next result of 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["LentBuffer", "ResultBuffer", "ResultBuffers"]
@@ -61,11 +62,12 @@ class ResultBuffers:
     """All result buffers of one context: lent ones, and those that wait for the next result.
 
     Args:
-        gl: the `moderngl.Context`, current in every call.
+        gl: the `moderngl.Context`, current in every call but `give_back`.
+        defer: see `GLContext.defer`.
     """
 
-    def __init__(self, gl: Any) -> None:
-        self._gl = gl
+    def __init__(self, gl: Any, defer: Callable[[Callable[[], None]], None]) -> None:
+        self._gl, self._defer = gl, defer
         self._idle: list[ResultBuffer] = []  # the one that has waited longest comes first
         self._all: weakref.WeakSet[ResultBuffer] = weakref.WeakSet()
 
@@ -79,8 +81,15 @@ class ResultBuffers:
         return LentBuffer(self, item)
 
     def give_back(self, item: ResultBuffer) -> None:
-        """Take back a buffer, and free those that have waited longest if there are too many."""
+        """Take back a buffer. Those that have waited longest are freed later, if there are many."""
         self._idle.append(item)
+        if (
+            len(self._idle) > _MAX_IDLE_BUFFERS
+            or len(self._idle) * item.buffer.size > _MAX_IDLE_BYTES
+        ):
+            self._defer(self._trim_to_limits)
+
+    def _trim_to_limits(self) -> None:
         self.trim(_MAX_IDLE_BYTES, _MAX_IDLE_BUFFERS)
 
     def trim(self, max_bytes: int = 0, max_buffers: int = 0) -> None:

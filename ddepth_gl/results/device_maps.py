@@ -86,8 +86,8 @@ class _Sheets:
     def release(self) -> None:
         self._ready.clear()
         if not self.is_released:
-            with self._context:
-                self._lent.release()
+            self._context.check_usable()
+            self._lent.release()  # calls no OpenGL
         self._released = True
 
     def __str__(self) -> str:

@@ -120,7 +120,8 @@ def swap_limits(camera: Camera) -> tuple[float, float]:
     shader that fixes images on the GPU takes them from here, in double precision, so that both
     decide alike.
     """
-    footprint = float(camera.pixel_footprint(np.ones(1, np.float64))[0])
+    # `Camera.pixel_footprint` at depth 1, without its checks: this runs for every image.
+    footprint = 1.0 / float(min(camera.K[0, 0], camera.K[1, 1]))
     return _MAX_SWAP * footprint, _MAX_SWAP_IN_BLOCK * footprint
 
 

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ..request import SheetRequest
 from ..scene import Scene
 from ..shared.alpha_masks import AlphaMasks, alpha_masks
 from ..shared.float_pairs import as_pairs, uses_pairs
-from .camera_block import CAMERA, VECTORS, packed_camera
-from .face_size import max_face_size
+from .camera_block import CAMERA, VECTORS, packed_cameras
+from .face_size import max_face_sizes
 from .mesh_buffers import BYTES_PER_FACE, VERTICES_AT_ONCE, MeshBuffers, VertexBlock
 from .programs import MAX_GROUPS_X, ComputePrograms
 from .queues import MEDIUM, FaceQueues, PartQueues
@@ -37,7 +35,7 @@ MAX_CAMERAS = 16
 # A face is small, or medium, if no side of its bounding box is longer than this many pixels. The
 # first may be 64 at most: one invocation rasterizes a small face and computes in 32 bits.
 _MAX_SMALL_FACE, _MAX_MEDIUM_FACE = 24, 256
-# Limits on `max_face_size`, which is an upper bound and usually about four times too large. Up to
+# Limits on `max_face_sizes`, which is an upper bound and usually about four times too large. Up to
 # the first limit, all faces count as small. Up to the second, their pixels are tested one by one.
 _MAX_FINE_FACE, _MAX_TINY_FACE = 64, 8
 
@@ -175,12 +173,10 @@ class FacePasses:
         orthographic, beside = cameras[0].is_orthographic, request.beside_a_face
         if beside:
             scene.cached(("compute", "remainders"), lambda: self._add_remainders(scene, mesh))
-        packed = np.zeros(len(cameras), CAMERA)  # np.stack would change the layout
-        for index, camera in enumerate(cameras):
-            packed[index] = packed_camera(scene, camera, request, band)
-        sizes = [max_face_size(row, scene, orthographic, mesh.longest_edge) for row in packed]
+        packed = packed_cameras(scene, cameras, request, band)
+        sizes = max_face_sizes(packed, scene, orthographic, mesh.longest_edge)
         # Fine: every vertex certainly has a screen position, and every face is small. NaN is not.
-        is_fine = not beside and all(size <= _MAX_FINE_FACE for size in sizes)
+        is_fine = not beside and bool((sizes <= _MAX_FINE_FACE).all())
         vectors = (packed[name] for name in VECTORS)
         with_pairs = uses_pairs(self._context, scene, request, vectors)
         if with_pairs:
@@ -197,7 +193,7 @@ class FacePasses:
         self._snap_vertices(queues, len(cameras), FINE=int(is_fine), **options)
         rasterizers: _Rasterizers = (_SMALL_BESIDE if beside else _SMALL, _MEDIUM, _LARGE)
         if is_fine:
-            rasterizers = (_TINY if all(size <= _MAX_TINY_FACE for size in sizes) else _SMALL,)
+            rasterizers = (_TINY if (sizes <= _MAX_TINY_FACE).all() else _SMALL,)
         may_use_tiles = not (is_fine or beside) and queues.cameras == 1 and len(queues) == 1
         tiles = self._tiles if may_use_tiles else None
         # With tiles, all faces that are not small go to the medium queue.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from ...camera.camera import Camera
 from ..scene import Scene
 
-__all__ = ["LocalCamera", "local_camera"]
+__all__ = ["LocalCamera", "local_camera", "local_cameras"]
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -43,23 +44,41 @@ class LocalCamera:
 
 def local_camera(scene: Scene, camera: Camera) -> LocalCamera:
     """Return the camera in the scene's local frame."""
-    camera_from_local = camera.camera_from_world[:3, :3]
-    image_from_offset = camera.image_from_camera[:2, :3] @ camera_from_local
+    cameras = local_cameras(scene, [camera])
+    return LocalCamera(**{each.name: getattr(cameras, each.name)[0] for each in fields(cameras)})
+
+
+def local_cameras(scene: Scene, cameras: Sequence[Camera]) -> LocalCamera:
+    """Return cameras in the scene's local frame; every array has them along its first axis.
+
+    NumPy takes as long for one of them as for several.
+
+    Args:
+        scene: defines the local frame.
+        cameras: all perspective or all orthographic.
+    """
+    K = np.array([camera.K for camera in cameras])
+    camera_from_local = np.array([camera.camera_from_world[:3, :3] for camera in cameras])
+    is_orthographic = cameras[0].is_orthographic
+    image_from_camera, image_origin = K[:, :2].copy(), np.zeros((len(cameras), 2))
+    if is_orthographic:
+        image_origin[:], image_from_camera[..., 2] = K[:, :2, 2], 0.0
+    image_from_offset = image_from_camera @ camera_from_local
     # Not the transpose of the rotation: rounded to a few digits, it is only nearly orthonormal.
-    rays, local_from_camera = np.linalg.inv(np.array((camera.K, camera_from_local)))
-    if camera.is_orthographic:
+    rays, local_from_camera = np.linalg.inv(np.array((K, camera_from_local)))
+    if is_orthographic:
         # K is per mesh unit; in perspective the unit cancels. Rays start on the plane of depth 0.
         image_from_offset *= scene.step
         with np.errstate(over="ignore"):  # extremely short lenses
-            rays[:2] /= scene.step
-        rays[2] = 0.0
+            rays[:, :2] /= scene.step
+        rays[:, 2] = 0.0
     with np.errstate(invalid="ignore"):
         local_rays = local_from_camera @ rays
     return LocalCamera(
-        center=scene.to_local(camera.center),
-        view_direction=camera_from_local[2],
+        center=scene.to_local(np.array([camera.center for camera in cameras])),
+        view_direction=camera_from_local[:, 2],
         image_from_offset=image_from_offset,
-        image_origin=camera.image_from_camera[:2, 3],
-        rays=local_rays.T,
-        ray_direction=local_from_camera[:, 2],
+        image_origin=image_origin,
+        rays=local_rays.swapaxes(1, 2),
+        ray_direction=local_from_camera[..., 2],
     )
