@@ -301,7 +301,8 @@ class _CpuImage:
 @pytest.fixture
 def cuda(renderer, nvidia, monkeypatch):
     """A stand-in for `cuda.core`: installs it for some maps, and returns the log of its calls."""
-    renderer._context.result_buffers.trim()
+    with renderer._context as context:
+        context.result_buffers.trim()
     log: list[str] = []
     buffers: dict[int, object] = {}
     for name, module in stand_in(log, buffers).items():

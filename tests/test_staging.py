@@ -62,7 +62,7 @@ def test_elements_of_a_buffer(context):
     buffer.release()
 
 
-@pytest.mark.parametrize("limit", [1 << 26, 1 << 14], ids=["staged", "an ordinary array"])
+@pytest.mark.parametrize("limit", [1 << 26, 1 << 12], ids=["staged", "an ordinary array"])
 def test_large_contents(context, monkeypatch, limit):
     """The staging buffer grows; what is larger than its limit is read without it."""
     monkeypatch.setattr(staging_module, "_FIRST_SHARED_BYTES", 1 << 10)
