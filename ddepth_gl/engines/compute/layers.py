@@ -174,7 +174,7 @@ class LayerBuilder:
         )
         self._passes.run(STORE, faces, cursors, stored)
         # Each cursor is now at the end of its pixel's range.
-        sort_crossings(self._programs, starts, max_count, cursors, stored)
+        sort_crossings(self._programs, self._context.staging, starts, max_count, cursors, stored)
         with self._context.staging.reading(stored, np.int64, crossings) as keys:
             if max_layers is None or max_count <= max_layers:
                 split_keys(keys, *arrays)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...gl.staging import Staging
 from ..shared.crossing_keys import IntArray
 from ..shared.crossing_memory import BYTES_PER_KEY
 from .programs import ComputePrograms
@@ -17,12 +18,17 @@ _INSERTION_LIMIT, _SORT_LIMIT = 24, 2048
 
 
 def sort_crossings(
-    programs: ComputePrograms, offsets: IntArray, max_count: int, range_ends: Any, crossings: Any
+    programs: ComputePrograms,
+    staging: Staging,
+    offsets: IntArray,
+    max_count: int,
+    range_ends: Any,
+    crossings: Any,
 ) -> None:
     """Sort the crossings of each pixel by (depth, face), in place.
 
     Args:
-        programs: of the context, which is current.
+        programs, staging: of the context, which is current.
         offsets: (n + 1,) int64, where the crossings of each of n pixels begin, and where the last
             ones end; counted from anywhere.
         max_count: largest number of crossings of a pixel.
@@ -45,14 +51,13 @@ def sort_crossings(
         programs.dispatch(program, end - first)
     programs.barrier()
     if max_count > _SORT_LIMIT:
-        _sort_longest(offsets, crossings)
+        _sort_longest(staging, offsets, crossings)
 
 
-def _sort_longest(offsets: IntArray, crossings: Any) -> None:
+def _sort_longest(staging: Staging, offsets: IntArray, crossings: Any) -> None:
     """Sort the crossings of pixels with more than _SORT_LIMIT."""
     for pixel in np.flatnonzero(np.diff(offsets) > _SORT_LIMIT):
-        first, end = (
-            BYTES_PER_KEY * int(offset - offsets[0]) for offset in offsets[pixel : pixel + 2]
-        )
-        keys = np.frombuffer(crossings.read(end - first, offset=first), np.int64)
-        crossings.write(np.sort(keys), offset=first)
+        first, end = (int(offset - offsets[0]) for offset in offsets[pixel : pixel + 2])
+        with staging.reading(crossings, np.int64, end - first, first) as keys:
+            ordered = np.sort(keys)
+        crossings.write(ordered, offset=BYTES_PER_KEY * first)
