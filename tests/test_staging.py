@@ -11,6 +11,7 @@ from conftest import ENGINES, no_gl_objects_left
 from shapes import box, grid_faces, inside_out, random_closed_mesh
 
 import ddepth_gl as dd
+from ddepth_gl.engines.compute import sorting
 from ddepth_gl.gl import parallel_copies
 from ddepth_gl.gl import staging as staging_module
 from ddepth_gl.gl.context import GLContext
@@ -163,6 +164,20 @@ def test_the_same_bits_as_from_mapped_buffers(renderer, monkeypatch):
         monkeypatch.setattr(staging, "is_used", is_used)
         found.append(results(renderer))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_pixels_with_more_crossings_than_the_device_sorts(monkeypatch, is_used):
+    with dd.DepthRenderer("compute") as renderer:
+        monkeypatch.setattr(staged(renderer._context), "is_used", is_used)
+        scene = renderer.upload(MESH)
+        wanted = renderer.peel(scene, CAMERAS[0])
+        monkeypatch.setattr(sorting, "_INSERTION_LIMIT", 1)
+        monkeypatch.setattr(sorting, "_SORT_LIMIT", 2)
+        found = renderer.peel(scene, CAMERAS[0])
+        assert wanted.count.max() > 2
+        assert found.depth.tobytes() == wanted.depth.tobytes()
+        assert found.face.tobytes() == wanted.face.tobytes()
 
 
 @pytest.mark.parametrize("limit", [8 * 61 * 20, 8 * 61 * 47 * 16])
