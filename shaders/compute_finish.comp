@@ -55,6 +55,7 @@ void main() {
         return;
     }
     precise float mean = (uintBitsToFloat(exit_bits) + uintBitsToFloat(entry_bits)) / 2.0;
-    results[entry] = results[exit_] = floatBitsToUint(mean);
+    results[entry] = floatBitsToUint(mean);
+    results[exit_] = floatBitsToUint(mean);
 #endif
 }

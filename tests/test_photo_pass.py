@@ -162,13 +162,13 @@ def test_alpha_is_the_mask_and_colors_are_those_of_attributes(renderer, drawn, k
         camera = camera if camera.is_orthographic else zoomed(rng, camera)
     for surfaces in ("auto", "any"):
         arguments = {"surfaces": surfaces}
-        maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",), **arguments)
+        maps, error = compared_maps(renderer, scene, camera, **arguments)
         assert maps.mask.sum() > 300
-        assert_levels(renderer.shade(scene, camera, **arguments), maps)
+        assert_levels(renderer.shade(scene, camera, **arguments), maps, error)
         drawn_here = drawn[-1] is not None
         image = shade_by_attributes(renderer, scene, camera, **arguments)
         assert drawn[-1] is None
-        assert_levels(image, maps)
+        assert_levels(image, maps, error)
         if drawn_here:
             for samples in (2, 3):
                 one = renderer.shade(scene, camera, samples=samples, **arguments)
@@ -204,10 +204,10 @@ def test_real_meshes(renderer, drawn, name):
     mesh = dd.load_mesh(good(name))
     scene = renderer.upload(mesh)
     for camera in dd.Camera.orbit(mesh, views=2, width=160, height=120, seed=5):
-        maps = renderer.entry_exit(scene, camera, attributes=("shaded_color",))
-        assert_levels(renderer.shade(scene, camera), maps)
+        maps, error = compared_maps(renderer, scene, camera)
+        assert_levels(renderer.shade(scene, camera), maps, error)
         drawn.check_last()
-        assert_levels(shade_by_attributes(renderer, scene, camera), maps)
+        assert_levels(shade_by_attributes(renderer, scene, camera), maps, error)
     scene.release()
 
 
@@ -371,25 +371,28 @@ def test_samplers(renderer, drawn, wrap, texture_filter):
             samplers=[sampler, dd.Sampler()][:count],
         )
         scene = renderer.upload(mesh)
-        maps = renderer.entry_exit(scene, camera, attributes=("shaded_color", "uv", "face"))
-        # The attribute pass filters in the shader, exactly; the rasterizer as the device does.
-        exact = not drawn.is_possible or renderer.info.is_software
-        error = np.zeros((*maps.mask.shape, 3)) if exact else filter_errors(mesh, maps)
+        maps, error = compared_maps(renderer, scene, camera)
         assert_levels(renderer.shade(scene, camera), maps, error)
         drawn.check_last()
-        assert_levels(shade_by_attributes(renderer, scene, camera), maps)
+        assert_levels(shade_by_attributes(renderer, scene, camera), maps, error)
         scene.release()
 
 
-def filter_errors(mesh, maps):
-    """Return (H, W, 3): the `error_of_weights` of every pixel, 0 where nothing is filtered."""
-    errors = np.zeros((*maps.mask.shape, 3))
-    for number, sampler in enumerate(mesh.samplers):
-        pixels = maps.mask & (mesh.texture_id[maps.entry_face] == number)
-        if sampler.filter == "linear":
-            texels, _ = texels_around(mesh, number, maps.entry_uv[pixels].astype(np.float64))
+def compared_maps(renderer, scene, camera, **arguments):
+    """Return the maps that a photo is compared with, and the `linear_error` of `assert_levels`.
+
+    The attribute pass filters textures in the shader, exactly; photos filter as the device does.
+    """
+    textured = bool(scene.mesh.textures)
+    names = ("shaded_color", "uv", "face") if textured else ("shaded_color",)
+    maps = renderer.entry_exit(scene, camera, attributes=names, **arguments)
+    errors = np.zeros((*maps.mask.shape, 3))  # 0 where nothing is filtered
+    for number, sampler in enumerate(scene.mesh.samplers if textured else ()):
+        pixels = maps.mask & (scene.mesh.texture_id[maps.entry_face] == number)
+        if sampler.filter == "linear" and not renderer.info.is_software:
+            texels, _ = texels_around(scene.mesh, number, maps.entry_uv[pixels].astype(np.float64))
             errors[pixels] = error_of_weights(texels)
-    return errors
+    return maps, errors
 
 
 def test_faces_without_texture_among_others(renderer, drawn):
