@@ -113,7 +113,6 @@ def test_copies_by_several_threads(monkeypatch, threads):
     """Every element is copied once, wherever arrays are cut."""
     monkeypatch.setattr(parallel_copies, "_MIN_BYTES_PER_THREAD", 4)
     monkeypatch.setattr(parallel_copies, "usable_cpus", lambda: 4 * threads)
-    monkeypatch.setattr(parallel_copies, "_max_threads", parallel_copies._max_threads.__wrapped__)
     rng = np.random.default_rng(4)
     for shapes in ([(3, 5)], [(1, 1)], [(7, 3), (2, 2), (9, 1)], [(0, 4), (300, 7), (1, 2)]):
         sources = [rng.normal(size=shape).astype(np.float32) for shape in shapes]

@@ -33,7 +33,7 @@ def copy_arrays(copies: Sequence[_Copy]) -> None:
         copies: for each a C-contiguous array to fill, and one of the same shape; all of one dtype.
     """
     total = sum(target.nbytes for target, _ in copies)
-    threads = min(_max_threads(), total // _MIN_BYTES_PER_THREAD)
+    threads = min(_MAX_THREADS, usable_cpus() // _CPUS_PER_THREAD, total // _MIN_BYTES_PER_THREAD)
     if threads <= 1:
         _copy(copies)
         return
@@ -42,11 +42,6 @@ def copy_arrays(copies: Sequence[_Copy]) -> None:
     _copy(first)
     for each in waiting:
         each.result()
-
-
-@cache  # it reads files
-def _max_threads() -> int:
-    return min(_MAX_THREADS, usable_cpus() // _CPUS_PER_THREAD)
 
 
 @cache
