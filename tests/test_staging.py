@@ -12,7 +12,6 @@ from shapes import box, grid_faces, inside_out, random_closed_mesh
 
 import ddepth_gl as dd
 from ddepth_gl.engines.compute import sorting
-from ddepth_gl.gl import parallel_copies
 from ddepth_gl.gl import staging as staging_module
 from ddepth_gl.gl.context import GLContext
 
@@ -106,25 +105,6 @@ def test_errors(context, monkeypatch):
     assert not answers  # it has waited twice
     buffer.release()
     copies.release()
-
-
-@pytest.mark.parametrize("threads", [0, 1, 2, 3, 4, 9])
-def test_copies_by_several_threads(monkeypatch, threads):
-    """Every element is copied once, wherever arrays are cut."""
-    monkeypatch.setattr(parallel_copies, "_MIN_BYTES_PER_THREAD", 4)
-    monkeypatch.setattr(parallel_copies, "usable_cpus", lambda: 4 * threads)
-    rng = np.random.default_rng(4)
-    for shapes in ([(3, 5)], [(1, 1)], [(7, 3), (2, 2), (9, 1)], [(0, 4), (300, 7), (1, 2)]):
-        sources = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
-        targets = [np.full(shape, np.nan, np.float32) for shape in shapes]
-        copies = list(zip(targets, sources, strict=True))
-        total = sum(source.nbytes for source in sources)
-        shares = parallel_copies._shares(copies, total, threads or 1)
-        assert len(shares) <= (threads or 1)
-        assert sum(target.nbytes for share in shares for target, _ in share) == total
-        parallel_copies.copy_arrays(copies)
-        for target, source in copies:
-            np.testing.assert_array_equal(target, source)
 
 
 def results(renderer: dd.DepthRenderer) -> list[bytes]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from ...gl.context import GLContext
-from ...gl.parallel_copies import copy_arrays
 from ..request import SheetBuffers
 
 __all__ = ["FinishedSheets"]
@@ -51,11 +49,14 @@ class FinishedSheets:
         Raises:
             ContextError: see `StagingBuffer.wait`.
         """
-        staged = self._staging.wait().view(np.float32).reshape(-1, 2, *self._shape)[:count]
-        # New arrays, which the caller may keep and change.
-        sheets = [[np.empty(self._shape, np.float32) for _ in range(2)] for _ in range(count)]
-        copy_arrays(list(zip(chain(*sheets), chain(*staged), strict=True)))
-        return [SheetBuffers(entry, exit_, is_finished=True) for entry, exit_ in sheets]
+        depths = self._staging.wait().view(np.float32)
+        images: list[SheetBuffers] = []
+        for index in range(count):
+            first = self._words_per_image * index
+            entry, exit_ = depths[first : first + self._words_per_image].reshape(2, *self._shape)
+            # These copies are new arrays, which the caller may keep and change.
+            images.append(SheetBuffers(np.array(entry), np.array(exit_), is_finished=True))
+        return images
 
     def release(self) -> None:
         """Free the buffers."""
