@@ -137,6 +137,18 @@ def test_coverage_and_order_need_no_built_in_of_open_order():
         assert not re.findall(r"\b(?:dot|cross|length|distance|normalize|mix|fma)\(", code), path
 
 
+def test_write_only_buffers_are_not_read():
+    """`a[i] = b[j] = c` reads b: NVIDIA refuses it, while Mesa and glslang do not."""
+    found = 0
+    for path in shaders.shader_folder().rglob("*.*"):
+        code = re.sub(r"//.*|(?m:^\s*#.*)", "", path.read_text(encoding="utf-8"))
+        for name in re.findall(r"writeonly buffer \w+ \{[^}]*?(\w+)\[\]; \}", code):
+            uses = re.findall(rf"(.)\s*\b{name}\[(?!\])", code, re.S)
+            found += len(uses)
+            assert set(uses) <= set(";{})"), f"{path}: {name} is read"
+    assert found > 10
+
+
 def test_borrowed_contexts_get_back_every_binding_that_shaders_use():
     bindings = {"sampler": set(), "buffer": set()}
     for path in shaders.shader_folder().rglob("*.*"):
