@@ -107,6 +107,38 @@ def test_faces_found_with_the_depths_are_those_found_afterward(
                 assert passes == [compute_passes.SHEETS, compute_passes.FACES]
 
 
+@pytest.fixture
+def face_targets():
+    with dd.DepthRenderer("compute") as renderer, renderer._context as context:
+        targets = compute_targets.SheetTargets(context, (4, 3), True, 1)
+        yield targets
+        targets.release()
+
+
+def test_which_faces_are_in_doubt(face_targets):
+    """An overtaken face is wrong if it is still there after the pass."""
+    targets = face_targets
+    entry, exit_ = 5, 12 + 7  # of 4x3 pixels, exits after entries
+    targets.faces.write(np.arange(100, 124, dtype=np.uint32))
+
+    def is_in_doubt(flag, *overtaken, count=None):
+        words = [flag, len(overtaken) if count is None else count, *np.ravel(overtaken)]
+        targets.doubts.write(np.array(words, np.uint32))
+        return targets.are_faces_in_doubt()
+
+    assert not is_in_doubt(0)
+    assert is_in_doubt(1)
+    assert not is_in_doubt(0, (entry, 90))
+    assert not is_in_doubt(0, (entry, 90), (exit_, 105), (entry, 119))
+    assert is_in_doubt(0, (entry, 90), (exit_, 119))
+    assert is_in_doubt(0, (entry, 105))
+    assert is_in_doubt(1, (entry, 90))
+    assert not is_in_doubt(0, *[(entry, 90)] * 1023)
+    assert is_in_doubt(0, *[(entry, 90)] * 1023, count=1024)  # one was not stored
+    targets.clear(targets.first_band, 1)
+    assert not targets.are_faces_in_doubt()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [2000, 6000, 20_000])
 def test_meshes_and_images_beyond_the_largest_buffer(mesh, cameras, limit, monkeypatch):

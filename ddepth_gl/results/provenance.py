@@ -49,6 +49,8 @@ def printable_path(path: str) -> str:
     escapes: ``caf\xe9.obj``.
     """
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )

@@ -52,8 +52,13 @@ layout(std430, binding = 3) SHARED_BY_ALL buffer Depths { int depths[]; };
 layout(std430, binding = 4) SHARED_BY_ALL buffer SheetFaces { uint sheet_faces[]; };
 #endif
 #if PASS == PASS_BOTH
-// Not 0 if some face may be wrong.
-layout(std430, binding = 5) buffer Doubts { uint doubts; };
+// For keep_larger.
+layout(std430, binding = 5) buffer Doubts {
+    uint doubts;           // not 0 if some face may be wrong
+    uint overtaken_count;  // may be more than there is room for
+    // Index and value in `sheet_faces` of a face that is wrong if it is still there after the pass.
+    uvec2 overtaken[];
+};
 #endif
 #if PASS == PASS_COUNT || PASS == PASS_STORE
 // PASS_COUNT: number of the pixel's crossings. PASS_STORE: where its next crossing goes.
@@ -91,6 +96,8 @@ bool exists(ivec2 pixel, uint face) {
 
 #if PASS == PASS_BOTH
 bool is_in_doubt = false;
+int overtaken_index = -1;
+uint overtaken_code = 0u;
 
 // Keeps the larger number at an index of `depths`, and its face; of equal ones the larger face
 // code.
@@ -105,8 +112,9 @@ void keep_larger(int index, int number, uint face_code) {
 #else
 // Depth and face cannot be stored at once. Before the face is stored, another invocation may store
 // a larger number and its face, which is then lost. But that invocation's number is seen when this
-// one looks again, after storing the face. Equal numbers are seen, too. Both are rare, and
-// PASS_FACES then finds the faces.
+// one looks again, after storing the face: it has been overtaken. Nearly always, the other one's
+// face is stored later, and nothing is wrong; so this is decided after the pass. In doubt are
+// equal numbers, and a face overtaken twice. Both are rare, and PASS_FACES then finds the faces.
 void keep_larger(int index, int number, uint face_code) {
     int before = atomicMax(depths[index], number);
     is_in_doubt = is_in_doubt || before == number;
@@ -116,7 +124,11 @@ void keep_larger(int index, int number, uint face_code) {
         sheet_faces[index] = face_code;
         memoryBarrierBuffer();
         int after = atomicMax(depths[index], number);  // not skipped by || below
-        is_in_doubt = is_in_doubt || after != number;
+        if (after != number) {
+            is_in_doubt = is_in_doubt || overtaken_index >= 0;
+            overtaken_index = index;
+            overtaken_code = face_code;
+        }
     }
 }
 #endif
@@ -126,6 +138,11 @@ void keep_larger(int index, int number, uint face_code) {
 void end_pass() {
 #if PASS == PASS_BOTH && !OWNED
     if (is_in_doubt) doubts = 1u;
+    if (overtaken_index >= 0) {
+        uint entry = atomicAdd(overtaken_count, 1u);
+        if (entry < uint(overtaken.length()))
+            overtaken[entry] = uvec2(overtaken_index, overtaken_code);
+    }
 #endif
 }
 

@@ -19,6 +19,8 @@ __all__ = ["SheetTargets"]
 # against every depth.
 _NO_DEPTH = (~0x7FC00000 & 0xFFFFFFFF, 0xFFC00000)
 _NO_FACE = (0, 0)
+# Faces that `doubts` has room for. A few in an image are usual with two CPU cores.
+_MAX_OVERTAKEN = 1023
 
 Band = tuple[int, int]
 
@@ -35,7 +37,7 @@ class SheetTargets:
     Attributes:
         key: the arguments after `context`.
         depths, faces: buffers of one band, for each camera entries and then exits.
-        doubts: buffer of a number, not 0 if some of `faces` may be wrong.
+        doubts: buffer of what makes faces doubtful, see compute_pass.glsl.
         first_band: the first rows of the image.
         image_count: number of images that there is room for.
 
@@ -63,7 +65,7 @@ class SheetTargets:
         with context.allocating("images", size, self._buffers):
             for _ in self._formats:
                 self._buffers.append(context.gl.buffer(reserve=8 * width * self._rows * cameras))
-            self.doubts = context.gl.buffer(bytes(4))
+            self.doubts = context.gl.buffer(reserve=8 + 8 * _MAX_OVERTAKEN)
         self.depths = self._buffers[0]
         self.faces = self._buffers[-1]
 
@@ -82,7 +84,7 @@ class SheetTargets:
     def clear_faces(self, band: Band, cameras: int) -> None:
         """Do what `clear` does, for faces and doubts only."""
         self._clear(self.faces, _NO_FACE, band, cameras)
-        self._functions.fill_buffer(self.doubts, 0, 1)
+        self._functions.fill_buffer(self.doubts, 0, 2)
 
     def _clear(self, buffer: Any, empty: tuple[int, int], band: Band, cameras: int) -> None:
         pixels = self.size[0] * (band[1] - band[0])
@@ -91,7 +93,14 @@ class SheetTargets:
 
     def are_faces_in_doubt(self) -> bool:
         """Wait for the device; return whether some of `faces` may be wrong."""
-        return bool(self.doubts.read() != bytes(4))
+        doubts, count = np.frombuffer(self.doubts.read(8), np.uint32)
+        if doubts or count > _MAX_OVERTAKEN:
+            return True
+        if count == 0:
+            return False
+        overtaken = np.frombuffer(self.doubts.read(8 * int(count), offset=8), np.uint32)
+        with self._functions.mapped(self.faces, np.uint32, self.faces.size // 4) as faces:
+            return bool((faces[overtaken[::2]] == overtaken[1::2]).any())
 
     def new_arrays(self) -> list[npt.NDArray[Any]]:
         """Return arrays for one image, (H, W): depths of entry and exit, then faces if held."""
