@@ -113,8 +113,6 @@ class LocalStorage(Storage):
             path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("xb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
             try:
                 # Atomic with its content, on network file systems too.
                 os.link(part, path)
