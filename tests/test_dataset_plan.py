@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import get_args
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -36,6 +37,7 @@ from ddepth_gl.dataset.plan import (
 from ddepth_gl.dataset.plan_file import plan_bytes, plan_of_bytes
 from ddepth_gl.dataset.shard_sizes import bytes_per_sample, meshes_per_shard
 from ddepth_gl.dataset.split import split_of
+from ddepth_gl.dataset.storage import LocalStorage
 
 VERSIONS = {"engine": "compute", "numpy": "2.0"}
 
@@ -354,36 +356,43 @@ def test_of_processes_that_start_at_once_one_writes(tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
-class Bucket:
-    """Storage that is not a folder, on which another process may be first."""
+@pytest.fixture
+def memory():
+    fs = fsspec.filesystem("memory")
+    fs.store.clear()
+    yield fs
+    fs.store.clear()
 
-    address = "s3://bucket/out"
 
-    def __init__(self, first=None):
-        self.files = {}
-        self.first = first
+def test_plans_on_other_storage(memory):
+    plan = write_plan("memory://out", planned(20))
+    assert read_plan("memory://out") == plan
+    assert memory.ls("/out", detail=False) == ["/out/plan.parquet"]
+    assert write_plan("memory://out", planned(20, workers=5)) == plan
+    assert len(extend_plan("memory://out", planned(30)).entries()) == 30
+    message = refused(write_plan, "memory://out", planned(20, views={"count": 3}))
+    assert message.startswith("memory://out holds another data set: views.count is 24 there")
 
-    def read(self, name):
-        return self.files.get(name)
+
+class Slow(LocalStorage):
+    """A folder in which another process is first, after this one has looked."""
+
+    first = b""
 
     def create(self, name, content):
-        if self.first is not None:
-            self.files[name] = self.first
-        return self.files.setdefault(name, content) is content
-
-    def write(self, name, content):
-        self.files[name] = content
+        self.write(name, self.first)
+        return super().create(name, content)
 
 
-def test_plans_on_other_storage():
-    bucket = Bucket()
-    plan = write_plan(bucket, planned(20))
-    assert read_plan(bucket) == plan
-    assert len(extend_plan(bucket, planned(30)).entries()) == 30
+def test_whoever_comes_second_compares(tmp_path):
+    store = Slow(tmp_path)
     other = planned(20, workers=1)
-    assert write_plan(Bucket(plan_bytes(other)), planned(20)) == other
-    message = refused(write_plan, Bucket(plan_bytes(planned(20, views={"count": 3}))), plan)
-    assert message.startswith("s3://bucket/out holds another data set: views.count is 3 there")
+    store.first = plan_bytes(other)
+    assert write_plan(store, planned(20)) == other
+    (tmp_path / "plan.parquet").unlink()
+    store.first = plan_bytes(planned(20, views={"count": 3}))
+    message = refused(write_plan, store, planned(20))
+    assert "holds another data set: views.count is 3 there and 24 here" in message
 
 
 def damaged_table(change=None, metadata=None, **columns):
@@ -479,7 +488,7 @@ def test_random_damage_of_the_footer_is_an_error_of_its_own():
 def test_folders_that_cannot_be_used(tmp_path):
     file = tmp_path / "file"
     file.touch()
-    assert "cannot be used" in refused(write_plan, file, planned())
+    assert "is a file; give a folder for the data set" in refused(write_plan, file, planned())
     assert "has no plan.parquet, so it is not a data set" in refused(read_plan, tmp_path)
     (tmp_path / "plan.parquet").mkdir()
     assert "cannot be used" in refused(read_plan, tmp_path)
@@ -501,13 +510,14 @@ def test_versions_of_a_renderer():
 
 
 def test_a_dry_run_extrapolates_from_three_meshes(monkeypatch):
-    clock = iter(range(100))
-    monkeypatch.setattr("ddepth_gl.dataset.dry_run.time.perf_counter", lambda: next(clock) * 2.0)
+    clock = [0.0]
+    monkeypatch.setattr("ddepth_gl.dataset.dry_run.time.perf_counter", lambda: clock[0])
     tried = []
 
     def render(entry):
+        clock[0] += 2.0 if tried else 50.0  # shaders are compiled
         tried.append(entry.id)
-        if len(tried) == 2:
+        if len(tried) == 3:
             raise dd.MeshError("it is empty")
         for view in range(5):
             # 1 byte takes a block of the tar and its header, as does an empty file its header.
@@ -516,7 +526,7 @@ def test_a_dry_run_extrapolates_from_three_meshes(monkeypatch):
     config = DatasetConfig(split={"val": 0.5}, shards={"meshes": 25})
     run = dry_run(config, entries(200), render, workers=4)
     by_hash = sorted((entry.id for entry in entries(200)), key=lambda id: position("dry run", id))
-    assert tried == by_hash[:4]
+    assert tried == [by_hash[0], *by_hash[:4]]
     assert run.rendered == tuple(by_hash[i] for i in (0, 2, 3))
     assert run.failures == {by_hash[1]: "it is empty"}
     assert run.mesh_bytes == (5 * 1536,) * 3

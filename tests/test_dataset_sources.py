@@ -89,6 +89,12 @@ def test_ids_are_paths_below_the_root_of_the_source():
     assert ids("m/chair/a.glb", "m/sofa/a.glb") == ["chair/a.glb", "sofa/a.glb"]
 
 
+def test_home_folders_are_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    touch("home/m/a.obj")
+    assert ids("~/m") == ids("~/m/*.obj") == ["a.obj"]
+
+
 def test_entries_are_sorted_and_their_addresses_work_anywhere(tmp_path):
     touch("m/b.obj", "m/a.obj", "m/B.obj", "m/a-1.obj")
     entries = found("m")
@@ -112,7 +118,7 @@ def test_a_mesh_counts_once_and_it_is_told():
     entries = found("m", "m/c", "linked/b.obj", tell=lines.append)
     assert [unescaped_id(entry.id) for entry in entries] == ["b.obj", "c/a.obj"]
     (line,) = lines
-    assert line.startswith("2 meshes were given more than once and count once, such as ")
+    assert line.startswith("2 meshes were given more than once; each counts once, such as ")
 
 
 def test_two_meshes_of_one_id_are_refused():
@@ -139,6 +145,7 @@ def test_results_and_foreign_formats_are_told():
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
+        ("", "a source is empty; give a path"),
         ("none.obj", "none.obj does not exist; check the path"),
         ("none/*.obj", "none/*.obj matches no meshes; check the pattern"),
         ("empty", "empty has no mesh files"),

@@ -307,15 +307,18 @@ def _dry_run(
 ) -> None:
     from ..dataset.child import RendererChild
     from ..dataset.dry_run import dry_run
-    from ..dataset.machine import default_workers
+    from ..dataset.executors.local import LocalExecutor
+    from ..dataset.machine import child_environment
     from ..dataset.sources import find_meshes
 
     if config is None:
         raise RequestError("--dry-run needs sources; give the meshes")
     entries = find_meshes(config.sources, print_warning, split_column=config.split.column)
-    with RendererChild(config, engine=engine, device=device) as child:
-        gpus = 0 if child.start().get("is_software") else 1
-        result = dry_run(config, entries, child.samples, workers or default_workers(gpus))
+    executor = LocalExecutor(workers, device)
+    executor.prepare(config, engine)
+    environment = child_environment(executor.workers)
+    with RendererChild(config, engine=engine, device=device, environment=environment) as child:
+        result = dry_run(config, entries, child.samples, executor.workers)
     if as_json:
         print_json(
             {

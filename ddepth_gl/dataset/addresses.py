@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import posixpath
 import stat
 from collections.abc import Iterator
@@ -14,8 +16,13 @@ from .._packages import import_needed
 from ..errors import DatasetError
 
 __all__ = [
+    "absolute",
+    "below",
     "check_regular",
     "file_system",
+    "folder_of",
+    "glob_root",
+    "is_hidden",
     "is_remote",
     "joined",
     "opened_address",
@@ -103,3 +110,40 @@ def stamp(address: str) -> tuple[int, int]:
         return 0, 0
     info = Path(address).stat()
     return info.st_size, info.st_mtime_ns
+
+
+def absolute(address: str) -> str:
+    """Return an address that does not depend on the working directory; links stay."""
+    if is_remote(address):
+        protocol, separator, path = address.partition("://")
+        # An address may have empty parts, and normpath keeps two slashes at the start.
+        return f"{protocol}{separator}{posixpath.normpath(path)}" if ".." in path else address
+    return os.path.abspath(address)  # noqa: PTH100 - keeps links
+
+
+def below(path: str, root: str) -> str:
+    """Return the part of a path below a root that it starts with."""
+    if root in ("", "."):
+        return path.removeprefix("./")
+    folder = root.rstrip("/") + "/"
+    return path[len(folder) :] if path.startswith(folder) else posixpath.relpath(path, root)
+
+
+def folder_of(address: str) -> str:
+    """Return the folder of a file; empty for the working directory."""
+    return address.rpartition("/")[0] or ("" if not address.startswith("/") else "/")
+
+
+def glob_root(pattern: str) -> str:
+    """Return the part of a pattern before its first wildcard."""
+    fixed = []
+    for part in pattern.split("/")[:-1]:
+        if glob.has_magic(part):
+            break
+        fixed.append(part)
+    return "/".join(fixed) or ("/" if pattern.startswith("/") else "")
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a name starts with a dot, or that of a folder on the way."""
+    return any(part.startswith(".") for part in name.split("/") if part not in (".", ".."))

@@ -26,7 +26,7 @@ _PLY_HEADER = 1 << 16
 
 
 @contextmanager
-def opened_mesh(entry: MeshEntry, folder: Path | None = None) -> Iterator[Path]:
+def opened_mesh(entry: MeshEntry) -> Iterator[Path]:
     """Make a mesh a local file until the block ends.
 
     Local files stay where they are. Members of tars and files on other storage are copied to a
@@ -35,7 +35,6 @@ def opened_mesh(entry: MeshEntry, folder: Path | None = None) -> Iterator[Path]:
 
     Args:
         entry: the mesh.
-        folder: where temporary folders are made; by default where the system has them.
 
     Yields:
         Path of the file. Its last component is that of the mesh.
@@ -50,7 +49,7 @@ def opened_mesh(entry: MeshEntry, folder: Path | None = None) -> Iterator[Path]:
             raise MeshError(str(error)) from error
         yield Path(entry.address)
         return
-    with tempfile.TemporaryDirectory(prefix="ddepth_", dir=folder) as temporary:
+    with tempfile.TemporaryDirectory(prefix="ddepth_") as temporary:
         try:
             if entry.member is not None:
                 path = _from_tar(entry.address, entry.member, Path(temporary))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from .._version import __version__
 from ..errors import DatasetError
@@ -18,6 +16,7 @@ from .plan_differences import differing_meshes, differing_settings, differing_ve
 from .plan_file import PLAN_NAME, Plan, plan_bytes, plan_of_bytes
 from .shard_sizes import meshes_per_shard, shard_count
 from .split import SPLITS, hash_fraction, split_of
+from .storage import Storage, open_storage
 
 if TYPE_CHECKING:
     from ..renderer import DepthRenderer
@@ -26,28 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Plan",
-    "PlanStore",
     "extend_plan",
     "make_plan",
     "read_plan",
     "renderer_versions",
     "write_plan",
 ]
-
-
-class PlanStore(Protocol):
-    """Folder that a plan is kept in."""
-
-    address: str
-
-    def read(self, name: str) -> bytes | None:
-        """Return the content of a file; None if there is none."""
-
-    def create(self, name: str, content: bytes) -> bool:
-        """Create a file; return False if there is one already. Of several callers, one succeeds."""
-
-    def write(self, name: str, content: bytes) -> None:
-        """Create or replace a file; it appears whole."""
 
 
 def make_plan(
@@ -94,14 +77,16 @@ def _divided(
             yield tuple(sorted(chosen[first:last], key=lambda entry: entry.id))
 
 
-def write_plan(out: Path | str | PlanStore, plan: Plan, *, allow_mixed: bool = False) -> Plan:
+def write_plan(
+    out: str | os.PathLike[str] | Storage, plan: Plan, *, allow_mixed: bool = False
+) -> Plan:
     """Write a plan into a folder, or compare it with the one that is there.
 
     Of several processes that start at once, one writes; the others compare. A plan that is there
     stays as it is: another number of workers does not change its shards.
 
     Args:
-        out: the folder.
+        out: the folder, or its address for fsspec.
         plan: plan of the present command.
         allow_mixed: whether other versions than those of the plan are allowed.
 
@@ -112,7 +97,7 @@ def write_plan(out: Path | str | PlanStore, plan: Plan, *, allow_mixed: bool = F
         DatasetError: the plan that is there has other settings, meshes or versions. The message has
             each difference.
     """
-    store = _store(out)
+    store = open_storage(out)
     if store.read(PLAN_NAME) is None and store.create(PLAN_NAME, plan_bytes(plan)):
         return plan
     there = read_plan(store)
@@ -137,7 +122,9 @@ def _with_limits(there: Plan, plan: Plan) -> Plan:
     return replace(there, config=config)
 
 
-def extend_plan(out: Path | str | PlanStore, plan: Plan, *, allow_mixed: bool = False) -> Plan:
+def extend_plan(
+    out: str | os.PathLike[str] | Storage, plan: Plan, *, allow_mixed: bool = False
+) -> Plan:
     """Append shards for meshes that a plan does not have; its shards stay as they are.
 
     Args:
@@ -152,7 +139,7 @@ def extend_plan(out: Path | str | PlanStore, plan: Plan, *, allow_mixed: bool = 
         DatasetError: there is no plan, it has other settings or versions, or another mesh of the
             same id.
     """
-    store = _store(out)
+    store = open_storage(out)
     there = read_plan(store)
     old = {entry.id for entry in there.entries()}
     differences = differing_settings(there.config, plan.config)
@@ -176,13 +163,13 @@ def extend_plan(out: Path | str | PlanStore, plan: Plan, *, allow_mixed: bool = 
     return _with_limits(extended, plan)
 
 
-def read_plan(out: Path | str | PlanStore) -> Plan:
+def read_plan(out: str | os.PathLike[str] | Storage) -> Plan:
     """Return the plan in a folder.
 
     Raises:
         DatasetError: there is none, or it is damaged.
     """
-    store = _store(out)
+    store = open_storage(out)
     data = store.read(PLAN_NAME)
     if data is None:
         raise DatasetError(f"{store.address} has no {PLAN_NAME}, so it is not a data set of ddepth")
@@ -212,52 +199,3 @@ def renderer_versions(renderer: DepthRenderer) -> dict[str, str]:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
     return versions
-
-
-def _store(out: Path | str | PlanStore) -> PlanStore:
-    return _LocalFolder(Path(out)) if isinstance(out, (str, Path)) else out
-
-
-class _LocalFolder:
-    """A local folder as a PlanStore."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.address = str(folder)
-
-    def read(self, name: str) -> bytes | None:
-        """See PlanStore."""
-        try:
-            return (self._folder / name).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._unusable(error) from error
-
-    def create(self, name: str, content: bytes) -> bool:
-        """See PlanStore."""
-        return self._put(name, content, os.link)
-
-    def write(self, name: str, content: bytes) -> None:
-        """See PlanStore."""
-        self._put(name, content, os.replace)
-
-    def _put(self, name: str, content: bytes, place: Any) -> bool:
-        part = self._folder / f".{secrets.token_hex(8)}.part"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with part.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            place(part, self._folder / name)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            raise self._unusable(error) from error
-        finally:
-            part.unlink(missing_ok=True)
-        return True
-
-    def _unusable(self, error: OSError) -> DatasetError:
-        return DatasetError(f"{self.address} cannot be used ({error.strerror}); check the folder")

@@ -17,7 +17,16 @@ from ..io.meshes.read import MESH_SUFFIXES
 from ..io.meshes.refused_formats import conversion_advice
 from ..io.results.earlier_files import names_mesh
 from ..jobs.sources import mesh_files
-from .addresses import file_system, is_remote, joined
+from .addresses import (
+    absolute,
+    below,
+    file_system,
+    folder_of,
+    glob_root,
+    is_hidden,
+    is_remote,
+    joined,
+)
 from .entries import MeshEntry, escaped_id
 from .opened_mesh import opened_mesh, tar_index_of
 from .sources_tables import TABLE_SUFFIXES, list_lines, table_rows
@@ -90,10 +99,14 @@ class _Finder:
         """Return the meshes of files, folders, globs, tars, tables, lists and addresses."""
         found: list[_Found] = []
         named: list[str] = []
-        for path in paths:
-            if is_remote(path):
-                found += self._of_address(path)
-            elif os.path.isdir(path):  # noqa: PTH112 - False for what cannot be reached
+        for given in paths:
+            if is_remote(given):
+                found += self._of_address(given)
+                continue
+            path = os.path.expanduser(given)  # noqa: PTH111 - in YAML, no shell does it
+            if not path:
+                raise DatasetError("a source is empty; give a path")
+            if os.path.isdir(path):  # noqa: PTH112 - False for what cannot be reached
                 found += self._of_folder(path, path)
             elif os.path.lexists(path):
                 if path.lower().endswith(MESH_SUFFIXES):
@@ -105,9 +118,9 @@ class _Finder:
             else:
                 raise DatasetError(f"{path} does not exist; check the path")
         if named:
-            absolute = [os.path.abspath(path) for path in named]  # noqa: PTH100 - keeps links
-            root = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
-            found += [_Found(os.path.relpath(path, root), path) for path in absolute]
+            files = [absolute(path) for path in named]
+            root = os.path.commonpath([os.path.dirname(path) for path in files])  # noqa: PTH120
+            found += [_Found(os.path.relpath(path, root), path) for path in files]
         return found
 
     def _of_container(self, path: str, root: str) -> list[_Found]:
@@ -146,7 +159,7 @@ class _Finder:
             )
 
     def _of_glob(self, pattern: str) -> list[_Found]:
-        root = _glob_root(pattern)
+        root = glob_root(pattern)
         found: list[_Found] = []
         results: list[Path] = []
         for path in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207
@@ -167,12 +180,12 @@ class _Finder:
 
     def _of_tar(self, address: str, root: str) -> list[_Found]:
         """Return the meshes in a tar; without a root, the tar itself is the root."""
-        prefix = f"{_below(address, root)}/" if root else ""
-        address = _absolute(address)
+        prefix = f"{below(address, root)}/" if root else ""
+        address = absolute(address)
         names = [
             name
             for name in tar_index_of(address).names
-            if name.lower().endswith(MESH_SUFFIXES) and not _is_hidden(name)
+            if name.lower().endswith(MESH_SUFFIXES) and not is_hidden(name)
         ]
         if not names:
             raise DatasetError(f"{address} has no mesh files ({', '.join(MESH_SUFFIXES)})")
@@ -182,7 +195,7 @@ class _Finder:
         fs, path = file_system(address)
         try:
             if glob.has_magic(path):
-                root = _glob_root(path)
+                root = glob_root(path)
                 paths = fs.glob(path)
             elif fs.isdir(path):
                 root = path
@@ -199,33 +212,33 @@ class _Finder:
             raise DatasetError(f"{address} cannot be listed ({one_line(error)})") from error
         found: list[_Found] = []
         for each in sorted(paths):
-            below = _below(each, root)
-            if _is_hidden(below):
+            name = below(each, root)
+            if is_hidden(name):
                 continue
             if each.lower().endswith(MESH_SUFFIXES):
-                found.append(_Found(below, fs.unstrip_protocol(each)))
+                found.append(_Found(name, fs.unstrip_protocol(each)))
             elif each.lower().endswith(".tar") and glob.has_magic(path):
                 inner = self._of_tar(fs.unstrip_protocol(each), "")
-                found += [item._replace(path=f"{below}/{item.path}") for item in inner]
+                found += [item._replace(path=f"{name}/{item.path}") for item in inner]
         if not found:
             raise DatasetError(f"{address} has no mesh files ({', '.join(MESH_SUFFIXES)})")
         return found
 
     def of_list(self, address: str) -> list[_Found]:
         """Return the meshes that a text file names."""
-        root = _folder_of(address)
+        root = folder_of(address)
         found = [_listed(path, root) for path in list_lines(address)]
         _check_any_exists(address, found)
         return found
 
     def of_table(self, address: str) -> list[_Found]:
         """Return the meshes that a CSV or Parquet file names."""
-        root = _folder_of(address)
+        root = folder_of(address)
         found = []
         for row in table_rows(address, self._config, self._split_column):
             each = _listed(row.path, root)._replace(columns=row.columns)
             if row.cameras is not None:
-                each = each._replace(cameras=_absolute(joined(root, row.cameras)))
+                each = each._replace(cameras=absolute(joined(root, row.cameras)))
             if row.id is not None:
                 each = each._replace(path=row.id, has_id=True)
             found.append(each)
@@ -236,48 +249,16 @@ class _Finder:
 
 
 def _local(path: str, root: str) -> _Found:
-    return _Found(_below(path, root), os.path.abspath(path))  # noqa: PTH100 - keeps links
+    return _Found(below(path, root), absolute(path))
 
 
 def _listed(path: str, root: str) -> _Found:
     """Return the mesh of a path in a list or table in the folder `root`."""
-    address = _absolute(joined(root, path))
-    folder = _absolute(root).rstrip("/") + "/"
+    address = absolute(joined(root, path))
+    folder = absolute(root).rstrip("/") + "/"
     if address.startswith(folder):
         return _Found(address[len(folder) :], address)
     return _Found(address.lstrip("/"), address)
-
-
-def _absolute(address: str) -> str:
-    if is_remote(address):
-        protocol, separator, path = address.partition("://")
-        # An address may have empty parts, and normpath keeps two slashes at the start.
-        return f"{protocol}{separator}{posixpath.normpath(path)}" if ".." in path else address
-    return os.path.abspath(address)  # noqa: PTH100 - keeps links
-
-
-def _below(path: str, root: str) -> str:
-    if root in ("", "."):
-        return path.removeprefix("./")
-    folder = root.rstrip("/") + "/"
-    return path[len(folder) :] if path.startswith(folder) else posixpath.relpath(path, root)
-
-
-def _folder_of(address: str) -> str:
-    return address.rpartition("/")[0] or ("" if not address.startswith("/") else "/")
-
-
-def _glob_root(pattern: str) -> str:
-    fixed = []
-    for part in pattern.split("/")[:-1]:
-        if glob.has_magic(part):
-            break
-        fixed.append(part)
-    return "/".join(fixed) or ("/" if pattern.startswith("/") else "")
-
-
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in name.split("/") if part not in (".", ".."))
 
 
 def _check_any_exists(address: str, found: list[_Found]) -> None:
@@ -312,9 +293,10 @@ def _unique(found: list[_Found], tell: Callable[[str], None]) -> list[MeshEntry]
             )
         by_id[id] = MeshEntry(id, each.address, each.member, each.columns, each.cameras)
     if repeated:
+        were = "was" if len(repeated) == 1 else "were"
         tell(
-            f"{counted(len(repeated), 'mesh', 'meshes')} were given more than once and count once, "
-            f"such as {repeated[0]}"
+            f"{counted(len(repeated), 'mesh', 'meshes')} {were} given more than once; each counts "
+            f"once, such as {repeated[0]}"
         )
     return [by_id[id] for id in sorted(by_id)]
 
