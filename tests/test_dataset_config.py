@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl.dataset.config import DatasetConfig, SplitConfig, ViewsConfig
+from ddepth_gl.dataset.config import DatasetConfig, PhotosConfig, SplitConfig, ViewsConfig
 from ddepth_gl.dataset.config_options import SHORT_OPTIONS, config_from_options
 from ddepth_gl.dataset.config_text import read_yaml
 
@@ -186,7 +186,9 @@ def test_init_text_has_all_settings_at_their_defaults():
     # Settings have no blank behind their #, comments have one.
     given = re.sub(r"^( *)#(?=\w)", r"\1", text, flags=re.MULTILINE)
     settings = read_yaml(given, "init")
-    assert settings.pop("photos") == {"layout": "auto", "folder": "FOLDER", "min_iou": 0.0}
+    photos = settings.pop("photos")
+    assert photos["folder"] == "FOLDER"
+    assert PhotosConfig(**photos) == PhotosConfig(folder="FOLDER")
     expected = json.loads(DatasetConfig().model_dump_json())
     assert expected.pop("photos") is None
     assert settings == expected
