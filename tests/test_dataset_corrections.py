@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from itertools import product
 
 import imageio.v3 as iio
 import numpy as np
+import pyarrow.parquet
 import pytest
 from dataset_photos import (
     around,
@@ -31,9 +33,12 @@ from ddepth_gl.dataset.corrections import (
 from ddepth_gl.dataset.entries import MeshEntry
 from ddepth_gl.dataset.normalization import Placement
 from ddepth_gl.dataset.photo_masks import Photo
+from ddepth_gl.dataset.run import RunOptions, run_dataset
 from ddepth_gl.dataset.samples import MeshRenderer
 from ddepth_gl.dataset.silhouette_fit import Outlines, extreme_points
 from ddepth_gl.dataset.similar_cameras import camera_of_similar
+from ddepth_gl.dataset.summary import summarize
+from ddepth_gl.dataset.verify import verify_dataset
 from ddepth_gl.io.results.ply import write_mesh
 
 MESH = crooked()
@@ -329,3 +334,41 @@ def test_a_correction_as_json():
         "iou_before": 0.2,
     }
     assert Photo(around(MESH, 1)[0], "a.png").mask is None
+
+
+def test_a_data_set_of_photos(renderer, tmp_path):
+    """A run with one mesh whose photos match and one whose do not: rows for all, files for one."""
+    meshes, photos, out = tmp_path / "meshes", tmp_path / "photos", tmp_path / "out"
+    meshes.mkdir()
+    for name, placement in (("fits", Placement()), ("wrong", Placement(1.0, rotation=Z_FROM_Y))):
+        write_mesh(meshes / f"{name}.ply", MESH)
+        copy = transformed(placement)
+        cameras = photographed(renderer, copy, around(copy, 3), photos / name)
+        dd.save_cameras(photos / name / "transforms.json", cameras)
+    config = DatasetConfig(
+        sources={"paths": [str(meshes)]},
+        store={"outputs": ["photo", "depth"], "transforms": True},
+        photos={"folder": f"{photos}/{{stem}}", "min_iou": 0.9},
+    )
+    report = run_dataset(config, out, RunOptions(workers=1))
+    assert report.failures == 0
+    index = pyarrow.parquet.read_table(out / "index.parquet").to_pylist()
+    found = {row["key"]: row for row in index}
+    assert len(found) == 6
+    for row in found.values():
+        is_wrong = row["id"].startswith("wrong")
+        assert row["left_out"] is is_wrong
+        assert (row["mask_iou"] < 0.9) is is_wrong
+        assert (row["pose_correction"] is None) is not is_wrong
+    names = []
+    for tar in sorted((out / "shards").glob("*.tar")):
+        with tarfile.open(tar) as shard:
+            names += shard.getnames()
+    kept = [key for key, row in found.items() if not row["left_out"]]
+    assert sorted(names) == sorted(
+        f"{key}.{ending}" for key in kept for ending in ("photo.png", "sheets.npz", "json")
+    )
+    assert verify_dataset(out).problems == []
+    written = [path.stem for path in (out / "transforms").glob("*/*.json")]
+    assert written == ["fits%2Eply"]
+    assert summarize(out).samples == 3
