@@ -56,6 +56,23 @@ def test_files_are_those_in_the_tars(made):
     assert reader.files(-1) == samples[-1][1]
 
 
+def test_views_that_were_left_out_are_no_samples(made, copied):
+    def change(rows):
+        for number, row in enumerate(rows):
+            row["left_out"] = None if number == 2 else number in (0, 4, 17)
+
+    changed_index(copied, change)
+    reader = DatasetReader(copied)
+    kept = [number for number in range(18) if number not in (0, 4, 17)]
+    assert [reader.key(number) for number in range(len(reader))] == [
+        made[1][number][0] for number in kept
+    ]
+    assert reader.files(0) == made[1][1][1]
+    assert reader.shard_sizes.tolist() == [2, 5, 1, 7]
+    expected = [made[1][n][2]["split"] == "val" for n in kept].count(True)
+    assert len(DatasetReader(copied, split="val")) == expected
+
+
 def test_decoded_values_are_those_of_load_npz(made):
     folder, samples = made
     reader = DatasetReader(str(folder / "out"))

@@ -19,6 +19,7 @@ import ddepth_gl as dd
 from ddepth_gl.dataset.config import ViewsConfig
 from ddepth_gl.dataset.draws import cos_deg, draw, sin_deg, tan_deg
 from ddepth_gl.dataset.entries import MeshEntry
+from ddepth_gl.dataset.entry_paths import path_of_entry
 from ddepth_gl.dataset.views import cameras_for
 from ddepth_gl.errors import CameraError, DatasetError
 
@@ -286,6 +287,13 @@ def test_camera_files_of_each_mesh(tmp_path):
     assert len(cameras(entry=by_id, kind="file", file=f"{tmp_path}/{{id}}")) == 3
     member = MeshEntry("t", "/meshes.tar", member="deep/b.obj")
     assert len(cameras(entry=member, kind="file", file=pattern)) == 3
+
+
+def test_names_in_patterns():
+    entry = MeshEntry("a%2F%7Bid%7D", "s3://bucket/a/{folder}.tar", member="x/{id}.b.obj")
+    assert path_of_entry("{folder}/{id}-{stem}", entry) == "s3://bucket/a/a%2F%7Bid%7D-{id}.b"
+    assert path_of_entry("{}{other}{{stem}}", MeshEntry("a", "a.glb")) == "{}{other}{a}"
+    assert path_of_entry("{folder}/x.json", MeshEntry("a", "a.glb")) == "./x.json"
 
 
 def test_a_camera_file_of_the_entry_goes_first(tmp_path):

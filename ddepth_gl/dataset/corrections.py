@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .config import PhotosConfig
     from .entries import MeshEntry
 
-__all__ = ["AXIS_ROTATIONS", "Correction", "best_correction", "is_left_out", "matched_photos"]
+__all__ = ["AXIS_ROTATIONS", "Correction", "best_correction", "matched_photos"]
 
 _VIEWS = 6  # that a search looks at
 _SMALL = 96  # pixels of the longer side, in the first round
@@ -112,38 +112,25 @@ def matched_photos(
         scene: the mesh, uploaded to `renderer`.
 
     Returns:
-        The photos, and the correction; None if none was needed or none is better, or if no photo
-        has a silhouette.
+        The photos, and the correction; None if none was needed or none is better, or if the photos
+        have no silhouettes. Six photos, evenly chosen, are looked at.
     """
     photos = photos_of(config, entry, mesh, placement)
-    masks = [photo_mask(photo) for photo in photos]
+    step = max(1.0, len(photos) / _VIEWS)
+    chosen = [photos[int(index * step)] for index in range(min(_VIEWS, len(photos)))]
+    masks = ((photo.camera, photo_mask(photo)) for photo in chosen)
+    views = [(camera, mask) for camera, mask in masks if mask is not None and mask.any()]
 
     def render(cameras: Sequence[Camera]) -> list[Mask]:
         return [maps.mask for maps in renderer.entry_exit_many(scene, cameras)]
 
-    shown = [
-        (photo.camera, mask)
-        for photo, mask in zip(photos, masks, strict=True)
-        if mask is not None and mask.any()
-    ]
-    correction = best_correction(render, mesh, shown, config.search_below)
+    correction = best_correction(render, mesh, views, config.search_below)
     if correction is not None and config.correct:
         photos = [
             photo._replace(camera=camera_of_similar(photo.camera, correction.placement))
             for photo in photos
         ]
     return photos, correction
-
-
-def is_left_out(config: PhotosConfig, iou: float | None) -> bool:
-    """Return whether a view is left out of the data set: its row stays in the index.
-
-    Args:
-        config: settings of photos.
-        iou: of the rendered silhouette and that of the photo; None if the photo has none, which
-            leaves nothing out.
-    """
-    return iou is not None and iou < config.min_iou
 
 
 def best_correction(
@@ -159,8 +146,8 @@ def best_correction(
     Args:
         render: returns the silhouettes of the mesh for cameras, each (H, W) bool.
         mesh: the mesh.
-        views: perspective cameras, and (H, W) bool silhouettes that are not empty. A few of them,
-            evenly chosen, are looked at.
+        views: perspective cameras, and (H, W) bool silhouettes that are not empty; a few are
+            enough.
         search_below: mean intersection over union from which on nothing is searched.
 
     Returns:
@@ -168,9 +155,7 @@ def best_correction(
     """
     if not views:
         return None
-    step = max(1.0, len(views) / _VIEWS)
-    chosen = [views[int(index * step)] for index in range(min(_VIEWS, len(views)))]
-    cameras, masks = [camera for camera, _ in chosen], [mask for _, mask in chosen]
+    cameras, masks = [camera for camera, _ in views], [mask for _, mask in views]
 
     def score(
         candidates: Sequence[Placement], seen: Sequence[Camera], targets: Sequence[Mask]
@@ -183,7 +168,7 @@ def best_correction(
     (before,) = score([_IDENTITY], cameras, masks)
     if before >= search_below:
         return None
-    small = [_smaller(camera, mask) for camera, mask in chosen]
+    small = [_smaller(camera, mask) for camera, mask in views]
     first = _candidates(mesh, cameras, masks)
     scores = score(first, *zip(*small, strict=True))
     second = sorted(range(len(first)), key=lambda i: -scores[i])[:_SECOND_ROUND]

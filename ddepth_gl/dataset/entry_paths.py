@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .entries import MeshEntry
 
 __all__ = ["path_of_entry"]
+
+_NAME = re.compile(r"\{(id|stem|folder)\}")
 
 
 def path_of_entry(pattern: str, entry: MeshEntry) -> str:
@@ -18,9 +21,9 @@ def path_of_entry(pattern: str, entry: MeshEntry) -> str:
     is the name of its file without suffix; ``{folder}`` is the folder that the file, or the tar
     with it, lies in. Other braces stay.
     """
-    folder = posixpath.dirname(entry.address) or "."
-    stem = posixpath.splitext(posixpath.basename(entry.member or entry.address))[0]
-    names = {"{id}": entry.id, "{stem}": stem, "{folder}": folder}
-    for name, value in names.items():
-        pattern = pattern.replace(name, value)
-    return pattern
+    names = {
+        "id": entry.id,
+        "stem": posixpath.splitext(posixpath.basename(entry.member or entry.address))[0],
+        "folder": posixpath.dirname(entry.address) or ".",
+    }
+    return _NAME.sub(lambda match: names[match[1]], pattern)

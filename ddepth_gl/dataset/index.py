@@ -24,6 +24,7 @@ __all__ = [
     "index_columns",
     "index_rows",
     "merge_index",
+    "sample_rows",
 ]
 
 INDEX = "index.parquet"
@@ -150,3 +151,17 @@ def index_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dic
         chosen = None if columns is None else [name for name in columns if name in names]
         for batch in file.iter_batches(8_192, columns=chosen):
             yield from batch.to_pylist()
+
+
+def sample_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of an index that have a sample; those of views left out have none.
+
+    Args:
+        path, columns: see `index_rows`.
+
+    Raises:
+        DatasetError: see `index_columns`.
+    """
+    for row in index_rows(path, None if columns is None else (*columns, "left_out")):
+        if not row.get("left_out"):
+            yield row

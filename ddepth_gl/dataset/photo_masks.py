@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,11 +14,12 @@ from .._packages import import_needed
 from ..camera.camera import Camera
 from ..errors import DatasetError
 from ..io.opened_files import opened
+from .codecs import png_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Mask", "Photo", "content_of", "mask_iou", "photo_mask", "photo_size"]
+__all__ = ["Mask", "Photo", "content_of", "mask_iou", "photo_mask", "photo_png", "photo_size"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -102,8 +102,20 @@ def photo_mask(photo: Photo) -> Mask | None:
             return _lighter_than_half(image, path)
         if "A" not in image.getbands() and "transparency" not in image.info:
             return None
-        alpha = _decoded(image.convert("RGBA"), path)[..., 3]
+        alpha = _decoded(image, path, "RGBA")[..., 3]
     return None if (alpha == 255).all() else alpha >= 128
+
+
+def photo_png(photo: Photo) -> bytes:
+    """Return a photo as a PNG file, sRGB with or without alpha: the file itself if it is one.
+
+    Raises:
+        DatasetError: the file cannot be read, or is no image.
+    """
+    with _opened_image(photo.path) as image:
+        if image.format == "PNG" and image.mode in ("RGB", "RGBA"):
+            return content_of(photo.path)
+        return png_bytes(_decoded(image, photo.path, "RGBA"))
 
 
 def mask_iou(a: Mask, b: Mask) -> float:
@@ -134,16 +146,14 @@ def _opened_image(path: Path) -> Image.Image:
     return image
 
 
-def _decoded(image: Image.Image, path: Path) -> npt.NDArray[Any]:
+def _decoded(image: Image.Image, path: Path, mode: str) -> npt.NDArray[Any]:
     try:
-        return np.asarray(image)
+        return np.asarray(image.convert(mode))
     except Exception as error:  # a damaged file may raise anything
-        raise DatasetError(
-            f"{os.fspath(path)} is damaged ({one_line(error)}); remove its view"
-        ) from None
+        raise DatasetError(f"{path} is damaged ({one_line(error)}); remove its view") from None
 
 
 def _lighter_than_half(image: Image.Image, path: Path) -> Mask:
     if image.mode.startswith(("I", "F")):
-        return _decoded(image, path) > 32767
-    return np.asarray(_decoded(image.convert("L"), path) > 127)
+        return _decoded(image, path, image.mode) > 32767
+    return np.asarray(_decoded(image, path, "L") > 127)

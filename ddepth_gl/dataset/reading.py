@@ -127,6 +127,11 @@ class DatasetReader:
             of_split = compute.field("split") == self.split
             wanted = of_split if wanted is None else of_split & wanted
         with self._opened_index() as index:
+            if "left_out" in index.schema_arrow.names:
+                # Views that the settings left out have a row and no files.
+                left_out = compute.field("left_out")
+                kept = left_out.is_null() | ~left_out
+                wanted = kept if wanted is None else kept & wanted
             unknown = set(columns or ()) - set(index.schema_arrow.names)
             if unknown:
                 raise DatasetError(

@@ -18,15 +18,18 @@ from ..io.meshes.read import load_mesh
 from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer
 from ..results.frame import Frame
+from .corrections import matched_photos
 from .entries import MeshEntry, Sample, sample_key
 from .facts import mesh_facts, view_facts
 from .layouts import Rendered, reference_distance
 from .normalization import Placement, normalized
+from .photo_files import PhotoFiles
 from .split import split_of
 from .stores import Stores, scale_of_views
 from .views import cameras_for
 
 if TYPE_CHECKING:
+    from ..engines.scene import Scene
     from .config import DatasetConfig, LoadingConfig
 
 __all__ = ["MeshRenderer", "loaded_mesh"]
@@ -66,16 +69,19 @@ class MeshRenderer:
             MeshError: the mesh cannot be read; the message names the address of the entry.
             DDepthError: rendering or encoding failed.
         """
-        stores = Stores(self._config.store, with_photo=not entry.photos)
+        has_photos = self._config.photos is not None
+        stores = Stores(self._config.store, with_photo=not has_photos)
         with self._timing("load"):
             loaded = loaded_mesh(entry, path, self._config.loading, appearance=stores.shows_colors)
         with self._timing("prepare"):
             mesh, placement = normalized(loaded, self._config.normalization)
-            cameras = cameras_for(self._config.views, mesh, entry)
-            make = _SampleMaker(self._config, stores, entry, mesh, cameras, placement)
-            make.shared |= mesh_facts(mesh, loaded.source.left_out if loaded.source else ())
             scene = self._renderer.upload(mesh)
         try:
+            with self._timing("prepare"):
+                photos = self._photos(entry, mesh, placement, scene)
+                cameras = photos.cameras or cameras_for(self._config.views, mesh, entry)
+                make = _SampleMaker(self._config, stores, entry, mesh, cameras, placement, photos)
+                make.shared |= mesh_facts(mesh, loaded.source.left_out if loaded.source else ())
             frames = self._renderer.render_many(scene, cameras, **stores.render_options())
             timed = self._timed(frames)
             if self._encoders:
@@ -87,6 +93,15 @@ class MeshRenderer:
                     del frame  # not kept while the next one is rendered
         finally:
             scene.release()
+
+    def _photos(
+        self, entry: MeshEntry, mesh: Mesh, placement: Placement, scene: Scene
+    ) -> PhotoFiles:
+        config = self._config.photos
+        if config is None:
+            return PhotoFiles()
+        found = matched_photos(config, entry, mesh, placement, self._renderer, scene)
+        return PhotoFiles(config, *found, is_stored="photo" in self._config.store.outputs)
 
     def _encoded(self, make: _SampleMaker) -> Callable[[int, Frame], Sample]:
         def encode(view: int, frame: Frame) -> Sample:
@@ -124,9 +139,11 @@ class _SampleMaker:
         mesh: Mesh,
         cameras: list[Camera],
         placement: Placement,
+        photos: PhotoFiles,
     ) -> None:
         self._config, self._stores, self._entry, self._mesh = config, stores, entry, mesh
         self._views, self._placement = len(cameras), placement.to_dict()
+        self._photos = photos
         self._fields = stores.fields()
         self._scale = scale_of_views(mesh, cameras)
         self.shared: dict[str, Any] = {}  # facts of the mesh
@@ -137,8 +154,8 @@ class _SampleMaker:
             raise DatasetError("the sheets were not rendered")
         rendered = Rendered(self._mesh, frame.maps, frame.layers, frame.image)
         layers = self._stores.stored_layers(frame.layers)
-        facts = {**view_facts(frame.maps, layers), **self.shared}
-        files = self._stores.files(rendered, layers, self._scale)
+        matching = self._photos.columns(view, frame.maps.mask)
+        facts = {**view_facts(frame.maps, layers), **self.shared, **matching}
         camera = frame.camera.to_dict()
         about: dict[str, Any] = {
             "camera": camera,
@@ -148,11 +165,16 @@ class _SampleMaker:
             "placement": self._placement,
             "view": view,
         }
+        files: dict[str, bytes] = {}
+        if not matching.get("left_out"):
+            files = self._photos.files(view)
+            files |= self._stores.files(rendered, layers, self._scale)
         if self._config.store.codec == "png16":
             about["png16_scale"] = self._scale
         if "2k2k" in self._config.store.layouts:
             about["2k2k_reference"] = reference_distance(rendered)
-        files["json"] = _json(about).encode()
+        if files:
+            files["json"] = _json(about).encode()
         key = sample_key(self._entry.id, view, self._views)
         row = {
             "id": self._entry.id,

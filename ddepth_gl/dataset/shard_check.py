@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DatasetError
-from .index import SHARDS, index_rows
+from .index import SHARDS, sample_rows
 from .layout_files import SUMS, file_path
 
 __all__ = ["checked_contents", "file_problems", "row_problems"]
@@ -73,7 +73,7 @@ def row_problems(root: Path, shard: str, samples: Iterator[tuple[str, Any]]) -> 
         samples: key, and offset and size by ending, of each sample; see `checked_contents`.
     """
     try:
-        rows = list(index_rows(root / SHARDS / f"{shard}.parquet"))
+        rows = list(sample_rows(root / SHARDS / f"{shard}.parquet"))
     except DatasetError as error:
         yield str(error)
         return
@@ -161,7 +161,7 @@ def _folder_files(root: Path, shard: str, problems: list[str]) -> Iterator[tuple
     folder = root / SHARDS / shard
     keys: Mapping[str, str] = {
         file_path(f"{row['key']}.x").with_suffix("").as_posix(): str(row["key"])
-        for row in index_rows(root / SHARDS / f"{shard}.parquet", ("key",))
+        for row in sample_rows(root / SHARDS / f"{shard}.parquet", ("key",))
     }
     try:
         lines = (folder / SUMS).read_text("ascii").splitlines()

@@ -21,7 +21,7 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 INDEX_COLUMNS = (
     "view", "key", "split", "width", "height", "camera", "placement", "coverage", "depth_min",
     "depth_max", "layers", "surfaces", "closed", "odd_share", "equal_share", "truncated_share",
-    "two_sided_share", "mask_iou", "warnings", "shard",
+    "two_sided_share", "mask_iou", "pose_correction", "left_out", "warnings", "shard",
 )  # fmt: skip
 _INDEX_PREFIXES = ("offset.", "size.")
 _LARGEST_LIST = 1 << 30

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .index import FAILURES, INDEX, SHARDS, finished_shards, index_columns, index_rows
+from .index import FAILURES, INDEX, SHARDS, finished_shards, index_columns, index_rows, sample_rows
 
 __all__ = ["DatasetSummary", "summarize"]
 
@@ -69,7 +69,7 @@ def summarize(folder: str | os.PathLike[str]) -> DatasetSummary:
     summary.licenses = {name: Counter() for name in licenses}
     used = ("id", "shard", "split", "width", "height", "layers", "closed", "warnings")
     mesh = None
-    for row in index_rows(root / INDEX, (*used, "truncated_share", *licenses)):
+    for row in sample_rows(root / INDEX, (*used, "truncated_share", *licenses)):
         summary.samples += 1
         _count_sample(summary, row)
         if (row.get("shard"), row.get("id")) != mesh:  # the views of a mesh follow each other

@@ -14,7 +14,7 @@ from typing import Any
 from ..camera.camera import Camera
 from ..errors import CameraError, DatasetError
 from ..io.cameras.write import transforms_json
-from .index import INDEX, SHARDS, index_rows
+from .index import INDEX, SHARDS, sample_rows
 from .layout_files import file_path
 
 __all__ = ["TRANSFORMS", "write_transforms"]
@@ -45,7 +45,7 @@ def write_transforms(folder: str | os.PathLike[str]) -> int:
     root = Path(folder)
     written = 0
     for shard, rows in groupby(
-        index_rows(root / INDEX, _COLUMNS), key=lambda row: str(row["shard"])
+        sample_rows(root / INDEX, _COLUMNS), key=lambda row: str(row["shard"])
     ):
         if _SHARD.fullmatch(shard) is None:
             raise DatasetError(f"{root / INDEX}: {shard!r} is not the name of a shard")

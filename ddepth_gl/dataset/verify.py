@@ -14,7 +14,7 @@ from .._text import counted
 from ..errors import DatasetError, DDepthError, RequestError
 from .decoding import decoded_sample
 from .entries import MeshEntry
-from .index import INDEX, finished_shards, index_columns, index_rows
+from .index import INDEX, finished_shards, index_columns, sample_rows
 from .plan import read_plan
 from .shard_check import checked_contents, file_problems, row_problems
 
@@ -185,7 +185,7 @@ def _index_problems(root: Path, samples: dict[str, int]) -> Iterator[str]:
         if "shard" not in index_columns(root / INDEX):
             yield f"{INDEX} has no column shard"
             return
-        for row in index_rows(root / INDEX, ("shard",)):
+        for row in sample_rows(root / INDEX, ("shard",)):
             counts[str(row["shard"])] = counts.get(str(row["shard"]), 0) + 1
     except DatasetError as error:
         yield str(error)
