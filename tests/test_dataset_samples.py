@@ -237,3 +237,45 @@ def test_a_hash_of_the_bytes_is_stable_within_a_process(renderer, tmp_path):
     ]
     assert hashes[:2] == hashes[2:]
     assert hashes[0] != hashes[1]
+
+
+def test_stored_layers_are_cut_and_those_of_objects_and_layouts_are_not(renderer, tmp_path):
+    entry, path = written(tmp_path, nested_boxes())
+    outputs = ("layers", "objects")
+    cut, whole = (
+        samples_of(renderer, config_of(outputs=outputs, layouts=("lari",), **more), entry, path)
+        for more in ({"max_layers": 2}, {})
+    )
+    for some, all_ in zip(cut, whole, strict=True):
+        assert some.files["objects.npz"] == all_.files["objects.npz"]
+        assert some.files["ldi.npz"] == all_.files["ldi.npz"]
+        few, many = decoded_sample(some.files), decoded_sample(all_.files)
+        assert (few["layers_count"] == np.minimum(many["layers_count"], 2)).all()
+        assert (few["layers_truncated"] == (many["layers_count"] > 2)).all()
+        assert some.row["layers"] == 2
+        covered = (many["layers_count"] > 0).sum()
+        assert some.row["truncated_share"] == (many["layers_count"] > 2).sum() / covered > 0.1
+        assert all_.row["truncated_share"] == 0.0
+
+
+def test_max_layers_alone_cuts_while_rendering(renderer, tmp_path):
+    entry, path = written(tmp_path, nested_boxes())
+    config = config_of(outputs=("layers", "depth"), max_layers=1)
+    for sample in samples_of(renderer, config, entry, path):
+        arrays = decoded_sample(sample.files)
+        count = arrays["layers_count"]
+        assert count.max() == 1
+        # The first crossing of a closed mesh is the entry.
+        hit = count == 1
+        assert equal(arrays["layers_depth"], arrays["entry"][hit])
+
+
+def test_crops_and_surfaces_of_the_settings_count(renderer, tmp_path):
+    entry, path = written(tmp_path, nested_boxes())
+    (sample,) = samples_of(renderer, config_of(views=1), entry, path)
+    near = (sample.row["depth_min"] + sample.row["depth_max"]) / 2.0
+    config = config_of(views=1, near=near, surfaces="any", outputs=("depth", "layers"))
+    (cropped,) = samples_of(renderer, config, entry, path)
+    assert cropped.row["depth_min"] >= near
+    assert cropped.row["surfaces"] == "any"
+    assert decoded_sample(cropped.files)["layers_depth"].min() >= near

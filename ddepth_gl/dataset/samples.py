@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
 import warnings
 from collections import deque
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MeshRenderer", "loaded_mesh"]
 
+_MAX_ENCODERS = 8  # more wait for the interpreter
+
 
 class MeshRenderer:
     """A renderer of the samples of meshes, one mesh after another.
@@ -42,7 +46,8 @@ class MeshRenderer:
         config: settings of the data set.
         renderer: open renderer; the caller closes it.
         encoders: threads that encode views while the next ones are rendered; 0 encodes in the
-            calling thread, which is best if every CPU has a renderer of its own.
+            calling thread, which is best if every CPU has a renderer of its own. None takes 0 in
+            software, and on a GPU one for each CPU but the first, at most 8.
 
     Attributes:
         seconds: time spent so far by step: "load", "prepare" (placement, cameras, upload, bodies),
@@ -50,9 +55,14 @@ class MeshRenderer:
     """
 
     def __init__(
-        self, config: DatasetConfig, renderer: DepthRenderer, *, encoders: int = 0
+        self, config: DatasetConfig, renderer: DepthRenderer, *, encoders: int | None = None
     ) -> None:
-        self._config, self._renderer, self._encoders = config, renderer, encoders
+        self._config, self._renderer = config, renderer
+        if encoders is None:
+            cpus = len(os.sched_getaffinity(0))
+            encoders = 0 if renderer.info.is_software else min(max(cpus - 1, 1), _MAX_ENCODERS)
+        self._encoders = encoders
+        self._lock = threading.Lock()  # of `seconds`
         self.seconds = dict.fromkeys(("load", "prepare", "render", "encode"), 0.0)
 
     def samples(self, entry: MeshEntry, path: Path) -> Iterator[Sample]:
@@ -110,7 +120,9 @@ class MeshRenderer:
         try:
             yield
         finally:
-            self.seconds[step] += time.perf_counter() - start
+            seconds = time.perf_counter() - start
+            with self._lock:
+                self.seconds[step] += seconds
 
 
 class _SampleMaker:
