@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 import warnings
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MeshRenderer", "loaded_mesh"]
 
-_MAX_ENCODERS = 8  # more wait for the interpreter
-
 
 class MeshRenderer:
     """A renderer of the samples of meshes, one mesh after another.
@@ -46,8 +43,7 @@ class MeshRenderer:
         config: settings of the data set.
         renderer: open renderer; the caller closes it.
         encoders: threads that encode views while the next ones are rendered; 0 encodes in the
-            calling thread, which is best if every CPU has a renderer of its own. None takes 0 in
-            software, and on a GPU one for each CPU but the first, at most 8.
+            calling thread, which is best if every CPU has a renderer of its own.
 
     Attributes:
         seconds: time spent so far by step: "load", "prepare" (placement, cameras, upload, bodies),
@@ -55,13 +51,9 @@ class MeshRenderer:
     """
 
     def __init__(
-        self, config: DatasetConfig, renderer: DepthRenderer, *, encoders: int | None = None
+        self, config: DatasetConfig, renderer: DepthRenderer, *, encoders: int = 0
     ) -> None:
-        self._config, self._renderer = config, renderer
-        if encoders is None:
-            cpus = len(os.sched_getaffinity(0))
-            encoders = 0 if renderer.info.is_software else min(max(cpus - 1, 1), _MAX_ENCODERS)
-        self._encoders = encoders
+        self._config, self._renderer, self._encoders = config, renderer, encoders
         self._lock = threading.Lock()  # of `seconds`
         self.seconds = dict.fromkeys(("load", "prepare", "render", "encode"), 0.0)
 

@@ -37,11 +37,9 @@ _FIELDS: Mapping[str, tuple[tuple[str, ...], str, str]] = {  # names, frame, uni
     "face": (("entry_face", "exit_face"), "index in the mesh as loaded", "1"),
     "object_id": (("entry_object_id", "exit_object_id"), "id in the mesh as loaded", "1"),
 }
-# Of what files record of their origin, that which is the same on every machine.
-_PROVENANCE = (
-    "renderer", "gl_version", "engine", "mesh_sha256", "mesh_side_files_sha256",
-    "mesh_textures_sha256",
-)  # fmt: skip
+# Of what files record of their origin, that which varies within a data set and is the same on
+# every machine. The plan has the rest.
+_PROVENANCE = ("mesh_sha256", "mesh_side_files_sha256", "mesh_textures_sha256")
 
 
 @dataclass(frozen=True)
