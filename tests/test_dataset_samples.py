@@ -26,7 +26,9 @@ from shapes import view_of
 import ddepth_gl as dd
 from ddepth_gl.dataset.decoding import decoded_camera, decoded_sample, sample_facts
 from ddepth_gl.dataset.entries import MeshEntry
+from ddepth_gl.dataset.layouts import Rendered
 from ddepth_gl.dataset.samples import MeshRenderer
+from ddepth_gl.dataset.stores import Stores
 from ddepth_gl.io.results.read_npz import npz_in_memory
 
 CODECS = ("packed", "deflate", "none", "png16", "exr")
@@ -74,9 +76,13 @@ def test_decoded_arrays_are_those_of_the_renderer(renderer, tmp_path, codec):
             assert equal(arrays[f"layers_{name}"], getattr(layers, name))
         assert equal(arrays["layers_normal"], layers.normal)
         assert equal(arrays["photo"], renderer.shade(scene, camera, samples=2))
-        assert equal(arrays["points"], np.stack(maps.points()))
+        # Their sums have another order than `points`: float32 may round another way.
+        assert np.allclose(arrays["points"], np.stack(maps.points()), rtol=0.0, atol=5e-7)
         outward = np.einsum("ij,ij->i", arrays["points_normal"][0], camera.rays()[1][maps.mask])
         assert (outward <= 0.0).all()
+        inward = np.einsum("ij,ij->i", arrays["points_normal"][1], camera.rays()[1][maps.mask])
+        assert (inward >= 0.0).all()
+        assert np.allclose(np.linalg.norm(arrays["points_normal"], axis=-1), 1.0, atol=1e-6)
         objects = dict(layers.objects())
         assert arrays["objects_object_id"].tolist() == sorted(objects)
         for number, object_maps in enumerate(objects.values()):
@@ -217,6 +223,30 @@ def test_what_a_file_leaves_out_is_told_in_the_row_without_paths(renderer, tmp_p
         assert len(sample.row["warnings"]) == count  # pictures are read for colors alone
         assert "missing.png" in "".join(sample.row["warnings"]) or not count
         assert str(tmp_path) not in sample.files["json"].decode()
+
+
+def test_points_of_an_orthographic_camera_have_outward_normals(renderer):
+    mesh = nested_boxes()
+    scene = renderer.upload(mesh)
+    pose = dd.Camera.orbit(mesh, views=2, width=24, height=24)[1].camera_from_world
+    camera = dd.Camera.orthographic(4.0, pose, 24, 24)
+    frame = renderer.render(scene, camera, image=False, attributes=("normal",))
+    scene.release()
+    stores = Stores(config_of(outputs=("points",)).store)
+    files = stores.files(Rendered(mesh, frame.maps), None, 1.0)
+    files["json"] = json.dumps({"camera": camera.to_dict()}).encode()
+    arrays = decoded_sample(files)
+    assert np.allclose(arrays["points"], np.stack(frame.maps.points()), rtol=0.0, atol=5e-7)
+    forward = pose[2, :3]
+    assert (arrays["points_normal"][0] @ forward <= 0.0).all()
+    assert (arrays["points_normal"][1] @ forward >= 0.0).all()
+
+
+def test_a_missing_package_is_told_before_the_first_mesh(renderer, monkeypatch):
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    with pytest.raises(dd.OutputError, match="OpenEXR"):
+        MeshRenderer(config_of(codec="exr"), renderer)
+    MeshRenderer(config_of(outputs=("photo",), codec="exr"), renderer)
 
 
 def test_errors_name_the_address_of_the_mesh(renderer, tmp_path):
