@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from shapes import box, merged, sphere
 
 import ddepth_gl as dd
+
+pytest.importorskip("pydantic", reason="the package pydantic is missing")
+
 from ddepth_gl.dataset.config import DatasetConfig
 from ddepth_gl.dataset.entries import MeshEntry, Sample
 from ddepth_gl.dataset.samples import MeshRenderer

@@ -26,7 +26,9 @@ from shapes import view_of
 import ddepth_gl as dd
 from ddepth_gl.dataset.decoding import decoded_camera, decoded_sample, sample_facts
 from ddepth_gl.dataset.entries import MeshEntry
+from ddepth_gl.dataset.layouts import Rendered
 from ddepth_gl.dataset.samples import MeshRenderer
+from ddepth_gl.dataset.stores import Stores
 from ddepth_gl.io.results.read_npz import npz_in_memory
 
 CODECS = ("packed", "deflate", "none", "png16", "exr")
@@ -74,9 +76,13 @@ def test_decoded_arrays_are_those_of_the_renderer(renderer, tmp_path, codec):
             assert equal(arrays[f"layers_{name}"], getattr(layers, name))
         assert equal(arrays["layers_normal"], layers.normal)
         assert equal(arrays["photo"], renderer.shade(scene, camera, samples=2))
-        assert equal(arrays["points"], np.stack(maps.points()))
+        # Their sums have another order than `points`: float32 may round another way.
+        assert np.allclose(arrays["points"], np.stack(maps.points()), rtol=0.0, atol=5e-7)
         outward = np.einsum("ij,ij->i", arrays["points_normal"][0], camera.rays()[1][maps.mask])
         assert (outward <= 0.0).all()
+        inward = np.einsum("ij,ij->i", arrays["points_normal"][1], camera.rays()[1][maps.mask])
+        assert (inward >= 0.0).all()
+        assert np.allclose(np.linalg.norm(arrays["points_normal"], axis=-1), 1.0, atol=1e-6)
         objects = dict(layers.objects())
         assert arrays["objects_object_id"].tolist() == sorted(objects)
         for number, object_maps in enumerate(objects.values()):
@@ -94,7 +100,7 @@ def test_sheets_and_layers_are_files_of_load_npz(renderer, tmp_path):
     layers = npz_in_memory(sample.files["layers.npz"], "layers.npz")
     assert maps.camera == layers.camera == decoded_camera(sample.files)
     assert equal(layers.entry_exit().entry, maps.entry)
-    assert not any("path" in name for name in maps.provenance)
+    assert set(maps.provenance) == set(layers.provenance) == {"mesh_sha256"}
 
 
 def test_a_depth_tolerance_holds_and_shrinks_files(renderer, tmp_path):
@@ -219,6 +225,30 @@ def test_what_a_file_leaves_out_is_told_in_the_row_without_paths(renderer, tmp_p
         assert str(tmp_path) not in sample.files["json"].decode()
 
 
+def test_points_of_an_orthographic_camera_have_outward_normals(renderer):
+    mesh = nested_boxes()
+    scene = renderer.upload(mesh)
+    pose = dd.Camera.orbit(mesh, views=2, width=24, height=24)[1].camera_from_world
+    camera = dd.Camera.orthographic(4.0, pose, 24, 24)
+    frame = renderer.render(scene, camera, image=False, attributes=("normal",))
+    scene.release()
+    stores = Stores(config_of(outputs=("points",)).store)
+    files = stores.files(Rendered(mesh, frame.maps), None, 1.0)
+    files["json"] = json.dumps({"camera": camera.to_dict()}).encode()
+    arrays = decoded_sample(files)
+    assert np.allclose(arrays["points"], np.stack(frame.maps.points()), rtol=0.0, atol=5e-7)
+    forward = pose[2, :3]
+    assert (arrays["points_normal"][0] @ forward <= 0.0).all()
+    assert (arrays["points_normal"][1] @ forward >= 0.0).all()
+
+
+def test_a_missing_package_is_told_before_the_first_mesh(renderer, monkeypatch):
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    with pytest.raises(dd.OutputError, match="OpenEXR"):
+        MeshRenderer(config_of(codec="exr"), renderer)
+    MeshRenderer(config_of(outputs=("photo",), codec="exr"), renderer)
+
+
 def test_errors_name_the_address_of_the_mesh(renderer, tmp_path):
     path = tmp_path / "part.ply"
     path.write_bytes(b"ply\nnonsense")
@@ -237,3 +267,45 @@ def test_a_hash_of_the_bytes_is_stable_within_a_process(renderer, tmp_path):
     ]
     assert hashes[:2] == hashes[2:]
     assert hashes[0] != hashes[1]
+
+
+def test_stored_layers_are_cut_and_those_of_objects_and_layouts_are_not(renderer, tmp_path):
+    entry, path = written(tmp_path, nested_boxes())
+    outputs = ("layers", "objects")
+    cut, whole = (
+        samples_of(renderer, config_of(outputs=outputs, layouts=("lari",), **more), entry, path)
+        for more in ({"max_layers": 2}, {})
+    )
+    for some, all_ in zip(cut, whole, strict=True):
+        assert some.files["objects.npz"] == all_.files["objects.npz"]
+        assert some.files["ldi.npz"] == all_.files["ldi.npz"]
+        few, many = decoded_sample(some.files), decoded_sample(all_.files)
+        assert (few["layers_count"] == np.minimum(many["layers_count"], 2)).all()
+        assert (few["layers_truncated"] == (many["layers_count"] > 2)).all()
+        assert some.row["layers"] == 2
+        covered = (many["layers_count"] > 0).sum()
+        assert some.row["truncated_share"] == (many["layers_count"] > 2).sum() / covered > 0.1
+        assert all_.row["truncated_share"] == 0.0
+
+
+def test_max_layers_alone_cuts_while_rendering(renderer, tmp_path):
+    entry, path = written(tmp_path, nested_boxes())
+    config = config_of(outputs=("layers", "depth"), max_layers=1)
+    for sample in samples_of(renderer, config, entry, path):
+        arrays = decoded_sample(sample.files)
+        count = arrays["layers_count"]
+        assert count.max() == 1
+        # The first crossing of a closed mesh is the entry.
+        hit = count == 1
+        assert equal(arrays["layers_depth"], arrays["entry"][hit])
+
+
+def test_crops_and_surfaces_of_the_settings_count(renderer, tmp_path):
+    entry, path = written(tmp_path, nested_boxes())
+    (sample,) = samples_of(renderer, config_of(views=1), entry, path)
+    near = (sample.row["depth_min"] + sample.row["depth_max"]) / 2.0
+    config = config_of(views=1, near=near, surfaces="any", outputs=("depth", "layers"))
+    (cropped,) = samples_of(renderer, config, entry, path)
+    assert cropped.row["depth_min"] >= near
+    assert cropped.row["surfaces"] == "any"
+    assert decoded_sample(cropped.files)["layers_depth"].min() >= near

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -112,11 +113,14 @@ def _layereddepth(view: Rendered) -> dict[str, bytes]:
 def reference_distance(view: Rendered) -> float:
     """Return the distance of the camera to the center of the mesh's bounding box, mesh units."""
     camera = view.maps.camera
-    center = view.mesh.bounds.mean(axis=0)
-    in_camera = camera.camera_from_world[:3, :3] @ center + camera.camera_from_world[:3, 3]
-    if camera.is_orthographic:
-        return float(in_camera[2])
-    return float(np.sqrt((in_camera * in_camera).sum()))
+    low, high = view.mesh.bounds.tolist()
+    center = [(a + b) / 2.0 for a, b in zip(low, high, strict=True)]
+    # Sum by sum: matrix products round by the CPU.
+    x, y, z = (
+        row[0] * center[0] + row[1] * center[1] + row[2] * center[2] + row[3]
+        for row in camera.camera_from_world[:3].tolist()
+    )
+    return z if camera.is_orthographic else math.sqrt(x * x + y * y + z * z)
 
 
 def _2k2k(view: Rendered) -> dict[str, bytes]:

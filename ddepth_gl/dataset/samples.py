@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import warnings
 from collections import deque
@@ -47,6 +48,9 @@ class MeshRenderer:
         encoders: threads that encode views while the next ones are rendered; 0 encodes in the
             calling thread, which is best if every CPU has a renderer of its own.
 
+    Raises:
+        OutputError: a package that the settings need is not installed.
+
     Attributes:
         seconds: time spent so far by step: "load", "prepare" (placement, cameras, upload, bodies),
             "render" (with reading back) and "encode" (in all threads together).
@@ -56,6 +60,8 @@ class MeshRenderer:
         self, config: DatasetConfig, renderer: DepthRenderer, *, encoders: int = 0
     ) -> None:
         self._config, self._renderer, self._encoders = config, renderer, encoders
+        Stores(config.store).check()
+        self._lock = threading.Lock()  # of `seconds`
         self.seconds = dict.fromkeys(("load", "prepare", "render", "encode"), 0.0)
 
     def samples(self, entry: MeshEntry, path: Path) -> Iterator[Sample]:
@@ -125,7 +131,9 @@ class MeshRenderer:
         try:
             yield
         finally:
-            self.seconds[step] += time.perf_counter() - start
+            seconds = time.perf_counter() - start
+            with self._lock:
+                self.seconds[step] += seconds
 
 
 class _SampleMaker:

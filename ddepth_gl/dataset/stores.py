@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..camera.camera import Camera
 from ..io.results.archive_writer import archive_bytes
+from ..io.results.exr_file import import_openexr
 from ..io.results.npz import npz_bytes
 from ..io.results.packing import PACKED, pack
 from ..io.results.ply import coordinate_type, ply_bytes
@@ -37,11 +39,9 @@ _FIELDS: Mapping[str, tuple[tuple[str, ...], str, str]] = {  # names, frame, uni
     "face": (("entry_face", "exit_face"), "index in the mesh as loaded", "1"),
     "object_id": (("entry_object_id", "exit_object_id"), "id in the mesh as loaded", "1"),
 }
-# Of what files record of their origin, that which is the same on every machine.
-_PROVENANCE = (
-    "renderer", "gl_version", "engine", "mesh_sha256", "mesh_side_files_sha256",
-    "mesh_textures_sha256",
-)  # fmt: skip
+# Of what files record of their origin, that which varies within a data set and is the same on
+# every machine. The plan has the rest.
+_PROVENANCE = ("mesh_sha256", "mesh_side_files_sha256", "mesh_textures_sha256")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class Stores:
                 return None
             limits.append(self.config.max_layers)
         return max(limits, default=0) or None
+
+    def check(self) -> None:
+        """Raise OutputError if a package that the files need is missing."""
+        if self.config.codec == "exr" and not self._outputs.isdisjoint(_SHEETS):
+            import_openexr()
 
     def render_options(self) -> dict[str, Any]:
         """Return the keyword arguments of `DepthRenderer.render_many`."""
@@ -249,16 +254,33 @@ def _packed(name: str, array: Any) -> tuple[str, Any]:
 
 def _points(maps: DepthMaps) -> bytes:
     """Return one cloud of all entry points and then all exit points, with outward normals."""
-    clouds = maps.points(frame="world", dtype=np.float64)
-    along_ray = maps.camera.rays()[1][maps.mask]
-    normals = []
-    for values, outward in (
-        (maps.entry_normal[maps.mask], -along_ray),
-        (maps.exit_normal[maps.mask], along_ray),
+    camera, mask = maps.camera, maps.mask
+    pixels = camera.pixel_centers()[mask]
+    # The way of the ray in the camera frame; of an orthographic camera it is the same everywhere.
+    along = camera.unproject(pixels, np.ones(len(pixels)), "camera")
+    if camera.is_orthographic:
+        along[:, :2] = 0.0
+    clouds, normals = [], []
+    for depth, normal, sign in (
+        (maps.entry, maps.entry_normal, -1.0),
+        (maps.exit, maps.exit_normal, 1.0),
     ):
-        is_inward = (values * outward).sum(axis=1) < 0.0
+        points = camera.unproject(pixels, depth[mask], "camera")
+        clouds.append(_rotated(points - camera.camera_from_world[:3, 3], camera))
+        values = normal[mask]
+        is_inward = sign * (values * _rotated(along, camera)).sum(axis=1) < 0.0
         normals.append(np.where(is_inward[:, None], -values, values))
     points = np.concatenate(clouds)
     return ply_bytes(
         points.astype(coordinate_type(points)), normals=np.concatenate(normals), rendered=maps
     )
+
+
+def _rotated(vectors: npt.NDArray[np.float64], camera: Camera) -> npt.NDArray[np.float64]:
+    """Return (N, 3) vectors of the camera frame in the world frame.
+
+    Sum by sum: matrix products round by the CPU.
+    """
+    x, y, z = vectors.T
+    columns = camera.camera_from_world[:3, :3].T
+    return np.stack([row[0] * x + row[1] * y + row[2] * z for row in columns], axis=-1)

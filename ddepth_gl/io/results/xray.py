@@ -91,10 +91,12 @@ def xray_bytes(layers: DepthLayers, max_layers: int = 16, name: str = "xray.npz"
     kept = layer < max_layers
     # OpenCV's camera frame has y down and z forward, OpenGL's has y up and z backward.
     opengl_from_world = np.diag([1.0, -1.0, -1.0]) @ camera.camera_from_world[:3, :3]
+    # Sum by sum: matrix products round by the CPU.
+    nx, ny, nz = layers.normal[kept].astype(np.float64).T
     values = np.column_stack(
         [
             layers.distance[kept],
-            np.nan_to_num(layers.normal[kept].astype(np.float64) @ opengl_from_world.T),
+            *(np.nan_to_num(nx * row[0] + ny * row[1] + nz * row[2]) for row in opengl_from_world),
             srgb_from_linear(layers.color[kept, :3]) / 255.0,
         ]
     ).astype(np.float32)
