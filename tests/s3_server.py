@@ -12,7 +12,6 @@ import pytest
 def s3_server() -> Iterator[str]:
     """An S3 server in this process, and the settings that fsspec takes for it."""
     server = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
     running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     running.start()
     host, port = running.get_host_and_port()
@@ -23,8 +22,7 @@ def s3_server() -> Iterator[str]:
 @pytest.fixture
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A function that returns the address of a new bucket."""
-    import fsspec
-    import s3fs
+    fsspec, s3fs = pytest.importorskip("fsspec"), pytest.importorskip("s3fs")
 
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
