@@ -8,41 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+from s3_server import s3, s3_server  # noqa: F401 - fixtures
 
 import ddepth_gl as dd
 from ddepth_gl.dataset import claims
 from ddepth_gl.dataset.claims import claimed
 from ddepth_gl.dataset.storage import LocalStorage, open_storage
 from ddepth_gl.io import atomic
-
-
-@pytest.fixture(scope="session")
-def s3_server():
-    """An S3 server in this process, and the settings that fsspec takes for it."""
-    server = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
-
-
-@pytest.fixture
-def s3(s3_server, monkeypatch):
-    """A function that returns the address of a new bucket."""
-    import fsspec
-    import s3fs
-
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setitem(fsspec.config.conf, "s3", {"client_kwargs": {"endpoint_url": s3_server}})
-    s3fs.S3FileSystem.clear_instance_cache()
-    bucket = f"bucket-{time.time_ns()}"
-    s3fs.S3FileSystem().mkdir(bucket)
-    yield f"s3://{bucket}/a/set"
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -156,7 +128,7 @@ def test_addresses(tmp_path):
         open_storage("nosuch://bucket")
 
 
-def test_a_server_that_is_not_there(s3, monkeypatch):
+def test_a_server_that_is_not_there(s3, monkeypatch):  # noqa: F811 - the fixture
     import fsspec
     import s3fs
 

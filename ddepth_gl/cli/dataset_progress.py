@@ -100,7 +100,8 @@ def printed_report(report: RunReport, output: str) -> None:
             f"{output.rstrip('/')}/failures.parquet; --retry renders their shards again"
         )
     if report.claimed:
-        print_line(f"{counted(report.claimed, 'shard')} are with other processes")
+        verb = "is" if report.claimed == 1 else "are"
+        print_line(f"{counted(report.claimed, 'shard')} {verb} with other processes")
 
 
 def size_text(size: float) -> str:

@@ -23,7 +23,7 @@ def shard_name(index: int) -> str:
 
 @dataclass(frozen=True)
 class Marker:
-    """Content of the marker of a shard.
+    """The content of the marker of a shard.
 
     Attributes:
         plan: `shard_fingerprint` of what was rendered.

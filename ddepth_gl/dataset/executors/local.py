@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalExecutor"]
 
+_STOP_SECONDS = 10.0
+
 
 class LocalExecutor:
     """Threads of this process, each with a renderer process of its own.
@@ -86,16 +88,19 @@ class LocalExecutor:
             )
             for number in range(count)
         ]
+        started = ended = 0
         try:
             for thread in threads:
                 thread.start()
-            for thread in threads:
-                thread.join()
+                started += 1
+            while ended < started:
+                # Not Thread.join: once interrupted, it takes the thread for one that has ended.
+                pool.ended.acquire()
+                ended += 1
         finally:
             pool.stop.set()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join(10.0)
+            while ended < started and pool.ended.acquire(timeout=_STOP_SECONDS):
+                ended += 1
         if pool.error is not None:
             raise pool.error
         return sorted(pool.claimed)
@@ -109,6 +114,7 @@ class _Pool:
         self._left = deque(indices)
         self._lock = threading.Lock()
         self.stop = threading.Event()
+        self.ended = threading.Semaphore(0)  # counts threads that have ended
         self.claimed: set[int] = set()
         self.error: BaseException | None = None
 
@@ -124,6 +130,8 @@ class _Pool:
             with self._lock:
                 self.error = self.error or error
             self.stop.set()
+        finally:
+            self.ended.release()
 
     def _next(self) -> int | None:
         with self._lock:

@@ -1,0 +1,296 @@
+"""The command `ddepth dataset`: options, exit statuses, and what it prints."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from dataset_runs import rows, use_fakes
+from fake_child import VIEWS
+from typer.testing import CliRunner
+
+from ddepth_gl.cli import dataset_progress
+from ddepth_gl.cli.main import app
+from ddepth_gl.dataset.claims import claimed
+from ddepth_gl.dataset.config import DatasetConfig
+from ddepth_gl.dataset.plan import read_plan
+from ddepth_gl.dataset.progress import Counts, Progress
+from ddepth_gl.dataset.shard import MeshDone
+from ddepth_gl.dataset.storage import LocalStorage
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    use_fakes(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    for name in ("SLURM_PROCID", "JOB_COMPLETION_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+    files("meshes", *"abcd")
+    return tmp_path
+
+
+def files(folder, *names):
+    Path(folder).mkdir(exist_ok=True)
+    for name in names:
+        Path(folder, f"{name}.ply").touch()
+
+
+def ddepth(*arguments):
+    return CliRunner().invoke(app, ["dataset", *map(str, arguments)])
+
+
+RUN = ("meshes", "-o", "out", "--views", 4, "--size", 64, "--workers", 1)
+
+
+def test_a_run_and_its_rerun():
+    done = ddepth(*RUN)
+    assert (done.exit_code, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"out: {4 * VIEWS} images of 4 meshes in ")
+    assert "images/s" in lines[0]
+    assert "shards are there" in lines[0]
+    assert lines[1].startswith("a mesh took ")
+    again = ddepth(*RUN)
+    assert again.exit_code == 0
+    assert again.stdout.startswith("out: 0 images of 0 meshes")
+    assert ddepth("-o", "out").exit_code == 0
+
+
+def test_json():
+    done = ddepth(*RUN, "--json")
+    report = json.loads(done.stdout)
+    assert report["is_complete"] is True
+    assert (report["meshes"], report["images"], report["failures"]) == (4, 4 * VIEWS, 0)
+    assert report["seconds_p99"] >= report["seconds_p50"] > 0
+    assert report["peak_memory"] > 2**20
+
+
+def test_meshes_that_fail_are_named():
+    files("meshes", "error_x", "exit_x")
+    done = ddepth(*RUN)
+    assert done.exit_code == 3
+    assert "ddepth: error: error_x%2Eply: x.ply is no mesh\n" in done.stderr
+    assert "exit_x%2Eply: the renderer process ended with exit status 3\n" in done.stderr
+    assert "2 meshes failed, see out/failures.parquet; --retry" in done.stdout
+    assert len(rows(Path("out/failures.parquet"))) == 2
+    again = ddepth(*RUN)  # nothing to render, and they still failed
+    assert again.exit_code == 3
+    assert ddepth(*RUN, "--retry").exit_code == 3
+
+
+def test_shards_with_other_processes():
+    with claimed(LocalStorage(Path("out")), "shard-00000"):
+        done = ddepth(*RUN)
+        assert done.exit_code == 4
+        assert "1 shard is with other processes" in done.stdout
+        status = ddepth("--status", "out")
+        assert "shard-00000: process" in status.stdout
+    assert ddepth(*RUN).exit_code == 0
+
+
+def test_status():
+    ddepth(*RUN)
+    done = ddepth("--status", "out")
+    assert done.exit_code == 0
+    assert "4 of 4 meshes are done: 12 images" in done.stdout
+    assert "index" not in done.stdout
+    values = json.loads(ddepth("--status", "out", "--json").stdout)
+    assert (values["meshes"], values["images"], values["claims"]) == (4, 12, [])
+    Path("out/index.parquet").unlink()
+    assert "--finish merges it" in ddepth("--status", "out").stdout
+    assert ddepth("-o", "out", "--finish").exit_code == 0
+    assert "index" not in ddepth("--status", "out").stdout
+    missing = ddepth("--status", "none")
+    assert missing.exit_code == 1
+    assert "not a data set" in missing.stderr
+    assert not Path("none").exists()
+
+
+def test_settings_from_a_file():
+    assert ddepth("--init", "set.yaml").exit_code == 0
+    assert ddepth("--init", "set.yaml").stderr == (
+        "ddepth: error: set.yaml exists; give --init another name\n"
+    )
+    text = Path("set.yaml").read_text()
+    assert "# " in text
+    assert ddepth("set.yaml", "meshes", "-o", "out", "--views", 4, "--workers", 1).exit_code == 0
+    config = read_plan("out").config
+    assert config.views.count == 4
+    assert config.views.size == DatasetConfig().views.size
+
+
+OPTIONS = {
+    ("--views", "7"): ("views", "count", 7),
+    ("--size", "64x32"): ("views", "size", (64, 32)),
+    ("--kind", "fibonacci"): ("views", "kind", "fibonacci"),
+    ("--preset", "zero123"): ("views", "preset", "zero123"),
+    ("--seed", "5"): ("views", "seed", 5),
+    ("--fov", "50"): ("views", "fov_deg", 50),
+    ("--distance", "2.5"): ("views", "distance", 2.5),
+    ("--elevation", "20"): ("views", "elevation_deg", 20),
+    ("--up", "-y"): ("views", "up", "-y"),
+    ("--ortho",): ("views", "orthographic", True),
+    ("--normalize", "box"): ("normalization", "fit", "box"),
+    ("--store", "photo,depth,normal"): ("store", "outputs", ("photo", "depth", "normal")),
+    ("--layouts", "xray,lari"): ("store", "layouts", ("xray", "lari")),
+    ("--codec", "deflate"): ("store", "codec", "deflate"),
+    ("--depth-tolerance", "1e-5"): ("store", "depth_tolerance", 1e-5),
+    ("--samples", "3"): ("store", "samples", 3),
+    ("--max-layers", "9"): ("store", "max_layers", 9),
+    ("--surfaces", "any"): ("store", "surfaces", "any"),
+    ("--val", "0.25"): ("split", "val", 0.25),
+    ("--test", "0.25"): ("split", "test", 0.25),
+    ("--layout", "files"): (None, "layout", "files"),
+    ("--seconds-per-mesh", "9"): ("limits", "seconds_per_mesh", 9),
+    ("--memory-mb", "900"): ("limits", "memory_mb", 900),
+    ("--set", "shards.meshes=2"): ("shards", "meshes", 2),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option[0])
+def test_options_become_settings(option, monkeypatch):
+    given = []
+
+    def run(config, output, options, **_others):
+        given.append((config, output, options))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ddepth_gl.dataset.run.run_dataset", run)
+    assert ddepth("meshes", "-o", "out", *option).exit_code == 130
+    group, name, value = OPTIONS[option]
+    config = given[0][0]
+    assert getattr(config if group is None else getattr(config, group), name) == value
+
+
+def test_options_of_the_run(monkeypatch):
+    given = []
+
+    def run(_config, output, options, **_others):
+        given.append((output, options))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ddepth_gl.dataset.run.run_dataset", run)
+    ddepth(
+        *("meshes", "-o", "s3://bucket/set", "--workers", 3, "--rank", 1, "--world-size", 2),
+        *("--executor", "ray", "--address", "auto", "--engine", "raster", "--device", "software"),
+        *("--allow-mixed", "--extend", "--retry"),
+    )
+    output, options = given[0]
+    assert output == "s3://bucket/set"
+    assert (options.workers, options.rank, options.world_size) == (3, 1, 2)
+    assert (options.executor, options.address) == ("ray", "auto")
+    assert (options.engine, options.device) == ("raster", "software")
+    assert options.allow_mixed
+    assert options.extend
+    assert options.retry
+
+
+ERRORS = {
+    ("meshes",): "the data set needs a folder; give -o OUT",
+    ("-o", "out", "--views", "3"): "--views needs sources",
+    ("-o", "out", "--set", "a.b=1"): "--set needs sources",
+    ("-o", "out"): "plan.parquet",
+    ("meshes", "-o", "out", "--workers", "0"): "--workers must be at least 1, not 0",
+    ("meshes", "-o", "out", "--executor", "dask"): "--executor must be local or ray, not 'dask'",
+    ("meshes", "-o", "out", "--address", "auto"): "add --executor ray",
+    ("meshes", "-o", "out", "--executor", "ray", "--device", "0"): "--device has no effect",
+    ("meshes", "-o", "out", "--rank", "1"): "--rank needs --world-size",
+    ("meshes", "-o", "meshes/a.ply"): "is a file; give a folder",
+    ("--dry-run",): "--dry-run needs sources",
+    ("meshes", "-o", "out", "--views", "-3"): "--views",
+    ("nothing", "-o", "out"): "nothing",
+}
+
+
+@pytest.mark.parametrize("arguments", ERRORS, ids=" ".join)
+def test_errors_are_one_line(arguments):
+    done = ddepth(*arguments)
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("ddepth: error: ")
+    assert ERRORS[arguments] in done.stderr
+    assert not Path("out").exists()
+
+
+def test_other_settings_into_the_same_folder():
+    ddepth(*RUN)
+    done = ddepth(*RUN[:3], "--views", 5, "--size", 64)
+    assert done.exit_code == 1
+    assert "views.count is 4 there and 5 here" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written():
+    done = ddepth("meshes", "-o", "/proc/out", *RUN[3:])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("ddepth: error: /proc/out")
+    assert done.stderr.count("\n") == 1
+
+
+def test_dry_run():
+    done = ddepth("meshes", "--dry-run", "--views", 4, "--size", 64)
+    assert done.exit_code == 0, done.stderr
+    assert "4 meshes" in done.stdout
+    values = json.loads(ddepth("meshes", "--dry-run", "--views", 4, "--json").stdout)
+    assert values["meshes"] == 4
+    assert values["bytes"] > 4 * 3 * 96000
+    assert values["seconds"] > 0
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def worked_progress():
+    progress = Progress()
+    progress.begin(shards=1, all_shards=4, all_meshes=8, pending_meshes=6)
+    progress.add_mesh(MeshDone("a", 4, 10_000, 0.5))
+    progress.add_mesh(MeshDone("b", 0, 0, 0.5, "no luck"))
+    return progress
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_progress_is_shown(monkeypatch, stream):
+    err = stream()
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setattr(dataset_progress, "_LINE_SECONDS", 0.05)
+    monkeypatch.setattr(dataset_progress, "_BAR_SECONDS", 0.05)
+    with dataset_progress.shown_progress(worked_progress()):
+        time.sleep(0.6)
+    shown = err.getvalue()
+    assert "1/4 shards, 2/6 meshes" in shown
+    assert "1 failed" in shown
+    if not err.isatty():
+        assert all("shards" in line for line in shown.splitlines())
+
+
+def test_counts():
+    counts = Counts(meshes=3, failures=1, images=12, seconds=2.0, pending_meshes=10)
+    assert counts.images_per_second == 6
+    assert counts.seconds_left == 3
+    assert Counts().seconds_left is None
+    assert Counts().images_per_second == 0
+    progress = worked_progress()
+    progress.add_shard(5, 2)
+    assert progress.counts().shards == 2
+    assert progress.counts().pending_meshes == 4
+    assert progress.mesh_seconds == [0.5]
+    assert progress.failures == ["b: no luck"]
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (123_456_789, "123 MB")]
+)
+def test_sizes(size, text):
+    assert dataset_progress.size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (89, "89 s"), (90, "2 min"), (7200, "2.0 h")]
+)
+def test_durations(seconds, text):
+    assert dataset_progress.duration_text(seconds) == text
