@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ __all__ = [
     "index_columns",
     "index_rows",
     "merge_index",
+    "rows_at",
 ]
 
 INDEX = "index.parquet"
@@ -150,3 +151,22 @@ def index_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dic
         chosen = None if columns is None else [name for name in columns if name in names]
         for batch in file.iter_batches(8_192, columns=chosen):
             yield from batch.to_pylist()
+
+
+def rows_at(path: Path, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Return some rows of an index by their numbers, counted from 0.
+
+    Raises:
+        DatasetError: see `index_columns`.
+    """
+    wanted = sorted(numbers)
+    found: dict[int, dict[str, Any]] = {}
+    with _opened_index(path) as file:
+        start = 0
+        for batch in file.iter_batches(8_192):
+            stop = start + batch.num_rows
+            here = [number for number in wanted if start <= number < stop]
+            rows = batch.take([number - start for number in here]).to_pylist() if here else []
+            found |= dict(zip(here, rows, strict=True))
+            start = stop
+    return found
