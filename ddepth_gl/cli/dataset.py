@@ -160,7 +160,8 @@ def dataset(
     preview: Annotated[
         bool,
         typer.Option(
-            "--preview", help="Write a contact sheet and a page of failures and warnings at the end."
+            "--preview",
+            help="Write a contact sheet and a page of failures and warnings at the end.",
         ),
     ] = False,
     verify: Annotated[
