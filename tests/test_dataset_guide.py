@@ -123,3 +123,13 @@ def test_columns_of_the_tables_are_those_of_the_index(folder):
     columns = index_columns(folder / "sofas/index.parquet")
     plain = {re.sub(r"^(offset|size)\..*", r"\1.ENDING", name) for name in columns}
     assert plain <= told, plain - told
+
+
+@pytest.mark.slow
+def test_the_snippet_of_the_card(folder):
+    pytest.importorskip("webdataset", reason="the package webdataset is missing")
+    card = (folder / "sofas/README.md").read_text("utf-8")
+    [snippet] = re.findall(r"```python\n(.*?)```", card, re.S)
+    out = run(["-c", snippet], folder / "sofas")
+    assert "photo.png" in out
+    assert "sheets.npz" in out

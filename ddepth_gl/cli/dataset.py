@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -223,6 +224,8 @@ def dataset(
             return
         if output is None:
             raise RequestError("the data set needs a folder; give -o OUT")
+        if preview and "://" in output:
+            raise RequestError("--preview needs a local folder; run it on a copy, with --finish")
         if finish:
             _finish(output)
         else:
@@ -361,7 +364,7 @@ def _preview(folder: str) -> None:
 def _verify(folder: str, as_json: bool) -> None:
     from ..dataset.verify import verify_dataset
 
-    report = verify_dataset(folder)
+    report = verify_dataset(folder, progress=_report_shards)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -369,3 +372,10 @@ def _verify(folder: str, as_json: bool) -> None:
             print_line(line)
     if not report.is_good:
         raise typer.Exit(1)
+
+
+def _report_shards(done: int, count: int) -> None:
+    """Replace the line of progress on a terminal's stderr; it is empty at the end."""
+    if sys.stderr.isatty():
+        line = f"{done} of {count} shards checked" if done < count else ""
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)

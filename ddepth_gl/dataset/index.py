@@ -24,6 +24,7 @@ __all__ = [
     "index_columns",
     "index_rows",
     "merge_index",
+    "row_count",
     "rows_at",
 ]
 
@@ -134,6 +135,16 @@ def index_columns(path: Path) -> list[str]:
     """
     with _opened_index(path) as file:
         return list(file.schema_arrow.names)
+
+
+def row_count(path: Path) -> int:
+    """Return the number of rows of an index.
+
+    Raises:
+        DatasetError: see `index_columns`.
+    """
+    with _opened_index(path) as file:
+        return int(file.metadata.num_rows)
 
 
 def index_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
