@@ -208,25 +208,26 @@ def test_damaged_index(copied):
     with pytest.raises(dd.DatasetError, match=r"index.parquet cannot be read .*--finish"):
         DatasetReader(copied)
     pq.write_table(pa.table({"key": ["a"], "shard": ["shard-00000"]}), index)
-    with pytest.raises(dd.DatasetError, match="lacks the column files"):
+    with pytest.raises(dd.DatasetError, match=r"lacks the column offset\.json"):
         DatasetReader(copied)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"offset": 1024 * 1024}, "is not where index.parquet says"),
-        ({"offset": 1536}, "is not where index.parquet says"),
-        ({"offset": 100}, "has .* bytes at offset 100"),
-        ({"size": 1 << 40}, "max_bytes"),
-        ({"size": 1}, "is not where index.parquet says"),
-        ({"size": -5}, "has -5 bytes"),
-        ({"name": "json2"}, "is not where index.parquet says"),
+        ({"offset.json": 1024 * 1024}, "is not where index.parquet says"),
+        ({"offset.json": 1536}, "is not where index.parquet says"),
+        ({"offset.json": 100}, "has .* bytes at offset 100"),
+        ({"size.json": 1 << 40}, "max_bytes"),
+        ({"size.json": 1}, "is not where index.parquet says"),
+        ({"size.json": -5}, "has -5 bytes"),
+        ({"offset.json2": 1024, "size.json2": 9}, "is not where index.parquet says"),
     ],
 )
 def test_places_in_the_index_are_checked(copied, change, words):
     def edit(rows):
-        rows[0]["files"][-1].update(change)
+        for row in rows:
+            row.update(change)
 
     changed_index(copied, edit)
     reader = DatasetReader(copied)
@@ -260,10 +261,9 @@ def test_long_names(tmp_path):
 
 def test_damaged_files_are_named(copied):
     def edit(rows):
-        place = rows[0]["files"][1]
         with (copied / "shards" / "shard-00000.tar").open("r+b") as file:
-            file.seek(place["offset"])
-            file.write(b"x" * place["size"])
+            file.seek(rows[0]["offset.sheets.npz"])
+            file.write(b"x" * rows[0]["size.sheets.npz"])
 
     changed_index(copied, edit)
     with pytest.raises(dd.DatasetError, match=r"s%2F0_000.sheets.npz: "):

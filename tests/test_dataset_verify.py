@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sys
 import tarfile
 
 import numpy as np
@@ -13,6 +14,8 @@ from dataset_folders import pq, write_marker, write_shard
 from shapes import box, sphere
 
 import ddepth_gl as dd
+from ddepth_gl.cli import main as cli
+from ddepth_gl.dataset import verify
 from ddepth_gl.dataset.config import DatasetConfig
 from ddepth_gl.dataset.index import merge_index
 from ddepth_gl.dataset.layout_files import FilesWriter
@@ -89,7 +92,7 @@ def rewrite(out, change, number=0):
     write_marker(out, number)
 
 
-def test_a_whole_data_set_is_good(out):
+def test_a_whole_data_set_is_good(out, monkeypatch):
     done = []
     report = verify_dataset(out, progress=lambda *numbers: done.append(numbers))
     assert report.problems == []
@@ -99,7 +102,9 @@ def test_a_whole_data_set_is_good(out):
     assert report.lines()[-1] == "no problems"
     assert report.as_dict()["is_good"] is True
     assert done == [(0, 2), (1, 2), (2, 2)]
-    # A share of the samples is decoded; all those of meshes that rays are cast at.
+    # All samples of a small data set are decoded, else a share; all those that rays are cast at.
+    monkeypatch.setattr(verify, "_DECODED", 0)
+    assert verify_dataset(out, meshes=0).decoded == 0
     assert verify_dataset(out, decode=0.0, meshes=0).decoded == 0
     assert verify_dataset(out, decode=0.0, meshes=1).decoded == 2
 
@@ -313,3 +318,40 @@ def test_what_is_no_data_set(tmp_path):
         verify_dataset(tmp_path, decode=2)
     with pytest.raises(RequestError, match="rays must be an integer"):
         verify_dataset(tmp_path, rays=0)
+
+
+@pytest.fixture
+def ddepth(monkeypatch, capsys):
+    """Run `ddepth dataset`; return exit status, stdout and lines of stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ddepth", "dataset", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, error = capsys.readouterr()
+        return ended.value.code or 0, out, error.splitlines()
+
+    return run
+
+
+def test_the_command(out, ddepth):
+    status, text, error = ddepth("--verify", out)
+    assert (status, error, text.splitlines()[-1]) == (0, [], "no problems")
+    status, text, error = ddepth("-o", out, "--finish", "--preview")
+    assert (status, error) == (0, [])
+    assert text.splitlines()[1:] == [
+        f"wrote {out / 'preview.png'}",
+        f"wrote {out / 'preview.html'}",
+    ]
+    with (out / "shards/shard-00001.tar").open("r+b") as file:
+        file.write(b"x")
+    status, text, _ = ddepth("--verify", out)
+    assert status == 1
+    assert "shard-00001: shard-00001.tar does not have the SHA-256 of the marker" in text
+    status, text, _ = ddepth("--verify", out, "--json")
+    assert (status, json.loads(text)["is_good"]) == (1, False)
+    status, _, [line] = ddepth("-o", "memory://x", "--finish", "--preview")
+    assert (status, "--preview needs a local folder" in line) == (1, True)
+    status, _, [line] = ddepth("--verify", out / "none")
+    assert (status, "has no plan.parquet" in line) == (1, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -157,6 +158,20 @@ def dataset(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, and bytes and time from 3 meshes.")
     ] = False,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview",
+            help="Write a contact sheet and a page of failures and warnings at the end.",
+        ),
+    ] = False,
+    verify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OUT",
+            help="Check a data set: checksums, contents, and random pixels against float64 rays.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -200,12 +215,17 @@ def dataset(
         if status is not None:
             _print_status(status, json)
             return
+        if verify is not None:
+            _verify(verify, json)
+            return
         config = _config(sources or [], settings or [], options)
         if dry_run:
             _dry_run(config, workers, engine, device, json)
             return
         if output is None:
             raise RequestError("the data set needs a folder; give -o OUT")
+        if preview and "://" in output:
+            raise RequestError("--preview needs a local folder; run it on a copy, with --finish")
         if finish:
             _finish(output)
         else:
@@ -222,6 +242,8 @@ def dataset(
                 allow_mixed=allow_mixed,
             )
             report = _run(config, output, run_options, json)
+        if preview and (finish or report.is_complete):
+            _preview(output)
         if not finish and (report.failures or not report.is_complete):
             raise typer.Exit(_SOME_FAILED if report.is_complete else _OTHERS_WORK)
 
@@ -333,3 +355,30 @@ def _dry_run(
         return
     for line in result.lines():
         print_line(line)
+
+
+def _preview(folder: str) -> None:
+    from ..dataset.preview import write_preview
+
+    for path in write_preview(folder):
+        print_line(f"wrote {path}")
+
+
+def _verify(folder: str, as_json: bool) -> None:
+    from ..dataset.verify import verify_dataset
+
+    report = verify_dataset(folder, progress=_report_shards)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        for line in report.lines():
+            print_line(line)
+    if not report.is_good:
+        raise typer.Exit(1)
+
+
+def _report_shards(done: int, count: int) -> None:
+    """Replace the line of progress on a terminal's stderr; it is empty at the end."""
+    if sys.stderr.isatty():
+        line = f"{done} of {count} shards checked" if done < count else ""
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)

@@ -156,7 +156,11 @@ def _body(root: Path, title: str, summary: DatasetSummary, has_tars: bool) -> It
             *((f"samples of split {name}", f"{n:,}") for name, n in sorted(summary.splits.items())),
             ("image sizes", sizes + (", ..." if len(summary.sizes) > 5 else "")),
             ("shards", f"{summary.shards:,}, {summary.bytes / 1e6:,.1f} MB"),
-            ("most layers of a pixel", f"{summary.max_layers:,}"),
+            *(
+                [("most layers of a pixel", f"{summary.max_layers:,}")]
+                if summary.max_layers
+                else []
+            ),
             ("meshes that are not closed", f"{summary.open_meshes:,}"),
             ("samples with truncated layers", f"{summary.truncated:,}"),
             ("meshes that failed", f"{summary.failures:,}"),

@@ -38,7 +38,7 @@ def finish_dataset(storage: Storage, plan: Plan) -> None:
         mirror = Path(folder)
         _fetch(storage, plan, mirror)
         before = {path for path in mirror.rglob("*") if path.is_file()}
-        _finish(mirror, plan)
+        _finish(mirror, plan, storage.address.rstrip("/").rpartition("/")[2])
         for path in sorted(mirror.rglob("*")):
             if path.is_file() and path not in before:
                 storage.write(path.relative_to(mirror).as_posix(), path.read_bytes())
@@ -61,13 +61,13 @@ def _fetch(storage: Storage, plan: Plan, mirror: Path) -> None:
                 os.truncate(path, size)
 
 
-def _finish(folder: Path, plan: Plan) -> None:
+def _finish(folder: Path, plan: Plan, name: str | None = None) -> None:
     from .card import write_card, write_settings
     from .index import merge_index
     from .transforms import write_transforms
 
     merge_index(folder)
     write_settings(folder, plan.config.model_dump(mode="json"), plan.versions)
-    write_card(folder)
+    write_card(folder, name)
     if plan.config.store.transforms:
         write_transforms(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ __all__ = [
     "index_columns",
     "index_rows",
     "merge_index",
+    "row_count",
+    "rows_at",
     "sample_rows",
 ]
 
@@ -136,6 +138,16 @@ def index_columns(path: Path) -> list[str]:
         return list(file.schema_arrow.names)
 
 
+def row_count(path: Path) -> int:
+    """Return the number of rows of an index.
+
+    Raises:
+        DatasetError: see `index_columns`.
+    """
+    with _opened_index(path) as file:
+        return int(file.metadata.num_rows)
+
+
 def index_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """Yield the rows of an index, or of the failures, as dicts.
 
@@ -165,3 +177,22 @@ def sample_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[di
     for row in index_rows(path, None if columns is None else (*columns, "left_out")):
         if not row.get("left_out"):
             yield row
+
+
+def rows_at(path: Path, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Return some rows of an index by their numbers, counted from 0.
+
+    Raises:
+        DatasetError: see `index_columns`.
+    """
+    wanted = sorted(numbers)
+    found: dict[int, dict[str, Any]] = {}
+    with _opened_index(path) as file:
+        start = 0
+        for batch in file.iter_batches(8_192):
+            stop = start + batch.num_rows
+            here = [number for number in wanted if start <= number < stop]
+            rows = batch.take([number - start for number in here]).to_pylist() if here else []
+            found |= dict(zip(here, rows, strict=True))
+            start = stop
+    return found

@@ -25,6 +25,7 @@ __all__ = ["DatasetReader", "checked_sample"]
 IntArray = npt.NDArray[np.int64]
 
 _INDEX = "index.parquet"
+_OFFSET, _SIZE = "offset.", "size."  # columns of a file's place in its shard, with its ending
 _SPLITS = ("train", "val", "test")
 
 
@@ -85,19 +86,25 @@ class DatasetReader:
     def _read_index(self) -> None:
         with self._opened_index() as index:
             names = index.schema_arrow.names
-        for column in ("key", "shard", "files"):
+        for column in ("key", "shard", f"{_OFFSET}json", f"{_SIZE}json"):
             if column not in names:
                 raise DatasetError(
                     f"{self.address}: {_INDEX} lacks the column {column}; give the folder that "
                     "ddepth dataset wrote to"
                 )
-        table = self.table(["key", "shard", "files"])
+        endings = [name.removeprefix(_OFFSET) for name in names if name.startswith(_OFFSET)]
+        endings = [ending for ending in endings if _SIZE + ending in names]
+        places = [prefix + ending for ending in endings for prefix in (_OFFSET, _SIZE)]
+        table = self.table(["key", "shard", *places])
         shards = table["shard"].combine_chunks().dictionary_encode()
         self._keys = table["key"].combine_chunks()
         self._shard_names: list[str] = shards.dictionary.to_pylist()
         self._shard_of: npt.NDArray[np.int32] = shards.indices.to_numpy()
-        self._places = _places(table["files"].combine_chunks(), len(self))
-        self.endings = tuple(self._places)
+        self._places = {
+            ending: (_integers(table[_OFFSET + ending]), _integers(table[_SIZE + ending]))
+            for ending in endings
+        }
+        self.endings = tuple(endings)
 
     @contextmanager
     def _opened_index(self) -> Iterator[Any]:
@@ -243,24 +250,10 @@ def checked_sample(number: Any, count: int) -> int:
     return int(number) % count
 
 
-def _places(files: Any, count: int) -> dict[str, tuple[IntArray, IntArray]]:
-    """Return offsets and sizes of the files with each ending; -1 where a sample has none.
-
-    Args:
-        files: column of the index: lists of name, offset and size.
-        count: number of samples.
-    """
-    sample = files.value_parent_indices().to_numpy()
-    names, offsets, sizes = (files.flatten().field(name) for name in ("name", "offset", "size"))
-    encoded = names.dictionary_encode()
-    number, offsets, sizes = (each.to_numpy() for each in (encoded.indices, offsets, sizes))
-    places = {}
-    for code, ending in enumerate(encoded.dictionary.to_pylist()):
-        has_it = number == code
-        columns = np.full((2, count), -1, np.int64)
-        columns[:, sample[has_it]] = offsets[has_it], sizes[has_it]
-        places[ending] = columns[0], columns[1]
-    return places
+def _integers(column: Any) -> IntArray:
+    """Return a column of the index, -1 where a sample has no such file."""
+    values: IntArray = column.cast("int64").fill_null(-1).to_numpy()
+    return values
 
 
 def _reopened(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from .._text import counted
 from ..errors import DatasetError, DDepthError, RequestError
 from .decoding import decoded_sample
 from .entries import MeshEntry
-from .index import INDEX, finished_shards, index_columns, sample_rows
+from .index import INDEX, SHARDS, finished_shards, index_columns, row_count, sample_rows
 from .plan import read_plan
 from .shard_check import checked_contents, file_problems, row_problems
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["VerifyReport", "verify_dataset"]
 
 _MAX_PROBLEMS = 1_000  # that are kept
+_DECODED = 20_000  # samples, if nothing is asked for: some minutes
 
 
 @dataclass
@@ -92,7 +94,7 @@ class VerifyReport:
 def verify_dataset(
     folder: str | os.PathLike[str],
     *,
-    decode: float = 1.0,
+    decode: float | None = None,
     meshes: int = 20,
     rays: int = 256,
     progress: Callable[[int, int], None] = lambda done, all: None,
@@ -108,7 +110,7 @@ def verify_dataset(
 
     Args:
         folder: of the data set, a local one.
-        decode: share of the samples to decode, 0 to 1.
+        decode: share of the samples to decode, 0 to 1; None decodes all, or about 20,000 of more.
         meshes: number of meshes whose views are compared with rays; 0 for none.
         rays: number of pixels of each of these views.
         progress: called with the numbers of shards that are done, and of all.
@@ -117,8 +119,8 @@ def verify_dataset(
         DatasetError: it is not a data set, or not in a local folder.
         RequestError: an argument has a value that is not allowed.
     """
-    share = checked_number("decode", decode)
-    if not 0.0 <= share <= 1.0:
+    share = None if decode is None else checked_number("decode", decode)
+    if share is not None and not 0.0 <= share <= 1.0:
         raise RequestError(f"decode must be a share from 0 to 1, not {share:g}")
     mesh_count = meshes and checked_count("meshes", meshes)
     ray_count = checked_count("rays", rays)
@@ -128,6 +130,8 @@ def verify_dataset(
     plan = read_plan(root)
     report = VerifyReport()
     shards = finished_shards(root)
+    if share is None:
+        share = _DECODED / max(_DECODED, _row_count(root, shards), 1)
     report.missing_shards = max(0, len(plan.shards) - len(shards))
     judge = _RayJudge(plan.config, _chosen(plan.entries(), mesh_count), ray_count, report)
     samples: dict[str, int] = {}
@@ -138,6 +142,15 @@ def verify_dataset(
     for problem in _index_problems(root, samples):
         report.add(problem)
     return report
+
+
+def _row_count(root: Path, shards: list[str]) -> int:
+    """Return the number of samples; shards whose rows cannot be read count nothing here."""
+    total = 0
+    for shard in shards:
+        with suppress(DatasetError):
+            total += row_count(root / SHARDS / f"{shard}.parquet")
+    return total
 
 
 def _chosen(entries: Any, count: int) -> dict[str, MeshEntry]:
