@@ -241,6 +241,43 @@ def test_long_names(tmp_path):
     assert DatasetReader(tmp_path).files(0) == {"json": b"{}"}
 
 
+def test_layout_of_files(made, tmp_path):
+    """A folder per mesh instead of a tar: offsets are 0, see `file_path`."""
+    samples = made[1][:3]
+    rows = []
+    for key, files, row in samples:
+        folder = tmp_path / "shards" / "shard-00000" / row["id"]
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending, content in files.items():
+            (folder / f"{row['view']:03d}.{ending}").write_bytes(content)
+        places = [
+            {"name": ending, "offset": 0, "size": len(content)} for ending, content in files.items()
+        ]
+        rows.append({**row, "key": key, "shard": "shard-00000", "files": places})
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "index.parquet")
+    reader = DatasetReader(tmp_path)
+    assert [reader.files(number) for number in range(3)] == [files for _, files, _ in samples]
+    with (folder / "002.json").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(dd.DatasetError, match=r"_002.json is not where index.parquet says"):
+        reader.files(2)
+
+
+def test_files_that_are_far_apart(copied):
+    """A large file between two others is not read."""
+    key = "a_000"
+    files = {"photo.png": b"p", "sheets.npz": bytes(1 << 20), "json": b"{}"}
+    reader = DatasetReader(write_dataset(copied, [(key, files, {"id": "a", "view": 0})], [1]))
+    sizes = []
+    read = reader._shards.read_bytes
+    reader._shards.read_bytes = lambda path, start, stop: (
+        sizes.append(stop - start) or read(path, start, stop)
+    )
+    assert reader.files(0, ["photo.png", "json"]) == {"photo.png": b"p", "json": b"{}"}
+    assert sum(sizes) < 2000
+    assert reader.files(0) == files
+
+
 def test_damaged_files_are_named(copied):
     def edit(rows):
         place = rows[0]["files"][1]
