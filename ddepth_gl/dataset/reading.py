@@ -98,6 +98,11 @@ class DatasetReader:
         self._shard_of: npt.NDArray[np.int32] = shards.indices.to_numpy()
         self._places = _places(table["files"].combine_chunks(), len(self))
         self.endings = tuple(self._places)
+        del table, shards
+        # Otherwise it would keep what the tables took: four times of what is left.
+        import_needed(
+            "pyarrow", "an index", DatasetError, "dataset"
+        ).default_memory_pool().release_unused()
 
     @contextmanager
     def _opened_index(self) -> Iterator[Any]:
