@@ -191,7 +191,7 @@ def test_damaged_index(copied):
     with pytest.raises(dd.DatasetError, match=r"index.parquet cannot be read .*--finish"):
         DatasetReader(copied)
     pq.write_table(pa.table({"key": ["a"], "shard": ["shard-00000"]}), index)
-    with pytest.raises(dd.DatasetError, match="lacks the column files"):
+    with pytest.raises(dd.DatasetError, match="does not say where files are"):
         DatasetReader(copied)
 
 
@@ -204,12 +204,12 @@ def test_damaged_index(copied):
         ({"size": 1 << 40}, "max_bytes"),
         ({"size": 1}, "is not where index.parquet says"),
         ({"size": -5}, "has -5 bytes"),
-        ({"name": "json2"}, "is not where index.parquet says"),
+        ({"offset": 2048}, "is not where index.parquet says"),
     ],
 )
 def test_places_in_the_index_are_checked(copied, change, words):
     def edit(rows):
-        rows[0]["files"][-1].update(change)
+        rows[0] |= {f"{name}.json": value for name, value in change.items()}
 
     changed_index(copied, edit)
     reader = DatasetReader(copied)
@@ -250,10 +250,9 @@ def test_layout_of_files(made, tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         for ending, content in files.items():
             (folder / f"{row['view']:03d}.{ending}").write_bytes(content)
-        places = [
-            {"name": ending, "offset": 0, "size": len(content)} for ending, content in files.items()
-        ]
-        rows.append({**row, "key": key, "shard": "shard-00000", "files": places})
+        row = {**row, "key": key, "shard": "shard-00000"}
+        row |= {f"offset.{ending}": 0 for ending in files}
+        rows.append(row | {f"size.{ending}": len(content) for ending, content in files.items()})
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "index.parquet")
     reader = DatasetReader(tmp_path)
     assert [reader.files(number) for number in range(3)] == [files for _, files, _ in samples]
@@ -280,10 +279,9 @@ def test_files_that_are_far_apart(copied):
 
 def test_damaged_files_are_named(copied):
     def edit(rows):
-        place = rows[0]["files"][1]
         with (copied / "shards" / "shard-00000.tar").open("r+b") as file:
-            file.seek(place["offset"])
-            file.write(b"x" * place["size"])
+            file.seek(rows[0]["offset.sheets.npz"])
+            file.write(b"x" * rows[0]["size.sheets.npz"])
 
     changed_index(copied, edit)
     with pytest.raises(dd.DatasetError, match=r"s%2F0_000.sheets.npz: "):

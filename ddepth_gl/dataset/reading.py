@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DatasetReader", "checked_sample"]
 
-IntArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.integer[Any]]
 
 _INDEX = "index.parquet"
+# Columns of the index for each file of a sample: its place in the shard.
+_OFFSET, _SIZE = "offset.", "size."
 _SPLITS = ("train", "val", "test")
 
 
@@ -85,24 +87,31 @@ class DatasetReader:
     def _read_index(self) -> None:
         with self._opened_index() as index:
             names = index.schema_arrow.names
-        for column in ("key", "shard", "files"):
-            if column not in names:
-                raise DatasetError(
-                    f"{self.address}: {_INDEX} lacks the column {column}; give the folder that "
-                    "ddepth dataset wrote to"
-                )
-        table = self.table(["key", "shard", "files"])
+        self.endings = tuple(
+            ending
+            for name in names
+            if name.startswith(_OFFSET) and _SIZE + (ending := name.removeprefix(_OFFSET)) in names
+        )
+        if not ({"key", "shard"} <= set(names) and self.endings):
+            raise DatasetError(
+                f"{self.address}: {_INDEX} does not say where files are; give the folder that "
+                "ddepth dataset wrote to"
+            )
+        places = {ending: (_OFFSET + ending, _SIZE + ending) for ending in self.endings}
+        table = self.table(["key", "shard", *(name for pair in places.values() for name in pair)])
         shards = table["shard"].combine_chunks().dictionary_encode()
         self._keys = table["key"].combine_chunks()
         self._shard_names: list[str] = shards.dictionary.to_pylist()
-        self._shard_of: npt.NDArray[np.int32] = shards.indices.to_numpy()
-        self._places = _places(table["files"].combine_chunks(), len(self))
-        self.endings = tuple(self._places)
+        self._shard_of: IntArray = shards.indices.to_numpy()
+        # Ending to offset and size of each sample; -1 where it has no such file.
+        self._places: dict[str, list[IntArray]] = {
+            ending: [table[name].fill_null(-1).to_numpy() for name in pair]
+            for ending, pair in places.items()
+        }
         del table, shards
-        # Otherwise it would keep what the tables took: four times of what is left.
-        import_needed(
-            "pyarrow", "an index", DatasetError, "dataset"
-        ).default_memory_pool().release_unused()
+        # Otherwise Arrow would keep what the tables took: four times of what is left.
+        arrow = import_needed("pyarrow", "an index", DatasetError, "dataset")
+        arrow.default_memory_pool().release_unused()
 
     @contextmanager
     def _opened_index(self) -> Iterator[Any]:
@@ -241,26 +250,6 @@ def checked_sample(number: Any, count: int) -> int:
     if not -count <= number < count:
         raise IndexError(f"there are {count} samples, and none with number {number}")
     return int(number) % count
-
-
-def _places(files: Any, count: int) -> dict[str, tuple[IntArray, IntArray]]:
-    """Return offsets and sizes of the files with each ending; -1 where a sample has none.
-
-    Args:
-        files: column of the index: lists of name, offset and size.
-        count: number of samples.
-    """
-    sample = files.value_parent_indices().to_numpy()
-    names, offsets, sizes = (files.flatten().field(name) for name in ("name", "offset", "size"))
-    encoded = names.dictionary_encode()
-    number, offsets, sizes = (each.to_numpy() for each in (encoded.indices, offsets, sizes))
-    places = {}
-    for code, ending in enumerate(encoded.dictionary.to_pylist()):
-        has_it = number == code
-        columns = np.full((2, count), -1, np.int64)
-        columns[:, sample[has_it]] = offsets[has_it], sizes[has_it]
-        places[ending] = columns[0], columns[1]
-    return places
 
 
 def _reopened(
