@@ -41,7 +41,7 @@ def make_mesh(seed: int) -> dd.Mesh:
 def table(random: np.random.Generator) -> list[Part]:
     """Return a thin top on four legs, or on three shelves' worth of them."""
     width, depth, height = random.uniform((0.6, 0.4, 0.5), (1.0, 0.8, 0.9))
-    thick, leg = random.uniform(0.015, 0.06), random.uniform(0.03, 0.08)
+    thick, leg = random.uniform(0.005, 0.05), random.uniform(0.03, 0.08)
     legs = [
         box((x * (width - leg), y * (depth - leg), 0), (leg, leg, height))
         for x in (-1, 1)
@@ -71,7 +71,7 @@ def shelf(random: np.random.Generator) -> list[Part]:
 
 def bowl(random: np.random.Generator) -> list[Part]:
     """Return a thin shell, open above."""
-    wall, height = random.uniform(0.012, 0.05), random.uniform(0.4, 1.1)
+    wall, height = random.uniform(0.006, 0.04), random.uniform(0.4, 1.1)
     angle = np.linspace(0, math.pi / 2, 14)
     outer = np.stack([np.sin(angle), -height * np.cos(angle)], -1)
     inner = np.stack([(1 - wall) * np.sin(angle), -(height - wall) * np.cos(angle)], -1)
@@ -80,7 +80,7 @@ def bowl(random: np.random.Generator) -> list[Part]:
 
 def vase(random: np.random.Generator) -> list[Part]:
     """Return a thin shell with a belly and a neck."""
-    wall = random.uniform(0.012, 0.05)
+    wall = random.uniform(0.006, 0.04)
     height = np.linspace(-1, 1, 24)
     radius = 0.45 + 0.25 * np.sin(random.uniform(1.5, 4.5) * height + random.uniform(0, 6))
     outer = np.stack([radius, height], -1)
@@ -90,7 +90,7 @@ def vase(random: np.random.Generator) -> list[Part]:
 
 def lamp(random: np.random.Generator) -> list[Part]:
     """Return a thin cone on a rod."""
-    wall, top, bottom = random.uniform((0.012, 0.15, 0.4), (0.03, 0.35, 0.7))
+    wall, top, bottom = random.uniform((0.006, 0.15, 0.4), (0.03, 0.35, 0.7))
     low, rod = random.uniform(0.1, 0.4), random.uniform(0.03, 0.07)
     shade = [[bottom, low], [top, 1], [top - wall, 1], [bottom - wall, low]]
     base = random.uniform(0.25, 0.45)

@@ -73,8 +73,9 @@ def write_dataset(folder: Path, samples: list[Sample], shard_sizes: list[int]) -
             places = {member.name: member for member in tar}
         for key, files, row in chosen:
             members = {ending: places[f"{key}.{ending}"] for ending in files}
-            rows.append({**row, "shard": shard, "key": key})
+            row = {**row, "shard": shard, "key": key}
             for ending, member in members.items():
-                rows[-1] |= {f"offset.{ending}": member.offset_data, f"size.{ending}": member.size}
+                row |= {f"offset.{ending}": member.offset_data, f"size.{ending}": member.size}
+            rows.append(row)
     pq.write_table(pa.Table.from_pylist(rows), folder / "index.parquet")
     return folder

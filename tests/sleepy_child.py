@@ -9,7 +9,7 @@ from typing import Any
 from ddepth_gl.dataset import samples
 from ddepth_gl.dataset.child_main import main
 
-_load = samples.load_mesh
+_load = vars(samples)["load_mesh"]
 
 
 def load(path: Any, **options: Any) -> Any:

@@ -56,23 +56,6 @@ def test_files_are_those_in_the_tars(made):
     assert reader.files(-1) == samples[-1][1]
 
 
-def test_views_that_were_left_out_are_no_samples(made, copied):
-    def change(rows):
-        for number, row in enumerate(rows):
-            row["left_out"] = None if number == 2 else number in (0, 4, 17)
-
-    changed_index(copied, change)
-    reader = DatasetReader(copied)
-    kept = [number for number in range(18) if number not in (0, 4, 17)]
-    assert [reader.key(number) for number in range(len(reader))] == [
-        made[1][number][0] for number in kept
-    ]
-    assert reader.files(0) == made[1][1][1]
-    assert reader.shard_sizes.tolist() == [2, 5, 1, 7]
-    expected = [made[1][n][2]["split"] == "val" for n in kept].count(True)
-    assert len(DatasetReader(copied, split="val")) == expected
-
-
 def test_decoded_values_are_those_of_load_npz(made):
     folder, samples = made
     reader = DatasetReader(str(folder / "out"))
@@ -208,26 +191,25 @@ def test_damaged_index(copied):
     with pytest.raises(dd.DatasetError, match=r"index.parquet cannot be read .*--finish"):
         DatasetReader(copied)
     pq.write_table(pa.table({"key": ["a"], "shard": ["shard-00000"]}), index)
-    with pytest.raises(dd.DatasetError, match=r"lacks the column offset\.json"):
+    with pytest.raises(dd.DatasetError, match="does not say where files are"):
         DatasetReader(copied)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"offset.json": 1024 * 1024}, "is not where index.parquet says"),
-        ({"offset.json": 1536}, "is not where index.parquet says"),
-        ({"offset.json": 100}, "has .* bytes at offset 100"),
-        ({"size.json": 1 << 40}, "max_bytes"),
-        ({"size.json": 1}, "is not where index.parquet says"),
-        ({"size.json": -5}, "has -5 bytes"),
-        ({"offset.json2": 1024, "size.json2": 9}, "is not where index.parquet says"),
+        ({"offset": 1024 * 1024}, "is not where index.parquet says"),
+        ({"offset": 1536}, "is not where index.parquet says"),
+        ({"offset": 100}, "has .* bytes at offset 100"),
+        ({"size": 1 << 40}, "max_bytes"),
+        ({"size": 1}, "is not where index.parquet says"),
+        ({"size": -5}, "has -5 bytes"),
+        ({"offset": 2048}, "is not where index.parquet says"),
     ],
 )
 def test_places_in_the_index_are_checked(copied, change, words):
     def edit(rows):
-        for row in rows:
-            row.update(change)
+        rows[0] |= {f"{name}.json": value for name, value in change.items()}
 
     changed_index(copied, edit)
     reader = DatasetReader(copied)
@@ -257,6 +239,42 @@ def test_long_names(tmp_path):
     key = "a" * 150 + "_000"
     write_dataset(tmp_path, [(key, {"json": b"{}"}, {"id": key[:-4], "view": 0})], [1])
     assert DatasetReader(tmp_path).files(0) == {"json": b"{}"}
+
+
+def test_layout_of_files(made, tmp_path):
+    """A folder per mesh instead of a tar: offsets are 0, see `file_path`."""
+    samples = made[1][:3]
+    rows = []
+    for key, files, row in samples:
+        folder = tmp_path / "shards" / "shard-00000" / row["id"]
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending, content in files.items():
+            (folder / f"{row['view']:03d}.{ending}").write_bytes(content)
+        row = {**row, "key": key, "shard": "shard-00000"}
+        row |= {f"offset.{ending}": 0 for ending in files}
+        rows.append(row | {f"size.{ending}": len(content) for ending, content in files.items()})
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "index.parquet")
+    reader = DatasetReader(tmp_path)
+    assert [reader.files(number) for number in range(3)] == [files for _, files, _ in samples]
+    with (folder / "002.json").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(dd.DatasetError, match=r"_002.json is not where index.parquet says"):
+        reader.files(2)
+
+
+def test_files_that_are_far_apart(copied):
+    """A large file between two others is not read."""
+    key = "a_000"
+    files = {"photo.png": b"p", "sheets.npz": bytes(1 << 20), "json": b"{}"}
+    reader = DatasetReader(write_dataset(copied, [(key, files, {"id": "a", "view": 0})], [1]))
+    sizes = []
+    read = reader._shards.read_bytes
+    reader._shards.read_bytes = lambda path, start, stop: (
+        sizes.append(stop - start) or read(path, start, stop)
+    )
+    assert reader.files(0, ["photo.png", "json"]) == {"photo.png": b"p", "json": b"{}"}
+    assert sum(sizes) < 2000
+    assert reader.files(0) == files
 
 
 def test_damaged_files_are_named(copied):

@@ -250,7 +250,7 @@ def loader_script(tmp_path):
         r"```python\n(.*?)```", (ROOT / "docs/processes.md").read_text(encoding="utf-8"), re.S
     )
     assert script.count('"spawn"') == 1
-    assert script.count("    sheets = Sheets(") == 1
+    assert script.count("    sheets = RenderedDataset(") == 1
     return script
 
 
@@ -260,7 +260,7 @@ def test_a_data_loader_with_two_workers(tmp_path, loader_script, method):
     done = run_script(loader_script.replace('"spawn"', repr(method)), tmp_path, limit=120)
     lines = lines_of(done)
     assert len(lines) == 3
-    assert all(line.startswith("torch.Size([1, 48, 64]) ") for line in lines)
+    assert all(line.startswith("torch.Size([1, 2, 48, 64]) ") for line in lines)
 
 
 @pytest.mark.slow
@@ -268,7 +268,8 @@ def test_a_data_loader_with_two_workers(tmp_path, loader_script, method):
 def test_a_data_loader_after_a_renderer_in_the_parent(tmp_path, loader_script, method):
     script = loader_script.replace('"spawn"', repr(method))
     script = script.replace(
-        "    sheets = Sheets(", "    dd.DepthRenderer().close()\n    sheets = Sheets("
+        "    sheets = RenderedDataset(",
+        "    dd.DepthRenderer().close()\n    sheets = RenderedDataset(",
     )
     done = run_script(script, tmp_path, limit=120)
     if method == "fork":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
@@ -426,6 +428,16 @@ def test_sheets_on_a_gpu_need_one():
                     if torch.is_tensor(value):
                         assert other.is_cuda
                         np.testing.assert_array_equal(other.cpu(), value)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/dataset.md"])
+def test_code_of_the_documentation(made, page):
+    text = (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
+    (block,) = [each for each in re.findall(r"```py\n(.*?)```", text, re.S) if "DataLoader" in each]
+    block = block.replace("num_workers=4", "num_workers=0").replace(", persistent_workers=True", "")
+    names = {"torch": torch, "dataset": DoubleDepthDataset(made[0])}
+    exec(block.replace('"out/sofas"', repr(str(made[0]))), names)
+    assert names["batch"]["depth"].shape == (2, 2, SIZE, SIZE + 4)
 
 
 def test_import_needs_torch():

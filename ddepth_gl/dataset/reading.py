@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DatasetReader", "checked_sample"]
 
-IntArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.integer[Any]]
 
 _INDEX = "index.parquet"
-_OFFSET, _SIZE = "offset.", "size."  # columns of a file's place in its shard, with its ending
+# Columns of the index for each file of a sample: its place in the shard.
+_OFFSET, _SIZE = "offset.", "size."
 _SPLITS = ("train", "val", "test")
 
 
@@ -86,25 +87,31 @@ class DatasetReader:
     def _read_index(self) -> None:
         with self._opened_index() as index:
             names = index.schema_arrow.names
-        for column in ("key", "shard", f"{_OFFSET}json", f"{_SIZE}json"):
-            if column not in names:
-                raise DatasetError(
-                    f"{self.address}: {_INDEX} lacks the column {column}; give the folder that "
-                    "ddepth dataset wrote to"
-                )
-        endings = [name.removeprefix(_OFFSET) for name in names if name.startswith(_OFFSET)]
-        endings = [ending for ending in endings if _SIZE + ending in names]
-        places = [prefix + ending for ending in endings for prefix in (_OFFSET, _SIZE)]
-        table = self.table(["key", "shard", *places])
+        self.endings = tuple(
+            ending
+            for name in names
+            if name.startswith(_OFFSET) and _SIZE + (ending := name.removeprefix(_OFFSET)) in names
+        )
+        if not ({"key", "shard"} <= set(names) and self.endings):
+            raise DatasetError(
+                f"{self.address}: {_INDEX} does not say where files are; give the folder that "
+                "ddepth dataset wrote to"
+            )
+        places = {ending: (_OFFSET + ending, _SIZE + ending) for ending in self.endings}
+        table = self.table(["key", "shard", *(name for pair in places.values() for name in pair)])
         shards = table["shard"].combine_chunks().dictionary_encode()
         self._keys = table["key"].combine_chunks()
         self._shard_names: list[str] = shards.dictionary.to_pylist()
-        self._shard_of: npt.NDArray[np.int32] = shards.indices.to_numpy()
-        self._places = {
-            ending: (_integers(table[_OFFSET + ending]), _integers(table[_SIZE + ending]))
-            for ending in endings
+        self._shard_of: IntArray = shards.indices.to_numpy()
+        # Ending to offset and size of each sample; -1 where it has no such file.
+        self._places: dict[str, list[IntArray]] = {
+            ending: [table[name].fill_null(-1).to_numpy() for name in pair]
+            for ending, pair in places.items()
         }
-        self.endings = tuple(endings)
+        del table, shards
+        # Otherwise Arrow would keep what the tables took: four times of what is left.
+        arrow = import_needed("pyarrow", "an index", DatasetError, "dataset")
+        arrow.default_memory_pool().release_unused()
 
     @contextmanager
     def _opened_index(self) -> Iterator[Any]:
@@ -248,12 +255,6 @@ def checked_sample(number: Any, count: int) -> int:
     if not -count <= number < count:
         raise IndexError(f"there are {count} samples, and none with number {number}")
     return int(number) % count
-
-
-def _integers(column: Any) -> IntArray:
-    """Return a column of the index, -1 where a sample has no such file."""
-    values: IntArray = column.cast("int64").fill_null(-1).to_numpy()
-    return values
 
 
 def _reopened(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import weakref
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from .._checks import one_line, shown
 from .._packages import import_needed
 from ..errors import DatasetError
+from .layout_files import file_path
 
 __all__ = ["FilePlace", "LocalShards", "RemoteShards", "Shards", "opened_shards"]
 
@@ -59,35 +61,45 @@ class Shards(ABC):
         if not _SHARD.fullmatch(shard):
             raise DatasetError(f"{self.address}: the index names the shard {shown(shard)}")
         for name, (offset, size) in places.items():
-            if offset < _BLOCK or size < 0 or size > self._max_bytes:
+            if (0 != offset < _BLOCK) or not 0 <= size <= self._max_bytes:
                 raise DatasetError(
                     f"{self.address}: the index says that {name} has {size} bytes at offset "
                     f"{offset} of {shard}.tar; at most max_bytes={self._max_bytes} are read"
                 )
+        contents: dict[str, bytes] = {}
+        in_tar = {name: place for name, place in places.items() if place.offset}
+        for name, place in places.items():
+            if name not in in_tar:  # the layout "files"
+                path = f"shards/{shard}/{file_path(name)}"
+                contents[name] = self.read_bytes(path, 0, place.size + 1)
+                if len(contents[name]) != place.size:
+                    raise self._stale(shard, name)
+        if _are_together(in_tar):
+            return contents | self._read_tar(shard, in_tar)
+        for name, place in in_tar.items():
+            contents |= self._read_tar(shard, {name: place})
+        return contents
+
+    def _read_tar(self, shard: str, places: Mapping[str, FilePlace]) -> dict[str, bytes]:
+        """Return files of a tar from one read."""
+        if not places:
+            return {}
         start = min(place.offset for place in places.values()) - _BLOCK
         stop = max(place.offset + place.size for place in places.values())
-        needed = sum(place.size for place in places.values())
-        if stop - start > needed + _GAP and len(places) > 1:
-            return {
-                name: content
-                for each, place in places.items()
-                for name, content in self.read(shard, {each: place}).items()
-            }
         data = self.read_bytes(f"shards/{shard}.tar", start, stop)
-        if len(data) < stop - start:
-            raise self._stale(shard, max(places, key=lambda name: places[name].offset))
+        contents = {}
         for name, (offset, size) in places.items():
-            if not _is_header_of(data[offset - start - _BLOCK : offset - start], name, size):
+            content = data[offset - start : offset - start + size]
+            header = data[offset - start - _BLOCK : offset - start]
+            if len(content) < size or not _is_header_of(header, name, size):
                 raise self._stale(shard, name)
-        return {
-            name: data[offset - start : offset - start + size]
-            for name, (offset, size) in places.items()
-        }
+            contents[name] = content
+        return contents
 
     def _stale(self, shard: str, name: str) -> DatasetError:
         return DatasetError(
-            f"{self.address}: {name} is not where index.parquet says, in {shard}.tar; if the shard "
-            "was written again since, merge the index with ddepth dataset --finish"
+            f"{self.address}: {name} is not where index.parquet says, in {shard}; if the shard was "
+            "written again since, merge the index with ddepth dataset --finish"
         )
 
     @abstractmethod
@@ -121,6 +133,7 @@ class LocalShards(Shards):
         super().__init__(address, max_bytes)
         self._max_open = max_open
         self._descriptors: OrderedDict[str, int] = OrderedDict()
+        weakref.finalize(self, _close_all, self._descriptors)
 
     def read_bytes(self, path: str, start: int, stop: int) -> bytes:
         """Return bytes of a file; see `Shards`."""
@@ -164,11 +177,12 @@ class LocalShards(Shards):
 
     def close(self) -> None:
         """Close all files; they are opened again when needed."""
-        while self._descriptors:
-            os.close(self._descriptors.popitem()[1])
+        _close_all(self._descriptors)
 
-    def __del__(self) -> None:
-        self.close()
+
+def _close_all(descriptors: OrderedDict[str, int]) -> None:
+    while descriptors:
+        os.close(descriptors.popitem()[1])
 
 
 class RemoteShards(Shards):
@@ -230,6 +244,15 @@ def opened_shards(address: str, max_bytes: int, max_open: int) -> Shards:
     if "://" in address or "::" in address:
         return RemoteShards(address, max_bytes)
     return LocalShards(address, max_bytes, max_open)
+
+
+def _are_together(places: Mapping[str, FilePlace]) -> bool:
+    """Return whether little else lies between files, so that one read is best."""
+    if not places:
+        return True
+    start = min(place.offset for place in places.values())
+    stop = max(place.offset + place.size for place in places.values())
+    return stop - start <= sum(place.size for place in places.values()) + _GAP
 
 
 def _is_header_of(header: bytes, name: str, size: int) -> bool:

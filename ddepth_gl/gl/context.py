@@ -25,6 +25,7 @@ from .moderngl_context import own_moderngl_context, track_objects
 from .renderer_names import prefers_float_pairs, renders_on_cpu
 from .result_buffers import ResultBuffers
 from .staging import Staging
+from .triton import keep_triton_apart
 
 __all__ = ["GLContext"]
 
@@ -151,6 +152,8 @@ class GLContext:
         on_cpu = device is not None and device.is_software
         self.is_software = on_cpu or renders_on_cpu(self.renderer)
         self.prefers_float_pairs = prefers_float_pairs(self.renderer)
+        if self.is_software:
+            keep_triton_apart()
         if require_gpu and self.is_software:
             raise ContextError(f"require_gpu=True, but the renderer is {self.renderer}")
         self.max_image_size = min(
