@@ -16,10 +16,11 @@ from camera_rings import distances_of, elevations_deg, fields_of_view_deg, offse
 from shapes import box, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.dataset.config import ViewsConfig
+from ddepth_gl.dataset.config import NormalizationConfig, ViewsConfig
 from ddepth_gl.dataset.draws import cos_deg, draw, sin_deg, tan_deg
 from ddepth_gl.dataset.entries import MeshEntry
 from ddepth_gl.dataset.entry_paths import path_of_entry
+from ddepth_gl.dataset.normalization import normalized
 from ddepth_gl.dataset.views import cameras_for
 from ddepth_gl.errors import CameraError, DatasetError
 
@@ -300,6 +301,33 @@ def test_a_camera_file_of_the_entry_goes_first(tmp_path):
     path = tmp_path / "own.json"
     dd.save_cameras(path, dd.Camera.orbit(MESH, 2, 32, 32))
     assert len(cameras(entry=MeshEntry("a", "a.glb", cameras=str(path)), count=5)) == 2
+
+
+def test_camera_files_of_normalized_meshes(tmp_path):
+    """Poses are of the file's mesh; the cameras see the placed one alike."""
+    path = tmp_path / "transforms.json"
+    views = dd.Camera.orbit(MESH, 3, 40, 30)
+    dd.save_cameras(path, views)
+    placed, placement = normalized(MESH, NormalizationConfig(fit="sphere", up="x"))
+    config = ViewsConfig(kind="file", file=str(path))
+    found = cameras_for(config, placed, ENTRY, placement)
+    for camera, view in zip(found, views, strict=True):
+        pixels = camera.project(placed.vertices)[0]
+        assert np.allclose(pixels, view.project(MESH.vertices)[0], atol=1e-9)
+
+
+def test_camera_files_of_meshes_in_blender(tmp_path):
+    """The box of MESH in Blender, by hand: z up already, the longest side 1, at the origin."""
+    path = tmp_path / "transforms.json"
+    in_world = (MESH.vertices - CENTER) / SIDE
+    views = dd.Camera.orbit(dd.Mesh(in_world, MESH.faces), 3, 40, 30)
+    dd.save_cameras(path, views)
+    placed, placement = normalized(MESH, NormalizationConfig(fit="sphere"))
+    config = ViewsConfig(kind="file", file=str(path), world="blender")
+    for mesh, how in ((MESH, None), (placed, placement)):
+        for camera, view in zip(cameras_for(config, mesh, ENTRY, how), views, strict=True):
+            pixels = camera.project(mesh.vertices)[0]
+            assert np.allclose(pixels, view.project(in_world)[0], atol=1e-9)
 
 
 def test_files_without_an_image_size_take_that_of_the_settings(tmp_path):

@@ -179,13 +179,13 @@ def bounding_sphere(mesh: HasBounds) -> tuple[Float64Array, float]:
 def axes_of_up(name: str, up: npt.ArrayLike) -> Float64Array:
     """Return (3, 3) rows of a right-handed frame with `up` as third axis; the identity for z."""
     z = checked_numbers(name, up, (3,))
-    length = float(np.linalg.norm(z))
+    # Sums instead of BLAS, whose last bit depends on the CPU.
+    length = math.sqrt(float((z * z).sum()))
     if not length > 0.0:
         raise CameraError(f"{name} {z.tolist()} has no direction; choose another up")
     z = z / length
     # The world axis that is farthest from parallel to `up`; ties go to the first.
     x = np.eye(3)[int(np.argmin(np.abs(z).round(6)))]
-    # Without BLAS, whose last bit depends on the CPU.
     x = x - z * float((z * x).sum())
     x /= math.sqrt(float((x * x).sum()))
     return np.array([x, np.cross(z, x), z])

@@ -130,6 +130,10 @@ class ViewsConfig(Group):
         default=None,
         description="camera file of kind file; {id}, {stem} and {folder} are those of the mesh",
     )
+    world: Literal["mesh", "blender"] = Field(
+        default="mesh",
+        description="frame of its poses: of the mesh file, or of Blender after import and scaling",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -19,14 +19,15 @@ from .axes import direction_of
 from .bop_photos import bop_photos
 from .draws import tan_deg
 from .entry_paths import path_of_entry
-from .normalization import Placement, placement_of
 from .photo_masks import Photo, content_of, photo_size
 from .similar_cameras import camera_of_similar
+from .worlds import placement_in_world
 
 if TYPE_CHECKING:
     from ..mesh.mesh import Mesh
     from .config import PhotosConfig
     from .entries import MeshEntry
+    from .normalization import Placement
 
 __all__ = ["photos_of"]
 
@@ -35,7 +36,6 @@ _MAX_POSE_BYTES = 1 << 16
 _MAX_JSON_BYTES = 1 << 29
 _OPENCV_FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 _TRELLIS_BOX = [[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]]
-_Z_UP = (0.0, 0.0, 1.0)
 
 
 def photos_of(
@@ -52,12 +52,8 @@ def photos_of(
     - "transforms", "colmap": see `load_cameras`. Images are looked for by their names beside the
       file and in a folder ``images``, beside it or up to two folders up.
 
-    Poses are in one of two worlds:
-
-    - "mesh": the frame of the mesh file.
-    - "blender": that of Blender after importing the file, where rendering scripts have scaled the
-      longest side of the bounding box to 1 and moved its center to the origin. z is up. It is
-      assumed for "zero123" and for a transforms.json of TRELLIS, whose ``aabb`` is the unit box.
+    Poses are in one of two worlds, see `placement_in_world`; "auto" is "blender" for "zero123" and
+    for a transforms.json of TRELLIS, whose ``aabb`` is the unit box, and "mesh" for all others.
 
     Either way, the returned cameras are in the frame of the mesh as it is rendered, and depths in
     its units.
@@ -90,10 +86,8 @@ def photos_of(
     if world == "auto":
         is_blender = layout == "zero123" or (layout == "transforms" and _is_trellis(config, entry))
         world = "blender" if is_blender else "mesh"
-    if world == "mesh":
-        similarity = (placement or Placement()).inverse()
-    else:
-        similarity = placement_of(mesh, "box", _Z_UP, _up_in_blender(config, entry, mesh))
+    up = direction_of("photos.mesh_up", config.mesh_up)
+    similarity = placement_in_world(world, mesh, placement, entry, up)
     return [photo._replace(camera=camera_of_similar(photo.camera, similarity)) for photo in photos]
 
 
@@ -116,16 +110,6 @@ def _is_trellis(config: PhotosConfig, entry: MeshEntry) -> bool:
     except (ValueError, RecursionError):
         return False  # load_cameras says what is wrong
     return isinstance(document, dict) and document.get("aabb") == _TRELLIS_BOX
-
-
-def _up_in_blender(
-    config: PhotosConfig, entry: MeshEntry, mesh: Mesh
-) -> tuple[float, float, float] | None:
-    """Return the direction of the mesh that Blender's import makes z; None for `Mesh.up`."""
-    given = direction_of("photos.mesh_up", config.mesh_up)
-    is_obj = (entry.member or entry.address).lower().endswith(".obj")
-    # Blender imports OBJ files with y up unless told otherwise; the files do not say it.
-    return given or ((0.0, 1.0, 0.0) if is_obj and not mesh.is_up_known else None)
 
 
 def _photos_of_entry(entry: MeshEntry) -> list[Photo]:

@@ -85,7 +85,8 @@ class MeshRenderer:
         try:
             with self._timing("prepare"):
                 photos = self._photos(entry, mesh, placement, scene)
-                cameras = photos.cameras or cameras_for(self._config.views, mesh, entry)
+                views = self._config.views
+                cameras = photos.cameras or cameras_for(views, mesh, entry, placement)
                 make = _SampleMaker(self._config, stores, entry, mesh, cameras, placement, photos)
                 make.shared |= mesh_facts(mesh, loaded.source.left_out if loaded.source else ())
             frames = self._renderer.render_many(scene, cameras, **stores.render_options())

@@ -24,11 +24,14 @@ from .directions import (
 )
 from .draws import draw, sin_deg, tan_deg, within
 from .entry_paths import path_of_entry
+from .similar_cameras import camera_of_similar
+from .worlds import placement_in_world
 
 if TYPE_CHECKING:
     from ..mesh.mesh import Mesh
     from .config import ViewsConfig
     from .entries import MeshEntry
+    from .normalization import Placement
 
 __all__ = ["cameras_for"]
 
@@ -38,7 +41,9 @@ _NEAR_THE_POLE = 0.999  # sine of the elevation above which `up` is taken from t
 Range = tuple[float, float]
 
 
-def cameras_for(config: ViewsConfig, mesh: Mesh, entry: MeshEntry) -> list[Camera]:
+def cameras_for(
+    config: ViewsConfig, mesh: Mesh, entry: MeshEntry, placement: Placement | None = None
+) -> list[Camera]:
     """Return the cameras of a mesh; they depend on the arguments alone.
 
     All cameras look at the center of the bounding box, with the mesh's up direction toward the
@@ -50,8 +55,8 @@ def cameras_for(config: ViewsConfig, mesh: Mesh, entry: MeshEntry) -> list[Camer
     - "hammersley": a Hammersley set with random offsets of each mesh.
     - "turntable": a circle; of elevation 30 degrees by default.
     - "random": directions of their own for each view of each mesh.
-    - "file": the cameras of a file, see `load_cameras`. The size of the file goes before
-      `config.size`.
+    - "file": the cameras of a file, see `load_cameras`. Its poses are in `config.world`, see
+      `placement_in_world`, and its image size goes before `config.size`.
 
     `elevation_deg`, an angle or a range, limits them to that band. Fields of view and distances are
     numbers or ranges; values of a range are random for each view. Random numbers follow from
@@ -70,6 +75,7 @@ def cameras_for(config: ViewsConfig, mesh: Mesh, entry: MeshEntry) -> list[Camer
         config: settings of the views.
         mesh: the mesh as it is rendered, after `normalized`.
         entry: the mesh's entry. Its own camera file, if it has one, goes before all settings.
+        placement: how the mesh was normalized; None if it was not.
 
     Raises:
         CameraError: the mesh is a single point, a camera file cannot be read, or its cameras are
@@ -77,7 +83,9 @@ def cameras_for(config: ViewsConfig, mesh: Mesh, entry: MeshEntry) -> list[Camer
         DatasetError: no direction of ``density: cube`` has such an elevation.
     """
     if entry.cameras is not None or config.kind == "file":
-        return _file_cameras(config, entry)
+        up = direction_of("views.up", config.up)
+        similarity = placement_in_world(config.world, mesh, placement, entry, up)
+        return [camera_of_similar(each, similarity) for each in _file_cameras(config, entry)]
     frame = _Frame(config, mesh)
     return [
         frame.camera(direction, *_lens(config, entry.id, view), view, entry.id)

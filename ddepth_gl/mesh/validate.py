@@ -311,7 +311,7 @@ def checked_up(value: object) -> tuple[float, float, float]:
     # In two steps: the length of very small or large vectors would be 0 or infinite. The sum with
     # 0 turns -0 into 0.
     up = up / np.abs(up).max()
-    x, y, z = (up / np.linalg.norm(up) + 0.0).tolist()
+    x, y, z = (up / np.sqrt((up * up).sum()) + 0.0).tolist()
     return x, y, z
 
 
