@@ -200,7 +200,7 @@ def _pose(away: Direction, distance: float, upward: Axis, center: list[float]) -
     pose = np.eye(4)
     for row, axis in enumerate((right, _cross(forward, right), forward)):
         pose[row, :3] = axis
-        pose[row, 3] = -sum(a * c for a, c in zip(axis, center, strict=True))
+        pose[row, 3] = 0.0 - sum(a * c for a, c in zip(axis, center, strict=True))
     pose[2, 3] += distance
     return pose
 
