@@ -33,6 +33,7 @@ from ddepth_gl.dataset.corrections import (
 from ddepth_gl.dataset.entries import MeshEntry
 from ddepth_gl.dataset.normalization import Placement
 from ddepth_gl.dataset.photo_masks import Photo
+from ddepth_gl.dataset.reading import DatasetReader
 from ddepth_gl.dataset.run import RunOptions, run_dataset
 from ddepth_gl.dataset.samples import MeshRenderer
 from ddepth_gl.dataset.silhouette_fit import Outlines, extreme_points
@@ -372,3 +373,6 @@ def test_a_data_set_of_photos(renderer, tmp_path):
     written = [path.stem for path in (out / "transforms").glob("*/*.json")]
     assert written == ["fits%2Eply"]
     assert summarize(out).samples == 3
+    reader = DatasetReader(out)
+    assert [reader.key(number) for number in range(len(reader))] == kept
+    assert reader.read(0)["photo"].shape == (64, 72, 4)
