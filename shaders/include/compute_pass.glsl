@@ -53,11 +53,12 @@ layout(std430, binding = 4) SHARED_BY_ALL buffer SheetFaces { uint sheet_faces[]
 #endif
 #if PASS == PASS_BOTH
 // For keep_larger.
+const int MAX_OVERTAKEN = 1023;
 layout(std430, binding = 5) buffer Doubts {
     uint doubts;           // not 0 if some face may be wrong
     uint overtaken_count;  // may be more than there is room for
     // Index and value in `sheet_faces` of a face that is wrong if it is still there after the pass.
-    uvec2 overtaken[];
+    uvec2 overtaken[MAX_OVERTAKEN];
 };
 #endif
 #if PASS == PASS_COUNT || PASS == PASS_STORE
@@ -140,8 +141,7 @@ void end_pass() {
     if (is_in_doubt) doubts = 1u;
     if (overtaken_index >= 0) {
         uint entry = atomicAdd(overtaken_count, 1u);
-        if (entry < uint(overtaken.length()))
-            overtaken[entry] = uvec2(overtaken_index, overtaken_code);
+        if (entry < uint(MAX_OVERTAKEN)) overtaken[entry] = uvec2(overtaken_index, overtaken_code);
     }
 #endif
 }

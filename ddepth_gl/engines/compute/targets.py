@@ -19,7 +19,8 @@ __all__ = ["SheetTargets"]
 # against every depth.
 _NO_DEPTH = (~0x7FC00000 & 0xFFFFFFFF, 0xFFC00000)
 _NO_FACE = (0, 0)
-# Faces that `doubts` has room for. A few in an image are usual with two CPU cores.
+# Faces that `doubts` has room for, as in compute_pass.glsl. A few in an image are usual with two
+# CPU cores.
 _MAX_OVERTAKEN = 1023
 
 Band = tuple[int, int]
