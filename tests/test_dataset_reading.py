@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,15 @@ def test_few_files_are_open(made, max_open):
         assert sum(folder in path.parents and path.suffix == ".tar" for path in opened) <= max_open
     reader.close()
     assert reader.files(0) == samples[0][1]
+
+
+def test_threads(made):
+    folder, samples = made
+    reader = DatasetReader(folder / "out", max_open=1)
+    numbers = np.random.default_rng(0).integers(0, len(samples), 400).tolist()
+    with ThreadPoolExecutor(8) as pool:
+        for number, files in zip(numbers, pool.map(reader.files, numbers), strict=True):
+            assert files == samples[number][1]
 
 
 def _read_all(reader, results):

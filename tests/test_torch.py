@@ -430,6 +430,31 @@ def test_sheets_on_a_gpu_need_one():
                         np.testing.assert_array_equal(other.cpu(), value)
 
 
+@pytest.mark.parametrize("outputs", [("depth",), ALL[:2], ("photo",), ("depth", "thickness")])
+def test_tensors_of_a_gpu_are_those_of_the_cpu(monkeypatch, outputs):
+    """With the CPU in the part of the GPU; DLPack itself needs one, see above."""
+    from ddepth_gl.torch import rendered
+
+    taken = []
+
+    def from_dlpack(image):
+        taken.append(image)
+        return torch.from_numpy(image.numpy())
+
+    monkeypatch.setattr(rendered, "_gpu_of", lambda renderer: torch.device("cpu"))
+    monkeypatch.setattr(torch, "from_dlpack", from_dlpack)
+    with (
+        RenderedDataset([box()], 2, SIZE, outputs, tensors="gpu") as on_gpu,
+        RenderedDataset([box()], 2, SIZE, outputs) as on_cpu,
+    ):
+        for number in range(2):
+            expected, found = on_cpu[number], on_gpu[number]
+            assert set(found) == set(expected)
+            for name, value in expected.items():
+                np.testing.assert_array_equal(np.asarray(found[name]), np.asarray(value))
+    assert len(taken) == (4 if outputs in (("depth",), ALL[:2]) else 0)
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/dataset.md"])
 def test_code_of_the_documentation(made, page):
     text = (Path(__file__).parents[1] / page).read_text(encoding="utf-8")

@@ -39,15 +39,15 @@ class DatasetReader:
         reader.read(17)["photo"]
 
     Samples keep the order of the index. They are read by byte offset, so any order is fast. Readers
-    can be pickled, and used after fork. What is read may come from anywhere: nothing in it is
-    executed, and sizes are checked.
+    can be pickled, used after fork, and by several threads. What is read may come from anywhere:
+    nothing in it is executed, and sizes are checked.
 
     Args:
         address: the folder, or an address that fsspec opens, such as ``s3://bucket/sofas``.
         split: "train", "val" or "test"; None takes all samples.
         where: a `pyarrow.compute` expression on columns of the index, such as
             ``pc.field("closed") & (pc.field("coverage") > 0.05)``; None takes all samples.
-        max_bytes: maximum size of a sample's files, and of its arrays.
+        max_bytes: maximum size of each file of a sample.
         max_open: number of shards to keep open, of a local folder.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -41,7 +42,7 @@ class Shards(ABC):
 
     Args:
         address: of the data set, for messages.
-        max_bytes: of the files of a sample together.
+        max_bytes: of a file.
     """
 
     def __init__(self, address: str, max_bytes: int) -> None:
@@ -64,7 +65,7 @@ class Shards(ABC):
             if (0 != offset < _BLOCK) or not 0 <= size <= self._max_bytes:
                 raise DatasetError(
                     f"{self.address}: the index says that {name} has {size} bytes at offset "
-                    f"{offset} of {shard}.tar; at most max_bytes={self._max_bytes} are read"
+                    f"{offset} of {shard}; at most max_bytes={self._max_bytes} are read"
                 )
         contents: dict[str, bytes] = {}
         in_tar = {name: place for name, place in places.items() if place.offset}
@@ -132,13 +133,15 @@ class LocalShards(Shards):
     def __init__(self, address: str, max_bytes: int, max_open: int) -> None:
         super().__init__(address, max_bytes)
         self._max_open = max_open
+        self._lock = threading.Lock()
         self._descriptors: OrderedDict[str, int] = OrderedDict()
         weakref.finalize(self, _close_all, self._descriptors)
 
     def read_bytes(self, path: str, start: int, stop: int) -> bytes:
         """Return bytes of a file; see `Shards`."""
         try:
-            return os.pread(self._descriptor(path), stop - start, start)
+            with self._lock:  # another thread could close the file meanwhile
+                return os.pread(self._descriptor(path), stop - start, start)
         except OSError as error:
             raise self._unreadable(path, error) from error
 
@@ -177,7 +180,8 @@ class LocalShards(Shards):
 
     def close(self) -> None:
         """Close all files; they are opened again when needed."""
-        _close_all(self._descriptors)
+        with self._lock:
+            _close_all(self._descriptors)
 
 
 def _close_all(descriptors: OrderedDict[str, int]) -> None:

@@ -200,7 +200,7 @@ class RenderedDataset(torch.utils.data.Dataset):
         needs, renderer, outputs = self._needs, self._local.renderer, self.outputs
         if not self._is_on_gpu:
             return self._on_cpu(renderer, scene, camera, outputs)
-        _check_can_share(renderer)
+        gpu = _gpu_of(renderer)
         sheets: dict[str, Any] = {}
         if needs.depth_alone:
             outputs = tuple(name for name in outputs if name != "depth")
@@ -209,9 +209,8 @@ class RenderedDataset(torch.utils.data.Dataset):
             sheets["depth"] = torch.stack(pair)
             sheets["mask"] = ~sheets["depth"].isnan().any(0)
         sample = self._on_cpu(renderer, scene, camera, outputs)
-        cuda = torch.device("cuda", renderer.info.cuda_index)
         return sheets | {
-            name: value.to(cuda) if torch.is_tensor(value) else value
+            name: value.to(gpu) if torch.is_tensor(value) else value
             for name, value in sample.items()
         }
 
@@ -235,8 +234,13 @@ class RenderedDataset(torch.utils.data.Dataset):
         return as_tensors(training_arrays(outputs, arrays, camera, self._max_layers), camera)
 
 
-def _check_can_share(renderer: DepthRenderer) -> None:
-    """Raise an error unless tensors of the renderer's GPU can be made in this process."""
+def _gpu_of(renderer: DepthRenderer) -> Any:
+    """Return the torch.device of the GPU that renders; in this process, tensors can be made there.
+
+    Raises:
+        RequestError: this process is a worker.
+        ContextError: it is no NVIDIA GPU.
+    """
     if torch.utils.data.get_worker_info() is not None:
         raise RequestError('tensors="gpu" works without workers; set num_workers=0')
     if renderer.info.cuda_index is None:
@@ -244,6 +248,7 @@ def _check_can_share(renderer: DepthRenderer) -> None:
             f'tensors="gpu" needs an NVIDIA GPU, and this renders on {renderer.info.renderer}; '
             'use tensors="cpu"'
         )
+    return torch.device("cuda", renderer.info.cuda_index)
 
 
 def _checked_meshes(meshes: Any) -> list[Mesh | str | os.PathLike[str]]:
