@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import sys
 import time
@@ -65,6 +66,8 @@ def _act(action: str, rest: str, entry: MeshEntry) -> None:
         os._exit(3)
     if action == "sleep":
         time.sleep(60)
+    if action == "hold":  # compiled code that keeps the interpreter to itself, for hours
+        re.match("(a|aa)+$", "a" * 90 + "b")
     if action == "slow":
         time.sleep(0.2)
     if action == "print":

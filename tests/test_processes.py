@@ -15,7 +15,7 @@ from programs import ROOT, lines_of, run_script
 from shapes import box, torus
 
 import ddepth_gl as dd
-from ddepth_gl.gl import egl
+from ddepth_gl.gl import egl, workers
 from ddepth_gl.gl.devices import devices
 from ddepth_gl.io.results.ply import write_mesh
 
@@ -379,3 +379,58 @@ def test_a_refusal_without_glx_does_not_mention_it(monkeypatch):
     monkeypatch.setattr(library, "_get_error", lambda: 0x3002)
     with pytest.raises(dd.ContextError, match=r"cannot be made current \(EGL_BAD_ACCESS\)"):
         dd.DepthRenderer()
+
+
+# CPUs of containers
+
+
+CGROUPS = {
+    "none": ({}, "0::/", []),
+    "v2, a container's root": ({"cpu.max": "150000 100000"}, "0::/", [1.5]),
+    "v2, no limit": ({"cpu.max": "max 100000"}, "0::/", []),
+    "v2, nested": (
+        {
+            "a/cpu.max": "400000 100000",
+            "a/b/cpu.max": "max 100000",
+            "a/b/c/cpu.max": "200000 50000",
+        },
+        "0::/a/b/c",
+        [4.0, 4.0],
+    ),
+    "v2 beside v1": ({"unified/x/cpu.max": "100000 100000"}, "0::/x\n3:memory:/y", [1.0]),
+    "v1": (
+        {"cpu,cpuacct/a/cpu.cfs_quota_us": "250000", "cpu,cpuacct/a/cpu.cfs_period_us": "100000"},
+        "4:cpu,cpuacct:/a\n3:memory:/b",
+        [2.5],
+    ),
+    "v1, a container's root": (
+        {"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"},
+        "4:cpuacct,cpu:/docker/1234",
+        [3.0],
+    ),
+    "v1, no limit": ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "1"}, "1:cpu:/", []),
+    "damaged": ({"cpu.max": "many 0"}, "nonsense\n\n0::/", []),
+    "a period of 0": ({"cpu.max": "5 0"}, "0::/", []),
+}
+
+
+@pytest.mark.parametrize("case", CGROUPS)
+def test_limits_of_cgroups(tmp_path, case):
+    files, own, expected = CGROUPS[case]
+    (tmp_path / "own").write_text(own)
+    for name, text in files.items():
+        path = tmp_path / "fs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+    assert workers._quotas(tmp_path / "fs", tmp_path / "own") == expected
+
+
+def test_threads_are_shared_within_a_cgroup(tmp_path, monkeypatch):
+    monkeypatch.delenv("LP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(workers, "_CGROUPS", tmp_path)
+    (tmp_path / "cpu.max").write_text("750000 100000")
+    assert workers.usable_cpus() == 8
+    assert dd.worker_environment(4) == {"LP_NUM_THREADS": "2"}
+    (tmp_path / "cpu.max").write_text("1000 100000")
+    assert workers.usable_cpus() == 1

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-import select
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._packages import import_needed
 from ..errors import ContextError, DatasetError
+from .child_process import ChildProcess
 from .entries import MeshEntry, Sample
 from .tar_file import MAX_FILE_BYTES
 from .wire import message_head, read_head
@@ -32,8 +25,6 @@ _KINDS = ("error", "memory")
 _START_SECONDS = 300.0  # drivers of GPUs may compile their cache of shaders
 _STARTS = 3  # attempts
 _POLL_SECONDS = 0.1
-_CHUNK = 2**20
-_F_SETPIPE_SZ = 1031
 _ENDING = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
@@ -85,7 +76,6 @@ class RendererChild:
         versions: Mapping[str, str] | None = None,
         watch: Callable[[], None] = lambda: None,
     ) -> None:
-        self._psutil = import_needed("psutil", "a data set", DatasetError, "dataset")
         self._settings = {
             "config": config.model_dump(mode="json"),
             "engine": engine,
@@ -97,8 +87,7 @@ class RendererChild:
         self._memory = memory
         self._versions = versions
         self.watch = watch
-        self._process: subprocess.Popen[bytes] | None = None
-        self._requests = self._answers = -1
+        self._process: ChildProcess | None = None
         self._deadline = self._next_look = 0.0
         self.peak_memory = 0
         self.facts: dict[str, Any] = {}
@@ -116,15 +105,9 @@ class RendererChild:
 
     def close(self) -> None:
         """End the process."""
-        if self._process is None:
-            return
-        # It would end by itself as its pipe closes, but perhaps only after a call into a driver.
-        self._process.kill()
-        for descriptor in (self._requests, self._answers):
-            os.close(descriptor)
-        self._process.wait()
-        self._process = None
-        self._folder.cleanup()
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
 
     def start(self) -> dict[str, Any]:
         """Start the process, if none is running, and return what it tells about itself.
@@ -136,7 +119,7 @@ class RendererChild:
         if self._process is not None:
             return self.facts
         for attempt in range(_STARTS):
-            self._launch()
+            self._process = ChildProcess(_ENTRY, self._environment)
             try:
                 self._deadline = time.monotonic() + _START_SECONDS
                 self._send(self._settings)
@@ -156,50 +139,6 @@ class RendererChild:
         self.facts = answer
         self._check_versions(answer.get("versions") or {})
         return answer
-
-    def _launch(self) -> None:
-        # Of meshes from archives and other storage; a process that is killed leaves them behind.
-        self._folder = tempfile.TemporaryDirectory(prefix="ddepth-", ignore_cleanup_errors=True)
-        environment = {
-            **os.environ,
-            "TMPDIR": self._folder.name,
-            # What editable installs and programs add to the path, but not the working folder.
-            "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path if p),  # noqa: PTH100
-            "PYTHONSAFEPATH": "1",
-            **self._environment,
-        }
-        request_end, self._requests = os.pipe()
-        self._answers, answer_end = os.pipe()
-        with suppress(OSError, AttributeError):
-            import fcntl
-
-            fcntl.fcntl(self._answers, _F_SETPIPE_SZ, _CHUNK)
-        try:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    _ENTRY,
-                    str(request_end),
-                    str(answer_end),
-                    self._folder.name,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # drivers and libraries may print
-                pass_fds=(request_end, answer_end),
-                env=environment,
-                start_new_session=True,  # Ctrl-C in the terminal reaches the run only
-            )
-        except OSError as error:
-            for descriptor in (self._requests, self._answers):
-                os.close(descriptor)
-            self._folder.cleanup()
-            raise DatasetError(
-                f"a renderer process does not start ({sys.executable}: {error.strerror})"
-            ) from error
-        finally:
-            os.close(request_end)
-            os.close(answer_end)
 
     def _check_versions(self, versions: Mapping[str, str]) -> None:
         if self._versions is None:
@@ -285,24 +224,21 @@ class RendererChild:
         return Sample(key, files, row)
 
     def _send(self, request: dict[str, Any]) -> None:
-        """Send a request; the process reads as soon as it has answered the one before."""
-        data = memoryview(message_head(request))
-        with suppress(BrokenPipeError):  # reading the answer tells how it ended
-            while data:
-                data = data[os.write(self._requests, data) :]
+        if self._process is not None:
+            self._process.send(message_head(request))
 
     def _read(self, count: int) -> bytes:
         """Return exactly so many bytes of the answer, within the limits."""
         chunks, left = [], count
-        poll = select.poll()
-        poll.register(self._answers, select.POLLIN)
         while left:
             self._look()
-            if not poll.poll(_POLL_SECONDS * 1000):
+            if self._process is None:
+                raise MeshFailedError("crash", "the renderer process has ended")
+            chunk = self._process.read(left, _POLL_SECONDS)
+            if chunk is None:
                 continue
-            chunk = os.read(self._answers, min(left, _CHUNK))
             if not chunk:
-                raise self._ended()
+                raise MeshFailedError("crash", self._process.ending())
             chunks.append(chunk)
             left -= len(chunk)
         return b"".join(chunks)
@@ -319,7 +255,7 @@ class RendererChild:
                 "timeout",
                 f"rendering takes longer than {self._seconds:g} s (limits.seconds_per_mesh)",
             )
-        used = self._used_memory()
+        used = self._process.memory() if self._process else 0
         self.peak_memory = max(self.peak_memory, used)
         if self._memory is not None and used > self._memory:
             raise MeshFailedError(
@@ -327,26 +263,3 @@ class RendererChild:
                 f"rendering takes more than {self._memory / 2**20:.0f} MiB of memory "
                 "(limits.memory_mb)",
             )
-
-    def _used_memory(self) -> int:
-        """Return the memory of the process in bytes; compiled readers have limits of their own."""
-        with suppress(self._psutil.Error):
-            return int(self._psutil.Process(self.pid).memory_info().rss)
-        return 0  # it has just ended
-
-    def _ended(self) -> MeshFailedError:
-        """Return the error that says how the process ended."""
-        if self._process is None:
-            return MeshFailedError("crash", "the renderer process has ended")
-        try:
-            status = self._process.wait(10.0)
-        except subprocess.TimeoutExpired:
-            return MeshFailedError("crash", "the renderer process closed its pipe")
-        if status >= 0:
-            return MeshFailedError("crash", f"the renderer process ended with exit status {status}")
-        try:
-            name = signal.Signals(-status).name
-        except ValueError:
-            name = f"signal {-status}"
-        hint = "; the system may have run out of memory" if name == "SIGKILL" else ""
-        return MeshFailedError("crash", f"the renderer process was ended by {name}{hint}")

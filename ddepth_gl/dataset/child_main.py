@@ -121,11 +121,19 @@ def _end_with(requests: int, folder: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    """End with the thread that started this process; be the first to go if memory runs out."""
+    """End after a while if the thread that started this process ends; and be first to be killed.
+
+    Compiled code that holds the interpreter forever would keep the watching thread from running.
+    """
     import ctypes
 
-    # The watching thread cannot run while compiled code holds the interpreter.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc = ctypes.CDLL(None)
+    libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+    # The number of a signal becomes a time limit, SIGUSR1's ten seconds: the other thread has that
+    # long to remove the folder. Then SIGALRM ends the process.
+    libc.signal(signal.SIGUSR1, ctypes.cast(libc.alarm, ctypes.c_void_p))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1)
     try:
         Path("/proc/self/oom_score_adj").write_text("500")
     except OSError as error:

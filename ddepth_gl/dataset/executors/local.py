@@ -49,7 +49,7 @@ class LocalExecutor:
         with RendererChild(config, engine=engine, device=self._device) as child:
             facts: dict[str, Any] = child.start()
         gpus = [index for index in facts.get("gpus") or () if isinstance(index, int)]
-        if gpus and not facts.get("is_software"):
+        if gpus and self._device is None and not facts.get("is_software"):
             self._devices = gpus
         self.workers = self.workers or default_workers(
             0 if facts.get("is_software") else max(1, len(gpus))
