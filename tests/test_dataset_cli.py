@@ -130,6 +130,8 @@ OPTIONS = {
     ("--preset", "zero123"): ("views", "preset", "zero123"),
     ("--seed", "5"): ("views", "seed", 5),
     ("--fov", "50"): ("views", "fov_deg", 50),
+    ("--fov", "30,60"): ("views", "fov_deg", (30, 60)),
+    ("--elevation=-10,45",): ("views", "elevation_deg", (-10, 45)),
     ("--distance", "2.5"): ("views", "distance", 2.5),
     ("--elevation", "20"): ("views", "elevation_deg", 20),
     ("--up", "-y"): ("views", "up", "-y"),
@@ -151,7 +153,7 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option[0])
+@pytest.mark.parametrize("option", OPTIONS, ids=" ".join)
 def test_options_become_settings(option, monkeypatch):
     given = []
 
@@ -203,6 +205,8 @@ ERRORS = {
     ("--dry-run",): "--dry-run needs sources",
     ("meshes", "-o", "out", "--views", "-3"): "--views",
     ("nothing", "-o", "out"): "nothing",
+    ("meshes", "-o", "out", "--fov", "wide"): "--fov must look like N, not 'wide'",
+    ("meshes", "-o", "out", "--distance", "1,2,3"): "--distance must look like MIN,MAX",
 }
 
 

@@ -118,6 +118,21 @@ def test_what_killed_processes_left_is_removed(tmp_path):
     assert other.exists()
 
 
+def test_leftovers_of_killed_processes(tmp_path):
+    """On file systems without unnamed files; those of a process at work are younger."""
+    storage = LocalStorage(tmp_path)
+    storage.write("shards/shard-00000.tar", b"")
+    storage.write("claims/shard-00000", b"")
+    kept = {"shards/.ddepth-1.part", "shards/shard-00000.tar", "claims/shard-00000"}
+    for name in (".ddepth-0.part", "shards/.ddepth-0.part", "claims/.0.part", *kept):
+        (tmp_path / name).touch()
+        if "-1." not in name:
+            os.utime(tmp_path / name, (time.time() - 90_000,) * 2)
+    storage.remove_leftovers()
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == kept
+
+
 def test_addresses(tmp_path):
     assert open_storage(f"file://{tmp_path}").address == str(tmp_path)
     assert open_storage(storage := LocalStorage(tmp_path)) is storage

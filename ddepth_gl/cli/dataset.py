@@ -10,7 +10,7 @@ import typer
 
 from ..errors import RequestError
 from .dataset_progress import printed_report, shown_progress
-from .options import Debug, Device, parse_list
+from .options import Debug, Device, parse_list, parse_numbers
 from .reporting import one_line_errors, print_error, print_json, print_line, print_warning
 from .wording import in_options
 
@@ -60,22 +60,35 @@ def dataset(
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="Cameras: orbit, hemisphere, fibonacci, hammersley, random or file."),
+        typer.Option(
+            help="Cameras: orbit, turntable, hemisphere, fibonacci, hammersley, random or file."
+        ),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Cameras of published work: trellis, zero123, objaverse or lari."),
+        typer.Option(
+            help="Cameras of published work: trellis, trellis_cond, zero123, objaverse, "
+            "objaverse_xl or lari."
+        ),
     ] = None,
     cameras: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Camera file; {id} and {stem} are those of the mesh."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of random views.")] = None,
-    fov: Annotated[float | None, typer.Option(help="Field of view in degrees; 40.")] = None,
-    distance: Annotated[
-        float | None, typer.Option(help="Of cameras, in radii of the mesh; it fits by default.")
+    fov: Annotated[
+        str | None,
+        typer.Option(metavar="N|MIN,MAX", help="Field of view in degrees; 40 by default."),
     ] = None,
-    elevation: Annotated[float | None, typer.Option(help="Of cameras in degrees.")] = None,
+    distance: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|MIN,MAX", help="Of cameras, in radii of the mesh; it fits by default."
+        ),
+    ] = None,
+    elevation: Annotated[
+        str | None, typer.Option(metavar="N|MIN,MAX", help="Of cameras in degrees.")
+    ] = None,
     up: Annotated[
         str | None, typer.Option(metavar="auto|AXIS|X,Y,Z", help="Up direction of meshes.")
     ] = None,
@@ -180,35 +193,35 @@ def dataset(
     Exit status: 0, all meshes are there; 1, an error; 3, some meshes failed, see failures.parquet;
     4, other processes are still at work.
     """
-    options = {
-        "views": views,
-        "size": size,
-        "kind": kind,
-        "preset": preset,
-        "cameras": cameras,
-        "seed": seed,
-        "fov": fov,
-        "distance": distance,
-        "elevation": elevation,
-        "up": up,
-        "ortho": ortho or None,
-        "normalize": normalize,
-        "store": None if store is None else parse_list(store),
-        "layouts": None if layouts is None else parse_list(layouts),
-        "codec": codec,
-        "depth_tolerance": depth_tolerance,
-        "samples": samples,
-        "max_layers": max_layers,
-        "surfaces": surfaces,
-        "photos": photos,
-        "min_iou": min_iou,
-        "val": val,
-        "test": test,
-        "layout": layout,
-        "seconds_per_mesh": seconds_per_mesh,
-        "memory_mb": memory_mb,
-    }
     with one_line_errors(debug, in_options):
+        options: dict[str, Any] = {
+            "views": views,
+            "size": size,
+            "kind": kind,
+            "preset": preset,
+            "cameras": cameras,
+            "seed": seed,
+            "fov": _number_or_range("--fov", fov),
+            "distance": _number_or_range("--distance", distance),
+            "elevation": _number_or_range("--elevation", elevation),
+            "up": up,
+            "ortho": ortho or None,
+            "normalize": normalize,
+            "store": None if store is None else parse_list(store),
+            "layouts": None if layouts is None else parse_list(layouts),
+            "codec": codec,
+            "depth_tolerance": depth_tolerance,
+            "samples": samples,
+            "max_layers": max_layers,
+            "surfaces": surfaces,
+            "photos": photos,
+            "min_iou": min_iou,
+            "val": val,
+            "test": test,
+            "layout": layout,
+            "seconds_per_mesh": seconds_per_mesh,
+            "memory_mb": memory_mb,
+        }
         if init is not None:
             _write_settings(Path(init))
             return
@@ -246,6 +259,14 @@ def dataset(
             _preview(output)
         if not finish and (report.failures or not report.is_complete):
             raise typer.Exit(_SOME_FAILED if report.is_complete else _OTHERS_WORK)
+
+
+def _number_or_range(option: str, text: str | None) -> float | list[float] | None:
+    if text is None:
+        return None
+    if "," in text:
+        return parse_numbers(option, text, "MIN,MAX", ",", float)
+    return parse_numbers(option, text, "N", ",", float)[0]
 
 
 def _config(

@@ -61,7 +61,8 @@ def _show_bar(progress: Progress, ended: threading.Event) -> None:
 def _print_lines(progress: Progress, ended: threading.Event) -> None:
     before = None
     while not ended.wait(_LINE_SECONDS):
-        line = _line(progress.counts())
+        counts = progress.counts()
+        line = _line(counts) if counts.all_shards else "finding meshes and making the plan"
         if line != before:
             typer.echo(line, err=True)
         before = line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["RunOptions", "RunReport", "finished_shards", "run_dataset"]
 
 _log = logger(__name__)
+
+_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def run_dataset(
     rank, world_size = find_rank(options.rank, options.world_size, options.environment)
     with _executor(options) as executor:
         plan = _planned(storage, config, options, executor, world_size, tell)
+        storage.remove_leftovers()
         done = finished_shards(storage, plan)
         rewrite = {i for i, marker in done.items() if options.retry and marker.failures}
         missing = [i for i in range(len(plan.shards)) if i not in done or i in rewrite]
@@ -151,8 +155,11 @@ def run_dataset(
 def finished_shards(storage: Storage, plan: Plan) -> dict[int, Marker]:
     """Return the markers of all finished shards of a plan, by their numbers."""
     files = storage.files("shards")
-    found = ((index, finished(storage, plan, index, files)) for index in range(len(plan.shards)))
-    return {index: marker for index, marker in found if marker is not None}
+    with ThreadPoolExecutor(_READERS) as pool:  # a remote file takes a while, however small
+        found = pool.map(
+            lambda index: (index, finished(storage, plan, index, files)), range(len(plan.shards))
+        )
+        return {index: marker for index, marker in found if marker is not None}
 
 
 def _executor(options: RunOptions) -> Any:

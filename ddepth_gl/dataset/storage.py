@@ -19,6 +19,7 @@ from .layout_files import replace_folder
 __all__ = ["MAX_READ", "LocalStorage", "Storage", "StoredFile", "open_storage", "unusable"]
 
 MAX_READ = 2**28
+_LEFTOVER_SECONDS = 86_400.0
 
 
 class StoredFile(NamedTuple):
@@ -75,6 +76,10 @@ class Storage(ABC):
     @abstractmethod
     def touch(self, name: str, content: bytes) -> None:
         """Give a file with this content the present time."""
+
+    def remove_leftovers(self) -> None:
+        """Remove temporary files of processes that were killed a day ago or earlier."""
+        return
 
     def now(self) -> float:
         """Return the time of the server's clock: that of a file written now."""
@@ -230,6 +235,19 @@ class LocalStorage(Storage):
         """See Storage."""
         with suppress(FileNotFoundError):
             os.utime(self.folder / name)
+
+    def remove_leftovers(self) -> None:
+        """See Storage; most file systems have no such files, see `atomic_write`."""
+        for folder in ("", "shards", "claims"):
+            parts = {
+                name: file
+                for name, file in self.files(folder).items()
+                if name.startswith(".") and name.endswith(".part")
+            }
+            if parts and (before := self.now() - _LEFTOVER_SECONDS):
+                for name, file in parts.items():
+                    if file.modified < before:
+                        self.remove(f"{folder}/{name}".lstrip("/"))
 
 
 def _created_without_links(path: Path, content: bytes) -> bool:
