@@ -224,7 +224,7 @@ def draw(path: Path, sheets: Tensor, sample: dict[str, Any], views: Sequence[int
         photo.set_axis_off()
         photo.set_title("photo" if row == 0 else "")
         for column, (name, each) in enumerate(
-            (("true clouds", sample["depth"]), ("predicted clouds", sheets)), 2
+            (("true", sample["depth"]), ("predicted", sheets)), 2
         ):
             axes: Any = figure.add_subplot(len(views), 3, 3 * row + column, projection="3d")
             for cloud, color in zip(clouds(each, sample, view), ("tab:blue", "tab:red"),
