@@ -106,9 +106,9 @@ def train(data: RenderedDataset, steps: int, batch: int, workers: int) -> UNet:
                steps)  # fmt: skip
 
 
-def fit(pairs: Iterable[tuple[Tensor, Tensor]], steps: int) -> UNet:
+def fit(pairs: Iterable[tuple[Tensor, Tensor]], steps: int, seed: int = 0) -> UNet:
     """Return a network that was trained on so many batches of photos and sheets."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     net = UNet()
     net.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters())
