@@ -106,9 +106,9 @@ def train(data: RenderedDataset, steps: int, batch: int, workers: int) -> UNet:
                steps)  # fmt: skip
 
 
-def fit(pairs: Iterable[tuple[Tensor, Tensor]], steps: int) -> UNet:
+def fit(pairs: Iterable[tuple[Tensor, Tensor]], steps: int, seed: int = 0) -> UNet:
     """Return a network that was trained on so many batches of photos and sheets."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     net = UNet()
     net.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters())
@@ -164,9 +164,13 @@ class Scores(NamedTuple):
     back: float
 
 
+def camera_of(sample: dict[str, Any], view: int) -> dd.Camera:
+    return dd.Camera(sample["K"][view], sample["camera_from_world"][view], SIZE, SIZE)
+
+
 def clouds(sheets: Tensor, sample: dict[str, Any], view: int) -> tuple[Tensor, Tensor]:
     """Return entry and exit points, (N, 3), of one view at the pixels of the mask."""
-    camera = dd.Camera(sample["K"][view], sample["camera_from_world"][view], SIZE, SIZE)
+    camera = camera_of(sample, view)
     mask = sample["mask"][view].numpy()
     pixels = camera.pixel_centers()[mask]
     entry, exit_ = (
@@ -216,27 +220,25 @@ def guesses(seen: dict[str, Tensor], sample: dict[str, Any]) -> dict[str, Tensor
 
 
 def draw(path: Path, sheets: Tensor, sample: dict[str, Any], views: Sequence[int]) -> None:
-    """Write photos beside the true and the predicted clouds, seen from the side."""
+    """Write photos beside the true and the predicted clouds, seen from 60 degrees to the right."""
     figure = Figure((9, 3 * len(views)), layout="constrained")
+    titles = ["photo", "true: entry blue, exit red", "predicted"]
     for row, view in enumerate(views):
         photo = figure.add_subplot(len(views), 3, 3 * row + 1)
         photo.imshow(sample["photo"][view].permute(1, 2, 0).numpy())
-        photo.set_axis_off()
-        photo.set_title("photo" if row == 0 else "")
-        for column, (name, each) in enumerate(
-            (("true clouds", sample["depth"]), ("predicted clouds", sheets)), 2
-        ):
+        plots: list[Any] = [photo]
+        eye = camera_of(sample, view).center
+        for column, each in ((2, sample["depth"]), (3, sheets)):
             axes: Any = figure.add_subplot(len(views), 3, 3 * row + column, projection="3d")
-            for cloud, color in zip(clouds(each, sample, view), ("tab:blue", "tab:red"),
-                                    strict=True):  # fmt: skip
-                axes.scatter(*cloud.T.numpy(), s=2, color=color)
-            # From 60 degrees to the right of the photo.
-            eye = -sample["camera_from_world"][view][:3, :3].T @ sample["camera_from_world"][
-                view][:3, 3]  # fmt: skip
+            entry, exit_ = clouds(each, sample, view)
+            axes.scatter(*entry.T.numpy(), s=2, color="tab:blue")
+            axes.scatter(*exit_.T.numpy(), s=2, color="tab:red")
             axes.view_init(20, math.degrees(math.atan2(eye[1], eye[0])) + 60)
             axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1), box_aspect=(1, 1, 1))
-            axes.set_axis_off()
-            axes.set_title(f"{name}: entry blue, exit red" if row == 0 else "")
+            plots.append(axes)
+        for title, plot in zip(titles, plots, strict=True):
+            plot.set_axis_off()
+            plot.set_title(title if row == 0 else "")
     figure.savefig(path, dpi=110)
 
 

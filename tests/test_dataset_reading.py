@@ -296,3 +296,42 @@ def test_damaged_files_are_named(copied):
     changed_index(copied, edit)
     with pytest.raises(dd.DatasetError, match=r"s%2F0_000.sheets.npz: "):
         DatasetReader(copied).read(0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["webdataset", "files"])
+@pytest.mark.parametrize("codec", ["packed", "png16"])
+def test_what_a_run_wrote(tmp_path, layout, codec):
+    """Every sample of a run, against images rendered here with its camera."""
+    pytest.importorskip("pydantic", reason="data sets need pydantic, extra [dataset]")
+    from ddepth_gl.dataset.config import DatasetConfig
+    from ddepth_gl.dataset.run import run_dataset
+    from ddepth_gl.mesh.demo import sphere_mesh
+
+    meshes = {}
+    for number in range(3):
+        path = tmp_path / f"mesh {number}.ply"
+        mesh = sphere_mesh(40 + 20 * number)
+        dd.write_ply(path, mesh.vertices, faces=mesh.faces)
+        meshes[f"mesh%20{number}%2Eply"] = dd.load_mesh(path)
+    settings = {
+        "sources": {"paths": [str(tmp_path)]},
+        "views": {"count": 2, "size": [24, 16]},
+        "store": {"outputs": ["photo", "depth", "normal"], "codec": codec, "samples": 1},
+        "layout": layout,
+    }
+    out = tmp_path / "out"
+    run_dataset(DatasetConfig.model_validate(settings), out)
+    reader = DatasetReader(out)
+    keys = {reader.key(number) for number in range(len(reader))}
+    assert keys == {f"{id}_{view:03d}" for id in meshes for view in (0, 1)}
+    with dd.DepthRenderer() as renderer:
+        for number in range(len(reader)):
+            sample = reader.read(number)
+            mesh = meshes[reader.key(number).rpartition("_")[0]]
+            frame = renderer.render(renderer.upload(mesh), sample["camera"], attributes=("normal",))
+            np.testing.assert_array_equal(sample["photo"], frame.image)
+            np.testing.assert_array_equal(sample["exit_normal"], frame.maps.exit_normal)
+            tolerance = 0 if codec == "packed" else 1e-4
+            np.testing.assert_allclose(sample["entry"], frame.maps.entry, rtol=tolerance)
+            np.testing.assert_allclose(sample["exit"], frame.maps.exit, rtol=tolerance)
