@@ -100,8 +100,9 @@ def test_nothing_is_printed_unless_logging_is_set_up():
 
 
 def test_the_library_prints_nothing():
+    to_a_pipe = PACKAGE / "dataset" / "child_process.py"  # requests to a process of its own
     for path in PACKAGE.rglob("*.py"):
-        if "cli" in path.relative_to(PACKAGE).parts:
+        if "cli" in path.relative_to(PACKAGE).parts or path == to_a_pipe:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
