@@ -57,6 +57,8 @@ def _act(action: str, rest: str, entry: MeshEntry) -> None:
         raise FileNotFoundError(2, "No such file", rest)
     if action == "full":
         raise MemoryError
+    if action == "context":
+        raise ContextError("the device is lost")
     if action == "large":
         kept = [bytearray(os.urandom(2**20)) * 16 for _ in range(64)]
         time.sleep(60 + len(kept))

@@ -68,6 +68,7 @@ FAILURES = {
     "bug": ("error", "KeyError: 'x'"),
     "missing_a.obj": ("error", "a.obj cannot be read (No such file)"),
     "full": ("memory", "rendering ran out of memory"),
+    "context": ("crash", "the device is lost"),
     "crash": ("crash", "the renderer process was ended by SIGSEGV"),
     "exit": ("crash", "the renderer process ended with exit status 3"),
     "garbage": ("crash", "a renderer process sent what is not a message"),

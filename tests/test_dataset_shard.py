@@ -171,12 +171,15 @@ def test_retry_replaces_a_whole_shard(tmp_path):
     assert render(tmp_path, plan).marker.failures == 1
     repaired = fake_plan(["a", "exit"], folder=tmp_path / "elsewhere")
     object.__setattr__(repaired.shards[0][1], "address", "b")
-    result = render(tmp_path, repaired, rewrite=True)
+    first = finished(LocalStorage(tmp_path), plan, 0)
+    result = render(tmp_path, repaired, replace=first)
     assert (result.state, result.marker.failures) == ("rendered", 0)
     assert [row["id"] for row in rows(tmp_path / "shards" / "shard-00000.parquet")] == (
         ["a"] * VIEWS + ["exit"] * VIEWS
     )
     assert rows(tmp_path / "shards" / "shard-00000.failures.parquet") == []
+    # Another process that was to replace the first one has nothing to do any more.
+    assert run_shard(tmp_path, repaired, 0, replace=first).state == "there"
 
 
 def test_whoever_is_later_leaves_the_first_shard(tmp_path):
@@ -209,8 +212,7 @@ def test_an_end_before_each_file_appears(tmp_path, monkeypatch, ending, rewrite)
     plan = fake_plan(GOOD)
     render(tmp_path / "whole", plan)
     out = tmp_path / "out"
-    if rewrite:
-        render(out, plan)
+    first = render(out, plan).marker if rewrite else None
 
     def write(method):
         def end(self, name, *arguments):
@@ -226,7 +228,7 @@ def test_an_end_before_each_file_appears(tmp_path, monkeypatch, ending, rewrite)
         if ending == "tar":
             patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(Ended))
         with pytest.raises(Ended):
-            render(out, plan, rewrite=rewrite)
+            render(out, plan, replace=first)
     storage = LocalStorage(out)
     if not (rewrite and ending == "tar"):
         assert finished(storage, plan, 0) is None

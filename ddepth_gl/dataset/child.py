@@ -21,7 +21,7 @@ __all__ = ["MeshFailedError", "RendererChild", "RunStoppedError"]
 
 # The module that the process runs.
 _ENTRY = "ddepth_gl.dataset.child_main"
-_KINDS = ("error", "memory")
+_KINDS = ("error", "memory", "crash")
 _START_SECONDS = 300.0  # drivers of GPUs may compile their cache of shaders
 _STARTS = 3  # attempts
 _POLL_SECONDS = 0.1
@@ -134,7 +134,7 @@ class RendererChild:
                 raise
         if answer.get("type") != "ready":
             self.close()
-            kind = ContextError if answer.get("is_broken") else DatasetError
+            kind = ContextError if answer.get("kind") == "crash" else DatasetError
             raise kind(str(answer.get("message", "a renderer process does not start")))
         self.facts = answer
         self._check_versions(answer.get("versions") or {})
@@ -189,7 +189,7 @@ class RendererChild:
         if head.get("type") == "done" and isinstance(head.get("peak"), int):
             self.peak_memory = max(self.peak_memory, head["peak"])
             return
-        if head.get("type") != "failed" or head.get("is_broken"):
+        if head.get("type") != "failed" or head.get("kind") != "error":
             self.close()
         kind = head.get("kind")
         raise MeshFailedError(

@@ -190,13 +190,11 @@ def _error(error: Exception) -> dict[str, Any]:
         text = f"{type(error).__name__}: {error}"
     # Names of temporary folders would make the same failure another one each time.
     text = re.sub(re.escape(tempfile.gettempdir()) + r"/[^/\s]+/", "", text)
-    return {
-        "type": "failed",
-        "kind": "memory" if isinstance(error, MemoryError) else "error",
-        "message": one_line(text, _MESSAGE_LENGTH),
+    kind = "error"
+    if isinstance(error, (ContextError, MemoryError)):
         # A context that lost its device, or ran out of memory, may be of no further use.
-        "is_broken": isinstance(error, (ContextError, MemoryError)),
-    }
+        kind = "memory" if isinstance(error, MemoryError) else "crash"
+    return {"type": "failed", "kind": kind, "message": one_line(text, _MESSAGE_LENGTH)}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .child import RendererChild
+from .marker import Marker
 from .shard import MeshDone, ShardResult, run_shard
 from .storage import Storage
 
@@ -23,7 +24,7 @@ class ShardJob:
     Attributes:
         storage: folder of the data set.
         plan: plan of the data set.
-        rewrite: finished shards to render again.
+        replace: markers of finished shards to render again, by their numbers.
         allow_mixed: whether processes with other versions than the plan's may render.
         environment: variables of renderer processes.
         memory: limit of each renderer process in bytes.
@@ -32,7 +33,7 @@ class ShardJob:
 
     storage: Storage
     plan: Plan
-    rewrite: frozenset[int] = frozenset()
+    replace: Mapping[int, Marker] = field(default_factory=dict)
     allow_mixed: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     memory: int | None = None
@@ -57,5 +58,5 @@ class ShardJob:
         self, index: int, child: RendererChild, report: Callable[[MeshDone], None]
     ) -> ShardResult:
         """Render a shard; see `run_shard`."""
-        rewrite = index in self.rewrite
-        return run_shard(self.storage, self.plan, index, child, rewrite=rewrite, report=report)
+        replace = self.replace.get(index)
+        return run_shard(self.storage, self.plan, index, child, replace=replace, report=report)

@@ -124,8 +124,8 @@ def run_dataset(
         plan = _planned(storage, config, options, executor, world_size, tell)
         storage.remove_leftovers()
         done = finished_shards(storage, plan)
-        rewrite = {i for i, marker in done.items() if options.retry and marker.failures}
-        missing = [i for i in range(len(plan.shards)) if i not in done or i in rewrite]
+        failed = {i: marker for i, marker in done.items() if options.retry and marker.failures}
+        missing = [i for i in range(len(plan.shards)) if i not in done or i in failed]
         progress.begin(
             shards=len(plan.shards) - len(missing),
             all_shards=len(plan.shards),
@@ -135,7 +135,7 @@ def run_dataset(
         claimed: list[int] = []
         if missing:
             executor.prepare(plan.config, plan.versions.get("engine", options.engine))
-            job = ShardJob(storage, plan, frozenset(rewrite), options.allow_mixed)
+            job = ShardJob(storage, plan, failed, options.allow_mixed)
             claimed = executor.run(job, in_order_of_rank(missing, rank, world_size), progress)
             done = finished_shards(storage, plan)
     is_complete = len(done) == len(plan.shards)

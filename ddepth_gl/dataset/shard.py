@@ -83,7 +83,7 @@ def run_shard(
     index: int,
     child: RendererChild | None = None,
     *,
-    rewrite: bool = False,
+    replace: Marker | None = None,
     report: Callable[[MeshDone], None] = lambda _: None,
 ) -> ShardResult:
     """Render a shard of a plan, unless it is finished or another process is at work on it.
@@ -93,7 +93,8 @@ def run_shard(
         plan: plan of the data set.
         index: number of the shard.
         child: the renderer process to use; one is started for this call if it is None.
-        rewrite: render a finished shard again, and replace it.
+        replace: marker of the finished shard that is rendered again and replaced; one with another
+            marker stays.
         report: called after each mesh.
 
     Raises:
@@ -102,13 +103,14 @@ def run_shard(
         RunStoppedError: raised by the child's `watch`.
     """
     storage = open_storage(folder)
-    if not rewrite and (marker := finished(storage, plan, index)):
+    marker = finished(storage, plan, index)
+    if marker and marker != replace:
         return ShardResult(index, "there", marker)
     with claimed(storage, shard_name(index)) as claim:
         if claim is None:
             return ShardResult(index, "claimed")
         earlier = finished(storage, plan, index)  # perhaps meanwhile
-        if earlier and not rewrite:
+        if earlier and earlier != replace:
             return ShardResult(index, "there", earlier)
         if child is None:
             with RendererChild(plan.config, versions=plan.versions) as own:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -44,7 +45,12 @@ class RayExecutor:
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
             try:
-                ray.init(address=address, log_to_driver=False, include_dashboard=False)
+                ray.init(
+                    address=address,
+                    log_to_driver=False,
+                    include_dashboard=False if address is None else None,
+                    logging_level=logging.ERROR,
+                )
             except (ConnectionError, RuntimeError, ValueError) as error:
                 reason = one_line(error, 200)
                 raise DatasetError(f"Ray cannot be reached ({reason}); check --address") from error
@@ -138,6 +144,10 @@ class _Tasks:
     def _take(self, task: Any, index: int) -> None:
         try:
             result, meshes, error = self._ray.get(task)
+        except self._ray.exceptions.RayTaskError as failed:  # by code, not by a lost process
+            raise DatasetError(
+                f"the task of shard {index} failed ({one_line(failed.cause, 200)})"
+            ) from failed
         except self._ray.exceptions.RayError as lost:
             self._lost[index] = self._lost.get(index, 0) + 1
             if self._lost[index] >= _ATTEMPTS:
