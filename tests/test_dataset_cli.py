@@ -220,6 +220,16 @@ def test_errors_are_one_line(arguments):
     assert not Path("out").exists()
 
 
+# Not pydantic: newer versions of typer need it themselves.
+@pytest.mark.parametrize("package", ["yaml", "pyarrow", "fsspec", "psutil"])
+def test_a_missing_package_is_named(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    done = ddepth(*RUN)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"ddepth: error: ddepth dataset needs the package {package}")
+    assert done.stderr.endswith('; run pip install "ddepth-gl[dataset]"\n')
+
+
 def test_other_settings_into_the_same_folder():
     ddepth(*RUN)
     done = ddepth(*RUN[:3], "--views", 5, "--size", 64)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RequestError
+from .._packages import import_needed
+from ..errors import DatasetError, RequestError
 from .dataset_progress import printed_report, shown_progress
 from .options import Debug, Device, parse_list, parse_numbers
 from .reporting import one_line_errors, print_error, print_json, print_line, print_warning
@@ -22,6 +23,8 @@ __all__ = ["dataset"]
 
 # Exit statuses beside 0, all meshes are there, and 1, an error.
 _SOME_FAILED, _OTHERS_WORK = 3, 4
+# All of the extra, so that a run does not find out in the middle that one is missing.
+_PACKAGES = ("pydantic", "yaml", "pyarrow", "fsspec", "psutil")
 
 
 def dataset(
@@ -194,6 +197,8 @@ def dataset(
     4, other processes are still at work.
     """
     with one_line_errors(debug, in_options):
+        for package in _PACKAGES:
+            import_needed(package, "ddepth dataset", DatasetError, "dataset")
         options: dict[str, Any] = {
             "views": views,
             "size": size,
