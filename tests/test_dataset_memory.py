@@ -20,7 +20,7 @@ SLACK_MIB = 24.0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("images", [4_800, pytest.param(100_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("images", [2_400, pytest.param(100_000, marks=pytest.mark.soak)])
 def test_memory_and_files_stay(tmp_path, images):
     meshes = sorted(small_meshes(tmp_path / "meshes", 8).iterdir())
     config = DatasetConfig(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import time
 from pathlib import Path
 
@@ -45,6 +46,11 @@ def test_files_come_and_go(storage):
     storage.remove("plan.parquet")
     storage.remove("plan.parquet")
     assert storage.read("plan.parquet") is None
+
+
+def test_tasks_of_ray_get_it(storage):
+    storage.write("a", b"x")
+    assert pickle.loads(pickle.dumps(storage)).read("a") == b"x"
 
 
 def test_an_error_leaves_nothing(storage):

@@ -118,6 +118,9 @@ class LocalStorage(Storage):
             path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("xb") as file:
                 file.write(content)
+                if not name.startswith("claims/"):  # which mean nothing after a power failure
+                    file.flush()
+                    os.fsync(file.fileno())
             try:
                 # Atomic with its content, on network file systems too.
                 os.link(part, path)
@@ -127,6 +130,8 @@ class LocalStorage(Storage):
                 if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
                     raise
                 return _created_without_links(path, content)
+            if not name.startswith("claims/"):
+                self._sync_folder(path.parent)
             return True
         except OSError as error:
             raise unusable(path, error) from error
