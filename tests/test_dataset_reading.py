@@ -17,7 +17,8 @@ pytest.importorskip("pyarrow", reason="data sets need pyarrow, extra [dataset]")
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from dataset_shards import rendered_samples, write_dataset
+from dataset_shards import SIZE, rendered_samples, write_dataset
+from s3_server import s3, s3_server  # noqa: F401 - fixtures
 
 import ddepth_gl as dd
 from ddepth_gl.dataset.reading import DatasetReader
@@ -165,6 +166,28 @@ def test_fsspec(made):
         memory.rm("/bucket", recursive=True)
     with pytest.raises(dd.DatasetError, match="cannot be read"):
         DatasetReader("nosuchprotocol://x")
+
+
+def _read_two(reader, results):
+    results.put([reader.files(0)["json"], reader.files(17)["json"]])
+
+
+def test_s3(made, s3):  # noqa: F811
+    """Also in a forked worker, after this process has used the connection."""
+    import fsspec
+
+    folder, samples = made
+    fsspec.filesystem("s3").put(str(folder / "out") + "/", s3 + "/", recursive=True)
+    reader = DatasetReader(s3)
+    assert [reader.files(number) for number in range(18)] == [files for _, files, _ in samples]
+    assert reader.read(3, ["photo.png"])["photo"].shape == (SIZE, SIZE + 4, 4)
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    process = context.Process(target=_read_two, args=(reader, results))
+    process.start()
+    assert results.get(timeout=60) == [samples[0][1]["json"], samples[17][1]["json"]]
+    process.join()
+    assert pickle.loads(pickle.dumps(reader)).key(0) == reader.key(0)
 
 
 def test_arguments_that_cannot_be_used(made):

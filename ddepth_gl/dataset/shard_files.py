@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from .._checks import one_line, shown
 from .._packages import import_needed
 from ..errors import DatasetError
+from .addresses import is_remote
 from .layout_files import file_path
 
 __all__ = ["FilePlace", "LocalShards", "RemoteShards", "Shards", "opened_shards"]
@@ -245,7 +246,7 @@ class RemoteShards(Shards):
 
 def opened_shards(address: str, max_bytes: int, max_open: int) -> Shards:
     """Return the shards at an address: of fsspec if it has a protocol, else a local folder."""
-    if "://" in address or "::" in address:
+    if is_remote(address):
         return RemoteShards(address, max_bytes)
     return LocalShards(address, max_bytes, max_open)
 
