@@ -169,7 +169,7 @@ def test_renderer_processes_are_killed(meshes, undisturbed, tmp_path, kills, rng
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_the_run_at_once(meshes, undisturbed, tmp_path, number):
     out = tmp_path / "out"
     process = start(command(meshes, out))
