@@ -17,6 +17,7 @@ import pytest
 import ddepth_gl as dd
 from ddepth_gl.dataset.config import SourcesConfig
 from ddepth_gl.dataset.entries import MeshEntry, unescaped_id
+from ddepth_gl.dataset.opened_mesh import named_files
 from ddepth_gl.dataset.sources import find_meshes, opened_mesh
 
 TRIANGLE = "mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl m\nf 1/1 2/1 3/1\n"
@@ -531,3 +532,19 @@ def test_a_hundred_thousand_meshes_are_listed_in_time_that_grows_with_their_numb
     seconds(100)
     small, large = min(seconds(5_000) for _ in range(3)), seconds(100_000)
     assert large < 20 * small * 3  # not with its square
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"map_Kd it's.png", "it's.png"),
+        (b"mtllib my it's.mtl", "my it's.mtl"),
+        (b'{"uri": "it\'s%20a.png"}', "it's a.png"),
+        (b"<init_from>a&amp;b.png</init_from>", "a&b.png"),
+        (b"<init_from>t&#233;x.png</init_from>", "téx.png"),
+        (b"<init_from>a&lt;b.png</init_from>", "a<b.png"),
+        (b"<init_from>say &quot;x&quot;.png</init_from>", 'say "x".png'),
+    ],
+)
+def test_names_with_quotes_and_entities(content, name):
+    assert named_files(content, ["x/other.png", f"x/{name}"]) == [f"x/{name}"]

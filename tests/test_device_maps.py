@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -406,6 +407,15 @@ def test_idle_buffers_are_limited(renderer, monkeypatch):
     with renderer._context:  # at its next use
         pass
     assert [item.buffer.size for item in pool._idle] == 3 * [8 * 40 * 30]
+    maps = [
+        renderer.entry_exit(scene, replace(FACE_ON, height=height), output="gpu")
+        for height in range(30, 20, -2)
+    ]
+    for each in maps:
+        each.release()
+    with renderer._context:
+        pass
+    assert sum(item.buffer.size for item in pool._idle) <= 3 * 8 * 40 * 30  # of several sizes
     monkeypatch.setattr(result_buffers, "_MAX_IDLE_BUFFERS", 1)
     renderer.entry_exit(scene, FACE_ON, output="gpu").release()
     with renderer._context:

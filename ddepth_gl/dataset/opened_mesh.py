@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from html import unescape
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote_to_bytes
 
@@ -23,6 +24,8 @@ _PLAIN = (".stl", ".off", ".3mf", ".usdz")  # name no other files
 _DEPTH = 4  # folders below a mesh on other storage in which its files are looked for
 _ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _PLY_HEADER = 1 << 16
+_PART = rb"[^\s\"'<>/\\]"
+_LAST_PART = re.compile(_PART + rb"*\Z")
 
 
 @contextmanager
@@ -183,7 +186,7 @@ def named_files(content: bytes, names: Sequence[str]) -> list[str]:
 
     Returns:
         Their paths; maybe of more files than the content refers to, but never of fewer, whatever
-        the folders, the case and the percent-encoding that it writes.
+        the folders, the case, the percent-encoding and the XML entities that it writes.
     """
     by_word: dict[bytes, list[str]] = {}
     for name in names:
@@ -195,7 +198,10 @@ def named_files(content: bytes, names: Sequence[str]) -> list[str]:
         content = _ESCAPE.sub(
             lambda match: chr(int(match[1], 16)).encode("utf-8", "replace"), content
         )
-    pattern = rb"[^\s\"'<>/\\]*\.(?:" + b"|".join(map(re.escape, sorted(endings))) + rb")\b"
+    if b"&" in content:
+        text = content.decode("utf-8", "surrogateescape")
+        content += b"\n" + unescape(text).encode("utf-8", "surrogateescape")
+    pattern = _PART + rb"*\.(?:" + b"|".join(map(re.escape, sorted(endings))) + rb")\b"
     words = set(re.findall(pattern, content, re.IGNORECASE))
     found: dict[str, None] = {}
     for word in words:
@@ -205,5 +211,5 @@ def named_files(content: bytes, names: Sequence[str]) -> list[str]:
 
 
 def _last_word(name: bytes) -> bytes:
-    # A name may have blanks in it; the last word of it is the one that has the ending.
-    return (name.rpartition(b"/")[2].split() or [b""])[-1].lower()
+    # A name may have blanks and quotes in it; the last part of it is the one that has the ending.
+    return _LAST_PART.findall(name)[0].lower()

@@ -83,10 +83,8 @@ class ResultBuffers:
     def give_back(self, item: ResultBuffer) -> None:
         """Take back a buffer. Those that have waited longest are freed later, if there are many."""
         self._idle.append(item)
-        if (
-            len(self._idle) > _MAX_IDLE_BUFFERS
-            or len(self._idle) * item.buffer.size > _MAX_IDLE_BYTES
-        ):
+        idle_bytes = sum(idle.buffer.size for idle in tuple(self._idle))
+        if len(self._idle) > _MAX_IDLE_BUFFERS or idle_bytes > _MAX_IDLE_BYTES:
             self._defer(self._trim_to_limits)
 
     def _trim_to_limits(self) -> None:
