@@ -85,11 +85,15 @@ def _line(counts: Counts) -> str:
 def printed_report(report: RunReport, output: str) -> None:
     """Print the outcome of a run."""
     counts = report.counts
-    print_line(
-        f"{output}: {counted(counts.images, 'image')} of {counted(counts.meshes, 'mesh', 'meshes')}"
-        f" in {duration_text(counts.seconds)}, {counts.images_per_second:.1f} images/s, "
-        f"{size_text(counts.bytes)}; {counts.shards} of {counts.all_shards} shards are there"
-    )
+    rendered = "nothing to render"
+    if counts.meshes or counts.failures:
+        rendered = (
+            f"{counted(counts.images, 'image')} of {counted(counts.meshes, 'mesh', 'meshes')} in "
+            f"{duration_text(counts.seconds)}, {counts.images_per_second:.1f} images/s, "
+            f"{size_text(counts.bytes)}"
+        )
+    shards = f"{counts.shards} of {counts.all_shards} shards are there"
+    print_line(f"{output}: {rendered}; {shards}")
     if counts.meshes:
         print_line(
             f"a mesh took {report.seconds_p50:.2f} s (p50), {report.seconds_p99:.2f} s (p99), "
