@@ -56,7 +56,7 @@ def test_a_run_and_its_rerun():
     assert lines[1].startswith("a mesh took ")
     again = ddepth(*RUN)
     assert again.exit_code == 0
-    assert again.stdout.startswith("out: 0 images of 0 meshes")
+    assert again.stdout.startswith("out: nothing to render; ")
     assert ddepth("-o", "out").exit_code == 0
 
 

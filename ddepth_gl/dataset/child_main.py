@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Protocol
 
 from .._checks import one_line
+from .._log import logger
 from ..errors import ContextError, DDepthError
 from .entries import MeshEntry, Sample
 from .wire import message_head, read_head
 
 __all__ = ["SampleRenderer", "main", "serve"]
+
+_log = logger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 _MESSAGE_LENGTH = 500
@@ -137,7 +140,7 @@ def _end_with_parent() -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text("500")
     except OSError as error:
-        print(f"ddepth: the system's order of killing is unchanged ({error})", file=sys.stderr)
+        _log.info("the system's order of killing is unchanged: %s", error)
 
 
 def _entry(request: dict[str, Any]) -> MeshEntry:
