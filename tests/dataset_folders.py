@@ -62,12 +62,17 @@ def write_shard(
     return tar
 
 
-def write_marker(folder: Path, number: int, names: Sequence[str] = ()) -> None:
-    """Write the marker of a shard for its files as they are; without names, for all of them."""
+def write_marker(folder: Path, number: int, names: Sequence[str] = (), **values: Any) -> None:
+    """Write the marker of a shard for its files as they are; without names, for all of them.
+
+    Other values of a marker that is there stay, unless they are given.
+    """
     shards = folder / "shards"
     shard = f"shard-{number:05d}"
     files = {}
     for name in names or (f"{shard}.tar", f"{shard}.parquet"):
         content = (shards / name).read_bytes()
         files[name] = [len(content), hashlib.sha256(content).hexdigest()]
-    (shards / f"{shard}.json").write_text(json.dumps({"files": files}))
+    marker = shards / f"{shard}.json"
+    before = json.loads(marker.read_text()) if marker.exists() else {}
+    marker.write_text(json.dumps({**before, **values, "files": files}))

@@ -24,6 +24,7 @@ from ddepth_gl.dataset.progress import Progress, percentile
 from ddepth_gl.dataset.run import RunOptions, run_dataset
 from ddepth_gl.dataset.status import read_status
 from ddepth_gl.dataset.storage import LocalStorage
+from ddepth_gl.errors import DDepthError
 
 MESHES = 12
 
@@ -169,6 +170,66 @@ def test_an_index_that_lacks_a_shard_is_merged(fakes, tmp_path):
     (tmp_path / "out" / "index.parquet").unlink()
     run(config, tmp_path / "out")
     assert rows(tmp_path / "out" / "index.parquet") == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["merging.merge_parquet", "card.write_settings", "card.write_card", "os.replace"]
+)
+@pytest.mark.parametrize("is_retry", [False, True])
+def test_an_end_that_is_interrupted_is_repaired(fakes, tmp_path, monkeypatch, name, is_retry):
+    """The disk is full at some file of those made from the shards."""
+    meshes = named(tmp_path / "meshes", *"abcd", "error_x")
+    out = tmp_path / "out"
+    if is_retry:  # all files are there, made from the first shards
+        run(settings(meshes), out)
+        (out / "failures.parquet").write_bytes(b"of before")
+    original = Path.replace
+    failed = []
+
+    def full(self, *arguments, **options):
+        if name != "os.replace" or (Path(self).parent.name.startswith(".index-") and failed):
+            raise OSError(28, "No space left on device")
+        failed.extend([self] if Path(self).parent.name.startswith(".index-") else [])
+        return original(self, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        if name == "os.replace":  # at the second file that appears
+            patched.setattr(Path, "replace", full)
+        else:
+            module, _, function = name.rpartition(".")
+            user = {"merging": "index"}.get(module, module)
+            patched.setattr(f"ddepth_gl.dataset.{user}.{function}", full)
+        with pytest.raises(DDepthError, match="No space left"):
+            run(settings(meshes), out, retry=is_retry)
+    storage = LocalStorage(out)
+    assert not is_index_current(storage)
+    assert not list(out.glob(".index-*"))
+    run(settings(meshes), out)
+    assert is_index_current(storage)
+    assert [row["id"] for row in rows(out / "failures.parquet")] == ["error_x%2Eply"]
+    assert "| meshes that failed | 1 |" in (out / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["failures.parquet", "dataset.yaml", "README.md"])
+def test_a_file_beside_the_index_that_is_gone_is_made_again(fakes, tmp_path, name):
+    config = settings(named(tmp_path / "meshes", "a"))
+    run(config, tmp_path / "out")
+    before = (tmp_path / "out" / name).read_bytes()
+    (tmp_path / "out" / name).unlink()
+    assert not is_index_current(LocalStorage(tmp_path / "out"))
+    run(config, tmp_path / "out")
+    assert (tmp_path / "out" / name).read_bytes() == before
+
+
+def test_what_a_killed_end_left_is_removed(fakes, tmp_path):
+    config = settings(named(tmp_path / "meshes", "a"))
+    run(config, tmp_path / "out")
+    for age, name in ((0, "new"), (2 * 86_400, "old")):
+        left = tmp_path / "out" / f".index-{name}.part"
+        left.mkdir()
+        os.utime(left, (left.stat().st_mtime - age,) * 2)
+    finish_dataset(LocalStorage(tmp_path / "out"), read_plan(tmp_path / "out"))
+    assert [path.name for path in (tmp_path / "out").glob(".index-*")] == [".index-new.part"]
 
 
 def test_an_index_of_some_shards(fakes, tmp_path):

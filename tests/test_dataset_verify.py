@@ -17,11 +17,13 @@ import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
 from ddepth_gl.dataset import verify
 from ddepth_gl.dataset.config import DatasetConfig
-from ddepth_gl.dataset.index import merge_index
+from ddepth_gl.dataset.finishing import finish_dataset
 from ddepth_gl.dataset.layout_files import FilesWriter
-from ddepth_gl.dataset.plan import make_plan, write_plan
+from ddepth_gl.dataset.marker import shard_fingerprint
+from ddepth_gl.dataset.plan import make_plan, read_plan, write_plan
 from ddepth_gl.dataset.samples import MeshRenderer
 from ddepth_gl.dataset.sources import find_meshes
+from ddepth_gl.dataset.storage import LocalStorage
 from ddepth_gl.dataset.verify import verify_dataset
 from ddepth_gl.errors import DatasetError, RequestError
 from ddepth_gl.io.results.ply import write_mesh
@@ -52,8 +54,20 @@ def made(folder, renderer, **settings):
             for entry in entries
             for sample in renders.samples(entry, meshes / f"{entry.id.partition('%')[0]}.ply")
         ]
-        write_shard(out, number, samples)
-    merge_index(out)
+        tar = write_shard(out, number, samples)
+        write_marker(
+            out,
+            number,
+            plan=shard_fingerprint(plan, number),
+            sample_bytes=tar.stat().st_size,
+            meshes=len(entries),
+            samples=len(samples),
+            failures=0,
+            seconds=2.0,
+            mesh_seconds=[1.0] * len(entries),
+            peak_memory=1,
+        )
+    finish_dataset(LocalStorage(out), plan)
     return out
 
 
@@ -267,7 +281,7 @@ def test_shards_that_are_missing(out):
     report = verify_dataset(out)
     assert report.missing_shards == 1
     assert any("index.parquet has other samples than 1 shard" in line for line in report.problems)
-    merge_index(out)
+    finish_dataset(LocalStorage(out), read_plan(out))
     report = verify_dataset(out)
     assert report.is_good
     assert "1 shard not finished; run the command again" in report.lines()
@@ -278,6 +292,142 @@ def test_an_index_that_is_missing_or_broken(out):
     assert any("index.parquet is not an index" in line for line in problems(out))
     (out / "index.parquet").unlink()
     assert any("index.parquet is missing" in line for line in problems(out))
+
+
+def changed_rows(path, change):
+    """Change the rows of a Parquet file, and nothing else."""
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    change(rows)
+    pq.write_table(type(table).from_pylist(rows, table.schema), path, compression="zstd")
+
+
+def test_an_index_whose_bytes_alone_differ_is_good(out):
+    before = (out / "index.parquet").read_bytes()
+    pq.write_table(pq.read_table(out / "index.parquet"), out / "index.parquet", compression="none")
+    assert (out / "index.parquet").read_bytes() != before
+    assert problems(out, decode=0.0, meshes=0) == []
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("key", "id", "view", "camera", "coverage", "offset.sheets.npz", "size.sheets.npz"),
+        *("split", "width", "offset.photo.png"),
+    ],
+)
+def test_an_index_with_values_of_another_row(out, column):
+    def exchange(rows):
+        other = next(row for row in rows if row[column] != rows[0][column])
+        rows[0][column], other[column] = other[column], rows[0][column]
+
+    def set_another(rows):
+        rows[0][column] = {"split": "test", "width": 7}[column]
+
+    change = set_another if column in ("split", "width") else exchange
+    changed_rows(out / "index.parquet", change)
+    [line] = problems(out, decode=0.0, meshes=0)
+    assert line.startswith("index.parquet is not what the finished shards give; ddepth dataset --f")
+
+
+def test_an_index_with_rows_in_another_order_or_twice(out):
+    def double(rows):
+        rows[1] = rows[0]
+
+    for change in (list.reverse, double):
+        changed_rows(out / "index.parquet", change)
+        [line] = problems(out, decode=0.0, meshes=0)
+        assert line.startswith("index.parquet is not what the finished shards give")
+        finish_dataset(LocalStorage(out), read_plan(out))
+        assert problems(out, decode=0.0, meshes=0) == []
+
+
+@pytest.mark.parametrize("name", ["failures.parquet", "dataset.yaml", "README.md"])
+def test_files_beside_the_index(out, name):
+    path = out / name
+    good = path.read_bytes()
+    path.unlink()
+    [line] = problems(out, decode=0.0, meshes=0)
+    assert line.startswith(f"{name} is missing; ddepth dataset --finish")
+    # In a Parquet file, a number may be that of its writer's version.
+    number = b"" if name.endswith(".parquet") else good.replace(b"2", b"3")
+    for stale in (b"", b"\xff", number, good.replace(b"id", b"jd")):
+        assert stale != good
+        path.write_bytes(stale)
+        [line] = problems(out, decode=0.0, meshes=0)
+        assert line.startswith(f"{name} is not what the finished shards give")
+
+
+def test_a_card_with_more_text_is_good(out):
+    card = out / "README.md"
+    card.write_text(card.read_text().replace("# out\n", "# Sofas\n\nFrom the attic.\n"))
+    finish = out.rename(out.with_name("renamed"))
+    assert problems(finish, decode=0.0, meshes=0) == []
+
+
+def test_limits_of_the_last_run_are_good(out):
+    path = out / "dataset.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("seconds_per_mesh: 300", "seconds_per_mesh: 7"))
+    assert path.read_text() != text
+    assert problems(out, decode=0.0, meshes=0) == []
+
+
+def test_cameras_as_files(tmp_path, renderer):
+    out = made(tmp_path, renderer, store={"transforms": True})
+    [first, _] = sorted((out / "transforms").rglob("*.json"))
+    assert problems(out, decode=0.0, meshes=0) == []
+    first.write_bytes(first.read_bytes() + b" ")
+    [line] = problems(out, decode=0.0, meshes=0)
+    assert line.startswith(f"{first.relative_to(out)} is not what the finished shards give")
+
+
+def test_samples_that_the_plan_does_not_have(out):
+    shutil.copy(out / "shards/shard-00000.tar", out / "shards/shard-00099.tar")
+    (out / "shards/shard-00098").mkdir()
+    assert problems(out, decode=0.0, meshes=0) == [
+        "shards/'shard-00098' is no shard of the plan; remove it",
+        "shards/'shard-00099.tar' is no shard of the plan; remove it",
+    ]
+    (out / "shards/shard-00098").rmdir()
+    for ending in ("json", "parquet"):
+        shutil.copy(out / f"shards/shard-00000.{ending}", out / f"shards/shard-00099.{ending}")
+    assert "shard-00099: the plan has no such shard; remove its files" in problems(out)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"plan": "0"}, "the marker is of other meshes or settings"),
+        ({"samples": 3}, "the marker says 3 rows, there are 2"),
+        ({"failures": 1}, "the marker says 1 failures, there are 0"),
+        ({"meshes": 2}, "the marker says 2 meshes, there are 1"),
+        ({"mesh_seconds": []}, "the marker says 0 times of meshes, there are 1"),
+        ({"sample_bytes": 3}, "the marker says 3 bytes of samples, there are "),
+        ({"seconds": None}, "the marker shard-00000.json lacks values"),
+    ],
+)
+def test_markers_with_other_values(out, value, message):
+    write_marker(out, 0, **value)
+    [line] = problems(out, decode=0.0, meshes=0)
+    assert line.startswith(f"shard-00000: {message}")
+
+
+@pytest.mark.parametrize("name", ["shards/shard-00000.parquet", "index.parquet"])
+def test_any_damaged_byte_of_a_parquet_file_is_a_problem(out, name):
+    """Damaged names are no UTF-8, lengths are negative, columns are missing."""
+    path = out / name
+    good = path.read_bytes()
+    if name == "index.parquet":
+        head, tail = range(4, 64, 7), range(len(good) - 9, len(good))
+    else:
+        head, tail = range(24, 48), range(len(good) - 400, len(good), 13)
+    for place in (*head, *tail):
+        content = bytearray(good)
+        content[place] ^= 0x80
+        path.write_bytes(content)
+        found = problems(out, decode=0.0, meshes=0)
+        assert found or name == "index.parquet", place
 
 
 def test_the_layout_of_files(out):
@@ -298,6 +448,7 @@ def test_the_layout_of_files(out):
                 table = table.set_column(place, name, [[0] * len(table)])
         pq.write_table(table, path)
         write_marker(out, number, [f"{shard}/SHA256SUMS", f"{shard}.parquet"])
+    finish_dataset(LocalStorage(out), read_plan(out))
     report = verify_dataset(out)
     assert report.problems == []
     assert (report.samples, report.meshes) == (4, 2)

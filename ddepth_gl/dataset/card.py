@@ -60,15 +60,18 @@ def write_settings(
         file.write(("\n".join(lines) + "\n" + text).encode("utf-8"))
 
 
-def write_card(folder: str | os.PathLike[str], name: str | None = None) -> None:
+def write_card(
+    folder: str | os.PathLike[str], name: str | None = None, into: Path | None = None
+) -> None:
     """Write ``README.md`` from the index: counts, licenses, failures, and how to read the samples.
 
     Where the tables of sources had a column of licenses, its values are counted, and become the
     license of the card if the hub knows each of them. The same data set has the same card.
 
     Args:
-        folder: of the data set, with its index.
+        folder: of the data set.
         name: of the data set; None takes that of the folder.
+        into: folder that has the index, and gets the card; None for that of the data set.
 
     Raises:
         DatasetError: the index is missing or cannot be read, or PyYAML is not installed.
@@ -76,12 +79,12 @@ def write_card(folder: str | os.PathLike[str], name: str | None = None) -> None:
     """
     root = Path(folder)
     yaml = import_needed("yaml", "the card", DatasetError, "dataset")
-    summary = summarize(root)
+    summary = summarize(root, into)
     title = printable(root.resolve().name if name is None else name)
     has_tars = any((root / SHARDS / f"{each}.tar").is_file() for each in summary.shard_splits)
     front = yaml.safe_dump(_front_matter(title, summary, has_tars), sort_keys=False)
     body = "\n".join(_body(root, title, summary, has_tars))
-    with atomic_write(root / CARD) as file:
+    with atomic_write((into or root) / CARD) as file:
         file.write(f"---\n{front}---\n\n{body}\n".encode())
 
 

@@ -3,45 +3,77 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .layout_files import replace_folder
 from .marker import read_marker, shard_name
-from .storage import LocalStorage, Storage
+from .storage import LocalStorage, Storage, unusable
 
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["finish_dataset", "is_index_current"]
+__all__ = ["finish_dataset", "is_index_current", "write_finished"]
 
-_INDEX = "index.parquet"
+# In the order in which they appear: whoever sees the index sees all others.
+_FILES = ("failures.parquet", "dataset.yaml", "README.md", "index.parquet")
+_TRANSFORMS = "transforms"
+_LEFTOVER_SECONDS = 86_400.0
 
 
 def is_index_current(storage: Storage) -> bool:
-    """Return whether the index is there, and no shard has been finished since."""
-    index = storage.files("").get(_INDEX)
+    """Return whether index, failures, settings and card are there, and no shard is newer."""
+    files = storage.files("")
     markers = [f for name, f in storage.files("shards").items() if name.endswith(".json")]
-    return index is not None and all(marker.modified <= index.modified for marker in markers)
+    newest = max((marker.modified for marker in markers), default=0.0)
+    return all(name in files and files[name].modified >= newest for name in _FILES)
 
 
 def finish_dataset(storage: Storage, plan: Plan) -> None:
     """Merge the index of all finished shards, and write the card and what else belongs to it.
 
+    All files are made before the first of them replaces an earlier one. The index is the last, so
+    a run that ends in between leaves one that is not current.
+
     Raises:
         DatasetError, OutputError: a file cannot be read or written.
     """
     if isinstance(storage, LocalStorage):
-        _finish(storage.folder, plan)
+        _finish_local(storage, plan)
         return
-    with tempfile.TemporaryDirectory(prefix="ddepth-") as folder:
-        mirror = Path(folder)
-        _fetch(storage, plan, mirror)
-        before = {path for path in mirror.rglob("*") if path.is_file()}
-        _finish(mirror, plan, storage.address.rstrip("/").rpartition("/")[2])
-        for path in sorted(mirror.rglob("*")):
-            if path.is_file() and path not in before:
-                storage.write(path.relative_to(mirror).as_posix(), path.read_bytes())
+    with (
+        tempfile.TemporaryDirectory(prefix="ddepth-") as folder,
+        tempfile.TemporaryDirectory(prefix="ddepth-") as into,
+    ):
+        _fetch(storage, plan, Path(folder))
+        made = Path(into)
+        write_finished(Path(folder), plan, made, storage.address.rstrip("/").rpartition("/")[2])
+        cameras = [path for path in sorted((made / _TRANSFORMS).rglob("*")) if path.is_file()]
+        for path in (*cameras, *(made / name for name in _FILES)):
+            storage.write(path.relative_to(made).as_posix(), path.read_bytes())
+
+
+def _finish_local(storage: LocalStorage, plan: Plan) -> None:
+    root = storage.folder
+    try:
+        for left in root.glob(".index-*.part"):  # of processes that were killed
+            if left.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".index-", suffix=".part", dir=root) as into:
+            made = Path(into)
+            write_finished(root, plan, made)
+            if (made / _TRANSFORMS).is_dir():
+                (root / _TRANSFORMS).mkdir(exist_ok=True)
+                for path in sorted((made / _TRANSFORMS).iterdir()):
+                    replace_folder(path, root / _TRANSFORMS / path.name)
+            for name in _FILES:
+                (made / name).replace(root / name)
+                storage.sync_folder(root)
+    except OSError as error:
+        raise unusable(root, error) from error
 
 
 def _fetch(storage: Storage, plan: Plan, mirror: Path) -> None:
@@ -61,13 +93,24 @@ def _fetch(storage: Storage, plan: Plan, mirror: Path) -> None:
                 os.truncate(path, size)
 
 
-def _finish(folder: Path, plan: Plan, name: str | None = None) -> None:
+def write_finished(folder: Path, plan: Plan, into: Path, name: str | None = None) -> None:
+    """Write everything that is made from finished shards.
+
+    Args:
+        folder: of the data set.
+        plan: its plan.
+        into: folder for the files.
+        name: of the data set; None takes that of its folder.
+
+    Raises:
+        DatasetError, OutputError: a file cannot be read or written.
+    """
     from .card import write_card, write_settings
     from .index import merge_index
     from .transforms import write_transforms
 
-    merge_index(folder)
-    write_settings(folder, plan.config.model_dump(mode="json"), plan.versions)
-    write_card(folder, name)
+    merge_index(folder, into)
+    write_settings(into, plan.config.model_dump(mode="json"), plan.versions)
+    write_card(folder, name, into)
     if plan.config.store.transforms:
-        write_transforms(folder)
+        write_transforms(folder, into)

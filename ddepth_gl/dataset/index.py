@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._checks import one_line
 from .._packages import import_needed
 from ..errors import DatasetError
 from ..io.atomic import atomic_write
@@ -69,7 +70,7 @@ def _number(shard: str) -> int:
     return int(shard.rpartition("-")[2])
 
 
-def merge_index(folder: str | os.PathLike[str]) -> IndexCounts:
+def merge_index(folder: str | os.PathLike[str], into: Path | None = None) -> IndexCounts:
     """Write ``index.parquet`` and ``failures.parquet`` from the rows of all finished shards.
 
     Rows are in the order of the shards. Both files appear complete or not at all, replace earlier
@@ -78,6 +79,7 @@ def merge_index(folder: str | os.PathLike[str]) -> IndexCounts:
 
     Args:
         folder: of the data set.
+        into: folder for the two files; None for that of the data set.
 
     Returns:
         The numbers of shards, samples and failures.
@@ -91,12 +93,12 @@ def merge_index(folder: str | os.PathLike[str]) -> IndexCounts:
     shards = finished_shards(root)
     text = pa.string()
     samples = _merge(
-        root / INDEX,
+        (into or root) / INDEX,
         [root / SHARDS / f"{shard}.parquet" for shard in shards],
         [("id", text), ("view", pa.int64()), ("key", text), ("shard", text)],
     )
     failures = _merge(
-        root / FAILURES,
+        (into or root) / FAILURES,
         # A shard without failures may have no file of them.
         [
             path
@@ -116,15 +118,15 @@ def _merge(target: Path, sources: Sequence[Path], columns: Sequence[tuple[str, A
 @contextmanager
 def _opened_index(path: Path) -> Iterator[Any]:
     """Open a Parquet file of the data set; raise DatasetError if it is missing or broken."""
-    pa = import_needed("pyarrow", "an index", DatasetError, "dataset")
     parquet = import_needed("pyarrow.parquet", "an index", DatasetError, "dataset")
     try:
         with parquet.ParquetFile(path) as file:
             yield file
-    except (pa.ArrowException, OSError) as error:
+    except DatasetError:
+        raise
+    except Exception as error:  # on a damaged file, pyarrow raises nearly anything
         raise DatasetError(
-            f"{path} is not an index ({' '.join(str(error).split())[:200]}); "
-            "ddepth dataset --finish writes it"
+            f"{path} is not an index ({one_line(error, 200)}); ddepth dataset --finish writes it"
         ) from error
 
 

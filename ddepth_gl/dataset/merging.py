@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from .._checks import one_line
 from .._packages import import_needed
 from ..errors import DatasetError
 
@@ -41,20 +43,33 @@ def merge_parquet(
     """
     pa = import_needed("pyarrow", "an index", DatasetError, "dataset")
     import_needed("pyarrow.parquet", "an index", DatasetError, "dataset")
-    schemas = [pa.schema(list(columns)), *(_file(pa, source).schema_arrow for source in sources)]
+    schemas = [pa.schema(list(columns)), *(_schema(pa, source) for source in sources)]
     as_text: set[str] = set()
     while (column := _inexact_column(pa, sources, schema := _common(pa, schemas, as_text))) != "":
         as_text.add(column)
     return _write(pa, sources, schema, target)
 
 
-def _file(pa: Any, source: Any) -> Any:
+def _schema(pa: Any, source: Any) -> pa.Schema:
+    with _errors(source):
+        return pa.parquet.ParquetFile(source).schema_arrow
+
+
+def _record_batches(
+    pa: Any, source: Any, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    with _errors(source):
+        yield from pa.parquet.ParquetFile(source).iter_batches(_ROWS_PER_GROUP, columns=columns)
+
+
+@contextmanager
+def _errors(source: Any) -> Iterator[None]:
     try:
-        return pa.parquet.ParquetFile(source)
-    except (pa.ArrowException, OSError) as error:
+        yield
+    except Exception as error:  # on a damaged file, pyarrow raises nearly anything
         raise DatasetError(
             f"{getattr(source, 'name', source)} is not a whole Parquet file "
-            f"({' '.join(str(error).split())[:200]}); remove the marker of its shard and rerun"
+            f"({one_line(error, 200)}); remove the marker of its shard and rerun"
         ) from error
 
 
@@ -94,14 +109,13 @@ def _common_type(pa: Any, name: str, types: list[pa.DataType]) -> pa.DataType:
 def _inexact_column(pa: Any, sources: Sequence[Any], schema: pa.Schema) -> str:
     """Return the first column that its common type cannot hold; empty if there is none."""
     for source in sources:
-        file = _file(pa, source)
         differing: list[str] = [
             field.name
-            for field in file.schema_arrow
+            for field in _schema(pa, source)
             if field.type != (target := schema.field(field.name).type)
             and not pa.types.is_string(target)
         ]
-        for batch in file.iter_batches(_ROWS_PER_GROUP, columns=differing) if differing else ():
+        for batch in _record_batches(pa, source, differing) if differing else ():
             for name in differing:
                 try:
                     batch.column(name).cast(schema.field(name).type)
@@ -133,7 +147,7 @@ def _write(pa: Any, sources: Sequence[Any], schema: pa.Schema, target: BinaryIO)
 
 def _batches(pa: Any, sources: Sequence[Any], schema: pa.Schema) -> Iterator[pa.Table]:
     for source in sources:
-        for batch in _file(pa, source).iter_batches(_ROWS_PER_GROUP):
+        for batch in _record_batches(pa, source):
             columns = [
                 _cast(pa, batch.column(field.name), field.type)
                 if field.name in batch.schema.names

@@ -8,13 +8,24 @@ import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DatasetError
-from .index import SHARDS, sample_rows
+from .index import SHARDS, row_count, sample_rows
 from .layout_files import SUMS, file_path
+from .marker import read_marker, shard_fingerprint, shard_name
+from .storage import LocalStorage
 
-__all__ = ["checked_contents", "file_problems", "row_problems"]
+if TYPE_CHECKING:
+    from .plan import Plan
+
+__all__ = [
+    "checked_contents",
+    "file_problems",
+    "marker_problems",
+    "row_problems",
+    "stray_problems",
+]
 
 _BLOCK = 512
 _MAX_END = 22 * _BLOCK  # two empty blocks, and those that fill up a record of 20
@@ -64,6 +75,52 @@ def _digest(path: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
+def stray_problems(root: Path, plan: Plan) -> Iterator[str]:
+    """Yield samples beside those of the plan, which all who read ``*.tar`` would find."""
+    names = {shard_name(index) for index in range(len(plan.shards))}
+    for path in sorted((root / SHARDS).iterdir()):
+        is_data = path.suffix == ".tar" or path.is_dir()
+        if is_data and path.name.removesuffix(".tar") not in names and path.name[0] != ".":
+            yield f"{SHARDS}/{path.name!a:.100} is no shard of the plan; remove it"
+
+
+def marker_problems(root: Path, plan: Plan, shard: str) -> Iterator[str]:
+    """Yield what is wrong with the values of a marker.
+
+    Args:
+        root: folder of the data set.
+        plan: its plan.
+        shard: its name.
+
+    Raises:
+        DatasetError: the rows or the failures cannot be read.
+    """
+    index = int(shard.rpartition("-")[2])
+    if index >= len(plan.shards) or shard_name(index) != shard:
+        yield "the plan has no such shard; remove its files"
+        return
+    marker = read_marker(LocalStorage(root), index)
+    if marker is None:
+        yield f"the marker {shard}.json lacks values; run the command again"
+        return
+    if marker.plan != shard_fingerprint(plan, index):
+        yield "the marker is of other meshes or settings; run the command again"
+    failures = root / SHARDS / f"{shard}.failures.parquet"
+    failed = row_count(failures) if failures.exists() else 0
+    counts: dict[str, tuple[int, int]] = {
+        "rows": (marker.samples, row_count(root / SHARDS / f"{shard}.parquet")),
+        "failures": (marker.failures, failed),
+        "meshes": (marker.meshes, len(plan.shards[index]) - failed),
+        "times of meshes": (len(marker.mesh_seconds), len(plan.shards[index]) - failed),
+    }
+    tar = root / SHARDS / f"{shard}.tar"
+    if tar.is_file():
+        counts["bytes of samples"] = marker.sample_bytes, tar.stat().st_size
+    for name, (told, found) in counts.items():
+        if told != found:
+            yield f"the marker says {told} {name}, there are {found}"
+
+
 def row_problems(root: Path, shard: str, samples: Iterator[tuple[str, Any]]) -> Iterator[str]:
     """Yield where the rows of a shard and its samples disagree.
 
@@ -84,7 +141,7 @@ def row_problems(root: Path, shard: str, samples: Iterator[tuple[str, Any]]) -> 
         example = f", such as {(missing or extra)[0]:.100}" if missing or extra else ""
         yield (
             f"rows and samples differ: {len(missing)} only in the rows, {len(extra)} only in the "
-            f"samples{example}" + ("" if missing or extra else "or another order")
+            f"samples{example}" + ("" if missing or extra else ", in another order")
         )
     for key, row in zip(keys, rows, strict=True):
         if row.get("shard") != shard:
@@ -162,6 +219,7 @@ def _folder_files(root: Path, shard: str, problems: list[str]) -> Iterator[tuple
     keys: Mapping[str, str] = {
         file_path(f"{row['key']}.x").with_suffix("").as_posix(): str(row["key"])
         for row in sample_rows(root / SHARDS / f"{shard}.parquet", ("key",))
+        if "key" in row
     }
     try:
         lines = (folder / SUMS).read_text("ascii").splitlines()

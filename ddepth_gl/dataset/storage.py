@@ -131,7 +131,7 @@ class LocalStorage(Storage):
                     raise
                 return _created_without_links(path, content)
             if not name.startswith("claims/"):
-                self._sync_folder(path.parent)
+                self.sync_folder(path.parent)
             return True
         except OSError as error:
             raise unusable(path, error) from error
@@ -154,7 +154,7 @@ class LocalStorage(Storage):
             raise unusable(path.parent, error) from error
         with atomic_write(path) as file:
             yield file
-        self._sync_folder(path.parent)
+        self.sync_folder(path.parent)
 
     @contextmanager
     def writing_folder(self, name: str) -> Iterator[Path]:
@@ -173,7 +173,7 @@ class LocalStorage(Storage):
         except OSError as error:
             raise unusable(path, error) from error
 
-    def _sync_folder(self, folder: Path) -> None:
+    def sync_folder(self, folder: Path) -> None:
         """Have the names in a folder on the disk."""
         try:
             descriptor = os.open(folder, os.O_RDONLY)
@@ -190,7 +190,7 @@ class LocalStorage(Storage):
         try:
             (self.folder / name).unlink()
             if not name.startswith("claims/"):
-                self._sync_folder((self.folder / name).parent)
+                self.sync_folder((self.folder / name).parent)
         except FileNotFoundError:
             return
         except OSError as error:

@@ -53,23 +53,25 @@ class DatasetSummary:
     columns: tuple[str, ...] = ()
 
 
-def summarize(folder: str | os.PathLike[str]) -> DatasetSummary:
+def summarize(folder: str | os.PathLike[str], made: Path | None = None) -> DatasetSummary:
     """Count what a data set holds, over its index.
 
     Args:
-        folder: of the data set, with its index.
+        folder: of the data set.
+        made: folder of the index; None for that of the data set.
 
     Raises:
         DatasetError: the index is missing or cannot be read.
     """
     root = Path(folder)
+    made = made or root
     summary = DatasetSummary()
-    summary.columns = tuple(index_columns(root / INDEX))
+    summary.columns = tuple(index_columns(made / INDEX))
     licenses = [name for name in summary.columns if _LICENSE.fullmatch(name)]
     summary.licenses = {name: Counter() for name in licenses}
     used = ("id", "shard", "split", "width", "height", "layers", "closed", "warnings")
     mesh = None
-    for row in sample_rows(root / INDEX, (*used, "truncated_share", *licenses)):
+    for row in sample_rows(made / INDEX, (*used, "truncated_share", *licenses)):
         summary.samples += 1
         _count_sample(summary, row)
         if (row.get("shard"), row.get("id")) != mesh:  # the views of a mesh follow each other
@@ -78,7 +80,7 @@ def summarize(folder: str | os.PathLike[str]) -> DatasetSummary:
             summary.open_meshes += row.get("closed") is False
             for name in licenses:
                 _count(summary.licenses[name], str(row[name] or ""))
-    for row in index_rows(root / FAILURES, ("kind",)):
+    for row in index_rows(made / FAILURES, ("kind",)):
         summary.failures += 1
         _count(summary.failure_kinds, str(row.get("kind")))
     for shard in finished_shards(root):

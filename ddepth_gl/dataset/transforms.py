@@ -25,14 +25,15 @@ _COLUMNS = ("id", "key", "shard", "camera")
 _SHARD = re.compile(r"shard-[0-9]{5,9}")
 
 
-def write_transforms(folder: str | os.PathLike[str]) -> int:
+def write_transforms(folder: str | os.PathLike[str], into: Path | None = None) -> int:
     """Write ``transforms/SHARD/ID.json`` for every mesh of a data set's index.
 
     The names of the images are those of the photos: beside the file, where ``tar -xf`` puts them,
     or in the folders of the layout "files".
 
     Args:
-        folder: of the data set, with its index.
+        folder: of the data set.
+        into: folder that has the index, and gets the files; None for that of the data set.
 
     Returns:
         The number of files written; earlier ones are replaced.
@@ -43,14 +44,15 @@ def write_transforms(folder: str | os.PathLike[str]) -> int:
         OSError: a file cannot be written.
     """
     root = Path(folder)
+    made = into or root
     written = 0
     for shard, rows in groupby(
-        sample_rows(root / INDEX, _COLUMNS), key=lambda row: str(row["shard"])
+        sample_rows(made / INDEX, _COLUMNS), key=lambda row: str(row["shard"])
     ):
         if _SHARD.fullmatch(shard) is None:
-            raise DatasetError(f"{root / INDEX}: {shard!r} is not the name of a shard")
+            raise DatasetError(f"{made / INDEX}: {shard!r} is not the name of a shard")
         has_folders = (root / SHARDS / shard).is_dir()
-        part = root / TRANSFORMS / f".{shard}.part"
+        part = made / TRANSFORMS / f".{shard}.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         for _, views in groupby(rows, key=lambda row: row["id"]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,9 +15,16 @@ from .._text import counted
 from ..errors import DatasetError, DDepthError, RequestError
 from .decoding import decoded_sample
 from .entries import MeshEntry
-from .index import INDEX, SHARDS, finished_shards, index_columns, row_count, sample_rows
-from .plan import read_plan
-from .shard_check import checked_contents, file_problems, row_problems
+from .finished_check import finished_problems
+from .index import SHARDS, finished_shards, row_count
+from .plan import Plan, read_plan
+from .shard_check import (
+    checked_contents,
+    file_problems,
+    marker_problems,
+    row_problems,
+    stray_problems,
+)
 
 if TYPE_CHECKING:
     from .config import DatasetConfig
@@ -103,7 +110,8 @@ def verify_dataset(
 
     - Every file of a finished shard has the size and the SHA-256 that its marker says.
     - Tars hold whole samples with the same files, times and owners of 0; the rows of each shard
-      and of the index name the same samples at the same places.
+      name the same samples at the same places. Markers are of the plan and have the right counts.
+    - The index, the failures, the settings, the card and the cameras are what the shards give.
     - Files decode to arrays of the image's size.
     - Depths and layers of random pixels are where float64 rays meet the mesh, if it is still there;
       see `explained` for what counts at borders of faces.
@@ -137,9 +145,9 @@ def verify_dataset(
     samples: dict[str, int] = {}
     for done, shard in enumerate(shards):
         progress(done, len(shards))
-        samples[shard] = _check_shard(root, shard, share, judge, report)
+        samples[shard] = _check_shard(root, plan, shard, share, judge, report)
     progress(len(shards), len(shards))
-    for problem in _index_problems(root, samples):
+    for problem in (*stray_problems(root, plan), *finished_problems(root, plan, samples)):
         report.add(problem)
     return report
 
@@ -160,7 +168,7 @@ def _chosen(entries: Any, count: int) -> dict[str, MeshEntry]:
 
 
 def _check_shard(
-    root: Path, shard: str, share: float, judge: _RayJudge, report: VerifyReport
+    root: Path, plan: Plan, shard: str, share: float, judge: _RayJudge, report: VerifyReport
 ) -> int:
     """Add what is wrong with a shard to the report; return the number of its samples."""
     report.shards += 1
@@ -180,35 +188,13 @@ def _check_shard(
                 except DDepthError as error:
                     report.add(f"{shard}: {key}: {error}")
         problems += row_problems(root, shard, iter(places))
+        problems += marker_problems(root, plan, shard)
     except DatasetError as error:
         problems.append(str(error))
     for problem in problems:
         report.add(f"{shard}: {problem}")
     report.samples += len(places)
     return len(places)
-
-
-def _index_problems(root: Path, samples: dict[str, int]) -> Iterator[str]:
-    """Yield what is wrong with the merged index."""
-    if not (root / INDEX).exists():
-        yield f"{INDEX} is missing; ddepth dataset --finish -o {root} writes it"
-        return
-    counts = dict.fromkeys(samples, 0)
-    try:
-        if "shard" not in index_columns(root / INDEX):
-            yield f"{INDEX} has no column shard"
-            return
-        for row in sample_rows(root / INDEX, ("shard",)):
-            counts[str(row["shard"])] = counts.get(str(row["shard"]), 0) + 1
-    except DatasetError as error:
-        yield str(error)
-        return
-    wrong = sorted(name for name in counts if counts[name] != samples.get(name))
-    if wrong:
-        yield (
-            f"{INDEX} has other samples than {counted(len(wrong), 'shard')}, such as "
-            f"{wrong[0]:.40}; ddepth dataset --finish -o {root} writes it again"
-        )
 
 
 class _RayJudge:
