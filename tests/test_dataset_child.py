@@ -57,12 +57,6 @@ def test_a_mesh_after_another(renderer):
     assert 2**20 < renderer.peak_memory < 2**30
 
 
-def test_values_of_a_table_arrive_as_json(renderer):
-    columns = {"license": "CC0", "faces": 12, "share": 0.5, "none": None}
-    samples = list(renderer.samples(MeshEntry("good", "good", columns=columns)))
-    assert all(sample.row.items() >= columns.items() for sample in samples)
-
-
 FAILURES = {
     "error_a.obj": ("error", "a.obj is no mesh"),
     "bug": ("error", "KeyError: 'x'"),

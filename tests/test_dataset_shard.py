@@ -7,17 +7,29 @@ import hashlib
 import io
 import json
 import os
+import pickle
 import tarfile
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from dataset_runs import fake_plan, fake_renderer, rows, sums, use_fakes
-from fake_child import VIEWS, content_of
+from fake_child import VERSIONS, VIEWS, content_of
 
 import ddepth_gl as dd
 from ddepth_gl.dataset import shard as module
 from ddepth_gl.dataset.child import RunStoppedError
+from ddepth_gl.dataset.columns import column_array, column_values
+from ddepth_gl.dataset.config import DatasetConfig
+from ddepth_gl.dataset.entries import MeshEntry
 from ddepth_gl.dataset.marker import finished, read_marker
+from ddepth_gl.dataset.merging import merge_parquet
+from ddepth_gl.dataset.plan_file import Plan, plan_bytes, plan_of_bytes
 from ddepth_gl.dataset.shard import run_shard
 from ddepth_gl.dataset.storage import LocalStorage
 
@@ -111,6 +123,76 @@ def test_bad_meshes_are_named_and_good_ones_there(tmp_path):
     assert (
         sum(report.bytes for report in reports) + 1024 == (shards / Path(name).name).stat().st_size
     )
+
+
+def typed_table():
+    """A table with a column of each type that pyarrow's guess from Python values would change."""
+    moment = pa.array([1_600_000_000_123_456_789, None, -1], pa.timestamp("ns", "UTC"))
+    return pa.table(
+        {
+            "day": pa.array([date(2020, 1, 2), None, date(1969, 1, 1)]),
+            "moment": moment,
+            "seconds": pa.array([1, 2, None], pa.timestamp("s")),
+            "span": pa.array([1, 2, None], pa.duration("ns")),
+            "clock": pa.array([1, 2, None], pa.time32("s")),
+            "clock64": pa.array([1, 2, None], pa.time64("ns")),
+            "price": pa.array([Decimal("1.50"), None, Decimal("-3")], pa.decimal128(9, 2)),
+            "raw": pa.array([b"\0\xff", None, b""]),
+            "raw2": pa.array([b"\0\xff", None, b"ab"], pa.binary(2)),
+            "large": pa.array([2**64 - 1, None, 0], pa.uint64()),
+            "byte": pa.array([1, None, -1], pa.int8()),
+            "share": pa.array([0.1, None, float("nan")], pa.float32()),
+            "half": pa.array([0.5, None, 2.0], pa.float16()),
+            "words": pa.array(["a", None, ""], pa.large_string()),
+            "tags": pa.array([["x"], None, []]),
+            "box": pa.array([{"a": 1, "b": None}, None, {"a": 2, "b": "x"}]),
+            "pairs": pa.array([[("k", 1)], None, []], pa.map_(pa.string(), pa.int32())),
+            "none": pa.array([None, None, None], pa.int16()),
+            "lines": ["a\nb", None, "é"],
+        }
+    )
+
+
+def test_columns_of_tables_keep_their_types(tmp_path):
+    pq.write_table(typed_table(), tmp_path / "table.parquet")
+    table = pq.read_table(tmp_path / "table.parquet")
+    values = {name: column_values(table[name], name) for name in table.column_names}
+    entries = [
+        MeshEntry(id, id, columns={name: each[row] for name, each in values.items()})
+        for row, id in enumerate(GOOD)
+    ]
+    # Also where a shard has nulls only, and after the plan was read again.
+    plan = Plan(DatasetConfig(), (tuple(entries[:1]), tuple(entries[1:])), VERSIONS)
+    plan = plan_of_bytes(plan_bytes(pickle.loads(pickle.dumps(plan))))
+    for index in range(2):
+        render(tmp_path, plan, index)
+    with (tmp_path / "index.parquet").open("wb") as file:
+        paths = [tmp_path / "shards" / f"shard-0000{index}.parquet" for index in range(2)]
+        merge_parquet(paths, file)
+    index = pq.read_table(tmp_path / "index.parquet").filter(pc.field("view") == 0)
+    for name in table.column_names:
+        assert index[name].type == table[name].type, name
+        assert index[name].combine_chunks().to_string() == table[name].combine_chunks().to_string()
+
+
+def test_types_that_cannot_be_kept_are_refused():
+    moments = pa.chunked_array([pa.array([[1]], pa.list_(pa.timestamp("ns")))])
+    union = pa.chunked_array([pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])])
+    with pytest.raises(dd.DatasetError, match=r"column 'v' has the type sparse_union.*leave it ou"):
+        column_values(union, "v")
+    # With pandas, Python has times of nanoseconds.
+    with suppress(dd.DatasetError):
+        values = column_values(moments, "v")
+        assert column_array(values).equals(moments.combine_chunks())
+
+
+def test_names_that_are_not_utf_8(tmp_path):
+    name = "error_caf\udce9.obj"
+    result = render(tmp_path, fake_plan([name, "a"]))
+    assert (result.marker.meshes, result.marker.failures) == (1, 1)
+    (row,) = rows(tmp_path / "shards" / "shard-00000.failures.parquet")
+    assert row["address"] == r"error_caf\xe9.obj"
+    assert row["message"] == r"caf\xe9.obj is no mesh"
 
 
 def test_a_shard_without_any_good_mesh(tmp_path):

@@ -203,11 +203,29 @@ def test_csv_keeps_ids_as_text_and_passes_other_columns():
     )
     first, second = found("t.csv")
     assert (first.id, first.address) == ("00012", str(Path("a.obj").absolute()))
-    assert first.columns == {"faces": 3, "size": 1.5, "license": "CC0, or so", "ok": True}
-    assert [type(value) for value in first.columns.values()] == [int, float, str, bool]
+    assert first.columns == {"faces": 3, "size": 1.5, "license": "CC0, or so", "ok": "true"}
+    assert [type(value) for value in first.columns.values()] == [int, float, str, str]
     assert second.id == "7%2Fx"
-    assert second.columns == {"faces": None, "size": None, "license": "", "ok": None}
+    assert second.columns == {"faces": None, "size": None, "license": None, "ok": None}
     assert found(tables=("t.csv",)) == [first, second]
+
+
+def test_csv_columns_can_still_be_joined():
+    touch("a.obj")
+    texts = {
+        "02691156": str, "3001627": int, "-7": int, "-0": str, "+1": str, "1e5": str, "nan": str,
+        "12345678901234567890": str, "0.5": float, "0.50": str, "1e-05": float, "1e999": str,
+        "-0.0": float, "NA": str, "true": str, "2026-01-02": str, " 1": str,
+    }  # fmt: skip
+    for text, kind in texts.items():
+        Path("t.csv").write_text(f'id,path,v,empty\nx,a.obj,{text},\ny,a.obj,,""\n')
+        one, two = found("t.csv")
+        assert type(one.columns["v"]) is kind
+        assert str(one.columns["v"]) == text
+        assert (two.columns, one.columns["empty"]) == ({"v": None, "empty": None}, None)
+    # One value decides for its column.
+    Path("t.csv").write_text("id,path,v\nx,a.obj,12\ny,a.obj,02\n")
+    assert [entry.columns["v"] for entry in found("t.csv")] == ["12", "02"]
 
 
 def test_csv_of_spreadsheets_and_other_names_of_columns():
@@ -242,7 +260,7 @@ def test_parquet_keeps_types():
     assert entry.columns["day"] == date(2026, 1, 2)
     assert entry.columns["tags"] == ["x", "y"]
     assert entry.columns["bytes"] == b"\xff\0"
-    assert entry.columns["when"].microsecond == 0
+    assert entry.columns["when"] == (1_000_000_001, pa.timestamp("ns"))
     assert entry.columns["kind"] == "chair"
 
 

@@ -201,3 +201,8 @@ def test_paths_below_a_file(tmp_path):
     ):
         with pytest.raises(dd.DatasetError, match="cannot be used"):
             call()
+
+
+def test_a_folder_that_parquet_cannot_open():
+    with pytest.raises(dd.DatasetError, match=r"^o_\\xfe is not UTF-8.*give another folder"):
+        open_storage("o_\udcfe")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ContextError, DatasetError
 from .child_process import ChildProcess
+from .columns import plain_value
 from .entries import MeshEntry, Sample
 from .tar_file import MAX_FILE_BYTES
 from .wire import message_head, read_head
@@ -82,6 +83,7 @@ class RendererChild:
             "device": device,
             "encoders": encoders,
         }
+        self._split_column = config.split.column
         self._seconds = config.limits.seconds_per_mesh
         self._environment = dict(environment or {})
         self._memory = memory
@@ -167,7 +169,10 @@ class RendererChild:
         self.start()
         self._deadline = time.monotonic() + self._seconds
         try:
-            self._send({**dataclasses.asdict(entry), "columns": dict(entry.columns)})
+            # Of the columns, whose values JSON would change, samples need that of the split.
+            name = self._split_column
+            columns = {} if name is None else {name: plain_value(entry.columns.get(name))}
+            self._send(dataclasses.asdict(dataclasses.replace(entry, columns=columns)))
             while True:
                 head = read_head(self._read)
                 if head.get("type") != "sample":

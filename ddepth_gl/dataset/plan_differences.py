@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._checks import shown
 from .._text import counted
+from .columns import TypedValue, plain_value
 
 if TYPE_CHECKING:
     from .config import DatasetConfig
@@ -81,6 +82,9 @@ def _changed(before: MeshEntry, now: MeshEntry) -> str:
             return f"{name} is {shown(old)} there and {shown(new)} here"
     for name in sorted({*before.columns, *now.columns}):
         old, new = before.columns.get(name), now.columns.get(name)
+        if isinstance(old, TypedValue) and isinstance(new, TypedValue) and old.type != new.type:
+            return f"column {name} is {old.type} there and {new.type} here"
+        old, new = plain_value(old), plain_value(new)
         # NaN is the same as NaN here.
         if old != new and repr(old) != repr(new):
             return f"column {name} is {shown(old)} there and {shown(new)} here"

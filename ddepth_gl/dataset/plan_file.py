@@ -14,6 +14,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from .._checks import one_line, shown
 from .._packages import import_needed
 from ..errors import DatasetError
+from .columns import column_array, column_values
 from .entries import MeshEntry
 from .split import SPLITS, split_of
 
@@ -83,7 +84,7 @@ def plan_bytes(plan: Plan) -> bytes:
     }
     for name in sorted({name for _, entry in rows for name in entry.columns}):
         try:
-            arrays[_PREFIX + name] = pa.array([entry.columns.get(name) for _, entry in rows])
+            arrays[_PREFIX + name] = column_array([entry.columns.get(name) for _, entry in rows])
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise DatasetError(
                 f"the column {shown(name)} has values that do not fit together "
@@ -130,7 +131,6 @@ def plan_of_bytes(data: bytes, name: str = PLAN_NAME) -> Plan:
     Raises:
         DatasetError: it is damaged, is not a plan, or is one of another version.
     """
-    pa = import_needed("pyarrow", "reading a plan", DatasetError, "dataset")
     parquet = import_needed("pyarrow.parquet", "reading a plan", DatasetError, "dataset")
     try:
         file = parquet.ParquetFile(BytesIO(data), page_checksum_verification=True)
@@ -139,7 +139,11 @@ def plan_of_bytes(data: bytes, name: str = PLAN_NAME) -> Plan:
         if sum(group.total_byte_size for group in groups) > _MAX_BYTES:
             raise DatasetError(f"{name} is too large for a plan")
         about = json.loads((file.schema_arrow.metadata or {})[_KEY])
-        columns = _columns(file.read(), pa)
+        table = file.read()
+        columns = {
+            each: column_values(column, each) if each.startswith(_PREFIX) else column.to_pylist()
+            for each, column in zip(table.column_names, table.columns, strict=True)
+        }
     except DatasetError:
         raise
     except Exception as error:  # on a damaged file, pyarrow raises nearly anything
@@ -147,16 +151,6 @@ def plan_of_bytes(data: bytes, name: str = PLAN_NAME) -> Plan:
             f"{name} is damaged or is not a plan ({one_line(error)}); give another folder"
         ) from error
     return _checked_plan(about, columns, name)
-
-
-def _columns(table: Any, pa: Any) -> dict[str, list[Any]]:
-    columns = {}
-    for name in table.column_names:
-        column = table.column(name)
-        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-            column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-        columns[name] = column.to_pylist()
-    return columns
 
 
 def _checked_plan(about: Any, columns: dict[str, list[Any]], name: str) -> Plan:

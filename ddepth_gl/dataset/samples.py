@@ -195,7 +195,6 @@ class _SampleMaker:
             "camera": _json(camera),
             "placement": _json(self._placement),
             **facts,
-            **self._entry.columns,
         }
         return Sample(key, files, row)
 

@@ -10,10 +10,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._checks import printable
 from .._packages import import_needed
 from ..errors import DatasetError
 from .child import MeshFailedError, RendererChild
 from .claims import Claim, claimed
+from .columns import column_array, plain_value
 from .entries import MeshEntry
 from .layout_files import SUMS, FilesWriter
 from .marker import Marker, finished, shard_fingerprint, shard_name
@@ -242,7 +244,7 @@ class _Shard:
         rows = []
         with closing(self._child.samples(entry)) as samples:
             for sample in samples:
-                row = {**sample.row, "shard": self._name, "key": sample.key}
+                row = {**sample.row, **entry.columns, "shard": self._name, "key": sample.key}
                 for ending, content in sample.files.items():
                     offset = writer.add(f"{sample.key}.{ending}", len(content), [content])
                     row |= {f"offset.{ending}": offset, f"size.{ending}": len(content)}
@@ -261,10 +263,25 @@ def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _column(pa: Any, values: list[Any]) -> Any:
-    """Return values as an array; those of different types, as tables may have, become text."""
+def _utf8(value: Any) -> Any:
+    """Return a value with texts that Parquet can hold; names on disk may be any bytes."""
+    if isinstance(value, list):
+        return [_utf8(each) for each in value]
+    if not isinstance(value, str):
+        return value
     try:
-        return pa.array(values)
-    except (pa.ArrowException, OverflowError):
-        texts = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+        value.encode()
+    except UnicodeEncodeError:
+        return printable(value)
+    return value
+
+
+def _column(pa: Any, values: list[Any]) -> Any:
+    """Return values as an array; those of different types become text."""
+    values = [_utf8(value) for value in values]
+    try:
+        return column_array(values)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        plain = [plain_value(value) for value in values]
+        texts = [v if v is None or isinstance(v, str) else json.dumps(v) for v in plain]
         return pa.array(texts, pa.string())

@@ -10,6 +10,7 @@ from .._checks import one_line, shown
 from .._packages import import_needed
 from ..errors import DatasetError
 from .addresses import opened_address
+from .columns import column_values, plain_value, typed_texts
 
 if TYPE_CHECKING:
     from .config import SourcesConfig
@@ -106,38 +107,50 @@ def table_rows(address: str, config: SourcesConfig, split_column: str | None) ->
     if taken:
         why = "twice" if repeated else "which the index has itself"
         raise DatasetError(f"{address} has the column {taken[0]!r}, {why}; rename it")
-    return list(_rows(address, table, config, pyarrow))
+    return list(_rows(address, table, config))
 
 
 def _csv_table(stream: BinaryIO, config: SourcesConfig) -> Any:
     csv = import_needed("pyarrow.csv", "reading CSV", DatasetError, "dataset")
     import pyarrow
 
-    header = stream.readline(1 << 16)
-    stream.seek(0)
+    data = stream.read()
     # Spreadsheets of many countries write semicolons.
-    delimiter = max(b",;\t", key=header.count)
-    # "00012" is text in these, whatever it looks like.
-    texts = (config.id_column, config.path_column, config.cameras_column)
-    types = {name: pyarrow.string() for name in texts if name is not None}
-    return csv.read_csv(
-        stream,
-        parse_options=csv.ParseOptions(delimiter=chr(delimiter), newlines_in_values=True),
-        convert_options=csv.ConvertOptions(column_types=types),
+    delimiter = max(b",;\t", key=data[: data.find(b"\n")].count)
+    parsing = csv.ParseOptions(delimiter=chr(delimiter), newlines_in_values=True)
+    # pyarrow's guesses change values: "00012" becomes 12, "nan" null.
+    names = csv.open_csv(pyarrow.BufferReader(data), parse_options=parsing).schema.names
+    table = csv.read_csv(
+        pyarrow.BufferReader(data),
+        parse_options=parsing,
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pyarrow.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
     )
+    texts = (config.id_column, config.path_column, config.cameras_column)
+    columns = [
+        table.column(i) if name in texts else typed_texts(table.column(i).to_pylist())
+        for i, name in enumerate(table.column_names)
+    ]
+    return pyarrow.table(columns, names=table.column_names)
 
 
-def _rows(address: str, table: Any, config: SourcesConfig, pyarrow: Any) -> Iterator[TableRow]:
+def _rows(address: str, table: Any, config: SourcesConfig) -> Iterator[TableRow]:
     values: dict[str, list[Any]] = {}
     for name in table.column_names:
-        column = table.column(name)
-        if pyarrow.types.is_timestamp(column.type) and column.type.unit == "ns":
-            # Python's time has microseconds.
-            column = column.cast(pyarrow.timestamp("us", column.type.tz), safe=False)
-        values[name] = column.to_pylist()
-    paths = values.pop(config.path_column)
-    ids = values.pop(config.id_column, None)
-    cameras = None if config.cameras_column is None else values.pop(config.cameras_column, None)
+        try:
+            values[name] = column_values(table.column(name), name)
+        except DatasetError as error:
+            raise DatasetError(f"{address}: {error}") from error
+    own = {
+        name: [plain_value(value) for value in values.pop(name)]
+        for name in (config.path_column, config.id_column, config.cameras_column)
+        if name in values
+    }
+    paths, ids = own[config.path_column], own.get(config.id_column)
+    cameras = None if config.cameras_column is None else own.get(config.cameras_column)
     if config.cameras_column is not None and cameras is None:
         raise DatasetError(
             f"{address} has no column {shown(config.cameras_column)}; "

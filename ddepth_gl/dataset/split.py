@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._checks import shown
 from ..errors import DatasetError
+from .columns import plain_value
 
 if TYPE_CHECKING:
     from .config import SplitConfig
@@ -39,7 +40,7 @@ def split_of(config: SplitConfig, entry: MeshEntry) -> str:
         DatasetError: a column decides, and its value is no split.
     """
     if config.column is not None:
-        value = entry.columns.get(config.column)
+        value = plain_value(entry.columns.get(config.column))
         if value not in SPLITS:
             raise DatasetError(
                 f"the column {shown(config.column)} of mesh {entry.id} is {shown(value)}; "

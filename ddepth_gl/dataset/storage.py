@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from .._text import printable
 from ..errors import DatasetError
 from ..io.atomic import atomic_write
 from .layout_files import replace_folder
@@ -279,6 +280,10 @@ def open_storage(address: str | os.PathLike[str] | Storage) -> Storage:
         from .remote_storage import RemoteStorage
 
         return RemoteStorage(text)
+    if printable(text) != printable(text, keep_bytes=True):
+        raise DatasetError(
+            f"{printable(text)} is not UTF-8, which Parquet's library needs; give another folder"
+        )
     path = Path(text)
     if path.exists() and not path.is_dir():
         raise DatasetError(f"{path} is a file; give a folder for the data set")

@@ -21,8 +21,7 @@ MAX_HEAD_BYTES = 64 * 2**20
 
 def message_head(head: dict[str, Any]) -> bytes:
     """Return a message without contents of files."""
-    # Values of a table may be dates or decimals.
-    text = json.dumps(head, default=str).encode()
+    text = json.dumps(head).encode()
     return _MARK + len(text).to_bytes(8, "little") + text
 
 
