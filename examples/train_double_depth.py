@@ -1,16 +1,24 @@
 """Train a small U-Net that predicts both sheets, entry and exit, from one photo.
 
-Usage: python examples/train_double_depth.py [--steps 800] [--out out/train]
+Usage: python examples/train_double_depth.py [--steps 800] [--dataset FOLDER] [--out out/train]
 
-Takes two minutes on two cores, rendering included: the meshes are made here, and every step trains
-on views that were rendered for it. At the end, the network is compared on other meshes with two
-guesses that know the true entry; the Chamfer distances of both point clouds are printed, and an
-image of some clouds is written. Needs the extra [torch].
+Takes two to three minutes of CPU time, rendering included: the meshes are made here, and every step
+trains on views that were rendered for it. At the end, the network is compared on other meshes with
+two guesses that know the true entry. The Chamfer distances of both point clouds are printed, and an
+image of some clouds is written. Ctrl-C ends the training early and shows what it has learned so
+far. Needs the extra [torch].
+
+With --dataset, it trains on a folder that ``ddepth dataset`` wrote, and tests on its split test.
+The network expects meshes in the unit sphere, at a distance of 3, in small images:
+
+    ddepth dataset meshes/ -o set --size 64 --fov 42 --distance 3 --normalize sphere --test 0.1
+    python examples/train_double_depth.py --dataset set
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,11 +33,15 @@ from torch.nn import functional
 from training_meshes import make_mesh
 
 import ddepth_gl as dd
-from ddepth_gl.torch import RenderedDataset
+from ddepth_gl.torch import DoubleDepthDataset, RenderedDataset
 
 SIZE = 64  # pixels
 DISTANCE = 3.0  # of the camera from the center of the mesh, which fits into the unit sphere
 HELD_OUT = 1_000_000  # first seed of the meshes for testing
+PROGRESS_SECONDS = 10.0
+MAX_SAMPLES = 1024  # of a data set, for the test and for the guesses
+
+Data = RenderedDataset | DoubleDepthDataset
 
 
 def cameras_around(mesh: dd.Mesh, views: int, seed: int) -> list[dd.Camera]:
@@ -100,35 +112,42 @@ def error(predicted: Tensor, target: Tensor) -> Tensor:
     return (predicted - target)[has_target].abs().mean()
 
 
-def train(data: RenderedDataset, steps: int, batch: int, workers: int) -> UNet:
-    """Return a network after so many steps; the views of every pass over the meshes are new."""
+def train(data: Data, steps: int, batch: int, workers: int) -> UNet:
+    """Return a network after so many steps; rendered views are new in every pass."""
     return fit(((each["photo"], each["depth"]) for each in batches(data, steps, batch, workers)),
                steps)  # fmt: skip
 
 
 def fit(pairs: Iterable[tuple[Tensor, Tensor]], steps: int, seed: int = 0) -> UNet:
-    """Return a network that was trained on so many batches of photos and sheets."""
+    """Return a network that was trained on so many batches of photos and sheets.
+
+    Ctrl-C returns the network as it is then.
+    """
     torch.manual_seed(seed)
     net = UNet()
     net.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-    start = time.monotonic()
-    for step, (photo, sheets) in enumerate(pairs, 1):
-        loss = error(net(as_input(photo)), sheets)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 0 or step == steps:
-            print(f"step {step}: error {loss:.4f}, {time.monotonic() - start:.0f} s")
+    start = told = time.monotonic()
+    step = 0
+    try:
+        for step, (photo, sheets) in enumerate(pairs, 1):
+            loss = error(net(as_input(photo)), sheets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            now = time.monotonic()
+            if step in (1, steps) or now - told >= PROGRESS_SECONDS:
+                told = now
+                print(f"step {step} of {steps}: error {loss:.4f}, {now - start:.0f} s", flush=True)
+    except KeyboardInterrupt:
+        print(f"interrupted after {step} of {steps} steps; the results so far:", flush=True)
     net.eval()
     return net
 
 
-def batches(
-    data: RenderedDataset, steps: int, batch: int, workers: int
-) -> Iterator[dict[str, Tensor]]:
+def batches(data: Data, steps: int, batch: int, workers: int) -> Iterator[dict[str, Tensor]]:
     """Yield so many batches, epoch after epoch."""
     stream = data.stream(seed=1, mix=8)
     loader = torch.utils.data.DataLoader(
@@ -139,6 +158,11 @@ def batches(
         persistent_workers=workers > 0,
         multiprocessing_context="spawn" if workers else None,
     )
+    if stream.samples_per_epoch < batch * max(1, workers):
+        raise SystemExit(
+            f"{stream.samples_per_epoch} samples are too few for batches of {batch} from "
+            f"{max(1, workers)} workers; use a smaller --batch, or more meshes or views"
+        )
     done = epoch = 0
     while done < steps:
         stream.set_epoch(epoch)
@@ -165,7 +189,8 @@ class Scores(NamedTuple):
 
 
 def camera_of(sample: dict[str, Any], view: int) -> dd.Camera:
-    return dd.Camera(sample["K"][view], sample["camera_from_world"][view], SIZE, SIZE)
+    height, width = sample["mask"][view].shape
+    return dd.Camera(sample["K"][view], sample["camera_from_world"][view], width, height)
 
 
 def clouds(sheets: Tensor, sample: dict[str, Any], view: int) -> tuple[Tensor, Tensor]:
@@ -242,39 +267,53 @@ def draw(path: Path, sheets: Tensor, sample: dict[str, Any], views: Sequence[int
     figure.savefig(path, dpi=110)
 
 
-def one_batch(data: RenderedDataset) -> dict[str, Any]:
-    """Return all samples of a data set, rendered in this process."""
-    (batch,) = torch.utils.data.DataLoader(data, batch_size=len(data))
+def one_batch(data: Data) -> dict[str, Any]:
+    """Return the samples of a data set, at most `MAX_SAMPLES`, read or rendered in this process."""
+    some = torch.utils.data.Subset(data, range(0, len(data), -(-len(data) // MAX_SAMPLES)))
+    (batch,) = torch.utils.data.DataLoader(some, batch_size=len(some))
     return dict(batch)
 
 
+def data_sets(options: argparse.Namespace) -> tuple[Data, Data]:
+    """Return the data to train on and the data to test on: of a folder, or rendered meanwhile."""
+    if options.dataset is not None:
+        folder = options.dataset
+        return DoubleDepthDataset(folder, split="train"), DoubleDepthDataset(folder, split="test")
+    seeds = range(options.meshes), range(HELD_OUT, HELD_OUT + options.test_meshes)
+    meshes, others = ([make_mesh(seed) for seed in each] for each in seeds)
+    return (
+        RenderedDataset(meshes, 4, SIZE, cameras=cameras_around),
+        RenderedDataset(others, 2, SIZE, cameras=cameras_around, seed=1),
+    )
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--meshes", type=int, default=256, help="for training")
     parser.add_argument("--test-meshes", type=int, default=32)
-    parser.add_argument("--workers", type=int, default=1, help="processes that render")
+    parser.add_argument("--dataset", metavar="FOLDER", help="of ddepth dataset; see above")
+    parser.add_argument("--workers", type=int, default=1, help="processes that render or read")
     parser.add_argument("--out", type=Path, default=Path("out/train"))
     options = parser.parse_args()
 
-    data = RenderedDataset(
-        [make_mesh(seed) for seed in range(options.meshes)], 4, SIZE, cameras=cameras_around
-    )
+    data, test = data_sets(options)
     net = train(data, options.steps, options.batch, options.workers)
-    test = RenderedDataset(
-        [make_mesh(HELD_OUT + seed) for seed in range(options.test_meshes)],
-        2, SIZE, cameras=cameras_around, seed=1,
-    )  # fmt: skip
-    with data, test:
+    with contextlib.ExitStack() as stack:
+        for each in (data, test):
+            if isinstance(each, RenderedDataset):
+                stack.enter_context(each)
         sample, seen = one_batch(test), one_batch(data)
 
     sheets = predicted(net, sample["photo"])
     rows = {"U-Net": sheets, **guesses(seen, sample)}
-    print(f"errors on {options.test_meshes} other meshes, in percent of the diameter:")
+    print(f"errors on {len(sheets)} images of other meshes, in percent of the diameter:")
     print(f"{'':32}{'entry':>8}{'exit':>8}{'Chamfer entry':>15}{'Chamfer exit':>14}")
-    for name, each in rows.items():
-        s = scores(each, sample)
+    for name, guess in rows.items():
+        s = scores(guess, sample)
         print(f"{name:32}{s.entry:8.2f}{s.exit:8.2f}{s.front:15.2f}{s.back:14.2f}")
 
     options.out.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,16 @@
 """The card: front matter that the hub reads, counts, licenses, and text that is hostile."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 from dataset_folders import write_shard
 
 from ddepth_gl.dataset.card import CARD, SETTINGS, write_card, write_settings
 from ddepth_gl.dataset.index import merge_index
 from ddepth_gl.errors import DatasetError
+from ddepth_gl.io.results.packing import pack
 
 yaml = pytest.importorskip("yaml", reason="the package pyyaml is missing")
 
@@ -70,6 +73,23 @@ def test_counts(tmp_path):
     ):
         assert line in lines
     assert any(line.startswith("| shards | 2, 0.0 MB |") for line in lines)
+
+
+def test_the_card_tells_how_to_get_depth(tmp_path):
+    write_shard(tmp_path, 0, samples("a"))
+    text = card_of(tmp_path)
+    assert "truncated layers" not in text
+    assert "### Depth" not in text  # no sheets are stored
+    [(key, files, row), *_] = samples("b", 1)
+    write_shard(tmp_path, 1, [(key, {"sheets.npz": b"", **files}, row)])
+    text = card_of(tmp_path)
+    assert "NaN is a miss" in text
+    depth = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    depth[1, 2] = np.nan
+    [formula] = re.findall(r"```py\n(d = .*?)```", text, re.S)
+    names = {"np": np, "sheets": {"entry_packed": pack(depth)}}
+    exec(formula, names)
+    np.testing.assert_array_equal(names["entry"], depth)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,19 @@ def test_a_run_and_its_rerun():
     assert ddepth("-o", "out").exit_code == 0
 
 
+def test_meshes_whose_up_direction_is_assumed():
+    files("meshes", "e")
+    Path("meshes/e.ply").rename("meshes/e.glb")
+    line = "4 meshes in formats that do not say which way is up (OBJ, STL, PLY, OFF): z is taken"
+    assert line in ddepth(*RUN).stdout
+    assert "which way is up" not in ddepth(*RUN).stdout  # nothing was rendered
+    assert "which way is up" not in ddepth(*RUN, "-o", "other", "--up", "y").stdout
+    turned = ("--set", "normalization.up=z", "--set", "normalization.mesh_up=y")
+    assert "which way is up" not in ddepth(*RUN, "-o", "turned", *turned).stdout
+    assert line in ddepth(*RUN, "-o", "half", *turned[:2]).stdout
+    assert line in ddepth(*RUN, "--dry-run").stdout
+
+
 def test_json():
     done = ddepth(*RUN, "--json")
     report = json.loads(done.stdout)

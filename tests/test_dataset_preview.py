@@ -74,6 +74,7 @@ def test_the_sheet_and_the_page(tmp_path):
     for expected in ("bad.obj", "timeout", "more than 300 s", "no texture", "m2, view 0"):
         assert expected in text
     assert page.tags.count("img") == 6  # once more with the smallest coverage
+    assert "truncated layers" not in text  # none were rendered
     assert text.index("m0, view 0: coverage 0.25") < text.index("m1, view 0: coverage 0.26")
     sheet = iio.imread(tmp_path / "preview.png")
     # Three samples of three images, 128 x 102 pixels each, with a border around each sample.
@@ -85,6 +86,15 @@ def test_the_sheet_and_the_page(tmp_path):
     near, far = middle[4 + 128 + 64].astype(int), middle[4 + 256 + 64].astype(int)
     assert near.sum() > far.sum() + 200
     assert "![Some samples](preview.png)" in (tmp_path / "README.md").read_text()
+
+
+def test_captions_begin_with_what_the_samples_are_sorted_by(tmp_path):
+    shares = {"equal_share": 0.5, "odd_share": 0.125, "truncated_share": 0.25}
+    write_shard(tmp_path, 0, [sample("m", coverage=0.5, **shares)])
+    text = " ".join(Page(page_of(tmp_path)).texts)
+    for name, value in shares.items():
+        assert f"m, view 0: {name} {value}, coverage 0.5" in text
+    assert "samples with truncated layers" in text
 
 
 def test_the_same_bytes_each_time(tmp_path):

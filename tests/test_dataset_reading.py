@@ -93,6 +93,18 @@ def test_splits_and_conditions(made):
         {"view": view, "split": "val"} for view in (1, 2, 1, 2)
     ]
     assert len(DatasetReader(folder / "out", where=pc.field("view") > 7)) == 0
+    assert len(DatasetReader(folder / "out", split="val", where=pc.field("view") > 7)) == 0
+
+
+def test_a_split_without_samples(copied):
+    def of_train(rows):
+        for row in rows:
+            row["split"] = "train"
+
+    changed_index(copied, of_train)
+    assert len(DatasetReader(copied, split="train")) == 18
+    with pytest.raises(dd.DatasetError, match="no samples of split val, but of train; render"):
+        DatasetReader(copied, split="val")
 
 
 @pytest.mark.parametrize("max_open", [1, 2])

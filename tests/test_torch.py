@@ -39,6 +39,14 @@ def made(tmp_path_factory):
     return write_dataset(folder / "out", samples, [3, 6, 1, 8]), folder / "npz", samples
 
 
+def test_repr(made):
+    dataset = DoubleDepthDataset(made[0], outputs=("photo", "depth"), split="train")
+    assert repr(dataset) == (
+        f"<DoubleDepthDataset of {len(dataset)} samples of split train in {made[0]}: photo, depth>"
+    )
+    assert " samples in " in repr(DoubleDepthDataset(made[0]))
+
+
 def as_tuple(sample):
     return sample["index"], float(sample["depth"].nansum())
 

@@ -62,6 +62,45 @@ def test_training(tmp_path):
 
 
 @pytest.mark.slow
+def test_training_on_a_data_set(tmp_path, examples):
+    from test_dataset_guide import run as ddepth
+
+    (tmp_path / "meshes").mkdir()
+    for seed in range(6):
+        mesh = examples[2].make_mesh(seed)
+        dd.write_ply(tmp_path / f"meshes/{seed}.ply", mesh.vertices, faces=mesh.faces)
+    [command] = re.findall(r"^    (ddepth .*)$", examples[0].__doc__, re.M)
+    command = command.replace("0.1", "0.4") + " --views 4 --workers 1"
+    ddepth(["-m", "ddepth_gl", *command.split()[1:]], tmp_path)
+    text = run(
+        "train_double_depth.py",
+        *("--dataset", "set", "--steps", "2", "--batch", "4", "--workers", "0", "--out", "out"),
+        folder=tmp_path,
+    )
+    assert "images of other meshes" in text
+    assert (tmp_path / "out/clouds.png").stat().st_size > 10_000
+
+
+def test_an_interrupted_training_tells_what_it_has(examples, monkeypatch, capsys):
+    train = examples[0]
+    monkeypatch.setattr(train, "UNet", lambda: torch.nn.Conv2d(4, 2, 1))
+    monkeypatch.setattr(train, "PROGRESS_SECONDS", 0.0)
+
+    def pairs():
+        for _ in range(3):
+            yield torch.full((1, 4, 2, 2), 255, dtype=torch.uint8), torch.ones(1, 2, 2, 2)
+        raise KeyboardInterrupt
+
+    net = train.fit(pairs(), 10)
+    assert not net.training
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        *(f"step {step} of 10" for step in (1, 2, 3)),
+        "interrupted after 3 of 10 steps; the results so far",
+    ]
+
+
+@pytest.mark.slow
 def test_ablation(tmp_path):
     text = run(
         "train_ablation.py",

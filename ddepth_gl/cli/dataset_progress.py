@@ -84,6 +84,8 @@ def _line(counts: Counts) -> str:
 
 def printed_report(report: RunReport, output: str) -> None:
     """Print the outcome of a run."""
+    from ..dataset.assumed_up import assumed_up_text
+
     counts = report.counts
     rendered = "nothing to render"
     if counts.meshes or counts.failures:
@@ -99,6 +101,8 @@ def printed_report(report: RunReport, output: str) -> None:
             f"a mesh took {report.seconds_p50:.2f} s (p50), {report.seconds_p99:.2f} s (p99), "
             f"and at most {size_text(report.peak_memory)} of memory"
         )
+    if counts.meshes and report.assumed_up:
+        print_line(assumed_up_text(report.assumed_up))
     if report.failures:
         print_line(
             f"{counted(report.failures, 'mesh', 'meshes')} failed, see "

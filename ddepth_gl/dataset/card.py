@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,15 @@ from ..io.atomic import atomic_write
 from .index import SHARDS
 from .summary import DatasetSummary, summarize
 
-__all__ = ["CARD", "PREVIEW_PNG", "SETTINGS", "write_card", "write_settings"]
+__all__ = [
+    "CARD",
+    "LEFT_OUT_TITLE",
+    "PREVIEW_PNG",
+    "SETTINGS",
+    "truncated_row",
+    "write_card",
+    "write_settings",
+]
 
 CARD = "README.md"
 SETTINGS = "dataset.yaml"
@@ -36,6 +44,8 @@ _HUB_LICENSES = frozenset(
     ]
 )
 _MAX_ROWS = 50  # of a table
+_DOCS = "https://github.com/ddepth-gl/ddepth_gl/blob/main/docs"
+LEFT_OUT_TITLE = "In mesh files, and not in the samples"
 
 
 def write_settings(
@@ -86,6 +96,33 @@ def write_card(
     body = "\n".join(_body(root, title, summary, has_tars))
     with atomic_write((into or root) / CARD) as file:
         file.write(f"---\n{front}---\n\n{body}\n".encode())
+
+
+# Of samples with sheets.npz. The formula is that of docs/dataset.md, which tests run.
+_DEPTH = f"""\
+### Depth
+
+`entry` and `exit` are (height, width) float32: z in the camera frame (x right, y down, z forward;
+row 0 is the top row), in units of the mesh as it was placed (`placement` in `json`). NaN is a miss.
+Frames and units of all arrays are in `json` and in {_DOCS}/conventions.md
+
+As tensors, with ddepth_gl and torch:
+
+```py
+from ddepth_gl.torch import DoubleDepthDataset
+
+depth = DoubleDepthDataset(".", outputs=("depth",))[0]["depth"]  # (2, height, width): entry, exit
+```
+
+With NumPy alone, `sheets` being the opened `sheets.npz`. Arrays named `entry` and `exit` are plain
+depth. `entry_packed` and `exit_packed` hold differences of neighbors:
+
+```py
+d = np.stack(sheets["entry_packed"], -1).view("<u4")[..., 0] - np.uint32(0x808080)
+entry = d.cumsum(-1, "<u4").cumsum(-2, "<u4").view("<f4")
+```
+
+`ddepth_gl.dataset.decoding.decoded_sample` returns all arrays of a sample's files."""
 
 
 def _front_matter(title: str, summary: DatasetSummary, has_tars: bool) -> dict[str, Any]:
@@ -165,7 +202,7 @@ def _body(root: Path, title: str, summary: DatasetSummary, has_tars: bool) -> It
                 else []
             ),
             ("meshes that are not closed", f"{summary.open_meshes:,}"),
-            ("samples with truncated layers", f"{summary.truncated:,}"),
+            *([truncated_row(summary)] if summary.has_layers else []),
             ("meshes that failed", f"{summary.failures:,}"),
         ],
     )
@@ -174,13 +211,19 @@ def _body(root: Path, title: str, summary: DatasetSummary, has_tars: bool) -> It
     if summary.failures:
         yield from _table("Failures", ("kind", "meshes"), _counted(summary.failure_kinds))
     if summary.warnings:
-        yield from _table("Warnings", ("warning", "samples"), _counted(summary.warnings))
-    yield from _usage(has_tars)
+        heading = "what and how much of it in a mesh file", "samples"
+        yield from _table(LEFT_OUT_TITLE, heading, _counted(summary.warnings))
+    yield from _usage(has_tars, summary.columns)
     yield from (f"Columns of `index.parquet`: {', '.join(map(_code, summary.columns))}.", "")
     yield f"The settings are in `{SETTINGS}`, meshes that failed and why in `failures.parquet`."
 
 
-def _usage(has_tars: bool) -> Iterator[str]:
+def truncated_row(summary: DatasetSummary) -> tuple[str, str]:
+    """Return the row of a table about layers that were cut short."""
+    return "samples with truncated layers", f"{summary.truncated:,}"
+
+
+def _usage(has_tars: bool, columns: Sequence[str]) -> Iterator[str]:
     yield from ("## How to read it", "")
     if has_tars:
         yield "A sample is the files of one key in a tar (WebDataset); the key is `ID_VIEW`."
@@ -195,6 +238,9 @@ def _usage(has_tars: bool) -> Iterator[str]:
         yield '    print(sample["__key__"], list(sample))'
         yield "    break"
     yield from ("```", "")
+    if "offset.sheets.npz" in columns:
+        yield from (_DEPTH, "")
+    yield from (f"The guide to all files and columns: {_DOCS}/dataset.md", "")
 
 
 def _counted(counter: Counter[str]) -> list[tuple[str, str]]:

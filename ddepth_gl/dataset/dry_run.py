@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .._text import counted
 from ..errors import DDepthError
+from .assumed_up import assumed_up_count, assumed_up_text
 from .plan import make_plan
 from .split import SPLITS, hash_fraction
 
@@ -78,6 +79,8 @@ class DryRun:
         by_split = {split: 0 for split in SPLITS}
         for shard, size in enumerate(sizes):
             by_split[plan.split(shard)] += size
+        if assumed := assumed_up_count(plan):
+            yield assumed_up_text(assumed)
         if by_split["train"] != self.meshes:
             yield ", ".join(f"{split} {by_split[split]:,}" for split in SPLITS)
         for id, message in self.failures.items():

@@ -13,7 +13,7 @@ from typing import Any
 from .._checks import printable
 from ..errors import DatasetError
 from ..io.atomic import atomic_write
-from .card import PREVIEW_PNG, write_card
+from .card import LEFT_OUT_TITLE, PREVIEW_PNG, truncated_row, write_card
 from .entries import unescaped_id
 from .index import FAILURES, INDEX, index_rows, rows_at
 from .preview_images import Pixels, contact_sheet, png_content, sample_image
@@ -156,19 +156,21 @@ def _page(
             ("megabytes", f"{summary.bytes / 1e6:,.1f}"),
             ("meshes that failed", f"{summary.failures:,}"),
             ("meshes that are not closed", f"{summary.open_meshes:,}"),
-            ("samples with truncated layers", f"{summary.truncated:,}"),
+            *([truncated_row(summary)] if summary.has_layers else []),
         ],
     )
     if summary.failures:
         yield "<h2>Failures</h2>\n"
         yield from _failures(root, summary.failures)
     if summary.warnings:
-        yield "<h2>Warnings</h2>\n"
+        yield f"<h2>{LEFT_OUT_TITLE}</h2>\n"
         counted = sorted(summary.warnings.items(), key=lambda item: (-item[1], item[0]))
-        yield from _table(("warning", "samples"), [(text, f"{n:,}") for text, n in counted])
+        heading = "what and how much of it in a mesh file", "samples"
+        yield from _table(heading, [(text, f"{n:,}") for text, n in counted])
+    columns = {title: column for column, _, title in _WORTH_A_LOOK}
     for title, found in sections.items():
         yield f"<h2>Worth a look: {_text(title)}</h2>\n"
-        yield from _figures(found)
+        yield from _figures(found, columns[title])
     yield "<h2>Samples: photo, entry, exit</h2>\n"
     yield from _figures(tiles)
     yield "</body>\n</html>\n"
@@ -195,11 +197,12 @@ def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
     yield "</table>\n"
 
 
-def _figures(tiles: Sequence[_Tile]) -> Iterator[str]:
+def _figures(tiles: Sequence[_Tile], sorted_by: str = "coverage") -> Iterator[str]:
+    names = dict.fromkeys((sorted_by, *_CAPTION))
     yield '<div class="tiles">\n'
     for tile in tiles:
         row = tile.row
-        facts = [f"{name} {_number(row[name])}" for name in _CAPTION if row.get(name) is not None]
+        facts = [f"{name} {_number(row[name])}" for name in names if row.get(name) is not None]
         caption = f"{_id(row.get('id'))}, view {row.get('view')}: {', '.join(facts)}"
         image = base64.b64encode(png_content(tile.pixels)).decode("ascii")
         yield f'<figure><img alt="" src="data:image/png;base64,{image}">'

@@ -54,7 +54,7 @@ class DatasetReader:
         endings: those of each sample's files, such as ``"photo.png"``.
 
     Raises:
-        DatasetError: there is no index, or pyarrow is not installed.
+        DatasetError: there is no index, it has no sample of `split`, or pyarrow is not installed.
         RequestError: an argument has a value that is not allowed.
     """
 
@@ -99,6 +99,8 @@ class DatasetReader:
             )
         places = {ending: (_OFFSET + ending, _SIZE + ending) for ending in self.endings}
         table = self.table(["key", "shard", *(name for pair in places.values() for name in pair)])
+        if self.split is not None and not len(table):
+            self._check_split()
         shards = table["shard"].combine_chunks().dictionary_encode()
         self._keys = table["key"].combine_chunks()
         self._shard_names: list[str] = shards.dictionary.to_pylist()
@@ -112,6 +114,17 @@ class DatasetReader:
         # Otherwise Arrow would keep what the tables took: four times of what is left.
         arrow = import_needed("pyarrow", "an index", DatasetError, "dataset")
         arrow.default_memory_pool().release_unused()
+
+    def _check_split(self) -> None:
+        """Raise DatasetError if the data set has other splits, and not this one."""
+        with self._opened_index() as index:
+            splits = index.read(["split"])["split"].unique().to_pylist()
+        there = ", ".join(each for each in _SPLITS if each in splits)
+        if there and self.split not in splits:
+            raise DatasetError(
+                f"{self.address} has no samples of split {self.split}, but of {there}; render it "
+                "with such a split, as with ddepth dataset --val 0.1 --test 0.1"
+            )
 
     @contextmanager
     def _opened_index(self) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .._log import logger
 from ..errors import DatasetError
+from .assumed_up import assumed_up_count
 from .executors.local import LocalExecutor
 from .executors.ranks import find_rank, in_order_of_rank
 from .executors.ray import RayExecutor
@@ -72,6 +73,7 @@ class RunReport:
         failures: number of meshes of the whole data set that failed, in finished shards.
         seconds_p50, seconds_p99: wall time of a mesh in this run: half, and 99 % of them took less.
         peak_memory: the most memory of a renderer process in this run, in bytes.
+        assumed_up: meshes of the whole data set with z up because their formats do not say.
     """
 
     counts: Counts
@@ -81,6 +83,7 @@ class RunReport:
     seconds_p50: float
     seconds_p99: float
     peak_memory: int
+    assumed_up: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return the values as a plain dict, ready for JSON."""
@@ -149,6 +152,7 @@ def run_dataset(
         seconds_p50=percentile(progress.mesh_seconds, 50),
         seconds_p99=percentile(progress.mesh_seconds, 99),
         peak_memory=progress.peak_memory,
+        assumed_up=assumed_up_count(plan),
     )
 
 

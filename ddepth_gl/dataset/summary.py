@@ -32,6 +32,7 @@ class DatasetSummary:
         sizes: samples of each image size, (width, height).
         max_layers: most crossings of a pixel; 0 if unknown.
         open_meshes: meshes that are not closed.
+        has_layers: whether layers were rendered.
         truncated: samples with pixels that have more layers than are stored.
         columns: names of the index's columns.
     """
@@ -49,6 +50,7 @@ class DatasetSummary:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     max_layers: int = 0
     open_meshes: int = 0
+    has_layers: bool = False
     truncated: int = 0
     columns: tuple[str, ...] = ()
 
@@ -95,6 +97,7 @@ def _count_sample(summary: DatasetSummary, row: dict[str, Any]) -> None:
     summary.shard_splits.setdefault(str(row.get("shard")), set()).add(split)
     summary.sizes[(row.get("width") or 0, row.get("height") or 0)] += 1
     summary.max_layers = max(summary.max_layers, row.get("layers") or 0)
+    summary.has_layers |= row.get("truncated_share") is not None
     summary.truncated += (row.get("truncated_share") or 0) > 0
     warnings = row.get("warnings") or ()
     for warning in [warnings] if isinstance(warnings, str) else warnings:

@@ -112,6 +112,11 @@ class DoubleDepthDataset(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.reader)
 
+    def __repr__(self) -> str:
+        split = "" if self.reader.split is None else f" of split {self.reader.split}"
+        place = f"{self.reader.address}: {', '.join(self.outputs)}"
+        return f"<DoubleDepthDataset of {len(self)} samples{split} in {place}>"
+
     @property
     def group_sizes(self) -> npt.NDArray[np.int64]:
         """(shards,) int64: number of samples of each shard."""
