@@ -6,9 +6,10 @@ with two. In turns with it:
 * *alone*: as many processes as workers, each with its part of the meshes, run the steps of a worker
   one after the other and time each: load, prepare (cameras, upload, bodies), render (with
   read-back), encode, write (tar and its hash, fsync);
-* *start*: the command for a mesh of 20 faces and one pixel: interpreters, imports, context, index;
+* *start*: the command for a pixel of a mesh of 20 faces for each worker: interpreters, imports,
+  contexts, index; images a second are without it;
 * the peers of dataset_peers.py, and the command with the same outputs. What they wrote must agree
-  with what the command wrote.
+  with what the command wrote. Their starts are left out, too.
 
 CPU seconds are those of a command and all its processes; other programs on the machine change
 them little.
@@ -69,7 +70,9 @@ class Measured(NamedTuple):
     Attributes:
         size: width and height of the images in pixels.
         images: number of images of each way.
-        costs: medians by way: number of workers, "start", name of a peer, or "ours, " and that.
+        costs: medians by way: number of workers, name of a peer, or "ours, " and that; without the
+            start.
+        starts: medians by number of workers or name of a peer.
         steps: medians by number of workers, then by step.
         peers: those that were measured, with the fraction of pixels that differ.
         kilobytes, decode_ms: of a sample.
@@ -78,6 +81,7 @@ class Measured(NamedTuple):
     size: int
     images: int
     costs: dict[Any, Cost]
+    starts: dict[Any, Cost]
     steps: dict[int, dict[str, Cost]]
     peers: dict[Peer, float]
     kilobytes: float
@@ -103,22 +107,28 @@ def measure(ways: Ways, rounds: int) -> Measured:
     """Return the medians of all ways, which take turns."""
     ways.command(1, "1")
     peers = available(ways)
-    calls: dict[Any, Callable[[], Cost]] = {"start": ways.start}
-    calls |= {workers: partial(ways.command, workers, str(workers)) for workers in WORKERS}
-    calls |= {f"alone, {workers}": partial(ways.alone, workers) for workers in WORKERS}
+    starts: dict[Any, Callable[[], Cost]] = {
+        **{workers: partial(ways.start, workers) for workers in WORKERS},
+        **{peer.name: partial(ways.peer_start, peer.name) for peer in peers},
+    }
+    calls: dict[Any, Callable[[], Cost]] = {}
+    for workers in WORKERS:
+        calls[workers] = partial(ways.command, workers, str(workers))
+        calls[f"alone, {workers}"] = partial(ways.alone, workers)
     for peer in peers:
         ours = f"ours, {peer.name}"
         calls[peer.name] = partial(ways.peer, peer.name)
         calls[ours] = partial(ways.command, WORKERS[-1], ours, *peer.options)
-    costs: dict[Any, list[Cost]] = {way: [] for way in calls}
-    for _ in range(rounds):
-        for way, call in calls.items():
-            costs[way].append(call())
-            print(ways.size, way, *(f"{each:.1f}" for each in costs[way][-1]), file=sys.stderr)
+    started, costs = _in_turns(starts, rounds), _in_turns(calls, rounds)
+    for way, cost in costs.items():
+        # Those of "alone" are not in any table.
+        start = started.get(way, started[WORKERS[-1]])
+        costs[way] = Cost(cost.wall - start.wall, cost.cpu - start.cpu)
     return Measured(
         ways.size,
         ways.images(),
-        {way: Cost.median(each) for way, each in costs.items()},
+        costs,
+        started,
         {
             workers: {
                 step: Cost.median(Cost(*each[step]) for each in ways.steps[workers])
@@ -132,6 +142,16 @@ def measure(ways: Ways, rounds: int) -> Measured:
     )
 
 
+def _in_turns(calls: dict[Any, Callable[[], Cost]], rounds: int) -> dict[Any, Cost]:
+    """Return the median costs of all calls."""
+    costs: dict[Any, list[Cost]] = {way: [] for way in calls}
+    for _ in range(rounds):
+        for way, call in calls.items():
+            costs[way].append(call())
+            print(way, *(f"{each:.2f}" for each in costs[way][-1]), file=sys.stderr, flush=True)
+    return {way: Cost.median(each) for way, each in costs.items()}
+
+
 def throughput_table(results: list[Measured]) -> str:
     """Return the table of images a second, and of times over those of rendering and encoding."""
     rows = []
@@ -141,20 +161,18 @@ def throughput_table(results: list[Measured]) -> str:
             wall, cpu = (
                 sum(steps[step][index] for step in ("render", "encode")) for index in (0, 1)
             )
-            start = result.costs["start"]
+            start = result.starts[workers]
             rows.append(
                 [
                     *(result.size, workers),
                     *(f"{result.images / seconds:.1f}" for seconds in cost),
-                    f"{cost.wall / (wall / workers):.2f}",
-                    f"{(cost.wall - start.wall) / (wall / workers):.2f}",
-                    f"{cost.cpu / cpu:.2f}",
-                    f"{(cost.cpu - start.cpu) / cpu:.2f}",
+                    *(f"{cost.wall / (wall / workers):.2f}", f"{cost.cpu / cpu:.2f}"),
+                    *(f"{start.wall:.1f}", f"{start.cpu:.1f}"),
                     *(f"{result.kilobytes:.0f}", f"{result.decode_ms:.1f}"),
                 ]
             )
-    headings = ["size", "workers", "images/s", "per CPU second", "time / alone", "without start"]
-    headings += ["CPU time / alone", "without start", "KB a sample", "decode, ms"]
+    headings = ["size", "workers", "images/s", "per CPU second", "time / alone", "CPU time / alone"]
+    headings += ["start, s", "CPU s", "KB a sample", "decode, ms"]
     return markdown_table(headings, rows)
 
 
@@ -165,13 +183,12 @@ def share_table(results: list[Measured]) -> str:
         for workers in WORKERS:
             total = result.costs[workers].cpu
             shares = {step: cost.cpu for step, cost in result.steps[workers].items()}
-            shares["start"] = result.costs["start"].cpu
             shares["rest"] = total - sum(shares.values())
             cells = [
                 f"{1e3 * cpu / result.images:.1f} ({cpu / total:.0%})" for cpu in shares.values()
             ]
             rows.append([result.size, workers, *cells])
-    return markdown_table(["size", "workers", *STEPS, "start", "rest"], rows)
+    return markdown_table(["size", "workers", *STEPS, "rest"], rows)
 
 
 def peer_table(results: list[Measured]) -> str:
@@ -213,7 +230,7 @@ def main(
     parts = [
         f"{machine}; {results[0].images // views} meshes, {views} views, {rounds} rounds, medians.",
         throughput_table(results),
-        "CPU milliseconds an image, and share of the command's:",
+        "CPU milliseconds an image, and share of the command's without its start:",
         share_table(results),
     ]
     if any(result.peers for result in results):

@@ -123,11 +123,13 @@ class Ways:
         out = self._emptied(name)
         return run([*self._dataset(self.folder, out, self.views, self.size, workers), *options])[0]
 
-    def start(self) -> Cost:
-        """Run the command for a mesh and a pixel."""
-        mesh, out = self.out / "small.ply", self._emptied("start")
-        write_ply(mesh, sphere_mesh(20))
-        return run(self._dataset(mesh, out, 1, 1, 1))[0]
+    def start(self, workers: int) -> Cost:
+        """Run the command for a tiny mesh and a pixel per worker."""
+        tiny, out = self._emptied("tiny"), self._emptied("start")
+        tiny.mkdir()
+        for number in range(workers):
+            write_ply(tiny / f"{number}.ply", sphere_mesh(20))
+        return run(self._dataset(tiny, out, 1, 1, workers))[0]
 
     def alone(self, workers: int) -> Cost:
         """Run the steps of the workers one after the other; keep the times of each."""
@@ -147,12 +149,23 @@ class Ways:
 
     def peer(self, name: str) -> Cost:
         """Run a peer; what it wrote stays."""
-        job, out = self.out / "job.json", self._emptied(name)
         meshes: dict[str, Any] = {}
         for row in pq.read_table(self.out / "1" / "index.parquet").to_pylist():
             about = meshes.setdefault(row["id"], {"path": "", "cameras": []})
             about["path"] = str(self.folder / unquote(row["id"]))
             about["cameras"].append(json.loads(row["camera"]))
+        return self._run_peer(name, self._emptied(name), meshes)
+
+    def peer_start(self, name: str) -> Cost:
+        """Run a peer for a tiny mesh and a pixel."""
+        mesh = self.out / "tiny.ply"
+        write_ply(mesh, sphere_mesh(20))
+        camera = dd.Camera.orbit(sphere_mesh(20), 1, width=1, height=1)[0].to_dict()
+        meshes = {"tiny": {"path": str(mesh), "cameras": [camera]}}
+        return self._run_peer(name, self._emptied("start"), meshes)
+
+    def _run_peer(self, name: str, out: Path, meshes: dict[str, Any]) -> Cost:
+        job = self.out / "job.json"
         job.write_text(json.dumps({"meshes": meshes, "out": str(out)}), encoding="utf-8")
         python = self._pyrender if name == "pyrender" else sys.executable
         return run([python, HERE / "dataset_peers.py", name, job])[0]
@@ -205,7 +218,8 @@ def _differs(folder: Path, view: str, ours: list[npt.NDArray[Any]]) -> npt.NDArr
         # Photos with several samples a pixel differ at silhouettes.
         near = sliding_window_view(np.pad(is_covered, 1, "edge"), (3, 3))
         is_inside = near.all((2, 3)) == near.any((2, 3))
-        return ((iio.imread(folder / f"{view}.png")[..., 3] > 0) ^ is_covered) & is_inside
+        alpha = iio.imread(folder / f"{view}.png")[..., 3]
+        return np.asarray((alpha > 0) ^ is_covered) & is_inside
     rounding = 0.0
     if (folder / f"{view}.npz").exists():
         arrays = np.load(folder / f"{view}.npz")
