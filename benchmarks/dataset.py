@@ -90,6 +90,7 @@ class Measured(NamedTuple):
 
 def available(ways: Ways) -> dict[Peer, float]:
     """Return the peers that work, and at how many pixels they differ; print why others do not."""
+    ways.command(1, "1")
     found = {}
     for peer in PEERS:
         try:
@@ -103,10 +104,8 @@ def available(ways: Ways) -> dict[Peer, float]:
     return found
 
 
-def measure(ways: Ways, rounds: int) -> Measured:
+def measure(ways: Ways, peers: dict[Peer, float], rounds: int) -> Measured:
     """Return the medians of all ways, which take turns."""
-    ways.command(1, "1")
-    peers = available(ways)
     starts: dict[Any, Callable[[], Cost]] = {
         **{workers: partial(ways.start, workers) for workers in WORKERS},
         **{peer.name: partial(ways.peer_start, peer.name) for peer in peers},
@@ -224,7 +223,8 @@ def main(
         sources.mkdir()
         make_meshes(sources, meshes)
         for each in size or (256, 512):
-            results.append(measure(Ways(sources, views, each, pyrender), rounds))
+            peers = available(Ways(sources, min(2, views), each, pyrender))
+            results.append(measure(Ways(sources, views, each, pyrender), peers, rounds))
     with dd.DepthRenderer() as renderer:
         machine = describe_machine(renderer.info)
     parts = [

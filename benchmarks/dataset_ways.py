@@ -218,8 +218,9 @@ def _differs(folder: Path, view: str, ours: list[npt.NDArray[Any]]) -> npt.NDArr
         # Photos with several samples a pixel differ at silhouettes.
         near = sliding_window_view(np.pad(is_covered, 1, "edge"), (3, 3))
         is_inside = near.all((2, 3)) == near.any((2, 3))
-        alpha = iio.imread(folder / f"{view}.png")[..., 3]
-        return np.asarray((alpha > 0) ^ is_covered) & is_inside
+        differs: npt.NDArray[np.bool_]
+        differs = is_inside & ((iio.imread(folder / f"{view}.png")[..., 3] > 0) != is_covered)
+        return differs
     rounding = 0.0
     if (folder / f"{view}.npz").exists():
         arrays = np.load(folder / f"{view}.npz")
