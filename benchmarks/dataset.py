@@ -70,10 +70,10 @@ class Measured(NamedTuple):
     Attributes:
         size: width and height of the images in pixels.
         images: number of images of each way.
-        costs: medians by way: number of workers, name of a peer, or "ours, " and that; without the
+        costs: least by way: number of workers, name of a peer, or "ours, " and that; without the
             start.
-        starts: medians by number of workers or name of a peer.
-        steps: medians by number of workers, then by step.
+        starts: least by number of workers or name of a peer.
+        steps: least by number of workers, then by step.
         peers: those that were measured, with the fraction of pixels that differ.
         kilobytes, decode_ms: of a sample.
     """
@@ -105,32 +105,32 @@ def available(ways: Ways) -> dict[Peer, float]:
 
 
 def measure(ways: Ways, peers: dict[Peer, float], rounds: int) -> Measured:
-    """Return the medians of all ways, which take turns."""
-    starts: dict[Any, Callable[[], Cost]] = {
-        **{workers: partial(ways.start, workers) for workers in WORKERS},
-        **{peer.name: partial(ways.peer_start, peer.name) for peer in peers},
-    }
+    """Return the least costs of all ways, which take turns."""
     calls: dict[Any, Callable[[], Cost]] = {}
     for workers in WORKERS:
+        calls[f"start, {workers}"] = partial(ways.start, workers)
         calls[workers] = partial(ways.command, workers, str(workers))
         calls[f"alone, {workers}"] = partial(ways.alone, workers)
     for peer in peers:
         ours = f"ours, {peer.name}"
+        calls[f"start, {peer.name}"] = partial(ways.peer_start, peer.name)
         calls[peer.name] = partial(ways.peer, peer.name)
         calls[ours] = partial(ways.command, WORKERS[-1], ours, *peer.options)
-    started, costs = _in_turns(starts, rounds), _in_turns(calls, rounds)
-    for way, cost in costs.items():
-        # Those of "alone" are not in any table.
-        start = started.get(way, started[WORKERS[-1]])
-        costs[way] = Cost(cost.wall - start.wall, cost.cpu - start.cpu)
+    turns: dict[Any, list[Cost]] = {way: [] for way in calls}
+    for _ in range(rounds):
+        for way, call in calls.items():
+            turns[way].append(call())
+            print(way, *(f"{each:.2f}" for each in turns[way][-1]), file=sys.stderr, flush=True)
+    costs = {way: Cost.least(each) for way, each in turns.items()}
+    starts = {way: costs.get(f"start, {way}", costs[f"start, {WORKERS[-1]}"]) for way in costs}
     return Measured(
         ways.size,
         ways.images(),
-        costs,
-        started,
+        {way: cost.without(starts[way]) for way, cost in costs.items()},
+        starts,
         {
             workers: {
-                step: Cost.median(Cost(*each[step]) for each in ways.steps[workers])
+                step: Cost.least(Cost(*each[step]) for each in ways.steps[workers])
                 for step in STEPS
             }
             for workers in WORKERS
@@ -139,16 +139,6 @@ def measure(ways: Ways, peers: dict[Peer, float], rounds: int) -> Measured:
         ways.sample_size() / 1e3,
         1e3 * ways.decode_seconds(),
     )
-
-
-def _in_turns(calls: dict[Any, Callable[[], Cost]], rounds: int) -> dict[Any, Cost]:
-    """Return the median costs of all calls."""
-    costs: dict[Any, list[Cost]] = {way: [] for way in calls}
-    for _ in range(rounds):
-        for way, call in calls.items():
-            costs[way].append(call())
-            print(way, *(f"{each:.2f}" for each in costs[way][-1]), file=sys.stderr, flush=True)
-    return {way: Cost.median(each) for way, each in costs.items()}
 
 
 def throughput_table(results: list[Measured]) -> str:
@@ -228,7 +218,7 @@ def main(
     with dd.DepthRenderer() as renderer:
         machine = describe_machine(renderer.info)
     parts = [
-        f"{machine}; {results[0].images // views} meshes, {views} views, {rounds} rounds, medians.",
+        f"{machine}; {results[0].images // views} meshes, {views} views, the least of {rounds} rounds.",
         throughput_table(results),
         "CPU milliseconds an image, and share of the command's without its start:",
         share_table(results),

@@ -44,9 +44,13 @@ class Cost(NamedTuple):
     cpu: float
 
     @classmethod
-    def median(cls, costs: Iterable[Cost]) -> Cost:
-        """Return the medians of several rounds."""
-        return cls(*map(statistics.median, zip(*costs, strict=True)))
+    def least(cls, costs: Iterable[Cost]) -> Cost:
+        """Return the least of several rounds, of each time."""
+        return cls(*map(min, zip(*costs, strict=True)))
+
+    def without(self, start: Cost) -> Cost:
+        """Return what is left without the start."""
+        return Cost(self.wall - start.wall, self.cpu - start.cpu)
 
 
 def make_meshes(folder: Path, meshes: Path) -> None:
