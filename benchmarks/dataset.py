@@ -12,7 +12,7 @@ with two. In turns with it:
   with what the command wrote. Their starts are left out, too.
 
 CPU seconds are those of a command and all its processes; other programs on the machine change
-them little.
+them little. The least of the rounds counts.
 
     pip install ".[bench]"
     python benchmarks/dataset.py [--size N ...] [--views N] [--meshes FOLDER] [--rounds N]
@@ -218,7 +218,7 @@ def main(
     with dd.DepthRenderer() as renderer:
         machine = describe_machine(renderer.info)
     parts = [
-        f"{machine}; {results[0].images // views} meshes, {views} views, the least of {rounds} rounds.",
+        f"{machine}; {results[0].images // views} meshes, {views} views; least of {rounds} rounds.",
         throughput_table(results),
         "CPU milliseconds an image, and share of the command's without its start:",
         share_table(results),
