@@ -76,6 +76,7 @@ bench: setup
 	$(BIN)/python benchmarks/small_meshes.py $(BENCH)
 	$(BIN)/python benchmarks/loading.py $(BENCH)
 	$(BIN)/python benchmarks/throughput.py $(BENCH)
+	$(BIN)/python benchmarks/dataset.py $(BENCH)
 
 setup: $(VENV)/installed-dev system-gl
 

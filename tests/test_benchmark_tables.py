@@ -20,6 +20,7 @@ REPORTS = [
     "photo",
     "loading",
     "throughput",
+    "data sets",
     "dense",
     "gpu",
     "writing",

@@ -241,3 +241,57 @@ def test_the_process_ends_with_its_parent(state):
         assert not Path(folder).exists()
     with RendererChild(fake_plan(["x"]).config) as other:
         check_good(other)
+
+
+@pytest.mark.parametrize("engine", ["auto", "compute"])
+def test_a_process_is_taken_over(engine):
+    plan = fake_plan(["good"])
+    environment = {"LP_NUM_THREADS": "1"}
+    with fake_renderer(plan, environment=environment, engine=engine) as first:
+        first.start()
+        pid = first.pid
+        options = {"engine": "compute", "environment": environment}
+        with fake_renderer(plan, **options) as second:
+            second.take_over(first)
+            assert (first.pid, second.pid, second.start()) == (None, pid, first.facts)
+            check_good(second)
+        first.close()
+    assert not psutil.pid_exists(pid)
+
+
+OTHERS = {
+    "environment": {"environment": {"LP_NUM_THREADS": "2"}},
+    "threads": {"encoders": 1},
+    "engine": {"engine": "raster"},
+    "device": {"device": 1},
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_process_of_other_settings_stays(other):
+    plan = fake_plan(["good"])
+    with fake_renderer(plan) as first:
+        first.start()
+        with fake_renderer(plan, **{"engine": "compute", **OTHERS[other]}) as second:
+            second.take_over(first)
+            assert second.pid is None
+        check_good(first)
+
+
+def test_a_process_that_ended_or_never_began_is_not_taken_over():
+    plan = fake_plan(["good"])
+    with fake_renderer(plan) as first, fake_renderer(plan, engine="compute") as second:
+        second.take_over(first)
+        check_good(second)
+
+
+def test_the_versions_of_a_process_that_is_taken_over_are_checked():
+    plan = fake_plan(["good"])
+    with (
+        fake_renderer(plan, versions=None) as first,
+        fake_renderer(plan, versions={"engine": "compute"}, engine="compute") as second,
+    ):
+        first.start()
+        with pytest.raises(dd.DatasetError, match=r"driver is none 1\.0, not None"):
+            second.take_over(first)
+        assert first.pid is second.pid is None

@@ -16,7 +16,9 @@ from programs import ROOT
 from s3_server import s3, s3_server  # noqa: F401 - fixtures
 
 import ddepth_gl as dd
+from ddepth_gl.dataset import child
 from ddepth_gl.dataset.config import DatasetConfig
+from ddepth_gl.dataset.executors import local
 from ddepth_gl.dataset.executors.ranks import find_rank, in_order_of_rank
 from ddepth_gl.dataset.finishing import finish_dataset, is_index_current
 from ddepth_gl.dataset.plan import read_plan
@@ -154,6 +156,28 @@ def test_a_rerun_renders_only_what_is_missing(fakes, tmp_path):
     third = run(None, tmp_path / "out")
     assert 2 <= third.counts.meshes <= 3
     assert sums(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    ("workers", "names", "started"),
+    [(1, "abcdefg", 1), (2, "abcdefg", 2), (2, "abc", 2)],  # two workers, but one shard: other CPUs
+)
+def test_processes_start_once(fakes, tmp_path, monkeypatch, workers, names, started):
+    processes = []
+
+    class Counted(child.ChildProcess):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            processes.append(self._process)
+
+    monkeypatch.setattr(child, "ChildProcess", Counted)
+    monkeypatch.setattr(local, "usable_cpus", lambda: 8)
+    config = settings(named(tmp_path / "meshes", *names))
+    assert run(config, tmp_path / "out", workers=workers).counts.meshes == len(names)
+    assert len(processes) == started
+    assert all(process.returncode is not None for process in processes)
+    run(config, tmp_path / "out", workers=workers)  # nothing is missing
+    assert len(processes) == started
 
 
 def test_an_index_that_lacks_a_shard_is_merged(fakes, tmp_path):

@@ -362,8 +362,8 @@ def _dry_run(
     if config is None:
         raise RequestError("--dry-run needs sources; give the meshes")
     entries = find_meshes(config.sources, print_warning, split_column=config.split.column)
-    executor = LocalExecutor(workers, device)
-    executor.prepare(config, engine)
+    with LocalExecutor(workers, device) as executor:
+        executor.prepare(config, engine)
     environment = child_environment(executor.workers)
     with RendererChild(config, engine=engine, device=device, environment=environment) as child:
         result = dry_run(config, entries, child.samples, executor.workers)

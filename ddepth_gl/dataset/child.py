@@ -139,12 +139,31 @@ class RendererChild:
             kind = ContextError if answer.get("kind") == "crash" else DatasetError
             raise kind(str(answer.get("message", "a renderer process does not start")))
         self.facts = answer
-        self._check_versions(answer.get("versions") or {})
+        self._check_versions()
         return answer
 
-    def _check_versions(self, versions: Mapping[str, str]) -> None:
+    def take_over(self, other: RendererChild) -> None:
+        """Take the process of another one, if it was started as this one's would be.
+
+        Args:
+            other: not in use. Its engine may be "auto" if that chose the engine of this one.
+
+        Raises:
+            DatasetError: the process renders with other versions than this one must.
+        """
+        engine = (other.facts.get("versions") or {}).get("engine")
+        started_with = {**other._settings, "engine": engine}, other._environment
+        is_alike = started_with == (self._settings, self._environment)
+        if self._process or not other._process or not is_alike:
+            return
+        self._process, other._process = other._process, None
+        self.facts = other.facts
+        self._check_versions()
+
+    def _check_versions(self) -> None:
         if self._versions is None:
             return
+        versions = self.facts.get("versions") or {}
         names = sorted({*self._versions, *versions})
         differing = [
             f"{name} is {versions.get(name)}, not {self._versions.get(name)}"

@@ -34,20 +34,30 @@ class LocalExecutor:
         self._device = device
         self._devices: Sequence[int | str | None] = (device,)
         self._versions: dict[str, str] | None = None
+        self._first: RendererChild | None = None
         self.workers = workers or 0
 
     def __enter__(self) -> LocalExecutor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        return
+        if self._first is not None:
+            self._first.close()
 
     def prepare(self, config: DatasetConfig, engine: str) -> dict[str, str]:
         """Return the versions of what renders here, and choose devices and number of workers."""
         if self._versions is not None:
             return self._versions
-        with RendererChild(config, engine=engine, device=self._device) as child:
-            facts: dict[str, Any] = child.start()
+        # Of the likely settings of the first worker, which takes it over then.
+        count = self.workers or default_workers(0)
+        self._first = RendererChild(
+            config,
+            engine=engine,
+            device=self._device,
+            environment=child_environment(count),
+            encoders=_encoders(count),
+        )
+        facts: dict[str, Any] = self._first.start()
         gpus = [index for index in facts.get("gpus") or () if isinstance(index, int)]
         if gpus and self._device is None and not facts.get("is_software"):
             self._devices = gpus
@@ -77,10 +87,9 @@ class LocalExecutor:
             job,
             environment=child_environment(count),
             memory=memory,
-            # Of the CPUs of a worker, one renders or keeps the GPU busy.
-            encoders=max(0, usable_cpus() // count - 1),
+            encoders=_encoders(count),
         )
-        pool = _Pool(job, indices, progress)
+        pool = _Pool(job, indices, progress, self._first)
         threads = [
             # Daemons: the interpreter may end while one of them waits for a disk.
             threading.Thread(
@@ -106,12 +115,29 @@ class LocalExecutor:
         return sorted(pool.claimed)
 
 
-class _Pool:
-    """The shards that are left, and the first error."""
+def _encoders(workers: int) -> int:
+    """Return the encoding threads of a worker: one of its CPUs renders or keeps the GPU busy."""
+    return max(0, usable_cpus() // workers - 1)
 
-    def __init__(self, job: ShardJob, indices: Sequence[int], progress: Progress) -> None:
+
+class _Pool:
+    """The shards that are left, and the first error.
+
+    Args:
+        job, indices, progress: see `LocalExecutor.run`.
+        first: a renderer process to take over, if there is one.
+    """
+
+    def __init__(
+        self,
+        job: ShardJob,
+        indices: Sequence[int],
+        progress: Progress,
+        first: RendererChild | None,
+    ) -> None:
         self._job, self._progress = job, progress
         self._left = deque(indices)
+        self._first = first
         self._lock = threading.Lock()
         self.stop = threading.Event()
         self.ended = threading.Semaphore(0)  # counts threads that have ended
@@ -122,6 +148,9 @@ class _Pool:
         """Render shards until none is left."""
         try:
             with self._job.child(device, self._watch) as child:
+                if spare := self._first_process():
+                    child.take_over(spare)
+                    spare.close()  # if it does not fit
                 while (index := self._next()) is not None:
                     self._render(index, child)
         except RunStoppedError:
@@ -132,6 +161,11 @@ class _Pool:
             self.stop.set()
         finally:
             self.ended.release()
+
+    def _first_process(self) -> RendererChild | None:
+        with self._lock:
+            first, self._first = self._first, None
+            return first
 
     def _next(self) -> int | None:
         with self._lock:
