@@ -212,4 +212,5 @@ def named_files(content: bytes, names: Sequence[str]) -> list[str]:
 
 def _last_word(name: bytes) -> bytes:
     # A name may have blanks and quotes in it; the last part of it is the one that has the ending.
-    return _LAST_PART.findall(name)[0].lower()
+    last: bytes = _LAST_PART.findall(name)[0]
+    return last.lower()
