@@ -153,6 +153,7 @@ BUILTIN_ERRORS = {
     ("_checks", "ValueError"): "its callers raise their own error",
     ("camera.checks", "TypeError"): "its caller raises CameraError",
     ("dataset.reading", "IndexError"): "what Python expects of a sequence",
+    ("dataset.columns", "ValueError"): "its callers raise DatasetError",
     ("io.meshes.child", "ValueError"): "caught below, as MeshError",
     ("io.meshes.child_main", "ValueError"): "its caller raises MeshError",
     ("io.meshes.gltf.meshopt_attributes", "ValueError"): "its caller raises MeshError",
