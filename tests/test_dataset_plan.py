@@ -309,6 +309,33 @@ def test_extending_appends_shards_and_leaves_the_others(tmp_path):
     assert write_plan(tmp_path, make_plan(config, everything, 1, VERSIONS)) == alone
 
 
+def test_an_extended_plan_has_all_sources(tmp_path):
+    def config(*paths, **others):
+        return DatasetConfig(sources={"paths": paths, **others}, shards={"meshes": 4})
+
+    first, more = entries(8), entries(3, 40)
+    write_plan(tmp_path, make_plan(config("a"), first, 1, VERSIONS))
+    extended = extend_plan(tmp_path, make_plan(config("b"), more, 1, VERSIONS))
+    assert read_plan(tmp_path).config.sources.paths == ("a", "b")
+    assert extended.config == read_plan(tmp_path).config
+    # Any of the commands goes on with the whole, but not with other meshes.
+    for paths, found in ((["a"], first), (["b"], more), (["a", "b"], first + more)):
+        assert write_plan(tmp_path, make_plan(config(*paths), found, 1, VERSIONS)) == extended
+    message = refused(write_plan, tmp_path, make_plan(config("a"), entries(9), 1, VERSIONS))
+    assert "1 mesh is new here (m00008)" in message
+    message = refused(write_plan, tmp_path, make_plan(config("a", "b"), first, 1, VERSIONS))
+    assert "3 meshes are missing here" in message
+    message = refused(write_plan, tmp_path, make_plan(config("c"), first, 1, VERSIONS))
+    assert "3 meshes are missing here" in message
+    # Tables bring the names of their columns.
+    tables = make_plan(config(tables=["t"], id_column="uid"), entries(1, 60), 1, VERSIONS)
+    assert extend_plan(tmp_path, tables).config.sources.id_column == "uid"
+    others = make_plan(config("x.csv"), entries(1, 70), 1, VERSIONS)
+    assert refused(extend_plan, tmp_path, others).startswith("the tables of one data set need the ")
+    again = make_plan(config("a", tables=["t"], id_column="uid"), entries(1, 80), 1, VERSIONS)
+    assert extend_plan(tmp_path, again).config.sources.paths == ("a", "b")
+
+
 def test_what_cannot_be_extended(tmp_path):
     assert "has no plan.parquet" in refused(extend_plan, tmp_path, planned())
     write_plan(tmp_path, planned())

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from programs import ROOT
 from s3_server import s3, s3_server  # noqa: F401 - fixtures
 
 import ddepth_gl as dd
-from ddepth_gl.dataset import child
+from ddepth_gl.dataset import child, index
 from ddepth_gl.dataset.config import DatasetConfig
 from ddepth_gl.dataset.executors import local
+from ddepth_gl.dataset.executors.local import LocalExecutor
 from ddepth_gl.dataset.executors.ranks import find_rank, in_order_of_rank
 from ddepth_gl.dataset.finishing import finish_dataset, is_index_current
 from ddepth_gl.dataset.plan import read_plan
@@ -245,6 +247,25 @@ def test_a_file_beside_the_index_that_is_gone_is_made_again(fakes, tmp_path, nam
     assert (tmp_path / "out" / name).read_bytes() == before
 
 
+def test_a_shard_that_is_finished_while_the_index_is_merged(fakes, tmp_path, monkeypatch):
+    config = settings(named(tmp_path / "meshes", "a"))
+    run(config, tmp_path / "out")
+    merge = index.merge_parquet
+
+    def slow_merge(*arguments):
+        time.sleep(0.02)
+        (tmp_path / "out/shards/shard-00000.json").touch()
+        return merge(*arguments)
+
+    storage = LocalStorage(tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "merge_parquet", slow_merge)
+        finish_dataset(storage, read_plan(storage))
+    assert not is_index_current(storage)
+    finish_dataset(storage, read_plan(storage))
+    assert is_index_current(storage)
+
+
 def test_what_a_killed_end_left_is_removed(fakes, tmp_path):
     config = settings(named(tmp_path / "meshes", "a"))
     run(config, tmp_path / "out")
@@ -307,6 +328,61 @@ def test_retry(fakes, tmp_path, monkeypatch):
     assert sums(out) == expected
     assert rows(out / "index.parquet") == index
     assert whole.stat().st_mtime_ns == time_of_whole
+
+
+def test_shards_that_another_process_retries_first(fakes, tmp_path, monkeypatch):
+    """Another --retry ends between this one's look at the markers and its first claim."""
+    config = settings(named(tmp_path / "meshes", "a", "error_x", "b", "c"))
+    out = tmp_path / "out"
+    run(config, out)
+    original = LocalExecutor.run
+
+    def later(self, *arguments):
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalExecutor, "run", original)
+            assert run(config, out, retry=True).counts.failures == 1
+        return original(self, *arguments)
+
+    monkeypatch.setattr(LocalExecutor, "run", later)
+    report = run(config, out, retry=True)
+    assert (report.counts.meshes, report.counts.failures) == (0, 0)
+    assert (report.counts.shards, report.counts.all_shards) == (2, 2)
+
+
+def test_shards_of_other_processes_are_there_in_the_end(fakes, tmp_path, monkeypatch):
+    """Another process has claimed all shards, and finishes them before this one ends."""
+    config = settings(named(tmp_path / "meshes", *"abcd"))
+    out = tmp_path / "out"
+    original = LocalExecutor.run
+
+    def claimed(self, job, indices, progress):
+        original(self, job, indices, Progress())
+        return list(indices)
+
+    monkeypatch.setattr(LocalExecutor, "run", claimed)
+    report = run(config, out)
+    assert (report.is_complete, report.claimed) == (True, 0)
+    assert (report.counts.shards, report.counts.all_shards) == (2, 2)
+
+
+def test_an_extended_data_set(fakes, tmp_path):
+    out = tmp_path / "out"
+    first = settings(named(tmp_path / "first", *"abcd"))
+    more = settings(named(tmp_path / "more", *"xy"))
+    run(first, out)
+    assert run(more, out, extend=True).counts.meshes == 2
+    sources = DatasetConfig.from_yaml(out / "dataset.yaml").sources
+    assert sources.paths == (str(tmp_path / "first"), str(tmp_path / "more"))
+    run(DatasetConfig.from_yaml(out / "dataset.yaml"), tmp_path / "again")
+    keys = [
+        {row["key"] for row in rows(each / "index.parquet")} for each in (out, out / "../again")
+    ]
+    assert keys[0] == keys[1]
+    # Each of the commands completes all of it.
+    (out / "shards/shard-00000.json").unlink()
+    (out / "shards/shard-00002.json").unlink()
+    assert run(first, out).is_complete
+    assert {row["key"] for row in rows(out / "index.parquet")} == keys[0]
 
 
 def failing(method):

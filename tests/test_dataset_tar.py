@@ -50,7 +50,7 @@ def test_tarfile_reads_it():
 
 
 def test_its_bytes_are_those_of_gnu_tar(tmp_path):
-    """Except for the zeros at its end, of which GNU tar writes more."""
+    """Except for the zeros at its end, of which GNU tar writes more, and numbers of no device."""
     if not shutil.which("tar"):
         pytest.skip("there is no tar")
     short = {name: data for name, data in contents().items() if len(name) <= 100}
@@ -69,8 +69,20 @@ def test_its_bytes_are_those_of_gnu_tar(tmp_path):
         ["tar", *options, "-c", *short], cwd=tmp_path, capture_output=True, check=True
     )
     data, _, _ = written(short)
-    assert done.stdout[: len(data)] == data
+    assert without_devices(done.stdout[: len(data)], short) == without_devices(data, short)
     assert not any(done.stdout[len(data) :])
+
+
+def without_devices(data, contents):
+    """Return a tar without the device numbers of its headers: since 1.35, GNU tar writes zeros.
+
+    The checksums, which cover them, are left out, too; `tarfile` and other tests check those.
+    """
+    data, start = bytearray(data), 0
+    for content in contents.values():
+        data[start + 148 : start + 156] = data[start + 329 : start + 345] = b""
+        start += 512 - 24 + 512 * (-(-len(content) // 512))
+    return data
 
 
 def test_the_hash_is_that_of_the_bytes():

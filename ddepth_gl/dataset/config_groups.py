@@ -87,6 +87,40 @@ class SourcesConfig(Group):
         default=None, description="column of tables with the camera file of each mesh"
     )
 
+    def joined(self, others: SourcesConfig) -> SourcesConfig:
+        """Return these sources and others, each once.
+
+        Raises:
+            DatasetError: both have tables, with other names of columns.
+        """
+        names = ("id_column", "path_column", "cameras_column")
+        columns, new_columns = (
+            {name: getattr(each, name) for name in names} for each in (self, others)
+        )
+        if self._has_tables() and others._has_tables() and columns != new_columns:
+            raise DatasetError(
+                f"the tables of one data set need the same columns, not {columns} and {new_columns}"
+            )
+        joined: dict[str, Any] = {
+            name: (*given, *(each for each in getattr(others, name) if each not in given))
+            for name in ("paths", "tables", "lists")
+            for given in [getattr(self, name)]
+        }
+        return SourcesConfig(**joined, **(columns if self._has_tables() else new_columns))
+
+    def is_part_of(self, others: SourcesConfig) -> bool:
+        """Return whether others have all of these sources, and more."""
+        mine, theirs = (
+            {(name, path) for name in ("paths", "tables", "lists") for path in getattr(each, name)}
+            for each in (self, others)
+        )
+        return mine < theirs
+
+    def _has_tables(self) -> bool:
+        return bool(self.tables) or any(
+            path.lower().endswith((".csv", ".parquet")) for path in self.paths
+        )
+
 
 class ViewsConfig(Group):
     """Cameras of each mesh."""

@@ -64,12 +64,15 @@ def _finish_local(storage: LocalStorage, plan: Plan) -> None:
                 shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=".index-", suffix=".part", dir=root) as into:
             made = Path(into)
+            start = made.stat().st_mtime_ns  # by the clock that gives the markers their times
             write_finished(root, plan, made)
             if (made / _TRANSFORMS).is_dir():
                 (root / _TRANSFORMS).mkdir(exist_ok=True)
                 for path in sorted((made / _TRANSFORMS).iterdir()):
                     replace_folder(path, root / _TRANSFORMS / path.name)
             for name in _FILES:
+                # A shard that was finished meanwhile is newer, whether or not it was seen.
+                os.utime(made / name, ns=(start, start))
                 (made / name).replace(root / name)
                 storage.sync_folder(root)
     except OSError as error:

@@ -83,7 +83,8 @@ def write_plan(
     """Write a plan into a folder, or compare it with the one that is there.
 
     Of several processes that start at once, one writes; the others compare. A plan that is there
-    stays as it is: another number of workers does not change its shards.
+    stays as it is: another number of workers does not change its shards. Of a plan that was
+    extended, some of the sources are enough.
 
     Args:
         out: the folder, or its address for fsspec.
@@ -101,9 +102,13 @@ def write_plan(
     if store.read(PLAN_NAME) is None and store.create(PLAN_NAME, plan_bytes(plan)):
         return plan
     there = read_plan(store)
+    meshes = there.entries()
+    if plan.config.sources.is_part_of(there.config.sources):  # the plan was extended since
+        given = {entry.id for entry in plan.entries()}
+        meshes = [entry for entry in meshes if entry.id in given]
     differences = [
         *differing_settings(there.config, plan.config),
-        *differing_meshes(there.entries(), plan.entries()),
+        *differing_meshes(meshes, plan.entries()),
     ]
     if differences:
         advice = "give another -o, or the same settings and sources"
@@ -136,8 +141,8 @@ def extend_plan(
         The extended plan, which is written.
 
     Raises:
-        DatasetError: there is no plan, it has other settings or versions, or another mesh of the
-            same id.
+        DatasetError: there is no plan, it has other settings or versions, another mesh of the
+            same id, or tables with other columns.
     """
     store = open_storage(out)
     there = read_plan(store)
@@ -158,7 +163,12 @@ def extend_plan(
     if not new:
         return _with_limits(there, plan)
     per_shard = meshes_per_shard(plan.config, len(new), plan.workers)
-    extended = replace(there, shards=(*there.shards, *_divided(plan.config, new, per_shard)))
+    sources = there.config.sources.joined(plan.config.sources)
+    extended = replace(
+        there,
+        config=there.config.model_copy(update={"sources": sources}),
+        shards=(*there.shards, *_divided(plan.config, new, per_shard)),
+    )
     store.write(PLAN_NAME, plan_bytes(extended))
     return _with_limits(extended, plan)
 

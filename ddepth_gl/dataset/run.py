@@ -145,7 +145,8 @@ def run_dataset(
     if is_complete and (missing or not is_index_current(storage)):
         finish_dataset(storage, plan)
     return RunReport(
-        counts=progress.counts(),
+        # Other processes may have finished some.
+        counts=replace(progress.counts(), shards=len(done)),
         is_complete=is_complete,
         claimed=len([index for index in claimed if index not in done]),
         failures=sum(marker.failures for marker in done.values()),
