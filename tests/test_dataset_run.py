@@ -19,6 +19,7 @@ import ddepth_gl as dd
 from ddepth_gl.dataset import child
 from ddepth_gl.dataset.config import DatasetConfig
 from ddepth_gl.dataset.executors import local
+from ddepth_gl.dataset.executors.local import LocalExecutor
 from ddepth_gl.dataset.executors.ranks import find_rank, in_order_of_rank
 from ddepth_gl.dataset.finishing import finish_dataset, is_index_current
 from ddepth_gl.dataset.plan import read_plan
@@ -265,6 +266,17 @@ def test_an_index_of_some_shards(fakes, tmp_path):
         "shard-00000",
         "shard-00002",
     }
+
+
+def test_shards_that_others_finish_count(fakes, tmp_path, monkeypatch):
+    run_shards = LocalExecutor.run
+
+    def by_others(self, job, indices, _):
+        return run_shards(self, job, indices, Progress())
+
+    monkeypatch.setattr(LocalExecutor, "run", by_others)
+    report = run(settings(named(tmp_path / "m", *"abcdefg")), tmp_path / "out")
+    assert report.counts.shards == report.counts.all_shards > 1
 
 
 def test_failures_do_not_stop_the_run(fakes, tmp_path):

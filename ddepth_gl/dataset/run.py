@@ -145,7 +145,7 @@ def run_dataset(
     if is_complete and (missing or not is_index_current(storage)):
         finish_dataset(storage, plan)
     return RunReport(
-        counts=progress.counts(),
+        counts=replace(progress.counts(), shards=len(done)),  # others finished some meanwhile
         is_complete=is_complete,
         claimed=len([index for index in claimed if index not in done]),
         failures=sum(marker.failures for marker in done.values()),
