@@ -65,14 +65,22 @@ def test_a_run_and_its_rerun():
 def test_meshes_whose_up_direction_is_assumed():
     files("meshes", "e")
     Path("meshes/e.ply").rename("meshes/e.glb")
-    line = "4 meshes in formats that do not say which way is up (OBJ, STL, PLY, OFF): z is taken"
+    line = "z up was assumed for 4 meshes, whose formats (OBJ, STL, PLY, OFF) do not say it; if"
     assert line in ddepth(*RUN).stdout
-    assert "which way is up" not in ddepth(*RUN).stdout  # nothing was rendered
-    assert "which way is up" not in ddepth(*RUN, "-o", "other", "--up", "y").stdout
+    assert "z up" not in ddepth(*RUN).stdout  # nothing was rendered
+    assert "z up" not in ddepth(*RUN, "-o", "other", "--up", "y").stdout
     turned = ("--set", "normalization.up=z", "--set", "normalization.mesh_up=y")
-    assert "which way is up" not in ddepth(*RUN, "-o", "turned", *turned).stdout
+    assert "z up" not in ddepth(*RUN, "-o", "turned", *turned).stdout
     assert line in ddepth(*RUN, "-o", "half", *turned[:2]).stdout
     assert line in ddepth(*RUN, "--dry-run").stdout
+
+
+def test_times_of_one_mesh():
+    files("one", "a")
+    assert "the mesh took " in ddepth("one", *RUN[1:]).stdout
+    status = ddepth("--status", "out").stdout
+    assert "the mesh took " in status
+    assert "p99" not in status
 
 
 def test_json():
@@ -116,6 +124,8 @@ def test_status():
     values = json.loads(ddepth("--status", "out", "--json").stdout)
     assert (values["meshes"], values["images"], values["claims"]) == (4, 12, [])
     Path("out/index.parquet").unlink()
+    with claimed(LocalStorage(Path("out")), "shard-00000"):
+        assert "; the run merges it at its end" in ddepth("--status", "out").stdout
     assert "--finish merges it" in ddepth("--status", "out").stdout
     assert ddepth("-o", "out", "--finish").exit_code == 0
     assert "index" not in ddepth("--status", "out").stdout
@@ -322,7 +332,7 @@ def test_progress_is_shown(monkeypatch, stream):
     with dataset_progress.shown_progress(worked_progress()):
         time.sleep(0.6)
     shown = err.getvalue()
-    assert "1/4 shards, 2/6 meshes" in shown
+    assert "1/4 shards, 4/8 meshes" in shown
     assert "1 failed" in shown
     if not err.isatty():
         assert all("shards" in line for line in shown.splitlines())

@@ -288,6 +288,17 @@ def test_an_index_of_some_shards(fakes, tmp_path):
     }
 
 
+def test_shards_that_others_finish_count(fakes, tmp_path, monkeypatch):
+    run_shards = LocalExecutor.run
+
+    def by_others(self, job, indices, _):
+        return run_shards(self, job, indices, Progress())
+
+    monkeypatch.setattr(LocalExecutor, "run", by_others)
+    report = run(settings(named(tmp_path / "m", *"abcdefg")), tmp_path / "out")
+    assert report.counts.shards == report.counts.all_shards > 1
+
+
 def test_failures_do_not_stop_the_run(fakes, tmp_path):
     folder = named(tmp_path / "meshes", "a", "b", "c", "error_x", "exit_x", "crash_x", "bug_x")
     progress = Progress()

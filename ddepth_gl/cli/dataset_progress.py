@@ -71,7 +71,8 @@ def _print_lines(progress: Progress, ended: threading.Event) -> None:
 def _line(counts: Counts) -> str:
     parts = [
         f"{counts.shards}/{counts.all_shards} shards",
-        f"{counts.meshes + counts.failures}/{counts.pending_meshes} meshes",
+        f"{counts.all_meshes - counts.pending_meshes + counts.meshes + counts.failures}"
+        f"/{counts.all_meshes} meshes",
         f"{counts.images_per_second:.1f} images/s",
         size_text(counts.bytes),
     ]
@@ -85,6 +86,7 @@ def _line(counts: Counts) -> str:
 def printed_report(report: RunReport, output: str) -> None:
     """Print the outcome of a run."""
     from ..dataset.assumed_up import assumed_up_text
+    from ..dataset.progress import times_text
 
     counts = report.counts
     rendered = "nothing to render"
@@ -97,10 +99,8 @@ def printed_report(report: RunReport, output: str) -> None:
     shards = f"{counts.shards} of {counts.all_shards} shards are there"
     print_line(f"{output}: {rendered}; {shards}")
     if counts.meshes:
-        print_line(
-            f"a mesh took {report.seconds_p50:.2f} s (p50), {report.seconds_p99:.2f} s (p99), "
-            f"and at most {size_text(report.peak_memory)} of memory"
-        )
+        memory = f"{size_text(report.peak_memory)} of memory"
+        print_line(times_text(counts.meshes, report.seconds_p50, report.seconds_p99, memory))
     if counts.meshes and report.assumed_up:
         print_line(assumed_up_text(report.assumed_up))
     if report.failures:

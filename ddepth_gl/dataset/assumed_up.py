@@ -33,7 +33,7 @@ def assumed_up_count(plan: Plan) -> int:
 def assumed_up_text(count: int) -> str:
     """Return a line for the user about so many meshes, and how to change it."""
     return (
-        f"{counted(count, 'mesh', 'meshes')} in formats that do not say which way is up "
-        f"({', '.join(_SILENT.values())}): z is taken; if they lie on their backs, give --up y, "
-        "or with normalization.up normalization.mesh_up=y"
+        f"z up was assumed for {counted(count, 'mesh', 'meshes')}, whose formats "
+        f"({', '.join(_SILENT.values())}) do not say it; if they lie on their backs, give --up y "
+        "(with normalization.up: normalization.mesh_up)"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from .shard import MeshDone
 
-__all__ = ["Counts", "Progress", "percentile"]
+__all__ = ["Counts", "Progress", "percentile", "times_text"]
 
 _MAX_FAILURES = 8
 
@@ -122,3 +122,10 @@ def percentile(values: list[float], percent: float) -> float:
     """Return the nearest-rank percentile of values; 0 of none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(percent / 100 * len(ordered)))] if ordered else 0.0
+
+
+def times_text(meshes: int, p50: float, p99: float, memory: str) -> str:
+    """Return a line about the time and memory of so many meshes."""
+    if meshes == 1:
+        return f"the mesh took {p50:.2f} s and {memory}"
+    return f"a mesh took {p50:.2f} s (p50), {p99:.2f} s (p99), and at most {memory}"

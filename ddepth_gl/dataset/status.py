@@ -11,7 +11,7 @@ from typing import Any
 from .._text import counted
 from .finishing import is_index_current
 from .plan import read_plan
-from .progress import percentile
+from .progress import percentile, times_text
 from .run import finished_shards
 from .storage import open_storage
 
@@ -62,13 +62,13 @@ class DatasetStatus:
         if self.failures:
             yield f"{counted(self.failures, 'mesh', 'meshes')} failed"
         if self.meshes:
-            yield (
-                f"a mesh took {self.seconds_p50:.2f} s (p50), {self.seconds_p99:.2f} s (p99), and "
-                f"at most {self.peak_memory / 1e6:,.0f} MB of memory"
-            )
+            memory = f"{self.peak_memory / 1e6:,.0f} MB of memory"
+            yield times_text(self.meshes, self.seconds_p50, self.seconds_p99, memory)
         yield from self.claims
         if not self.is_index_current:
-            yield "the index lacks shards; --finish merges it"
+            run_merges = self.claims or self.shards < self.all_shards
+            when = "the run merges it at its end" if run_merges else "--finish merges it"
+            yield f"the index lacks shards; {when}"
 
 
 def read_status(out: str | os.PathLike[str]) -> DatasetStatus:
