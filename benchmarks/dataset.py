@@ -181,21 +181,16 @@ def share_table(results: list[Measured]) -> str:
 
 
 def peer_table(results: list[Measured]) -> str:
-    """Return the table of the peers' times over the command's, with the same outputs."""
+    """Return the table of the peers' CPU times over the command's, with the same outputs."""
     rows = []
     for result in results:
         for peer, differing in result.peers.items():
-            theirs, ours = result.costs[peer.name], result.costs[f"ours, {peer.name}"]
-            rows.append(
-                [
-                    *(peer.name, peer.title, result.size),
-                    *(f"{result.images / seconds:.1f}" for seconds in (*theirs, *ours)),
-                    *(f"{a / b:.1f}" for a, b in zip(theirs, ours, strict=True)),
-                    f"{differing:.3%}",
-                ]
-            )
-    headings = ["peer", "writes", "size", "images/s", "per CPU second", "ours", "per CPU second"]
-    return markdown_table([*headings, "time / ours", "CPU time / ours", "pixels that differ"], rows)
+            theirs, ours = (result.costs[way].cpu for way in (peer.name, f"ours, {peer.name}"))
+            cells = [f"{result.images / cpu:.1f}" for cpu in (theirs, ours)]
+            cells += [f"{theirs / ours:.1f}", f"{differing:.3%}"]
+            rows.append([peer.name, peer.title, result.size, *cells])
+    headings = ["peer", "writes", "size", "images per CPU second", "ours", "CPU time / ours"]
+    return markdown_table([*headings, "pixels that differ"], rows)
 
 
 def main(

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from .._checks import shown
+from ..errors import DatasetError
 from .axes import direction_fault, direction_of
 from .choices import Codec, Fit, Kind, Layout, Output, Preset
 from .config_errors import tidied
