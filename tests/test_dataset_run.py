@@ -251,10 +251,13 @@ def test_a_shard_that_is_finished_while_the_index_is_merged(fakes, tmp_path, mon
     config = settings(named(tmp_path / "meshes", "a"))
     run(config, tmp_path / "out")
     merge = index.merge_parquet
+    finished_meanwhile = []
 
     def slow_merge(*arguments):
         time.sleep(0.02)
-        (tmp_path / "out/shards/shard-00000.json").touch()
+        if not finished_meanwhile:
+            finished_meanwhile.append((tmp_path / "out/shards/shard-00000.json").touch())
+            time.sleep(0.02)
         return merge(*arguments)
 
     storage = LocalStorage(tmp_path / "out")
