@@ -10,7 +10,13 @@ import sys
 import pytest
 
 import ddepth_gl as dd
-from ddepth_gl.dataset.config import DatasetConfig, PhotosConfig, SplitConfig, ViewsConfig
+from ddepth_gl.dataset.config import (
+    DatasetConfig,
+    PhotosConfig,
+    SourcesConfig,
+    SplitConfig,
+    ViewsConfig,
+)
 from ddepth_gl.dataset.config_options import SHORT_OPTIONS, config_from_options
 from ddepth_gl.dataset.config_text import read_yaml
 from ddepth_gl.dataset.entries import MeshEntry
@@ -354,3 +360,24 @@ def test_camera_files_and_photos_that_are_nowhere_are_told(tmp_path):
     check_paths(DatasetConfig(views={"kind": "file", "file": f"{tmp_path}/{{id}}.json"}), entries)
     own = [MeshEntry("0", "/0.obj", cameras="/c.json")]
     check_paths(DatasetConfig(views={"kind": "file", "file": "none.json"}), own)
+
+
+def test_no_comment_of_a_setting_is_a_fragment():
+    groups = [field.annotation for field in DatasetConfig.model_fields.values()]
+    settings = [
+        setting
+        for group in [*groups, PhotosConfig]
+        if hasattr(group, "model_fields")
+        for setting in group.model_fields.values()
+    ]
+    assert len(settings) > 60
+    for setting in settings:
+        assert setting.description
+        assert not re.match(r"(of|from|per|above|within|along|null)\b", setting.description)
+
+
+def test_tables_with_other_columns_are_not_joined():
+    first = SourcesConfig(tables=["a.csv"])
+    assert first.joined(SourcesConfig(tables=["b.csv"])).tables == ("a.csv", "b.csv")
+    with pytest.raises(dd.DatasetError, match="need the same columns, not"):
+        first.joined(SourcesConfig(tables=["b.csv"], path_column="mesh"))

@@ -75,11 +75,11 @@ class SourcesConfig(Group):
     )
     lists: tuple[str, ...] = Field(default=(), description="text files with one path per line")
     id_column: str = Field(
-        default="id", description="column of tables; without it, ids follow from paths"
+        default="id", description="name of the column with ids; without one, ids follow from paths"
     )
-    path_column: str = Field(default="path", description="column of tables")
+    path_column: str = Field(default="path", description="name of the column with paths")
     cameras_column: str | None = Field(
-        default=None, description="column of tables with the camera file of each mesh"
+        default=None, description="name of the column with the camera file of each mesh"
     )
 
     def joined(self, others: SourcesConfig) -> SourcesConfig:
@@ -120,48 +120,55 @@ class SourcesConfig(Group):
 class ViewsConfig(Group):
     """Cameras of each mesh."""
 
-    kind: Kind = Field(default="orbit", description="where the cameras are")
+    kind: Kind = Field(default="orbit", description="where the cameras are; see docs/dataset.md")
     preset: Preset | None = Field(
-        default=None, description="published settings, for everything that is not given here"
+        default=None, description="published settings; values given here override them"
     )
     count: Annotated[int, Field(ge=1, le=_MAX_VIEWS)] = Field(
-        default=24, description="views of each mesh"
+        default=24, description="number of views of each mesh"
     )
     size: tuple[PositiveInt, PositiveInt] = Field(
-        default=(512, 512), description="width and height"
+        default=(512, 512), description="width and height of images in pixels"
     )
-    seed: int = Field(default=0, description="of random views")
-    fov_deg: PositiveFloat | Range = Field(default=40.0, description="field of view, or its range")
+    seed: int = Field(default=0, description="seed of random views")
+    fov_deg: PositiveFloat | Range = Field(
+        default=40.0, description="vertical field of view, or its range"
+    )
     fov_spacing: Literal["even", "inverse_square"] = Field(
-        default="even", description="within a range: of the angle, or of the fitting distance"
+        default="even",
+        description="spacing within a range of fields of view: of the angle, or of the distance",
     )
     distance: PositiveFloat | Range | None = Field(
-        default=None, description="from the mesh's center, or a range; null fits the mesh"
+        default=None,
+        description="distance from the mesh's center, or its range; null shows the whole mesh",
     )
     distance_in: Literal["radii", "sides", "units"] = Field(
         default="radii",
         description="unit of the distance; sides: longest side of the bounding box",
     )
     elevation_deg: float | Range | None = Field(
-        default=None, description="above the horizon, or a range; null follows from the kind"
+        default=None,
+        description="elevation above the horizon, or its range; null follows from the kind",
     )
-    azimuth_deg: float = Field(default=0.0, description="of the first view of a turntable")
-    density: Literal["sphere", "cube"] = Field(default="sphere", description="of random directions")
+    azimuth_deg: float = Field(default=0.0, description="azimuth of the first view of a turntable")
+    density: Literal["sphere", "cube"] = Field(
+        default="sphere", description="density of random directions"
+    )
     upper_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="hammersley: share of the views above the horizon"
+        default=None, description="share of the views above the horizon, for kind hammersley"
     )
     up: str = Field(
         default="auto",
-        description='an axis such as "-y", a vector "X,Y,Z", or auto: what the file says',
+        description='up direction: an axis such as "-y", a vector "X,Y,Z", or auto (as files say)',
     )
-    orthographic: bool = Field(default=False, description="parallel rays")
+    orthographic: bool = Field(default=False, description="true for cameras with parallel rays")
     file: str | None = Field(
         default=None,
         description="camera file of kind file; {id}, {stem} and {folder} are those of the mesh",
     )
     world: Literal["mesh", "blender"] = Field(
         default="mesh",
-        description="frame of its poses: of the mesh file, or of Blender after import and scaling",
+        description="frame of the poses in file: the mesh's, or that of Blender after import",
     )
 
     @model_validator(mode="before")
@@ -201,7 +208,8 @@ class NormalizationConfig(Group):
     """Scale and position of each mesh."""
 
     fit: Fit = Field(
-        default="none", description="box: into [-0.5, 0.5]^3; sphere: into the unit sphere"
+        default="none",
+        description="scaling of meshes; box: into [-0.5, 0.5]^3; sphere: into the unit sphere",
     )
     up: str | None = Field(
         default=None,
@@ -224,24 +232,31 @@ class NormalizationConfig(Group):
 class StoreConfig(Group):
     """Contents of a sample, and their encoding."""
 
-    outputs: tuple[Output, ...] = Field(default=("photo", "depth"), description="what is stored")
+    outputs: tuple[Output, ...] = Field(
+        default=("photo", "depth"), description="what a sample stores; see docs/dataset.md"
+    )
     layouts: tuple[Layout, ...] = Field(
-        default=(), description="layouts of published work, besides"
+        default=(), description="layouts of published work that are stored beside the outputs"
     )
     codec: Codec = Field(
-        default="packed", description="packed: smallest; deflate, none: plain NumPy arrays"
+        default="packed",
+        description="encoding of both sheets; packed is the smallest; see docs/dataset.md",
     )
     depth_tolerance: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="largest relative error of stored depths; 0 stores all bits"
     )
-    samples: PositiveInt = Field(default=2, description="of the photo, along each side of a pixel")
-    max_layers: PositiveInt | None = Field(default=None, description="null stores all")
+    samples: PositiveInt = Field(
+        default=2, description="samples of the photo along each side of a pixel"
+    )
+    max_layers: PositiveInt | None = Field(
+        default=None, description="number of layers to store; null stores all"
+    )
     surfaces: Literal["auto", "oriented", "any"] = Field(
         default="auto", description="which faces count; see docs/conventions.md"
     )
     near: float | None = Field(default=None, description="crossings with less depth are left out")
     far: float | None = Field(default=None, description="crossings with more depth are left out")
-    transforms: bool = Field(default=False, description="a transforms.json per mesh")
+    transforms: bool = Field(default=False, description="true writes a transforms.json per mesh")
 
     def faults(self) -> Iterator[str]:
         """Yield a line for each contradiction within the group."""
@@ -259,7 +274,7 @@ class LoadingConfig(Group):
     """Options of reading mesh files; see `load_mesh`."""
 
     alpha: Literal["mask", "ignore"] = Field(
-        default="mask", description="holes of alpha masks, or none"
+        default="mask", description="mask: alpha masks cut holes; ignore: they do not"
     )
     blend_cutoff: PositiveFloat | None = Field(
         default=None,
@@ -269,13 +284,15 @@ class LoadingConfig(Group):
         default=None, description="animation (index or name) and seconds, such as [walk, 1.5]"
     )
     max_texture_size: PositiveInt | None = Field(
-        default=None, description="reduces larger textures"
+        default=None, description="larger textures are reduced to this size; null keeps them"
     )
     texture_roots: tuple[str, ...] = Field(
-        default=(), description="folders of textures of all meshes"
+        default=(), description="more folders in which textures are looked for"
     )
-    max_faces: PositiveInt | None = Field(default=None, description="larger meshes fail")
-    max_file_mb: PositiveInt | None = Field(default=None, description="larger files fail")
+    max_faces: PositiveInt | None = Field(default=None, description="meshes with more faces fail")
+    max_file_mb: PositiveInt | None = Field(
+        default=None, description="mesh files above this size fail"
+    )
 
     def faults(self) -> Iterator[str]:
         """Yield a line for each contradiction within the group."""
@@ -289,9 +306,11 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class SplitConfig(Group):
     """Fractions of the meshes in each split, chosen by the hash of the id."""
 
-    train: Fraction = Field(default=1.0, description="the rest if only the others are given")
-    val: Fraction = 0.0
-    test: Fraction = 0.0
+    train: Fraction = Field(
+        default=1.0, description="share of train; follows from val and test if they alone are given"
+    )
+    val: Fraction = Field(default=0.0, description="share of val")
+    test: Fraction = Field(default=0.0, description="share of test")
     seed: int = Field(default=0, description="another seed chooses other meshes")
     column: str | None = Field(
         default=None, description="column of tables that names the split of each mesh instead"
@@ -320,13 +339,14 @@ class ShardsConfig(Group):
     """Division of the meshes into shards."""
 
     target_mb: PositiveFloat = Field(
-        default=256.0, description="size of a shard; sets the meshes in it"
+        default=256.0, description="size of a shard that the number of its meshes aims at"
     )
     min_per_worker: PositiveInt = Field(
-        default=4, description="shards, if there are so many meshes"
+        default=4,
+        description="smallest number of shards per worker, as far as there are enough meshes",
     )
     meshes: PositiveInt | None = Field(
-        default=None, description="per shard; null follows from the other two"
+        default=None, description="number of meshes per shard; null follows from the other two"
     )
 
 
@@ -334,7 +354,7 @@ class PhotosConfig(Group):
     """Existing photos, which get sheets and layers of the same cameras."""
 
     layout: Literal["auto", "zero123", "transforms", "colmap", "bop"] = Field(
-        default="auto", description="of the folder"
+        default="auto", description="layout of the folder"
     )
     folder: str = Field(description="{id}, {stem} and {folder} stand for those of the mesh")
     world: Literal["auto", "mesh", "blender"] = Field(
@@ -345,7 +365,7 @@ class PhotosConfig(Group):
         default="auto", description="up direction in the files, for the world of Blender"
     )
     fov_deg: Annotated[float, Field(gt=0, lt=180)] = Field(
-        default=LENS_35_DEG, description="of layout zero123, along the longer side"
+        default=LENS_35_DEG, description="field of view along the longer side, for layout zero123"
     )
     masks: str | None = Field(
         default=None,
@@ -357,7 +377,9 @@ class PhotosConfig(Group):
     search_below: Fraction = Field(
         default=0.9, description="a correction is looked for if silhouettes agree less"
     )
-    correct: bool = Field(default=False, description="render with the correction that was found")
+    correct: bool = Field(
+        default=False, description="true renders with the correction that was found"
+    )
 
     def faults(self) -> Iterator[str]:
         """Yield a line for each contradiction within the group."""
@@ -367,7 +389,9 @@ class PhotosConfig(Group):
 class LimitsConfig(Group):
     """Limits on each mesh; they do not change what is rendered."""
 
-    seconds_per_mesh: PositiveFloat = Field(default=300.0, description="slower meshes fail")
+    seconds_per_mesh: PositiveFloat = Field(
+        default=300.0, description="meshes that take longer fail"
+    )
     memory_mb: PositiveInt | None = Field(
-        default=None, description="of a renderer's process; null shares the machine's"
+        default=None, description="memory of a renderer process; null divides that of the machine"
     )
