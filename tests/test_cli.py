@@ -288,6 +288,8 @@ def test_every_option_has_help(ddepth):
 def test_size_is_width_times_height(ddepth):
     assert ddepth("render", "box.ply", "-o", "out", "--size", "31X7")[0] == 0
     assert loaded("box_000")["entry"].shape == (7, 31)
+    assert ddepth("render", "box.ply", "-o", "out", "--size", "9")[0] == 0
+    assert loaded("box_000")["entry"].shape == (9, 9)
     assert ddepth("render", "box.ply", "-o", "out", "--no-preview")[0] == 0
     assert loaded("box_000")["entry"].shape == (512, 512)
 
@@ -494,14 +496,14 @@ def test_a_camera_beyond_the_far_plane_of_other_tools(ddepth):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--size", "3"), ("--size must look like WxH, not '3'",)),
+        (("--size", "3,4"), ("--size must look like N or WxH, not '3,4'",)),
         (("--size", "axb"), ("--size",)),
         (("--size", "3x4x5"), ("--size",)),
         (("--size", "3.5x4"), ("--size",)),
         (("--size", "0x4", "--views", "2"), ("error: --size: width", "0")),
         (("--size", "4x0", "--eye", "1,2,3", "--target", "0,0,0"), ("error: --size: height", "0")),
         (("--size", "-3x4"), ("error: --size: width", "-3")),
-        (("--size", ""), ("--size must look like WxH, not ''",)),
+        (("--size", ""), ("--size must look like N or WxH, not ''",)),
         (("--size", "9999999x4"), ("9999999",)),
         (("--eye", "1,2", "--target", "0,0,0"), ("--eye must look like X,Y,Z, not '1,2'",)),
         (("--eye", "1,2,x", "--target", "0,0,0"), ("--eye",)),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import typer
 from dataset_runs import rows, use_fakes
 from fake_child import VIEWS
 from typer.testing import CliRunner
@@ -155,7 +157,7 @@ OPTIONS = {
     ("--codec", "deflate"): ("store", "codec", "deflate"),
     ("--depth-tolerance", "1e-5"): ("store", "depth_tolerance", 1e-5),
     ("--samples", "3"): ("store", "samples", 3),
-    ("--max-layers", "9"): ("store", "max_layers", 9),
+    ("--max-layers", "9", "--store", "layers"): ("store", "max_layers", 9),
     ("--surfaces", "any"): ("store", "surfaces", "any"),
     ("--val", "0.25"): ("split", "val", 0.25),
     ("--test", "0.25"): ("split", "test", 0.25),
@@ -215,6 +217,13 @@ ERRORS = {
     ("meshes", "-o", "out", "--executor", "ray", "--device", "0"): "--device has no effect",
     ("meshes", "-o", "out", "--rank", "1"): "--rank needs --world-size",
     ("meshes", "-o", "meshes/a.ply"): "is a file; give a folder",
+    ("meshes", "--dry-run", "--finish"): "--dry-run and --finish exclude each other",
+    ("--status", "out", "meshes"): "--status reads a data set, so meshes has no effect",
+    ("--verify", "out", "--views", "3"): "--verify reads a data set, so --views has no effect",
+    ("--init", "i.yaml", "--set", "views.count=3"): "--init writes the defaults, so --set has no",
+    ("--init", "i.yaml", "-o", "out"): "--init writes the defaults, so -o has no effect",
+    ("meshes", "-o", "out", "--cameras", "no.json"): "views.file: no.json does not exist; check",
+    ("meshes", "-o", "out", "--photos", "no"): "photos.folder: no does not exist; check",
     ("--dry-run",): "--dry-run needs sources",
     ("meshes", "-o", "out", "--views", "-3"): "--views",
     ("nothing", "-o", "out"): "nothing",
@@ -231,6 +240,30 @@ def test_errors_are_one_line(arguments):
     assert done.stderr.startswith("ddepth: error: ")
     assert ERRORS[arguments] in done.stderr
     assert not Path("out").exists()
+
+
+def test_help_has_all_choices():
+    command = typer.main.get_command(app).commands["dataset"]
+    helps = {parameter.name: parameter.help for parameter in command.params}
+    for name, group, field in (
+        ("kind", "views", "kind"),
+        ("preset", "views", "preset"),
+        ("store", "store", "outputs"),
+        ("layouts", "store", "layouts"),
+        ("codec", "store", "codec"),
+    ):
+        model = type(getattr(DatasetConfig(), group))
+        choices = re.findall(r"'(\w+)'", str(model.model_fields[field].annotation))
+        assert len(choices) > 4
+        assert [word for word in choices if not re.search(rf"\b{word}\b", helps[name])] == []
+
+
+def test_another_engine_than_the_plans_is_told():
+    ddepth(*RUN)
+    done = ddepth(*RUN, "--engine", "raster")
+    assert done.exit_code == 1
+    assert "out was begun with the engine compute" in done.stderr
+    assert ddepth(*RUN, "--engine", "compute").exit_code == 0
 
 
 # Not pydantic: newer versions of typer need it themselves.

@@ -13,6 +13,8 @@ import ddepth_gl as dd
 from ddepth_gl.dataset.config import DatasetConfig, PhotosConfig, SplitConfig, ViewsConfig
 from ddepth_gl.dataset.config_options import SHORT_OPTIONS, config_from_options
 from ddepth_gl.dataset.config_text import read_yaml
+from ddepth_gl.dataset.entries import MeshEntry
+from ddepth_gl.dataset.entry_paths import check_paths
 
 
 def refused(settings, name="a.yaml"):
@@ -67,16 +69,23 @@ def test_unknown_names_are_told_with_the_nearest_one(settings, expected):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"views": {"count": "many"}}, "views.count is 'many'; give an integer above 0"),
-        ({"views": {"count": 0}}, "views.count is 0; give an integer above 0"),
-        ({"views": {"count": True}}, "views.count is True; give an integer above 0"),
-        ({"views": {"count": 2.5}}, "views.count is 2.5; give an integer above 0"),
-        ({"views": {"count": None}}, "views.count is None; give an integer above 0"),
+        ({"views": {"count": "many"}}, "views.count is 'many'; give an integer from 1 to 100000"),
+        ({"views": {"count": 0}}, "views.count is 0; give an integer from 1 to 100000"),
+        ({"views": {"count": True}}, "views.count is True; give an integer from 1 to 100000"),
+        ({"views": {"count": 2.5}}, "views.count is 2.5; give an integer from 1 to 100000"),
+        ({"views": {"count": None}}, "views.count is None; give an integer from 1 to 100000"),
         (
             {"views": {"fov_deg": "wide"}},
             "views.fov_deg is 'wide'; give a number above 0 or [a number, a number]",
         ),
-        ({"views": {"size": [64]}}, "views.size"),
+        ({"views": {"count": 10**23}}, "; give an integer from 1 to 100000"),
+        ({"views": {"size": [64]}}, "views.size is [64]; give N or WxH, from 1 to"),
+        ({"views": {"size": "512,512"}}, "views.size is '512,512'; give N or WxH, from 1 to"),
+        ({"views": {"size": "0x3"}}, "views.size is '0x3'; give N or WxH, from 1 to"),
+        ({"views": {"size": 10**9}}, "views.size is 1000000000; give N or WxH, from 1 to"),
+        ({"views": {"size": [64.5, 2]}}, "views.size is [64.5, 2]; give N or WxH, from 1 to"),
+        ({"views": {"size": True}}, "size is True; give"),
+        ({"views": {"size": "1x2x3"}}, "views.size is '1x2x3'; give N or WxH, from 1 to"),
         (
             {"store": {"outputs": ["image"]}},
             "store.outputs is 'image'; give a list of photo, depth",
@@ -100,6 +109,21 @@ def test_wrong_types_are_told_in_one_line(settings, expected):
 def test_all_faults_are_told_at_once():
     message = refused({"views": {"count": 0, "seed": "x"}, "store": {"codec": "zip"}})
     assert message.count("; give ") == 3
+    message = refused(
+        {
+            "viws": {},
+            "views": {"fov": 3, "fov_deg": 200, "seed": -1, "up": "w"},
+            "store": {"near": 2, "far": 1, "outputs": []},
+            "photos": {"foldr": "x"},
+        }
+    )
+    for name in ("viws", "views.fov", "photos.foldr"):
+        assert f"{name} is unknown" in message
+    for text in ("views.fov_deg must be", "views.seed must be", "views.up must be"):
+        assert text in message
+    assert "store.outputs and layouts are empty" in message
+    assert "store.near (2) must be below far (1)" in message
+    assert "missing" not in message
 
 
 @pytest.mark.parametrize(
@@ -111,6 +135,14 @@ def test_all_faults_are_told_at_once():
         ({"views": {"up": "w"}}, "views.up"),
         ({"normalization": {"up": "auto"}}, "normalization.up"),
         ({"split": {"train": 0.5, "val": 0.2}}, "split.train + val + test is 0.7; the fractions"),
+        (
+            {"split": {"val": 0.9, "test": 0.3}},
+            "split.val + split.test is 1.2; give at most 1, as train is the rest",
+        ),
+        (
+            {"views": {"preset": "lari", "elevation_deg": 10}},
+            "views.elevation_deg: directions of a cube hardly ever have an elevation from 10 to 10",
+        ),
         ({"store": {"outputs": []}}, "store.outputs and layouts are empty; name at least one"),
         ({"store": {"near": 2, "far": 1}}, "store.near (2) must be below far (1)"),
         (
@@ -134,7 +166,7 @@ def test_contradictions_are_found(settings, expected):
 
 
 def test_constructing_a_config_raises_the_same_error():
-    with pytest.raises(dd.DatasetError, match=r"^views\.count is 0; give an integer above 0$"):
+    with pytest.raises(dd.DatasetError, match=r"^views\.count is 0; give an integer from 1 to"):
         DatasetConfig(views={"count": 0})
     with pytest.raises(dd.DatasetError, match=r"^viws is unknown; did you mean views\?$"):
         DatasetConfig(viws={})
@@ -254,7 +286,7 @@ def test_options_come_before_a_file_and_sources_replace_its_own(tmp_path):
 
 
 def test_messages_name_the_option_or_the_file(tmp_path):
-    with pytest.raises(dd.DatasetError, match=r"^--views is 0; give an integer above 0$"):
+    with pytest.raises(dd.DatasetError, match=r"^--views is 0; give an integer from 1 to 100000$"):
         config_from_options(["a.obj"], views=0)
     with pytest.raises(
         dd.DatasetError, match=r"^store\.codc is unknown; did you mean store\.codec"
@@ -275,3 +307,50 @@ def test_every_option_is_a_setting():
     for place in SHORT_OPTIONS.values():
         group, _, name = place.partition(".")
         assert name in known[group] if name else group in known, place
+
+
+WITHOUT_EFFECT = {
+    "samples": (3, ("depth",), "--samples is for photos that are rendered; add photo to --store"),
+    "max_layers": (3, ("depth",), "--max-layers is for layers; add layers to --store"),
+    "codec": ("none", ("photo", "points"), "--codec is for sheets and layers; add depth or layers"),
+    "depth_tolerance": (1e-5, ("photo",), "--depth-tolerance is for sheets and layers; add depth"),
+}
+
+
+@pytest.mark.parametrize("option", WITHOUT_EFFECT)
+def test_options_without_effect_are_refused(option):
+    value, outputs, expected = WITHOUT_EFFECT[option]
+    with pytest.raises(dd.DatasetError, match=re.escape(expected)):
+        config_from_options(["a.obj"], store=list(outputs), **{option: value})
+    config_from_options(["a.obj"], store=["photo", "layers"], **{option: value})
+
+
+def test_samples_of_photos_that_exist_have_no_effect():
+    with pytest.raises(dd.DatasetError, match=r"--samples is for photos that are rendered"):
+        config_from_options(["a.obj"], photos="x", samples=3)
+    with pytest.raises(dd.DatasetError, match=r"^--min-iou is for existing photos; add --photos"):
+        config_from_options(["a.obj"], min_iou=0.3)
+    assert config_from_options(["a.obj"], photos="x", min_iou=0.3).photos.min_iou == 0.3
+
+
+def test_messages_name_both_options_of_a_sum():
+    with pytest.raises(dd.DatasetError, match=r"^--val \+ --test is 1.2; give at most 1"):
+        config_from_options(["a.obj"], val=0.9, test=0.3)
+
+
+def test_camera_files_and_photos_that_are_nowhere_are_told(tmp_path):
+    entries = [MeshEntry(str(number), f"/{number}.obj") for number in range(3)]
+    (tmp_path / "1.json").touch()
+    for settings, expected in (
+        ({"views": {"kind": "file", "file": "none.json"}}, "views.file: none.json does not exist;"),
+        (
+            {"views": {"kind": "file", "file": "none/{id}.json"}},
+            "views.file: none/0.json does not exist, nor any other of the first 3 meshes; check",
+        ),
+        ({"photos": {"folder": "none"}}, "photos.folder: none does not exist; check the path"),
+    ):
+        with pytest.raises(dd.DatasetError, match=re.escape(expected)):
+            check_paths(DatasetConfig(**settings), entries)
+    check_paths(DatasetConfig(views={"kind": "file", "file": f"{tmp_path}/{{id}}.json"}), entries)
+    own = [MeshEntry("0", "/0.obj", cameras="/c.json")]
+    check_paths(DatasetConfig(views={"kind": "file", "file": "none.json"}), own)

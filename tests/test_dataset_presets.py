@@ -9,9 +9,11 @@ import pytest
 from camera_rings import distances_of, elevations_deg, fields_of_view_deg, offsets_of
 from shapes import box
 
+import ddepth_gl as dd
 from ddepth_gl.dataset.config import DatasetConfig, ViewsConfig
 from ddepth_gl.dataset.entries import MeshEntry
 from ddepth_gl.dataset.normalization import normalized
+from ddepth_gl.dataset.view_presets import PRESETS
 from ddepth_gl.dataset.views import cameras_for
 
 # As glTF files have it, y is up.
@@ -143,3 +145,13 @@ def test_presets_survive_a_round_trip_of_the_settings():
     assert with_views.normalization.fit == "box"
     assert DatasetConfig(views={"preset": "lari"}).normalization.fit == "box"
     assert DatasetConfig().normalization.fit == "none"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("kind", ["orbit", "turntable", "random", "hammersley", "fibonacci"])
+def test_another_kind_leaves_out_what_it_does_not_read(preset, kind):
+    views = DatasetConfig(views={"preset": preset, "kind": kind}).views
+    assert views.kind == kind
+    assert views.distance == DatasetConfig(views={"preset": preset}).views.distance
+    with pytest.raises(dd.DatasetError, match="azimuth_deg is for kind turntable"):
+        DatasetConfig(views={"preset": "zero123", "kind": "orbit", "azimuth_deg": 3})

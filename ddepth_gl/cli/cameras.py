@@ -67,7 +67,11 @@ def views_from_options(
     from ..io.cameras.read import load_cameras
 
     _check_combination(file, eye, target, up, fov_deg, ortho, views, seed)
-    width, height = (512, 512) if size is None else parse_numbers("--size", size, "WxH", "x", int)
+    if size is not None and size.isdecimal():
+        size = f"{size}x{size}"
+    width, height = (
+        (512, 512) if size is None else parse_numbers("--size", size, "N or WxH", "x", int)
+    )
     fov_deg = 40.0 if fov_deg is None else fov_deg
     with _naming("--size"):
         checked_image_size(width, height)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .._packages import import_needed
+from ..dataset.choices import Codec, Kind, Layout, Output, Preset, choices_text
 from ..errors import DatasetError, RequestError
 from .dataset_progress import printed_report, shown_progress
 from .options import Debug, Device, parse_list, parse_numbers
@@ -62,16 +63,12 @@ def dataset(
         str | None, typer.Option(metavar="N|WxH", help="Image size; 512 by default.")
     ] = None,
     kind: Annotated[
-        str | None,
-        typer.Option(
-            help="Cameras: orbit, turntable, hemisphere, fibonacci, hammersley, random or file."
-        ),
+        str | None, typer.Option(help=f"Cameras: {choices_text(Kind)}; orbit by default.")
     ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Cameras of published work: trellis, trellis_cond, zero123, objaverse, "
-            "objaverse_xl or lari."
+            help=f"Cameras of published work: {choices_text(Preset)}. Other options go before it."
         ),
     ] = None,
     cameras: Annotated[
@@ -103,20 +100,19 @@ def dataset(
         str | None,
         typer.Option(
             metavar="LIST",
-            help="photo, depth, distance, thickness, layers, normal, face, object_id, points, "
-            "objects; photo,depth by default.",
+            help=f"{choices_text(Output, '')}; photo,depth by default.",
         ),
     ] = None,
     layouts: Annotated[
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Layouts of published work, too: xray, lari, lari16, layereddepth, 2k2k, "
-            "point_map.",
+            help=f"Layouts of published work, too: {choices_text(Layout, '')}.",
         ),
     ] = None,
     codec: Annotated[
-        str | None, typer.Option(help="packed (smallest), deflate, none, png16 or exr.")
+        str | None,
+        typer.Option(help=f"Of sheets and layers: {choices_text(Codec)}; packed is smallest."),
     ] = None,
     depth_tolerance: Annotated[
         float | None, typer.Option(help="Largest relative error of stored depths, such as 1e-5.")
@@ -227,15 +223,21 @@ def dataset(
             "seconds_per_mesh": seconds_per_mesh,
             "memory_mb": memory_mb,
         }
+        given = [*_names(options), *(["--set"] if settings else []), *(sources or [])]
         if init is not None:
+            _check_alone("--init", "writes the defaults", given, output)
             _write_settings(Path(init))
             return
         if status is not None:
+            _check_alone("--status", "reads a data set", given, output)
             _print_status(status, json)
             return
         if verify is not None:
+            _check_alone("--verify", "reads a data set", given, output)
             _verify(verify, json)
             return
+        if dry_run and finish:
+            raise RequestError("--dry-run and --finish exclude each other; give one of them")
         config = _config(sources or [], settings or [], options)
         if dry_run:
             _dry_run(config, workers, engine, device, json)
@@ -278,7 +280,7 @@ def _config(
     sources: list[str], settings: list[str], options: dict[str, Any]
 ) -> DatasetConfig | None:
     """Return the config of the command line; None if it says nothing but the folder."""
-    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    given = _names(options)
     if not sources:
         if given or settings:
             raise RequestError(
@@ -288,6 +290,17 @@ def _config(
     from ..dataset.config_options import config_from_options
 
     return config_from_options(sources, assignments=settings, **options)
+
+
+def _names(options: dict[str, Any]) -> list[str]:
+    """Return the options that are given."""
+    return [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+
+
+def _check_alone(option: str, what: str, given: list[str], output: str | None) -> None:
+    others = [*given, *([] if output is None else ["-o"])]
+    if others:
+        raise RequestError(f"{option} {what}, so {others[0]} has no effect; leave it out")
 
 
 def _write_settings(path: Path) -> None:
@@ -355,6 +368,7 @@ def _dry_run(
 ) -> None:
     from ..dataset.child import RendererChild
     from ..dataset.dry_run import dry_run
+    from ..dataset.entry_paths import check_paths
     from ..dataset.executors.local import LocalExecutor
     from ..dataset.machine import child_environment
     from ..dataset.sources import find_meshes
@@ -362,6 +376,7 @@ def _dry_run(
     if config is None:
         raise RequestError("--dry-run needs sources; give the meshes")
     entries = find_meshes(config.sources, print_warning, split_column=config.split.column)
+    check_paths(config, entries)
     with LocalExecutor(workers, device) as executor:
         executor.prepare(config, engine)
     environment = child_environment(executor.workers)

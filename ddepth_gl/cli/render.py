@@ -75,7 +75,7 @@ def render(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WxH", help="Image size, such as 640x480; 512x512 by default."),
+        typer.Option(metavar="N|WxH", help="Image size, such as 640x480; 512 by default."),
     ] = None,
     ortho: Annotated[
         float | None,

@@ -7,7 +7,7 @@ import re
 from ..errors import DatasetError, MeshError
 from ..mesh.validate import checked_up
 
-__all__ = ["Axis", "direction_of"]
+__all__ = ["Axis", "direction_fault", "direction_of"]
 
 Axis = tuple[float, float, float]
 
@@ -38,3 +38,12 @@ def direction_of(name: str, text: str) -> Axis | None:
         raise DatasetError(
             f"{name} must be auto, an axis such as y or -z, or a direction X,Y,Z, not {text!r}"
         ) from None
+
+
+def direction_fault(name: str, text: str) -> list[str]:
+    """Return the message of `direction_of` in a list; empty if there is no error."""
+    try:
+        direction_of(name, text)
+    except DatasetError as error:
+        return [str(error)]
+    return []

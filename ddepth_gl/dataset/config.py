@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from ..errors import DatasetError
-from .config_errors import fault_lines, unknown_keys
+from .choices import Layout, Output
+from .config_errors import fault_lines, known_settings, unknown_keys
 from .config_groups import (
     Group,
-    Layout,
     LimitsConfig,
     LoadingConfig,
     NormalizationConfig,
-    Output,
     PhotosConfig,
     ShardsConfig,
     SourcesConfig,
@@ -26,6 +26,7 @@ from .config_groups import (
     ViewsConfig,
 )
 from .config_text import commented_yaml, yaml_settings
+from .view_checks import elevation_faults
 from .view_presets import NORMALIZATION
 
 __all__ = [
@@ -84,12 +85,11 @@ class DatasetConfig(Group):
             return given
         return {**given, "normalization": {**NORMALIZATION, **own}}
 
-    def check(self) -> None:
-        """Raise DatasetError if groups contradict each other."""
+    def faults(self) -> Iterator[str]:
+        """Yield a line for each contradiction between groups."""
+        yield from elevation_faults(self.views)
         if self.photos is not None and self.views.preset is not None:
-            raise DatasetError(
-                "views.preset has no effect with photos, which have cameras; give one of them"
-            )
+            yield "views.preset has no effect with photos, which have cameras; give one of them"
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> DatasetConfig:
@@ -113,12 +113,13 @@ class DatasetConfig(Group):
         """
         settings = {} if settings is None else settings
         wrong = unknown_keys(cls, settings)
+        try:
+            config = cls(**known_settings(cls, settings))
+        except DatasetError as error:
+            wrong.append(str(error))
         if wrong:
             raise DatasetError(f"{name}: {'; '.join(wrong)}")
-        try:
-            return cls(**settings)
-        except DatasetError as error:
-            raise DatasetError(f"{name}: {error}") from None
+        return config
 
     @classmethod
     def init_text(cls) -> str:

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
 
-__all__ = ["expected_text", "fault_lines", "group_of", "tidied", "unknown_keys"]
+__all__ = [
+    "expected_text",
+    "fault_lines",
+    "group_of",
+    "known_settings",
+    "tidied",
+    "unknown_keys",
+]
 
 _NAMES = {int: "an integer", float: "a number", str: "text", bool: "true or false"}
 _LIMITS = {"gt": "above", "ge": "of at least", "lt": "below", "le": "of at most"}
@@ -79,6 +86,25 @@ def unknown_keys(model: type[BaseModel], settings: Any, place: str = "") -> list
     return found
 
 
+def known_settings(model: type[BaseModel], settings: Any) -> dict[str, Any]:
+    """Return nested settings without what `unknown_keys` tells."""
+    known: dict[str, Any] = {}
+    for key, value in settings.items() if isinstance(settings, Mapping) else ():
+        field = model.model_fields.get(key) if isinstance(key, str) else None
+        if field is None:
+            continue
+        group = group_of(field)
+        if group is None or value is None:
+            known[key] = value
+        elif isinstance(value, Mapping):
+            inner = known_settings(group, value)
+            needed = {each for each, its in group.model_fields.items() if its.is_required()}
+            # What is missing may be what is misspelled.
+            if len(inner) == len(value) or needed <= inner.keys():
+                known[key] = inner
+    return known
+
+
 def _unknown(key: str, place: str, model: type[BaseModel]) -> str:
     from .config import DatasetConfig
 
@@ -117,8 +143,13 @@ def fault_lines(model: type[BaseModel], error: ValidationError) -> list[str]:
             continue  # of the other alternatives of the same setting
         if fault["type"] == "value_error":
             # The message names the setting of the group.
+            text = str(fault["ctx"]["error"])
             prefix = "".join(f"{part}." for part in path)
-            lines[place] = f"{prefix}{str(fault['ctx']['error']).removeprefix(prefix)}"
+            lines[place] = "; ".join(
+                f"{prefix}{line.removeprefix(prefix)}" for line in text.split("\n")
+            )
+            if field is not None and group_of(field) is None:
+                lines[place] = f"{place} {text}"
         elif fault["type"] == "extra_forbidden":
             *parents, key = (str(part) for part in fault["loc"])
             owner = _model_at(model, parents)
@@ -183,7 +214,8 @@ def _text(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         return f"[{', '.join(_text(each) for each in arguments)}]"
     bounds = dict(_limits(metadata))
     if bounds.keys() == {"ge", "le"}:
-        return f"a number from {bounds['ge']:g} to {bounds['le']:g}"
+        kind = _NAMES.get(annotation, "a number")
+        return f"{kind} from {bounds['ge']} to {bounds['le']}"
     limits = [f" {_LIMITS[name]} {limit:g}" for name, limit in bounds.items()]
     return f"{_NAMES.get(annotation, 'a value')}{' and'.join(limits)}"
 

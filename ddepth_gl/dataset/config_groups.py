@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,10 +15,11 @@ from pydantic import (
     model_validator,
 )
 
-from ..errors import DatasetError
-from .axes import direction_of
+from .._checks import shown
+from .axes import direction_fault, direction_of
+from .choices import Codec, Fit, Kind, Layout, Output, Preset
 from .config_errors import tidied
-from .view_checks import check_views
+from .view_checks import is_read_by, view_faults
 from .view_presets import LENS_35_DEG, PRESETS
 
 __all__ = [
@@ -33,19 +35,8 @@ __all__ = [
     "ViewsConfig",
 ]
 
-Output = Literal[
-    "photo",
-    "depth",
-    "distance",
-    "thickness",
-    "layers",
-    "normal",
-    "face",
-    "object_id",
-    "points",
-    "objects",
-]
-Layout = Literal["xray", "lari", "lari16", "layereddepth", "2k2k", "point_map", "point_map16"]
+# More are mistakes, which would show only as meshes that take too long.
+_MAX_VIEWS, _MAX_SIDE = 100_000, 65_536
 Range = tuple[float, float]
 
 
@@ -61,11 +52,14 @@ class Group(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Group:
-        self.check()
+        faults = list(self.faults())
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
 
-    def check(self) -> None:
-        """Raise DatasetError if settings of the group contradict each other."""
+    def faults(self) -> Iterator[str]:
+        """Yield a line for each contradiction within the group."""
+        yield from ()
 
 
 class SourcesConfig(Group):
@@ -91,13 +85,13 @@ class SourcesConfig(Group):
 class ViewsConfig(Group):
     """Cameras of each mesh."""
 
-    kind: Literal[
-        "orbit", "hemisphere", "fibonacci", "hammersley", "turntable", "random", "file"
-    ] = Field(default="orbit", description="where the cameras are")
-    preset: (
-        Literal["trellis", "trellis_cond", "zero123", "objaverse", "objaverse_xl", "lari"] | None
-    ) = Field(default=None, description="published settings, for everything that is not given here")
-    count: PositiveInt = Field(default=24, description="views of each mesh")
+    kind: Kind = Field(default="orbit", description="where the cameras are")
+    preset: Preset | None = Field(
+        default=None, description="published settings, for everything that is not given here"
+    )
+    count: Annotated[int, Field(ge=1, le=_MAX_VIEWS)] = Field(
+        default=24, description="views of each mesh"
+    )
     size: tuple[PositiveInt, PositiveInt] = Field(
         default=(512, 512), description="width and height"
     )
@@ -139,27 +133,39 @@ class ViewsConfig(Group):
     @classmethod
     def _with_preset(cls, given: Any) -> Any:
         preset = PRESETS.get(str(given.get("preset"))) if isinstance(given, dict) else None
-        return {**preset, **given} if preset else given
+        if not preset:
+            return given
+        kind = given.get("kind") or preset["kind"]
+        kept = {name: value for name, value in preset.items() if is_read_by(name, kind)}
+        return {**kept, **given}
 
     @field_validator("size", mode="before")
     @classmethod
     def _square(cls, size: Any) -> Any:
-        if isinstance(size, str) and "x" in size:
-            return size.split("x")
-        is_number = isinstance(size, (int, str)) and not isinstance(size, bool)
-        return (size, size) if is_number else size
+        parts: Any = size
+        if isinstance(size, (int, str)):
+            parts = str(size).lower().split("x")
+            parts = parts * 2 if len(parts) == 1 else parts
+        try:
+            sides = tuple(int(part) for part in parts)
+        except (ValueError, TypeError):
+            sides = parts = ()
+        is_size = len(sides) == 2 and all(1 <= side <= _MAX_SIDE for side in sides)
+        if not is_size or any(isinstance(part, (float, bool)) for part in parts):
+            raise ValueError(f"is {shown(size)}; give N or WxH, from 1 to {_MAX_SIDE}")
+        return sides
 
-    def check(self) -> None:
-        """Raise DatasetError if settings of the group contradict each other."""
-        check_views(self)
+    def faults(self) -> Iterator[str]:
+        """Yield a line for each contradiction within the group."""
+        yield from view_faults(self)
         if self.preset is not None and self.kind == "file":
-            raise DatasetError("preset and kind: file contradict each other; give one of them")
+            yield "preset and kind: file contradict each other; give one of them"
 
 
 class NormalizationConfig(Group):
     """Scale and position of each mesh."""
 
-    fit: Literal["none", "box", "sphere"] = Field(
+    fit: Fit = Field(
         default="none", description="box: into [-0.5, 0.5]^3; sphere: into the unit sphere"
     )
     up: str | None = Field(
@@ -170,11 +176,14 @@ class NormalizationConfig(Group):
         default="auto", description="up direction in the files; auto: what each file says"
     )
 
-    def check(self) -> None:
-        """Raise DatasetError if settings of the group contradict each other."""
-        if self.up is not None and direction_of("normalization.up", self.up) is None:
-            raise DatasetError("normalization.up is auto; give an axis such as z or -y, or null")
-        direction_of("normalization.mesh_up", self.mesh_up)
+    def faults(self) -> Iterator[str]:
+        """Yield a line for each contradiction within the group."""
+        if self.up is not None:
+            fault = direction_fault("normalization.up", self.up)
+            if not fault and direction_of("normalization.up", self.up) is None:
+                fault = ["normalization.up is auto; give an axis such as z or -y, or null"]
+            yield from fault
+        yield from direction_fault("normalization.mesh_up", self.mesh_up)
 
 
 class StoreConfig(Group):
@@ -184,7 +193,7 @@ class StoreConfig(Group):
     layouts: tuple[Layout, ...] = Field(
         default=(), description="layouts of published work, besides"
     )
-    codec: Literal["packed", "deflate", "none", "png16", "exr"] = Field(
+    codec: Codec = Field(
         default="packed", description="packed: smallest; deflate, none: plain NumPy arrays"
     )
     depth_tolerance: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -199,14 +208,14 @@ class StoreConfig(Group):
     far: float | None = Field(default=None, description="crossings with more depth are left out")
     transforms: bool = Field(default=False, description="a transforms.json per mesh")
 
-    def check(self) -> None:
-        """Raise DatasetError if settings of the group contradict each other."""
+    def faults(self) -> Iterator[str]:
+        """Yield a line for each contradiction within the group."""
         if not self.outputs and not self.layouts:
-            raise DatasetError("outputs and layouts are empty; name at least one")
+            yield "outputs and layouts are empty; name at least one"
         if self.near is not None and self.far is not None and self.near >= self.far:
-            raise DatasetError(f"near ({self.near:g}) must be below far ({self.far:g})")
+            yield f"near ({self.near:g}) must be below far ({self.far:g})"
         if self.depth_tolerance and self.codec in ("png16", "exr"):
-            raise DatasetError(
+            yield (
                 f"depth_tolerance has no effect on codec {self.codec}; use packed, or leave it out"
             )
 
@@ -233,10 +242,10 @@ class LoadingConfig(Group):
     max_faces: PositiveInt | None = Field(default=None, description="larger meshes fail")
     max_file_mb: PositiveInt | None = Field(default=None, description="larger files fail")
 
-    def check(self) -> None:
-        """Raise DatasetError if settings of the group contradict each other."""
+    def faults(self) -> Iterator[str]:
+        """Yield a line for each contradiction within the group."""
         if self.blend_cutoff is not None and self.alpha == "ignore":
-            raise DatasetError("blend_cutoff has no effect with alpha: ignore; give one of them")
+            yield "blend_cutoff has no effect with alpha: ignore; give one of them"
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -262,11 +271,14 @@ class SplitConfig(Group):
                 return {**given, "train": round(1.0 - sum(others), 12)}
         return given
 
-    def check(self) -> None:
-        """Raise DatasetError if settings of the group contradict each other."""
+    def faults(self) -> Iterator[str]:
+        """Yield a line for each contradiction within the group."""
         total = self.train + self.val + self.test
-        if abs(total - 1.0) > 1e-9:
-            raise DatasetError(f"train + val + test is {total:g}; the fractions must sum to 1")
+        if "train" not in self.model_fields_set and self.val + self.test > 1.0:
+            total -= self.train
+            yield f"split.val + split.test is {total:g}; give at most 1, as train is the rest"
+        elif abs(total - 1.0) > 1e-9:
+            yield f"train + val + test is {total:g}; the fractions must sum to 1"
 
 
 class ShardsConfig(Group):
@@ -312,9 +324,9 @@ class PhotosConfig(Group):
     )
     correct: bool = Field(default=False, description="render with the correction that was found")
 
-    def check(self) -> None:
-        """Raise DatasetError if settings of the group contradict each other."""
-        direction_of("photos.mesh_up", self.mesh_up)
+    def faults(self) -> Iterator[str]:
+        """Yield a line for each contradiction within the group."""
+        yield from direction_fault("photos.mesh_up", self.mesh_up)
 
 
 class LimitsConfig(Group):

@@ -43,6 +43,12 @@ SHORT_OPTIONS: Mapping[str, str] = {
     "layout": "layout",
 }
 
+# Outputs that the codec decides the files of.
+_CODED = {
+    *("depth", "distance", "thickness", "normal", "face", "object_id"),
+    *("layers", "objects"),
+}
+
 
 def config_from_options(
     sources: Sequence[str], *, assignments: Sequence[str] = (), **options: Any
@@ -88,7 +94,29 @@ def config_from_options(
         if not equals or not place.strip():
             raise DatasetError(f"--set {assignment!r:.80} must look like GROUP.NAME=VALUE")
         settings = _with(settings, place.strip(), read_yaml(text, f"--set {place.strip()}"))
-    return _named(settings, name, names)
+    if options.get("min_iou") is not None and not settings.get("photos", {}).get("folder"):
+        raise DatasetError("--min-iou is for existing photos; add --photos FOLDER")
+    config = _named(settings, name, names)
+    _check_effects(config, options)
+    return config
+
+
+def _check_effects(config: DatasetConfig, options: Mapping[str, Any]) -> None:
+    """Raise an error if an option has no effect, whatever a YAML file says."""
+    outputs = set(config.store.outputs)
+    photo = {"photo"} if config.photos is None else set()
+    faults = [
+        f"--{option.replace('_', '-')} is for {what}; add {advice}, or leave it out"
+        for option, readers, what, advice in (
+            ("samples", photo, "photos that are rendered", "photo to --store"),
+            ("max_layers", {"layers"}, "layers", "layers to --store"),
+            ("codec", _CODED, "sheets and layers", "depth or layers to --store"),
+            ("depth_tolerance", _CODED, "sheets and layers", "depth or layers to --store"),
+        )
+        if options.get(option) is not None and not outputs & readers
+    ]
+    if faults:
+        raise DatasetError("; ".join(faults))
 
 
 def _with(settings: Mapping[str, Any], place: str, value: Any) -> dict[str, Any]:

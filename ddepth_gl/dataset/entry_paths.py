@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import DatasetError
+
 if TYPE_CHECKING:
+    from .config import DatasetConfig
     from .entries import MeshEntry
 
-__all__ = ["path_of_entry"]
+__all__ = ["check_paths", "path_of_entry"]
+
+_LOOKED_AT = 20  # meshes
 
 _NAME = re.compile(r"\{(id|stem|folder)\}")
 
@@ -27,3 +34,24 @@ def path_of_entry(pattern: str, entry: MeshEntry) -> str:
         "folder": posixpath.dirname(entry.address) or ".",
     }
     return _NAME.sub(lambda match: names[match[1]], pattern)
+
+
+def check_paths(config: DatasetConfig, entries: Sequence[MeshEntry]) -> None:
+    """Look for the camera files and photos of the first meshes.
+
+    Raises:
+        DatasetError: none of them exists.
+    """
+    photos = config.photos
+    if photos is not None:
+        name, pattern = "photos.folder", photos.folder
+        own = [entry for entry in entries if not entry.photos]
+    elif config.views.kind == "file":
+        name, pattern = "views.file", config.views.file or ""
+        own = [entry for entry in entries if entry.cameras is None]
+    else:
+        return
+    paths = [path_of_entry(pattern, entry) for entry in own[:_LOOKED_AT]]
+    if paths and not any(Path(path).exists() for path in paths):
+        advice = "" if paths[0] == pattern else f", nor any other of the first {len(paths)} meshes"
+        raise DatasetError(f"{name}: {paths[0]} does not exist{advice}; check the path")

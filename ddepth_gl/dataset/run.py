@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .._log import logger
 from ..errors import DatasetError
 from .assumed_up import assumed_up_count
+from .entry_paths import check_paths
 from .executors.local import LocalExecutor
 from .executors.ranks import find_rank, in_order_of_rank
 from .executors.ray import RayExecutor
@@ -176,6 +177,15 @@ def _executor(options: RunOptions) -> Any:
     return LocalExecutor(options.workers, options.device)
 
 
+def _check_engine(storage: Storage, plan: Plan, engine: str) -> None:
+    held = plan.versions.get("engine", engine)
+    if engine not in ("auto", held):
+        raise DatasetError(
+            f"{storage.address} was begun with the engine {held}, which decides bits; leave "
+            f"--engine {engine} out, or give another -o"
+        )
+
+
 def _planned(
     storage: Storage,
     config: DatasetConfig | None,
@@ -186,11 +196,14 @@ def _planned(
 ) -> Plan:
     """Return the plan of the folder; it is written if there is none."""
     there = read_plan(storage) if config is None or storage.read(PLAN_NAME) else None
+    if there is not None:
+        _check_engine(storage, there, options.engine)
     if config is None:
         if options.extend:
             raise DatasetError("--extend needs sources; give those of the new meshes")
         return there  # type: ignore[return-value]
     entries = find_meshes(config.sources, tell, split_column=config.split.column)
+    check_paths(config, entries)
     # Each renderer process compares its versions with the plan's.
     versions = there.versions if there else executor.prepare(config, options.engine)
     plan = make_plan(config, entries, max(1, executor.workers) * world_size, versions)

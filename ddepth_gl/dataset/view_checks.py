@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import DatasetError
-from .axes import direction_of
+from .axes import direction_fault
+from .directions import random_direction
 
 if TYPE_CHECKING:
     from .config import ViewsConfig
 
-__all__ = ["check_views"]
+__all__ = ["elevation_faults", "is_read_by", "view_faults"]
 
 # Settings that only some kinds read, with those kinds; their default is what others must have.
 _READ_BY = {
@@ -21,8 +23,13 @@ _READ_BY = {
 }
 
 
-def check_views(config: ViewsConfig) -> None:
-    """Raise DatasetError if settings of views are out of range or contradict each other."""
+def is_read_by(name: str, kind: str) -> bool:
+    """Return whether a kind of cameras reads a setting."""
+    return kind in _READ_BY.get(name, (kind,))
+
+
+def view_faults(config: ViewsConfig) -> Iterator[str]:
+    """Yield a line for each setting of views that is out of range or contradicts others."""
     for name, lowest, highest in (
         ("fov_deg", 0.0, 180.0),
         ("distance", 0.0, float("inf")),
@@ -36,21 +43,31 @@ def check_views(config: ViewsConfig) -> None:
         inside = lowest < low <= high < highest if is_open else lowest <= low <= high <= highest
         if not inside:
             bounds = "above 0" if name == "distance" else f"from {lowest:g} to {highest:g}"
-            raise DatasetError(
+            yield (
                 f"views.{name} must be a number {bounds}, or a range [low, high] of such, not "
                 f"{list(value) if isinstance(value, tuple) else value}"
             )
-    direction_of("views.up", config.up)
+    yield from direction_fault("views.up", config.up)
     for name, kinds in _READ_BY.items():
         is_default = getattr(config, name) == type(config).model_fields[name].default
         if not is_default and config.kind not in kinds:
-            raise DatasetError(
-                f"views.{name} is for kind {' or '.join(kinds)}, not {config.kind}; leave it out"
-            )
+            yield f"views.{name} is for kind {' or '.join(kinds)}, not {config.kind}; leave it out"
     if config.kind == "file" and config.file is None:
-        raise DatasetError(
+        yield (
             "views.kind file needs views.file, the path of a camera file; {id}, {stem} and "
             "{folder} stand for those of the mesh"
         )
     if config.seed < 0:
-        raise DatasetError(f"views.seed must be at least 0, not {config.seed}")
+        yield f"views.seed must be at least 0, not {config.seed}"
+
+
+def elevation_faults(config: ViewsConfig) -> Iterator[str]:
+    """Yield a line if hardly any random view can have such an elevation."""
+    given = config.elevation_deg
+    if config.kind != "random" or given is None:
+        return
+    try:
+        band = given if isinstance(given, tuple) else (given, given)
+        random_direction(config.seed, "", 0, band, config.density)
+    except DatasetError as error:
+        yield f"views.elevation_deg: {error}"
