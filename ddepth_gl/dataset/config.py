@@ -26,6 +26,7 @@ from .config_groups import (
     ViewsConfig,
 )
 from .config_text import commented_yaml, yaml_settings
+from .view_checks import elevation_faults
 from .view_presets import NORMALIZATION
 
 __all__ = [
@@ -86,6 +87,7 @@ class DatasetConfig(Group):
 
     def faults(self) -> Iterator[str]:
         """Yield a line for each contradiction between groups."""
+        yield from elevation_faults(self.views)
         if self.photos is not None and self.views.preset is not None:
             yield "views.preset has no effect with photos, which have cameras; give one of them"
 

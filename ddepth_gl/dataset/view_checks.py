@@ -12,7 +12,7 @@ from .directions import random_direction
 if TYPE_CHECKING:
     from .config import ViewsConfig
 
-__all__ = ["is_read_by", "view_faults"]
+__all__ = ["elevation_faults", "is_read_by", "view_faults"]
 
 # Settings that only some kinds read, with those kinds; their default is what others must have.
 _READ_BY = {
@@ -47,11 +47,6 @@ def view_faults(config: ViewsConfig) -> Iterator[str]:
                 f"views.{name} must be a number {bounds}, or a range [low, high] of such, not "
                 f"{list(value) if isinstance(value, tuple) else value}"
             )
-        elif name == "elevation_deg" and config.kind == "random":
-            try:
-                random_direction(config.seed, "", 0, (low, high), config.density)
-            except DatasetError as error:
-                yield f"views.{name}: {error}"
     yield from direction_fault("views.up", config.up)
     for name, kinds in _READ_BY.items():
         is_default = getattr(config, name) == type(config).model_fields[name].default
@@ -64,3 +59,15 @@ def view_faults(config: ViewsConfig) -> Iterator[str]:
         )
     if config.seed < 0:
         yield f"views.seed must be at least 0, not {config.seed}"
+
+
+def elevation_faults(config: ViewsConfig) -> Iterator[str]:
+    """Yield a line if hardly any random view can have such an elevation."""
+    given = config.elevation_deg
+    if config.kind != "random" or given is None:
+        return
+    try:
+        band = given if isinstance(given, tuple) else (given, given)
+        random_direction(config.seed, "", 0, band, config.density)
+    except DatasetError as error:
+        yield f"views.elevation_deg: {error}"
