@@ -60,8 +60,13 @@ def command(meshes, out, workers=2):
 
 
 def start(arguments):
+    def ready():
+        # A shell starts background jobs with SIGINT ignored, and their children inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     return subprocess.Popen(
         arguments,
+        preexec_fn=ready,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
