@@ -8,6 +8,7 @@ with two. In turns with it:
   read-back), encode, write (tar and its hash, fsync);
 * *start*: the command for a pixel of a mesh of 20 faces for each worker: interpreters, imports,
   contexts, index; images a second are without it;
+* the command with one sample a pixel instead of 2x2;
 * the peers of dataset_peers.py, and the command with the same outputs. What they wrote must agree
   with what the command wrote. Their starts are left out, too.
 
@@ -40,6 +41,7 @@ from tables import WriteOption, describe_machine, markdown_table, report
 import ddepth_gl as dd
 
 WORKERS = (1, 2)
+ONE_SAMPLE = "one sample a pixel"
 MAX_DIFFERING = 1e-3  # of all covered pixels: rays that meet an edge count on either side
 
 
@@ -111,6 +113,7 @@ def measure(ways: Ways, peers: dict[Peer, float], rounds: int) -> Measured:
         calls[f"start, {workers}"] = partial(ways.start, workers)
         calls[workers] = partial(ways.command, workers, str(workers))
         calls[f"alone, {workers}"] = partial(ways.alone, workers)
+    calls[ONE_SAMPLE] = partial(ways.command, WORKERS[-1], ONE_SAMPLE, "--samples", "1")
     for peer in peers:
         ours = f"ours, {peer.name}"
         calls[f"start, {peer.name}"] = partial(ways.peer_start, peer.name)
@@ -160,6 +163,9 @@ def throughput_table(results: list[Measured]) -> str:
                     *(f"{result.kilobytes:.0f}", f"{result.decode_ms:.1f}"),
                 ]
             )
+        cost = result.costs[ONE_SAMPLE]
+        cells = [f"{result.images / seconds:.1f}" for seconds in cost]
+        rows.append([result.size, f"{WORKERS[-1]}, {ONE_SAMPLE}", *cells, *[""] * 6])
     headings = ["size", "workers", "images/s", "per CPU second", "time / alone", "CPU time / alone"]
     headings += ["start, s", "CPU s", "KB a sample", "decode, ms"]
     return markdown_table(headings, rows)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ddepth_gl.dataset import claims as module
+from ddepth_gl.dataset import claims
 from ddepth_gl.dataset.claims import STALE_SECONDS, claimed
 from ddepth_gl.dataset.storage import LocalStorage
+from ddepth_gl.io.owners import start_of, this_process
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def is_free(storage):
 def write(claim, **changes):
     """Write the claim of another owner."""
     claim.parent.mkdir(exist_ok=True)
-    claim.write_text(json.dumps({"token": "other", **module._owner(), **changes}))
+    claim.write_text(json.dumps({"token": "other", **this_process(), **changes}))
 
 
 def age(claim, seconds):
@@ -98,7 +99,7 @@ def test_a_dead_process_of_this_machine_loses_it_at_once(storage, claim):
 
 def test_a_process_of_this_machine_that_runs_keeps_it(storage, claim):
     parent = os.getppid()
-    write(claim, pid=parent, start=module._start(parent))
+    write(claim, pid=parent, start=start_of(parent))
     age(claim, 100 * STALE_SECONDS)  # however long it takes
     assert not is_free(storage)
     assert claim.exists()
@@ -106,7 +107,7 @@ def test_a_process_of_this_machine_that_runs_keeps_it(storage, claim):
 
 def test_a_zombie_has_ended(storage, claim):
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        start = module._start(process.pid)
+        start = start_of(process.pid)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         write(claim, pid=process.pid, start=start)
         assert is_free(storage)
@@ -149,13 +150,13 @@ def test_refresh_keeps_it_young(storage, claim, monkeypatch):
         age(claim, STALE_SECONDS)
         mine.refresh()  # not so soon
         assert time.time() - claim.stat().st_mtime > STALE_SECONDS - 5
-        monkeypatch.setattr(module, "_REFRESH_SECONDS", 0.0)
+        monkeypatch.setattr(claims, "_REFRESH_SECONDS", 0.0)
         mine.refresh()
         assert time.time() - claim.stat().st_mtime < 60
 
 
 def test_a_claim_that_was_taken_over_is_not_released(storage, claim, monkeypatch):
-    monkeypatch.setattr(module, "_REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(claims, "_REFRESH_SECONDS", 0.0)
     with claimed(storage, "shard-00000") as mine:
         write(claim, host="other")
         age(claim, 100)

@@ -106,12 +106,12 @@ def renderers(pid):
         return []
 
 
-def wait_until(condition, seconds=60.0):
+def wait_until(condition, seconds=60.0, pause=0.02):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             pytest.fail("the condition was not met")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def check(out, undisturbed):
@@ -142,6 +142,19 @@ def test_the_main_process_is_killed(meshes, undisturbed, tmp_path, kills, rng):
         process.communicate()
         killed += 1
         wait_until(lambda children=children: not any(each.is_running() for each in children))
+    complete(command(meshes, out))
+    check(out, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_process_is_killed_while_it_merges_the_index(meshes, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    process = start(command(meshes, out))
+    wait_until(lambda: list(out.glob(".index-*")) or process.poll() is not None, pause=0.0005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert list(out.glob(".index-*"))  # it was at it
+    assert not (out / "index.parquet").exists()
     complete(command(meshes, out))
     check(out, undisturbed)
 

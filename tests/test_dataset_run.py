@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from dataset_runs import rows, small_meshes, sums, use_fakes
 from fake_child import VIEWS
-from programs import ROOT
+from programs import ROOT, run_script
 from s3_server import s3, s3_server  # noqa: F401 - fixtures
 
 import ddepth_gl as dd
@@ -272,8 +272,10 @@ def test_a_shard_that_is_finished_while_the_index_is_merged(fakes, tmp_path, mon
 def test_what_a_killed_end_left_is_removed(fakes, tmp_path):
     config = settings(named(tmp_path / "meshes", "a"))
     run(config, tmp_path / "out")
-    for age, name in ((0, "new"), (2 * 86_400, "old")):
-        left = tmp_path / "out" / f".index-{name}.part"
+    code = "from ddepth_gl.io.owners import part_name; print(part_name('index'))"
+    killed = run_script(code, tmp_path).out.strip()
+    for age, name in ((0, "new"), (2 * 86_400, "old"), (0, killed)):
+        left = tmp_path / "out" / (name if name is killed else f".index-{name}.part")
         left.mkdir()
         os.utime(left, (left.stat().st_mtime - age,) * 2)
     finish_dataset(LocalStorage(tmp_path / "out"), read_plan(tmp_path / "out"))

@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 from ..io.atomic import removed_if_ended
+from ..io.owners import has_ended, this_process
 from .storage import LocalStorage, Storage
 
 __all__ = ["Claim", "claimed"]
@@ -62,7 +61,7 @@ def claimed(storage: Storage, name: str) -> Iterator[Claim | None]:
     """
     path = f"claims/{name}"
     token = secrets.token_hex(16)
-    content = json.dumps({"token": token, **_owner()}, sort_keys=True).encode()
+    content = json.dumps({"token": token, **this_process()}, sort_keys=True).encode()
     with _lock:
         _owned.add(token)
     try:
@@ -104,51 +103,13 @@ def _is_stale(storage: Storage, path: str, content: bytes) -> bool:
         owner = owner if isinstance(owner, dict) else {}
     except ValueError:
         owner = {}
-    here = _owner()
-    if all(owner.get(key) == here[key] for key in ("host", "boot", "pids")):
-        return not _runs(owner)
+    if (ended := has_ended(owner)) is not None:
+        return ended or _is_forgotten(owner)
     entry = storage.files("claims").get(path.rpartition("/")[2])
     return entry is not None and storage.now() - entry.modified > STALE_SECONDS
 
 
-def _runs(owner: dict[str, Any]) -> bool:
-    """Return whether the process of a claim of this machine still runs, and holds it."""
-    pid, start = owner.get("pid"), owner.get("start")
-    if pid == os.getpid() and start == _start(os.getpid()):
-        with _lock:
-            return owner.get("token") in _owned
-    return isinstance(pid, int) and _start(pid) == start is not None
-
-
-def _owner() -> dict[str, Any]:
-    return {
-        "host": socket.gethostname(),
-        "boot": _text(Path("/proc/sys/kernel/random/boot_id")),
-        # Containers of one machine count their processes separately.
-        "pids": _link(Path("/proc/self/ns/pid")),
-        "pid": os.getpid(),
-        "start": _start(os.getpid()),
-    }
-
-
-def _start(pid: int) -> int | None:
-    """Return when a process was started, in ticks since the boot; None if there is none.
-
-    Times in seconds would change with the clock. See proc(5), /proc/pid/stat.
-    """
-    fields = _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
-    return int(fields[19]) if len(fields) > 19 and fields[0] not in "ZX" else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
-
-
-def _link(path: Path) -> str:
-    try:
-        return os.readlink(path)  # noqa: PTH115 - pathlib would make a path of it
-    except OSError:
-        return ""
+def _is_forgotten(owner: dict[str, Any]) -> bool:
+    """Return whether a claim names this process, which does not hold it."""
+    with _lock:
+        return owner.get("pid") == os.getpid() and owner.get("token") not in _owned

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..io.owners import part_name
 from .layout_files import replace_folder
 from .marker import read_marker, shard_name
 from .storage import LocalStorage, Storage, unusable
@@ -21,7 +21,6 @@ __all__ = ["finish_dataset", "is_index_current", "write_finished"]
 # In the order in which they appear: whoever sees the index sees all others.
 _FILES = ("failures.parquet", "dataset.yaml", "README.md", "index.parquet")
 _TRANSFORMS = "transforms"
-_LEFTOVER_SECONDS = 86_400.0
 
 
 def is_index_current(storage: Storage) -> bool:
@@ -59,24 +58,30 @@ def finish_dataset(storage: Storage, plan: Plan) -> None:
 def _finish_local(storage: LocalStorage, plan: Plan) -> None:
     root = storage.folder
     try:
-        for left in root.glob(".index-*.part"):  # of processes that were killed
-            if left.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=".index-", suffix=".part", dir=root) as into:
-            made = Path(into)
-            start = made.stat().st_mtime_ns  # by the clock that gives the markers their times
-            write_finished(root, plan, made)
-            if (made / _TRANSFORMS).is_dir():
-                (root / _TRANSFORMS).mkdir(exist_ok=True)
-                for path in sorted((made / _TRANSFORMS).iterdir()):
-                    replace_folder(path, root / _TRANSFORMS / path.name)
-            for name in _FILES:
-                # A shard that was finished meanwhile is newer, whether or not it was seen.
-                os.utime(made / name, ns=(start, start))
-                (made / name).replace(root / name)
-                storage.sync_folder(root)
+        storage.remove_leftovers()
+        made = root / part_name("index")
+        made.mkdir()
+        try:
+            _replace_files(storage, plan, made)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         raise unusable(root, error) from error
+
+
+def _replace_files(storage: LocalStorage, plan: Plan, made: Path) -> None:
+    root = storage.folder
+    start = made.stat().st_mtime_ns  # by the clock that gives the markers their times
+    write_finished(root, plan, made)
+    if (made / _TRANSFORMS).is_dir():
+        (root / _TRANSFORMS).mkdir(exist_ok=True)
+        for path in sorted((made / _TRANSFORMS).iterdir()):
+            replace_folder(path, root / _TRANSFORMS / path.name)
+    for name in _FILES:
+        # A shard that was finished meanwhile is newer, whether or not it was seen.
+        os.utime(made / name, ns=(start, start))
+        (made / name).replace(root / name)
+        storage.sync_folder(root)
 
 
 def _fetch(storage: Storage, plan: Plan, mirror: Path) -> None:

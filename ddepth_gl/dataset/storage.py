@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 from .._text import printable
 from ..errors import DatasetError
 from ..io.atomic import atomic_write
+from ..io.owners import is_of_ended_process, part_name
 from .layout_files import replace_folder
 
 __all__ = ["MAX_READ", "LocalStorage", "Storage", "StoredFile", "open_storage", "unusable"]
@@ -79,7 +80,7 @@ class Storage(ABC):
         """Give a file with this content the present time."""
 
     def remove_leftovers(self) -> None:
-        """Remove temporary files of processes that were killed a day ago or earlier."""
+        """Remove what killed processes left: of this machine at once, of others after a day."""
         return
 
     def now(self) -> float:
@@ -114,7 +115,7 @@ class LocalStorage(Storage):
     def create(self, name: str, content: bytes) -> bool:
         """See Storage."""
         path = self.folder / name
-        part = path.with_name(f".{secrets.token_hex(8)}.part")
+        part = path.with_name(part_name("ddepth"))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("xb") as file:
@@ -165,7 +166,7 @@ class LocalStorage(Storage):
             path.parent.mkdir(parents=True, exist_ok=True)
             for left in path.parent.glob(f".{path.name}-*"):
                 shutil.rmtree(left, ignore_errors=True)
-            part = path.with_name(f".{path.name}-{secrets.token_hex(8)}.part")
+            part = path.with_name(part_name(path.name))
             try:
                 yield part
                 replace_folder(part, path)
@@ -202,7 +203,7 @@ class LocalStorage(Storage):
         path = self.folder / name
         if self.read(name) != content:
             return False
-        aside = path.with_name(f".{secrets.token_hex(8)}.part")
+        aside = path.with_name(part_name("ddepth"))
         try:
             path.rename(aside)  # of several callers, one succeeds
         except FileNotFoundError:
@@ -243,17 +244,17 @@ class LocalStorage(Storage):
             os.utime(self.folder / name)
 
     def remove_leftovers(self) -> None:
-        """See Storage; most file systems have no such files, see `atomic_write`."""
+        """See Storage."""
         for folder in ("", "shards", "claims"):
-            parts = {
-                name: file
-                for name, file in self.files(folder).items()
-                if name.startswith(".") and name.endswith(".part")
-            }
-            if parts and (before := self.now() - _LEFTOVER_SECONDS):
-                for name, file in parts.items():
-                    if file.modified < before:
-                        self.remove(f"{folder}/{name}".lstrip("/"))
+            parts = list((self.folder / folder).glob(".*.part"))
+            before = self.now() - _LEFTOVER_SECONDS if parts else 0.0
+            for part in parts:
+                with suppress(OSError):  # others remove it, too
+                    if is_of_ended_process(part.name) or part.stat().st_mtime < before:
+                        if part.is_dir():
+                            shutil.rmtree(part)
+                        else:
+                            part.unlink()
 
 
 def _created_without_links(path: Path, content: bytes) -> bool:

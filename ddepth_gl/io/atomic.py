@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from .._log import logger
 from .._text import printable
 from ..errors import OutputError
 from .file_names import checked_path
+from .owners import part_name
 
 __all__ = ["atomic_write", "remove_unfinished", "removed_if_ended"]
 
@@ -41,7 +41,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     target = checked_path(path)
     # A short random name: an extension of the target's name could be too long for the file system.
-    part = target.with_name(f".ddepth-{secrets.token_hex(8)}.part")
+    part = target.with_name(part_name("ddepth"))
     try:
         if target.exists() and not target.is_file():
             raise OutputError(
