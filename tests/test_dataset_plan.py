@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
@@ -527,13 +528,15 @@ def test_folders_that_cannot_be_used(tmp_path):
 
 def test_versions_of_a_renderer():
     with dd.DepthRenderer() as renderer:
-        versions = renderer_versions(renderer)
+        versions = renderer_versions(renderer, DatasetConfig())
+        with_exr = renderer_versions(renderer, DatasetConfig(store={"codec": "exr"}))
         info = renderer.info
     assert versions["engine"] == info.engine
     assert versions["driver"] == info.renderer
     assert versions["gl"] == info.gl_version
     assert versions["ddepth_gl"] == dd.__version__
     assert {"numpy", "moderngl", "pillow", "zlib"} <= versions.keys()
+    assert with_exr == {**versions, "OpenEXR": version("OpenEXR")}
     assert all(isinstance(text, str) for text in versions.values())
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dataset_runs import rows, small_meshes, sums, use_fakes
 from fake_child import VIEWS
@@ -520,6 +522,51 @@ def test_on_s3(undisturbed, meshes, s3):  # noqa: F811 - the fixture
     assert (third.is_complete, third.counts.meshes) == (True, 3)
     name = "shards/shard-00002.tar"
     assert system.cat_file(f"{root}/{name}") == (undisturbed / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_files_and_cameras_on_s3(meshes, tmp_path, s3):  # noqa: F811 - the fixture
+    """The layout "files" has a list of hashes in the folder of each shard."""
+    import fsspec
+
+    config = settings(meshes, layout="files", store={"transforms": True})
+    run(config, tmp_path / "out")
+    assert run(config, s3).is_complete
+    system, root = fsspec.core.url_to_fs(s3)
+    there = {name.removeprefix(f"{root}/") for name in system.find(root)}
+    here = {f.relative_to(tmp_path / "out").as_posix(): f for f in files_of(tmp_path / "out")}
+    assert {name for name in there if not name.startswith("claims/")} == here.keys()
+    for name in there & here.keys():
+        if name.startswith(("transforms/", "index", "shards/")) and not name.endswith(".json"):
+            assert system.cat_file(f"{root}/{name}") == here[name].read_bytes()
+    transforms = [name for name in there if name.startswith("transforms/")]
+    assert len(transforms) == MESHES
+    for name in transforms:
+        assert system.cat_file(f"{root}/{name}") == here[name].read_bytes()
+
+
+def files_of(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_cameras_that_transforms_cannot_hold(tmp_path, meshes):
+    with pytest.raises(dd.DatasetError, match="cannot hold the cameras of views"):
+        DatasetConfig(views={"orthographic": True}, store={"transforms": True})
+    one = tmp_path / "meshes"
+    one.mkdir()
+    shutil.copy(sorted(meshes.glob("*.ply"))[0], one / "a.ply")
+    cameras = tmp_path / "scene_camera.json"
+    pose = {"cam_R_w2c": np.eye(3).reshape(-1).tolist(), "cam_t_w2c": [0, 0, 5]}
+    cameras.write_text(json.dumps({"0": {"cam_K": [60, 1, 32, 0, 60, 32, 0, 0, 1], **pose}}))
+    config = DatasetConfig(
+        sources={"paths": [str(one)]},
+        views={"kind": "file", "file": str(cameras), "size": 64},
+        store={"transforms": True},
+    )
+    report = run(config, tmp_path / "out")
+    assert report.is_complete
+    (failure,) = rows(tmp_path / "out" / "failures.parquet")
+    assert "skew" in failure["message"]
 
 
 RANKS = [

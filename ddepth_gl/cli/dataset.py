@@ -366,11 +366,9 @@ def _print_status(folder: str, as_json: bool) -> None:
 def _dry_run(
     config: DatasetConfig | None, workers: int | None, engine: str, device: Any, as_json: bool
 ) -> None:
-    from ..dataset.child import RendererChild
     from ..dataset.dry_run import dry_run
     from ..dataset.entry_paths import check_paths
     from ..dataset.executors.local import LocalExecutor
-    from ..dataset.machine import child_environment
     from ..dataset.sources import find_meshes
 
     if config is None:
@@ -379,9 +377,8 @@ def _dry_run(
     check_paths(config, entries)
     with LocalExecutor(workers, device) as executor:
         executor.prepare(config, engine)
-    environment = child_environment(executor.workers)
-    with RendererChild(config, engine=engine, device=device, environment=environment) as child:
-        result = dry_run(config, entries, child.samples, executor.workers)
+        with executor.take_first() as child:
+            result = dry_run(config, entries, child.samples, executor.workers)
     if as_json:
         print_json(
             {

@@ -58,7 +58,7 @@ class _MeshSamples:
         config = DatasetConfig(**settings["config"])
         self._meshes = MeshRenderer(config, renderer, encoders=settings["encoders"])
         return {
-            "versions": renderer_versions(renderer),
+            "versions": renderer_versions(renderer, config),
             "is_software": renderer.info.is_software,
             "gpus": _gpus() if settings["device"] is None else [],
         }

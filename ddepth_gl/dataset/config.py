@@ -90,6 +90,11 @@ class DatasetConfig(Group):
         yield from elevation_faults(self.views)
         if self.photos is not None and self.views.preset is not None:
             yield "views.preset has no effect with photos, which have cameras; give one of them"
+        if self.store.transforms and self.views.orthographic and self.photos is None:
+            yield (
+                "store.transforms cannot hold the cameras of views.orthographic, as the format has "
+                "none; leave one of them out"
+            )
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> DatasetConfig:

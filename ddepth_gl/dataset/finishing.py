@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._checks import shown
+from ..errors import DatasetError
 from ..io.owners import part_name
 from .layout_files import replace_folder
 from .marker import read_marker, shard_name
@@ -93,7 +95,11 @@ def _fetch(storage: Storage, plan: Plan, mirror: Path) -> None:
             continue
         (mirror / "shards" / f"{shard_name(index)}.json").write_bytes(marker.content())
         for name, (size, _) in marker.files.items():
-            path = mirror / "shards" / os.path.basename(name)  # noqa: PTH119
+            folder, _, inner = name.rpartition("/")
+            if folder not in ("", shard_name(index)) or inner in ("", ".", ".."):
+                raise DatasetError(f"{storage.address}: the marker of a shard names {shown(name)}")
+            path = mirror / "shards" / name
+            path.parent.mkdir(exist_ok=True)
             if name.endswith(".parquet"):
                 path.write_bytes(storage.read(f"shards/{name}") or b"")
             else:

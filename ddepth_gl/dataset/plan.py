@@ -195,7 +195,7 @@ def _check_versions(address: str, there: Plan, plan: Plan, allow_mixed: bool) ->
         )
 
 
-def renderer_versions(renderer: DepthRenderer) -> dict[str, str]:
+def renderer_versions(renderer: DepthRenderer, config: DatasetConfig) -> dict[str, str]:
     """Return what decides bytes besides settings and meshes: engine, driver, libraries."""
     info = renderer.info
     versions = {
@@ -205,7 +205,10 @@ def renderer_versions(renderer: DepthRenderer) -> dict[str, str]:
         "ddepth_gl": __version__,
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
     }
-    for package in ("numpy", "moderngl", "pillow"):
+    packages = ["numpy", "moderngl", "pillow"]
+    if config.store.codec == "exr":
+        packages.append("OpenEXR")
+    for package in packages:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
     return versions

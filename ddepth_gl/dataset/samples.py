@@ -7,14 +7,16 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..camera.camera import Camera
-from ..errors import DatasetError, LeftOutWarning, MeshError
+from ..errors import CameraError, DatasetError, LeftOutWarning, MeshError, OutputError
+from ..io.cameras.write import transforms_json
 from ..io.meshes.read import load_mesh
 from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer
@@ -94,6 +96,8 @@ class MeshRenderer:
                 photos = self._photos(entry, mesh, placement, scene)
                 views = self._config.views
                 cameras = photos.cameras or cameras_for(views, mesh, entry, placement)
+                if self._config.store.transforms:
+                    _check_transforms(cameras)
                 make = _SampleMaker(self._config, stores, entry, mesh, cameras, placement, photos)
                 make.shared |= mesh_facts(mesh, loaded.source.left_out if loaded.source else ())
             frames = self._renderer.render_many(scene, cameras, **stores.render_options())
@@ -142,6 +146,18 @@ class MeshRenderer:
             seconds = self._clock() - start
             with self._lock:
                 self.seconds[step] += seconds
+
+
+def _check_transforms(cameras: Sequence[Camera]) -> None:
+    """Check that a ``transforms.json`` can hold the cameras; it is written at the end of the run.
+
+    Raises:
+        CameraError: one is orthographic or has skew.
+    """
+    try:
+        transforms_json([replace(camera, name="photo") for camera in cameras])
+    except OutputError as error:
+        raise CameraError(str(error)) from None
 
 
 class _SampleMaker:

@@ -67,6 +67,12 @@ class LocalExecutor:
         self._versions = {str(k): str(text) for k, text in (facts.get("versions") or {}).items()}
         return self._versions
 
+    def take_first(self) -> RendererChild:
+        """Return the process that told the versions, which the caller closes; after `prepare`."""
+        first, self._first = self._first, None
+        assert first is not None
+        return first
+
     def run(self, job: ShardJob, indices: Sequence[int], progress: Progress) -> list[int]:
         """Render shards; return those that other processes are at work on.
 
