@@ -180,9 +180,9 @@ class Ways:
         for number in range(len(reader)):
             sample, (mesh, view) = reader.read(number), reader.key(number).rsplit("_", 1)
             ours = [sample["entry"], sample["exit"]]
-            covered += np.isfinite(ours[0]).sum()
-            wrong += _differs(self.out / peer / mesh, view, ours).sum()
-        return float(wrong / covered)
+            covered += int(np.isfinite(ours[0]).sum())
+            wrong += int(_differs(self.out / peer / mesh, view, ours).sum())
+        return wrong / covered
 
     def images(self) -> int:
         """Return the number of images of the command."""
