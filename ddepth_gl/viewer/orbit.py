@@ -157,6 +157,33 @@ class Orbit:
             radius,
         )
 
+    @classmethod
+    def looking(
+        cls,
+        eye: npt.ArrayLike,
+        target: npt.ArrayLike,
+        mesh: HasBounds | npt.ArrayLike,
+        up: npt.ArrayLike | None = None,
+        fov_deg: float = 40.0,
+    ) -> Orbit:
+        """Return the orbit with a given eye and target.
+
+        Args:
+            eye, target: (3,) world frame.
+            mesh: a Mesh, or (2, 3) bounds.
+            up: direction that is up, world frame; None for that of the mesh.
+            fov_deg: vertical field of view.
+
+        Raises:
+            CameraError: see `Camera.look_at`.
+        """
+        if up is None:
+            up = getattr(mesh, "up", (0.0, 0.0, 1.0))
+        found = cls.from_camera(Camera.look_at(eye, target, up, fov_deg, 2, 2), mesh)
+        start, end = (checked_numbers("eye and target", each, (3,)) for each in (eye, target))
+        distance = float(np.linalg.norm(end - start))
+        return replace(found, target=_vector(end), distance=distance)
+
     # Movements
 
     def turned(self, right_deg: float, down_deg: float) -> Orbit:
@@ -250,8 +277,12 @@ class Orbit:
         camera = Camera.look_at(*self.viewpoint, self.fov_deg, width, height)
         if not self.is_orthographic:
             return camera
-        extent = (self.height * width / height, self.height)
+        extent = self.extent(width, height)
         return Camera.orthographic(extent, camera.camera_from_world, width, height)
+
+    def extent(self, width: int, height: int) -> tuple[float, float]:
+        """Return width and height of the image at the target, mesh units."""
+        return self.height * width / height, self.height
 
     def _frame(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
         """Return unit vectors: right in the image, up in the image, from the target to the eye."""
