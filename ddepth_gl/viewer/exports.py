@@ -127,8 +127,9 @@ def _writers(
 
 def _file_stem(name: str) -> str:
     """Return the start of file names for a mesh of any name."""
-    stem = re.sub(r"[^\w.-]+", "_", name).strip("._-")[:80]
-    return stem or "view"
+    stem = re.sub(r"[^\w.-]+", "_", name).strip("._-")
+    # File systems limit the bytes of a name.
+    return stem.encode()[:120].decode(errors="ignore") or "view"
 
 
 def _free_stem(folder: Path, stem: str, endings: list[str]) -> Path:
