@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         OutputError,
         RequestError,
         ShaderError,
+        ViewerError,
     )
     from .gl.workers import worker_environment
     from .io.cameras.read import load_cameras
@@ -79,6 +80,7 @@ __all__ = [
     "Scene",
     "ShaderError",
     "Surfaces",
+    "ViewerError",
     "__version__",
     "demo_mesh",
     "double_depth",
@@ -129,6 +131,7 @@ _MODULES = {
     "Scene": "engines.scene",
     "ShaderError": "errors",
     "Surfaces": "renderer",
+    "ViewerError": "errors",
     "__version__": "_version",
     "demo_mesh": "mesh.demo",
     "double_depth": "one_call",

@@ -13,7 +13,8 @@
      ├── RequestError        (ValueError)    an argument has a value that is not allowed
      │    └── NotAskedForError (AttributeError) a result lacks an attribute that was not requested
      ├── OutputError         (ValueError)    a result, or a file of one, cannot be written or read
-     └── DatasetError        (ValueError)    a data set cannot be made, continued or read
+     ├── DatasetError        (ValueError)    a data set cannot be made, continued or read
+     └── ViewerError         (RuntimeError)  the viewer has no display, no window or no port
 
 Each class is also a subclass of the builtin in parentheses, so plain ``except ValueError`` works.
 A message is one line that names what was given, what was expected and what to do.
@@ -39,6 +40,7 @@ __all__ = [
     "OutputError",
     "RequestError",
     "ShaderError",
+    "ViewerError",
 ]
 
 
@@ -97,6 +99,10 @@ class OutputError(DDepthError, ValueError):
 
 class DatasetError(DDepthError, ValueError):
     """A data set cannot be made, continued or read; the message names the file or the setting."""
+
+
+class ViewerError(DDepthError, RuntimeError):
+    """The viewer cannot show anything: no display, an unusable window, a port in use."""
 
 
 class LeftOutWarning(UserWarning):

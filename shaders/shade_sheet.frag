@@ -3,19 +3,16 @@
 // photo, where there is an exit as well. With COVER only the depth, for the depth test of the other
 // variants: software rasterizers skip blocks of pixels that fail it, and nothing else.
 //
-// Inputs:  IN_BUFFERS: sheet_depths and sheet_faces, of a band: entries, then exits; as
-//          compute_pass.glsl stores them. Otherwise entry_depth, exit_depth, entry_face, exit_face:
-//          textures of the whole image, NaN where there is no face
+// Inputs:  both sheets, see sheet_textures.glsl; of one band if they are in buffers
 //          the mesh: see MESH_TABLES in mesh_tables.py
 // Outputs: shaded: linear color, alpha 1; with ENCODED an sRGB pixel
 //          with COVER, window depth: 0.5, or 0 where entry and exit are swapped
-// Options: IN_BUFFERS    1 if the sheets are in buffers
-//          COVER         1 for depth
+// Options: COVER         1 for depth
 //          EXCHANGE      1 to take the exit where a body is inside out, see swapped_pixels.glsl
 //          ENCODED       1 if the samples are the pixels
 //          HAS_COLORS    1 if the mesh has vertex colors
 //          TEXTURES      0 for none, 1 for one that the hardware samples, 2 for any
-//          PERSPECTIVE, MIRRORED: see the included files
+//          IN_BUFFERS, PERSPECTIVE, MIRRORED: see the included files
 #include "ray_hit.glsl"
 #include "light.glsl"
 #if ENCODED
@@ -28,6 +25,7 @@
 #include "surface_color.glsl"
 #endif
 #include "swapped_pixels.glsl"
+#include "sheet_textures.glsl"
 
 #if !COVER
 layout(location = 0) out vec4 shaded;
@@ -43,48 +41,6 @@ uniform isamplerBuffer texture_of_face;  // -1 for none
 uniform isamplerBuffer uvs;              // of vertices, bits of floats
 #endif
 uniform int first_row;                   // of the band
-
-#if IN_BUFFERS
-uniform isamplerBuffer sheet_depths;
-uniform isamplerBuffer sheet_faces;
-
-int texel_of(int sheet, ivec2 pixel) {
-    return (sheet * image_size.y + pixel.y) * image_size.x + pixel.x;
-}
-
-int depth_bits(int sheet, ivec2 pixel) {
-    int bits = texelFetch(sheet_depths, texel_of(sheet, pixel)).x;
-    return sheet == ENTRY ? ~bits : bits;
-}
-
-int face_at(int sheet, ivec2 pixel) {
-    int face = texelFetch(sheet_faces, texel_of(sheet, pixel)).x;
-    return sheet == ENTRY ? ~face : face - 1;
-}
-#else
-uniform sampler2D entry_depth;
-uniform sampler2D exit_depth;
-uniform isampler2D entry_face;
-uniform isampler2D exit_face;
-
-int depth_bits(int sheet, ivec2 pixel) {
-    return floatBitsToInt(sheet == ENTRY ? texelFetch(entry_depth, pixel, 0).x
-                                         : texelFetch(exit_depth, pixel, 0).x);
-}
-
-int face_at(int sheet, ivec2 pixel) {
-    return sheet == ENTRY ? texelFetch(entry_face, pixel, 0).x : texelFetch(exit_face, pixel, 0).x;
-}
-#endif
-
-float sheet_depth_at(int sheet, ivec2 pixel) {
-    return intBitsToFloat(depth_bits(sheet, pixel));
-}
-
-// On bits, see compute_finish.comp.
-bool is_miss(int bits) {
-    return (bits & 0x7fffffff) > 0x7f800000;
-}
 
 vec3 mean_of(isamplerBuffer table, ivec3 rows, vec3 weights) {
     return weights.x * intBitsToFloat(texelFetch(table, rows.x).xyz) +

@@ -127,7 +127,7 @@ def test_coverage_and_order_need_no_built_in_of_open_order():
     shades = {
         *("resolve.frag", "photo.frag", "shade_sheet.frag", "light.glsl", "srgb.glsl"),
         *("attributes.frag", "crossing_attributes.glsl", "surface_color.glsl"),
-        "surface_texture.glsl",
+        *("surface_texture.glsl", "world_points.vert"),
     }
     folder = shaders.shader_folder()
     paths = [path for path in folder.rglob("*.*") if path.name not in shades]

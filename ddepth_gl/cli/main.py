@@ -17,6 +17,7 @@ from .doctor import doctor
 from .inspect import inspect
 from .render import render
 from .reporting import print_error, print_line
+from .view import view
 
 __all__ = ["main"]
 
@@ -70,5 +71,5 @@ def options(
     """Exact double depth maps of a mesh: where every pixel's ray first enters and last exits."""
 
 
-for command in (render, dataset, inspect, demo, doctor, bench, check_layers):
+for command in (render, view, dataset, inspect, demo, doctor, bench, check_layers):
     app.command()(command)

@@ -27,6 +27,7 @@ _SIGNALS: dict[int, str] = {
 _LEFT = {
     "bench": "no times were printed",
     "dataset": "finished shards are whole; the same command renders the rest",
+    "view": "the viewer is closed",
 }
 
 

@@ -20,12 +20,15 @@ from ..results.silhouettes import has_inside_out
 from .request import LayerBuffers, SheetBuffers, SheetRequest
 from .scene import Scene
 from .shared.attribute_pass import AttributePass
+from .shared.device_crossings import DeviceCrossings
 from .shared.finished_sheets import FinishedSheets
 from .shared.finishing import FinishPass
 from .shared.freed_memory import keep_freed_memory
+from .shared.image_limits import ImageLimits
+from .shared.image_targets import FullscreenPasses
 from .shared.photo import PhotoPass, Viewport
 from .shared.photo_targets import PhotoTargets, Resolver, sample_bands
-from .shared.shading import ShadingPass
+from .shared.shading import ShadingPass, SheetTextures
 from .shared.target_pool import PooledTargets, TargetPool
 
 __all__ = ["Engine", "Pending"]
@@ -87,6 +90,8 @@ class Engine(ABC, Generic[Targets]):
         self._shading = ShadingPass(context)
         self._photo = PhotoPass(context, self.snaps_vertices)
         self._photo_pool = TargetPool(partial(PhotoTargets, context))
+        self._fullscreen = FullscreenPasses(context)
+        self._limits = ImageLimits(context, self._fullscreen)
         self._finish = FinishPass(context, self.inverts_entries)
         self._pool = TargetPool(make_targets)
         self._finished_pool = TargetPool(partial(FinishedSheets, context))
@@ -244,6 +249,32 @@ class Engine(ABC, Generic[Targets]):
             raise
         return buffers
 
+    @abstractmethod
+    def sheet_textures(self, pending: Pending[Targets]) -> AbstractContextManager[SheetTextures]:
+        """Return a context that lends both sheets of one submitted image, not finished.
+
+        Args:
+            pending: of one camera, with a request that `stays_on_device`.
+
+        Raises:
+            DeviceMemoryError: on entering; the image is larger than one buffer.
+        """
+
+    @abstractmethod
+    def crossings_on_device(
+        self, scene: Scene, camera: Camera, request: SheetRequest
+    ) -> AbstractContextManager[DeviceCrossings]:
+        """Return a context that lends all crossings of one image, without reading them.
+
+        Args:
+            scene: Scene to render.
+            camera: Camera to render.
+            request: which crossings count; its attributes have no effect.
+
+        Raises:
+            DeviceMemoryError: on entering; the images do not fit into the device's memory.
+        """
+
     def discard(self, pending: Pending[Targets]) -> None:
         """Give up submitted images."""
         self._pool.give_back(pending.targets)
@@ -288,9 +319,21 @@ class Engine(ABC, Generic[Targets]):
         Raises:
             DeviceMemoryError: the images do not fit into the device's memory.
         """
+        bands = [
+            self._resolver.read(targets)
+            for _, targets in self.photo_bands(scene, camera, request, samples)
+        ]
+        return bands[0] if len(bands) == 1 else np.concatenate(bands)
+
+    def photo_bands(
+        self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
+    ) -> Iterator[tuple[slice, PhotoTargets]]:
+        """Yield each band of the shaded image: its rows, and the targets whose `pixels` hold it.
+
+        The targets are lent until the next band. For the arguments see `shade`.
+        """
         request = replace(request, attributes=("face",), stays_on_device=True)
         viewport = self.photo_viewport(scene, camera, request, samples)
-        bands = []
         for rows, band_camera in sample_bands(camera, samples, len(scene.mesh.faces)):
             with self._photo_targets(band_camera, samples) as targets:
                 if viewport is None:
@@ -299,13 +342,13 @@ class Engine(ABC, Generic[Targets]):
                     left, top, *size = viewport
                     moved = (left, top - samples * rows.start, *size)
                     self._photo.draw(scene, band_camera, request, samples, moved, targets)
-                bands.append(self._resolver.photo(targets))
+                self._resolver.resolve(targets)
+                yield rows, targets
         if samples > 1:
             # These targets are larger than what sheets need.
             self._pool.trim(max_idle=0)
             self._photo_pool.trim(max_idle=0)
         self._context.check_error("shading", "the image size")
-        return bands[0] if len(bands) == 1 else np.concatenate(bands)
 
     def photo_viewport(
         self, scene: Scene, camera: Camera, request: SheetRequest, samples: int
@@ -371,6 +414,8 @@ class Engine(ABC, Generic[Targets]):
         self._photo.release()
         self._resolver.release()
         self._finish.release()
+        self._limits.release()
+        self._fullscreen.release()
         self._attributes.release()
 
 

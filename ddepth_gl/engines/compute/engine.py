@@ -10,6 +10,7 @@ face's plane, as on `raster`, and goes to the sheets by atomic operations. See d
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...camera.camera import Camera
+from ...errors import DeviceMemoryError
 from ...gl.context import GLContext
 from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
@@ -25,6 +27,7 @@ from ..scene import Scene
 from ..shared.photo_targets import PhotoTargets
 from ..shared.shading import SheetTextures
 from .layers import LayerBuilder
+from .listed_crossings import ListedCrossings
 from .mesh_buffers import VERTICES_AT_ONCE
 from .passes import BOTH, FACES, MAX_CAMERAS, SHEETS, FacePasses
 from .programs import ComputePrograms
@@ -161,17 +164,47 @@ class ComputeEngine(Engine[SheetTargets]):
         bands: Iterable[tuple[int, int]],
         targets: PhotoTargets,
     ) -> None:
-        textures: list[Any] = []
-        try:
-            for buffer in (pending.targets.depths, pending.targets.faces):
-                textures.append(self._context.functions.buffer_texture(buffer, 1))
-            depths, faces = textures
-            sheets = SheetTextures(True, {"sheet_depths": depths, "sheet_faces": faces})
+        with self._in_textures(pending.targets) as sheets:
             scene, (camera,), request = pending.scene, pending.cameras, pending.request
             self._shading.draw(scene, camera, request, samples, sheets, bands, targets)
+
+    @contextmanager
+    def _in_textures(self, rendered: SheetTargets) -> Iterator[SheetTextures]:
+        """Provide the buffers of a band as textures."""
+        textures: list[Any] = []
+        try:
+            for buffer in (rendered.depths, rendered.faces):
+                textures.append(self._context.functions.buffer_texture(buffer, 1))
+            depths, faces = textures
+            yield SheetTextures(True, {"sheet_depths": depths, "sheet_faces": faces})
         finally:
             for texture in reversed(textures):
                 texture.release()
+
+    @contextmanager
+    def sheet_textures(self, pending: Pending[SheetTargets]) -> Iterator[SheetTextures]:
+        """Lend both sheets of a submitted image, if one band holds all of it."""
+        (camera,) = pending.cameras
+        with self._pool.returning(pending.targets):
+            if pending.targets.first_band != (0, camera.height):
+                raise DeviceMemoryError(
+                    f"both sheets of {camera.width}x{camera.height} pixels are larger than the "
+                    f"{self._context.max_storage_block:,} bytes of a buffer on "
+                    f"{self._context.renderer}; reduce the image size"
+                )
+            with self._in_textures(pending.targets) as sheets:
+                yield sheets
+
+    @contextmanager
+    def crossings_on_device(
+        self, scene: Scene, camera: Camera, request: SheetRequest
+    ) -> Iterator[ListedCrossings]:
+        """Lend all crossings of an image, in a list; see `LayerBuilder.list_on_device`."""
+        request = replace(request, attributes=())
+        with self._layers.list_on_device(
+            scene, camera, request, self._fullscreen, self._limits
+        ) as crossings:
+            yield crossings
 
     def peel(
         self,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,13 @@ from ..shared.crossing_keys import (
     take_first_layers,
 )
 from ..shared.crossing_memory import BYTES_PER_KEY, check_crossings_fit, default_memory_limit
+from ..shared.image_limits import ImageLimits
+from ..shared.image_targets import FullscreenPasses, ImageTarget
+from ..shared.target_pool import TargetPool
+from .listed_crossings import ListedCrossings, OffsetSums
 from .passes import COUNT, STORE, FacePasses, QueuedFaces
 from .programs import ComputePrograms
-from .sorting import sort_crossings
+from .sorting import sort_crossings, sort_listed
 
 __all__ = ["LayerBuilder"]
 
@@ -46,6 +52,8 @@ class LayerBuilder:
     def __init__(self, context: GLContext, passes: FacePasses, programs: ComputePrograms) -> None:
         self._context, self._passes, self._programs = context, passes, programs
         self._buffers: dict[str, Any] = {}
+        self._sums = OffsetSums(context, programs)
+        self._targets = TargetPool(partial(ImageTarget, context))
 
     def build(
         self,
@@ -107,6 +115,69 @@ class LayerBuilder:
         finally:
             self.trim(_MAX_KEPT_BYTES)
         return LayerBuffers(offsets, depth, face, front_facing, truncated)
+
+    @contextmanager
+    def list_on_device(
+        self,
+        scene: Scene,
+        camera: Camera,
+        request: SheetRequest,
+        fullscreen: FullscreenPasses,
+        limits: ImageLimits,
+    ) -> Iterator[ListedCrossings]:
+        """Lend every crossing of one image, without reading them.
+
+        Only their total and the largest count come to the CPU, and the crossings of pixels that
+        have too many for the device to sort.
+
+        Args:
+            scene, camera, request: see `build`.
+            fullscreen, limits: of the context.
+
+        Raises:
+            DeviceMemoryError: the crossings do not fit into one buffer.
+        """
+        context, size = self._context, (camera.width, camera.height)
+        pixels = size[0] * size[1]
+        textures: list[Any] = []
+        targets: list[ImageTarget] = []
+        try:
+            cursors = self._buffer("cursors", camera, 4 * pixels)
+            context.functions.fill_buffer(cursors, 0, pixels)
+            faces = self._passes.queue_faces(scene, [camera], request, (0, camera.height))
+            self._passes.run(COUNT, faces, cursors)
+            textures.append(context.functions.buffer_texture(cursors, 1))
+            targets.append(self._targets.take(size, 1, "i4"))
+            targets.append(self._targets.take(size, 2, "u4"))
+            counts, layer = targets
+            fullscreen.draw(
+                counts.framebuffer,
+                "crossing_counts",
+                {"IN_BUFFER": 1},
+                {"cursors": textures[0]},
+                {"image_width": size[0]},
+            )
+            _, most = limits.of(counts.texture, is_integer=True) or (0, 0)
+            total, max_count = self._sums.replace(cursors, pixels), int(most)
+            if BYTES_PER_KEY * total > context.max_storage_block or total > context.max_texels:
+                raise DeviceMemoryError(
+                    f"{total:,} crossings do not fit into one buffer of {context.renderer}; "
+                    "reduce the image size, or choose engine='raster'"
+                )
+            stored = self._buffer("crossings", camera, max(BYTES_PER_KEY * total, BYTES_PER_KEY))
+            self._passes.run(STORE, faces, cursors, stored)
+            sort_listed(self._programs, context.staging, pixels, max_count, cursors, stored)
+            textures.append(context.functions.buffer_texture(stored, 2))
+            lists = {"range_ends": textures[0], "crossings": textures[1]}
+            yield ListedCrossings(fullscreen, counts.texture, max_count, lists, layer)
+            context.check_error("listing layers", "the image size or the number of faces")
+        finally:
+            for texture in textures:
+                texture.release()
+            for target in targets:
+                self._targets.give_back(target)
+            self._targets.trim(max_idle=2)
+            self.trim(_MAX_KEPT_BYTES)
 
     def _count(
         self, scene: Scene, camera: Camera, request: SheetRequest
@@ -212,8 +283,10 @@ class LayerBuilder:
             self._buffers.pop(name).release()
 
     def release(self) -> None:
-        """Free all buffers."""
+        """Free all buffers and images."""
         self.trim(keep=-1)
+        self._sums.release()
+        self._targets.trim(max_idle=0)
 
 
 def _kept(

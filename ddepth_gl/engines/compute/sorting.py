@@ -11,7 +11,7 @@ from ..shared.crossing_keys import IntArray
 from ..shared.crossing_memory import BYTES_PER_KEY
 from .programs import ComputePrograms
 
-__all__ = ["sort_crossings"]
+__all__ = ["sort_crossings", "sort_listed"]
 
 # Crossings of a pixel up to which the device sorts by insertion, and at all: see decision 7.
 _INSERTION_LIMIT, _SORT_LIMIT = 24, 2048
@@ -38,6 +38,40 @@ def sort_crossings(
     # Rows above and below the object have nothing to sort.
     first = int(np.searchsorted(offsets, offsets[0], side="right")) - 1
     end = int(np.searchsorted(offsets, offsets[-1], side="left"))
+    _sort_on_device(programs, (first, end), max_count, range_ends, crossings)
+    if max_count > _SORT_LIMIT:
+        _sort_longest(staging, offsets, crossings)
+
+
+def sort_listed(
+    programs: ComputePrograms,
+    staging: Staging,
+    pixels: int,
+    max_count: int,
+    range_ends: Any,
+    crossings: Any,
+) -> None:
+    """Sort as `sort_crossings`, without offsets on the CPU unless a pixel has too many crossings.
+
+    Args:
+        programs, staging, max_count, range_ends, crossings: see `sort_crossings`.
+        pixels: number of pixels.
+    """
+    _sort_on_device(programs, (0, pixels), max_count, range_ends, crossings)
+    if max_count > _SORT_LIMIT:
+        with staging.reading(range_ends, np.uint32, pixels) as ends:
+            offsets = np.concatenate([[0], ends.astype(np.int64)])
+        _sort_longest(staging, offsets, crossings)
+
+
+def _sort_on_device(
+    programs: ComputePrograms,
+    pixels: tuple[int, int],
+    max_count: int,
+    range_ends: Any,
+    crossings: Any,
+) -> None:
+    first, end = pixels
     range_ends.bind_to_storage_buffer(0)
     crossings.bind_to_storage_buffer(1)
     for heap_sort in range((max_count > 1) + (max_count > _INSERTION_LIMIT)):
@@ -50,8 +84,6 @@ def sort_crossings(
         program["first_pixel"], program["end_pixel"] = first, end
         programs.dispatch(program, end - first)
     programs.barrier()
-    if max_count > _SORT_LIMIT:
-        _sort_longest(staging, offsets, crossings)
 
 
 def _sort_longest(staging: Staging, offsets: IntArray, crossings: Any) -> None:

@@ -8,6 +8,8 @@ written. LESS means nearer, and there is no near or far plane to choose. See dec
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,7 +28,9 @@ from ..shared.float_pairs import Uniforms, in_arithmetic
 from ..shared.photo_targets import PhotoTargets
 from ..shared.shading import SheetTextures
 from ..shared.sheet_uniforms import sheet_uniforms
+from ..shared.target_pool import TargetPool
 from .mesh_draws import DrawFaces, MeshDraws
+from .peeled_crossings import PeeledCrossings, PeeledTargets
 from .peeling import LayerDraws, PeelTargets, peel_layers
 from .selection import faces_for_layers, faces_for_sheets, faces_of_sheet
 from .targets import SheetTargets
@@ -57,6 +61,7 @@ class RasterEngine(Engine[SheetTargets]):
         self._draws = MeshDraws(context)
         self._programs: dict[tuple[Any, ...], Any] = {}
         self._idle_peel_targets: PeelTargets | None = None
+        self._peeled_pool = TargetPool(partial(PeeledTargets, context))
 
     def prepare(self, scene: Scene) -> None:
         """Upload the vertices in an order of their own, see `FaceVertices`; and alpha masks."""
@@ -165,19 +170,33 @@ class RasterEngine(Engine[SheetTargets]):
         rendered: SheetTargets,
         targets: PhotoTargets,
     ) -> None:
-        entry, exit_ = rendered.depths
-        entry_face, exit_face = rendered.faces
-        sheets = SheetTextures(
-            in_buffers=False,
-            by_sampler={
-                "entry_depth": entry,
-                "exit_depth": exit_,
-                "entry_face": entry_face,
-                "exit_face": exit_face,
-            },
-        )
+        sheets = _sheet_textures(rendered)
         all_rows = [(0, camera.height)]
         self._shading.draw(scene, camera, request, samples, sheets, all_rows, targets)
+
+    @contextmanager
+    def sheet_textures(self, pending: Pending[SheetTargets]) -> Iterator[SheetTextures]:
+        """Lend both sheets of a submitted image."""
+        with self._pool.returning(pending.targets):
+            yield _sheet_textures(pending.targets)
+
+    @contextmanager
+    def crossings_on_device(
+        self, scene: Scene, camera: Camera, request: SheetRequest
+    ) -> Iterator[PeeledCrossings]:
+        """Lend all crossings of an image, peeled layer by layer; see `PeeledCrossings`."""
+        draws = self._layer_draws(scene, camera, request)
+        visible = faces_for_layers(self._context, scene, camera, later=False)
+        targets = self._peeled_pool.take((camera.width, camera.height))
+        with self._peeled_pool.returning(targets):
+            yield PeeledCrossings(
+                self._context,
+                self._fullscreen,
+                self._limits,
+                targets,
+                draws,
+                None if visible is None else visible.faces,
+            )
 
     def peel(
         self,
@@ -188,23 +207,7 @@ class RasterEngine(Engine[SheetTargets]):
         memory_limit: int | None,
     ) -> LayerBuffers:
         """Return every crossing of one image, peeled layer by layer; see `peel_layers`."""
-        uniforms, arithmetic = self._uniforms(scene, camera, request)
-        masks = alpha_masks(self._context, scene)
-
-        def draw_call(needs_faces: bool, **options: int) -> DrawFaces:
-            variant = replace(request, attributes=("face",) if needs_faces else ())
-            program = self._program(
-                "layer", camera, variant, uniforms, masks, **options, **arithmetic
-            )
-            if not (options["COUNT"] or options["FIRST"]):
-                program["previous_layer"] = 0
-            return self._draws.draw_call(scene, program)
-
-        draws = LayerDraws(
-            first=draw_call(True, COUNT=0, FIRST=1),
-            later=draw_call(True, COUNT=0, FIRST=0),
-            count=lambda faces: draw_call(False, COUNT=1, FIRST=0)(faces),  # rarely needed
-        )
+        draws = self._layer_draws(scene, camera, request)
         visible = faces_for_layers(self._context, scene, camera, later=False)
 
         def find_visible() -> VisibleFaces | None:
@@ -234,9 +237,29 @@ class RasterEngine(Engine[SheetTargets]):
                 targets.release()
         return self._attributes.with_attributes(layers, scene, camera, request.computed_attributes)
 
+    def _layer_draws(self, scene: Scene, camera: Camera, request: SheetRequest) -> LayerDraws:
+        uniforms, arithmetic = self._uniforms(scene, camera, request)
+        masks = alpha_masks(self._context, scene)
+
+        def draw_call(needs_faces: bool, **options: int) -> DrawFaces:
+            variant = replace(request, attributes=("face",) if needs_faces else ())
+            program = self._program(
+                "layer", camera, variant, uniforms, masks, **options, **arithmetic
+            )
+            if not (options["COUNT"] or options["FIRST"]):
+                program["previous_layer"] = 0
+            return self._draws.draw_call(scene, program)
+
+        return LayerDraws(
+            first=draw_call(True, COUNT=0, FIRST=1),
+            later=draw_call(True, COUNT=0, FIRST=0),
+            count=lambda faces: draw_call(False, COUNT=1, FIRST=0)(faces),  # rarely needed
+        )
+
     def trim(self, max_idle: int = 1) -> None:
         """Free all idle targets but the last `max_idle`; with 0, those of layers as well."""
         super().trim(max_idle)
+        self._peeled_pool.trim(max_idle)
         if max_idle == 0 and self._idle_peel_targets is not None:
             self._idle_peel_targets.release()
             self._idle_peel_targets = None
@@ -299,3 +322,9 @@ class RasterEngine(Engine[SheetTargets]):
         if masks is not None:
             masks.use(self._context, program)
         return program
+
+
+def _sheet_textures(rendered: SheetTargets) -> SheetTextures:
+    names = ("entry_depth", "exit_depth", "entry_face", "exit_face")
+    textures = (*rendered.depths, *rendered.faces)
+    return SheetTextures(False, dict(zip(names, textures, strict=False)))

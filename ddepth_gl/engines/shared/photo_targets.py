@@ -52,8 +52,16 @@ class Resolver:
 
     def photo(self, targets: PhotoTargets) -> npt.NDArray[np.uint8]:
         """Return the photo of drawn samples: (H, W, 4) uint8, sRGB and alpha."""
+        self.resolve(targets)
+        return self.read(targets)
+
+    def resolve(self, targets: PhotoTargets) -> None:
+        """Draw the pixels of drawn samples, unless the samples are the pixels."""
         if targets.linear is not None:
             self._draw(targets.linear, targets.pixels, targets.sample_count)
+
+    def read(self, targets: PhotoTargets) -> npt.NDArray[np.uint8]:
+        """Return the pixels: (H, W, 4) uint8, sRGB and alpha."""
         width, height = targets.pixels.size
         image = np.empty((height, width, 4), np.uint8)
         targets.pixels.read_into(image, components=4)

@@ -1,0 +1,487 @@
+"""The command `ddepth view`: meshes in a window, in a browser, or as an image."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import CameraError, DDepthError, RequestError
+from .loading import (
+    Alpha,
+    BlendCutoff,
+    MaxTextureSize,
+    Pose,
+    TextureRoots,
+    loading_options,
+)
+from .options import Debug, Device, Meshes, parse_numbers
+from .reporting import (
+    one_line_errors,
+    print_exception,
+    print_line,
+    report_sources,
+)
+from .up import parse_up
+from .wording import in_options
+
+if TYPE_CHECKING:
+    from ..camera.camera import Camera
+    from ..mesh.mesh import Mesh
+    from ..viewer.state import ViewerState
+
+__all__ = ["view"]
+
+_SIZE = (1024, 768)  # of screenshots
+_OPTIONS = (
+    (r"^limits must be", "--range must be"),
+    (r"^(mode|layer|surfaces|samples) must be", r"--\1 must be"),
+    (r"^color_map must be", "--color-map must be"),
+    (r"^the side must be", "--side must be"),
+)
+
+
+def view(
+    meshes: Meshes = [],  # noqa: B006
+    screenshot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Write what the viewer draws, without panels, and end; needs no display.",
+        ),
+    ] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Serve a page for browsers; needs no display.")
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(help="With --web: port; 0 for any, by default the first free one from 8080."),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="With --web: address to listen on. 127.0.0.1, the default, is reached from this "
+            "computer alone; 0.0.0.0 from others, without a password."
+        ),
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="photo (the default), entry, exit, thickness, layer, layer_count, normals, "
+            "solid_length or object_ids."
+        ),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Layer to show, counted from 1; implies --mode layer."),
+    ] = None,
+    mould: Annotated[
+        bool,
+        typer.Option("--mould", help="Show the points of both sheets, seen from the side."),
+    ] = False,
+    mould_layers: Annotated[
+        bool, typer.Option("--mould-layers", help="Show the points of all layers.")
+    ] = False,
+    odd: Annotated[
+        bool, typer.Option("--odd", help="Highlight pixels with an odd number of crossings.")
+    ] = False,
+    color_map: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Color map of matplotlib, such as cividis.")
+    ] = None,
+    limits: Annotated[
+        str | None,
+        typer.Option(
+            "--range", metavar="A,B", help="Values at both ends of the color scale; the image's."
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(help="Samples of the photo along each side of a pixel, 1 to 128.")
+    ] = 1,
+    surfaces: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|oriented|any",
+            help="How faces count. oriented: by facing, for closed meshes; any: on either side, "
+            "for scans with holes; auto decides for each connected body.",
+        ),
+    ] = "auto",
+    side: Annotated[
+        str | None, typer.Option(help="front, back, left, right, top, bottom or iso.")
+    ] = None,
+    eye: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Point that the camera looks at.")
+    ] = None,
+    up: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|AXIS|X,Y,Z",
+            help="Up direction in the image: an axis such as y or -y, or X,Y,Z. By default auto: y "
+            "for GLB and glTF, what DAE and USD files say, else z. Many OBJ files need y.",
+        ),
+    ] = None,
+    fov_deg: Annotated[
+        float | None,
+        typer.Option("--fov-deg", "--fov", help="Vertical field of view in degrees; 40."),
+    ] = None,
+    ortho: Annotated[bool, typer.Option("--ortho", help="Start with parallel rays.")] = False,
+    cameras: Annotated[
+        Path | None,
+        typer.Option(
+            readable=False,
+            help="Camera file, or its folder, to step through: NeRF transforms.json, COLMAP model "
+            "or BOP JSON.",
+        ),
+    ] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K|NAME", help="The camera of --cameras to start with; counted from 1, or name."
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|WxH", help="Size of the screenshot; 1024x768, or that of the camera's file."
+        ),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="compute, raster or auto.")] = "auto",
+    device: Device = None,
+    texture_root: TextureRoots = None,
+    alpha: Alpha = "mask",
+    blend_cutoff: BlendCutoff = None,
+    pose: Pose = None,
+    max_texture_size: MaxTextureSize = None,
+    max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
+    max_file_mb: Annotated[
+        int | None, typer.Option(help="Refuse larger mesh and camera files, in MiB.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Look at meshes: photo, depth of both sheets and all layers, thickness, and what a ray meets.
+
+    Opens a window. Of several meshes it shows one, and N steps to the next. Without MESH it shows
+    the mesh of ddepth demo. F1 lists keys and mouse. Without a display, use --web or --screenshot.
+    """
+    with one_line_errors(debug, _reworded):
+        file_limit = {} if max_file_mb is None else {"max_file_bytes": max_file_mb * 2**20}
+        for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
+            if number is not None and number < 0:
+                raise RequestError(f"{option} must be at least 0, not {number}")
+        _check_places(screenshot, web, port, host, size, device)
+        mode = _mode(mode, layer)
+        if screenshot is not None:
+            _check_effect(mode, mould or mould_layers, color_map, limits, samples)
+        values: dict[str, Any] = {
+            "mode": mode,
+            "layer": (layer or 1) - 1,
+            "color_map": color_map,
+            "limits": None if limits is None else _numbers("--range", limits, "A,B"),
+            "samples": samples,
+            "surfaces": surfaces,
+            "engine": engine,
+            "highlight_odd": odd,
+            "place": "mould" if mould or mould_layers else "image",
+            "mould_layers": mould_layers,
+        }
+        start = _Start.of_options(
+            side, eye, target, up, fov_deg, ortho, cameras, camera, file_limit
+        )
+        image_size = _image_size(size, start.cameras[start.number] if start.cameras else None)
+        start.check(values)
+        loading = loading_options(texture_root, alpha, blend_cutoff, pose, max_texture_size)
+        limited = file_limit | ({} if max_faces is None else {"max_faces": max_faces})
+        loader = _Loader(loading, limited)
+        files, mesh, name = _first_mesh(loader, meshes, debug)
+        if len(files) > 1 and (web or screenshot is not None):
+            option = "--web" if web else "--screenshot"
+            raise RequestError(f"{option} shows one mesh, not {len(files)}; give one file")
+        state = start.state_of(mesh, image_size[0] / image_size[1], values)
+        if screenshot is not None:
+            _write_screenshot(screenshot, mesh, state, image_size, device)
+        elif web:
+            _serve(mesh, state, name, loader.line_of(mesh), host, port, device)
+        else:
+            import_module("..viewer.desktop.show", __package__).show_window(
+                mesh,
+                state,
+                name=name,
+                files=files,
+                cameras=start.cameras,
+                load=loader,
+            )
+
+
+def _reworded(message: str) -> str:
+    for argument, option in _OPTIONS:
+        message = re.sub(argument, option, message)
+    return in_options(message)
+
+
+class _Loader:
+    """Loads mesh files as the options say; a callable.
+
+    Args:
+        options: keyword arguments of `load_mesh` that decide the mesh.
+        limits: those that limit what is read.
+    """
+
+    def __init__(self, options: dict[str, Any], limits: dict[str, Any]) -> None:
+        self._options, self._limits = options, limits
+
+    def __call__(self, path: Path) -> Mesh:
+        from ..io.meshes.read import load_mesh
+
+        return load_mesh(path, **self._options, **self._limits)
+
+    def line_of(self, mesh: Mesh) -> str:
+        """Return the line of Python that makes a mesh of this loader, or that of the demo."""
+        from ..viewer.code_lines import mesh_line_of
+
+        if mesh.source is None:
+            return "mesh = dd.demo_mesh()"
+        return mesh_line_of(mesh, self._options)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The first view, as far as it is known without a mesh.
+
+    Attributes:
+        side: standard side, or None.
+        eye, target: position and target of the camera, or None.
+        up: up direction; None for that of the mesh.
+        fov_deg: vertical field of view.
+        is_orthographic: whether rays are parallel.
+        cameras: cameras of the file of --cameras.
+        number: index of the first of them to show.
+    """
+
+    side: str | None
+    eye: list[float] | None
+    target: list[float] | None
+    up: tuple[float, float, float] | None
+    fov_deg: float
+    is_orthographic: bool
+    cameras: list[Camera]
+    number: int
+
+    @classmethod
+    def of_options(
+        cls,
+        side: str | None,
+        eye: str | None,
+        target: str | None,
+        up: str | None,
+        fov_deg: float | None,
+        ortho: bool,
+        cameras: Path | None,
+        camera: str | None,
+        file_limit: dict[str, int],
+    ) -> _Start:
+        """Return the view of options, checked, with the cameras of the file."""
+        from ..camera.checks import checked_field_of_view
+        from ..io.cameras.read import load_cameras
+
+        if (eye is None) != (target is None):
+            raise RequestError("--eye and --target belong together; give both as X,Y,Z")
+        if sum(option is not None for option in (side, eye, cameras)) > 1:
+            raise RequestError(
+                "--side, --eye with --target, and --cameras exclude each other; give one of them"
+            )
+        if cameras is not None and (fov_deg is not None or ortho):
+            raise RequestError("--cameras brings its own projection; leave --fov and --ortho out")
+        if camera is not None and cameras is None:
+            raise RequestError("--camera names one of --cameras; give their file")
+        try:
+            checked_field_of_view(40.0 if fov_deg is None else fov_deg)
+        except CameraError as error:
+            raise RequestError(f"--fov: {error}") from None
+        loaded = [] if cameras is None else load_cameras(cameras, **file_limit)
+        return cls(
+            side,
+            None if eye is None else _numbers("--eye", eye, "X,Y,Z"),
+            None if target is None else _numbers("--target", target, "X,Y,Z"),
+            parse_up(up),
+            40.0 if fov_deg is None else fov_deg,
+            ortho,
+            loaded,
+            0 if camera is None else _camera_number(camera, loaded),
+        )
+
+    def check(self, values: dict[str, Any]) -> None:
+        """Raise RequestError for values that suit no mesh, before one is loaded."""
+        from ..viewer.orbit import Orbit
+        from ..viewer.state import ViewerState
+
+        bounds = [[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]]
+        ViewerState.framing(bounds, **values)
+        if self.side is not None:
+            Orbit.framing(bounds).seen_from(self.side)
+
+    def state_of(self, mesh: Mesh, aspect: float, values: dict[str, Any]) -> ViewerState:
+        """Return the state that shows a mesh first."""
+        from ..viewer.orbit import Orbit
+        from ..viewer.state import ViewerState
+
+        home = Orbit.framing(mesh, self.up, aspect, self.fov_deg)
+        orbit = home
+        if self.side is not None:
+            orbit = home.seen_from(self.side)
+        elif self.eye is not None and self.target is not None:
+            orbit = Orbit.looking(self.eye, self.target, mesh, self.up, self.fov_deg)
+        elif self.cameras:
+            orbit = Orbit.from_camera(self.cameras[self.number], mesh)
+            values = {**values, "camera": self.cameras[self.number]}
+        if self.is_orthographic:
+            orbit = replace(orbit, is_orthographic=True)
+            if self.eye is None:
+                orbit = orbit.fitted(mesh, aspect)
+        # The mould is seen from beside the rendering camera.
+        beside = replace(home, azimuth_deg=orbit.azimuth_deg).turned(-40.0, 0.0)
+        return ViewerState(orbit=orbit, mould_orbit=beside, **values)
+
+
+def _check_places(
+    screenshot: Path | None,
+    web: bool,
+    port: int | None,
+    host: str | None,
+    size: str | None,
+    device: str | None,
+) -> None:
+    """Raise RequestError if options contradict each other or have no effect."""
+    if web and screenshot is not None:
+        raise RequestError("--web and --screenshot exclude each other; give one of them")
+    for option, value in (("--port", port), ("--host", host)):
+        if value is not None and not web:
+            raise RequestError(f"{option} belongs to --web; give both")
+    if port is not None and not 0 <= port < 2**16:
+        raise RequestError(f"--port must be from 0 to 65535, not {port}")
+    if size is not None and screenshot is None:
+        raise RequestError("--size is that of --screenshot; give both")
+    if device is not None and screenshot is None and not web:
+        raise RequestError(
+            "a window renders on the device of its display; give --device with --web or "
+            "--screenshot"
+        )
+
+
+def _check_effect(
+    mode: str, shows_points: bool, color_map: str | None, limits: str | None, samples: int
+) -> None:
+    """Raise RequestError for options that change nothing in a screenshot."""
+    from ..viewer.modes import MODES
+
+    if mode not in MODES or shows_points:
+        return
+    for option, is_given in (
+        ("--color-map", color_map is not None),
+        ("--range", limits is not None),
+    ):
+        if is_given and not MODES[mode].has_scale:
+            raise RequestError(f"{option} has no effect with --mode {mode}; leave it out")
+    if samples != 1 and mode != "photo":
+        raise RequestError(f"--samples has no effect with --mode {mode}; leave it out")
+
+
+def _mode(mode: str | None, layer: int | None) -> str:
+    if layer is None:
+        return mode or "photo"
+    if layer < 1:
+        raise RequestError(f"--layer must be at least 1, not {layer}; layers are counted from 1")
+    if mode not in (None, "layer"):
+        raise RequestError(f"--layer has no effect with --mode {mode}; give one of them")
+    return "layer"
+
+
+def _numbers(option: str, text: str, form: str) -> Any:
+    return tuple(parse_numbers(option, text, form, ",", float))
+
+
+def _camera_number(text: str, cameras: list[Camera]) -> int:
+    """Return the index of a camera, from its name or its number from 1."""
+    names = [each.name for each in cameras]
+    if text in names:
+        return names.index(text)
+    if text.isdecimal() and 1 <= int(text) <= len(cameras):
+        return int(text) - 1
+    raise RequestError(
+        f"--camera {text} is none of the {len(cameras)} cameras; give a number from 1, or a name "
+        f"such as {next(filter(None, names), '1')}"
+    )
+
+
+def _image_size(size: str | None, camera: Camera | None) -> tuple[int, int]:
+    from ..camera.checks import checked_image_size
+
+    if size is None:
+        return _SIZE if camera is None else (camera.width, camera.height)
+    text = f"{size}x{size}" if size.isdecimal() else size
+    width, height = parse_numbers("--size", text, "N or WxH", "x", int)
+    try:
+        return checked_image_size(width, height)
+    except CameraError as error:
+        raise RequestError(f"--size: {error}") from None
+
+
+def _first_mesh(loader: _Loader, meshes: list[Path], debug: bool) -> tuple[list[Path], Mesh, str]:
+    """Return the files to show, and the first mesh of them that can be loaded with its name."""
+    from ..jobs.sources import mesh_files
+    from ..mesh.demo import demo_mesh
+
+    if not meshes:
+        return [], demo_mesh(), "demo"
+    files, repeated, failures, results, foreign = mesh_files(meshes)
+    report_sources(repeated, failures, results, foreign)
+    for number, path in enumerate(files):
+        try:
+            return files[number:], loader(path), path.stem
+        except (DDepthError, MemoryError) as error:
+            print_exception(error, debug, in_options)
+    raise typer.Exit(1)
+
+
+def _write_screenshot(
+    path: Path, mesh: Mesh, state: ViewerState, size: tuple[int, int], device: str | None
+) -> None:
+    from ..io.results.png import checked_png_path, import_png_packages, write_photo
+
+    checked_png_path(path)
+    import_png_packages()
+    screenshot = import_module("..viewer.screenshot", __package__).screenshot
+    image = screenshot(mesh, state, *size, device=device)
+    write_photo(path, image)
+    what = "mould" if state.place == "mould" else state.mode_info.label.lower()
+    print_line(f"{path}: {what} of {mesh.name}, {size[0]}x{size[1]} pixels")
+
+
+def _serve(
+    mesh: Mesh,
+    state: ViewerState,
+    name: str,
+    mesh_line: str,
+    host: str | None,
+    port: int | None,
+    device: str | None,
+) -> None:
+    """Serve the page until it is interrupted; that is how it ends."""
+    options: dict[str, Any] = {} if host is None else {"host": host}
+    with import_module("..viewer.web.server", __package__).WebViewer(
+        mesh, state, name=name, port=port, device=device, mesh_line=mesh_line, **options
+    ) as viewer:
+        print_line(f"{name}: {viewer.url}, until Ctrl-C")
+        for note in viewer.notes:
+            print_line(note)
+        interrupts: list[int] = []
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+        while not (interrupts or viewer.wait(0.5)):
+            pass

@@ -1,0 +1,123 @@
+"""SolidPass: the length of each ray inside the solid, computed on the device, layer by layer.
+
+Decided as in results/ray_pieces.py. The nesting at the start of a ray follows from all of its
+steps. First they are taken to add up to 0, as for a closed mesh and a camera outside; if some do
+not, all layers are gone through once more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..camera.camera import Camera
+from ..engines.scene import Scene
+from ..engines.shared.device_crossings import DeviceCrossings
+from ..engines.shared.image_limits import ImageLimits
+from ..engines.shared.image_targets import FullscreenPasses, ImageTarget
+from ..engines.shared.mesh_tables import upload_table
+from ..gl.context import GLContext
+from ..results.silhouettes import swap_limits
+
+__all__ = ["SolidPass", "along_ray_uniforms"]
+
+
+class SolidPass:
+    """The programs of view_pieces.frag, view_nesting.frag and view_solid.frag, and their images.
+
+    Args:
+        context: current in every call.
+        passes, limits: of the context.
+    """
+
+    def __init__(self, context: GLContext, passes: FullscreenPasses, limits: ImageLimits) -> None:
+        self._context, self._passes, self._limits = context, passes, limits
+        self._targets: list[ImageTarget] = []
+
+    def draw(
+        self, scene: Scene, camera: Camera, crossings: DeviceCrossings, target: ImageTarget
+    ) -> None:
+        """Draw the length of each ray inside the solid; NaN for a miss, and where it is unknown.
+
+        Args:
+            scene: Scene that was rendered.
+            camera: Camera of the crossings.
+            crossings: all of them.
+            target: of one float32 a pixel.
+
+        Raises:
+            DeviceMemoryError: the images do not fit into the device's memory.
+        """
+        size = camera.width, camera.height
+        if not self._targets or self._targets[0].key[0] != size:
+            self.release()
+            for components, dtype in ((4, "u4"), (4, "u4"), (1, "i4")):
+                self._targets.append(ImageTarget(self._context, size, components, dtype))
+        ends = self._targets[2]
+        shared = {"counts": crossings.counts, "ends": ends.texture}
+        options = {"HAS_ENDS": 0, "PERSPECTIVE": int(not camera.is_orthographic)}
+        pieces = self._pieces(scene, camera, crossings, options, shared)
+        if crossings.max_count:
+            self._passes.draw(ends.framebuffer, "view_nesting", {}, {"pieces": pieces}, {})
+            if self._limits.of(ends.texture, is_integer=True) != (0.0, 0.0):
+                options["HAS_ENDS"] = 1
+                pieces = self._pieces(scene, camera, crossings, options, shared)
+        self._passes.draw(
+            target.framebuffer,
+            "view_solid",
+            options,
+            {"pieces": pieces, **shared},
+            along_ray_uniforms(camera),
+        )
+
+    def _pieces(
+        self,
+        scene: Scene,
+        camera: Camera,
+        crossings: DeviceCrossings,
+        options: dict[str, int],
+        shared: dict[str, Any],
+    ) -> Any:
+        """Return the texture of the pieces after the last layer."""
+        before, after, _ = self._targets
+        for layer, keys in enumerate(crossings.layers()):
+            self._passes.draw(
+                after.framebuffer,
+                "view_pieces",
+                {"FIRST": int(layer == 0), **options},
+                {
+                    "keys": keys,
+                    "pieces": before.texture,
+                    "solid_faces": self._solid_faces(scene),
+                    **shared,
+                },
+                {"layer": layer, "swap_limits": np.array(swap_limits(camera))},
+            )
+            before, after = after, before
+        return before.texture
+
+    def _solid_faces(self, scene: Scene) -> Any:
+        def upload() -> Any:
+            packed = np.packbits(scene.mesh.bodies.solid_faces, bitorder="little")
+            words = np.zeros((-(-len(packed) // 4), 1), np.int32)
+            words.view(np.uint8).reshape(-1)[: len(packed)] = packed
+            return upload_table(self._context, scene, "solid_faces", words, "split the mesh")
+
+        return scene.cached(("view", "solid_faces"), upload)
+
+    def release(self) -> None:
+        """Free the images."""
+        for target in self._targets:
+            target.release()
+        self._targets.clear()
+
+
+def along_ray_uniforms(camera: Camera) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the uniforms of distance_per_depth.glsl."""
+    K = camera.K
+    return {
+        "focal_x": np.ascontiguousarray(K[0], np.float64),
+        "focal_y": np.array([K[1, 1], K[1, 2], 0.0]),
+    }

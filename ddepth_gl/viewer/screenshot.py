@@ -1,0 +1,105 @@
+"""screenshot: what the viewer draws, without panels and without a display."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines.scene import Scene
+from ..engines.shared.image_targets import ImageTarget
+from ..mesh.mesh import Mesh
+from ..renderer import DepthRenderer
+from .canvas import Canvas
+from .device_images import DeviceImages
+from .state import ViewerState
+from .world import World
+
+__all__ = ["Screenshots", "screenshot"]
+
+
+class Screenshots:
+    """Images of states as arrays, drawn by the viewer's own canvas in the context of a renderer.
+
+    Args:
+        renderer: renders them; it must outlive this object, or be closed right after it.
+    """
+
+    def __init__(self, renderer: DepthRenderer) -> None:
+        self._context = renderer._context
+        self._images = DeviceImages(renderer)
+        self._canvas: Canvas | None = None
+        self._world: World | None = None
+
+    def take(
+        self, scene: Scene, state: ViewerState, width: int, height: int
+    ) -> npt.NDArray[np.uint8]:
+        """Return what the viewer draws.
+
+        Args:
+            scene: of the renderer.
+            state: what to show.
+            width, height: of the image, pixels.
+
+        Returns:
+            (H, W, 4) uint8 sRGB, alpha 255, row 0 at the top.
+
+        Raises:
+            CameraError, ContextError, DeviceMemoryError: see `DepthRenderer.entry_exit`.
+        """
+        viewport = 0, 0, width, height
+        image: Any
+        if state.place == "mould":
+            image = self._images.points(scene, state, width, height)
+        else:
+            image = self._images.update(scene, state, width, height)
+        with self._context as context:
+            target = ImageTarget(context, (width, height), 4, "f1")
+            try:
+                if state.place == "mould":
+                    self._world = self._world or World(context.gl)
+                    self._world.draw(target.framebuffer, image, scene.mesh, state, viewport)
+                else:
+                    self._canvas = self._canvas or Canvas(context.gl)
+                    self._canvas.draw(target.framebuffer, image, state, viewport)
+                pixels = np.frombuffer(target.framebuffer.read(components=4), np.uint8)
+            finally:
+                target.release()
+            context.check_error("drawing the view", "the image size")
+        return np.ascontiguousarray(pixels.reshape(height, width, 4)[::-1])
+
+    def release(self) -> None:
+        """Free every OpenGL object. Idempotent."""
+        self._images.release()
+        if not self._context.is_closed:
+            with self._context:
+                for each in (self._canvas, self._world):
+                    if each is not None:
+                        each.release()
+        self._canvas = self._world = None
+
+
+def screenshot(
+    mesh: Mesh, state: ViewerState, width: int, height: int, device: int | str | None = None
+) -> npt.NDArray[np.uint8]:
+    """Return what the viewer shows of a mesh, without panels. It needs no display.
+
+    Args:
+        mesh: to show.
+        state: what to show of it, by which engine.
+        width, height: of the image, pixels.
+        device: see `DepthRenderer`.
+
+    Returns:
+        (H, W, 4) uint8 sRGB, alpha 255, row 0 at the top.
+
+    Raises:
+        CameraError, ContextError, DeviceMemoryError, MeshError: see `DepthRenderer`.
+    """
+    with DepthRenderer(state.engine, device=device) as renderer:
+        screenshots = Screenshots(renderer)
+        try:
+            return screenshots.take(renderer.upload(mesh), state, width, height)
+        finally:
+            screenshots.release()
