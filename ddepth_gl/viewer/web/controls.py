@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..clouds import COLORINGS
 from ..coloring import COLOR_MAPS
+from ..exports import EXPORTS
 from ..modes import MODES
 from ..orbit import STANDARD_VIEWS
 from ..state import SURFACES, ViewerState
@@ -199,6 +201,12 @@ class Controls:
         self.mould_layers = self._watched(
             "clouds", gui.add_checkbox("Points of all layers", state.mould_layers)
         )
+        self.coloring = self._watched(
+            "clouds",
+            gui.add_dropdown(
+                "Colors by", list(COLORINGS), hint="front and back side, depth, or object"
+            ),
+        )
         self.has_camera = self._watched("camera", gui.add_checkbox("Camera", True))
         self.has_mesh = self._watched("mesh", gui.add_checkbox("Mesh", False))
         self.opacity = self._watched("mesh", gui.add_slider("Opacity", 0.05, 1.0, 0.05, 0.25))
@@ -214,13 +222,8 @@ class Controls:
 
     def _add_save(self) -> None:
         gui = self._gui
-        for name, label in (
-            ("save_png", "Image (PNG)"),
-            ("save_npz", "Arrays (npz)"),
-            ("save_ply", "Points (PLY)"),
-            ("save_camera", "Camera (JSON)"),
-        ):
-            self._button(name, label)
+        for kind, label in EXPORTS.items():
+            self._button(kind, label)
         gui.add_html(texts.note("These lines of Python make the same arrays:"))
         self.code = gui.add_html("")
 

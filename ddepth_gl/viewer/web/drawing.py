@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..coloring import colored
-from ..modes import MODES
-from ..session import Session
 from ..state import ViewerState
-from ..values import limits_of
+from ..values import limits_of, values_of
+from .shared_session import SharedSession
 
 __all__ = ["MISS_DEPTH", "Drawing", "draw", "with_marks"]
 
@@ -32,7 +31,7 @@ class Drawing:
             it was not asked for.
         limits: values at both ends of the color scale; None for modes without one.
         layers: the largest number of crossings of a ray; None if they were not rendered.
-        seconds: how long rendering took.
+        seconds: how long it took.
     """
 
     colors: npt.NDArray[np.uint8]
@@ -43,36 +42,26 @@ class Drawing:
 
 
 def draw(
-    session: Session, state: ViewerState, width: int, height: int, with_depth: bool
+    session: SharedSession, state: ViewerState, width: int, height: int, with_depth: bool
 ) -> Drawing:
-    """Return the image of a state, rendered."""
+    """Return the image of a state, rendered and colored."""
     started = time.perf_counter()
-    mode = MODES[state.mode]
-    values = session.values(state, width, height)
+    frame = session.frame(state, width, height)
+    values = values_of(state.mode, frame, state.layer)
     limits = None
-    if mode.has_scale:
+    if state.mode_info.has_scale:
         limits = state.limits or limits_of(values, state.mode)
-    odd = layers = None
-    if mode.needs_layers or state.highlight_odd:
-        found = session.frame(state, width, height, layers=True).layers
-        assert found is not None
-        layers = int(found.count.max(initial=0))
-        odd = found.odd if state.highlight_odd else None
-    colors = colored(values, state.mode, state.color_map, limits, odd)[..., :3]
+    layers = frame.layers
+    odd = layers.odd if layers is not None and state.highlight_odd else None
+    colors = colored(values, state.mode, state.color_map_name or None, limits, odd)[..., :3]
     depth = None
     if with_depth:
-        depth = _depth(session, state, values, width, height)
-    return Drawing(colors, depth, limits, layers, time.perf_counter() - started)
-
-
-def _depth(
-    session: Session, state: ViewerState, values: npt.NDArray[Any], width: int, height: int
-) -> npt.NDArray[np.float32]:
-    """Return the depth of what a mode shows: its own values if they are depth, else the entry."""
-    if state.mode not in ("entry", "exit", "layer"):
-        values = session.values(replace(state, mode="entry"), width, height)
-    depth: npt.NDArray[np.float32] = np.where(np.isnan(values), np.float32(MISS_DEPTH), values)
-    return depth
+        # The depth of what is shown: the values themselves if they are depth, else the entry.
+        if state.mode not in ("entry", "exit", "layer"):
+            values = session.maps(state, width, height).entry
+        depth = np.where(np.isnan(values), np.float32(MISS_DEPTH), values)
+    count = None if layers is None else int(layers.count.max(initial=0))
+    return Drawing(colors, depth, limits, count, time.perf_counter() - started)
 
 
 def with_marks(

@@ -6,19 +6,20 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import DDepthError
+from ..clouds import clouds_of
+from ..code_lines import code_of
+from ..exports import EXPORTS, export_bytes
 from ..orbit import Orbit
 from ..probe import Probe
-from ..session import Session
 from ..state import ViewerState
 from . import texts
 from .controls import Controls
 from .drawing import Drawing, draw, with_marks
 from .page_scene import MAX_FACES, PageScene
-from .render_thread import Job
-from .saves import SAVES, Saved
 from .section_chart import section_svg
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Page:
         self.is_open = False
         if self._settling is not None:
             self._settling.cancel()
-        self.viewer.thread.discard(self.client.client_id)
+        self.viewer.requests.discard(self.client.client_id)
         self.scene.close()
 
     # The camera
@@ -180,7 +181,7 @@ class Page:
         elif name.startswith("section_"):
             self.state.section = self._middle_line(name == "section_row")
             self.controls.has_section.value = True
-        elif name in SAVES:
+        elif name in EXPORTS:
             self._save(name)
             return
         self._draw(is_moving=False)
@@ -194,7 +195,7 @@ class Page:
         self._view = self._place_orbit()
         self._send_view()
         if state.place == "image":
-            for name in ("entry", "exit", "layers", "camera", "mesh"):
+            for name in ("clouds", "camera", "mesh"):
                 self.scene.hide(name)
         else:
             self._show_mould()
@@ -218,12 +219,12 @@ class Page:
             return
         self.state.pin = pixel
         state, (width, height) = replace(self.state), self._size
-        self._submit(
-            "probe",
-            lambda session: session.probe(state, width, height, *pixel),
-            lambda probe: self._on_loop(self._set_probe, probe),
-        )
-        self._draw(is_moving=False)
+
+        def serve() -> None:
+            probe = self.viewer.session.probe(state, width, height, *pixel)
+            self._on_loop(self._set_probe, probe)
+
+        self._submit("probe", serve)
 
     async def _shift_clicked(self, event: Any) -> None:
         """Move the nearer end of the section line."""
@@ -291,20 +292,14 @@ class Page:
         width, height = (max(1, round(scale * each)) for each in self._size)
         full_width = self._size[0]
 
-        def show(drawing: Drawing) -> None:
+        def serve() -> None:
+            drawing = draw(self.viewer.session, state, width, height, with_depth)
             colors = with_marks(drawing.colors, state, width / full_width)
-            self._show_image(drawing, colors, state, is_moving)
+            if self.is_open:
+                self.scene.show_image(colors, drawing.depth, not is_moving, state.mode == "photo")
+                self._on_loop(self._show_facts, drawing, state, is_moving)
 
-        self._submit("image", lambda session: draw(session, state, width, height, with_depth), show)
-
-    def _show_image(
-        self, drawing: Drawing, colors: Any, state: ViewerState, is_moving: bool
-    ) -> None:
-        """Encode and send an image; called in a thread of its own."""
-        if not self.is_open:
-            return
-        self.scene.show_image(colors, drawing.depth, not is_moving, state.mode == "photo")
-        self._on_loop(self._show_facts, drawing, state, is_moving)
+        self._submit("image", serve)
 
     def _show_facts(self, drawing: Drawing, state: ViewerState, is_moving: bool) -> None:
         """Show what is known of an image, and choose the size of those to come."""
@@ -328,14 +323,17 @@ class Page:
             controls.status.content = texts.note(
                 f"{width} x {height} pixels, {milliseconds:.0f} ms, {self.viewer.renderer_name}"
             )
+            lines = code_of(self.viewer.mesh, self.state, width, height, self.viewer.mesh_line)
+            controls.code.content = texts.plain_text(lines)
 
     def _draw_section(self) -> None:
         state, (width, height) = replace(self.state), self._size
-        self._submit(
-            "section",
-            lambda session: session.section(state, width, height),
-            lambda section: self._on_loop(self.controls.show_section, section_svg(section)),
-        )
+
+        def serve() -> None:
+            section = self.viewer.session.section(state, width, height)
+            self._on_loop(self.controls.show_section, section_svg(section))
+
+        self._submit("section", serve)
 
     def _show_mould(self) -> None:
         """Show what was chosen of the mould view."""
@@ -351,29 +349,46 @@ class Page:
             scene.show_mesh(controls.opacity.value)
         else:
             scene.hide("mesh")
-        self._submit_clouds()
+        self._show_clouds()
 
-    def _submit_clouds(self) -> None:
-        return
+    def _show_clouds(self) -> None:
+        """Ask for the points that the rays of the image found."""
+        state, controls = replace(self.state), self.controls
+        width, height = self._size
+        scale = min(1.0, math.sqrt(_MAX_CLOUD_PIXELS / (width * height)))
+        width, height = (max(1, round(scale * each)) for each in self._size)
+        wanted = {"entry": controls.has_entry.value, "exit": controls.has_exit.value}
+        coloring: Any = controls.coloring.value
+        size = controls.point_scale.value * state.orbit.height / height
 
-    def _save(self, name: str) -> None:
+        def serve() -> None:
+            clouds: Any = clouds_of(
+                cast(Any, self.viewer.session), state, width, height, coloring
+            )
+            clouds = [each for each in clouds if wanted.get(each.name, True)]
+            if self.is_open and self.state.place == "mould":
+                self.scene.show_clouds(clouds, size)
+
+        self._submit("clouds", serve)
+
+    def _save(self, kind: str) -> None:
+        """Ask for a file, and send it."""
         state, (width, height) = replace(self.state), self._size
-        save = SAVES[name]
 
-        def send(saved: Saved) -> None:
+        def serve() -> None:
+            session = cast(Any, self.viewer.session)
+            name, content = export_bytes(kind, session, state, width, height)
             if self.is_open:
-                self.client.send_file_download(saved.name, saved.content, save_immediately=True)
+                self.client.send_file_download(name, content, save_immediately=True)
 
-        self._submit(name, lambda session: save(session, state, width, height), send)
+        self._submit(kind, serve)
 
     # Helpers
 
-    def _submit(
-        self, kind: str, render: Callable[[Session], Any], deliver: Callable[[Any], Any]
-    ) -> None:
-        """Queue a job; a newer one of the same kind replaces it."""
-        job = Job(render, deliver, lambda line: self._on_loop(self._fail, line))
-        self.viewer.thread.submit(self.client.client_id, kind, job)
+    def _submit(self, kind: str, serve: Callable[[], None]) -> None:
+        """Queue a request; a newer one of the same kind replaces it."""
+        fail = partial(self._on_loop, self._fail)
+        self.viewer.requests.submit(self.client.client_id, kind, serve, fail)
 
     def _on_loop(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a function on the event loop, from any thread, unless the client is gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from ..._packages import import_needed
 from ...errors import ViewerError
 from ...mesh.mesh import Mesh
+from ..clouds import BACK_COLOR, FRONT_COLOR, Cloud
 from ..orbit import Orbit
 from ..probe import Probe
 from .page_world import PageWorld
@@ -22,7 +24,6 @@ _MESH_COLOR = (168, 176, 190)
 _CAMERA_COLOR = (255, 196, 84)
 _RAY_COLOR = (150, 150, 160)
 _INSIDE_COLOR = (255, 140, 60)
-_FRONT_COLOR, _BACK_COLOR = (90, 200, 255), (255, 110, 150)
 _PHOTO_QUALITY, _MOVING_QUALITY = 92, 80
 
 
@@ -100,6 +101,17 @@ class PageScene:
             precision="float32",
         )
 
+    def show_clouds(self, clouds: Sequence[Cloud], size: float) -> None:
+        """Show clouds, in place of those before.
+
+        Args:
+            clouds: in the world frame.
+            size: of a point, mesh units.
+        """
+        points = [each.points for each in clouds] or [np.zeros((0, 3))]
+        colors = [each.colors for each in clouds] or [np.zeros((0, 3), np.uint8)]
+        self.show_points("clouds", np.concatenate(points), np.concatenate(colors), size)
+
     def show_mesh(self, opacity: float) -> None:
         """Show the mesh, drawn by the browser."""
         handle = self._handles.get("mesh")
@@ -153,7 +165,7 @@ class PageScene:
             (origin + start * direction, origin + stop * direction) for start, stop in probe.inside
         ]
         self._lines("inside", inside, 6.0, _INSIDE_COLOR)
-        colors = [_FRONT_COLOR if each.is_front else _BACK_COLOR for each in crossings]
+        colors = [FRONT_COLOR if each.is_front else BACK_COLOR for each in crossings]
         self.show_points(
             "crossings",
             np.array([each.point for each in crossings], np.float64).reshape(-1, 3),

@@ -2,157 +2,95 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from ..._text import printable
-from ...errors import DDepthError
+from ...errors import ContextClosedError
 
-__all__ = ["Job", "RenderThread"]
+__all__ = ["RenderThread"]
 
-_logger = logging.getLogger(__name__)
-_SENDERS = 4  # threads that encode and send
-
-OwnerT = TypeVar("OwnerT")
-Key = tuple[Hashable, str]
+OwnedT = TypeVar("OwnedT")
+ResultT = TypeVar("ResultT")
 
 
-@dataclass(frozen=True)
-class Job:
-    """Something to render for a client, and what happens to it then.
-
-    Attributes:
-        render: called in the renderer thread, with what the thread owns; returns the result.
-        deliver: called with the result in another thread. The next job with the same key waits
-            until it returns.
-        fail: called with one line if either of them raises.
-    """
-
-    render: Callable[[Any], Any]
-    deliver: Callable[[Any], None]
-    fail: Callable[[str], None]
-
-
-class RenderThread(Generic[OwnerT]):
-    """A thread with everything that uses OpenGL; it takes the newest job of each key, in turns.
-
-    A key is a client and a kind of job. A new job replaces one with the same key that has not
-    started, and keeps its place in the queue; so a client that asks often does not delay others,
-    and a client that is slow to take results gets fewer of them.
+class RenderThread(Generic[OwnedT]):
+    """A thread with everything that uses OpenGL; other threads call functions in it, in turns.
 
     Args:
-        make: called in the thread; returns what jobs get.
+        make: called in the thread; returns what functions get.
         release: called in the thread at the end, with what `make` returned.
 
     Raises:
         Exception: what `make` raises.
     """
 
-    def __init__(self, make: Callable[[], OwnerT], release: Callable[[OwnerT], None]) -> None:
-        self._jobs: dict[Key, Job] = {}  # in the order of their turns
-        self._delivering: set[Key] = set()
+    def __init__(self, make: Callable[[], OwnedT], release: Callable[[OwnedT], None]) -> None:
+        self._calls: deque[tuple[Callable[[OwnedT], Any], Future[Any]]] = deque()
         self._changed = threading.Condition()
         self._is_closed = False
-        self._failure: BaseException | None = None
-        self._senders = ThreadPoolExecutor(_SENDERS, "ddepth-send")
-        started = threading.Event()
+        made: Future[None] = Future()
         self._thread = threading.Thread(
-            target=self._run, args=(make, release, started), name="ddepth-render", daemon=True
+            target=self._run, args=(make, release, made), name="ddepth-render", daemon=True
         )
         self._thread.start()
-        started.wait()
-        if self._failure is not None:
-            self._thread.join()
-            self._senders.shutdown()
-            raise self._failure
+        made.result()
 
-    def submit(self, client: Hashable, kind: str, job: Job) -> None:
-        """Queue a job, in place of one of the same client and kind that has not started."""
-        with self._changed:
-            if not self._is_closed:
-                self._jobs[client, kind] = job
-                self._changed.notify()
+    def call(self, function: Callable[[OwnedT], ResultT]) -> ResultT:
+        """Return what a function returns in the thread, or raise what it raises.
 
-    def discard(self, client: Hashable) -> None:
-        """Drop all jobs of a client that have not started."""
+        Raises:
+            ContextClosedError: the thread has ended.
+        """
+        future: Future[ResultT] = Future()
         with self._changed:
-            for key in [key for key in self._jobs if key[0] == client]:
-                del self._jobs[key]
+            if self._is_closed:
+                raise ContextClosedError("the viewer is closed; open another one")
+            self._calls.append((function, future))
+            self._changed.notify()
+        return future.result()
 
     def close(self) -> None:
-        """End the thread after the job that it does, and free what it owns; idempotent."""
+        """End the thread after the call that it does, and free what it owns. Idempotent."""
         with self._changed:
             self._is_closed = True
-            self._jobs.clear()
             self._changed.notify()
         self._thread.join()
-        self._senders.shutdown()
 
     def _run(
         self,
-        make: Callable[[], OwnerT],
-        release: Callable[[OwnerT], None],
-        started: threading.Event,
+        make: Callable[[], OwnedT],
+        release: Callable[[OwnedT], None],
+        made: Future[None],
     ) -> None:
         try:
             owned = make()
         except BaseException as error:
-            self._failure = error
+            made.set_exception(error)
             return
-        finally:
-            started.set()
+        made.set_result(None)
         try:
-            while (taken := self._take()) is not None:
-                self._do(owned, *taken)
+            while (call := self._take()) is not None:
+                function, future = call
+                try:
+                    future.set_result(function(owned))
+                except BaseException as error:
+                    future.set_exception(error)
+                # Results may be large: the next call comes when it comes.
+                del call, function, future
         finally:
+            for _, future in self._calls:
+                future.set_exception(ContextClosedError("the viewer was closed meanwhile"))
+            self._calls.clear()
             release(owned)
 
-    def _take(self) -> tuple[Key, Job] | None:
-        """Return the next job, or None at the end; wait for one."""
+    def _take(self) -> tuple[Callable[[OwnedT], Any], Future[Any]] | None:
+        """Return the next call, or None at the end; wait for one."""
         with self._changed:
             while not self._is_closed:
-                for key in self._jobs:
-                    if key not in self._delivering:
-                        self._delivering.add(key)
-                        return key, self._jobs.pop(key)
+                if self._calls:
+                    return self._calls.popleft()
                 self._changed.wait()
         return None
-
-    def _do(self, owned: OwnerT, key: Key, job: Job) -> None:
-        try:
-            result = job.render(owned)
-        except Exception as error:
-            self._finish(key, job, error)
-        else:
-            self._senders.submit(self._deliver, key, job, result)
-
-    def _deliver(self, key: Key, job: Job, result: Any) -> None:
-        error = None
-        try:
-            job.deliver(result)
-        except Exception as raised:
-            error = raised
-        self._finish(key, job, error)
-
-    def _finish(self, key: Key, job: Job, error: Exception | None) -> None:
-        if error is not None:
-            try:
-                job.fail(one_line(error))
-            except Exception:
-                _logger.exception("the viewer cannot show an error")
-        with self._changed:
-            self._delivering.discard(key)
-            self._changed.notify()
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error as one line, without the name of its class if it is meant for users."""
-    text = " ".join(printable(str(error)).split())
-    if isinstance(error, DDepthError | OSError):
-        return text
-    _logger.error("unexpected error in the viewer", exc_info=error)
-    return f"unexpected {type(error).__name__}: {text}"

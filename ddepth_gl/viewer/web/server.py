@@ -19,6 +19,8 @@ from .addresses import DEFAULT_HOST, free_port, notes_on, numeric_address, url_o
 from .page import Page
 from .page_world import PageWorld
 from .render_thread import RenderThread
+from .requests import Requests
+from .shared_session import SharedSession
 
 __all__ = ["WebViewer"]
 
@@ -71,16 +73,18 @@ class WebViewer:
         self._awaiting_report: list[Callable[[str], None]] = []
         number = free_port(host, port)
         engine = self.state.engine
-        self.thread: RenderThread[Session] = RenderThread(
+        self._thread: RenderThread[Session] = RenderThread(
             lambda: self._make_session(engine, device), _release
         )
+        self.session = SharedSession(self._thread, mesh, self.name, mesh_line)
+        self.requests = Requests()
         try:
             with _quiet():
                 self.server = viser.ViserServer(
                     numeric_address(host), number, label=self.name or "ddepth", verbose=False
                 )
         except BaseException:
-            self.thread.close()
+            self._thread.close()
             raise
         try:
             if self.server.get_port() != number:
@@ -114,7 +118,8 @@ class WebViewer:
         for page in list(self._pages.values()):
             page.close()
         self._pages.clear()
-        self.thread.close()
+        self._thread.close()
+        self.requests.close()
 
     def __enter__(self) -> WebViewer:
         return self
