@@ -1,0 +1,1 @@
+"""The viewer in the browser: a server, one renderer thread, and a page for each client."""

@@ -1,0 +1,202 @@
+"""What the page shows in 3-D: the image with its depth, points, the mesh, the camera, a ray."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..._packages import import_needed
+from ...errors import ViewerError
+from ...mesh.mesh import Mesh
+from ..clouds import BACK_COLOR, FRONT_COLOR, Cloud
+from ..orbit import Orbit
+from ..probe import Probe
+from .page_world import PageWorld
+
+__all__ = ["MAX_FACES", "PageScene"]
+
+MAX_FACES = 1_000_000  # more are not sent to browsers
+_MESH_COLOR = (168, 176, 190)
+_CAMERA_COLOR = (255, 196, 84)
+_RAY_COLOR = (150, 150, 160)
+_INSIDE_COLOR = (255, 140, 60)
+_PHOTO_QUALITY, _MOVING_QUALITY = 92, 80
+
+
+class PageScene:
+    """The 3-D scene of one client; any thread may call it.
+
+    Args:
+        client: client of viser.
+        world: coordinates of the page.
+        mesh: the mesh of the viewer.
+    """
+
+    def __init__(self, client: Any, world: PageWorld, mesh: Mesh) -> None:
+        self._client = client
+        self._world = world
+        self._mesh = mesh
+        self._handles: dict[str, Any] = {}
+        self._transforms = import_needed("viser.transforms", "a page", ViewerError, "web")
+
+    def show_image(
+        self,
+        colors: npt.NDArray[np.uint8],
+        depth: npt.NDArray[np.float32] | None,
+        is_exact: bool,
+        is_photo: bool,
+    ) -> None:
+        """Show an image behind, or between, what else the scene has.
+
+        Args:
+            colors: (H, W, 3) uint8.
+            depth: (H, W) float32 along the optical axis, mesh units; None puts it behind all.
+            is_exact: the view stands still. Colors of numbers are then sent without loss.
+            is_photo: JPEG is good enough at any time.
+        """
+        format_: Literal["png", "jpeg"] = "png" if is_exact and not is_photo else "jpeg"
+        quality = _PHOTO_QUALITY if is_exact else _MOVING_QUALITY
+        self._client.scene.set_background_image(
+            np.ascontiguousarray(colors),
+            format_,
+            jpeg_quality=quality,
+            depth=None if depth is None else self._world.length(depth),
+        )
+
+    def hide_image(self) -> None:
+        """Show no image."""
+        self._client.scene.set_background_image(None)
+
+    def show_points(
+        self,
+        name: str,
+        points: npt.NDArray[np.float64],
+        colors: npt.NDArray[np.uint8],
+        size: float,
+        shape: str = "square",
+    ) -> None:
+        """Show points, in place of those of the same name.
+
+        Args:
+            name: of the node.
+            points: (N, 3), world frame.
+            colors: (N, 3) uint8.
+            size: of a point, mesh units.
+            shape: of a point, see viser.
+        """
+        if not len(points):
+            self.hide(name)
+            return
+        self._handles[name] = self._client.scene.add_point_cloud(
+            f"/{name}",
+            self._world.points(points).astype(np.float32),
+            colors,
+            point_size=float(self._world.length(size)),
+            point_shape=shape,
+            point_shading="flat",
+            precision="float32",
+        )
+
+    def show_clouds(self, clouds: Sequence[Cloud], size: float) -> None:
+        """Show clouds, in place of those before.
+
+        Args:
+            clouds: in the world frame.
+            size: of a point, mesh units.
+        """
+        points = [each.points for each in clouds] or [np.zeros((0, 3))]
+        colors = [each.colors for each in clouds] or [np.zeros((0, 3), np.uint8)]
+        self.show_points("clouds", np.concatenate(points), np.concatenate(colors), size)
+
+    def show_mesh(self, opacity: float) -> None:
+        """Show the mesh, drawn by the browser."""
+        handle = self._handles.get("mesh")
+        if handle is not None:
+            handle.opacity = opacity
+            return
+        self._handles["mesh"] = self._client.scene.add_mesh_simple(
+            "/mesh",
+            self._world.points(self._mesh.vertices).astype(np.float32),
+            self._mesh.faces.astype(np.uint32),
+            color=_MESH_COLOR,
+            opacity=opacity,
+            side="double",
+            flat_shading=True,
+            cast_shadow=False,
+            receive_shadow=False,
+        )
+
+    def show_camera(self, orbit: Orbit, aspect: float, image: npt.NDArray[np.uint8] | None) -> None:
+        """Show the rendering camera as a frustum that reaches toward the mesh.
+
+        Args:
+            orbit: the rendering camera.
+            aspect: width of its image divided by the height.
+            image: (H, W, 3) uint8, shown in the frustum.
+        """
+        camera = orbit.camera(100, 100)
+        self._handles["camera"] = self._client.scene.add_camera_frustum(
+            "/camera",
+            math.radians(orbit.fov_deg),
+            aspect,
+            scale=0.35,
+            thickness=1.5,
+            thickness_units="screen",
+            color=_CAMERA_COLOR,
+            image=image,
+            wxyz=self._transforms.SO3.from_matrix(camera.camera_from_world[:3, :3].T).wxyz,
+            position=self._world.points(camera.center),
+            cast_shadow=False,
+            receive_shadow=False,
+        )
+
+    def show_ray(self, probe: Probe) -> None:
+        """Show the ray of a probe: thick inside the solid, with a point at each crossing."""
+        origin, direction = np.asarray(probe.origin), np.asarray(probe.direction)
+        crossings = probe.crossings
+        reach = max([crossing.distance for crossing in crossings], default=0.0)
+        end = max(1.08 * reach, float(np.linalg.norm(origin - self._world.center)))
+        self._lines("ray", [(origin, origin + (end + self._world.radius) * direction)], 1.5)
+        inside = [
+            (origin + start * direction, origin + stop * direction) for start, stop in probe.inside
+        ]
+        self._lines("inside", inside, 6.0, _INSIDE_COLOR)
+        colors = [FRONT_COLOR if each.is_front else BACK_COLOR for each in crossings]
+        self.show_points(
+            "crossings",
+            np.array([each.point for each in crossings], np.float64).reshape(-1, 3),
+            np.array(colors, np.uint8).reshape(-1, 3),
+            0.02 * self._world.radius,
+            "circle",
+        )
+
+    def hide_ray(self) -> None:
+        """Show no ray."""
+        for name in ("ray", "inside", "crossings"):
+            self.hide(name)
+
+    def hide(self, name: str) -> None:
+        """Remove what has this name."""
+        handle = self._handles.pop(name, None)
+        if handle is not None:
+            handle.remove()
+
+    def close(self) -> None:
+        """Drop everything; the client is gone."""
+        self._handles.clear()
+
+    def _lines(self, name: str, ends: list[Any], thickness: float, color: Any = _RAY_COLOR) -> None:
+        if not ends:
+            self.hide(name)
+            return
+        self._handles[name] = self._client.scene.add_line_segments(
+            f"/{name}",
+            self._world.points(np.array(ends, np.float64)).astype(np.float32),
+            color,
+            thickness=thickness,
+            thickness_units="screen",
+        )
