@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from dataset_runs import fake_plan
 
+import ddepth_gl as dd
 from ddepth_gl.dataset import machine
 from ddepth_gl.dataset.child import RendererChild
 from ddepth_gl.dataset.executors import local
@@ -104,3 +105,12 @@ def test_gpus_are_shared(computer, monkeypatch, tmp_path, case):
     executor.run(ShardJob(LocalStorage(tmp_path), plan), range(12), Progress())
     assert devices == expected
     assert used == [(expected[0], "2")] * 12  # the first thread leaves nothing to the others
+
+
+def test_the_first_process_is_taken_once(monkeypatch):
+    monkeypatch.setattr(RendererChild, "start", lambda _: {"versions": {}})
+    with LocalExecutor(1, None) as executor:
+        executor.prepare(fake_plan(["x"]).config, "auto")
+        assert isinstance(executor.take_first(), RendererChild)
+        with pytest.raises(dd.DatasetError, match="call prepare first"):
+            executor.take_first()

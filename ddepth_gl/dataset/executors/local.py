@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ...errors import DatasetError
 from ...gl.workers import usable_cpus
 from ..child import RendererChild, RunStoppedError
 from ..job import ShardJob
@@ -68,9 +69,14 @@ class LocalExecutor:
         return self._versions
 
     def take_first(self) -> RendererChild:
-        """Return the process that told the versions, which the caller closes; after `prepare`."""
+        """Return the process that told the versions; the caller closes it.
+
+        Raises:
+            DatasetError: `prepare` was not called, or the process was taken before.
+        """
         first, self._first = self._first, None
-        assert first is not None
+        if first is None:
+            raise DatasetError("no renderer process was started; call prepare first")
         return first
 
     def run(self, job: ShardJob, indices: Sequence[int], progress: Progress) -> list[int]:

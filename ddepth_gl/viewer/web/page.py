@@ -362,9 +362,7 @@ class Page:
         size = controls.point_scale.value * state.orbit.height / height
 
         def serve() -> None:
-            clouds: Any = clouds_of(
-                cast(Any, self.viewer.session), state, width, height, coloring
-            )
+            clouds: Any = clouds_of(cast(Any, self.viewer.session), state, width, height, coloring)
             clouds = [each for each in clouds if wanted.get(each.name, True)]
             if self.is_open and self.state.place == "mould":
                 self.scene.show_clouds(clouds, size)
