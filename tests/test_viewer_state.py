@@ -78,19 +78,35 @@ def test_sides_are_those_of_a_right_handed_frame():
 @pytest.mark.parametrize("fov_deg", [5.0, 40.0, 120.0])
 def test_the_whole_mesh_is_in_view_and_fills_it(is_orthographic, size, fov_deg):
     aspect = size[0] / size[1]
-    orbit = Orbit.framing(MESH, aspect=aspect, fov_deg=fov_deg)
-    orbit = dataclasses.replace(orbit, is_orthographic=is_orthographic).fitted(MESH, aspect)
-    assert orbit.target == pytest.approx(CENTER)
-    for azimuth_deg in (0, 77, 200):
-        camera = dataclasses.replace(orbit, azimuth_deg=azimuth_deg).camera(*size)
-        image, depth = camera.project(MESH.vertices)
+    home = Orbit.framing(MESH, aspect=aspect, fov_deg=fov_deg)
+    assert home.target == pytest.approx(CENTER)
+    for azimuth_deg, elevation_deg in ((35, 25), (0, 0), (77, 90), (200, -40)):
+        orbit = dataclasses.replace(
+            home,
+            is_orthographic=is_orthographic,
+            azimuth_deg=azimuth_deg,
+            elevation_deg=elevation_deg,
+        ).fitted(MESH, aspect)
+        image, depth = orbit.camera(*size).project(MESH.vertices)
         assert (depth > 0).all()
         assert ((image > 0) & (image < size)).all()
-        assert np.ptp(image, axis=0).max() > 0.25 * min(size)
+        # One side of it comes near an edge.
+        gap = np.minimum(image, np.subtract(size, image)) / size
+        assert 0.03 < gap.min() < 0.2
+
+
+def test_lines_and_points_in_view():
+    line = dd.Mesh([[0, 0, 0], [0, 9, 0], [0, 4, 1e-6]], [[0, 1, 2]])
+    for side in STANDARD_VIEWS:
+        camera = Orbit.framing(line).seen_from(side).fitted(line).camera(64, 64)
+        image, depth = camera.project(line.vertices)
+        assert (depth > 0).all(), side
+        assert ((image > 0) & (image < 64)).all(), side
 
 
 def test_bounds_frame_like_a_mesh():
-    assert Orbit.framing(MESH.bounds) == Orbit.framing(MESH)
+    assert Orbit.framing(MESH.bounds).target == Orbit.framing(MESH).target
+    assert Orbit.framing(MESH.bounds).distance == pytest.approx(Orbit.framing(MESH).distance)
     with pytest.raises(dd.CameraError, match="single point"):
         Orbit.framing([[1, 1, 1], [1, 1, 1]])
     with pytest.raises(dd.CameraError, match="bounds must have shape"):

@@ -34,7 +34,8 @@ _HOME = (35.0, 25.0)
 _ZOOM_PER_STEP = 0.9
 _NEAREST, _FARTHEST = 1e-4, 1e4  # distances from the target, in radii of the mesh
 _MAX_STEPS = 1000.0
-_MARGIN = 1.05
+_MARGIN = 1.1  # around a mesh that is fitted into the image
+_SMALLEST_FIT = 0.02  # half of the height that an image shows at least, in radii
 # Nearer to the pole, the up direction of the image is not that of the orbit.
 _POLE_DEG = 89.9
 _ROLL_DEG = 0.5  # less is a horizon that was meant to be level
@@ -224,18 +225,24 @@ class Orbit:
         return replace(self, azimuth_deg=azimuth_deg, elevation_deg=elevation_deg)
 
     def fitted(self, mesh: HasBounds | npt.ArrayLike, aspect: float = 1.0) -> Orbit:
-        """Return the orbit that sees a whole mesh, from the same side.
+        """Return the orbit that sees a whole mesh, as large as it fits, from the same side.
 
         Args:
             mesh: a Mesh, or (2, 3) bounds.
             aspect: width of the image divided by its height.
         """
         center, radius = _sphere(mesh)
-        half_angle = math.radians(self.fov_deg) / 2.0
-        narrower = min(half_angle, math.atan(math.tan(half_angle) * aspect))
-        distance = _MARGIN * radius / math.sin(narrower)
-        if self.is_orthographic:
-            distance = _MARGIN * radius / math.tan(narrower)
+        to_right, to_top, toward_eye = self._frame()
+        offsets = _points(mesh) - center
+        tangent = math.tan(math.radians(self.fov_deg) / 2.0)
+        sideways = np.maximum(np.abs(offsets @ to_right) / aspect, np.abs(offsets @ to_top))
+        behind = _MARGIN * sideways / tangent  # the eye is so far behind each point
+        # For what is seen end-on, such as a line.
+        nearest = _SMALLEST_FIT * radius / tangent
+        if not self.is_orthographic:
+            behind += offsets @ toward_eye
+            nearest += float((offsets @ toward_eye).max())
+        distance = max(float(behind.max()), nearest)
         return replace(
             self, target=_vector(center), distance=distance, center=_vector(center), radius=radius
         )
@@ -326,6 +333,18 @@ def _sphere(mesh: HasBounds | npt.ArrayLike) -> tuple[npt.NDArray[np.float64], f
     """Return center and radius of the sphere around a mesh or bounds."""
     has_bounds: Any = mesh if hasattr(mesh, "bounds") else _Bounds(mesh)
     return bounding_sphere(has_bounds)
+
+
+def _points(mesh: HasBounds | npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return (N, 3) points whose hull holds a mesh: its vertices, or the corners of its bounds."""
+    low, high = np.asarray(getattr(mesh, "bounds", mesh), np.float64)
+    vertices: npt.NDArray[np.float64] | None = getattr(mesh, "vertices", None)
+    if vertices is None:
+        corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1)), axis=-1)
+        return corners.reshape(-1, 3)
+    # The bounds leave out vertices that no face uses.
+    used: npt.NDArray[np.float64] = vertices[((vertices >= low) & (vertices <= high)).all(axis=1)]
+    return used
 
 
 def _level_up(right: npt.NDArray[Any], upward: npt.NDArray[Any], up: npt.ArrayLike) -> Vector:
