@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from ddepth_gl.viewer.coloring import (
     color_table,
     colored,
 )
-from ddepth_gl.viewer.keys import KEYS, keys_text
+from ddepth_gl.viewer.keys import KEYS, MOUSE, keys_text
 from ddepth_gl.viewer.modes import MODES
 from ddepth_gl.viewer.orbit import STANDARD_VIEWS, Orbit
 from ddepth_gl.viewer.state import ViewerState
@@ -233,7 +234,8 @@ def test_states_survive_json():
     assert ViewerState.from_dict(json.loads(json.dumps(state.as_dict()))) == state
     plain = ViewerState.framing(MESH)
     assert ViewerState.from_dict(json.loads(json.dumps(plain.as_dict()))) == plain
-    assert plain.orbit == plain.mould_orbit == Orbit.framing(MESH)
+    assert plain.orbit == Orbit.framing(MESH)
+    assert plain.mould_orbit == plain.orbit.turned(40.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -431,3 +433,14 @@ def test_every_mode_has_a_key_and_no_key_has_two_actions():
     assert {f"mode:{name}" for name in MODES} <= {each.action for each in KEYS}
     assert "photo" in keys_text().lower()
     assert max(map(len, keys_text().splitlines())) <= 120
+
+
+def test_the_guide_has_all_modes_and_keys():
+    guide = (Path(__file__).parents[1] / "docs" / "viewer.md").read_text(encoding="utf-8")
+    for number, mode in enumerate(MODES.values(), start=1):
+        assert f"| {number} | `{mode.name}` | {mode.description} |" in guide
+        assert KEYS[number - 1].action == f"mode:{mode.name}"
+    for each in KEYS[len(MODES) :]:
+        assert f"| `{each.key}` | {each.text} |" in guide or each.key.startswith("Shift+")
+    for action, text in MOUSE:
+        assert f"| {action} | {text} |" in guide

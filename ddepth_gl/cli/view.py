@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,7 +26,7 @@ from .reporting import (
     print_line,
     report_sources,
 )
-from .up import parse_up
+from .view_start import FirstView, numbers_of
 from .wording import in_options
 
 if TYPE_CHECKING:
@@ -183,7 +182,7 @@ def view(
             "mode": mode,
             "layer": (layer or 1) - 1,
             "color_map": color_map,
-            "limits": None if limits is None else _numbers("--range", limits, "A,B"),
+            "limits": None if limits is None else numbers_of("--range", limits, "A,B"),
             "samples": samples,
             "surfaces": surfaces,
             "engine": engine,
@@ -191,7 +190,7 @@ def view(
             "place": "mould" if mould or mould_layers else "image",
             "mould_layers": mould_layers,
         }
-        start = _Start.of_options(
+        start = FirstView.of_options(
             side, eye, target, up, fov_deg, ortho, cameras, camera, file_limit
         )
         image_size = _image_size(size, start.cameras[start.number] if start.cameras else None)
@@ -250,105 +249,6 @@ class _Loader:
         return mesh_line_of(mesh, self._options)
 
 
-@dataclass(frozen=True)
-class _Start:
-    """The first view, as far as it is known without a mesh.
-
-    Attributes:
-        side: standard side, or None.
-        eye, target: position and target of the camera, or None.
-        up: up direction; None for that of the mesh.
-        fov_deg: vertical field of view.
-        is_orthographic: whether rays are parallel.
-        cameras: cameras of the file of --cameras.
-        number: index of the first of them to show.
-    """
-
-    side: str | None
-    eye: list[float] | None
-    target: list[float] | None
-    up: tuple[float, float, float] | None
-    fov_deg: float
-    is_orthographic: bool
-    cameras: list[Camera]
-    number: int
-
-    @classmethod
-    def of_options(
-        cls,
-        side: str | None,
-        eye: str | None,
-        target: str | None,
-        up: str | None,
-        fov_deg: float | None,
-        ortho: bool,
-        cameras: Path | None,
-        camera: str | None,
-        file_limit: dict[str, int],
-    ) -> _Start:
-        """Return the view of options, checked, with the cameras of the file."""
-        from ..camera.checks import checked_field_of_view
-        from ..io.cameras.read import load_cameras
-
-        if (eye is None) != (target is None):
-            raise RequestError("--eye and --target belong together; give both as X,Y,Z")
-        if sum(option is not None for option in (side, eye, cameras)) > 1:
-            raise RequestError(
-                "--side, --eye with --target, and --cameras exclude each other; give one of them"
-            )
-        if cameras is not None and (fov_deg is not None or ortho):
-            raise RequestError("--cameras brings its own projection; leave --fov and --ortho out")
-        if camera is not None and cameras is None:
-            raise RequestError("--camera names one of --cameras; give their file")
-        try:
-            checked_field_of_view(40.0 if fov_deg is None else fov_deg)
-        except CameraError as error:
-            raise RequestError(f"--fov: {error}") from None
-        loaded = [] if cameras is None else load_cameras(cameras, **file_limit)
-        return cls(
-            side,
-            None if eye is None else _numbers("--eye", eye, "X,Y,Z"),
-            None if target is None else _numbers("--target", target, "X,Y,Z"),
-            parse_up(up),
-            40.0 if fov_deg is None else fov_deg,
-            ortho,
-            loaded,
-            0 if camera is None else _camera_number(camera, loaded),
-        )
-
-    def check(self, values: dict[str, Any]) -> None:
-        """Raise RequestError for values that suit no mesh, before one is loaded."""
-        from ..viewer.orbit import Orbit
-        from ..viewer.state import ViewerState
-
-        bounds = [[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]]
-        ViewerState.framing(bounds, **values)
-        if self.side is not None:
-            Orbit.framing(bounds).seen_from(self.side)
-
-    def state_of(self, mesh: Mesh, aspect: float, values: dict[str, Any]) -> ViewerState:
-        """Return the state that shows a mesh first."""
-        from ..viewer.orbit import Orbit
-        from ..viewer.state import ViewerState
-
-        home = Orbit.framing(mesh, self.up, aspect, self.fov_deg)
-        orbit = home
-        if self.side is not None:
-            orbit = home.seen_from(self.side)
-        elif self.eye is not None and self.target is not None:
-            orbit = Orbit.looking(self.eye, self.target, mesh, self.up, self.fov_deg)
-        elif self.cameras:
-            orbit = Orbit.from_camera(self.cameras[self.number], mesh)
-            values = {**values, "camera": self.cameras[self.number]}
-        if self.is_orthographic:
-            orbit = replace(orbit, is_orthographic=True)
-            if self.eye is None:
-                orbit = orbit.fitted(mesh, aspect)
-        # The mould is seen from beside the rendering camera.
-        beside = replace(home, azimuth_deg=orbit.azimuth_deg).turned(-40.0, 0.0)
-        return ViewerState(orbit=orbit, mould_orbit=beside, **values)
-
-
 def _check_places(
     screenshot: Path | None,
     web: bool,
@@ -400,23 +300,6 @@ def _mode(mode: str | None, layer: int | None) -> str:
     if mode not in (None, "layer"):
         raise RequestError(f"--layer has no effect with --mode {mode}; give one of them")
     return "layer"
-
-
-def _numbers(option: str, text: str, form: str) -> Any:
-    return tuple(parse_numbers(option, text, form, ",", float))
-
-
-def _camera_number(text: str, cameras: list[Camera]) -> int:
-    """Return the index of a camera, from its name or its number from 1."""
-    names = [each.name for each in cameras]
-    if text in names:
-        return names.index(text)
-    if text.isdecimal() and 1 <= int(text) <= len(cameras):
-        return int(text) - 1
-    raise RequestError(
-        f"--camera {text} is none of the {len(cameras)} cameras; give a number from 1, or a name "
-        f"such as {next(filter(None, names), '1')}"
-    )
 
 
 def _image_size(size: str | None, camera: Camera | None) -> tuple[int, int]:

@@ -13,12 +13,11 @@ import numpy.typing as npt
 from .._checks import checked_choice, checked_flag, checked_number, shown
 from ..camera.camera import Camera, check_camera
 from ..camera.checks import checked_field_of_view, checked_numbers
-from ..camera.placement import HasBounds, Viewpoint, axes_of_up, bounding_sphere
+from ..camera.placement import HasBounds, Viewpoint, axes_of_up
 from ..errors import CameraError, RequestError
+from .framing import Vector, azimuth_at_pole, level_up, points_of, sphere_of, vector_of
 
 __all__ = ["STANDARD_VIEWS", "Orbit", "Vector"]
-
-Vector = tuple[float, float, float]
 
 # Azimuth and elevation in degrees. From the front, the horizontal axis of the image is x.
 STANDARD_VIEWS: dict[str, tuple[float, float]] = {
@@ -31,6 +30,7 @@ STANDARD_VIEWS: dict[str, tuple[float, float]] = {
     "iso": (45.0, math.degrees(math.asin(1.0 / math.sqrt(3.0)))),
 }
 _HOME = (35.0, 25.0)
+_BESIDE_DEG = 40.0
 _ZOOM_PER_STEP = 0.9
 _NEAREST, _FARTHEST = 1e-4, 1e4  # distances from the target, in radii of the mesh
 _MAX_STEPS = 1000.0
@@ -38,7 +38,6 @@ _MARGIN = 1.1  # around a mesh that is fitted into the image
 _SMALLEST_FIT = 0.02  # half of the height that an image shows at least, in radii
 # Nearer to the pole, the up direction of the image is not that of the orbit.
 _POLE_DEG = 89.9
-_ROLL_DEG = 0.5  # less is a horizon that was meant to be level
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class Orbit:
         """
         if up is None:
             up = getattr(mesh, "up", (0.0, 0.0, 1.0))
-        up_vector = _vector(axes_of_up("up", up)[2])
+        up_vector = vector_of(axes_of_up("up", up)[2])
         return cls((0.0, 0.0, 0.0), 1.0, *_HOME, up_vector, fov_deg).fitted(mesh, aspect)
 
     @classmethod
@@ -132,11 +131,11 @@ class Orbit:
             mesh: a Mesh, or (2, 3) bounds.
         """
         check_camera(camera)
-        center, radius = _sphere(mesh)
+        center, radius = sphere_of(mesh)
         rotation = camera.camera_from_world[:3, :3]
         right, down, ahead = rotation
         depth = float(ahead @ (center - camera.center))
-        up = _level_up(right, -down, getattr(mesh, "up", (0.0, 0.0, 1.0)))
+        up = level_up(right, -down, getattr(mesh, "up", (0.0, 0.0, 1.0)))
         tangent = camera.height / 2.0 / float(camera.K[1, 1])
         fov_deg = 40.0
         if camera.is_orthographic:
@@ -145,16 +144,17 @@ class Orbit:
             fov_deg = 2.0 * math.degrees(math.atan(tangent))
             distance = depth = depth if depth > 1e-3 * radius else radius
         axes = axes_of_up("up", up)
-        x, y, z = axes @ -ahead
+        x, y, z = (axes @ -ahead).tolist()
+        azimuth = math.atan2(x, -y) if math.hypot(x, y) > 1e-9 else azimuth_at_pole(axes @ right)
         return cls(
-            _vector(camera.center + depth * ahead),
+            vector_of(camera.center + depth * ahead),
             distance,
-            math.degrees(math.atan2(x, -y)) if math.hypot(x, y) > 1e-9 else _azimuth(axes @ right),
+            math.degrees(azimuth),
             math.degrees(math.asin(min(1.0, max(-1.0, z)))),
             up,
             fov_deg,
             camera.is_orthographic,
-            _vector(center),
+            vector_of(center),
             radius,
         )
 
@@ -183,7 +183,7 @@ class Orbit:
         found = cls.from_camera(Camera.look_at(eye, target, up, fov_deg, 2, 2), mesh)
         start, end = (checked_numbers("eye and target", each, (3,)) for each in (eye, target))
         distance = float(np.linalg.norm(end - start))
-        return replace(found, target=_vector(end), distance=distance)
+        return replace(found, target=vector_of(end), distance=distance)
 
     # Movements
 
@@ -199,7 +199,7 @@ class Orbit:
         """Return the orbit after the image was moved, in fractions of its height."""
         to_right, to_top, _ = self._frame()
         step = -right * to_right + down * to_top
-        return replace(self, target=_vector(np.array(self.target) + self.height * step))
+        return replace(self, target=vector_of(np.array(self.target) + self.height * step))
 
     def zoomed(self, steps: float) -> Orbit:
         """Return the orbit after steps toward the target, each of a tenth of the distance."""
@@ -231,9 +231,9 @@ class Orbit:
             mesh: a Mesh, or (2, 3) bounds.
             aspect: width of the image divided by its height.
         """
-        center, radius = _sphere(mesh)
+        center, radius = sphere_of(mesh)
         to_right, to_top, toward_eye = self._frame()
-        offsets = _points(mesh) - center
+        offsets = points_of(mesh) - center
         tangent = math.tan(math.radians(self.fov_deg) / 2.0)
         sideways = np.maximum(np.abs(offsets @ to_right) / aspect, np.abs(offsets @ to_top))
         behind = _MARGIN * sideways / tangent  # the eye is so far behind each point
@@ -244,7 +244,11 @@ class Orbit:
             nearest += float((offsets @ toward_eye).max())
         distance = max(float(behind.max()), nearest)
         return replace(
-            self, target=_vector(center), distance=distance, center=_vector(center), radius=radius
+            self,
+            target=vector_of(center),
+            distance=distance,
+            center=vector_of(center),
+            radius=radius,
         )
 
     def with_fov(self, fov_deg: float) -> Orbit:
@@ -252,6 +256,10 @@ class Orbit:
         fov_deg = checked_field_of_view(fov_deg)
         distance = self.height / 2.0 / math.tan(math.radians(fov_deg) / 2.0)
         return replace(self, fov_deg=fov_deg, distance=distance)
+
+    def beside(self) -> Orbit:
+        """Return the orbit that sees from the side what this one sees, for the mould view."""
+        return replace(self, azimuth_deg=self.azimuth_deg - _BESIDE_DEG)
 
     # Cameras
 
@@ -320,50 +328,3 @@ class Orbit:
             return cls(**entries)
         except CameraError as error:
             raise RequestError(f"the orbit cannot be used: {error}") from None
-
-
-class _Bounds:
-    """A bounding box, in place of a mesh."""
-
-    def __init__(self, bounds: npt.ArrayLike) -> None:
-        self.bounds = checked_numbers("bounds", bounds, (2, 3))
-
-
-def _sphere(mesh: HasBounds | npt.ArrayLike) -> tuple[npt.NDArray[np.float64], float]:
-    """Return center and radius of the sphere around a mesh or bounds."""
-    has_bounds: Any = mesh if hasattr(mesh, "bounds") else _Bounds(mesh)
-    return bounding_sphere(has_bounds)
-
-
-def _points(mesh: HasBounds | npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return (N, 3) points whose hull holds a mesh: its vertices, or the corners of its bounds."""
-    low, high = np.asarray(getattr(mesh, "bounds", mesh), np.float64)
-    vertices: npt.NDArray[np.float64] | None = getattr(mesh, "vertices", None)
-    if vertices is None:
-        corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1)), axis=-1)
-        return corners.reshape(-1, 3)
-    # The bounds leave out vertices that no face uses.
-    used: npt.NDArray[np.float64] = vertices[((vertices >= low) & (vertices <= high)).all(axis=1)]
-    return used
-
-
-def _level_up(right: npt.NDArray[Any], upward: npt.NDArray[Any], up: npt.ArrayLike) -> Vector:
-    """Return `up`, or the direction nearest to it that is up in an image that rolls."""
-    direction = axes_of_up("up", up)[2]
-    sine = float(direction @ right)
-    if abs(sine) < math.sin(math.radians(_ROLL_DEG)) and float(direction @ upward) > -1e-9:
-        return _vector(direction)
-    level = direction - sine * right
-    if float(level @ upward) < 0.0 or np.linalg.norm(level) < 1e-3:  # upside down, or on its side
-        level = upward
-    return _vector(level / np.linalg.norm(level))
-
-
-def _azimuth(right: npt.NDArray[Any]) -> float:
-    """Return the azimuth of a camera at the pole, from its right in the axes of the orbit."""
-    return math.degrees(math.atan2(right[1], right[0]))
-
-
-def _vector(values: npt.NDArray[Any]) -> Vector:
-    x, y, z = values.tolist()
-    return x, y, z

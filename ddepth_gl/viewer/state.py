@@ -95,7 +95,7 @@ class ViewerState:
             values: other attributes.
         """
         orbit = Orbit.framing(mesh, up, aspect)
-        return cls(**{"orbit": orbit, "mould_orbit": orbit, **values})
+        return cls(**{"orbit": orbit, "mould_orbit": orbit.beside(), **values})
 
     def check(self) -> None:
         """Raise RequestError if a value is not allowed, and convert numbers of NumPy."""
