@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -240,3 +244,51 @@ def test_help_names_what_there_is(ddepth):
     text = " ".join(out.split())
     for name in (*MODES, *STANDARD_VIEWS):
         assert name in text
+
+
+# Served pages
+
+
+@pytest.fixture
+def served():
+    """Start `ddepth view --web`; return the process and the address that it prints."""
+    pytest.importorskip("viser", reason="viser is not installed: pip install viser")
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ddepth_gl", "view", "box.ply", "--web", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        line = process.stdout.readline()
+        return process, (re.findall(r"http://[\d.:]+", line) or [line])[0]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_page_ends_with_an_interrupt(served):
+    process, address = served("--port", "0")
+    with urllib.request.urlopen(address, timeout=20) as page:
+        assert page.status == 200
+    # A second one on the same port is one line.
+    other, _ = served("--port", address.rpartition(":")[2])
+    assert other.wait(60) == 1
+    (line,) = other.stderr.read().splitlines()
+    assert line.startswith("ddepth: error: ")
+    assert "already in use" in line
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert process.stderr.read() == ""
+
+
+def test_a_page_that_is_terminated_says_so(served):
+    process, _ = served("--port", "0")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert process.stderr.read() == "ddepth: error: terminated; the viewer is closed\n"

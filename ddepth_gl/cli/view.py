@@ -336,10 +336,10 @@ def _write_screenshot(
     path: Path, mesh: Mesh, state: ViewerState, size: tuple[int, int], device: str | None
 ) -> None:
     from ..io.results.png import checked_png_path, import_png_packages, write_photo
+    from ..viewer.screenshot import screenshot
 
     checked_png_path(path)
     import_png_packages()
-    screenshot = import_module("..viewer.screenshot", __package__).screenshot
     image = screenshot(mesh, state, *size, device=device)
     write_photo(path, image)
     what = "mould" if state.place == "mould" else state.mode_info.label.lower()
@@ -356,15 +356,17 @@ def _serve(
     device: str | None,
 ) -> None:
     """Serve the page until it is interrupted; that is how it ends."""
-    options: dict[str, Any] = {} if host is None else {"host": host}
-    with import_module("..viewer.web.server", __package__).WebViewer(
-        mesh, state, name=name, port=port, device=device, mesh_line=mesh_line, **options
-    ) as viewer:
-        print_line(f"{name}: {viewer.url}, until Ctrl-C")
-        for note in viewer.notes:
-            print_line(note)
+    from ..viewer.web.server import WebViewer
+
+    options: dict[str, Any] = {"port": port, "device": device, "mesh_line": mesh_line}
+    if host is not None:
+        options["host"] = host
+    with WebViewer(mesh, state, name=name, **options) as viewer:
         interrupts: list[int] = []
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+        print_line(f"{name}: {viewer.url}, until Ctrl-C")
+        for note in viewer.notes:
+            print_line(note)
         while not (interrupts or viewer.wait(0.5)):
             pass
