@@ -15,8 +15,6 @@ uniform sampler2D numbers;
 #define SIZE textureSize(numbers, 0)
 #endif
 
-const float INFINITY = uintBitsToFloat(0x7f800000u);
-
 // On bits, as isinf() and isnan() may lie.
 bool is_finite(float number) {
     return (floatBitsToUint(number) & 0x7fffffffu) < 0x7f800000u;
@@ -25,7 +23,8 @@ bool is_finite(float number) {
 void main() {
     ivec2 first = ivec2(gl_FragCoord.xy) * SIDE;
     ivec2 stop = min(first + SIDE, SIZE);
-    limits = vec2(INFINITY, -INFINITY);
+    float infinity = uintBitsToFloat(0x7f800000u);
+    limits = vec2(infinity, -infinity);
     for (int row = first.y; row < stop.y; ++row) {
         for (int column = first.x; column < stop.x; ++column) {
 #if KIND == 1

@@ -55,7 +55,7 @@ void main() {
             nesting += (key.x & 1u) == 0u ? 1 : -1;
         }
         bool was_inside = state.nesting > 0, is_inside = nesting > 0;
-        if (was_inside && !is_inside) state.length += double(depth) - double(state.start);
+        if (was_inside && !is_inside) state.total += double(depth) - double(state.start);
         if (is_inside && !was_inside) state.start = depth;
         if (nesting < 0) {
             state.flags |= IS_SWAPPED;

@@ -7,6 +7,7 @@
 //          focal_x, focal_y: see distance_per_depth.glsl; THICKNESS only
 // Outputs: number, direction or label, one per pixel
 // Options: SHOWS            what to show: SHOWS_ENTRY and so on, see below
+//          BOTH             1 if pixels without one of the sheets are misses, too
 //          FIX_SILHOUETTES  1 to apply the rule for silhouettes
 //          EXCHANGE         1 to exchange entry and exit where they are swapped otherwise
 //          IN_BUFFERS, PERSPECTIVE: see the included files
@@ -41,6 +42,9 @@ void main() {
     int sheet_of_entry = ENTRY;
     if (is_miss(entry)) entry = MISS;
     if (is_miss(exit_)) exit_ = MISS;
+#if BOTH
+    if (entry == MISS || exit_ == MISS) entry = exit_ = MISS;
+#endif
 #if FIX_SILHOUETTES
     if (entry != MISS && exit_ != MISS && is_swapped(pixel)) {
         if (!is_inside_out(pixel)) {
@@ -63,8 +67,7 @@ void main() {
     number = intBitsToFloat(exit_);
 #elif SHOWS == SHOWS_THICKNESS
     precise float difference = intBitsToFloat(exit_) - intBitsToFloat(entry);
-    number = entry == MISS || exit_ == MISS ? intBitsToFloat(MISS)
-                                            : along_ray(double(difference), pixel);
+    number = entry == MISS ? intBitsToFloat(MISS) : along_ray(double(difference), pixel);
 #else
     int row = entry == MISS ? 0 : face_at(sheet_of_entry, pixel) + 1;
 #if SHOWS == SHOWS_NORMAL

@@ -43,7 +43,7 @@ void main() {
         if (texelFetch(ends, pixel, 0).x > 0) is_known = false;
 #endif
         if ((state.flags & IS_INSIDE_OUT_IN_BLOCK) != 0u && is_in_block(pixel)) is_known = false;
-        length_inside = along_ray(state.length, pixel);
+        length_inside = along_ray(state.total, pixel);
     }
     number = is_known ? length_inside : uintBitsToFloat(0x7fc00000u);
 }

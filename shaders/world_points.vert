@@ -1,15 +1,15 @@
 #version 410 core
 // A point of a cloud, made from gl_VertexID and the depth of its pixel.
 //
-// Inputs:  depths: of the pixels, NaN for a miss
+// Inputs:  depths: of the pixels, NaN for a miss, negative for a back face
 //          stride: every so many columns and rows are drawn
 //          columns: points of a row
 //          clip_from_image: takes (u z, v z, z, 1) to clip space; of an orthographic camera
 //          (u, v, z, 1)
 //          world_from_image: takes the same to the world frame
 //          light: direction in which the view looks, world frame
-//          tint: color of the cloud
-// Outputs: shade: color, darker where the surface is seen from the side
+//          front, back: colors
+// Outputs: shade: the color, darker where the surface is seen from the side
 // Options: PERSPECTIVE  1 if the camera that rendered the depths is a perspective one
 out vec3 shade;
 
@@ -19,14 +19,16 @@ uniform int columns;
 uniform mat4 clip_from_image;
 uniform mat4x3 world_from_image;
 uniform vec3 light;
-uniform vec3 tint;
+uniform vec3 front;
+uniform vec3 back;
 
 // On bits, as isnan() may lie.
 bool is_finite(float number) {
     return (floatBitsToUint(number) & 0x7fffffffu) < 0x7f800000u;
 }
 
-vec4 image_point(ivec2 pixel, float depth) {
+vec4 image_point(ivec2 pixel, float signed_depth) {
+    float depth = abs(signed_depth);
     vec2 image = vec2(pixel) + 0.5;
 #if PERSPECTIVE
     image *= depth;
@@ -59,5 +61,5 @@ void main() {
                         to_neighbor(pixel, ivec2(0, 1), point));
     float size = length(normal);
     float facing = is_finite(size) && size > 0.0 ? abs(dot(normal, light)) / size : 0.5;
-    shade = tint * (0.35 + 0.65 * facing);
+    shade = (depth < 0.0 ? back : front) * (0.35 + 0.65 * facing);
 }

@@ -52,6 +52,8 @@ _FORMATS = {
 }
 # Layers of the mould view, 4 bytes per pixel each; those behind are left out, and counted.
 MAX_POINT_LAYERS = 64
+# Every crossing counts.
+_CROSSINGS = SheetRequest("any")
 
 Targets = list[ImageTarget]
 
@@ -103,8 +105,9 @@ class DevicePoints:
     """Depths of both sheets, or of all layers, on the device until the next update.
 
     Attributes:
-        depths: textures of float32, one for each cloud, NaN for misses: entries and exits, or the
-            layers, nearest first.
+        depths: textures of float32, one for each cloud, NaN for misses: entries and exits of pixels
+            that have both, or the layers, nearest first. Depths of back faces are negative in
+            layers.
         are_layers: they are layers.
         camera: Camera that rendered them.
         left_out: number of layers that there was no room for.
@@ -182,6 +185,8 @@ class DeviceImages:
         if last_scene() is scene and last_shown == shown:
             return result
         with self._context:
+            camera, *_ = shown
+            self._pipeline.checked_request(scene, camera, _CROSSINGS)  # before it allocates
             self._give_back(kind)
             self._lent[kind] = []
             try:
@@ -240,20 +245,19 @@ class DeviceImages:
         if not state.mould_layers:
             request = sheet_request(state.surfaces, None, None, ())
             targets += [self._target("points", camera, 1, "f4") for _ in range(2)]
-            self._draw_sheets(scene, camera, request, ("entry", "exit"), targets)
+            self._draw_sheets(scene, camera, request, ("entry", "exit"), targets, both=True)
             return DevicePoints([each.texture for each in targets], False, camera, 0)
         with self._crossings(scene, camera) as crossings:
             count = min(crossings.max_count, MAX_POINT_LAYERS)
             for index, keys in enumerate(crossings.layers(count)):
                 targets.append(self._target("points", camera, 1, "f4"))
-                self._draw_keys(crossings, keys, index, targets[-1])
+                self._draw_keys(crossings, keys, index, targets[-1], signed=True)
             left_out = crossings.max_count - count
         return DevicePoints([each.texture for each in targets], True, camera, left_out)
 
     @contextmanager
     def _crossings(self, scene: Scene, camera: Camera) -> Iterator[DeviceCrossings]:
-        request = sheet_request("any", None, None, ())
-        request = self._pipeline.checked_request(scene, camera, request)
+        request = self._pipeline.checked_request(scene, camera, _CROSSINGS)
         engine = self._pipeline.engine_for(request)
         with engine.crossings_on_device(scene, camera, request) as crossings:
             yield crossings
@@ -275,6 +279,8 @@ class DeviceImages:
         request: SheetRequest,
         names: tuple[str, ...],
         targets: Targets,
+        *,
+        both: bool = False,
     ) -> None:
         needs_faces = any(_SHEETS[name][1] for name in names)
         names_of_faces = ("face",) if needs_faces else ()
@@ -291,6 +297,7 @@ class DeviceImages:
                     textures["face_values"] = self._face_table(scene, attribute)
                 options = {
                     "SHOWS": shows,
+                    "BOTH": int(both or name == "thickness"),
                     "IN_BUFFERS": int(sheets.in_buffers),
                     "PERSPECTIVE": int(not camera.is_orthographic),
                     "FIX_SILHOUETTES": int(fixes),
@@ -313,10 +320,21 @@ class DeviceImages:
                 self._draw_keys(crossings, keys, layer, target)
 
     def _draw_keys(
-        self, crossings: DeviceCrossings, keys: Any, layer: int, target: ImageTarget
+        self,
+        crossings: DeviceCrossings,
+        keys: Any,
+        layer: int,
+        target: ImageTarget,
+        *,
+        signed: bool = False,
     ) -> None:
-        textures = {"keys": keys, "counts": crossings.counts}
-        self._passes.draw(target.framebuffer, "view_layer", {}, textures, {"layer": layer})
+        self._passes.draw(
+            target.framebuffer,
+            "view_layer",
+            {"SIGNED": int(signed)},
+            {"keys": keys, "counts": crossings.counts},
+            {"layer": layer},
+        )
 
     def _copy(
         self,

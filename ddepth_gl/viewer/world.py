@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from ..camera.camera import Camera
 from ..gl.shaders import compile_program
 from ..mesh.mesh import Mesh
 from .canvas import Viewport
-from .coloring import BACKGROUND, LABELS, color_table
+from .clouds import BACK_COLOR, FRONT_COLOR
+from .coloring import BACKGROUND
 from .device_images import DevicePoints
 from .state import ViewerState
 from .world_lines import (
@@ -27,22 +27,15 @@ from .world_lines import (
 if TYPE_CHECKING:
     from .probe import Probe
 
-__all__ = ["ENTRY_COLOR", "EXIT_COLOR", "World", "layer_color"]
+__all__ = ["World"]
 
 Color = tuple[int, int, int]
 
-# sRGB of points that face the view; those seen from the side are darker.
-ENTRY_COLOR, EXIT_COLOR = (96, 170, 255), (255, 160, 70)
+# sRGB.
 _FRUSTUM_COLOR, _RAY_COLOR, _INSIDE_COLOR = (150, 156, 166), (235, 235, 240), (110, 230, 120)
 _EDGE_COLOR = (74, 80, 90)
 # Pixels.
 _POINT_SIZE, _LINE_WIDTH, _INSIDE_WIDTH = 2.0, 1.5, 5.0
-
-
-def layer_color(layer: int) -> Color:
-    """Return the sRGB color of the points of a layer, counted from 0."""
-    red, green, blue = color_table(LABELS)[layer % 256].tolist()
-    return red, green, blue
 
 
 class World:
@@ -59,7 +52,7 @@ class World:
         self._programs: dict[tuple[str, int], Any] = {}
         self._no_vertices: dict[int, Any] = {}
         self._target: tuple[Any, ...] = ()
-        self._mesh: tuple[Any, ...] = (lambda: None,)
+        self._mesh: tuple[Any, ...] = (None,)  # its edges, see `_draw_mesh`
 
     def draw(
         self,
@@ -97,7 +90,6 @@ class World:
         color, target = self._image(size)
         gl.enable_only(gl.DEPTH_TEST)
         gl.depth_func = "<="
-        gl.point_size = _POINT_SIZE
         target.color_mask, target.depth_mask = (True,) * 4, True
         target.use()  # moderngl applies the masks here
         target.viewport = (0, 0, *size)
@@ -105,13 +97,21 @@ class World:
         target.clear(*(each / 255.0 for each in BACKGROUND), 1.0, depth=1.0)
         light = camera.camera_from_world[2, :3]  # of a headlight
         for index, texture in enumerate(points.depths):
-            tint = layer_color(index) if points.are_layers else (ENTRY_COLOR, EXIT_COLOR)[index]
-            self._draw_points(texture, points.camera, matrix, light, tint, stride)
+            are_exits = index == 1 and not points.are_layers
+            front = BACK_COLOR if are_exits else FRONT_COLOR
+            self._draw_points(texture, points.camera, matrix, light, front, stride)
         if shows_mesh:
             self._draw_mesh(mesh, matrix)
-        for segments, tint, width in lines:
+        for index, (segments, tint, width) in enumerate(lines):
+            if index == 1:
+                gl.enable_only(gl.NOTHING)  # the clouds would hide the ray where it is inside
             self._draw_lines(widened(segments, matrix, size, width), tint)
         self._copy(color, framebuffer, viewport)
+
+    def show(self, framebuffer: Any, viewport: Viewport) -> None:
+        """Fill a viewport of the size of the last one with what was drawn last."""
+        if self._target:
+            self._copy(self._target[0], framebuffer, viewport)
 
     def _image(self, size: tuple[int, int]) -> tuple[Any, Any]:
         """Return the texture and the framebuffer, with depth, of this size."""
@@ -129,7 +129,7 @@ class World:
         camera: Camera,
         matrix: npt.NDArray[Any],
         light: npt.NDArray[Any],
-        tint: Color,
+        front: Color,
         stride: int,
     ) -> None:
         program = self._program("world_points", int(not camera.is_orthographic))
@@ -141,7 +141,9 @@ class World:
         program["clip_from_image"].write(_transposed(matrix @ world_from_image))
         program["world_from_image"].write(_transposed(world_from_image[:3]))
         program["light"] = tuple(light)
-        program["tint"] = tuple(each / 255.0 for each in tint)
+        program["front"] = tuple(each / 255.0 for each in front)
+        program["back"] = tuple(each / 255.0 for each in BACK_COLOR)
+        self._gl.point_size = _POINT_SIZE * stride
         depths.use(0)
         if program.glo not in self._no_vertices:
             self._no_vertices[program.glo] = self._gl.vertex_array(program, [])
@@ -149,7 +151,7 @@ class World:
 
     def _draw_mesh(self, mesh: Mesh, matrix: npt.NDArray[Any]) -> None:
         program = self._program("world_lines")
-        if self._mesh[0]() is not mesh:
+        if self._mesh[0] is not mesh:
             self._release_mesh()
             low, high = mesh.bounds
             center = (low + high) / 2.0
@@ -158,7 +160,7 @@ class World:
             vertices, indices = self._gl.buffer(positions), self._gl.buffer(mesh_edges(mesh))
             content = [(vertices, "4f", "position")]
             edges = self._gl.vertex_array(program, content, indices)
-            self._mesh = weakref.ref(mesh), center, edges, vertices, indices
+            self._mesh = mesh, center, edges, vertices, indices
         _, center, edges, *_ = self._mesh
         moved = matrix.copy()
         moved[:, 3] += matrix[:, :3] @ center
@@ -214,7 +216,7 @@ class World:
     def _release_mesh(self) -> None:
         for each in self._mesh[2:]:
             each.release()
-        self._mesh = (lambda: None,)
+        self._mesh = (None,)
 
     def release(self) -> None:
         """Free every OpenGL object of the view. Idempotent."""

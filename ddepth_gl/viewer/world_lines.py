@@ -109,18 +109,16 @@ def widened(
         width: of the lines, pixels.
     """
     clip = segments @ matrix[:, :3].T + matrix[:, 3]
-    # What lies behind the near plane is cut off: dividing by w needs points in front.
+    # What lies behind the near plane is cut off: dividing by w needs points in front of the camera.
     before = clip[..., 2] + clip[..., 3]
-    start, end = clip[:, 0].copy(), clip[:, 1].copy()
-    b_start, b_end = before[:, 0], before[:, 1]
-    keep = (b_start > 0) | (b_end > 0)
-    with np.errstate(all="ignore"):
-        t = (b_start / (b_start - b_end))[:, None]
-    cut = start + t * (end - start)
-    start = np.where((b_start <= 0)[:, None], cut, start)[keep]
-    end = np.where((b_end <= 0)[:, None], cut, end)[keep]
-    keep = (start[:, 3] > 0) & (end[:, 3] > 0)
-    start, end = start[keep], end[keep]
+    is_seen = (before > 0.0).any(axis=1)
+    clip, before = clip[is_seen], before[is_seen]
+    for this, other in ((0, 1), (1, 0)):
+        behind = np.flatnonzero(before[:, this] <= 0.0)
+        b_this, b_other = before[behind, this, None], before[behind, other, None]
+        step = clip[behind, other] - clip[behind, this]
+        clip[behind, this] += b_this / (b_this - b_other) * step
+    start, end = clip[(clip[..., 3] > 0.0).all(axis=1)].swapaxes(0, 1)
     half = np.array(size) / 2.0
     along = (end[:, :2] / end[:, 3:] - start[:, :2] / start[:, 3:]) * half
     length = np.linalg.norm(along, axis=1, keepdims=True)

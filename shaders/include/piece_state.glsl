@@ -10,11 +10,11 @@ struct PieceState {
     int nesting;    // number of bodies that the ray is inside
     uint flags;
     float start;    // depth where the piece began; with a negative nesting, that of the last back
-    double length;  // of all pieces that have ended, in depth
+    double total;   // length of all pieces that have ended, in depth
 };
 
 uvec4 packed_state(PieceState state) {
-    uvec2 words = unpackDouble2x32(state.length);
+    uvec2 words = unpackDouble2x32(state.total);
     return uvec4(uint(state.nesting) << 4 | state.flags, floatBitsToUint(state.start), words);
 }
 
