@@ -158,7 +158,7 @@ class WebPage:
         """Click the box of a control."""
         self.driver.execute_script("arguments[0].click()", self.control(label))
 
-    def type(self, label: str, text: str) -> None:
+    def enter(self, label: str, text: str) -> None:
         """Type a number into a control."""
         control, keys = self.control(label), self._webdriver.Keys
         control.click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..coloring import COLOR_MAPS
 from ..exports import EXPORTS
 from ..modes import MODES
 from ..orbit import STANDARD_VIEWS
+from ..probe import Probe
 from ..state import SURFACES, ViewerState
 from . import texts
 
@@ -93,8 +95,8 @@ class Controls:
         mode = MODES[state.mode]
         self.layer.visible = state.mode == "layer"
         self.color_map.visible = mode.has_scale
-        self.has_own_limits.visible = mode.has_scale
-        is_typed = mode.has_scale and not self.has_own_limits.value
+        self.is_full_range.visible = mode.has_scale
+        is_typed = mode.has_scale and not self.is_full_range.value
         self.low.visible = self.high.visible = is_typed
         for control in (self.has_entry, self.has_exit):
             control.disabled = state.mould_layers
@@ -105,13 +107,17 @@ class Controls:
 
     def show_limits(self, limits: tuple[float, float]) -> None:
         """Show the limits of the image where others can be typed."""
-        if self.has_own_limits.value:
-            self.low.value, self.high.value = limits
+        if self.is_full_range.value:
+            span = limits[1] - limits[0]
+            digits = max(0, 4 - math.floor(math.log10(span))) if span > 0.0 else 4
+            for control, limit in zip((self.low, self.high), limits, strict=True):
+                control.precision, control.step = digits, 10.0**-digits
+                control.value = round(limit, digits)
 
-    def show_probe(self, text: str | None) -> None:
-        """Show the text of a probe; None for the hint."""
-        self.probe.content = texts.note(_HINT_PROBE) if text is None else texts.plain_text(text)
-        self.clear_probe.visible = text is not None
+    def show_probe(self, probe: Probe | None) -> None:
+        """Show a probe; None for the hint."""
+        self.probe.content = texts.note(_HINT_PROBE) if probe is None else texts.probe_text(probe)
+        self.clear_probe.visible = probe is not None
 
     def show_section(self, svg: str) -> None:
         """Show the drawing of a section; nothing for an empty text."""
@@ -142,7 +148,7 @@ class Controls:
                 "Colors", [_OWN_MAP, *maps], initial_value=state.color_map or _OWN_MAP
             ),
         )
-        self.has_own_limits = self._watched(
+        self.is_full_range = self._watched(
             "limits",
             gui.add_checkbox(
                 "Range of the image", state.limits is None,

@@ -52,6 +52,7 @@ class Page:
         self.state: ViewerState = replace(viewer.state)
         self.scene = PageScene(client, viewer.world, viewer.mesh)
         self._view = self._place_orbit()
+        self._orbit_beside = self.state.orbit if self.state.place == "mould" else None
         self._size = (0, 0)
         self._probe: Probe | None = None
         self._divisor = 2.0
@@ -164,7 +165,7 @@ class Page:
             state.highlight_odd = controls.highlight_odd.value
             state.limits = None
             low, high = controls.low.value, controls.high.value
-            if not controls.has_own_limits.value and low < high:
+            if not controls.is_full_range.value and low < high:
                 state.limits = low, high
         controls.show_state(state)
         self._draw(is_moving=name in ("layer", "fov_deg"))
@@ -190,8 +191,10 @@ class Page:
         """Go to the image or to the mould view."""
         state = self.state
         state.place = "image" if place == "image" else "mould"
-        if state.place == "mould" and state.mould_orbit == self.viewer.state.mould_orbit:
-            state.mould_orbit = state.orbit.turned(-40.0, 15.0).zoomed(-4.0)
+        if state.place == "mould" and state.orbit != self._orbit_beside:
+            # From beside the rendering camera, and far enough to see it.
+            state.mould_orbit = state.orbit.turned(-55.0, 12.0).zoomed(-7.0)
+            self._orbit_beside = state.orbit
         self._view = self._place_orbit()
         self._send_view()
         if state.place == "image":
@@ -251,7 +254,7 @@ class Page:
         if probe is None:
             self.state.pin = None
         self._probe = probe
-        self.controls.show_probe(None if probe is None else str(probe))
+        self.controls.show_probe(probe)
         self._has_ray = probe is not None
         if probe is None:
             self.scene.hide_ray()

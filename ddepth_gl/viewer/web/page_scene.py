@@ -13,6 +13,7 @@ from ..._packages import import_needed
 from ...errors import ViewerError
 from ...mesh.mesh import Mesh
 from ..clouds import BACK_COLOR, FRONT_COLOR, Cloud
+from ..coloring import BACKGROUND
 from ..orbit import Orbit
 from ..probe import Probe
 from .page_world import PageWorld
@@ -22,8 +23,8 @@ __all__ = ["MAX_FACES", "PageScene"]
 MAX_FACES = 1_000_000  # more are not sent to browsers
 _MESH_COLOR = (168, 176, 190)
 _CAMERA_COLOR = (255, 196, 84)
-_RAY_COLOR = (150, 150, 160)
-_INSIDE_COLOR = (255, 140, 60)
+_RAY_COLOR = (235, 235, 240)
+_INSIDE_COLOR = (255, 70, 90)
 _PHOTO_QUALITY, _MOVING_QUALITY = 92, 80
 
 
@@ -68,8 +69,8 @@ class PageScene:
         )
 
     def hide_image(self) -> None:
-        """Show no image."""
-        self._client.scene.set_background_image(None)
+        """Show the color of the background only."""
+        self._client.scene.set_background_image(np.full((2, 2, 3), BACKGROUND, np.uint8), "png")
 
     def show_points(
         self,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
+from ..clouds import BACK_COLOR, FRONT_COLOR
 from ..coloring import color_table
 from ..modes import Mode
+from ..probe import Probe, ProbeCrossing
 
-__all__ = ["color_bar", "note", "plain_text"]
+__all__ = ["color_bar", "note", "plain_text", "probe_text"]
 
 _BAR_STEPS = 32
 _SMALL = "font-size:0.78rem;line-height:1.45;"
+_MAX_ROWS = 100  # of the table of a probe
 _AXES = (("#f55", "x"), ("#5d5", "y"), ("#69f", "z"))
 
 
@@ -21,6 +25,66 @@ def plain_text(text: str) -> str:
         "font-family:ui-monospace,'DejaVu Sans Mono',monospace;"
     )
     return f'<div class="ddepth-text" style="{style}">{escape(text)}</div>'
+
+
+def probe_text(probe: Probe) -> str:
+    """Return the HTML of a probe: its sheets, and a table of all crossings."""
+    column, row = probe.pixel
+    style = f"{_SMALL}margin:0.3rem 0.6rem;font-variant-numeric:tabular-nums;"
+    head = f"<b>pixel ({column}, {row})</b>"
+    if not probe.crossings:
+        return f'<div class="ddepth-probe" style="{style}">{head}: the ray meets nothing</div>'
+    sheets = (
+        ("entry", probe.entry),
+        ("exit", probe.exit),
+        ("thickness", probe.thickness),
+        ("solid length", probe.solid_length),
+    )
+    values = "".join(
+        f'<tr><td style="padding-right:1rem">{name}</td><td>{_number(value)}</td></tr>'
+        for name, value in sheets
+    )
+    names = ("", "depth", "distance", "side", "face", "object", "nesting")
+    titles = "".join(
+        f'<th style="text-align:left;font-weight:600;padding-right:0.5rem">{name}</th>'
+        for name in names
+    )
+    rows = "".join(
+        _crossing(number, crossing)
+        for number, crossing in enumerate(probe.crossings[:_MAX_ROWS], start=1)
+    )
+    more = len(probe.crossings) - _MAX_ROWS
+    pieces = ", ".join(f"{_number(start)} to {_number(end)}" for start, end in probe.inside)
+    return (
+        f'<div class="ddepth-probe" style="{style}">{head}'
+        f'<table style="margin:0.3rem 0 0.6rem;border-spacing:0">{values}</table>'
+        f'<table style="width:100%;border-spacing:0"><tr>{titles}</tr>{rows}</table>'
+        + (f"<div>and {more} more</div>" if more > 0 else "")
+        + (f'<div style="margin-top:0.5rem">inside at distances {pieces}</div>' if pieces else "")
+        + "</div>"
+    )
+
+
+def _crossing(number: int, crossing: ProbeCrossing) -> str:
+    """Return the row of a crossing."""
+    color = f"rgb{FRONT_COLOR if crossing.is_front else BACK_COLOR}"
+    side = "front" if crossing.is_front else "back"
+    name = f" {crossing.object_name}" if crossing.object_name else ""
+    cells = (
+        str(number),
+        _number(crossing.depth),
+        _number(crossing.distance),
+        f'<span style="color:{color}">{side}</span>',
+        str(crossing.face),
+        escape(f"{crossing.object_id}{name}"),
+        "unknown" if crossing.nesting is None else str(crossing.nesting),
+    )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _number(value: float) -> str:
+    """Return a number as the text of a `Probe` has it."""
+    return "none" if math.isnan(value) else f"{value:.6g}"
 
 
 def note(text: str) -> str:
