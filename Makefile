@@ -11,7 +11,7 @@ COVER := $(if $(COVERAGE),--cov --cov-report=term)
 # Of `make soak`. SEED=... starts with the case of that seed.
 MINUTES ?= 120
 
-.PHONY: demo test test-fast test-oldest test-resolve test-on test-zink compare-demo soak coverage check format bench setup system-gl clean
+.PHONY: demo test test-fast test-oldest test-resolve test-on test-zink compare-demo soak coverage check format bench docs pictures setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
@@ -65,6 +65,15 @@ compare-demo:
 	@diff out/test-on/$(A).arrays out/test-on/$(B).arrays
 	@echo "$(A) and $(B): $$(wc -l < out/test-on/$(A).arrays) arrays, bit for bit alike"
 
+# The site, out/site/index.html. A warning or a link that leads nowhere is an error.
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -d out/site-cache docs out/site
+	@echo "out/site/index.html"
+
+# The pictures of README and docs: each script draws those that its PICTURES names.
+pictures: setup
+	for script in scripts/draw_*.py; do $(BIN)/python $$script; done
+
 # `make bench BENCH=--write` puts what it measures into docs/measurements.md. Peers come with the extra [bench].
 bench: setup
 	$(BIN)/python benchmarks/sheets.py $(BENCH)
@@ -87,6 +96,10 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	touch $@
 
 system-gl: $(VENV)/installed

@@ -299,8 +299,8 @@ class DepthRenderer(NonCopyable):
             scene: a Scene from this renderer's `upload`; or, without `cameras`, an iterable of
                 pairs of a Mesh or a Scene and a Camera.
             cameras: the cameras of the scene, read one by one.
-            image, maps, layers, attributes, layer_attributes, samples, max_layers, surfaces, near,
-                far, memory_limit, min_gap: see `render`.
+            image, maps, layers, attributes, layer_attributes, samples, max_layers: see `render`.
+            surfaces, near, far, memory_limit, min_gap: see `render`.
 
         Yields:
             What `render` returns for each camera. Other calls may be made between two frames.

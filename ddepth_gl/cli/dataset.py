@@ -121,7 +121,13 @@ def dataset(
         int | None, typer.Option(help="Samples of photos along each side of a pixel; 2.")
     ] = None,
     max_layers: Annotated[int | None, typer.Option(help="Layers to store; all.")] = None,
-    surfaces: Annotated[str | None, typer.Option(metavar="auto|oriented|any")] = None,
+    surfaces: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|oriented|any",
+            help="How faces count, as in ddepth render; auto by default.",
+        ),
+    ] = None,
     photos: Annotated[
         str | None,
         typer.Option(metavar="FOLDER", help="Existing photos with poses, instead of own views."),

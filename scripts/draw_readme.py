@@ -1,0 +1,167 @@
+"""Draw the picture of the README: an object in a box of walls, and two ways to its last exits.
+
+Usage: python scripts/draw_readme.py [NAME ...] [--out docs/images]
+
+The exits of transparent nodes are computed from all crossings of each ray, as docs/check-layers.md
+describes: what a ray collects if front faces are transparent, and back faces emit their depth and
+let it pass. Errors are those against rays in float64. Needs the extra [cli].
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import colormaps
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+import ddepth_gl as dd
+from ddepth_gl.jobs.float64_rays import RayCaster
+
+ROOT = Path(__file__).parents[1]
+BLUE, ORANGE, WALL = "#195aaa", "#de6e14", (196, 190, 178)
+TARGET = (0.0, 0.0, -0.25)
+DEPTHS = colormaps["viridis_r"].with_extremes(over="#d03020")
+VIEW = {"fov_y_deg": 27, "width": 420, "height": 260}
+MAX_TRANSPARENT = 8  # faces that a ray passes by default in Blender's Cycles
+
+Array = npt.NDArray[Any]
+
+
+def scene_mesh() -> dd.Mesh:
+    """Return the mesh of `ddepth demo` in a box of five walls, open above; all of it is closed."""
+    demo = dd.demo_mesh()
+    vertices, faces = open_box(np.array([2.0, 1.75, 0.4]), 0.14)
+    colors = np.tile(np.array([*WALL, 255], np.uint8), (len(vertices), 1))
+    assert demo.colors is not None
+    return dd.Mesh(
+        np.concatenate([demo.vertices, vertices]),
+        np.concatenate([demo.faces, faces + len(demo.vertices)]),
+        colors=np.concatenate([demo.colors, colors]),
+    )
+
+
+def open_box(half: Array, wall: float) -> tuple[Array, Array]:
+    """Return a box with a floor and four walls: its outside, its inside, and the rim between them.
+
+    Args:
+        half: half of its outer size; its floor is at z = -0.8.
+        wall: thickness of floor and walls.
+    """
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], float)
+    bottom = -0.8
+    top = bottom + 2 * half[2]
+    rings = [
+        (corners * half[:2], bottom), (corners * half[:2], top),
+        (corners * (half[:2] - wall), top), (corners * (half[:2] - wall), bottom + wall),
+    ]  # fmt: skip
+    vertices = np.concatenate([np.c_[ring, np.full(4, z)] for ring, z in rings])
+    faces = [(0, 2, 1), (0, 3, 2), (12, 13, 14), (12, 14, 15)]  # floor: below and above
+    for ring in range(3):
+        for side in range(4):
+            a, b = 4 * ring + side, 4 * ring + (side + 1) % 4
+            faces += [(a, b, b + 4), (a, b + 4, a + 4)]
+    return vertices, np.array(faces)
+
+
+def float64_exits(mesh: dd.Mesh, camera: dd.Camera) -> tuple[Array, Array]:
+    """Return the last exits of rays in float64, and the depths of their back faces, added up.
+
+    Both are (H, W), NaN for a miss; exits also for rays within 1/128 pixel of a face's border.
+    """
+    found = RayCaster(mesh.vertices, mesh.faces, camera).cast(camera.pixel_centers().reshape(-1, 2))
+    rows = found.of_ray()
+    pixel, depth, front = found.point[rows], found.depth[rows, 0], found.front[rows]
+    size = camera.height * camera.width
+    count = np.bincount(pixel, minlength=size)
+    rank = np.arange(len(pixel)) - np.repeat(np.cumsum(count) - count, count)
+    seen = ~front & (rank < MAX_TRANSPARENT)
+    added = np.bincount(pixel[seen], weights=depth[seen], minlength=size)
+    exits = np.zeros(size)
+    np.maximum.at(exits, pixel[~front], depth[~front])
+    exits[found.point[~found.certain]] = 0.0
+    exits, added = (each.reshape(camera.height, camera.width) for each in (exits, added))
+    return np.where(exits > 0, exits, np.nan), np.where(added > 0, added, np.nan)
+
+
+def overview() -> Figure:
+    """Draw photo and turned clouds, exits by sums and by ddepth_gl, and the errors of both."""
+    mesh = scene_mesh()
+    camera = dd.Camera.look_at((1.4, -6.6, 2.5), TARGET, **VIEW)
+    with dd.DepthRenderer() as renderer:
+        frame = renderer.render(renderer.upload(mesh), camera, samples=4)
+    maps, image = frame.maps, frame.image
+    assert maps is not None
+    truth, added = float64_exits(mesh, camera)
+    known = np.isfinite(truth)
+
+    figure = Figure((11, 5), layout="constrained", dpi=100)
+    axes = figure.subplots(2, 3)
+    axes[0, 0].imshow(image)
+    axes[0, 0].set_title("photo")
+    draw_clouds(axes[1, 0], maps, -65)
+    axes[1, 0].set_title("entries (blue) and exits (orange), turned")
+    print(f"compared: {known.sum() / maps.mask.sum():.1%} of the object's pixels")
+    low, high = np.nanmin(maps.entry), np.nanmax(maps.exit)
+    for row, (name, exits) in enumerate(
+        (("transparent materials", added), ("ddepth_gl", maps.exit))
+    ):
+        shown = axes[row, 1].imshow(exits, cmap=DEPTHS, vmin=low, vmax=high)
+        axes[row, 1].set_title(f"last exit by {name}")
+        error = np.where(known, np.abs(exits - truth), np.nan)
+        wrong = np.mean(error[known] > 1e-4 * truth[known])
+        errors = axes[row, 2].imshow(
+            np.maximum(error, 1e-8), cmap="inferno", norm=LogNorm(1e-8, 10)
+        )
+        largest = np.nanmax(error)
+        axes[row, 2].set_title(f"{wrong:.0%} of pixels wrong, errors up to {largest:.2g}")
+        print(f"{name}: {wrong:.2%} wrong, largest error {largest:.3g}")
+        figure.colorbar(
+            shown, ax=axes[row, 1], label="depth; red: beyond", shrink=0.9, extend="max"
+        )
+        figure.colorbar(errors, ax=axes[row, 2], label="error against float64", shrink=0.9)
+    for each in axes.flat:
+        each.set_xticks([])
+        each.set_yticks([])
+        each.set_facecolor("#ececec")
+        each.spines[:].set_visible(False)
+        each.title.set_fontsize(10)
+    return figure
+
+
+def draw_clouds(axes: Any, maps: dd.DepthMaps, degrees: float) -> None:
+    """Draw both clouds as seen by a camera that has moved around the object."""
+    front, back = maps.points()
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    eye = maps.camera.center @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
+    view = dd.Camera.look_at(eye, TARGET, **VIEW)
+    points = np.concatenate([front, back])
+    colors = np.repeat([BLUE, ORANGE], [len(front), len(back)])
+    image, depth = view.project(points)
+    order = np.argsort(-depth)
+    axes.scatter(*image[order].T, s=0.4, c=colors[order], linewidths=0)
+    axes.set(xlim=(0, 420), ylim=(260, 0), aspect="equal")
+
+
+PICTURES: dict[str, Callable[[], Figure]] = {"overview": overview}
+
+
+def main() -> None:
+    """Draw the pictures whose names are given."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PICTURES))
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/images")
+    options = parser.parse_args()
+    for name in options.names or PICTURES:
+        PICTURES[name]().savefig(options.out / f"{name}.png", metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()
