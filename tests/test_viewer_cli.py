@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -16,9 +17,9 @@ from shapes import box, sphere
 
 import ddepth_gl as dd
 from ddepth_gl.cli import main as cli
-from ddepth_gl.cli import view as view_module
 from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.viewer.coloring import colored
+from ddepth_gl.viewer.desktop import show
 from ddepth_gl.viewer.session import Session
 from ddepth_gl.viewer.state import ViewerState
 
@@ -56,17 +57,10 @@ def shown(monkeypatch):
     """What the window was asked to show, without a window."""
     calls = []
 
-    class Module:
-        @staticmethod
-        def show_window(mesh, state, **options):
-            calls.append((mesh, state, options))
+    def show_window(mesh, state, **options):
+        calls.append((mesh, state, options))
 
-    real = view_module.import_module
-
-    def imported(name, package):
-        return Module if name.endswith("desktop.show") else real(name, package)
-
-    monkeypatch.setattr(view_module, "import_module", imported)
+    monkeypatch.setattr(show, "show_window", show_window)
     return calls
 
 
@@ -244,6 +238,23 @@ def test_help_names_what_there_is(ddepth):
     text = " ".join(out.split())
     for name in (*MODES, *STANDARD_VIEWS):
         assert name in text
+
+
+def test_without_a_display_one_line_names_the_other_ways():
+    pytest.importorskip("imgui_bundle", reason="imgui-bundle is not installed")
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "XDG_SESSION_TYPE")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "ddepth_gl", "view", "box.ply"],
+        env={name: text for name, text in os.environ.items() if name not in hidden},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ddepth: error: ")
+    assert "--web" in line
+    assert "--screenshot" in line
 
 
 # Served pages

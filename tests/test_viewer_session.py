@@ -25,6 +25,15 @@ from ddepth_gl.viewer.values import limits_of
 SIZE = WIDTH, HEIGHT = 64, 48
 
 
+def two_spheres() -> dd.Mesh:
+    """Two spheres that overlap; few faces, so that few pixels lie at their borders."""
+    parts = sphere(rings=10, sides=20), sphere(0.7, 8, 16, (0.8, 0.2, 0.1))
+    return dd.Mesh(
+        np.concatenate([each.vertices for each in parts]),
+        np.concatenate([parts[0].faces, parts[1].faces + len(parts[0].vertices)]),
+    )
+
+
 def two_boxes() -> dd.Mesh:
     """A box with an open one inside it."""
     outer, inner = box(), box((0.2, 0.2, 0.2), (0.8, 0.8, 0.8))
@@ -38,14 +47,8 @@ def two_boxes() -> dd.Mesh:
 
 
 @pytest.fixture(scope="module")
-def renderer():
-    with dd.DepthRenderer() as renderer:
-        yield renderer
-
-
-@pytest.fixture(scope="module")
 def demo():
-    return dd.demo_mesh()
+    return two_spheres()
 
 
 @pytest.fixture
@@ -53,6 +56,32 @@ def session(renderer, demo):
     session = Session(renderer, demo)
     yield session
     session.release()
+
+
+class Truth:
+    """The oracle's crossings of an image, face by face, with the errors that depths may have."""
+
+    def __init__(self, mesh, camera):
+        self.crossings = oracle.all_crossings(mesh.vertices, mesh.faces, view_of(camera))
+        found = oracle.find_candidates(mesh.vertices, mesh.faces, view_of(camera))
+        pairs = zip(found.pixel.tolist(), found.face.tolist(), strict=True)
+        self.slopes = dict(zip(pairs, found.slope.tolist(), strict=True))
+        self.camera, self.grid = camera, grid_step(mesh)
+
+    def check(self, pixel, faces, depths):
+        """Compare the crossings of a pixel; return whether there are any, None at borders."""
+        if not self.crossings.stable.ravel()[pixel]:
+            return None
+        own = slice(*self.crossings.offsets[pixel : pixel + 2])
+        expected = dict(zip(self.crossings.face[own], self.crossings.depth[own], strict=True))
+        assert sorted(faces) == sorted(expected)
+        for face, depth in zip(faces, depths, strict=True):
+            exact = expected[face]
+            # As in test_peel_oracle: float32, and the corners' rounding, larger on steep faces.
+            footprint = self.camera.pixel_footprint(np.array(exact))
+            allowed = RELATIVE * exact + self.grid * (1 + 3 * self.slopes[pixel, face] / footprint)
+            assert abs(depth - exact) <= allowed
+        return bool(expected)
 
 
 class Counting:
@@ -180,8 +209,10 @@ def test_a_probe_is_the_ray_of_the_layers(session, demo, is_orthographic, surfac
     maps = session.maps(state, *SIZE)
     nesting, _ = layers.nesting
     origins, directions = camera.rays()
+    # Elsewhere, the engine "raster" may find other crossings in an image of one pixel.
+    stable = np.flatnonzero(Truth(demo, camera).crossings.stable.ravel())
     seen = 0
-    for pixel in np.random.default_rng(3).permutation(WIDTH * HEIGHT)[:400].tolist():
+    for pixel in np.random.default_rng(3).permutation(stable)[:150].tolist():
         row, column = divmod(pixel, WIDTH)
         probe = session.probe(state, *SIZE, column, row)
         own = slice(*layers.offsets[pixel : pixel + 2])
@@ -206,51 +237,14 @@ def test_a_probe_is_the_ray_of_the_layers(session, demo, is_orthographic, surfac
         inside = np.reshape(layers.intervals(row, column), (-1, 2)) * per_depth
         assert np.reshape(probe.inside, (-1, 2)) == pytest.approx(inside, rel=1e-6)
         seen += len(probe.crossings) > 2
-    assert seen > 20
+    assert seen > 8
 
 
-class Truth:
-    """The oracle's crossings of an image, face by face, with the errors that depths may have."""
-
-    def __init__(self, mesh, camera):
-        self.crossings = oracle.all_crossings(mesh.vertices, mesh.faces, view_of(camera))
-        found = oracle.find_candidates(mesh.vertices, mesh.faces, view_of(camera))
-        pairs = zip(found.pixel.tolist(), found.face.tolist(), strict=True)
-        self.slopes = dict(zip(pairs, found.slope.tolist(), strict=True))
-        self.camera, self.grid = camera, grid_step(mesh)
-
-    def check(self, pixel, faces, depths):
-        """Compare the crossings of a pixel; return whether there are any, None at borders."""
-        if not self.crossings.stable.ravel()[pixel]:
-            return None
-        own = slice(*self.crossings.offsets[pixel : pixel + 2])
-        expected = dict(zip(self.crossings.face[own], self.crossings.depth[own], strict=True))
-        assert sorted(faces) == sorted(expected)
-        for face, depth in zip(faces, depths, strict=True):
-            exact = expected[face]
-            # As in test_peel_oracle: float32, and the corners' rounding, larger on steep faces.
-            footprint = self.camera.pixel_footprint(np.array(exact))
-            allowed = RELATIVE * exact + self.grid * (1 + 3 * self.slopes[pixel, face] / footprint)
-            assert abs(depth - exact) <= allowed
-        return bool(expected)
-
-
-def two_spheres() -> dd.Mesh:
-    """Two spheres that overlap; few faces, so that few pixels lie at their borders."""
-    parts = sphere(rings=10, sides=20), sphere(0.7, 8, 16, (0.8, 0.2, 0.1))
-    return dd.Mesh(
-        np.concatenate([each.vertices for each in parts]),
-        np.concatenate([parts[0].faces, parts[1].faces + len(parts[0].vertices)]),
-    )
-
-
-def test_a_probe_meets_what_the_oracle_meets(session):
-    mesh = two_spheres()
-    session.replace_mesh(mesh)
-    state = ViewerState.framing(mesh)
-    truth = Truth(mesh, state.camera_for(*SIZE))
+def test_a_probe_meets_what_the_oracle_meets(session, demo):
+    state = ViewerState.framing(demo)
+    truth = Truth(demo, state.camera_for(*SIZE))
     compared = 0
-    for pixel in range(0, WIDTH * HEIGHT, 7):
+    for pixel in range(0, WIDTH * HEIGHT, 11):
         found = session.probe(state, *SIZE, pixel % WIDTH, pixel // WIDTH).crossings
         compared += bool(
             truth.check(pixel, [each.face for each in found], [each.depth for each in found])
@@ -343,15 +337,13 @@ def test_the_rays_of_a_section_are_those_of_its_points(line, skew):
         assert offset == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_sloped_section_meets_what_the_oracle_meets(session):
-    mesh = two_spheres()
-    session.replace_mesh(mesh)
-    state = ViewerState.framing(mesh, section=((5.0, 40.0), (60.0, 9.0)))
+def test_a_sloped_section_meets_what_the_oracle_meets(session, demo):
+    state = ViewerState.framing(demo, section=((5.0, 40.0), (60.0, 9.0)))
     section = session.section(state, *SIZE)
     line = section_line(state.camera_for(*SIZE), state.section)
     layers = session.renderer.peel(session.scene, line.camera)
     np.testing.assert_array_equal(section.depth, layers.depth)
-    truth = Truth(mesh, line.camera)
+    truth = Truth(demo, line.camera)
     compared = 0
     for ray in range(len(section)):
         own = layers.pixel == ray

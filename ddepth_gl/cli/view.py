@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -208,7 +207,9 @@ def view(
         elif web:
             _serve(mesh, state, name, loader.line_of(mesh), host, port, device)
         else:
-            import_module("..viewer.desktop.show", __package__).show_window(
+            from ..viewer.desktop.show import show_window
+
+            show_window(
                 mesh,
                 state,
                 name=name,

@@ -123,14 +123,15 @@ def probe_of(maps: DepthMaps, layers: DepthLayers, mesh: Mesh, pixel: tuple[int,
     origins, directions = camera.rays()
     per_depth = float(camera.distance_per_depth()[0, 0])
     points = camera.unproject(np.full((len(layers.depth), 2), 0.5), layers.depth)
-    nesting = layers.nesting[0].tolist()
+    nesting, (at_start,) = layers.nesting
+    pieces = layers.solid_pieces[1].astype(np.float64) * per_depth
     columns = zip(
         layers.depth.tolist(),
         layers.distance.tolist(),
         layers.front_facing.tolist(),
         layers.face.tolist(),
         layers.object_id.tolist(),
-        nesting,
+        nesting.tolist(),
         points,
         strict=True,
     )
@@ -147,14 +148,13 @@ def probe_of(maps: DepthMaps, layers: DepthLayers, mesh: Mesh, pixel: tuple[int,
         )
         for depth, distance, is_front, face, object_id, inside, point in columns
     )
-    pieces = layers.solid_pieces[1] * per_depth
     return Probe(
         pixel,
         crossings,
         float(maps.entry[0, 0]),
         float(maps.exit[0, 0]),
         float(maps.thickness[0, 0]),
-        float(layers.solid_length[0, 0]),
+        math.nan if math.isnan(at_start) else float((pieces[:, 1] - pieces[:, 0]).sum()),
         _vector(origins[0, 0]),
         _vector(directions[0, 0]),
         tuple((start, end) for start, end in pieces.tolist()),
