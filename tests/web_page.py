@@ -90,6 +90,10 @@ class WebPage:
         self.requested: set[str] = set()
         self.messages: list[str] = []
         self.driver.get(url + query)
+        # viser says that Chromium draws in software.
+        close = ".mantine-Notification-closeButton"
+        wait_until(lambda: self.find(close), "note")[0].click()
+        wait_until(lambda: not self.find(close), "end of the note")
 
     # What it shows
 

@@ -191,8 +191,8 @@ class Controls:
         self.has_section = self._watched("section", gui.add_checkbox("Section line", False))
         gui.add_html(texts.note(_HINT_SECTION))
         self.section = gui.add_html("")
-        self._button("section_row", "Along the middle row")
-        self._button("section_column", "Along the middle column")
+        self._button("section_row", "Along the row")
+        self._button("section_column", "Along the column")
 
     def _add_mould(self, state: ViewerState) -> None:
         gui = self._gui

@@ -20,6 +20,7 @@ from . import texts
 from .controls import Controls
 from .drawing import Drawing, draw, with_marks
 from .page_scene import MAX_FACES, PageScene
+from .page_world import beside
 from .section_chart import section_svg
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ class Page:
     Args:
         client: client of viser.
         viewer: the viewer that it looks at.
+
+    Attributes:
+        client, viewer: see above.
+        is_open: whether the client is connected.
+        state: what it sees.
+        size: width and height of its images, in pixels.
+        probe: the probe that it sees, with a ray if `has_ray`; None for none.
+        scene, controls: what the page has.
     """
 
     def __init__(self, client: Any, viewer: WebViewer) -> None:
@@ -53,11 +62,11 @@ class Page:
         self.scene = PageScene(client, viewer.world, viewer.mesh)
         self._view = self._place_orbit()
         self._orbit_beside = self.state.orbit if self.state.place == "mould" else None
-        self._size = (0, 0)
-        self._probe: Probe | None = None
+        self.size = (0, 0)
+        self.probe: Probe | None = None
         self._divisor = 2.0
         self._settling: asyncio.TimerHandle | None = None
-        self._has_ray = False
+        self.has_ray = False
         self.controls = Controls(client.gui, self.state, self._changed, self._pressed)
         if len(viewer.mesh.faces) > MAX_FACES:
             self.controls.has_mesh.disabled = True
@@ -75,6 +84,11 @@ class Page:
             self._settling.cancel()
         self.viewer.requests.discard(self.client.client_id)
         self.scene.close()
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether an image of the full resolution is to come once the camera stands still."""
+        return self._settling is not None
 
     # The camera
 
@@ -97,12 +111,12 @@ class Page:
                 self.state.mould_orbit = orbit
         if not self._resize(size) and not is_moved:
             return
-        self._draw(is_moving=True)
+        self.draw(is_moving=True)
 
     def _resize(self, size: tuple[int, int]) -> bool:
         """Take over the size of the canvas; return whether the size of images changed."""
-        width, height = self._size
-        if 0 not in self._size:
+        width, height = self.size
+        if 0 not in self.size:
             # A browser that is slow draws fewer pixels on the same canvas for a while.
             ratios = size[0] / width, size[1] / height
             if abs(ratios[0] - ratios[1]) < 0.005 and 0.7 < ratios[0] <= 1.0:
@@ -111,7 +125,7 @@ class Page:
             if self.state.section is not None:
                 start, end = ((x * ratios[0], y * ratios[1]) for x, y in self.state.section)
                 self.state.section = start, end
-        self._size = size
+        self.size = size
         return True
 
     def _place_orbit(self) -> Orbit:
@@ -168,14 +182,14 @@ class Page:
             if not controls.is_full_range.value and low < high:
                 state.limits = low, high
         controls.show_state(state)
-        self._draw(is_moving=name in ("layer", "fov_deg"))
+        self.draw(is_moving=name in ("layer", "fov_deg"))
 
     async def _pressed(self, name: str) -> None:
         """Do what a button says."""
         if name == "side":
             self._look(self._view.seen_from(self.controls.side))
         elif name == "fit":
-            width, height = self._size
+            width, height = self.size
             self._look(self._view.fitted(self.viewer.mesh, width / height))
         elif name == "clear_probe":
             self._set_probe(None)
@@ -185,15 +199,14 @@ class Page:
         elif name in EXPORTS:
             self._save(name)
             return
-        self._draw(is_moving=False)
+        self.draw(is_moving=False)
 
     def _move_to(self, place: str) -> None:
         """Go to the image or to the mould view."""
         state = self.state
         state.place = "image" if place == "image" else "mould"
         if state.place == "mould" and state.orbit != self._orbit_beside:
-            # From beside the rendering camera, and far enough to see it.
-            state.mould_orbit = state.orbit.turned(-55.0, 12.0).zoomed(-7.0)
+            state.mould_orbit = beside(state.orbit)
             self._orbit_beside = state.orbit
         self._view = self._place_orbit()
         self._send_view()
@@ -205,7 +218,7 @@ class Page:
 
     def _middle_line(self, along_row: bool) -> Any:
         """Return the section line along the row or column of the pin, or through the middle."""
-        width, height = self._size
+        width, height = self.size
         x, y = width / 2.0, height / 2.0
         if self.state.pin is not None:
             x, y = (each + 0.5 for each in self.state.pin)
@@ -221,13 +234,13 @@ class Page:
         if self.state.place != "image" or pixel is None:
             return
         self.state.pin = pixel
-        state, (width, height) = replace(self.state), self._size
+        state, (width, height) = replace(self.state), self.size
 
         def serve() -> None:
             probe = self.viewer.session.probe(state, width, height, *pixel)
             self._on_loop(self._set_probe, probe)
 
-        self._submit("probe", serve)
+        self.submit("probe", serve)
 
     async def _shift_clicked(self, event: Any) -> None:
         """Move the nearer end of the section line."""
@@ -240,40 +253,40 @@ class Page:
         ends[nearer] = point
         self.state.section = ends[0], ends[1]
         self.controls.has_section.value = True
-        self._draw(is_moving=False)
+        self.draw(is_moving=False)
 
     def _pixel(self, event: Any) -> tuple[int, int] | None:
         """Return column and row that were clicked."""
         x, y = event.screen_pos
-        column, row = math.floor(x * self._size[0]), math.floor(y * self._size[1])
-        if 0 <= column < self._size[0] and 0 <= row < self._size[1]:
+        column, row = math.floor(x * self.size[0]), math.floor(y * self.size[1])
+        if 0 <= column < self.size[0] and 0 <= row < self.size[1]:
             return column, row
         return None
 
     def _set_probe(self, probe: Probe | None) -> None:
         if probe is None:
             self.state.pin = None
-        self._probe = probe
+        self.probe = probe
         self.controls.show_probe(probe)
-        self._has_ray = probe is not None
+        self.has_ray = probe is not None
         if probe is None:
             self.scene.hide_ray()
         else:
             self.scene.show_ray(probe)
-        self._draw(is_moving=False)
+        self.draw(is_moving=False)
 
     # Rendering
 
-    def _draw(self, is_moving: bool) -> None:
+    def draw(self, is_moving: bool) -> None:
         """Ask for the image of the state; small while something moves, and full soon after."""
-        if not self.is_open or 0 in self._size:
+        if not self.is_open or 0 in self.size:
             return
         if self._settling is not None:
             self._settling.cancel()
             self._settling = None
         if is_moving:
             loop = asyncio.get_running_loop()
-            self._settling = loop.call_later(_STILL_AFTER, self._draw, False)
+            self._settling = loop.call_later(_STILL_AFTER, self.draw, False)
         self._draw_image(is_moving)
         if self.state.section is not None:
             self._draw_section()
@@ -289,11 +302,11 @@ class Page:
             state.pin = state.section = None
         # Parallel rays of the image do not meet what the page draws in perspective.
         with_depth = not state.camera_for(8, 8).is_orthographic and (
-            self._has_ray or self.state.place == "mould"
+            self.has_ray or self.state.place == "mould"
         )
         scale = 1.0 / self._divisor if is_moving else 1.0
-        width, height = (max(1, round(scale * each)) for each in self._size)
-        full_width = self._size[0]
+        width, height = (max(1, round(scale * each)) for each in self.size)
+        full_width = self.size[0]
 
         def serve() -> None:
             drawing = draw(self.viewer.session, state, width, height, with_depth)
@@ -302,13 +315,13 @@ class Page:
                 self.scene.show_image(colors, drawing.depth, not is_moving, state.mode == "photo")
                 self._on_loop(self._show_facts, drawing, state, is_moving)
 
-        self._submit("image", serve)
+        self.submit("image", serve)
 
     def _show_facts(self, drawing: Drawing, state: ViewerState, is_moving: bool) -> None:
         """Show what is known of an image, and choose the size of those to come."""
         if is_moving:
             pixels = drawing.colors.shape[0] * drawing.colors.shape[1]
-            seconds = drawing.seconds / pixels * self._size[0] * self._size[1]
+            seconds = drawing.seconds / pixels * self.size[0] * self.size[1]
             affordable = [each for each in _DIVISORS if seconds / each**2 < _MOVING_SECONDS]
             self._divisor = affordable[0] if affordable else _DIVISORS[-1]
         controls = self.controls
@@ -321,7 +334,7 @@ class Page:
             if controls.bar.content != bar:
                 controls.bar.content = bar
         if not is_moving:
-            width, height = self._size
+            width, height = self.size
             milliseconds = 1e3 * drawing.seconds
             controls.status.content = texts.note(
                 f"{width} x {height} pixels, {milliseconds:.0f} ms, {self.viewer.renderer_name}"
@@ -330,22 +343,22 @@ class Page:
             controls.code.content = texts.plain_text(lines)
 
     def _draw_section(self) -> None:
-        state, (width, height) = replace(self.state), self._size
+        state, (width, height) = replace(self.state), self.size
 
         def serve() -> None:
             section = self.viewer.session.section(state, width, height)
             self._on_loop(self.controls.show_section, section_svg(section))
 
-        self._submit("section", serve)
+        self.submit("section", serve)
 
     def _show_mould(self) -> None:
         """Show what was chosen of the mould view."""
         if self.state.place != "mould":
             return
         controls, scene = self.controls, self.scene
-        width, height = self._size
+        width, height = self.size
         if controls.has_camera.value:
-            scene.show_camera(self.state.orbit, width / height, None)
+            scene.show_camera(self.state.camera_for(width, height))
         else:
             scene.hide("camera")
         if controls.has_mesh.value and len(self.viewer.mesh.faces) <= MAX_FACES:
@@ -357,9 +370,9 @@ class Page:
     def _show_clouds(self) -> None:
         """Ask for the points that the rays of the image found."""
         state, controls = replace(self.state), self.controls
-        width, height = self._size
+        width, height = self.size
         scale = min(1.0, math.sqrt(_MAX_CLOUD_PIXELS / (width * height)))
-        width, height = (max(1, round(scale * each)) for each in self._size)
+        width, height = (max(1, round(scale * each)) for each in self.size)
         wanted = {"entry": controls.has_entry.value, "exit": controls.has_exit.value}
         coloring: Any = controls.coloring.value
         size = controls.point_scale.value * state.orbit.height / height
@@ -370,11 +383,11 @@ class Page:
             if self.is_open and self.state.place == "mould":
                 self.scene.show_clouds(clouds, size)
 
-        self._submit("clouds", serve)
+        self.submit("clouds", serve)
 
     def _save(self, kind: str) -> None:
         """Ask for a file, and send it."""
-        state, (width, height) = replace(self.state), self._size
+        state, (width, height) = replace(self.state), self.size
 
         def serve() -> None:
             session = cast(Any, self.viewer.session)
@@ -382,11 +395,11 @@ class Page:
             if self.is_open:
                 self.client.send_file_download(name, content, save_immediately=True)
 
-        self._submit(kind, serve)
+        self.submit(kind, serve)
 
     # Helpers
 
-    def _submit(self, kind: str, serve: Callable[[], None]) -> None:
+    def submit(self, kind: str, serve: Callable[[], None]) -> None:
         """Queue a request; a newer one of the same kind replaces it."""
         fail = partial(self._on_loop, self._fail)
         self.viewer.requests.submit(self.client.client_id, kind, serve, fail)

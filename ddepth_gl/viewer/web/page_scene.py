@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ..._packages import import_needed
-from ...errors import ViewerError
+from ...camera.camera import Camera
 from ...mesh.mesh import Mesh
 from ..clouds import BACK_COLOR, FRONT_COLOR, Cloud
 from ..coloring import BACKGROUND
-from ..orbit import Orbit
 from ..probe import Probe
 from .page_world import PageWorld
 
 __all__ = ["MAX_FACES", "PageScene"]
 
 MAX_FACES = 1_000_000  # more are not sent to browsers
+_CAMERA_DEPTH = 0.5  # in radii of the mesh
 _MESH_COLOR = (168, 176, 190)
 _CAMERA_COLOR = (255, 196, 84)
 _RAY_COLOR = (235, 235, 240)
@@ -34,15 +32,14 @@ class PageScene:
     Args:
         client: client of viser.
         world: coordinates of the page.
-        mesh: the mesh of the viewer.
+        mesh: the mesh of the viewer, if it has one.
     """
 
-    def __init__(self, client: Any, world: PageWorld, mesh: Mesh) -> None:
+    def __init__(self, client: Any, world: PageWorld, mesh: Mesh | None = None) -> None:
         self._client = client
         self._world = world
         self._mesh = mesh
         self._handles: dict[str, Any] = {}
-        self._transforms = import_needed("viser.transforms", "a page", ViewerError, "web")
 
     def show_image(
         self,
@@ -118,6 +115,7 @@ class PageScene:
         handle = self._handles.get("mesh")
         if handle is not None:
             handle.opacity = opacity
+        if handle is not None or self._mesh is None:
             return
         self._handles["mesh"] = self._client.scene.add_mesh_simple(
             "/mesh",
@@ -131,29 +129,21 @@ class PageScene:
             receive_shadow=False,
         )
 
-    def show_camera(self, orbit: Orbit, aspect: float, image: npt.NDArray[np.uint8] | None) -> None:
-        """Show the rendering camera as a frustum that reaches toward the mesh.
-
-        Args:
-            orbit: the rendering camera.
-            aspect: width of its image divided by the height.
-            image: (H, W, 3) uint8, shown in the frustum.
-        """
-        camera = orbit.camera(100, 100)
-        self._handles["camera"] = self._client.scene.add_camera_frustum(
-            "/camera",
-            math.radians(orbit.fov_deg),
-            aspect,
-            scale=0.35,
-            thickness=1.5,
-            thickness_units="screen",
-            color=_CAMERA_COLOR,
-            image=image,
-            wxyz=self._transforms.SO3.from_matrix(camera.camera_from_world[:3, :3].T).wxyz,
-            position=self._world.points(camera.center),
-            cast_shadow=False,
-            receive_shadow=False,
-        )
+    def show_camera(self, camera: Camera) -> None:
+        """Show a camera by the lines around what it sees, up to some depth."""
+        width, height = float(camera.width), float(camera.height)
+        corners = np.array([(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)])
+        depth = _CAMERA_DEPTH * self._world.radius
+        far = camera.unproject(corners, np.full(4, depth))
+        near = far - depth * camera.camera_from_world[2, :3]
+        if not camera.is_orthographic:
+            near[:] = camera.center
+        following = np.roll(far, -1, axis=0)
+        top = camera.unproject(np.array([(width / 2.0, -0.12 * height)]), np.array([depth]))[0]
+        ends = [*zip(near, far, strict=True), *zip(far, following, strict=True)]
+        # The upper edge has a peak.
+        ends += [(far[0], top), (top, far[1])]
+        self._lines("camera", ends, 2.0, _CAMERA_COLOR)
 
     def show_ray(self, probe: Probe) -> None:
         """Show the ray of a probe: thick inside the solid, with a point at each crossing."""

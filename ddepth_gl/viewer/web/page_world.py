@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ...camera.placement import axes_of_up
 from ..orbit import Orbit, Vector
 
-__all__ = ["BrowserCamera", "PageWorld"]
+__all__ = ["BrowserCamera", "PageWorld", "beside"]
 
 # Nearer to the pole, the controls of the page would choose an azimuth of their own.
 _MAX_ELEVATION_DEG = 89.999
@@ -106,6 +106,11 @@ class PageWorld:
             up=up,
             fov_deg=math.degrees(camera.fov),
         )
+
+
+def beside(orbit: Orbit) -> Orbit:
+    """Return an orbit that sees the mesh from beside a camera, and the camera, too."""
+    return replace(orbit.turned(-55.0, 12.0).zoomed(-7.0), is_orthographic=False)
 
 
 def _upward(camera: Any, up: Vector) -> npt.NDArray[np.float64]:

@@ -1,0 +1,395 @@
+"""The page of the viewer in headless Chromium: what it shows, answers and saves."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from programs import ROOT
+from shapes import box, merged, sphere
+from web_page import WebPage, wait_until
+
+import ddepth_gl as dd
+from ddepth_gl.viewer.coloring import BACKGROUND, colored
+from ddepth_gl.viewer.session import Session
+from ddepth_gl.viewer.state import ViewerState
+
+pytest.importorskip("viser", reason="no viser: pip install viser")
+from ddepth_gl.viewer.web.server import WebViewer
+
+pytestmark = [
+    pytest.mark.slow,
+    # From packages that Chromium's driver and viser bring.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    """Two spheres and a box, with names; a ray crosses up to three of them."""
+    parts = (
+        sphere(1.0, 24, 48),
+        sphere(0.6, 24, 48, center=(2.0, 0.3, 0.2)),
+        box((-3, -1, -1), (-1.5, 1, 0.5)),
+    )
+    joined = merged(*parts)
+    ids = np.repeat(np.arange(3), [len(part.faces) for part in parts])
+    return dd.Mesh(
+        joined.vertices, joined.faces, object_id=ids, object_names=("ball", "small ball", "box"),
+        name="three",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def viewer(mesh):
+    with WebViewer(mesh, port=0) as viewer:
+        yield viewer
+
+
+@pytest.fixture
+def open_page(viewer, tmp_path):
+    """Return a function that opens the viewer in another browser."""
+    pages = []
+
+    def open_one(**options):
+        page = WebPage(viewer.url, tmp_path, **options)
+        pages.append(page)
+        wait_until(lambda: len(viewer.pages) == len(pages), "client")
+        settle(viewer)
+        return page
+
+    yield open_one
+    for page in pages:
+        page.close()
+
+
+def settle(viewer, seconds=0.6):
+    """Wait until everything was served for a while, and give the browser time to draw it."""
+    quiet = time.monotonic()
+    end = quiet + 90.0
+    while time.monotonic() - quiet < seconds:
+        assert time.monotonic() < end
+        if not viewer.requests.is_idle or any(page.is_moving for page in viewer.pages):
+            quiet = time.monotonic()
+        time.sleep(0.02)
+    time.sleep(0.5)
+
+
+def truth(mesh, state, size):
+    """Return the values and colors of a state, by a renderer of the test's own."""
+    with dd.DepthRenderer() as renderer:
+        session = Session(renderer, mesh)
+        return session.values(state, *size), session.image(state, *size)[..., :3]
+
+
+def differing(image, expected):
+    """Return the share of pixels that differ by more than rounding in the browser."""
+    return (np.abs(image.astype(int) - expected.astype(int)).max(axis=-1) > 1).mean()
+
+
+def assert_shows(page, expected):
+    """Wait until the canvas shows an image, in all pixels beside the shadow of the controls."""
+    part = np.s_[:, : expected.shape[1] - 32]
+    last = [1.0]
+
+    def look():
+        last[0] = differing(page.canvas()[part], expected[part])
+        return not last[0]
+
+    try:
+        wait_until(look, "image", 20.0)
+    except pytest.fail.Exception:
+        pytest.fail(f"{last[0]:.2%} of the canvas are wrong")
+
+
+def test_the_page_shows_answers_and_saves(mesh, viewer, open_page, tmp_path):
+    page = open_page()
+    (client,) = viewer.pages
+    size = client.size
+    assert page.canvas_size() == size
+
+    def state(**values):
+        return ViewerState(orbit=client.state.orbit, mould_orbit=client.state.orbit, **values)
+
+    # The photo, as JPEG.
+    _, photo = truth(mesh, state(), size)
+    canvas = page.canvas()
+    inside = np.any(photo != BACKGROUND, axis=-1)
+    assert 0.05 < inside.mean() < 0.9
+    assert np.abs(canvas.astype(int) - photo).mean() < 2.0
+
+    # Numbers are shown with exactly the colors of the API.
+    page.choose("Show", "Thickness")
+    settle(viewer)
+    assert_shows(page, truth(mesh, state(mode="thickness"), size)[1])
+    assert "exit minus entry along the ray" in page.text()
+    page.choose("Show", "Layer")
+    settle(viewer)
+    first = truth(mesh, state(mode="layer"), size)[1]
+    assert_shows(page, first)
+    page.slide(0, 1)
+    settle(viewer)
+    values, second = truth(mesh, state(mode="layer", layer=1), size)
+    assert differing(second, first) > 0.05
+    assert_shows(page, second)
+    page.choose("Colors", "turbo")
+    page.check("Range of the image")
+    page.enter("To", f"{np.nanmax(values) + 1.0:.2f}")
+    settle(viewer)
+    assert client.state.color_map == "turbo"
+    assert client.state.limits[1] == pytest.approx(np.nanmax(values) + 1.0, abs=0.006)
+    assert_shows(page, colored(values, "layer", "turbo", client.state.limits)[..., :3])
+
+    # Turned by the mouse, the page and the image have the same camera.
+    before = client.state.orbit
+    page.drag(size[0] // 2, size[1] // 2, 150, 40)
+    settle(viewer)
+    assert abs(client.state.orbit.azimuth_deg - before.azimuth_deg) > 5.0
+    camera = client.state.camera_for(*size)
+    handle = client.client.camera
+    np.testing.assert_allclose(
+        camera.center, handle.position * viewer.world.radius + viewer.world.center, atol=1e-9
+    )
+    w, x, y, z = handle.wxyz
+    forward = (2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y))
+    np.testing.assert_allclose(camera.camera_from_world[2, :3], forward, atol=1e-9)
+    assert camera.K[1, 1] == pytest.approx(size[1] / 2 / np.tan(handle.fov / 2))
+    values, expected = truth(mesh, client.state, size)
+    assert_shows(page, expected)
+
+    # The probe has the values of the API at that pixel.
+    rows, columns = np.nonzero(np.isfinite(values))
+    column, row = int(np.median(columns)), int(np.median(rows))
+    page.click_canvas(column, row)
+    wait_until(lambda: client.probe, "probe")
+    settle(viewer)
+    with dd.DepthRenderer() as renderer:
+        scene = renderer.upload(mesh)
+        maps = renderer.entry_exit(scene, client.state.camera_for(*size))
+        layers = renderer.peel(scene, client.state.camera_for(*size))
+    column, row = client.probe.pixel
+    assert client.state.pin == (column, row)
+    assert client.probe.entry == maps.entry[row, column]
+    assert client.probe.exit == maps.exit[row, column]
+    first, last = layers.offsets[row * size[0] + column :][:2]
+    assert [each.depth for each in client.probe.crossings] == layers.depth[first:last].tolist()
+    page.tab("Probe")
+    text = wait_until(lambda: "crossings" in page.text() or page.find(".ddepth-probe"), "text")
+    text = page.find(".ddepth-probe")[0].text
+    assert f"pixel ({column}, {row})" in text
+    for crossing in client.probe.crossings:
+        assert f"{crossing.depth:.6g}" in text
+        assert crossing.object_name in text
+
+    # A section along the row of the pin.
+    page.tab("Section")
+    page.click("Along the row")
+    settle(viewer)
+    assert client.state.section == ((0.5, row + 0.5), (size[0] - 0.5, row + 0.5))
+    drawn = [each.get_attribute("outerHTML") for each in page.find(".ddepth-section")]
+    assert "solid" in drawn[0]
+    page.click_canvas(size[0] - 100, 60, shift=True)
+    settle(viewer)
+    assert client.state.section[1] == pytest.approx((size[0] - 99.5, 60.5), abs=1.0)
+    assert page.find(".ddepth-section")[0].get_attribute("outerHTML") != drawn[0]
+
+    # Files are those of the API.
+    page.tab("Save")
+    page.click("Image (PNG)")
+    with Image.open(page.downloaded(".png")) as image:
+        saved = np.asarray(image.convert("RGB"))
+    np.testing.assert_array_equal(saved, expected)
+    page.click("Arrays (npz)")
+    loaded = dd.load_npz(page.downloaded(".npz"))
+    np.testing.assert_array_equal(loaded.depth, layers.depth)
+    np.testing.assert_array_equal(loaded.offsets, layers.offsets)
+    page.click("Camera (JSON)")
+    (read,) = dd.load_cameras(page.downloaded(".json"))
+    np.testing.assert_allclose(read.camera_from_world, camera.camera_from_world, atol=1e-12)
+    page.click("Points (PLY)")
+    with zipfile.ZipFile(page.downloaded(".zip")) as archive:
+        assert len(archive.namelist()) == layers.count.max()
+    lines = wait_until(lambda: page.find(".ddepth-text"), "lines")[0].text
+    assert "renderer.peel(scene, camera)" in lines
+
+    page.tab("Mesh")
+    assert "small ball" in wait_until(lambda: page.find(".ddepth-text"), "report")[0].text or (
+        "3 bodies" in page.text()
+    )
+    page.read_logs()
+    assert page.messages == []
+    addresses = {re.match(r"(blob:)?(\w+:(//[^/]*)?)", url)[0] for url in page.requested}
+    port = viewer.url.rpartition(":")[2]
+    assert addresses <= {
+        "data:", f"blob:http://127.0.0.1:{port}", f"http://127.0.0.1:{port}",
+        f"ws://127.0.0.1:{port}",
+    }  # fmt: skip
+
+
+def test_the_mould_view(mesh, viewer, open_page):
+    page = open_page()
+    (client,) = viewer.pages
+    orbit = client.state.orbit
+    page.choose("View", "Mould, from the side")
+    settle(viewer)
+    shown = page.canvas()
+    blue = (np.abs(shown.astype(int) - (86, 156, 235)).max(axis=-1) < 3).mean()
+    orange = (np.abs(shown.astype(int) - (240, 140, 50)).max(axis=-1) < 3).mean()
+    assert blue > 0.01
+    assert orange > 0.002
+    width, height = client.size
+    page.drag(width // 2, height // 2, 100, 20)
+    settle(viewer)
+    assert client.state.orbit == orbit  # the rendering camera stays
+    assert client.state.mould_orbit != orbit
+    page.tab("Mould")
+    page.check("Entry points")
+    settle(viewer)
+    shown = page.canvas()
+    assert (np.abs(shown.astype(int) - (86, 156, 235)).max(axis=-1) < 3).mean() < 0.001
+    page.check("Mesh")
+    page.check("Points of all layers")
+    settle(viewer)
+    page.choose("View", "Image")
+    settle(viewer)
+    _, photo = truth(mesh, ViewerState(orbit=orbit, mould_orbit=orbit), client.size)
+    assert np.abs(page.canvas().astype(int) - photo).mean() < 2.0
+    page.read_logs()
+    assert page.messages == []
+
+
+def test_depth_composes_the_image_with_what_the_browser_draws(tmp_path):
+    """Of points in front of and behind a wall, those in front are seen, beside it all of them."""
+    wall = box((-100.0, -1.0, -100.0), (0.0, 1.0, 100.0))
+    state = ViewerState.framing(wall)
+    state.orbit = state.orbit.seen_from("front")
+    with WebViewer(wall, state, port=0) as viewer, WebPage(viewer.url, tmp_path) as page:
+        (client,) = wait_until(lambda: viewer.pages, "client")
+        settle(viewer)
+        # Marks of the test's own, 2 units in front of and behind both faces; and the image with
+        # its depth, as if there was a ray.
+        marks = {"front": (-3.0, (255, 0, 0)), "behind": (3.0, (0, 255, 0))}
+        for name, (y, color) in marks.items():
+            points = np.array([(-40.0, y, 30.0), (40.0, y, 30.0)])
+            client.scene.show_points(name, points, np.array([color] * 2, np.uint8), 8.0)
+        client.has_ray = True
+        viewer.loop.call_soon_threadsafe(client.draw, False)
+        settle(viewer)
+        camera = client.state.camera_for(*client.size)
+        canvas = page.canvas()
+        seen = {}
+        for name, (y, color) in marks.items():
+            for side, x in (("wall", -40.0), ("beside", 40.0)):
+                (column, row), _ = camera.project(np.array([[x, y, 30.0]]))[0][0], None
+                found = canvas[int(row), int(column)]
+                seen[name, side] = bool((np.abs(found.astype(int) - color) < 40).all())
+        assert seen == {
+            ("front", "wall"): True,
+            ("behind", "wall"): False,
+            ("front", "beside"): seen["front", "beside"],
+            ("behind", "beside"): seen["behind", "beside"],
+        }
+        assert seen["front", "beside"] or seen["behind", "beside"]
+
+
+def test_clients_have_views_of_their_own_and_leave_nothing(mesh, viewer, open_page):
+    first, second = open_page(), open_page(width=900, height=700)
+    page_of = {page.size[0]: page for page in viewer.pages}
+    assert len(page_of) == 2
+    ours, other = page_of[max(page_of)], page_of[min(page_of)]
+    first.choose("Show", "Entry depth")
+    settle(viewer)
+    assert (ours.state.mode, other.state.mode) == ("entry", "photo")
+    orbit = other.state.orbit
+    first.drag(300, 300, 120, 30)
+    settle(viewer)
+    assert other.state.orbit == orbit
+    assert ours.state.orbit != orbit
+    assert_shows(first, truth(mesh, ours.state, ours.size)[1])
+
+    # The second is slow: what it asked for does not end. The first one goes on.
+    may_end, started = threading.Event(), threading.Event()
+
+    def be_slow():
+        started.set()
+        may_end.wait(60)
+
+    viewer.requests.submit(other.client.client_id, "image", be_slow, print)
+    assert started.wait(30)
+    for mode in ("Exit depth", "Thickness"):
+        first.choose("Show", mode)
+        name = mode.split()[0].lower()
+        wait_until(lambda name=name: ours.state.mode == name, mode)
+        assert_shows(first, truth(mesh, ours.state, ours.size)[1])
+    second.choose("Show", "Thickness")
+    wait_until(lambda: other.state.mode == "thickness", "mode")
+    may_end.set()
+    settle(viewer)
+    assert_shows(second, truth(mesh, other.state, other.size)[1])
+
+    second.close()
+    wait_until(lambda: viewer.pages == [ours], "end of the other client")
+    assert not other.is_open
+    first.choose("Show", "Photo")
+    settle(viewer)
+
+
+def test_bad_requests_are_a_message(mesh, viewer, open_page):
+    page = open_page()
+    (client,) = viewer.pages
+    viewer.loop.call_soon_threadsafe(
+        client.submit, "bad", lambda: viewer.session.probe(client.state, 10, 10, 10, 10)
+    )
+    wait_until(lambda: "there is no pixel (10, 10)" in page.text(), "message")
+    page.choose("Show", "Entry depth")
+    settle(viewer)
+    assert_shows(page, truth(mesh, client.state, client.size)[1])
+
+
+def test_closing_frees_port_and_threads(mesh):
+    before = {thread.name for thread in threading.enumerate()}
+    viewer = WebViewer(mesh, port=0)
+    port = int(viewer.url.rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 200
+    connection.close()
+    with pytest.raises(dd.ViewerError, match=f"port {port}"):
+        WebViewer(mesh, port=port)
+    viewer.close()
+    viewer.close()
+    assert viewer.wait(0)
+    with pytest.raises(ConnectionRefusedError):
+        http.client.HTTPConnection("127.0.0.1", port, timeout=5).request("GET", "/")
+    names = {thread.name for thread in threading.enumerate()} - before
+    assert not [name for name in names if name.startswith("ddepth-")]
+
+
+def test_the_command(tmp_path):
+    path = tmp_path / "part.ply"
+    mesh = box()
+    dd.write_ply(path, mesh.vertices, faces=mesh.faces)
+    command = [sys.executable, "-m", "ddepth_gl", "view", str(path), "--web", "--port"]
+    options = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*command, "0"], **options) as process:
+        try:
+            line = process.stdout.readline()
+            port = re.search(r"http://127\.0\.0\.1:(\d+)", line)[1]
+            assert f"ssh -L {port}:127.0.0.1:{port}" in process.stdout.readline()
+            taken = subprocess.run([*command, port], **options, timeout=60)
+            assert taken.returncode == 1
+            assert re.fullmatch(rf"ddepth: error: .*port {port} .*\n", taken.stderr)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, out, err) == (0, "", "")

@@ -1,0 +1,380 @@
+"""The viewer in the browser without one: addresses, threads, cameras, drawings and texts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import socket
+import subprocess
+import sys
+import threading
+import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from programs import ROOT
+from shapes import box, merged
+
+import ddepth_gl as dd
+from ddepth_gl.viewer.orbit import STANDARD_VIEWS, Orbit
+from ddepth_gl.viewer.probe import Probe, ProbeCrossing
+from ddepth_gl.viewer.session import Session
+from ddepth_gl.viewer.state import ViewerState
+from ddepth_gl.viewer.web import addresses, texts
+from ddepth_gl.viewer.web.drawing import MISS_DEPTH, draw, with_marks
+from ddepth_gl.viewer.web.page_world import PageWorld
+from ddepth_gl.viewer.web.render_thread import RenderThread
+from ddepth_gl.viewer.web.requests import Requests
+from ddepth_gl.viewer.web.section_chart import section_svg
+
+MESH = box((1.0, 2.0, 3.0), (2.0, 4.0, 6.0))
+
+
+# Addresses
+
+
+@pytest.fixture
+def taken_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def test_a_port_in_use_is_named(taken_port):
+    with pytest.raises(dd.ViewerError, match=f"port {taken_port} .*in use.*another port"):
+        addresses.free_port("127.0.0.1", taken_port)
+
+
+def test_without_a_port_the_next_free_one_is_taken(taken_port, monkeypatch):
+    monkeypatch.setattr(addresses, "DEFAULT_PORT", taken_port)
+    assert taken_port < addresses.free_port("127.0.0.1") < taken_port + 100
+    monkeypatch.setattr(addresses, "_TRIED_PORTS", 1)
+    with pytest.raises(dd.ViewerError, match="choose a port"):
+        addresses.free_port("127.0.0.1")
+
+
+def test_port_0_is_any():
+    assert addresses.free_port("127.0.0.1", 0) > 0
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 1.5, "80", True])
+def test_what_is_no_port(port):
+    with pytest.raises(dd.RequestError, match="port must be an integer from 0 to 65535"):
+        addresses.free_port("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["no such host", "", "192.0.2.1", None])
+def test_hosts_of_others(host):
+    with pytest.raises(dd.ViewerError) as caught:
+        addresses.free_port(host, 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_who_reaches_an_address():
+    assert addresses.is_local("127.0.0.1")
+    assert addresses.is_local("localhost")
+    assert not addresses.is_local("0.0.0.0")
+    (note,) = addresses.notes_on("0.0.0.0", 8080)
+    assert "without a password" in note
+    assert addresses.url_of("0.0.0.0", 8080) == f"http://{socket.gethostname()}:8080"
+    (note,) = addresses.notes_on("127.0.0.1", 8080)
+    assert f"ssh -L 8080:127.0.0.1:8080 {socket.gethostname()}" in note
+    assert addresses.url_of("127.0.0.1", 8080) == "http://127.0.0.1:8080"
+    assert addresses.url_of("::1", 8080) == "http://[::1]:8080"
+
+
+def test_without_viser(tmp_path):
+    code = (
+        "import sys; sys.modules['viser'] = None\n"
+        "import ddepth_gl as dd\n"
+        "from ddepth_gl.viewer.web.server import WebViewer\n"
+        "try: WebViewer(dd.demo_mesh())\n"
+        "except dd.ViewerError as error: print(error)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert re.search(r'viser.*pip install "ddepth-gl\[web\]"\n$', ended.stdout), ended.stderr
+
+
+# Cameras
+
+
+def handle_of(camera):
+    """Return a camera as viser reports it."""
+    values = dict(zip(("position", "look_at", "up_direction", "fov"), camera, strict=True))
+    return SimpleNamespace(**{name: np.array(value) for name, value in values.items()})
+
+
+@pytest.mark.parametrize("up", [(0, 0, 1), (0, 1, 0), (0, 0, -1), (0.3, -0.5, 0.8)])
+@pytest.mark.parametrize("elevation_deg", [-89.99, -30.0, 0.0, 25.0, 89.0])
+def test_the_camera_of_the_page_is_that_of_the_orbit(up, elevation_deg):
+    """The page looks at what the image shows: the same rays, up to rounding."""
+    orbit = dataclasses.replace(
+        Orbit.framing(MESH, up), azimuth_deg=123.4, elevation_deg=elevation_deg, fov_deg=33.0,
+        target=(1.0, 2.5, 4.0),
+    )  # fmt: skip
+    world = PageWorld.around(orbit)
+    camera = world.camera_of(orbit)
+    # By hand, as three.js does: z toward the eye, x to the right, y up.
+    position, look_at, upward, fov = (np.array(each, float) for each in camera)
+    backward = (position - look_at) / np.linalg.norm(position - look_at)
+    right = np.cross(upward, backward)
+    right /= np.linalg.norm(right)
+    expected = orbit.camera(640, 480)
+    rotation = np.stack([right, np.cross(right, backward), -backward])
+    np.testing.assert_allclose(expected.camera_from_world[:3, :3], rotation, atol=1e-9)
+    np.testing.assert_allclose(
+        expected.center, position * world.radius + np.array(world.center), atol=1e-12
+    )
+    assert expected.K[1, 1] == pytest.approx(240.0 / math.tan(fov / 2.0))
+    # And back.
+    returned = world.orbit_of(handle_of(camera), orbit)
+    assert returned.azimuth_deg == pytest.approx(123.4, abs=1e-7)
+    assert returned.elevation_deg == pytest.approx(elevation_deg, abs=1e-9)
+    assert returned.target == pytest.approx(orbit.target)
+    assert returned.distance == pytest.approx(orbit.distance)
+    assert returned.fov_deg == pytest.approx(33.0)
+    np.testing.assert_allclose(
+        returned.camera(640, 480).camera_from_world, expected.camera_from_world, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("side", STANDARD_VIEWS)
+def test_standard_views_survive_the_page(side):
+    orbit = Orbit.framing(MESH).seen_from(side)
+    world = PageWorld.around(orbit)
+    returned = world.orbit_of(handle_of(world.camera_of(orbit)), orbit)
+    poses = [each.camera(64, 64).camera_from_world for each in (orbit, returned)]
+    np.testing.assert_allclose(*poses, atol=3e-4)  # from the top, not straight down
+
+
+def test_a_page_that_rolls_gets_an_up_of_its_own():
+    orbit = Orbit.framing(MESH)
+    world = PageWorld.around(orbit)
+    position, look_at, _, fov = world.camera_of(orbit)
+    camera = orbit.camera(64, 64)
+    right, down, _ = camera.camera_from_world[:3, :3]
+    rolled_up = math.cos(0.3) * -down + math.sin(0.3) * right
+    rolled = world.orbit_of(handle_of((position, look_at, rolled_up, fov)), orbit).camera(64, 64)
+    np.testing.assert_allclose(rolled.camera_from_world[1, :3], -rolled_up, atol=1e-9)
+    np.testing.assert_allclose(rolled.center, camera.center, atol=1e-9)
+
+
+# Threads
+
+
+def test_calls_run_in_one_thread_and_bring_back_errors():
+    ended = []
+    thread = RenderThread(threading.get_ident, ended.append)
+    idents = {thread.call(lambda made: (made, threading.get_ident())) for _ in range(3)}
+    ((made, ident),) = idents
+    assert made == ident != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        thread.call(lambda _: 1 // 0)
+    assert thread.call(lambda _: 7) == 7  # it goes on
+    thread.close()
+    thread.close()
+    assert ended == [made]
+    with pytest.raises(dd.ContextClosedError):
+        thread.call(lambda _: 7)
+
+
+def test_what_cannot_be_made_is_raised():
+    with pytest.raises(dd.ContextError, match="no device"):
+        RenderThread(lambda: (_ for _ in ()).throw(dd.ContextError("no device")), print)
+
+
+def test_calls_that_wait_end_with_the_thread():
+    thread = RenderThread(lambda: None, lambda _: None)
+    started, may_end = threading.Event(), threading.Event()
+    errors = []
+
+    def first():
+        thread.call(lambda _: (started.set(), may_end.wait(30)))
+
+    def second():
+        try:
+            thread.call(lambda _: None)
+        except dd.ContextClosedError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=each) for each in (first, second)]
+    threads[0].start()
+    assert started.wait(30)
+    threads[1].start()
+    while not thread._calls:
+        pass
+    closing = threading.Thread(target=thread.close)
+    closing.start()
+    while not thread._is_closed:
+        pass
+    may_end.set()
+    for each in (*threads, closing):
+        each.join(30)
+        assert not each.is_alive()
+    assert len(errors) == 1
+
+
+def test_a_slow_client_gets_the_newest_and_does_not_delay_others():
+    requests = Requests()
+    may_end, ended = threading.Event(), threading.Event()
+    served, failures = [], []
+
+    def slow():
+        served.append("slow 0")
+        assert may_end.wait(30)
+
+    requests.submit("slow", "image", slow, failures.append)
+    for number in range(1, 100):
+        requests.submit("slow", "image", lambda n=number: served.append(f"slow {n}"), print)
+    for number in range(20):  # while the other one waits
+        done = threading.Event()
+        requests.submit("quick", "image", done.set, failures.append)
+        assert done.wait(30), number
+    may_end.set()
+    requests.submit("quick", "image", ended.set, failures.append)
+    assert ended.wait(30)
+    while not requests.is_idle:
+        pass
+    assert served == ["slow 0", "slow 99"]
+    assert not failures
+    requests.close()
+
+
+def test_requests_of_a_client_that_is_gone_are_dropped():
+    requests = Requests()
+    may_end, served = threading.Event(), []
+    requests.submit("a", "image", lambda: may_end.wait(30), print)
+    requests.submit("a", "image", lambda: served.append("a"), print)
+    requests.discard("a")
+    may_end.set()
+    requests.close()
+    requests.close()
+    assert not served
+
+
+def test_errors_of_requests_are_one_line(caplog):
+    requests, lines = Requests(), []
+
+    def fail(error):
+        raise error
+
+    requests.submit("a", "1", lambda: fail(dd.RequestError("no such layer")), lines.append)
+    while not requests.is_idle:
+        pass
+    requests.submit("a", "2", lambda: fail(KeyError("x\ny")), lines.append)
+    while not requests.is_idle:
+        pass
+    assert lines[0] == "no such layer"
+    assert lines[1].startswith("unexpected KeyError: ")
+    assert "\n" not in lines[1]
+    assert "unexpected error in the viewer" in caplog.text
+    requests.submit("a", "3", lambda: fail(OSError("gone")), lambda line: fail(ValueError(line)))
+    while not requests.is_idle:
+        pass
+    requests.close()
+    assert "cannot be shown" in caplog.text
+
+
+# Drawings
+
+
+@pytest.fixture
+def nested():
+    """A box inside a hollow one."""
+    return merged(box((-1, -1, -1), (1, 1, 1)), box((2, -0.5, -0.5), (3, 0.5, 0.5)))
+
+
+@pytest.mark.parametrize("mode", ["photo", "exit", "layer", "layer_count", "thickness"])
+def test_drawings_have_the_depth_of_what_they_show(renderer, nested, mode):
+    session = Session(renderer, nested)
+    state = ViewerState.framing(nested, mode=mode, layer=1, highlight_odd=mode == "layer_count")
+    drawing = draw(session, state, 60, 40, True)
+    np.testing.assert_array_equal(drawing.colors, session.image(state, 60, 40)[..., :3])
+    maps = renderer.entry_exit(session.scene, state.camera_for(60, 40))
+    layers = renderer.peel(session.scene, state.camera_for(60, 40))
+    expected = {
+        "exit": maps.exit,
+        "layer": layers.dense("depth", max_layers=2)[1],
+    }.get(mode, maps.entry)
+    np.testing.assert_array_equal(
+        drawing.depth, np.where(np.isnan(expected), np.float32(MISS_DEPTH), expected)
+    )
+    has_layers = mode in ("layer", "layer_count")
+    assert drawing.layers == (layers.count.max() if has_layers else None)
+    assert (drawing.limits is None) == (mode == "photo")
+    assert draw(session, state, 60, 40, False).depth is None
+    session.release()
+
+
+def test_marks_show_pin_and_section():
+    state = ViewerState.framing(MESH, pin=(20, 10), section=((0.5, 26.5), (39.5, 26.5)))
+    colors = np.full((30, 40, 3), 7, np.uint8)
+    marked = with_marks(colors, state, 1.0)
+    assert (marked[26] == 255).all()
+    assert (marked[10, 20] == 7).all()  # the pixel itself stays visible
+    assert (marked[10, 24] == 255).all()
+    assert (marked[6, 20] == 255).all()
+    assert (colors == 7).all()
+    small = with_marks(colors[:15, :20], dataclasses.replace(state, pin=None), 0.5)
+    assert (small[13] == 255).all()
+    plain = ViewerState.framing(MESH)
+    assert with_marks(colors, plain, 1.0) is colors
+
+
+def rectangles(svg, color):
+    """Return x, upper y, width, lower y of the rectangles of a color."""
+    root = ElementTree.fromstring(svg)
+    (path,) = (each for each in root.iter("path") if each.get("fill") == color)
+    numbers = re.findall(r"M(\S+) (\S+)h(\S+)V(\S+)h-\S+z", path.get("d"))
+    return np.array(numbers, float).reshape(-1, 4)
+
+
+def test_the_section_is_drawn_where_the_solid_is(renderer, nested):
+    session = Session(renderer, nested)
+    state = ViewerState.framing(nested, section=((0.5, 20.5), (59.5, 20.5)))
+    section = session.section(state, 60, 40)
+    svg = section_svg(section)
+    drawn = rectangles(svg, "#c9853c")
+    assert len(drawn) == len(section.solid) > 10
+    low, high = section.depth_range
+    top, bottom, left, right = 24, 280 - 34, 46, 390 - 8
+    expected = top + (section.solid - low) / (high - low) * (bottom - top)
+    np.testing.assert_allclose(drawn[:, [1, 3]], expected, atol=0.06)
+    np.testing.assert_allclose(
+        drawn[:, 0], left + section.solid_ray / 60 * (right - left), atol=0.006
+    )
+    assert "solid" in svg
+    away = dataclasses.replace(state.orbit, target=(100.0, 100.0, 100.0))
+    empty = session.section(dataclasses.replace(state, orbit=away), 60, 40)
+    assert "no crossing" in section_svg(empty)
+    long = session.section(
+        dataclasses.replace(state, section=((0, 500.5), (2000, 500.5))), 2000, 900
+    )
+    assert len(rectangles(section_svg(long), "#c9853c")) < 1000
+    session.release()
+
+
+# Texts
+
+
+def test_names_from_files_are_escaped():
+    crossing = ProbeCrossing(1.0, 1.25, True, 3, 0, "<img src=x onerror=alert(1)>", 1, (0, 0, 0))
+    probe = Probe(
+        (4, 5), (crossing,), 1.0, math.nan, math.nan, 0.5, (0, 0, 0), (0, 0, 1), ((1, 2),)
+    )
+    html = texts.probe_text(probe)
+    assert "<img" not in html
+    assert "&lt;img" in html
+    for text in ("pixel (4, 5)", "1.25", "none", "1 to 2", "front"):
+        assert text in html
+    for html in (texts.plain_text("<script>"), texts.note("<script>")):
+        assert "<script>" not in html
+    assert "meets nothing" in texts.probe_text(dataclasses.replace(probe, crossings=()))
+    many = dataclasses.replace(probe, crossings=(crossing,) * 150)
+    assert "and 50 more" in texts.probe_text(many)
