@@ -8,7 +8,8 @@
 // Outputs: number, direction or label, one per pixel
 // Options: SHOWS            what to show: SHOWS_ENTRY and so on, see below
 //          BOTH             1 if pixels without one of the sheets are misses, too
-//          FIX_SILHOUETTES  1 to apply the rule for silhouettes
+//          FIX_SILHOUETTES  0 to leave silhouettes, 1 to mark the pixels that the rule applies to,
+//                           2 to apply it
 //          EXCHANGE         1 to exchange entry and exit where they are swapped otherwise
 //          IN_BUFFERS, PERSPECTIVE: see the included files
 #include "swapped_pixels.glsl"
@@ -45,7 +46,9 @@ void main() {
 #if BOTH
     if (entry == MISS || exit_ == MISS) entry = exit_ = MISS;
 #endif
-#if FIX_SILHOUETTES
+#if FIX_SILHOUETTES == 1
+    gl_FragDepth = intBitsToFloat(entry) > intBitsToFloat(exit_) ? 0.0 : 0.5;
+#elif FIX_SILHOUETTES == 2
     if (entry != MISS && exit_ != MISS && is_swapped(pixel)) {
         if (!is_inside_out(pixel)) {
             precise float mean = (intBitsToFloat(exit_) + intBitsToFloat(entry)) / 2.0;

@@ -5,7 +5,8 @@
 //          ends: sum of all steps of each pixel; HAS_ENDS only
 //          focal_x, focal_y: see distance_per_depth.glsl
 // Outputs: number: length in mesh units; NaN for a miss, and where nothing tells what is solid
-// Options: HAS_ENDS  see view_pieces.frag
+// Options: IN_BLOCKS  0 to mark pixels that are unknown if a whole block is swapped, 1 to find out
+//          HAS_ENDS  see view_pieces.frag
 //          PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
 #include "piece_state.glsl"
 #include "distance_per_depth.glsl"
@@ -15,6 +16,7 @@ uniform usampler2D pieces;
 uniform isampler2D counts;
 uniform isampler2D ends;
 
+#if IN_BLOCKS
 bool is_swapped(ivec2 pixel) {
     if (any(lessThan(pixel, ivec2(0))) || any(greaterThanEqual(pixel, textureSize(counts, 0))))
         return false;
@@ -31,19 +33,22 @@ bool is_in_block(ivec2 pixel) {
     return is_block(pixel, ivec2(-1, -1)) || is_block(pixel, ivec2(1, -1)) ||
            is_block(pixel, ivec2(-1, 1)) || is_block(pixel, ivec2(1, 1));
 }
+#endif
 
 void main() {
     ivec2 pixel = ivec2(gl_FragCoord.xy);
+    float miss = uintBitsToFloat(0x7fc00000u);
+#if IN_BLOCKS
+    if (!is_in_block(pixel)) discard;
+    number = miss;
+#else
     bool is_known = texelFetch(counts, pixel, 0).x > 0;
-    float length_inside = 0.0;
-    if (is_known) {
-        PieceState state = unpacked(texelFetch(pieces, pixel, 0));
-        is_known = (state.flags & HAS_SOLID) != 0u && (state.flags & IS_INSIDE_OUT) == 0u;
+    PieceState state = unpacked(texelFetch(pieces, pixel, 0));
+    gl_FragDepth = is_known && (state.flags & IS_INSIDE_OUT_IN_BLOCK) != 0u ? 0.0 : 0.5;
+    if ((state.flags & HAS_SOLID) == 0u || (state.flags & IS_INSIDE_OUT) != 0u) is_known = false;
 #if HAS_ENDS
-        if (texelFetch(ends, pixel, 0).x > 0) is_known = false;
+    if (texelFetch(ends, pixel, 0).x > 0) is_known = false;
 #endif
-        if ((state.flags & IS_INSIDE_OUT_IN_BLOCK) != 0u && is_in_block(pixel)) is_known = false;
-        length_inside = along_ray(state.total, pixel);
-    }
-    number = is_known ? length_inside : uintBitsToFloat(0x7fc00000u);
+    number = is_known ? along_ray(state.total, pixel) : miss;
+#endif
 }

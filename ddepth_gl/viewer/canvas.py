@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..gl.shaders import compile_program
 from .coloring import BACKGROUND, ODD_COLOR, color_table
 from .device_images import DeviceImage
@@ -94,10 +96,12 @@ class Canvas:
     def _color_table(self, name: str) -> Any:
         """Return a texture of the 256 colors of a map."""
         if self._table is None:
-            self._table = self._gl.texture((256, 1), 3)
+            self._table = self._gl.texture((256, 1), 4)  # software reads three channels slowly
             self._table.filter = self._gl.NEAREST, self._gl.NEAREST
         if name != self._table_name:
-            self._table.write(color_table(name).tobytes())
+            colors = np.full((256, 4), 255, np.uint8)
+            colors[:, :3] = color_table(name)
+            self._table.write(colors)
             self._table_name = name
         return self._table
 

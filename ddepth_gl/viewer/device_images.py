@@ -205,15 +205,18 @@ class DeviceImages:
         for target in self._lent.pop(kind, []):
             self._pool.give_back(target)
 
-    def _target(self, kind: str, camera: Camera, components: int, dtype: str) -> ImageTarget:
+    def _target(
+        self, kind: str, camera: Camera, components: int, dtype: str, *, marks: bool = False
+    ) -> ImageTarget:
         """Return a target that stays lent until the next update of its kind."""
-        target = self._pool.take((camera.width, camera.height), components, dtype)
+        target = self._pool.take((camera.width, camera.height), components, dtype, marks)
         self._lent[kind].append(target)
         return target
 
     def _image(self, scene: Scene, state: ViewerState, camera: Camera) -> DeviceImage:
         mode = MODES[state.mode]
-        target = self._target("image", camera, *_FORMATS[mode.kind])
+        marks = mode.name in _SHEETS or mode.name == "solid_length"
+        target = self._target("image", camera, *_FORMATS[mode.kind], marks=marks)
         request = sheet_request(state.surfaces, None, None, ())
         counts, max_count = None, None
         if mode.name == "photo":
@@ -244,7 +247,7 @@ class DeviceImages:
         targets: Targets = []
         if not state.mould_layers:
             request = sheet_request(state.surfaces, None, None, ())
-            targets += [self._target("points", camera, 1, "f4") for _ in range(2)]
+            targets += [self._target("points", camera, 1, "f4", marks=True) for _ in range(2)]
             self._draw_sheets(scene, camera, request, ("entry", "exit"), targets, both=True)
             return DevicePoints([each.texture for each in targets], False, camera, 0)
         with self._crossings(scene, camera) as crossings:
@@ -308,7 +311,11 @@ class DeviceImages:
                     "swap_limits": np.array(swap_limits(camera)),
                     **along_ray_uniforms(camera),
                 }
-                self._passes.draw(target.framebuffer, "view_sheet", options, textures, uniforms)
+                arguments = "view_sheet", options, textures, uniforms
+                self._passes.draw(target.framebuffer, *arguments, marks=True if fixes else None)
+                if fixes:
+                    options["FIX_SILHOUETTES"] = 2
+                    self._passes.draw(target.framebuffer, *arguments, marks=False)
 
     def _draw_layer(self, crossings: DeviceCrossings, layer: int, target: ImageTarget) -> None:
         if layer >= crossings.max_count:  # no pixel has it

@@ -45,7 +45,7 @@ class SolidPass:
             scene: Scene that was rendered.
             camera: Camera of the crossings.
             crossings: all of them.
-            target: of one float32 a pixel.
+            target: of one float32 a pixel, which marks pixels.
 
         Raises:
             DeviceMemoryError: the images do not fit into the device's memory.
@@ -64,13 +64,16 @@ class SolidPass:
             if self._limits.of(ends.texture, is_integer=True) != (0.0, 0.0):
                 options["HAS_ENDS"] = 1
                 pieces = self._pieces(scene, camera, crossings, options, shared)
-        self._passes.draw(
-            target.framebuffer,
-            "view_solid",
-            options,
-            {"pieces": pieces, **shared},
-            along_ray_uniforms(camera),
-        )
+        textures = {"pieces": pieces, **shared}
+        for in_blocks in (0, 1):
+            self._passes.draw(
+                target.framebuffer,
+                "view_solid",
+                {"IN_BLOCKS": in_blocks, **options},
+                textures,
+                along_ray_uniforms(camera),
+                marks=not in_blocks,
+            )
 
     def _pieces(
         self,

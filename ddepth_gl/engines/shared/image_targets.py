@@ -21,6 +21,7 @@ class ImageTarget:
         size: (width, height) in pixels.
         components: numbers per pixel, 1 to 4.
         dtype: of moderngl, such as "f4".
+        marks: whether it has a depth buffer, to mark pixels for a second pass.
 
     Attributes:
         key: the arguments after `context`.
@@ -31,9 +32,14 @@ class ImageTarget:
     """
 
     def __init__(
-        self, context: GLContext, size: tuple[int, int], components: int, dtype: str
+        self,
+        context: GLContext,
+        size: tuple[int, int],
+        components: int,
+        dtype: str,
+        marks: bool = False,
     ) -> None:
-        self.key = size, components, dtype
+        self.key = size, components, dtype, marks
         self._context = context
         self._gl_objects: list[Any] = []
         gl = context.gl
@@ -41,7 +47,10 @@ class ImageTarget:
             self.texture = gl.texture(size, components, dtype=dtype)
             self._gl_objects.append(self.texture)
             self.texture.filter = gl.NEAREST, gl.NEAREST
-            self.framebuffer = gl.framebuffer([self.texture])
+            depth = context.functions.depth_texture(size) if marks else None
+            if depth is not None:
+                self._gl_objects.append(depth)
+            self.framebuffer = gl.framebuffer([self.texture], depth)
             self._gl_objects.append(self.framebuffer)
 
     def release(self) -> None:
@@ -71,8 +80,12 @@ class FullscreenPasses:
         textures: Mapping[str, Any],
         uniforms: Mapping[str, Any],
         viewport: tuple[int, int, int, int] | None = None,
+        marks: bool | None = None,
     ) -> None:
         """Draw to all pixels of a framebuffer, or to those of a viewport.
+
+        Software rasterizers execute both sides of every branch, at every pixel. What only a few
+        pixels need goes into a second pass, whose depth test leaves out all blocks of others.
 
         Args:
             framebuffer: to draw to.
@@ -82,6 +95,8 @@ class FullscreenPasses:
             uniforms: values by name; arrays are written as they are. Those that the variant does
                 not use are left out.
             viewport: first column and row, width and height; None for all pixels.
+            marks: True if the shader marks pixels, with a depth of 0 instead of 0.5; False to draw
+                to the marked pixels only; None if there is no depth.
         """
         gl = self._context.gl
         key = (shader, *options.items())
@@ -91,7 +106,7 @@ class FullscreenPasses:
             )
             self._programs[key] = program, gl.vertex_array(program, [])
         program, vertex_array = self._programs[key]
-        for name, value in {"clip_z": 0.0, **uniforms}.items():
+        for name, value in {"clip_z": -0.5, **uniforms}.items():  # a window depth of 0.25
             if name in program:  # compilers drop the uniforms that a variant does not use
                 if isinstance(value, np.ndarray):
                     program[name].write(value)
@@ -101,9 +116,10 @@ class FullscreenPasses:
             if name in program:
                 texture.use(unit)
                 self._context.functions.set_sampler(program, name, unit)
-        gl.enable_only(gl.NOTHING)
-        framebuffer.color_mask = (True,) * 4
-        framebuffer.use()  # moderngl applies the mask here
+        gl.enable_only(gl.NOTHING if marks is None else gl.DEPTH_TEST)
+        gl.depth_func = "1" if marks else ">"
+        framebuffer.color_mask, framebuffer.depth_mask = (True,) * 4, bool(marks)
+        framebuffer.use()  # moderngl applies the masks here
         framebuffer.viewport = viewport or (0, 0, *framebuffer.size)
         framebuffer.scissor = None
         vertex_array.render(vertices=3)
