@@ -5,18 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import threading
 import time
 
-import numpy as np
 import pytest
 from programs import ROOT, kill_session
 from shapes import box
-from x_messages import close_window, drop_file
 from x_server import screen
 from xdotool import Person
 
