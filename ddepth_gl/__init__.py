@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .results.depth_maps import DepthMaps
     from .results.device_maps import DeviceDepthMaps, DeviceImage
     from .results.frame import Frame
+    from .viewer.notebook import show
 
 __all__ = [
     "Bodies",
@@ -89,6 +90,7 @@ __all__ = [
     "load_npz",
     "preview",
     "save_cameras",
+    "show",
     "worker_environment",
     "write_deep_exr",
     "write_exr",
@@ -140,6 +142,7 @@ _MODULES = {
     "load_npz": "io.results.read_npz",
     "preview": "io.results.preview",
     "save_cameras": "io.cameras.write",
+    "show": "viewer.notebook",
     "worker_environment": "gl.workers",
     "write_deep_exr": "io.results.deep_exr",
     "write_exr": "io.results.exr",

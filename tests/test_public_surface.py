@@ -12,6 +12,7 @@ import inspect
 import io
 import pickle
 import resource
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -260,6 +261,8 @@ CALLS = {
                                      "max_file_bytes": 10**6}),
     "save_cameras": lambda _: (None, {"path": "a.json", "cameras": [CAMERA]}),
     "load_npz": lambda _: (None, {"path": "maps.npz", "max_bytes": 10**6}),
+    "show": lambda _: (None, {"what": dd.Frame(CAMERA, np.zeros((4, 6, 4), np.uint8)),
+                               "height": 300, "wait": False}),
     "preview": lambda _: (None, {"frame": dd.Frame(CAMERA, maps=maps()), "path": "a.png",
                                  "row": None, "figure": None, "title": "a title"}),
     "demo_mesh": lambda _: (None, {}),
@@ -389,6 +392,7 @@ def test_every_call_has_every_argument():
 @pytest.fixture
 def surroundings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     dd.write_ply("box.ply", box().vertices, faces=box().faces)
     dd.write_npz("maps.npz", maps())
     Path("views.json").write_text('{"0": {"cam_K": [9, 0, 4, 0, 9, 4, 0, 0, 1]}}')

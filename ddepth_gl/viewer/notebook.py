@@ -7,11 +7,11 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .._checks import checked_count, shown
+from .._checks import checked_count, checked_flag, shown
 from .._packages import import_needed, pip_command
 from ..errors import OutputError, RequestError
 from ..mesh.mesh import Mesh
@@ -62,7 +62,9 @@ class Shown:
         """Show nothing again as the value of a cell."""
 
 
-def show(what: Mesh | DepthMaps | DepthLayers | Frame, *, height: int = 620) -> Shown:
+def show(
+    what: Mesh | DepthMaps | DepthLayers | Frame, *, height: int = 620, wait: bool | None = None
+) -> Shown:
     """Show a mesh or results: in 3-D if viser is installed, else as a picture.
 
     In a notebook, the page of ``ddepth view --web`` appears below the cell: of a mesh with all that
@@ -74,6 +76,8 @@ def show(what: Mesh | DepthMaps | DepthLayers | Frame, *, height: int = 620) -> 
     Args:
         what: a Mesh, DepthMaps, DepthLayers or Frame.
         height: of the frame in the notebook, in pixels.
+        wait: in a program, whether to return only after Ctrl-C; None to wait unless there is a
+            prompt.
 
     Returns:
         A Shown, to close the page.
@@ -87,8 +91,9 @@ def show(what: Mesh | DepthMaps | DepthLayers | Frame, *, height: int = 620) -> 
             f"show takes a Mesh, DepthMaps, DepthLayers or a Frame, not {shown(what)}"
         )
     height = checked_count("height", height, _MAX_HEIGHT)
+    waits = not _has_prompt() if wait is None else checked_flag("wait", wait)
     notebook = _notebook_display()
-    if find_spec("viser") is None:
+    if not _has_viser():
         return _show_picture(what, notebook)
     viewer = _viewer_of(what)
     if viewer is None:
@@ -97,7 +102,7 @@ def show(what: Mesh | DepthMaps | DepthLayers | Frame, *, height: int = 620) -> 
     if notebook is not None:
         notebook(_FrameInNotebook(viewer.url, height, viewer.notes))
     else:
-        _show_outside(shown_page)
+        _show_outside(shown_page, waits)
     return shown_page
 
 
@@ -145,15 +150,27 @@ def _notebook_display() -> Callable[[object], None] | None:
     return display
 
 
-def _show_outside(page: Shown) -> None:
-    """Tell the address, and wait for Ctrl-C unless there is a prompt."""
-    is_interactive = hasattr(sys, "ps1") or bool(sys.flags.interactive)
-    until = "close()" if is_interactive else "Ctrl-C"
-    print(f"{page.url}, until {until}", flush=True)
+def _has_prompt() -> bool:
+    """Return whether Python is used by hand, in a terminal."""
+    return hasattr(sys, "ps1") or bool(sys.flags.interactive)
+
+
+def _has_viser() -> bool:
+    """Return whether viser is installed."""
+    try:
+        import_module("viser")
+    except ImportError:
+        return False
+    return True
+
+
+def _show_outside(page: Shown, waits: bool) -> None:
+    """Tell the address, open it where there is a display, and wait for Ctrl-C if `waits`."""
+    print(f"{page.url}, until {'Ctrl-C' if waits else 'close()'}", flush=True)
     # Elsewhere, a browser of the terminal would take it over.
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(page.url)
-    if not is_interactive:
+    if waits:
         try:
             page.wait()
         except KeyboardInterrupt:
