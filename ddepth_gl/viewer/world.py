@@ -113,6 +113,11 @@ class World:
             self._draw_lines(widened(segments, matrix, size, width), tint)
         self._copy(color, framebuffer, viewport)
 
+    def show(self, framebuffer: Any, viewport: Viewport) -> None:
+        """Fill a viewport, of the same size as in the last `draw`, with what was drawn there."""
+        color, _ = self._image(viewport[2:])
+        self._copy(color, framebuffer, viewport)
+
     def _image(self, size: tuple[int, int]) -> tuple[Any, Any]:
         """Return the texture and the framebuffer, with depth, of this size."""
         if not self._target or self._target[0].size != size:

@@ -116,7 +116,7 @@ def widened(
     keep = (b_start > 0) | (b_end > 0)
     with np.errstate(all="ignore"):
         t = (b_start / (b_start - b_end))[:, None]
-    cut = start + t * (end - start)
+        cut = start + t * (end - start)
     start = np.where((b_start <= 0)[:, None], cut, start)[keep]
     end = np.where((b_end <= 0)[:, None], cut, end)[keep]
     keep = (start[:, 3] > 0) & (end[:, 3] > 0)

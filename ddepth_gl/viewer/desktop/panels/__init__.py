@@ -1,0 +1,1 @@
+"""Panels of the window: functions that draw one subject each, every frame."""

@@ -1,0 +1,54 @@
+"""show_window: the viewer in a window, until it is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..._packages import import_needed
+from ...camera.camera import Camera
+from ...errors import ViewerError
+from ...mesh.mesh import Mesh
+from ..state import ViewerState
+
+if TYPE_CHECKING:
+    from .viewer import Loader
+
+__all__ = ["show_window"]
+
+
+def show_window(
+    mesh: Mesh,
+    state: ViewerState,
+    *,
+    name: str,
+    files: Sequence[Path] = (),
+    cameras: Sequence[Camera] = (),
+    load: Loader,
+) -> None:
+    """Show a mesh in a window until the user closes it.
+
+    Args:
+        mesh: the mesh.
+        state: what to show first; it is changed by the user.
+        name: name of the mesh, for the title and for files that are saved.
+        files: mesh files to step through, of which the mesh is the first.
+        cameras: cameras to step through.
+        load: reads mesh files that are chosen or dropped.
+
+    Raises:
+        ViewerError: there is no display, no usable OpenGL, or a package is missing.
+        ContextError, DeviceMemoryError, MeshError: the mesh cannot be rendered here.
+    """
+    for module in ("imgui_bundle", "glfw"):
+        import_needed(module, "the window", ViewerError, "viewer")
+    from .viewer import Viewer
+    from .window import Window
+
+    with Window(f"{name} - ddepth") as window:
+        viewer = Viewer(window, mesh, state, name=name, files=files, cameras=cameras, load=load)
+        try:
+            viewer.run()
+        finally:
+            viewer.release()
