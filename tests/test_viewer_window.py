@@ -1,22 +1,28 @@
-"""The viewer's window, used as a person does: mouse, keys, dropped files, and what the screen shows."""
+"""The viewer's window, as a person uses it: mouse, keys, dropped files, and the screen."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 
+import imageio.v3 as iio
+import numpy as np
 import pytest
 from programs import ROOT, kill_session
-from shapes import box
+from shapes import box, merged, sphere
+from x_messages import close_window, drop_file
 from x_server import screen
 from xdotool import Person
 
 import ddepth_gl as dd
+from ddepth_gl.viewer.modes import MODES
 from ddepth_gl.viewer.session import Session
 from ddepth_gl.viewer.state import ViewerState
 
@@ -63,13 +69,14 @@ class Window:
                     self.log.append(line)
                 self.is_changed.notify_all()
 
-    def wait_for(self, what, look, seconds=60.0):
+    def wait_for(self, what, look, seconds=30.0):
         """Return what is shown as soon as `look` is true for it."""
         end = time.monotonic() + seconds
         with self.is_changed:
             while not (self.shown and look(self.shown)):
                 if self.process.poll() is not None or time.monotonic() > end:
-                    pytest.fail(f"no {what}: {self.shown}\n{''.join(self.log)}")
+                    shown = json.dumps(self.shown, indent=1)
+                    pytest.fail(f"no {what}: {shown}\n{''.join(self.log)}", pytrace=False)
                 self.is_changed.wait(0.2)
             return self.shown
 
@@ -81,6 +88,13 @@ class Window:
             return all(state[name] == value for name, value in values.items()) and is_full(shown)
 
         return self.wait_for(f"state {values}", look)
+
+    def when_quiet(self):
+        """Return what is shown once no more frames come."""
+        with self.is_changed:
+            while self.is_changed.wait(1.0):
+                pass
+            return self.shown
 
     def end(self, seconds=30.0):
         """Wait for the end; return the exit status, stdout, and the lines of stderr but the log."""
@@ -147,28 +161,314 @@ def center_of(shown, name):
     return left + width / 2, top + height / 2
 
 
-def agreement(folder, mesh_file, shown):
-    """Return the share of pixels at which the screen shows what the API computes."""
-    end = time.monotonic() + 10.0
+def differences(folder, mesh_file, shown):
+    """Return how many pixels of the screen differ from what the API computes."""
+    end = time.monotonic() + 20.0
     wanted = image_of(mesh_file, shown)
-    while True:  # the X server may still be drawing
-        same = (on_screen(folder, shown) == wanted).all(axis=-1).mean()
-        if same > 0.999 or time.monotonic() > end:
-            return same
-        time.sleep(0.1)
+    differs = np.ones(wanted.shape[:2], bool)
+    while differs.any() and time.monotonic() < end:  # the X server may still be drawing
+        differs = (on_screen(folder, shown) != wanted).any(axis=-1)
+        if "color bar" in shown["places"]:
+            left, top, width, height = map(int, shown["places"]["color bar"])
+            differs[top : top + height + 2, left : left + width + 2] = False
+    return int(differs.sum())
 
 
 @pytest.mark.slow
 def test_keys_and_colors_of_every_mode(open_window, display_with_screen, mesh_file):
     _, folder = display_with_screen
     window, person = open_window(mesh_file)
-    names = ("photo", "entry", "exit", "thickness", "layer", "layer_count", "normals",
-             "solid_length", "object_ids")  # fmt: skip
-    for key, mode in enumerate(names, start=1):
+    for key, mode in enumerate(MODES, start=1):
         person.key(str(key))
-        shown = window.wait_for_state(mode=mode)
-        # All but the color bar.
-        bar = 0.12 if "Range" in shown["places"] or mode not in ("photo",) else 0.0
-        assert agreement(folder, mesh_file, shown) > 0.999 - bar, mode
+        shown = window.wait_for(
+            mode,
+            lambda shown, mode=mode: (
+                shown["state"]["mode"] == mode
+                and MODES[mode].has_scale == ("color bar" in shown["places"])
+                and is_full(shown)
+            ),
+        )
+        assert differences(folder, mesh_file, shown) == 0, mode
     person.key("q")
     assert window.end() == (0, "", "")
+
+
+@pytest.mark.slow
+def test_mouse_and_view_keys_move_the_camera(open_window, display_with_screen, mesh_file):
+    _, folder = display_with_screen
+    window, person = open_window(mesh_file)
+    shown = window.shown
+    x, y = middle(shown)
+    height = shown["area"][3]
+
+    def orbit():
+        return window.shown["state"]["orbit"]
+
+    def changed(what, before):
+        return window.wait_for(
+            what, lambda shown: shown["state"]["orbit"] != before and is_full(shown)
+        )
+
+    # 90 degrees for half of the height, less what the hand was still within a click.
+    before = orbit()
+    person.drag((x, y), (x + height / 2, y))
+    person.move(*center_of(shown, "Photo"))
+    shown = window.wait_for(
+        "turn",
+        lambda shown: (
+            is_full(shown)
+            and (before["azimuth_deg"] - shown["state"]["orbit"]["azimuth_deg"]) % 360
+            == pytest.approx(90, abs=1)
+        ),
+    )
+    assert orbit()["elevation_deg"] == before["elevation_deg"]
+    assert differences(folder, mesh_file, shown) == 0
+    for button, key in ((2, ""), (3, ""), (1, "shift")):
+        before = window.when_quiet()["state"]["orbit"]
+        person.drag((x, y), (x + 40, y + 30), button, key=key)
+        after = window.when_quiet()["state"]["orbit"]
+        assert after["target"] != before["target"]
+        assert after["azimuth_deg"] == before["azimuth_deg"]
+    before = after
+    person.scroll(x, y, 3)
+    window.wait_for(
+        "zoom",
+        lambda shown: (
+            shown["state"]["orbit"]["distance"] == pytest.approx(before["distance"] * 0.9**3)
+        ),
+    )
+    for key, side in (("x", (90, 0)), ("shift+x", (-90, 0)), ("y", (0, 0)), ("z", (0, 90))):
+        person.key(key)
+        window.wait_for(
+            key,
+            lambda shown, side=side: (
+                shown["state"]["orbit"]["azimuth_deg"], shown["state"]["orbit"]["elevation_deg"]
+            ) == side,
+        )  # fmt: skip
+    person.key("p")
+    shown = window.wait_for(
+        "parallel rays", lambda shown: shown["state"]["orbit"]["is_orthographic"] and is_full(shown)
+    )
+    person.move(*center_of(shown, "Photo"))
+    assert differences(folder, mesh_file, window.shown) == 0
+    # A double click turns around what is under the cursor.
+    person.key("h")
+    before = window.wait_for(
+        "home", lambda shown: not shown["state"]["orbit"]["is_orthographic"] and is_full(shown)
+    )["state"]["orbit"]
+    person.click(x + 20, y + 10, times=2)
+    shown = changed("new target", before)
+    left, top = shown["area"][:2]
+    camera = ViewerState.from_dict(shown["state"] | {"orbit": before}).camera_for(*shown["size"])
+    column, row = int(x + 20 - left), int(y + 10 - top)
+    entry = dd.double_depth(mesh_file, camera).entry[row, column]
+    target = camera.unproject([[column + 0.5, row + 0.5]], [entry])[0]
+    np.testing.assert_allclose(shown["state"]["orbit"]["target"], target, atol=1e-5)
+    assert shown["state"]["pin"] is None
+
+
+@pytest.mark.slow
+def test_the_probe_and_the_section(open_window, mesh_file):
+    window, person = open_window(mesh_file, "--mode", "thickness")
+    shown = window.shown
+    left, top, width, height = shown["area"]
+    x, y = map(int, middle(shown))
+    column, row = int(x - left), int(y - top)
+    person.move(x, y)
+    shown = window.wait_for("probe", lambda shown: shown["probe"])
+    camera = ViewerState.from_dict(shown["state"]).camera_for(*shown["size"])
+    maps = dd.double_depth(mesh_file, camera)
+    lines = shown["probe"].splitlines()
+    assert lines[:4] == [
+        f"pixel ({column}, {row})",
+        f"entry {maps.entry[row, column]:.6g}",
+        f"exit {maps.exit[row, column]:.6g}",
+        f"thickness {maps.thickness[row, column]:.6g}",
+    ]
+    assert "2 crossings:" in lines
+    person.move(left + 5, top + 5)
+    window.wait_for("miss", lambda shown: "meets nothing" in (shown["probe"] or ""))
+    # A click pins it; it stays when the cursor moves on, and is released by Escape.
+    person.click(x, y)
+    window.wait_for_state(pin=[column, row])
+    person.move(left + 5, top + 5)
+    pinned = window.wait_for("pinned probe", lambda shown: shown["probe"] == "\n".join(lines))
+    # Where the image becomes smaller, the pin stays on its ray.
+    person.key("c")
+    person.drag((left + 20, y), (left + width - 20, y + 40))
+    shown = window.wait_for("section", lambda shown: "section plot" in shown["places"])
+    assert shown["size"][1] < pinned["size"][1]
+    state = shown["state"]
+    (x0, y0), (x1, y1) = state["section"]
+    assert x1 - x0 == pytest.approx((width - 40) * shown["size"][1] / height, rel=0.02)
+    assert y1 > y0
+    window.wait_for("probe in the smaller image", lambda shown: "2 crossings" in shown["probe"])
+    person.key("Escape")
+    window.wait_for_state(pin=None)
+    person.key("Escape")
+    window.wait_for_state(section=None)
+
+
+@pytest.mark.slow
+def test_widgets_of_the_panel(open_window, display_with_screen, tmp_path):
+    display, folder = display_with_screen
+    mesh = merged(*(box([-k] * 3, [k] * 3) for k in (1.0, 2.0, 3.0)))
+    mesh_file = tmp_path / "shells.ply"
+    dd.write_ply(mesh_file, mesh.vertices, faces=mesh.faces)
+    window, person = open_window(mesh_file)
+    person.click(*center_of(window.shown, "Layer"))
+    shown = window.wait_for("slider", lambda shown: "layer slider" in shown["places"])
+    left, top, width, height = shown["places"]["layer slider"]
+    person.drag((left + 12, top + height / 2), (left + width - 3, top + height / 2))
+    shown = window.wait_for_state(layer=5)  # of six
+    assert differences(folder, mesh_file, shown) == 0
+    person.click(*center_of(shown, "Thickness"))
+    shown = window.wait_for_state(mode="thickness")
+    person.click(*center_of(shown, "Colors"))
+    window.wait_for("list", lambda shown: "Colors:cividis" in shown["places"])
+    person.click(*center_of(window.when_quiet(), "Colors:cividis"))
+    shown = window.wait_for_state(color_map="cividis")
+    left, top, width, height = shown["places"]["range"]
+    person.drag((left + 20, top + height / 2), (left + 60, top + height / 2))
+    window.wait_for("range", lambda shown: shown["state"]["limits"])
+    shown = window.when_quiet()
+    assert shown["limits"] == shown["state"]["limits"]
+    assert differences(folder, mesh_file, shown) == 0
+    person.click(*center_of(shown, "auto range"))
+    window.wait_for_state(limits=None)
+    person.click(*center_of(shown, "Orthographic"))
+    window.wait_for("parallel rays", lambda shown: shown["state"]["orbit"]["is_orthographic"])
+    # Parts that are folded.
+    person.click(*center_of(shown, "Probe"))
+    person.click(*center_of(shown, "View"))
+    window.wait_for("folded part", lambda shown: "fov" not in shown["places"])
+    person.click(*center_of(window.when_quiet(), "Rendering"))
+    shown = window.wait_for("rendering", lambda shown: "Surfaces" in shown["places"])
+    person.click(*center_of(shown, "Engine"))
+    window.wait_for("list", lambda shown: "Engine:raster" in shown["places"])
+    person.click(*center_of(window.when_quiet(), "Engine:raster"))
+    shown = window.wait_for_state(engine="raster")
+    assert shown["engine"] == "raster"
+    person.click(*center_of(shown, "odd"))
+    window.wait_for_state(highlight_odd=True)
+    person.click(*center_of(shown, "Mould view"))
+    shown = window.wait_for("mould", lambda shown: "All layers" in shown["places"])
+    person.click(*center_of(shown, "All layers"))
+    shown = window.wait_for_state(place="mould", mould_layers=True)
+    assert len(np.unique(on_screen(folder, shown).reshape(-1, 3), axis=0)) > 10
+    before = shown["state"]
+    x, y = middle(shown)
+    person.drag((x, y), (x + 60, y + 20))
+    shown = window.wait_for(
+        "turned mould", lambda shown: shown["state"]["mould_orbit"] != before["mould_orbit"]
+    )
+    assert shown["state"]["orbit"] == before["orbit"]
+    person.key("Tab")
+    wide = window.wait_for("no panel", lambda shown: shown["area"][2] > shown["area"][3])
+    assert "Mould view" not in wide["places"]
+    close_window(display, 400, 300)
+    assert window.end() == (0, "", "")
+
+
+@pytest.mark.slow
+def test_files_are_dropped_saved_and_stepped_through(
+    open_window, display_with_screen, mesh_file, tmp_path
+):
+    display, folder = display_with_screen
+    other = tmp_path / "ball.ply"
+    mesh = sphere()
+    dd.write_ply(other, mesh.vertices, faces=mesh.faces)
+    broken = tmp_path / "broken file.obj"
+    broken.write_text("v 0 0 0\nf 1 2 3\n")
+    cameras = tmp_path / "cameras.json"
+    dd.save_cameras(cameras, dd.Camera.orbit(mesh, views=3, width=400, height=300))
+    window, person = open_window(mesh_file, "--cameras", cameras, "--mode", "entry")
+    x, y = map(int, middle(window.shown))
+    first = window.shown["state"]["camera"]
+    person.key("period")
+    second = window.wait_for("camera", lambda shown: shown["state"]["camera"] not in (None, first))
+    assert dd.Camera.from_dict(second["state"]["camera"]) == dd.load_cameras(cameras)[1]
+    person.move(*center_of(window.shown, "Photo"))
+    assert differences(folder, mesh_file, window.wait_for("image", is_full)) == 0
+    # A broken file is a message; what is shown stays.
+    assert drop_file(display, broken, x, y)
+    shown = window.wait_for(
+        "message", lambda shown: any("broken file.obj" in text for text in shown["messages"])
+    )
+    assert shown["state"]["camera"] == second["state"]["camera"]
+    assert len(shown["messages"]) == 1
+    assert "\n" not in shown["messages"][0]
+    assert drop_file(display, other, x, y)
+    shown = window.wait_for("other mesh", lambda shown: shown["name"] == "ball" and is_full(shown))
+    assert shown["messages"] == []
+    assert shown["state"]["camera"] is None
+    person.move(*center_of(shown, "Photo"))
+    assert differences(folder, other, shown) == 0
+    # A folder, a file that is gone, and one without permission to read are messages, too.
+    gone = tmp_path / "gone.ply"
+    assert drop_file(display, gone, x, y)
+    window.wait_for("message", lambda shown: any("gone.ply" in text for text in shown["messages"]))
+    assert drop_file(display, tmp_path, x, y)
+    window.wait_for("message", lambda shown: len(shown["messages"]) == 1)
+    person.key("s")
+    window.wait_for(
+        "saved image", lambda shown: any(t.startswith("saved ") for t in shown["messages"])
+    )
+    (text,) = [text for text in window.shown["messages"] if text.startswith("saved ")]
+    saved = iio.imread(tmp_path / text.removeprefix("saved "))
+    np.testing.assert_array_equal(saved[..., :3], image_of(other, window.shown))
+    person.key("q")
+    assert window.end() == (0, "", "")
+
+
+@pytest.mark.slow
+def test_nothing_is_drawn_while_nothing_changes(open_window, mesh_file):
+    window, person = open_window(mesh_file)
+    x, y = middle(window.shown)
+    person.click(x, y)
+    window.wait_for("probe", lambda shown: shown["state"]["pin"] and shown["probe"])
+    frames = window.when_quiet()["frames"]
+    time.sleep(3.0)
+    assert window.process.poll() is None
+    assert window.when_quiet()["frames"] == frames
+    person.move(x + 3, y)  # an event ends the quiet
+    window.wait_for("frames", lambda shown: shown["frames"] > frames)
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_it(open_window, mesh_file):
+    window, _ = open_window(mesh_file)
+    window.process.send_signal(signal.SIGINT)
+    status, out, err = window.end()
+    assert (status, out) == (130, "")
+    assert re.fullmatch(r"ddepth: error: interrupted; .*\n", err)
+
+
+@pytest.mark.slow
+def test_opengl_without_compute_shaders(open_window, display_with_screen, mesh_file):
+    _, folder = display_with_screen
+    versions = {"MESA_GL_VERSION_OVERRIDE": "4.1", "MESA_GLSL_VERSION_OVERRIDE": "410"}
+    window, person = open_window(mesh_file, "--mode", "solid_length", **versions)
+    shown = window.shown
+    assert shown["engine"] == "raster"
+    assert differences(folder, mesh_file, shown) == 0
+    person.click(*center_of(shown, "View"))
+    person.click(*center_of(shown, "Probe"))
+
+
+def test_without_a_display(tmp_path, mesh_file):
+    code = "from ddepth_gl.cli.start import main; main()"
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("DISPLAY", "WAYLAND_DISPLAY")}  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, "view", str(mesh_file)],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.fullmatch(r"ddepth: error: no window opens \(.*\); .*\n", ended.stderr)
+    assert "--web" in ended.stderr
+    assert "--screenshot" in ended.stderr

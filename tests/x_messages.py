@@ -122,7 +122,8 @@ class _Drag(_Client):
             return False
         self.send(target, "XdndDrop", self.source, 0, 0, 0, 0)
         finished = self.answer("XdndFinished", end)
-        return finished is not None and bool(finished[8] & 1)
+        # GLFW answers with the number of bytes, not with 1.
+        return finished is not None and finished[8] != 0
 
     def answer(self, name: str, end: float) -> Any:
         """Return the next message of this name; hand over the data when it is asked for."""

@@ -1,4 +1,4 @@
-"""What keys and buttons do: changes of the state, by the names of `keys.KEYS`."""
+"""Actions of keys and buttons: changes of the state, by the names of `keys.KEYS`."""
 
 from __future__ import annotations
 

@@ -52,9 +52,9 @@ class ImageArea:
         is_hovered = imgui.is_item_hovered()
         if imgui.is_item_activated():
             self._press(viewer, x, y)
-        if imgui.is_item_active():
+        if self.is_dragging:
             self._drag(viewer, x, y)
-        elif self.is_dragging:
+        if self.is_dragging and not imgui.is_item_active():
             self._release(viewer, x, y)
         if is_hovered and imgui.is_mouse_double_clicked(_LEFT):
             viewer.state.pin = self._pin_before

@@ -41,7 +41,6 @@ def show_window(
         ViewerError: there is no display, no usable OpenGL, or a package is missing.
         ContextError, DeviceMemoryError, MeshError: the mesh cannot be rendered here.
     """
-    # In this order: imgui-bundle tells the package glfw to use the library that it has itself.
     for module in ("imgui_bundle", "glfw"):
         import_needed(module, "the window", ViewerError, "viewer")
     from .viewer import Viewer

@@ -124,7 +124,7 @@ class Viewer:
         self._sectioned: tuple[Any, ...] = ()
         self._section: Section | None = None
         self._hovered: tuple[int, int] | None = None
-        self._last_log = ""
+        self._frames = 0
         self._to_open: Path | None = None
         self.section_point: tuple[float, float] | None = None
         self.picture = Picture(window.gl, mesh, name, state.engine)
@@ -153,13 +153,14 @@ class Viewer:
         """Show the window until it is closed."""
         while self.window.is_wanted:
             self.window.wait(self._seconds_to_wait())
-            if self.window.events:
-                self.window.events = 0
+            if self.window.events.is_fresh:
+                self.window.events.is_fresh = False
                 self._frames_left = _FRAMES_PER_EVENT
             if self._frames_left <= 0 and time.monotonic() >= self._next_due():
                 self._frames_left = 1
             if self._frames_left > 0 and not self.window.is_minimized:
-                self._frames_left -= 1
+                if not self.window.events.are_waiting:
+                    self._frames_left -= 1
                 self.draw()
                 self._open_dropped()
 
@@ -187,6 +188,7 @@ class Viewer:
     def draw(self) -> None:
         """Draw one frame: panels, and the image where it changed."""
         window = self.window
+        self._frames += 1
         window.start_frame()
         points = imgui.get_io().display_size
         has_plot = self.state.section is not None
@@ -399,9 +401,10 @@ class Viewer:
 
     def _open_dropped(self) -> None:
         """Open the file that was dropped or chosen; of several, the first."""
-        dropped = self.window.take_dropped()
+        dropped = self.window.events.dropped
         if dropped:
             self._to_open = dropped[0]
+            dropped.clear()
         if self._to_open is None:
             return
         path, self._to_open = self._to_open, None
@@ -460,10 +463,13 @@ class Viewer:
         self.messages.note("the Python lines of this view are in the clipboard", "copy")
 
     def _log_shown(self, area: Area) -> None:
-        """Write what is shown to the log, for tests, if it changed."""
+        """Write what is shown to the log, for tests."""
         if not _LOG.isEnabledFor(logging.DEBUG):
             return
         shown = {
+            "name": self.name,
+            "frames": self._frames,
+            "engine": self.picture.engine,
             "state": self.state.as_dict(),
             "area": [area.x, area.y, area.width, area.height],
             "size": self.size,
@@ -473,11 +479,8 @@ class Viewer:
             "messages": [message.text for message in self.messages.shown()],
             "places": PLACES,
         }
-        text = json.dumps(shown)
+        _LOG.debug("shown: %s", json.dumps(shown))
         PLACES.clear()
-        if text != self._last_log:
-            self._last_log = text
-            _LOG.debug("shown: %s", text)
 
     def release(self) -> None:
         """Free what was made in the window's context."""

@@ -1,23 +1,19 @@
-"""Window: a GLFW window with an OpenGL context, on which Dear ImGui draws its panels.
-
-Import imgui_bundle before this module: it tells the package glfw to use the library that it is
-linked to itself.
-"""
+"""Window: a GLFW window with an OpenGL context, on which Dear ImGui draws its panels."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import glfw
 import moderngl
-from imgui_bundle import imgui, implot
+from imgui_bundle import ImVec2, imgui, implot
 
 from ..._log import logger
 from ...errors import ViewerError
+from .events import Events
 from .style import apply_style
 
 __all__ = ["Window"]
@@ -32,9 +28,6 @@ _WAYS_OUT = "use --web for the browser or --screenshot FILE for an image"
 class Window:
     """A window whose context is current until it is closed.
 
-    Events only wake up the program; what they are, Dear ImGui tells. Files that are dropped are in
-    `dropped` until they are taken.
-
     Args:
         title: text of its title bar.
         width, height: size in points, without frame.
@@ -42,8 +35,8 @@ class Window:
 
     Attributes:
         gl: the moderngl.Context of the window.
-        dropped: paths of files that were dropped and not yet taken.
-        events: how many events came since it was last set to 0.
+        events: what the user did, for the panels; and files that were dropped.
+        scale: points of the window for each point of the style.
 
     Raises:
         ViewerError: there is no display, or no usable OpenGL.
@@ -52,17 +45,15 @@ class Window:
     def __init__(
         self, title: str, width: int = 1280, height: int = 840, *, is_visible: bool = True
     ) -> None:
-        self.dropped: list[Path] = []
-        self.events = 1
-        self._is_open = False
+        self._is_open, self._last_frame = False, 0.0
         self._window = self._opened(title, width, height, is_visible)
         try:
             glfw.make_context_current(self._window)
             glfw.swap_interval(1)
             moderngl.init_context(loader=_Functions())
             self.gl: Any = moderngl.get_context()
-            self._listen()
             self._start_panels()
+            self.events = Events(self._window)
         except BaseException:
             glfw.terminate()
             raise
@@ -91,45 +82,15 @@ class Window:
         glfw.terminate()
         raise ViewerError(f"no window with OpenGL 4.1 opens ({reason}); {_WAYS_OUT}")
 
-    def _listen(self) -> None:
-        """Count events and keep dropped files. Dear ImGui calls these functions, too."""
-        window = self._window
-
-        def count(*_: object) -> None:
-            self.events += 1
-
-        def drop(_: object, names: Any) -> None:
-            self.dropped += [Path(name) for name in names]
-            self.events += 1
-
-        for name in (
-            "cursor_pos", "cursor_enter", "mouse_button", "scroll", "key", "char", "window_focus",
-            "window_refresh", "framebuffer_size", "window_content_scale", "window_close",
-        ):  # fmt: skip
-            getattr(glfw, f"set_{name}_callback")(window, count)
-        set_drop: Any = glfw.set_drop_callback  # its annotation is that of the C function
-        set_drop(window, drop)
-
     def _start_panels(self) -> None:
         imgui.create_context()
         implot.create_context()
         io = imgui.get_io()
         io.set_ini_filename("")  # no file in the working folder
         io.set_log_filename("")
-        address = ctypes.cast(self._window, ctypes.c_void_p).value or 0
         major, minor = divmod(min(self.gl.version_code, 430) // 10, 10)
-        if not (
-            imgui.backends.glfw_init_for_opengl(address, True)
-            and imgui.backends.opengl3_init(f"#version {major}{minor}0")
-        ):
+        if not imgui.backends.opengl3_init(f"#version {major}{minor}0"):
             raise ViewerError(f"no panels can be drawn in this window; {_WAYS_OUT}")
-        # Only now, as it needs the size of the window: see the module's first lines.
-        imgui.backends.glfw_new_frame()
-        if not imgui.get_io().display_size.x:
-            raise ViewerError(
-                "the packages glfw and imgui-bundle use different libraries of GLFW; unset "
-                "PYGLFW_LIBRARY"
-            )
         self.scale = self._content_scale()
         apply_style(self.scale)
 
@@ -176,15 +137,15 @@ class Window:
         else:
             glfw.poll_events()
 
-    def take_dropped(self) -> list[Path]:
-        """Return the paths of the files dropped since the last call."""
-        taken, self.dropped = self.dropped, []
-        return taken
-
     def start_frame(self) -> None:
         """Start the panels of one frame."""
+        self.events.feed()
         imgui.backends.opengl3_new_frame()
-        imgui.backends.glfw_new_frame()
+        io, now = imgui.get_io(), glfw.get_time()
+        io.display_size = ImVec2(*glfw.get_window_size(self._window))
+        io.display_framebuffer_scale = ImVec2(self.pixels_per_point, self.pixels_per_point)
+        io.delta_time = max(now - self._last_frame, 1e-4)
+        self._last_frame = now
         imgui.new_frame()
 
     def end_frame(self) -> None:
@@ -203,7 +164,6 @@ class Window:
             return
         self._is_open = False
         imgui.backends.opengl3_shutdown()
-        imgui.backends.glfw_shutdown()
         implot.destroy_context()
         imgui.destroy_context()
         self.gl.release()

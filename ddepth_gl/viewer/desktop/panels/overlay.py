@@ -1,4 +1,4 @@
-"""What lies over the image: color bar, pin, section line, probe beside the cursor, messages."""
+"""Overlay of the image: color bar, pin, section line, probe beside the cursor, messages."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from ...coloring import color_table
 from ..layout import Area
 from ..style import ACCENT, ERROR, FAINT, TEXT
 from .probe import short_text
-from .widgets import packed, remember, small_font
+from .widgets import PLACES, packed, remember, small_font
 
 if TYPE_CHECKING:
+    from ...probe import Probe
+    from ...section import Line
     from ..viewer import Viewer
 
 __all__ = ["draw_messages", "draw_overlay"]
@@ -30,13 +32,14 @@ def draw_overlay(viewer: Viewer) -> None:
     if state.mode_info.has_scale:
         _draw_color_bar(viewer, area)
     if state.section is not None:
-        _draw_section_line(viewer)
+        _draw_section_line(viewer, state.section)
     if state.pin is not None:
-        _draw_pin(viewer)
+        _draw_pin(viewer, state.pin)
     if viewer.draws_section:
         _draw_hint(area, "Drag across the image to draw the section.   Esc cancels", viewer)
-    if viewer.probe is not None and viewer.image_area.pixel == viewer.probe.pixel:
-        _draw_cursor_text(viewer, area)
+    probe = viewer.probe
+    if probe is not None and viewer.image_area.pixel == probe.pixel:
+        _draw_cursor_text(viewer, probe, area)
 
 
 def _draw_color_bar(viewer: Viewer, area: Area) -> None:
@@ -60,6 +63,9 @@ def _draw_color_bar(viewer: Viewer, area: Area) -> None:
         (left - pad, top - head - pad),
         (left + wide + pad, top + height + pad + text_height / 2),
         packed(_SHADE), 6 * scale,
+    )  # fmt: skip
+    PLACES["color bar"] = (
+        left - pad, top - head - pad, wide + 2 * pad, height + head + 2 * pad + text_height / 2
     )  # fmt: skip
     draw.add_text((left, top - head), packed(TEXT), title)
     draw.add_text((left, top - head + text_height), packed(FAINT), unit)
@@ -88,10 +94,8 @@ def _ticks(low: float, high: float) -> list[float]:
     return [low, *kept, high]
 
 
-def _draw_section_line(viewer: Viewer) -> None:
+def _draw_section_line(viewer: Viewer, section: Line) -> None:
     draw, scale = imgui.get_window_draw_list(), viewer.window.scale
-    section = viewer.state.section
-    assert section is not None
     # As the plot does: from the left or the top.
     start, end = (viewer.image_area.window_point(viewer, *each) for each in sorted(section))
     draw.add_line(start, end, packed((0.0, 0.0, 0.0, 0.6)), 4 * scale)
@@ -106,10 +110,8 @@ def _draw_section_line(viewer: Viewer) -> None:
     draw.add_text((end[0] + 8 * scale, end[1] - 18 * scale), packed(TEXT), "B")
 
 
-def _draw_pin(viewer: Viewer) -> None:
+def _draw_pin(viewer: Viewer, pin: tuple[int, int]) -> None:
     draw, scale = imgui.get_window_draw_list(), viewer.window.scale
-    pin = viewer.state.pin
-    assert pin is not None
     x, y = viewer.image_area.window_point(viewer, pin[0] + 0.5, pin[1] + 0.5)
     for color, width in ((packed((0.0, 0.0, 0.0, 0.7)), 4.0), (packed(TEXT), 1.6)):
         draw.add_circle((x, y), 7 * scale, color, 0, width * scale)
@@ -120,12 +122,11 @@ def _draw_pin(viewer: Viewer) -> None:
             )
 
 
-def _draw_cursor_text(viewer: Viewer, area: Area) -> None:
+def _draw_cursor_text(viewer: Viewer, probe: Probe, area: Area) -> None:
     """Draw the probe beside the cursor, inside of the image."""
-    assert viewer.probe is not None
     scale, mouse = viewer.window.scale, imgui.get_io().mouse_pos
     with small_font():
-        _draw_box(short_text(viewer.probe), mouse.x + 18 * scale, mouse.y + 14 * scale, area, scale)
+        _draw_box(short_text(probe), mouse.x + 18 * scale, mouse.y + 14 * scale, area, scale)
 
 
 def _draw_box(lines: list[str], x: float, y: float, area: Area, scale: float) -> None:

@@ -1,4 +1,4 @@
-"""How it is rendered: surfaces, engine, samples; odd pixels and the mould view."""
+"""Rendering: surfaces, engine, samples; odd pixels; image or mould view."""
 
 from __future__ import annotations
 

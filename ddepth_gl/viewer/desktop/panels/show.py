@@ -1,4 +1,4 @@
-"""What is shown: mode, layer, color map and range."""
+"""Modes and colors: buttons for what is shown, layer, color map and range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From where it is seen: standard views, projection, field of view, cameras of a file."""
+"""View: standard sides, projection, field of view, up direction, cameras of a file."""
 
 from __future__ import annotations
 

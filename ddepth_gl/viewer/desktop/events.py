@@ -1,0 +1,148 @@
+"""Events: input of a GLFW window on its way to Dear ImGui, frame by frame."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import glfw
+from imgui_bundle import imgui
+
+__all__ = ["Events"]
+
+# Kinds of events that add up within a frame. Any other one gets a frame of its own: a slider does
+# not follow the pointer in the frame in which the button is released, for example.
+_ADDED_UP = ("cursor_pos", "scroll", "char")
+_OTHERS = ("window_refresh", "framebuffer_size", "window_content_scale", "window_close")
+_MODIFIERS = {"shift": "SHIFT", "ctrl": "CONTROL", "alt": "ALT", "super": "SUPER"}
+# Names that differ; see `_keys`.
+_NAMES = {
+    "left": "left_arrow", "right": "right_arrow", "up": "up_arrow", "down": "down_arrow",
+    "kp_decimal": "keypad_decimal", "kp_divide": "keypad_divide", "kp_multiply": "keypad_multiply",
+    "kp_subtract": "keypad_subtract", "kp_add": "keypad_add", "kp_enter": "keypad_enter",
+    "kp_equal": "keypad_equal", "left_control": "left_ctrl", "right_control": "right_ctrl",
+}  # fmt: skip
+
+
+class Events:
+    """Events of a window that wait for their frame.
+
+    Args:
+        window: of GLFW.
+
+    Attributes:
+        dropped: paths of files that were dropped and not yet taken.
+        is_fresh: whether any event came since it was last set to False.
+    """
+
+    def __init__(self, window: Any) -> None:
+        self.dropped: list[Path] = []
+        self.is_fresh = True
+        self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        self._pointer = 0.0, 0.0
+        io = imgui.get_io()
+        forwarded: dict[str, Callable[..., None]] = {
+            "cursor_pos": io.add_mouse_pos_event,
+            "cursor_enter": self._enter,
+            "mouse_button": _press,
+            "scroll": io.add_mouse_wheel_event,
+            "key": _type,
+            "char": io.add_input_character,
+            "window_focus": lambda focused: io.add_focus_event(bool(focused)),
+        }
+        for kind, forward in forwarded.items():
+            getattr(glfw, f"set_{kind}_callback")(window, self._keeper(kind, forward))
+        for kind in _OTHERS:
+            getattr(glfw, f"set_{kind}_callback")(window, self._note)
+        set_drop: Any = glfw.set_drop_callback  # its annotation is that of the C function
+        set_drop(window, self._drop)
+
+    def _keeper(self, kind: str, forward: Callable[..., None]) -> Callable[..., None]:
+        def keep(_: object, *values: Any) -> None:
+            self.is_fresh = True
+            self._waiting.append((kind, lambda: forward(*values)))
+            if kind == "cursor_pos":
+                self._pointer = values[0], values[1]
+
+        return keep
+
+    def _note(self, *_: object) -> None:
+        self.is_fresh = True
+
+    def _drop(self, _: object, names: list[str]) -> None:
+        self.is_fresh = True
+        self.dropped += [Path(name) for name in names]
+
+    def _enter(self, is_inside: int) -> None:
+        x, y = self._pointer if is_inside else (-imgui.FLT_MAX, -imgui.FLT_MAX)
+        imgui.get_io().add_mouse_pos_event(x, y)
+
+    @property
+    def are_waiting(self) -> bool:
+        """Whether some are left for the next frame."""
+        return bool(self._waiting)
+
+    def feed(self) -> None:
+        """Tell Dear ImGui the events of the next frame."""
+        first = ""
+        while self._waiting:
+            kind, forward = self._waiting[0]
+            if first and not (kind == first and kind in _ADDED_UP):
+                break
+            first = kind
+            self._waiting.popleft()
+            forward()
+
+
+def _press(button: int, action: int, held: int) -> None:
+    """Tell Dear ImGui that a button of the mouse was pressed or released."""
+    _hold_modifiers(held)
+    if button < 3:
+        imgui.get_io().add_mouse_button_event(button, action == glfw.PRESS)
+
+
+def _type(key: int, scancode: int, action: int, held: int) -> None:
+    """Tell Dear ImGui that a key was pressed or released; it repeats keys itself."""
+    _hold_modifiers(held, key, action)
+    if action == glfw.REPEAT:
+        return
+    # By what is printed on it, not by its place on a keyboard of the USA.
+    name = glfw.get_key_name(key, scancode) if key < glfw.KEY_ESCAPE else None
+    printed = ord(name.upper()) if name and len(name) == 1 else key
+    known = _KEYS.get(printed, _KEYS.get(key))
+    if known is not None:
+        imgui.get_io().add_key_event(known, action == glfw.PRESS)
+
+
+def _hold_modifiers(held: int, key: int = 0, action: int = 0) -> None:
+    """Tell Dear ImGui which modifiers are held.
+
+    Args:
+        held: modifiers of the event. On X11, they are those before it.
+        key, action: of the event of a key.
+    """
+    for short, name in _MODIFIERS.items():
+        is_held = bool(held & getattr(glfw, f"MOD_{name}"))
+        if key and key in (getattr(glfw, f"KEY_{side}_{name}") for side in ("LEFT", "RIGHT")):
+            is_held = action != glfw.RELEASE
+        imgui.get_io().add_key_event(getattr(imgui.Key, f"mod_{short}"), is_held)
+
+
+def _keys() -> dict[int, imgui.Key]:
+    """Return Dear ImGui's keys by GLFW's, which have the same names but for a few."""
+    found = {}
+    for constant in dir(glfw):
+        if constant.startswith("KEY_"):
+            name = constant[4:].lower()
+            if name.startswith("kp_"):
+                name = _NAMES.get(name, f"keypad{name[3:]}")
+            name = _NAMES.get(name, f"_{name}" if name.isdecimal() else name)
+            key = getattr(imgui.Key, name, None)
+            if key is not None:
+                found[getattr(glfw, constant)] = key
+    return found
+
+
+_KEYS = _keys()
