@@ -114,7 +114,7 @@ def test_the_page_on_architecture_draws_the_contract_on_imports():
         re.DOTALL,
     )
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    drawing = re.search(r"## Rooms.*?```\n(.*?)```", page, re.DOTALL)
+    drawing = re.search(r"## Rooms.*?```text\n(.*?)```", page, re.DOTALL)
     assert contract is not None
     assert drawing is not None
     layers = [re.findall(r"\w+", layer) for layer in re.findall(r'"(.*?)"', contract[1])]

@@ -27,7 +27,7 @@ SNIPPETS = [content for language, content in BLOCKS if language == "python"]
 COMMANDS = [
     line.partition("#")[0].strip()
     for language, content in BLOCKS
-    if not language
+    if language == "sh"
     for line in content.splitlines()
 ]
 
@@ -73,6 +73,16 @@ def test_the_guide_has_all_ways_to_read():
     for name in ("DatasetReader", *PACKAGES, "tarfile"):
         assert any(name in snippet for snippet in SNIPPETS)
     assert len(COMMANDS) == 7
+
+
+def test_settings_of_the_guide(tmp_path):
+    from ddepth_gl.dataset.config import DatasetConfig
+
+    [text] = [content for language, content in BLOCKS if language == "yaml"]
+    (tmp_path / "settings.yaml").write_text(text)
+    config = DatasetConfig.from_yaml(tmp_path / "settings.yaml")
+    assert config.store.outputs == ("photo", "depth", "layers")
+    assert config.split.val == 0.1
 
 
 @pytest.mark.slow

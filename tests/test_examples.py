@@ -1,4 +1,4 @@
-"""The examples, and the Python and shell code of the README, run without errors or warnings."""
+"""The examples, and the commands of docs/cli.md, run without errors or warnings."""
 
 from __future__ import annotations
 
@@ -43,22 +43,10 @@ def test_example(example, mesh_file, tmp_path):
 
 
 @pytest.mark.slow
-def test_python_of_the_readme(mesh_file, tmp_path):
-    blocks = re.findall(
-        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
-    )
-    blocks = [block for block in blocks if "ddepth_gl.torch" not in block]  # test_dataset_guide.py
-    assert len(blocks) >= 2
-    script = "\n".join(blocks).replace('"part.glb"', repr(str(mesh_file)))
-    assert len(run(["-c", script], tmp_path).split()) == 24
-
-
-@pytest.mark.slow
-def test_shell_of_the_readme(tmp_path):
+def test_shell_of_the_page_on_commands(tmp_path):
     """Lines run one after another in a folder with several meshes of the same name."""
-    (block,) = re.findall(
-        r"## From the shell\n+```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
-    )
+    page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(.*?)```", page, re.S)
     for folder in ("b", "meshes", "chair/images"):
         Path(tmp_path, folder).mkdir(parents=True)
     for number, name in enumerate(

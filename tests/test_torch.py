@@ -463,7 +463,7 @@ def test_tensors_of_a_gpu_are_those_of_the_cpu(monkeypatch, outputs):
     assert len(taken) == (4 if outputs in (("depth",), ALL[:2]) else 0)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/dataset.md"])
+@pytest.mark.parametrize("page", ["docs/python.md", "docs/dataset.md"])
 def test_code_of_the_documentation(made, page):
     text = (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
     (block,) = [each for each in re.findall(r"```py\n(.*?)```", text, re.S) if "DataLoader" in each]
