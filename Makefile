@@ -11,7 +11,7 @@ COVER := $(if $(COVERAGE),--cov --cov-report=term)
 # Of `make soak`. SEED=... starts with the case of that seed.
 MINUTES ?= 120
 
-.PHONY: demo test test-fast test-oldest test-resolve test-on test-zink compare-demo soak coverage check format bench docs pictures setup system-gl clean
+.PHONY: demo test test-fast test-oldest test-resolve test-on test-zink compare-demo soak coverage check format bench docs pictures release setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
@@ -87,6 +87,11 @@ bench: setup
 	$(BIN)/python benchmarks/throughput.py $(BENCH)
 	$(BIN)/python benchmarks/dataset.py $(BENCH)
 
+# `make release VERSION=0.4.0`: all but the upload, whose command it prints. DRY_RUN=1: in a copy that is thrown
+# away. PYTHONS="python3.10 python3.13": interpreters to try the packages with. STEP=build: one step.
+release: $(VENV)/installed-release
+	@$(BIN)/python packaging/release.py "$(VERSION)" $(if $(STEP),--step "$(STEP)") $(if $(DRY_RUN),--dry-run) --pythons "$(PYTHONS)"
+
 setup: $(VENV)/installed-dev system-gl
 
 $(VENV)/installed: pyproject.toml
@@ -100,6 +105,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 $(VENV)/installed-docs: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
+$(VENV)/installed-release: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[release]"
 	touch $@
 
 system-gl: $(VENV)/installed

@@ -134,6 +134,8 @@ def test_links_in_the_documentation_exist():
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
         ROOT / "CHANGELOG.md",
+        ROOT / "SECURITY.md",
+        ROOT / "packaging" / "README.md",
         *(ROOT / "docs").rglob("*.md"),
     ]
     for page in pages:

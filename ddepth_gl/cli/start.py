@@ -21,8 +21,9 @@ __all__ = ["main"]
 _SIGNALS: dict[int, str] = {
     signal.SIGINT: "interrupted",
     signal.SIGTERM: "terminated",
-    signal.SIGHUP: "hung up",
 }
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    _SIGNALS[signal.SIGHUP] = "hung up"
 # What commands leave behind, if that is not just files.
 _LEFT = {
     "bench": "no times were printed",

@@ -9,6 +9,7 @@ EGL_KHR_surfaceless_context, EGL_NV_device_cuda.
 from __future__ import annotations
 
 import ctypes
+import sys
 from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_ssize_t, c_uint, c_void_p
 from functools import cache
 from pathlib import Path
@@ -204,8 +205,13 @@ def load() -> Egl:
     """Return the EGL library, loaded once per process.
 
     Raises:
-        ContextError: there is no libEGL.
+        ContextError: there is no libEGL, or the system is Windows or macOS.
     """
+    if sys.platform in ("win32", "darwin"):
+        raise ContextError(
+            "rendering without a window needs EGL, which ddepth_gl uses on Linux only; pass a "
+            "window's context: DepthRenderer(context=moderngl.get_context())"
+        )
     try:
         return Egl(load_libegl())
     except OSError as error:

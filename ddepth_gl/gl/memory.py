@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -16,8 +18,18 @@ def host_memory() -> int:
 
     That is the machine's memory, or less if a control group (a container, a batch job) limits it.
     """
+    if sys.platform == "win32":
+        return _windows_memory()
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return min([machine, *_cgroup_limits()])
+
+
+def _windows_memory() -> int:
+    """Return the bytes of the machine's memory: MEMORYSTATUSEX.ullTotalPhys of the Windows API."""
+    status = (ctypes.c_uint64 * 8)()
+    ctypes.cast(status, ctypes.POINTER(ctypes.c_uint32))[0] = ctypes.sizeof(status)
+    ctypes.CDLL("kernel32").GlobalMemoryStatusEx(status)
+    return int(status[1])
 
 
 def _cgroup_limits() -> Iterator[int]:

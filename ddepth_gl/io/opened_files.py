@@ -15,9 +15,19 @@ from typing import NamedTuple
 
 __all__ = ["OpenedFile", "opened", "opened_below", "opened_folder"]
 
-# Without O_NONBLOCK, opening a pipe would wait for a writer.
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+
+def _flags(*names: str) -> int:
+    """Return the union of those flags of `os.open` that this system has."""
+    union = 0
+    for name in names:
+        union |= getattr(os, name, 0)
+    return union
+
+
+# Without O_NONBLOCK, opening a pipe would wait for a writer. Without O_BINARY, Windows changes line
+# ends. macOS lacks O_PATH, and opens folders for reading.
+_READ = _flags("O_RDONLY", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
+_FOLDER = _flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC")
 
 
 class OpenedFile(NamedTuple):
@@ -90,7 +100,7 @@ def opened_folder(
 ) -> Iterator[int]:
     """Open a folder that `opened` and `opened_below` can start from.
 
-    Takes the arguments of `opened` and raises the same errors.
+    Takes the arguments of `opened` and raises the same errors. Windows cannot open folders.
 
     Yields:
         The descriptor. It stays with this folder, whatever happens to the folder's name.

@@ -6,7 +6,6 @@ anonymous files in memory, whose descriptors the child inherits. Nothing is pick
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import mmap
@@ -203,6 +202,8 @@ def _reason(status: int, limits: dict[str, Any], subject: str) -> str:
 
 def _seal(descriptor: int, subject: str) -> None:
     """Make sure that the file keeps its size and content: a process of the child might live on."""
+    import fcntl  # Windows has none, and reads other formats without
+
     try:
         seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)

@@ -9,7 +9,6 @@ import importlib
 import json
 import mmap
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -70,6 +69,7 @@ def read_head(content: memoryview, parse: Callable[[bytes], Any]) -> tuple[dict[
 def _limit(head: dict[str, Any]) -> None:
     """Limit what this process may use, before it sees any untrusted data."""
     import ctypes
+    import resource  # Windows has none, and `child` imports this module there, too
 
     # End with the parent, in whatever way that ends.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -60,6 +60,11 @@ class MeshFolder:
         self._left_out: dict[str, bool] = {}  # whether to warn, by text
 
     def __enter__(self) -> MeshFolder:
+        if os.open not in os.supports_dir_fd:
+            raise MeshError(
+                "mesh files are read on Linux and macOS only, as Windows cannot open folders; load "
+                "it with another library and pass vertices and faces to ddepth_gl.Mesh"
+            )
         try:
             self._descriptor = self._exit_stack.enter_context(opened_folder(self.folder))
         except (FileNotFoundError, NotADirectoryError) as error:

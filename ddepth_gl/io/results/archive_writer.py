@@ -43,7 +43,9 @@ def archive_bytes(arrays: Mapping[str, Any], *, compressed: bool = True) -> byte
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     with zipfile.ZipFile(stream, "w", method, compresslevel=_LEVEL) as archive:
         for name, array in in_order:
+            # On Windows, integers are int32 for NumPy 1.26.
+            array = np.asanyarray(array, np.int64 if type(array) is int else None)
             # As numpy.savez, which takes no level. Members have no time of their own.
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return stream.getvalue()
