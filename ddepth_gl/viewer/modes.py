@@ -75,7 +75,8 @@ MODES: dict[str, Mode] = {
         ),
         Mode(
             "solid_length", "Solid length", "number", "magma", "mesh units", True,
-            "length of each ray inside the solid, without cavities and gaps",
+            "length of each ray inside the solid, without cavities and gaps; "
+            "nothing where the mesh is open",
         ),
         Mode(
             "object_ids", "Object ids", "label", "labels", "", False,
