@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import weakref
 
 import numpy as np
 import oracle
@@ -158,6 +159,11 @@ def test_only_what_changed_is_rendered(renderer, demo):
     assert counting.calls == [{"maps"}, {"layers"}]
     session.layers(state, *SIZE)
     assert len(counting.calls) == 2
+    # Another camera frees what was rendered of this one.
+    layers = weakref.ref(session.layers(state, *SIZE))
+    assert layers() is not None
+    rendered(orbit=state.orbit.zoomed(1.0))
+    assert layers() is None
     session.release()
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shapes import box
 
 import ddepth_gl as dd
@@ -222,6 +224,39 @@ def test_orbits_are_checked():
             Orbit.from_dict(wrong)
 
 
+MOVES = st.one_of(
+    st.tuples(st.just("turned"), st.floats(-720, 720), st.floats(-200, 200)),
+    st.tuples(st.just("panned"), st.floats(-3, 3), st.floats(-3, 3)),
+    st.tuples(st.just("zoomed"), st.floats(-300, 300)),
+    st.tuples(st.just("with_fov"), st.floats(1, 170)),
+    st.tuples(st.just("seen_from"), st.sampled_from([*STANDARD_VIEWS])),
+    st.tuples(st.just("beside")),
+    st.tuples(st.just("switched")),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    moves=st.lists(MOVES, max_size=8),
+    size=st.floats(1e-3, 1e3),
+    offset=st.sampled_from([0.0, 10.0, 1e6]),
+)
+def test_no_movement_leads_to_a_camera_that_cannot_be_used(moves, size, offset):
+    mesh = dd.Mesh(size * MESH.vertices + offset, MESH.faces)
+    orbit = Orbit.framing(mesh)
+    for name, *arguments in moves:
+        if name == "switched":
+            orbit = dataclasses.replace(orbit, is_orthographic=not orbit.is_orthographic)
+        else:
+            orbit = getattr(orbit, name)(*arguments)
+    camera = orbit.camera(320, 200)
+    assert image_of(camera, orbit.target) == pytest.approx([160.0, 100.0], abs=0.5)
+    again = orbit.fitted(mesh, 1.6).camera(320, 200)
+    image, depth = again.project(mesh.vertices)
+    assert (depth > 0).all()
+    assert ((image > 0) & (image < (320, 200))).all()
+
+
 # State
 
 
@@ -339,13 +374,13 @@ def test_values_are_those_of_the_api(frame):
 def test_modes_need_what_values_take(frame):
     for mode in MODES:
         parts = needed_parts(mode)
-        given = dd.Frame(
+        part = dd.Frame(
             frame.camera,
             frame.image if parts["image"] else None,
             frame.maps if parts["maps"] else None,
             frame.layers if parts["layers"] else None,
         )
-        assert values_of(mode, given).shape[:2] == (30, 40)
+        assert values_of(mode, part).shape[:2] == (30, 40)
         assert parts["layers"] == MODES[mode].needs_layers
         with pytest.raises(dd.RequestError, match=f"the mode {mode} needs (image|maps|layers)"):
             values_of(mode, dd.Frame(frame.camera))

@@ -162,6 +162,9 @@ class Session:
             "maps": (camera, camera.name, state.surfaces),
             "layers": (camera, camera.name),
         }
+        for part, key in keys.items():  # results of another camera only take memory
+            if part in self._cache and self._cache[part][0][:2] != key[:2]:
+                del self._cache[part]
         wanted = {"image": image, "maps": maps, "layers": layers}
         names = {"maps": attributes, "layers": layer_attributes}
         missing = {
