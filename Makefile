@@ -86,6 +86,7 @@ bench: setup
 	$(BIN)/python benchmarks/loading.py $(BENCH)
 	$(BIN)/python benchmarks/throughput.py $(BENCH)
 	$(BIN)/python benchmarks/dataset.py $(BENCH)
+	$(BIN)/python benchmarks/viewer_images.py $(BENCH)
 
 # `make release VERSION=0.4.0`: all but the upload, whose command it prints. DRY_RUN=1: in a copy that is thrown
 # away. PYTHONS="python3.10 python3.13": interpreters to try the packages with. STEP=build: one step.

@@ -20,6 +20,7 @@ REPORTS = [
     "photo",
     "loading",
     "throughput",
+    "viewer",
     "data sets",
     "dense",
     "gpu",

@@ -48,7 +48,7 @@ def meshes() -> dict[str, dd.Mesh]:
     boxes = merged(box(), box((0.0, 0.0, 0.0), (2.0, 2.0, 2.0)), box((3, 3, 3), (4, 4, 4)))
     ids = np.repeat(np.arange(3), 12)
     hollow = merged(box(), inside_out(box((-0.5,) * 3, (0.5,) * 3)))
-    triangle = dd.Mesh([[-3.0, 0.0, -1.0], [3.0, 1.0, -1.0], [0.0, 0.0, 3.0]], [[0, 1, 2]])
+    triangle = dd.Mesh(np.array([[-3.0, 0, -1], [3, 1, -1], [0, 0, 3]]), [[0, 1, 2]])
     return {
         "demo": dd.demo_mesh(),
         "torn": torn,

@@ -16,7 +16,7 @@ from ..camera.camera import Camera
 from ..engines.scene import Scene
 from ..engines.shared.device_crossings import DeviceCrossings
 from ..engines.shared.image_limits import ImageLimits
-from ..engines.shared.image_targets import FullscreenPasses, ImageTarget
+from ..engines.shared.image_targets import FullscreenPasses, ImageTarget, below_layer
 from ..engines.shared.mesh_tables import upload_table
 from ..gl.context import GLContext
 from ..results.silhouettes import swap_limits
@@ -53,18 +53,23 @@ class SolidPass:
         size = camera.width, camera.height
         if not self._targets or self._targets[0].key[0] != size:
             self.release()
-            for components, dtype in ((4, "u4"), (4, "u4"), (1, "i4")):
-                self._targets.append(ImageTarget(self._context, size, components, dtype))
-        ends = self._targets[2]
-        shared = {"counts": crossings.counts, "ends": ends.texture}
+            self._targets.append(ImageTarget(self._context, size, 4, "u4", marks=True))
+            depth = self._targets[0].depth
+            self._targets.append(ImageTarget(self._context, size, 4, "u4", depth=depth))
+            self._targets.append(ImageTarget(self._context, size, 1, "i4"))
+        even, odd, ends = self._targets
+        textures = {
+            "pieces_even": even.texture,
+            "pieces_odd": odd.texture,
+            "counts": crossings.counts,
+            "ends": ends.texture,
+        }
         options = {"HAS_ENDS": 0, "PERSPECTIVE": int(not camera.is_orthographic)}
-        pieces = self._pieces(scene, camera, crossings, options, shared)
-        if crossings.max_count:
-            self._passes.draw(ends.framebuffer, "view_nesting", {}, {"pieces": pieces}, {})
-            if self._limits.of(ends.texture, is_integer=True) != (0.0, 0.0):
-                options["HAS_ENDS"] = 1
-                pieces = self._pieces(scene, camera, crossings, options, shared)
-        textures = {"pieces": pieces, **shared}
+        self._draw_pieces(scene, camera, crossings, options, textures)
+        self._passes.draw(ends.framebuffer, "view_nesting", {}, textures, {})
+        if self._limits.of(ends.texture, is_integer=True) != (0.0, 0.0):
+            options["HAS_ENDS"] = 1
+            self._draw_pieces(scene, camera, crossings, options, textures)
         for in_blocks in (0, 1):
             self._passes.draw(
                 target.framebuffer,
@@ -75,31 +80,31 @@ class SolidPass:
                 marks=not in_blocks,
             )
 
-    def _pieces(
+    def _draw_pieces(
         self,
         scene: Scene,
         camera: Camera,
         crossings: DeviceCrossings,
         options: dict[str, int],
-        shared: dict[str, Any],
-    ) -> Any:
-        """Return the texture of the pieces after the last layer."""
-        before, after, _ = self._targets
+        textures: dict[str, Any],
+    ) -> None:
+        """Draw the pieces after each layer, to one target and the other in turns.
+
+        Pixels without the layer are left out, so the last pieces of a pixel are in one or the
+        other, as its count says.
+        """
+        targets = self._targets
+        solid_faces = self._solid_faces(scene)
         for layer, keys in enumerate(crossings.layers()):
             self._passes.draw(
-                after.framebuffer,
+                targets[layer % 2].framebuffer,
                 "view_pieces",
                 {"FIRST": int(layer == 0), **options},
-                {
-                    "keys": keys,
-                    "pieces": before.texture,
-                    "solid_faces": self._solid_faces(scene),
-                    **shared,
-                },
+                {"keys": keys, "solid_faces": solid_faces, **textures},
                 {"layer": layer, "swap_limits": np.array(swap_limits(camera))},
+                marks=layer == 0,
+                below=below_layer(layer),
             )
-            before, after = after, before
-        return before.texture
 
     def _solid_faces(self, scene: Scene) -> Any:
         def upload() -> Any:

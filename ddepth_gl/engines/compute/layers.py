@@ -25,9 +25,9 @@ from ..shared.crossing_keys import (
 )
 from ..shared.crossing_memory import BYTES_PER_KEY, check_crossings_fit, default_memory_limit
 from ..shared.image_limits import ImageLimits
-from ..shared.image_targets import FullscreenPasses, ImageTarget
+from ..shared.image_targets import FullscreenPasses
 from ..shared.target_pool import TargetPool
-from .listed_crossings import ListedCrossings, OffsetSums
+from .listed_crossings import ListedCrossings, ListTargets, OffsetSums
 from .passes import COUNT, STORE, FacePasses, QueuedFaces
 from .programs import ComputePrograms
 from .sorting import sort_crossings, sort_listed
@@ -53,7 +53,7 @@ class LayerBuilder:
         self._context, self._passes, self._programs = context, passes, programs
         self._buffers: dict[str, Any] = {}
         self._sums = OffsetSums(context, programs)
-        self._targets = TargetPool(partial(ImageTarget, context))
+        self._targets = TargetPool(partial(ListTargets, context))
 
     def build(
         self,
@@ -140,24 +140,22 @@ class LayerBuilder:
         context, size = self._context, (camera.width, camera.height)
         pixels = size[0] * size[1]
         textures: list[Any] = []
-        targets: list[ImageTarget] = []
+        targets = self._targets.take(size)
         try:
             cursors = self._buffer("cursors", camera, 4 * pixels)
             context.functions.fill_buffer(cursors, 0, pixels)
             faces = self._passes.queue_faces(scene, [camera], request, (0, camera.height))
             self._passes.run(COUNT, faces, cursors)
             textures.append(context.functions.buffer_texture(cursors, 1))
-            targets.append(self._targets.take(size, 1, "i4"))
-            targets.append(self._targets.take(size, 2, "u4"))
-            counts, layer = targets
             fullscreen.draw(
-                counts.framebuffer,
+                targets.counts.framebuffer,
                 "crossing_counts",
                 {"IN_BUFFER": 1},
                 {"cursors": textures[0]},
                 {"image_width": size[0]},
+                marks=True,
             )
-            _, most = limits.of(counts.texture, is_integer=True) or (0, 0)
+            _, most = limits.of(targets.counts.texture, is_integer=True) or (0, 0)
             total, max_count = self._sums.replace(cursors, pixels), int(most)
             if BYTES_PER_KEY * total > context.max_storage_block or total > context.max_texels:
                 raise DeviceMemoryError(
@@ -169,14 +167,12 @@ class LayerBuilder:
             sort_listed(self._programs, context.staging, pixels, max_count, cursors, stored)
             textures.append(context.functions.buffer_texture(stored, 2))
             lists = {"range_ends": textures[0], "crossings": textures[1]}
-            yield ListedCrossings(fullscreen, counts.texture, max_count, lists, layer)
+            yield ListedCrossings(fullscreen, targets, max_count, lists)
             context.check_error("listing layers", "the image size or the number of faces")
         finally:
             for texture in textures:
                 texture.release()
-            for target in targets:
-                self._targets.give_back(target)
-            self._targets.trim(max_idle=2)
+            self._targets.give_back(targets)
             self.trim(_MAX_KEPT_BYTES)
 
     def _count(

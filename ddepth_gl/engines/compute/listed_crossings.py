@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...gl.context import GLContext
-from ..shared.image_targets import FullscreenPasses, ImageTarget
+from ..shared.image_targets import FullscreenPasses, ImageTarget, below_layer
 from .programs import ComputePrograms
 
-__all__ = ["ListedCrossings", "OffsetSums"]
+__all__ = ["ListTargets", "ListedCrossings", "OffsetSums"]
 
 _BLOCK = 64  # numbers that an invocation sums up
 
@@ -72,27 +72,56 @@ class OffsetSums:
         self._count = 0
 
 
+class ListTargets:
+    """The images of a list, with depths that mark how many crossings a pixel has.
+
+    Args:
+        context: current in every call.
+        size: (width, height) in pixels.
+
+    Attributes:
+        key: the arguments after `context`.
+        counts: target of the number of crossings of each pixel.
+        layer: target of the keys of one layer.
+
+    Raises:
+        DeviceMemoryError: they do not fit into the device's memory.
+    """
+
+    def __init__(self, context: GLContext, size: tuple[int, int]) -> None:
+        self.key = (size,)
+        self.counts = ImageTarget(context, size, 1, "i4", marks=True)
+        try:
+            self.layer = ImageTarget(context, size, 2, "u4", depth=self.counts.depth)
+        except BaseException:
+            self.counts.release()
+            raise
+
+    def release(self) -> None:
+        """Free all textures and framebuffers."""
+        self.layer.release()
+        self.counts.release()
+
+
 class ListedCrossings:
     """All crossings of an image, see `DeviceCrossings`.
 
     Args:
         passes: of the context, which is current in every call.
-        counts: texture of the number of crossings of each pixel.
-        max_count: largest of them.
+        targets: with the counts, and their marks.
+        max_count: largest number of crossings of a pixel.
         lists: buffer textures "crossings" and "range_ends", see listed_layer.frag.
-        target: of two unsigned integers a pixel.
     """
 
     def __init__(
         self,
         passes: FullscreenPasses,
-        counts: Any,
+        targets: ListTargets,
         max_count: int,
         lists: dict[str, Any],
-        target: ImageTarget,
     ) -> None:
-        self.counts, self.max_count = counts, max_count
-        self._passes, self._lists, self._target = passes, lists, target
+        self.counts, self.max_count = targets.counts.texture, max_count
+        self._passes, self._lists, self._target = passes, lists, targets.layer
 
     def layers(self, stop: int | None = None) -> Iterator[Any]:
         """Yield the layers, see `DeviceCrossings`."""
@@ -104,5 +133,7 @@ class ListedCrossings:
                 {},
                 {**self._lists, "counts": self.counts},
                 {"layer": layer, "image_width": target.texture.width},
+                marks=False,
+                below=below_layer(layer),
             )
             yield target.texture

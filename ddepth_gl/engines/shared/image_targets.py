@@ -10,7 +10,19 @@ import numpy as np
 from ...gl.context import GLContext
 from ...gl.shaders import compile_program
 
-__all__ = ["FullscreenPasses", "ImageTarget"]
+__all__ = ["FullscreenPasses", "ImageTarget", "below_layer"]
+
+# Larger counts of crossings are not told apart by depth marks; see crossing_mark.glsl.
+_MAX_MARKED_COUNT = 1000
+
+
+def below_layer(layer: int) -> float:
+    """Return the window depth below which crossing_mark.glsl marks pixels that have a layer.
+
+    Args:
+        layer: number of the layer, from 0; from 1000 on, more pixels are below.
+    """
+    return 1.0 / (1.5 + min(layer, _MAX_MARKED_COUNT - 1))
 
 
 class ImageTarget:
@@ -21,11 +33,13 @@ class ImageTarget:
         size: (width, height) in pixels.
         components: numbers per pixel, 1 to 4.
         dtype: of moderngl, such as "f4".
-        marks: whether it has a depth buffer, to mark pixels for a second pass.
+        marks: whether it has a depth buffer, to mark pixels for later passes.
+        depth: that of another target, instead of its own.
 
     Attributes:
-        key: the arguments after `context`.
+        key: the arguments after `context`, without `depth`.
         texture, framebuffer: of moderngl.
+        depth: texture; None without marks.
 
     Raises:
         DeviceMemoryError: they do not fit into the device's memory.
@@ -38,6 +52,7 @@ class ImageTarget:
         components: int,
         dtype: str,
         marks: bool = False,
+        depth: Any = None,
     ) -> None:
         self.key = size, components, dtype, marks
         self._context = context
@@ -47,10 +62,11 @@ class ImageTarget:
             self.texture = gl.texture(size, components, dtype=dtype)
             self._gl_objects.append(self.texture)
             self.texture.filter = gl.NEAREST, gl.NEAREST
-            depth = context.functions.depth_texture(size) if marks else None
-            if depth is not None:
-                self._gl_objects.append(depth)
-            self.framebuffer = gl.framebuffer([self.texture], depth)
+            self.depth = depth
+            if marks and depth is None:
+                self.depth = context.functions.depth_texture(size)
+                self._gl_objects.append(self.depth)
+            self.framebuffer = gl.framebuffer([self.texture], self.depth)
             self._gl_objects.append(self.framebuffer)
 
     def release(self) -> None:
@@ -81,6 +97,7 @@ class FullscreenPasses:
         uniforms: Mapping[str, Any],
         viewport: tuple[int, int, int, int] | None = None,
         marks: bool | None = None,
+        below: float = 0.25,
     ) -> None:
         """Draw to all pixels of a framebuffer, or to those of a viewport.
 
@@ -95,8 +112,9 @@ class FullscreenPasses:
             uniforms: values by name; arrays are written as they are. Those that the variant does
                 not use are left out.
             viewport: first column and row, width and height; None for all pixels.
-            marks: True if the shader marks pixels, with a depth of 0 instead of 0.5; False to draw
-                to the marked pixels only; None if there is no depth.
+            marks: True if the shader marks pixels, by the depths that it writes; False to draw only
+                to pixels with a depth below `below`; None to draw without depth.
+            below: window depth.
         """
         gl = self._context.gl
         key = (shader, *options.items())
@@ -106,7 +124,7 @@ class FullscreenPasses:
             )
             self._programs[key] = program, gl.vertex_array(program, [])
         program, vertex_array = self._programs[key]
-        for name, value in {"clip_z": -0.5, **uniforms}.items():  # a window depth of 0.25
+        for name, value in {"clip_z": 2.0 * below - 1.0, **uniforms}.items():
             if name in program:  # compilers drop the uniforms that a variant does not use
                 if isinstance(value, np.ndarray):
                     program[name].write(value)
