@@ -1,0 +1,196 @@
+"""`dd.show`: in a notebook, in a program, with and without viser."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from figures import number_of_colors
+from PIL import Image
+from programs import ROOT
+from shapes import box, merged, sphere
+
+import ddepth_gl as dd
+
+needs_viser = pytest.mark.skipif(
+    find_spec("viser") is None, reason="no viser: pip install viser"
+)  # fmt: skip
+SETUP = """\
+import ddepth_gl as dd
+mesh = dd.demo_mesh()
+camera = dd.Camera.orbit(mesh, views=1, width=96, height=72)[0]
+with dd.DepthRenderer() as renderer:
+    frame = renderer.render(renderer.upload(mesh), camera, layers=True)
+"""
+WITHOUT = "import sys; sys.modules['viser'] = None\n"
+
+
+@pytest.fixture
+def run_cells(tmp_path, monkeypatch):
+    """Return a function that runs cells in a real notebook and returns them with their outputs."""
+    nbclient = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    search = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, search)))
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+
+    def run(*sources, during=None):
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in sources]
+        )
+        client = nbclient.NotebookClient(
+            notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+        )
+        with client.setup_kernel():
+            for number, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, number)
+                if during is not None:
+                    during(number, cell)
+        return notebook.cells
+
+    return run
+
+
+def frame_of(cell):
+    """Return the address in the frame of the only output of a cell."""
+    (output,) = cell.outputs
+    assert output.output_type == "display_data"
+    return re.search(r'<iframe src="(http://127\.0\.0\.1:\d+)"', output.data["text/html"])[1]
+
+
+@needs_viser
+@pytest.mark.slow
+def test_a_page_in_the_notebook(run_cells):
+    answers = []
+
+    def look(number, cell):
+        if 1 <= number <= 4:
+            with urllib.request.urlopen(frame_of(cell), timeout=30) as page:
+                answers.append(b"viser" in page.read().lower())
+
+    cells = run_cells(
+        SETUP, "a = dd.show(mesh, height=300)", "b = dd.show(frame.maps)", "dd.show(frame.layers)",
+        "d = dd.show(frame)", "a.close(); b.close(); a.close()\na",
+        "import urllib.request\ntry: urllib.request.urlopen(a.url)\n"
+        "except OSError as error: print(error)",
+        "import threading; print([t.name for t in threading.enumerate() if 'ddepth' in t.name])",
+        during=look,
+    )  # fmt: skip
+    assert answers == [True] * 4
+    assert 'height="300"' in cells[1].outputs[0].data["text/html"]
+    assert "ssh -L" in cells[1].outputs[0].data["text/html"]
+    assert not cells[5].outputs  # the value of a cell shows nothing again
+    assert "refused" in cells[6].outputs[0].text
+    assert cells[7].outputs[0].text == "[]\n"
+
+
+@pytest.mark.slow
+def test_a_picture_in_the_notebook_without_viser(run_cells):
+    cells = run_cells(
+        WITHOUT + SETUP, "dd.show(mesh)", "dd.show(frame.maps)", "dd.show(frame.layers)",
+        "shown = dd.show(frame)", "shown.close(); print(shown.url == '')",
+    )  # fmt: skip
+    for cell in cells[1:5]:
+        (output,) = cell.outputs
+        with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as image:
+            assert number_of_colors(np.asarray(image)) > 200, cell.source
+    assert cells[5].outputs[0].text == "True\n"
+
+
+def run(code, folder, *flags, **options):
+    search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": search, "TMPDIR": str(folder)}
+    environment.pop("DISPLAY", None)
+    environment.pop("WAYLAND_DISPLAY", None)
+    return subprocess.Popen(
+        [sys.executable, *flags, "-c", code],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        **options,
+    )  # fmt: skip
+
+
+def test_a_program_without_viser_writes_a_picture(tmp_path):
+    out, err = run(f"{WITHOUT}{SETUP}dd.show(mesh); dd.show(frame.maps)", tmp_path).communicate(
+        timeout=120
+    )
+    assert err == ""
+    lines = out.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        path, words = line.split(": ", 1)
+        assert words == 'a picture; for a page in 3-D, run pip install "ddepth-gl[web]"'
+        with Image.open(path) as image:
+            assert number_of_colors(np.asarray(image.convert("RGB"))) > 200
+        assert Path(path).parent == tmp_path
+
+
+@needs_viser
+@pytest.mark.slow
+def test_a_program_serves_until_it_is_interrupted(tmp_path):
+    with run(f"{SETUP}dd.show(frame.maps); print('on')", tmp_path) as process:
+        try:
+            url, until = process.stdout.readline().rstrip("\n").split(", ")
+            assert until == "until Ctrl-C"
+            with urllib.request.urlopen(url, timeout=30) as page:
+                assert page.status == 200
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, out, err) == (0, "on\n", "")
+
+
+@needs_viser
+@pytest.mark.slow
+def test_at_a_prompt_it_returns_at_once(tmp_path):
+    code = f"{SETUP}shown = dd.show(frame.maps)\nprint(shown.wait(0), shown)\nshown.close()\nexit()"
+    out, _ = run(code, tmp_path, "-i").communicate(timeout=120)
+    first, second = out.splitlines()
+    url = first.removesuffix(", until close()")
+    assert second == f"False <Shown {url}>"
+
+
+@needs_viser
+def test_the_clouds_of_results(renderer):
+    from ddepth_gl.viewer.web.results_page import ResultViewer
+
+    mesh = merged(sphere(1.0, 12, 24), box((2, -1, -1), (3, 1, 1)))
+    camera = dd.Camera.orbit(mesh, views=1, width=60, height=40)[0]
+    frame = renderer.render(renderer.upload(mesh), camera, layers=True)
+    with ResultViewer(frame.maps, port=0) as viewer:
+        front, back = frame.maps.points()
+        for cloud, expected in zip(viewer.clouds["side"], (front, back), strict=True):
+            np.testing.assert_allclose(cloud.points, expected, atol=1e-5)
+        assert viewer.note == f"{2 * len(front):,} points, 60x40 pixels"
+    with ResultViewer(frame, port=0) as viewer:
+        assert len(viewer.clouds["depth"]) == frame.layers.count.max()
+    nothing = dd.Camera.look_at((9, 9, 9), (20, 20, 20), width=8, height=8)
+    empty = renderer.entry_exit(renderer.upload(mesh), nothing)
+    with ResultViewer(empty, port=0) as viewer:
+        assert viewer.note == "0 points, 8x8 pixels"
+    orthographic = dd.Camera.orthographic((8.0, 8.0), camera.camera_from_world, 30, 30)
+    maps = renderer.entry_exit(renderer.upload(mesh), orthographic)
+    with ResultViewer(maps, port=0) as viewer:
+        assert viewer.orbit.radius > 0.5
+
+
+def test_what_cannot_be_shown():
+    with pytest.raises(dd.RequestError, match=r"show takes a Mesh, DepthMaps.*not 'mesh.ply'"):
+        dd.show("mesh.ply")
+    with pytest.raises(dd.RequestError, match="height"):
+        dd.show(box(), height=0)
+    camera = dd.Camera.look_at((3, 2, 1), (0, 0, 0), width=6, height=4)
+    with pytest.raises(dd.RequestError, match="the frame is empty"):
+        dd.show(dd.Frame(camera))
