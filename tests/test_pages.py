@@ -189,3 +189,53 @@ def test_every_picture_is_shown():
     text = "".join((ROOT / page).read_text("utf-8") for page in PAGES)
     for path in (ROOT / "docs/images").glob("*"):
         assert f"images/{path.name})" in text, path.name
+
+
+# Numbers of the README
+
+README = (ROOT / "README.md").read_text("utf-8")
+MEASURED = (ROOT / "docs/measurements.md").read_text("utf-8")
+
+
+def test_readme_is_short():
+    assert len(README.splitlines()) < 120
+
+
+def test_times_of_the_readme_are_measured():
+    [[small, large]] = re.findall(
+        r"at 512x512 take ([\d.]+) ms for a mesh of 5,856 faces and ([\d.]+) ms", README
+    )
+    peers = MEASURED[MEASURED.index("Entry + exit; in paren") :]
+    assert re.search(rf"^\| spot \| 5,856 \| 512 \|.*\| {small} \(", peers, re.M)
+    [measured] = re.findall(r"^\| sphere 1.3M \| 1,299,272 \| 512 \|.*\| (\S+) \(", peers, re.M)[:1]
+    assert round(float(measured)) == float(large)
+
+
+@pytest.mark.parametrize(
+    ("row", "peer"), [("Open3D `RaycastingScene`", "Open3D"), ("trimesh with embree", "embreex")]
+)
+def test_factors_of_the_readme_are_measured(row, peer):
+    [line] = [line for line in README.splitlines() if line.startswith(f"| {row} |")]
+    [claimed] = re.findall(r"([\d.]+) times our time", line)
+    [measured] = re.findall(rf"^\| entry \+ exit, .*{peer} \| ([\d.]+) \|", MEASURED, re.M)
+    # Digits that are left out are not rounded up.
+    assert measured.startswith(claimed)
+
+
+@pytest.mark.slow
+def test_numbers_of_the_picture(tmp_path):
+    """What the script prints as it draws, README says below the picture."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts/draw_readme.py"), "--out", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (tmp_path / "overview.png").stat().st_size > 100_000
+    [wrong] = re.findall(r"^transparent materials: (.*?)% wrong", done.stdout, re.M)
+    [ours, largest] = re.findall(r"^ddepth_gl: (.*?)% wrong, .* (\S+)$", done.stdout, re.M)[0]
+    told = re.search(r"wrong at (\d+) % of the pixels.*?by less than (\S+)\.", README, re.S)
+    assert f"{float(wrong):.0f}" == told[1]
+    assert float(ours) == 0.0
+    assert float(largest) < float(told[2])
