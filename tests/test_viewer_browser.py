@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 import zipfile
 
 import numpy as np
@@ -20,6 +22,7 @@ from web_page import WebPage, wait_until
 
 import ddepth_gl as dd
 from ddepth_gl.viewer.coloring import BACKGROUND, colored
+from ddepth_gl.viewer.orbit import Orbit
 from ddepth_gl.viewer.session import Session
 from ddepth_gl.viewer.state import ViewerState
 
@@ -235,6 +238,83 @@ def test_the_page_shows_answers_and_saves(mesh, viewer, open_page, tmp_path):
     }  # fmt: skip
 
 
+def test_up_sides_angle_and_parallel_rays(mesh, tmp_path):
+    state = ViewerState.framing(mesh, (0.0, 1.0, 0.0), mode="entry")
+    with WebViewer(mesh, state, port=0) as viewer, WebPage(viewer.url, tmp_path) as page:
+        (client,) = wait_until(lambda: viewer.pages, "client")
+        settle(viewer)
+        assert client.state.orbit.up == (0.0, 1.0, 0.0)
+        assert_shows(page, truth(mesh, client.state, client.size)[1])
+        for side in ("Left", "Top", "Iso"):
+            page.click(side)
+            settle(viewer)
+            elevation_deg = {"Left": 0.0, "Top": 90.0}.get(side, 35.264)
+            assert client.state.orbit.elevation_deg == pytest.approx(elevation_deg, abs=2e-3)
+            handle = client.client.camera
+            np.testing.assert_allclose(
+                client.state.camera_for(*client.size).center,
+                handle.position * viewer.world.radius + viewer.world.center,
+                atol=1e-3 if side == "Top" else 1e-9,
+            )
+            assert_shows(page, truth(mesh, client.state, client.size)[1])
+        height = client.state.orbit.height
+        page.slide(0, 3)
+        settle(viewer)
+        assert client.state.orbit.fov_deg == pytest.approx(43.0)
+        assert client.state.orbit.height == pytest.approx(height)
+        page.check("Parallel rays")
+        settle(viewer)
+        assert client.state.orbit.is_orthographic
+        assert_shows(page, truth(mesh, client.state, client.size)[1])
+        distance = client.state.orbit.distance
+        page.scroll(300, 300, -300)
+        settle(viewer)
+        assert client.state.orbit.distance < 0.95 * distance
+        assert_shows(page, truth(mesh, client.state, client.size)[1])
+        images = []
+        show_image = client.scene.show_image
+
+        def record(colors, depth, is_exact, is_photo):
+            images.append((colors.shape[1::-1], is_exact, is_photo))
+            show_image(colors, depth, is_exact, is_photo)
+
+        client.scene.show_image = record
+        page.drag(300, 300, 100, 30)
+        settle(viewer)
+        assert client.state.orbit.is_orthographic
+        assert images[-1] == (client.size, True, False)
+        assert all(size <= client.size for size, _, _ in images)
+        assert not images[0][1]
+
+
+def test_a_camera_of_a_file_is_shown_until_it_is_turned(mesh, tmp_path):
+    camera = dd.Camera.from_intrinsics(
+        [[300, 0, 120], [0, 310, 90], [0, 0, 1]],
+        dd.Camera.look_at((5, -4, 3), (0, 0, 0), width=8, height=8).camera_from_world, 260, 200,
+    )  # fmt: skip
+    orbit = Orbit.from_camera(camera, mesh)
+    state = ViewerState(orbit=orbit, mould_orbit=orbit, camera=camera, mode="entry")
+    with WebViewer(mesh, state, port=0) as viewer, WebPage(viewer.url, tmp_path) as page:
+        (client,) = wait_until(lambda: viewer.pages, "client")
+        settle(viewer)
+        assert client.state.camera is camera
+        assert_shows(page, truth(mesh, client.state, client.size)[1])
+        page.drag(300, 300, 100, 30)
+        settle(viewer)
+        assert client.state.camera is None
+        assert_shows(page, truth(mesh, client.state, client.size)[1])
+
+
+def test_pages_of_other_servers_get_nothing(mesh, viewer, tmp_path):
+    """A page of the internet may try to look at what this computer serves."""
+    with WebViewer(mesh, port=0) as other:
+        target = viewer.url.replace("http", "ws")
+        with WebPage(other.url, tmp_path, query=f"/?websocket={target}", has_note=False) as page:
+            time.sleep(8.0)
+            assert viewer.pages == other.pages == []
+            assert "Thickness" not in page.text()
+
+
 def test_the_mould_view(mesh, viewer, open_page):
     page = open_page()
     (client,) = viewer.pages
@@ -339,6 +419,9 @@ def test_clients_have_views_of_their_own_and_leave_nothing(mesh, viewer, open_pa
     second.close()
     wait_until(lambda: viewer.pages == [ours], "end of the other client")
     assert not other.is_open
+    left = weakref.ref(page_of.pop(min(page_of)))
+    other = None
+    wait_until(lambda: gc.collect() is None or left() is None, "end of the page")
     first.choose("Show", "Photo")
     settle(viewer)
 

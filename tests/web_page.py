@@ -54,6 +54,7 @@ class WebPage:
         width, height: of the window.
         query: behind the address. A slow browser lowers the resolution of its canvas; a fixed one
             makes screenshots comparable.
+        has_note: whether to wait for the note of viser on drawing in software, and to close it.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class WebPage:
         width: int = 1200,
         height: int = 800,
         query: str = "/?fixedDpr=1",
+        has_note: bool = True,
     ) -> None:
         webdriver = pytest.importorskip(
             "selenium.webdriver", reason="no selenium: pip install selenium"
@@ -85,15 +87,17 @@ class WebPage:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         service = webdriver.ChromeService(paths[1])
         self._webdriver = webdriver
+        self.keys = webdriver.Keys
         self.folder = folder
         self.driver = webdriver.Chrome(options=options, service=service)
         self.requested: set[str] = set()
         self.messages: list[str] = []
         self.driver.get(url + query)
         # viser says that Chromium draws in software.
-        close = ".mantine-Notification-closeButton"
-        wait_until(lambda: self.find(close), "note")[0].click()
-        wait_until(lambda: not self.find(close), "end of the note")
+        if has_note:
+            close = ".mantine-Notification-closeButton"
+            wait_until(lambda: self.find(close), "note")[0].click()
+            wait_until(lambda: not self.find(close), "end of the note")
 
     # What it shows
 
@@ -164,14 +168,14 @@ class WebPage:
 
     def enter(self, label: str, text: str) -> None:
         """Type a number into a control."""
-        control, keys = self.control(label), self._webdriver.Keys
+        control, keys = self.control(label), self.keys
         control.click()
         control.send_keys(keys.CONTROL, "a")
         control.send_keys(text, keys.ENTER)
 
     def slide(self, index: int, steps: int) -> None:
         """Move the slider with this number among those that can be seen, by arrow keys."""
-        keys = self._webdriver.Keys
+        keys = self.keys
         slider = wait_until(lambda: self.find("[role=slider]")[index:], "slider")[0]
         for _ in range(abs(steps)):
             slider.send_keys(keys.ARROW_RIGHT if steps > 0 else keys.ARROW_LEFT)
@@ -180,10 +184,10 @@ class WebPage:
         """Click a pixel of the canvas."""
         chain = self._at(x, y)
         if shift:
-            chain.key_down(self._webdriver.Keys.SHIFT)
+            chain.key_down(self.keys.SHIFT)
         chain.click()
         if shift:
-            chain.key_up(self._webdriver.Keys.SHIFT)
+            chain.key_up(self.keys.SHIFT)
         chain.perform()
 
     def drag(self, x: int, y: int, right: int, down: int, steps: int = 10) -> None:
@@ -198,6 +202,18 @@ class WebPage:
         width, height = self.canvas_size()
         chain = self._webdriver.ActionChains(self.driver, duration=20)
         return chain.move_to_element_with_offset(canvas, x - width // 2, y - height // 2)
+
+    def scroll(self, x: int, y: int, down: int) -> None:
+        """Turn the wheel over a pixel of the canvas, in CSS pixels of scrolling."""
+        canvas = self.driver.find_element("tag name", "canvas")
+        width, height = self.canvas_size()
+        actions = self._webdriver.common.action_chains
+        origin = actions.ScrollOrigin.from_element(canvas, x - width // 2, y - height // 2)
+        self._webdriver.ActionChains(self.driver).scroll_from_origin(origin, 0, down).perform()
+
+    def move_away(self) -> None:
+        """Move the pointer to where it shows nothing."""
+        self._at(2, 2).perform()
 
     def downloaded(self, suffix: str) -> Path:
         """Return the file that was downloaded."""

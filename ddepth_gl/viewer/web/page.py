@@ -104,11 +104,7 @@ class Page:
             return
         is_moved = not _is_same_view(orbit, self._view)
         if is_moved:
-            self._view = orbit
-            if self.state.place == "image":
-                self.state.orbit, self.state.camera, self.state.pin = orbit, None, None
-            else:
-                self.state.mould_orbit = orbit
+            self._set_view(orbit)
         if not self._resize(size) and not is_moved:
             return
         self.draw(is_moving=True)
@@ -132,13 +128,21 @@ class Page:
         """Return the orbit of the view: the rendering camera, or that of the mould view."""
         return self.state.orbit if self.state.place == "image" else self.state.mould_orbit
 
+    def _set_view(self, orbit: Orbit) -> None:
+        """Take over where the page looks from."""
+        self._view = orbit
+        state, first = self.state, self.viewer.state
+        if state.place == "mould":
+            state.mould_orbit = orbit
+            return
+        state.orbit, state.pin = orbit, None
+        # A camera of a file is shown wherever the page is where it started.
+        is_first = first.camera is not None and _is_same_view(orbit, first.orbit)
+        state.camera = first.camera if is_first else None
+
     def _look(self, orbit: Orbit) -> None:
         """Turn the camera of the page."""
-        self._view = orbit
-        if self.state.place == "image":
-            self.state.orbit, self.state.camera, self.state.pin = orbit, None, None
-        else:
-            self.state.mould_orbit = orbit
+        self._set_view(orbit)
         self._send_view()
 
     def _send_view(self) -> None:
@@ -161,8 +165,13 @@ class Page:
         elif name == "fov_deg":
             self._look(self._view.with_fov(controls.fov_deg.value))
         elif name == "is_orthographic":
-            self._view = replace(self._view, is_orthographic=controls.is_orthographic.value)
-            state.orbit, state.camera, state.pin = self._view, None, None
+            is_orthographic = controls.is_orthographic.value
+            if state.place == "mould":
+                state.orbit = replace(state.orbit, is_orthographic=is_orthographic)
+                state.camera = None
+                self._show_mould()
+            else:
+                self._set_view(replace(self._view, is_orthographic=is_orthographic))
         elif name == "section":
             state.section = (
                 self._middle_line(along_row=True) if controls.has_section.value else None
@@ -436,5 +445,7 @@ def _is_same_view(orbit: Orbit, other: Orbit) -> bool:
     return (
         bool(abs(eye - other_eye).max() < limit)
         and bool(abs(target - other_target).max() < limit)
+        and abs(orbit.distance - other.distance) < limit  # parallel rays have one eye for all
         and abs(orbit.fov_deg - other.fov_deg) < 1e-4
+        and orbit.is_orthographic == other.is_orthographic
     )

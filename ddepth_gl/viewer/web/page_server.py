@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from ..._packages import import_needed
 from ...errors import ViewerError
@@ -133,8 +134,26 @@ class PageServer:
         server.on_client_disconnect(self._disconnected)
 
     async def _connected(self, client: Any) -> None:
+        connection = self._foreign_connection(client)
+        if connection is not None:
+            await connection.close()
+            return
         client.camera.max_orbit_distance = _FARTHEST
         self._pages[client.client_id] = self.make_page(client)
+
+    def _foreign_connection(self, client: Any) -> Any:
+        """Return the connection of a client whose page comes from another server, else None.
+
+        Browsers let every page of the internet open a WebSocket to this computer, and tell where
+        the page comes from.
+        """
+        connection = self.server._websock_server._live_connections.get(client.client_id)
+        if connection is None:  # gone already
+            return None
+        headers = connection.request.headers
+        origin = headers.get("Origin")
+        is_own = origin is None or urlsplit(origin).netloc == headers.get("Host")
+        return None if is_own else connection
 
     async def _disconnected(self, client: Any) -> None:
         page = self._pages.pop(client.client_id, None)

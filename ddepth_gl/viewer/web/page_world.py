@@ -110,7 +110,7 @@ class PageWorld:
 
 def beside(orbit: Orbit) -> Orbit:
     """Return an orbit that sees the mesh from beside a camera, and the camera, too."""
-    return replace(orbit.turned(-55.0, 12.0).zoomed(-7.0), is_orthographic=False)
+    return replace(orbit.turned(-40.0, 15.0).zoomed(-8.0), is_orthographic=False)
 
 
 def _upward(camera: Any, up: Vector) -> npt.NDArray[np.float64]:

@@ -24,6 +24,7 @@ from .page_world import beside
 
 __all__ = ["ResultViewer"]
 
+_MAX_BOXES = 12
 _MAX_POINTS = 1_500_000  # of a page
 
 
@@ -126,6 +127,8 @@ class ResultPage:
         gui = client.gui
         gui.add_html(texts.note(viewer.note))
         names = [each.name for each in viewer.clouds["side"]]
+        if len(names) > _MAX_BOXES:  # one box for the rest
+            names[_MAX_BOXES - 1 :] = [f"{names[_MAX_BOXES - 1]} and behind"]
         self._coloring = gui.add_dropdown("Colors by", ["side", "depth"])
         self._size = gui.add_slider("Point size", 0.5, 5.0, 0.25, 1.5)
         self._has_camera = gui.add_checkbox("Camera", True)
@@ -145,10 +148,8 @@ class ResultPage:
     def _show(self) -> None:
         clouds = [
             cloud
-            for cloud, box in zip(
-                self._viewer.clouds[cast(str, self._coloring.value)], self._shown, strict=True
-            )
-            if box.value
+            for number, cloud in enumerate(self._viewer.clouds[cast(str, self._coloring.value)])
+            if self._shown[min(number, len(self._shown) - 1)].value
         ]
         self.scene.show_clouds(clouds, self._size.value * self._viewer.point_size)
         if self._has_camera.value:

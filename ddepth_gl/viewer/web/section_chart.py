@@ -111,8 +111,8 @@ def _legend(section: Section) -> str:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Return round depths between two others, about five."""
-    rough = (high - low) / 5.0
+    """Return round depths between two others, about six."""
+    rough = (high - low) / 6.0
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * each for each in (1.0, 2.0, 5.0, 10.0) if power * each >= rough)
     return [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
