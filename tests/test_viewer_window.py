@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
     reason='the window\'s packages are not installed: pip install "ddepth-gl[viewer]"',
 )
 
-# The command, with its log on stderr: that tells what the window shows, see `Shown`.
+# The command, with its log on stderr: that tells what the window shows, see `Window`.
 PROGRAM = """
 import logging
 logging.basicConfig(format="%(name)s: %(message)s")
@@ -39,15 +39,29 @@ logging.getLogger("ddepth_gl").setLevel(logging.DEBUG)
 from ddepth_gl.cli.start import main
 main()
 """
+# The same, measured by coverage.
+MEASURED = f"""
+import coverage
+measured = coverage.Coverage(
+    data_file={str(ROOT / ".coverage")!r}, data_suffix=True,
+    config_file={str(ROOT / "pyproject.toml")!r},
+)
+measured.start()
+try:
+    {PROGRAM.replace(chr(10), chr(10) + "    ")}
+finally:
+    measured.stop()
+    measured.save()
+"""
 
 
 class Window:
     """`ddepth view` in a window that fills the screen; what it shows, from its log."""
 
-    def __init__(self, folder, display, *arguments, **environment):
+    def __init__(self, folder, program, display, *arguments, **environment):
         search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", PROGRAM, "view", *map(str, arguments)],
+            [sys.executable, "-W", "error", "-c", program, "view", *map(str, arguments)],
             cwd=folder,
             env={**os.environ, "DISPLAY": display, "PYTHONPATH": search, **environment},
             stdout=subprocess.PIPE,
@@ -117,14 +131,15 @@ def mesh_file(tmp_path):
 
 
 @pytest.fixture
-def open_window(tmp_path, display_with_screen):
+def open_window(request, tmp_path, display_with_screen):
     """A function that opens a window and returns it, with the person in front of it."""
     opened = []
+    program = MEASURED if getattr(request.config.option, "cov_source", None) else PROGRAM
 
     def opener(*arguments, **environment):
         person = Person(display_with_screen[0])
         person.move(1000, 700)  # over the panel, as far as the image is concerned
-        window = Window(tmp_path, display_with_screen[0], *arguments, **environment)
+        window = Window(tmp_path, program, display_with_screen[0], *arguments, **environment)
         opened.append(window)
         window.wait_for("window", is_full)
         return window, person
@@ -257,7 +272,8 @@ def test_mouse_and_view_keys_move_the_camera(open_window, display_with_screen, m
         "home", lambda shown: not shown["state"]["orbit"]["is_orthographic"] and is_full(shown)
     )["state"]["orbit"]
     person.click(x + 20, y + 10, times=2)
-    shown = changed("new target", before)
+    changed("new target", before)
+    shown = window.when_quiet()
     left, top = shown["area"][:2]
     camera = ViewerState.from_dict(shown["state"] | {"orbit": before}).camera_for(*shown["size"])
     column, row = int(x + 20 - left), int(y + 10 - top)
@@ -363,6 +379,12 @@ def test_widgets_of_the_panel(open_window, display_with_screen, tmp_path):
         "turned mould", lambda shown: shown["state"]["mould_orbit"] != before["mould_orbit"]
     )
     assert shown["state"]["orbit"] == before["orbit"]
+    person.key("s")
+    window.wait_for("saved", lambda shown: any(t.startswith("saved ") for t in shown["messages"]))
+    shown = window.when_quiet()
+    saved = iio.imread(tmp_path / "shells_mould.png")[..., :3]
+    differs = (on_screen(folder, shown) != saved).any(axis=-1)
+    assert 0 < differs.sum() < 0.1 * differs.size  # the message
     person.key("Tab")
     wide = window.wait_for("no panel", lambda shown: shown["area"][2] > shown["area"][3])
     assert "Mould view" not in wide["places"]

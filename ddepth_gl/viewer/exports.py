@@ -9,6 +9,9 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from .._checks import checked_choice
 from ..errors import OutputError
 from ..io.cameras.write import save_cameras
@@ -38,13 +41,15 @@ def export(
     width: int,
     height: int,
     folder: str | Path = ".",
+    drawn: npt.NDArray[np.uint8] | None = None,
 ) -> list[Path]:
     """Save what is shown in a folder; no file that is there is replaced.
 
     ``NAME_MODE.png`` is the image as it is shown; ``NAME_maps.npz``, or ``NAME_layers.npz`` where
     the mode shows layers, what `load_npz` reads; ``NAME_front.ply`` and ``NAME_back.ply``, or
     ``NAME_layer01.ply``, ..., the points; ``NAME_camera.json`` the camera, as `save_cameras` writes
-    it. If one of them exists, NAME ends in a number.
+    it. The image of the mould view is ``NAME_mould.png``. If one of them exists, NAME ends in a
+    number.
 
     Args:
         kind: one of `EXPORTS`.
@@ -52,6 +57,8 @@ def export(
         state: state that is shown.
         width, height: image size in pixels.
         folder: where to save; it must exist.
+        drawn: (H, W, 4) uint8, the mould view as it is drawn, to save as its image; None for the
+            image of the mode.
 
     Returns:
         The files written.
@@ -65,7 +72,7 @@ def export(
     place = Path(folder)
     if not place.is_dir():
         raise OutputError(f"{place} is not a folder; give an existing one")
-    names, write = _writers(kind, session, state, width, height)
+    names, write = _writers(kind, session, state, width, height, drawn)
     return write(_free_stem(place, _file_stem(session.name), names))
 
 
@@ -85,10 +92,17 @@ def export_bytes(
 
 
 def _writers(
-    kind: str, session: Session, state: ViewerState, width: int, height: int
+    kind: str,
+    session: Session,
+    state: ViewerState,
+    width: int,
+    height: int,
+    drawn: npt.NDArray[np.uint8] | None,
 ) -> tuple[list[str], Callable[[Path], list[Path]]]:
     """Return the ends of the names of the files, and what writes them, by their common start."""
     shows_layers = state.mode_info.needs_layers or (state.place == "mould" and state.mould_layers)
+    if kind == "image" and drawn is not None:
+        return ["_mould.png"], lambda stem: write_photo(_with(stem, "_mould.png"), drawn)
     if kind == "image":
         ending = f"_{state.mode}{state.layer + 1 if state.mode == 'layer' else ''}.png"
 

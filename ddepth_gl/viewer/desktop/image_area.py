@@ -57,7 +57,7 @@ class ImageArea:
         if self.is_dragging and not imgui.is_item_active():
             self._release(viewer, x, y)
         if is_hovered and imgui.is_mouse_double_clicked(_LEFT):
-            viewer.state.pin = self._pin_before
+            viewer.state.pin, self._gesture = self._pin_before, ""  # the first click was none
             viewer.look_at_pixel(self.pixel_at(viewer, x, y))
         if is_hovered and io.mouse_wheel:
             move(viewer, lambda orbit: orbit.zoomed(io.mouse_wheel))

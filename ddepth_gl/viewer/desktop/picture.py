@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ...mesh.mesh import Mesh
 from ...renderer import DepthRenderer
 from ..canvas import Canvas, Viewport
@@ -121,6 +124,16 @@ class Picture:
         self.milliseconds = 1e3 * (time.perf_counter() - start)
         self._drawn, self.stride = drawn, stride
         return True
+
+    def mould_pixels(self, width: int, height: int) -> npt.NDArray[np.uint8]:
+        """Return (H, W, 4) uint8 sRGB: the mould view of this size as it was drawn last."""
+        framebuffer = self._gl.simple_framebuffer((width, height))
+        try:
+            self._world.show(framebuffer, (0, 0, width, height))
+            pixels = np.frombuffer(framebuffer.read(components=4), np.uint8)
+        finally:
+            framebuffer.release()
+        return pixels.reshape(height, width, 4)[::-1].copy()
 
     def replace_mesh(self, mesh: Mesh, name: str) -> None:
         """Show another mesh; if it cannot be uploaded, the old one stays.

@@ -449,8 +449,11 @@ class Viewer:
         Args:
             kind: one of `EXPORTS`.
         """
+        drawn = None
+        if self.state.place == "mould":
+            drawn = self.picture.mould_pixels(*self.size)
         try:
-            files = export(kind, self.picture.session, self.state, *self.size)
+            files = export(kind, self.picture.session, self.state, *self.size, drawn=drawn)
         except _FAILURES as error:
             self.messages.error(_text(error), "save")
             return

@@ -49,7 +49,7 @@ def _draw_color_bar(viewer: Viewer, area: Area) -> None:
     height = float(int(min(0.6 * area.height, 420 * scale)))
     top = float(int(area.y + (area.height - height) / 2))
     ticks = _ticks(low, high)
-    labels = [f"{value:.5g}" for value in ticks]
+    labels = [f"{value:.4g}" for value in ticks]
     text_height = imgui.get_text_line_height()
     widest = max((imgui.calc_text_size(label).x for label in labels), default=0.0)
     title = viewer.state.mode_info.label

@@ -24,6 +24,7 @@ def draw_probe(viewer: Viewer) -> None:
     """Draw the crossings of the pinned pixel, or of the one under the cursor."""
     probe, pin = viewer.probe, viewer.state.pin
     if pin is not None:
+        imgui.align_text_to_frame_padding()
         colored_text(ACCENT, f"Pinned to pixel ({pin[0]}, {pin[1]})")
         imgui.same_line()
         if button("Release"):
