@@ -135,7 +135,6 @@ def test_links_in_the_documentation_exist():
         ROOT / "CONTRIBUTING.md",
         ROOT / "CHANGELOG.md",
         ROOT / "SECURITY.md",
-        ROOT / "packaging" / "README.md",
         *(ROOT / "docs").rglob("*.md"),
     ]
     for page in pages:

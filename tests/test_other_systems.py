@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import blocks_of
+from programs import lines_of, run_script
 
 import ddepth_gl as dd
 from ddepth_gl.gl import egl, memory
@@ -92,3 +94,10 @@ def test_memory_of_windows(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: {"kernel32": Kernel32()}[name])
     assert memory.host_memory() == 24 * 2**30
+
+
+def test_the_example_with_a_window(tmp_path, display):
+    """The block of docs/platforms.md, here in a window of X11."""
+    (block,) = (each for each in blocks_of("docs/platforms.md") if each.language == "python")
+    (line,) = lines_of(run_script(block.content, tmp_path, DISPLAY=display))
+    assert line.startswith("<DepthMaps 320x240")
