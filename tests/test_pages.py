@@ -27,7 +27,12 @@ ELSEWHERE = {
 # Packages whose absence skips a block; all others must be there.
 OPTIONAL = ("torch", "open3d", "embreex", "pyarrow", "datasets", "webdataset", "cv2")
 # What takes too long here.
-SMALLER = (("--views 24", "--views 2"), ("--size 512", "--size 48"), ("views=24", "views=3"))
+SMALLER = (
+    ("--views 24", "--views 2"),
+    ("--views 8", "--views 2"),
+    ("--size 512", "--size 48"),
+    ("views=24", "views=3"),
+)
 RUN = ("python", "sh")
 RUNNABLE = [
     page
@@ -41,7 +46,7 @@ RUNNABLE = [
 def test_blocks_run_or_say_why_not(page):
     for block in blocks_of(page):
         where = f"{page}:{block.line}"
-        if block.language in ("text", "json") or block.language.startswith("{"):
+        if block.language in ("text", "json", "bibtex") or block.language.startswith("{"):
             continue  # output, and directives of the site
         if block.reason:
             assert len(block.reason.split()) >= 3, f"{where}: why is it not run?"
