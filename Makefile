@@ -72,7 +72,7 @@ docs: $(VENV)/installed-docs
 
 # The pictures of README and docs: each script draws those that its PICTURES names.
 pictures: setup
-	for script in scripts/draw_*.py; do $(BIN)/python $$script; done
+	for script in scripts/draw_*.py; do $(BIN)/python $$script || exit 1; done
 
 # `make bench BENCH=--write` puts what it measures into docs/measurements.md. Peers come with the extra [bench].
 bench: setup

@@ -1,10 +1,11 @@
-"""Draw the picture of the README: an object in a box of walls, and two ways to its last exits.
+"""Draw the picture of the README, and what `ddepth demo` shows.
 
 Usage: python scripts/draw_readme.py [NAME ...] [--out docs/images]
 
-The exits of transparent nodes are computed from all crossings of each ray, as docs/check-layers.md
-describes: what a ray collects if front faces are transparent, and back faces emit their depth and
-let it pass. Errors are those against rays in float64. Needs the extra [cli].
+The first is an object in a box of walls, and two ways to its last exits. Those of transparent
+materials are computed from all crossings of each ray, as docs/check-layers.md describes: what a ray
+collects if front faces are transparent, and back faces emit their depth and let it pass. Errors are
+those against rays in float64. Needs the extra [cli].
 """
 
 from __future__ import annotations
@@ -148,7 +149,26 @@ def draw_clouds(axes: Any, maps: dd.DepthMaps, degrees: float) -> None:
     axes.set(xlim=(0, 420), ylim=(260, 0), aspect="equal")
 
 
-PICTURES: dict[str, Callable[[], Figure]] = {"overview": overview}
+def demo() -> Figure:
+    """Draw photo, entry, exit and thickness of a view of `ddepth demo`."""
+    return preview(0, layers=False)
+
+
+def layers() -> Figure:
+    """Draw layers, crossings per pixel and a section of a view of `ddepth demo`."""
+    return preview(2, layers=True)
+
+
+def preview(view: int, *, layers: bool) -> Figure:
+    """Draw the preview of a view of `ddepth demo`."""
+    mesh = dd.demo_mesh()
+    camera = dd.Camera.orbit(mesh, views=4, width=640, height=480)[view]
+    with dd.DepthRenderer() as renderer:
+        scene = renderer.upload(mesh)
+        return dd.preview(renderer.render(scene, camera, layers=layers, samples=2))
+
+
+PICTURES: dict[str, Callable[[], Figure]] = {"overview": overview, "demo": demo, "layers": layers}
 
 
 def main() -> None:
