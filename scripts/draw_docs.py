@@ -57,13 +57,13 @@ def turned(maps: dd.DepthMaps, axes: Any, degrees: float, title: str) -> None:
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     around = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
     eye = middle + (camera.center - middle) @ around.T
-    view = dd.Camera.look_at(eye, middle, fov_y_deg=32, width=400, height=400)
+    view = dd.Camera.look_at(eye, middle, fov_y_deg=26, width=400, height=300)
     points = np.concatenate([front, back])
     colors = np.repeat([BLUE, ORANGE], [len(front), len(back)])
     image, depth = view.project(points)
     order = np.argsort(-depth)
     axes.scatter(*image[order].T, s=0.6, c=colors[order], linewidths=0)
-    axes.set(xlim=(0, 400), ylim=(400, 0), aspect="equal")
+    axes.set(xlim=(0, 400), ylim=(300, 0), aspect="equal")
     axes.set_title(title, loc="left", fontsize=9)
     axes.set_axis_off()
 
@@ -71,13 +71,13 @@ def turned(maps: dd.DepthMaps, axes: Any, degrees: float, title: str) -> None:
 def clouds() -> Figure:
     """Draw the photo of the demo mesh, and the points of both sheets from three directions."""
     mesh = dd.demo_mesh()
-    camera = dd.Camera.look_at((1.5, -5.5, 3.5), (0, 0, 0), fov_y_deg=32, width=400, height=400)
+    camera = dd.Camera.look_at((1.5, -5.5, 3.5), (0, 0, 0), fov_y_deg=26, width=400, height=300)
     with dd.DepthRenderer() as renderer:
         frame = renderer.render(renderer.upload(mesh), camera, samples=4)
     maps = frame.maps
     assert maps is not None
     assert frame.image is not None
-    figure = Figure((11, 3.1), layout="constrained")
+    figure = Figure((11, 2.4), layout="constrained")
     photo, *others = figure.subplots(1, 4)
     photo.imshow(frame.image)
     photo.set_axis_off()
