@@ -13,6 +13,7 @@ from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer
 from .canvas import Canvas
 from .device_images import DeviceImages
+from .probe import Probe, pixel_camera, probe_of
 from .state import ViewerState
 from .world import World
 
@@ -27,7 +28,7 @@ class Screenshots:
     """
 
     def __init__(self, renderer: DepthRenderer) -> None:
-        self._context = renderer._context
+        self._renderer, self._context = renderer, renderer._context
         self._images = DeviceImages(renderer)
         self._canvas: Canvas | None = None
         self._world: World | None = None
@@ -39,7 +40,7 @@ class Screenshots:
 
         Args:
             scene: of the renderer.
-            state: what to show.
+            state: what to show; in the mould view, also the ray of its pin.
             width, height: of the image, pixels.
 
         Returns:
@@ -49,6 +50,7 @@ class Screenshots:
             CameraError, ContextError, DeviceMemoryError: see `DepthRenderer.entry_exit`.
         """
         viewport = 0, 0, width, height
+        probe = self._probe(scene, state, width, height) if state.place == "mould" else None
         image: Any
         if state.place == "mould":
             image = self._images.points(scene, state, width, height)
@@ -59,7 +61,9 @@ class Screenshots:
             try:
                 if state.place == "mould":
                     self._world = self._world or World(context.gl)
-                    self._world.draw(target.framebuffer, image, scene.mesh, state, viewport)
+                    self._world.draw(
+                        target.framebuffer, image, scene.mesh, state, viewport, probe=probe
+                    )
                 else:
                     self._canvas = self._canvas or Canvas(context.gl)
                     self._canvas.draw(target.framebuffer, image, state, viewport)
@@ -68,6 +72,22 @@ class Screenshots:
                 target.release()
             context.check_error("drawing the view", "the image size")
         return np.ascontiguousarray(pixels.reshape(height, width, 4)[::-1])
+
+    def _probe(self, scene: Scene, state: ViewerState, width: int, height: int) -> Probe | None:
+        """Return the probe of the pinned pixel; None if none of the image is pinned."""
+        if state.pin is None or not (state.pin[0] < width and state.pin[1] < height):
+            return None
+        frame = self._renderer.render(
+            scene,
+            pixel_camera(state.camera_for(width, height), *state.pin),
+            image=False,
+            layers=True,
+            layer_attributes=("object_id",),
+            surfaces=state.surfaces,
+        )
+        if frame.maps is None or frame.layers is None:
+            return None
+        return probe_of(frame.maps, frame.layers, scene.mesh, state.pin)
 
     def release(self) -> None:
         """Free every OpenGL object. Idempotent."""

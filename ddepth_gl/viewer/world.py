@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from .canvas import Viewport
 from .clouds import BACK_COLOR, FRONT_COLOR
 from .coloring import BACKGROUND
 from .device_images import DevicePoints
+from .probe import Probe
 from .state import ViewerState
 from .world_lines import (
     clip_from_world,
@@ -23,9 +24,6 @@ from .world_lines import (
     ray_segments,
     widened,
 )
-
-if TYPE_CHECKING:
-    from .probe import Probe
 
 __all__ = ["World"]
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from ..camera.camera import Camera
 from ..mesh.mesh import Mesh
-
-if TYPE_CHECKING:
-    from .probe import Probe
+from .probe import Probe
 
 __all__ = [
     "clip_from_world",
