@@ -87,7 +87,7 @@ class Page:
 
     @property
     def is_moving(self) -> bool:
-        """Whether an image of the full resolution is to come once the camera stands still."""
+        """Boolean: a full image is to come as soon as nothing moves."""
         return self._settling is not None
 
     # The camera

@@ -1,4 +1,4 @@
-"""What the page shows in 3-D: the image with its depth, points, the mesh, the camera, a ray."""
+"""The 3-D part of the page: the image with its depth, points, the mesh, the camera, a ray."""
 
 from __future__ import annotations
 
