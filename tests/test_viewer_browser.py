@@ -81,7 +81,7 @@ def settle(viewer, seconds=0.6):
     end = quiet + 90.0
     while time.monotonic() - quiet < seconds:
         assert time.monotonic() < end
-        if not viewer.requests.is_idle or any(page.is_moving for page in viewer.pages):
+        if not viewer.requests.is_idle or any(page.images.is_moving for page in viewer.pages):
             quiet = time.monotonic()
         time.sleep(0.02)
     time.sleep(0.5)
@@ -342,7 +342,7 @@ def test_the_mould_view(mesh, viewer, open_page):
     page.choose("View", "Image")
     settle(viewer)
     _, photo = truth(mesh, ViewerState(orbit=orbit, mould_orbit=orbit), client.size)
-    assert np.abs(page.canvas().astype(int) - photo).mean() < 2.0
+    wait_until(lambda: np.abs(page.canvas().astype(int) - photo).mean() < 2.0, "photo")
     page.read_logs()
     assert page.messages == []
 
@@ -361,8 +361,8 @@ def test_depth_composes_the_image_with_what_the_browser_draws(tmp_path):
         for name, (y, color) in marks.items():
             points = np.array([(-40.0, y, 30.0), (40.0, y, 30.0)])
             client.scene.show_points(name, points, np.array([color] * 2, np.uint8), 8.0)
-        client.has_ray = True
-        viewer.loop.call_soon_threadsafe(client.draw, False)
+        client.probe = viewer.session.probe(client.state, *client.size, 5, 5)
+        viewer.loop.call_soon_threadsafe(client.images.draw, False)
         settle(viewer)
         camera = client.state.camera_for(*client.size)
         canvas = page.canvas()
@@ -430,7 +430,7 @@ def test_bad_requests_are_a_message(mesh, viewer, open_page):
     page = open_page()
     (client,) = viewer.pages
     viewer.loop.call_soon_threadsafe(
-        client.submit, "bad", lambda: viewer.session.probe(client.state, 10, 10, 10, 10)
+        client.images.submit, "bad", lambda: viewer.session.probe(client.state, 10, 10, 10, 10)
     )
     wait_until(lambda: "there is no pixel (10, 10)" in page.text(), "message")
     page.choose("Show", "Entry depth")

@@ -28,7 +28,7 @@ _MAX_HEIGHT = 10_000
 
 
 class Shown:
-    """What `show` shows, until it is closed; a context manager.
+    """A page or picture that `show` shows, until it is closed; a context manager.
 
     Attributes:
         url: address of the page; empty for a picture.

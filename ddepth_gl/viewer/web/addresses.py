@@ -101,9 +101,9 @@ def _resolved(host: str) -> tuple[socket.AddressFamily, str]:
     Raises:
         ViewerError: it has none.
     """
+    if not isinstance(host, str) or not host:
+        raise ViewerError(f"host must be a name or an address of this computer, not {shown(host)}")
     try:
-        if not isinstance(host, str) or not host:
-            raise OSError("a name or an address is needed")
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or error

@@ -1,4 +1,4 @@
-"""What the page shows in 3-D: the image with its depth, points, the mesh, the camera, a ray."""
+"""The 3-D part of the page: the image with its depth, points, the mesh, the camera, a ray."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class PageScene:
         self._world = world
         self._mesh = mesh
         self._handles: dict[str, Any] = {}
+        self._shows_image = True  # the page starts with a color of its own
 
     def show_image(
         self,
@@ -56,6 +57,7 @@ class PageScene:
             is_exact: the view stands still. Colors of numbers are then sent without loss.
             is_photo: JPEG is good enough at any time.
         """
+        self._shows_image = True
         format_: Literal["png", "jpeg"] = "png" if is_exact and not is_photo else "jpeg"
         quality = _PHOTO_QUALITY if is_exact else _MOVING_QUALITY
         self._client.scene.set_background_image(
@@ -67,6 +69,9 @@ class PageScene:
 
     def hide_image(self) -> None:
         """Show the color of the background only."""
+        if not self._shows_image:
+            return
+        self._shows_image = False
         self._client.scene.set_background_image(np.full((2, 2, 3), BACKGROUND, np.uint8), "png")
 
     def show_points(

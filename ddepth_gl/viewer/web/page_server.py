@@ -27,7 +27,7 @@ _FARTHEST = 100.0  # from the mesh, in its radii; depth is sent up to 168
 
 
 class ServedPage(Protocol):
-    """What a server keeps of each client."""
+    """The page of a client, as its server knows it."""
 
     def close(self) -> None:
         """Free what the client had."""
@@ -85,7 +85,7 @@ class PageServer:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it has ended."""
+        """Boolean: it has ended."""
         return self._closed.is_set()
 
     def wait(self, seconds: float | None = None) -> bool:

@@ -36,7 +36,7 @@ class Requests:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is being served or waits."""
+        """Boolean: nothing is being served or waits."""
         with self._lock:
             return not self._waiting and not self._served
 
