@@ -211,6 +211,14 @@ def test_prepare_and_tag_may_be_repeated(checkout):
     )  # fmt: skip
 
 
+def test_the_commit_has_nothing_else(checkout):
+    """Whoever runs the step alone may have other changes."""
+    leave_a_file(checkout)
+    git(checkout, "add", "notes.txt")
+    assert ran(checkout, "0.2.0", "--step", "prepare").returncode == 0
+    assert git(checkout, "status", "--porcelain") == "A  notes.txt"
+
+
 def test_a_dry_run_changes_nothing(checkout):
     before = git(checkout, "rev-parse", "HEAD")
     done = ran(checkout, "0.2.0", "--step", "prepare", "--dry-run")
