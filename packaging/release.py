@@ -173,7 +173,7 @@ def prepare(root: Path, version: str) -> None:
     texts = read(root, "CHANGELOG.md", "pyproject.toml", "CITATION.cff", RECIPE)
     for name, text in released(texts, version, date).items():
         (root / name).write_text(text, encoding="utf-8")
-    git(root, "commit", "--quiet", "--all", "--message", f"Release {version}")
+    git(root, "commit", "--quiet", "--message", f"Release {version}", "--", *texts)
     print(git(root, "show", "--stat", "--unified=0", "--format=%h %s"))
     say(f"committed {version}")
 
@@ -194,7 +194,6 @@ def build(root: Path, version: str) -> None:
     epoch = os.environ.get("SOURCE_DATE_EPOCH") or git(root, "log", "-1", "--format=%ct")
     environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch}
     command = (sys.executable, "-m", "build", "--no-isolation")
-    shutil.rmtree(root / "dist", ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, options in (("a", ()), ("b", ("--sdist", "--wheel"))):
             clone = Path(folder, name, "clone")

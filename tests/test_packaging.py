@@ -77,11 +77,10 @@ def test_rattler_build_renders_the_conda_recipe():
 
 
 @pytest.mark.parametrize("name", CONTAINERFILES)
-def test_hadolint_finds_nothing(name):
-    done = subprocess.run(
-        [program("hadolint"), "--no-color", str(PACKAGING / name)], capture_output=True, text=True
-    )
-    assert (done.returncode, done.stdout) == (0, "")
+def test_hadolint_has_no_warnings(name):
+    command = [program("hadolint"), "--failure-threshold", "warning", str(PACKAGING / name)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def debian_packages(name: str) -> set[str]:
