@@ -180,8 +180,8 @@ DRAWN_BY = {"training": "examples/train_double_depth.py"}
 def test_every_picture_has_a_script():
     drawn = set(DRAWN_BY)
     for script in sorted((ROOT / "scripts").glob("draw_*.py")):
-        [table] = re.findall(r"^PICTURES\b.*?\{(.*?)\}", script.read_text("utf-8"), re.M | re.S)
-        drawn |= set(re.findall(r'"(\w+)":', table))
+        [table] = re.findall(r"^PICTURES\b(.*?)\n\n", script.read_text("utf-8"), re.M | re.S)
+        drawn |= set(re.findall(r'"([\w-]+)":', table))
     assert set(IMAGES) <= drawn
     assert all((ROOT / script).exists() for script in DRAWN_BY.values())
 
