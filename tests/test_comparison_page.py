@@ -21,7 +21,9 @@ def rows(text, first):
 
 
 def section(heading):
-    return re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", COMPARISON, re.M | re.S)[1]
+    """Return the text of a section; its paragraphs are one line each."""
+    text = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", COMPARISON, re.M | re.S)[1]
+    return re.sub(r"(?<=[^\n|])\n(?=[^\n|])", " ", text)
 
 
 def same(told, measured):

@@ -187,7 +187,8 @@ class Camera:
             camera_from_world: (4, 4) or (3, 4) pose, to the OpenCV camera frame.
             width, height: image size in pixels.
             pixel_center: coordinate of the first pixel's center in the convention of `K`: 0.5 for
-                COLMAP, nerfstudio and OpenGL; 0.0 for OpenCV, BOP and Open3D.
+                COLMAP, nerfstudio, OpenGL and the pinhole rays of Open3D; 0.0 for OpenCV, BOP and
+                depth images in Open3D.
 
         Raises:
             CameraError: a value is invalid; the message names it.
