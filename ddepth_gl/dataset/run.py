@@ -143,7 +143,7 @@ def run_dataset(
             claimed = executor.run(job, in_order_of_rank(missing, rank, world_size), progress)
             done = finished_shards(storage, plan)
     is_complete = len(done) == len(plan.shards)
-    if is_complete and (missing or not is_index_current(storage)):
+    if is_complete and (missing or not is_index_current(storage, plan)):
         finish_dataset(storage, plan)
     return RunReport(
         # Other processes may have finished some.

@@ -95,7 +95,7 @@ def read_status(out: str | os.PathLike[str]) -> DatasetStatus:
         failures=sum(marker.failures for marker in markers),
         bytes=sum(marker.sample_bytes for marker in markers),
         claims=tuple(claims),
-        is_index_current=is_index_current(storage),
+        is_index_current=is_index_current(storage, plan),
         seconds_p50=percentile(seconds, 50),
         seconds_p99=percentile(seconds, 99),
         peak_memory=max((marker.peak_memory for marker in markers), default=0),
