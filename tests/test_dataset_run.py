@@ -32,6 +32,7 @@ from ddepth_gl.dataset.run import RunOptions, run_dataset
 from ddepth_gl.dataset.status import read_status
 from ddepth_gl.dataset.storage import LocalStorage
 from ddepth_gl.errors import DDepthError
+from ddepth_gl.io.owners import this_process
 
 MESHES = 12
 
@@ -312,6 +313,7 @@ def test_cameras_that_a_killed_end_left_half_replaced(tmp_path, renames):
     """
     run_script(textwrap.dedent(code), tmp_path, str(out))
     assert set(out.rglob("*")) != before
+    (out / "claims" / "shard-00000").write_text(json.dumps({**this_process(), "pid": 1 << 30}))
     assert (renames == 2) is is_index_current(LocalStorage(out), read_plan(out))
     run(config, out)
     assert set(out.rglob("*")) == before

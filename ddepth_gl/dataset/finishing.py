@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._checks import shown
 from ..errors import DatasetError
 from ..io.owners import part_name
+from .claims import remove_stale_claims
 from .layout_files import replace_folder
 from .marker import read_marker, shard_name
 from .storage import LocalStorage, Storage, unusable
@@ -50,6 +51,7 @@ def finish_dataset(storage: Storage, plan: Plan) -> None:
     Raises:
         DatasetError, OutputError: a file cannot be read or written.
     """
+    remove_stale_claims(storage)
     if isinstance(storage, LocalStorage):
         _finish_local(storage, plan)
         return
