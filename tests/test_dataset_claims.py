@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from ddepth_gl.dataset import claims
-from ddepth_gl.dataset.claims import STALE_SECONDS, claimed
+from ddepth_gl.dataset.claims import STALE_SECONDS, claim_owners, claimed, remove_stale_claims
 from ddepth_gl.dataset.storage import LocalStorage
+from ddepth_gl.io import owners
 from ddepth_gl.io.owners import start_of, this_process
 
 
@@ -103,6 +104,77 @@ def test_a_process_of_this_machine_that_runs_keeps_it(storage, claim):
     age(claim, 100 * STALE_SECONDS)  # however long it takes
     assert not is_free(storage)
     assert claim.exists()
+
+
+def test_stale_claims_are_removed(storage, claim):
+    """Those of ended processes, of others after ten minutes, and what a clock left."""
+    names = {}
+    for name, seconds, changes in (
+        ("ended", 0, {"pid": dead_process(), "start": 12345}),
+        ("forgotten", 0, {}),
+        ("elsewhere", 0, {"host": "other"}),
+        ("silent", STALE_SECONDS + 30, {"host": "other"}),
+        ("parent", STALE_SECONDS + 30, {"pid": os.getppid(), "start": start_of(os.getppid())}),
+    ):
+        names[name] = claim.with_name(f"shard-{len(names):05}")
+        write(names[name], **changes)
+        age(names[name], seconds)
+    for seconds in (0, STALE_SECONDS + 30):
+        clock = claim.with_name(f"clock-{seconds}")
+        clock.touch()
+        age(clock, seconds)
+    assert set(claim_owners(storage)) == {
+        names[name].name for name in ("elsewhere", "silent", "parent")
+    }
+    with claimed(storage, "shard-00099"):
+        remove_stale_claims(storage)
+        left = {path.name for path in claim.parent.iterdir()}
+    kept = {names["elsewhere"].name, names["parent"].name, "clock-0", "shard-00099"}
+    assert left == kept
+
+
+@pytest.fixture(params=["of another namespace", "missing"])
+def other_proc(request, monkeypatch):
+    """Have /proc count processes from another number on, or not be there at all."""
+    original, start = owners._link, owners.start_of
+
+    def link(path):
+        return "4194305" if path == Path("/proc/self") else original(path)
+
+    monkeypatch.setattr(owners, "_this_machine", lambda: {"host": "here", "boot": "", "pids": ""})
+    if request.param == "missing":
+        monkeypatch.setattr(owners, "_text", lambda path: "")
+        monkeypatch.setattr(owners, "_link", lambda path: "")
+    else:
+        monkeypatch.setattr(owners, "_link", link)
+        monkeypatch.setattr(owners, "start_of", lambda pid: start(1))
+    owners._process_text.cache_clear()
+    owners._machine_digest.cache_clear()
+    yield
+    owners._process_text.cache_clear()
+    owners._machine_digest.cache_clear()
+
+
+def test_where_proc_shows_other_processes_age_decides(storage, claim, other_proc):
+    assert owners.this_process()["start"] is None
+    assert owners.owner_has_ended(owners.part_name("a")) is None
+    write(claim, pid=dead_process(), start=12345)
+    part = claim.with_name(owners.part_name("a"))
+    part.touch()
+    remove_stale_claims(storage)
+    storage.remove_leftovers()
+    assert part.exists()
+    assert not is_free(storage)
+    age(claim, STALE_SECONDS + 30)
+    assert is_free(storage)
+
+
+def test_owners_that_do_not_know_their_start(storage, claim):
+    """They run in the same namespace, with another /proc: if there is such a process, they do."""
+    write(claim, pid=os.getppid(), start=None)
+    assert not is_free(storage)
+    write(claim, pid=dead_process(), start=None)
+    assert is_free(storage)
 
 
 def test_a_zombie_has_ended(storage, claim):

@@ -18,6 +18,7 @@ from dataset_photos import (
     photographed,
     write_bop,
     write_colmap,
+    write_trellis,
     write_zero123,
 )
 from shapes import box, sphere
@@ -30,9 +31,10 @@ from ddepth_gl.dataset.corrections import (
     best_correction,
     matched_photos,
 )
+from ddepth_gl.dataset.decoding import decoded_sample
 from ddepth_gl.dataset.entries import MeshEntry
 from ddepth_gl.dataset.normalization import Placement
-from ddepth_gl.dataset.photo_masks import Photo
+from ddepth_gl.dataset.photo_masks import Photo, mask_iou
 from ddepth_gl.dataset.reading import DatasetReader
 from ddepth_gl.dataset.run import RunOptions, run_dataset
 from ddepth_gl.dataset.samples import MeshRenderer
@@ -242,14 +244,20 @@ def test_each_layout_with_wrong_axes(renderer, wrong):
     scene = renderer.upload(MESH)
     try:
         photos, found = matched_photos(
-            PhotosConfig(**settings), ENTRY, MESH, Placement(), renderer, scene
+            PhotosConfig(**settings), ENTRY, MESH, MESH, Placement(), renderer, scene
         )
         assert found is not None
         assert found.placement.rotation == rotation
         assert found.iou > 0.97
         assert found.iou_before < 0.6
         again, _ = matched_photos(
-            PhotosConfig(**settings, correct=True), ENTRY, MESH, Placement(), renderer, scene
+            PhotosConfig(**settings, correct=True),
+            ENTRY,
+            MESH,
+            MESH,
+            Placement(),
+            renderer,
+            scene,
         )
         for before, after in zip(photos, again, strict=True):
             assert after.path == before.path
@@ -300,6 +308,35 @@ def test_samples_with_photos(renderer, tmp_path):
         iou = np.count_nonzero(mask & alpha) / np.count_nonzero(mask | alpha)
         assert sample.row["mask_iou"] == iou
     scene.release()
+
+
+def test_samples_of_a_turned_obj_file_in_the_world_of_blender(renderer, tmp_path):
+    """normalization.up turns the mesh, and neither photos nor camera files with it."""
+    path = tmp_path / "part.obj"
+    corners = "".join(f"v {x} {y} {z}\n" for x, y, z in MESH.vertices.tolist())
+    path.write_text(corners + "".join(f"f {a} {b} {c}\n" for a, b, c in (MESH.faces + 1).tolist()))
+    blender = in_blender(MESH)
+    cameras = photographed(renderer, blender, around(blender, 2), tmp_path)
+    write_trellis(tmp_path, cameras)
+    scene = renderer.upload(blender)
+    silhouettes = [renderer.entry_exit(scene, each).mask for each in cameras]
+    scene.release()
+    normalization = {"fit": "sphere", "up": "z"}
+    config = DatasetConfig(
+        store={"outputs": ["depth"]}, photos={"folder": str(tmp_path)}, normalization=normalization
+    )
+    found = list(MeshRenderer(config, renderer).samples(MeshEntry("part", str(path)), path))
+    # Corners are rounded to float32 after they are placed, so a pixel or two may differ.
+    assert min(sample.row["mask_iou"] for sample in found) > 0.99
+    assert [sample.row["pose_correction"] for sample in found] == [None, None]
+    views = {"kind": "file", "file": str(tmp_path / "transforms.json"), "world": "blender"}
+    config = DatasetConfig(
+        store={"outputs": ["depth"]}, views={**views, "size": (72, 64)}, normalization=normalization
+    )
+    found = list(MeshRenderer(config, renderer).samples(MeshEntry("part", str(path)), path))
+    for sample, silhouette in zip(found, silhouettes, strict=True):
+        depth = decoded_sample(sample.files)["entry"]
+        assert mask_iou(np.isfinite(depth), silhouette) > 0.99
 
 
 def test_samples_that_do_not_match_are_left_out(renderer, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import imageio.v3 as iio
 import numpy as np
@@ -20,11 +21,12 @@ from dataset_photos import (
 )
 
 import ddepth_gl as dd
-from ddepth_gl.dataset.config import NormalizationConfig, PhotosConfig
+from ddepth_gl.dataset.config import NormalizationConfig, PhotosConfig, ViewsConfig
 from ddepth_gl.dataset.entries import MeshEntry
 from ddepth_gl.dataset.normalization import normalized
 from ddepth_gl.dataset.photo_masks import Photo, mask_iou, photo_mask, photo_png
 from ddepth_gl.dataset.photos import photos_of
+from ddepth_gl.dataset.views import cameras_for
 from ddepth_gl.errors import CameraError, DatasetError
 
 MESH = crooked()
@@ -74,7 +76,7 @@ def test_zero123(renderer, tmp_path, settings):
     write_zero123(folder, cameras)
     config = PhotosConfig(folder=f"{tmp_path}/{{stem}}", fov_deg=long_side_fov_deg(cameras[0]))
     mesh, placement = normalized(Y_UP, NormalizationConfig(**settings))
-    photos = photos_of(config, ENTRY, mesh, placement)
+    photos = photos_of(config, ENTRY, Y_UP, placement)
     assert [photo.path.name for photo in photos] == [f"{view:03d}.png" for view in range(6)]
     check_projections(mesh, photos, cameras, blender)
     check_masks(renderer, mesh, photos)
@@ -100,6 +102,36 @@ def test_zero123_of_other_files(renderer, tmp_path):
         check_projections(mesh, photos, cameras, blender)
 
 
+# How files of y up, one of each kind, say or do not say it; and what `normalization.up` may be.
+@pytest.mark.parametrize("up", [None, "x", "-z", "z", "1,2,3"])
+@pytest.mark.parametrize(
+    ("name", "mesh", "mesh_up"),
+    [("a.obj", MESH, "auto"), ("a.obj", MESH, "y"), ("a.glb", Y_UP, "auto"), ("a.glb", Y_UP, "y")],
+)
+def test_up_directions_of_normalization_leave_the_world_of_blender(
+    tmp_path, up, name, mesh, mesh_up
+):
+    """Photos and camera files are of the mesh as Blender imports its file, however it is placed."""
+    blender = in_blender(MESH)
+    cameras = around(blender, 2)
+    for view in range(2):
+        iio.imwrite(tmp_path / f"{view:03d}.png", np.zeros((64, 72, 4), np.uint8))
+    cameras = [replace(camera, name=f"{view:03d}.png") for view, camera in enumerate(cameras)]
+    write_zero123(tmp_path, cameras)
+    dd.save_cameras(tmp_path / "cameras.json", cameras)
+    settings = {"folder": str(tmp_path), "fov_deg": long_side_fov_deg(cameras[0])}
+    entry = MeshEntry("a", f"/x/{name}")
+    for fit in ("none", "box", "sphere"):
+        placed, placement = normalized(mesh, NormalizationConfig(fit=fit, up=up))
+        photos = photos_of(PhotosConfig(**settings, mesh_up=mesh_up), entry, mesh, placement)
+        check_projections(placed, photos, cameras, blender)
+        views = ViewsConfig(
+            kind="file", file=str(tmp_path / "cameras.json"), world="blender", up=mesh_up
+        )
+        found = cameras_for(views, placed, entry, placement, mesh)
+        check_projections(placed, [Photo(each, tmp_path) for each in found], cameras, blender)
+
+
 def test_the_published_lens_of_zero123(tmp_path):
     """Lens 35 on a sensor of 32: a focal length of 35 / 32 of the longer side."""
     iio.imwrite(tmp_path / "000.png", np.zeros((24, 48, 4), np.uint8))
@@ -115,11 +147,11 @@ def test_transforms(renderer, tmp_path, settings):
     cameras = photographed(renderer, MESH, around(MESH), tmp_path / "images")
     dd.save_cameras(tmp_path / "transforms.json", cameras)
     mesh, placement = normalized(MESH, NormalizationConfig(**settings))
-    photos = photos_of(PhotosConfig(folder=str(tmp_path)), ENTRY, mesh, placement)
+    photos = photos_of(PhotosConfig(folder=str(tmp_path)), ENTRY, MESH, placement)
     check_projections(mesh, photos, cameras, MESH)
     check_masks(renderer, mesh, photos)
     by_file = PhotosConfig(folder=f"{tmp_path}/transforms.json", layout="transforms")
-    assert [p.path for p in photos_of(by_file, ENTRY, mesh, placement)] == [p.path for p in photos]
+    assert [p.path for p in photos_of(by_file, ENTRY, MESH, placement)] == [p.path for p in photos]
 
 
 def test_transforms_of_trellis(renderer, tmp_path):

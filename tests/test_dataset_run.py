@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from ddepth_gl.dataset.run import RunOptions, run_dataset
 from ddepth_gl.dataset.status import read_status
 from ddepth_gl.dataset.storage import LocalStorage
 from ddepth_gl.errors import DDepthError
+from ddepth_gl.io.owners import this_process
 
 MESHES = 12
 
@@ -189,12 +191,12 @@ def test_an_index_that_lacks_a_shard_is_merged(fakes, tmp_path):
     run(config, tmp_path / "out")
     storage = LocalStorage(tmp_path / "out")
     expected = rows(tmp_path / "out" / "index.parquet")
-    assert is_index_current(storage)
+    assert is_index_current(storage, read_plan(storage))
     os.utime(tmp_path / "out" / "index.parquet", (1, 1))  # as if it came before the shards
-    assert not is_index_current(storage)
+    assert not is_index_current(storage, read_plan(storage))
     assert not read_status(tmp_path / "out").is_index_current
     run(config, tmp_path / "out")
-    assert is_index_current(storage)
+    assert is_index_current(storage, read_plan(storage))
     (tmp_path / "out" / "index.parquet").unlink()
     run(config, tmp_path / "out")
     assert rows(tmp_path / "out" / "index.parquet") == expected
@@ -230,10 +232,10 @@ def test_an_end_that_is_interrupted_is_repaired(fakes, tmp_path, monkeypatch, na
         with pytest.raises(DDepthError, match="No space left"):
             run(settings(meshes), out, retry=is_retry)
     storage = LocalStorage(out)
-    assert not is_index_current(storage)
+    assert not is_index_current(storage, read_plan(storage))
     assert not list(out.glob(".index-*"))
     run(settings(meshes), out)
-    assert is_index_current(storage)
+    assert is_index_current(storage, read_plan(storage))
     assert [row["id"] for row in rows(out / "failures.parquet")] == ["error_x%2Eply"]
     assert "| meshes that failed | 1 |" in (out / "README.md").read_text()
 
@@ -244,7 +246,7 @@ def test_a_file_beside_the_index_that_is_gone_is_made_again(fakes, tmp_path, nam
     run(config, tmp_path / "out")
     before = (tmp_path / "out" / name).read_bytes()
     (tmp_path / "out" / name).unlink()
-    assert not is_index_current(LocalStorage(tmp_path / "out"))
+    assert not is_index_current(LocalStorage(tmp_path / "out"), read_plan(tmp_path / "out"))
     run(config, tmp_path / "out")
     assert (tmp_path / "out" / name).read_bytes() == before
 
@@ -266,9 +268,9 @@ def test_a_shard_that_is_finished_while_the_index_is_merged(fakes, tmp_path, mon
     with monkeypatch.context() as patch:
         patch.setattr(index, "merge_parquet", slow_merge)
         finish_dataset(storage, read_plan(storage))
-    assert not is_index_current(storage)
+    assert not is_index_current(storage, read_plan(storage))
     finish_dataset(storage, read_plan(storage))
-    assert is_index_current(storage)
+    assert is_index_current(storage, read_plan(storage))
 
 
 def test_what_a_killed_end_left_is_removed(fakes, tmp_path):
@@ -282,6 +284,39 @@ def test_what_a_killed_end_left_is_removed(fakes, tmp_path):
         os.utime(left, (left.stat().st_mtime - age,) * 2)
     finish_dataset(LocalStorage(tmp_path / "out"), read_plan(tmp_path / "out"))
     assert [path.name for path in (tmp_path / "out").glob(".index-*")] == [".index-new.part"]
+
+
+@pytest.mark.parametrize("renames", [1, 2])
+def test_cameras_that_a_killed_end_left_half_replaced(tmp_path, renames):
+    """Killed before and after the new folder takes the place of the earlier one."""
+    config = settings(small_meshes(tmp_path / "meshes", 1), store={"transforms": True})
+    out = tmp_path / "out"
+    run(config, out)
+    before = set(out.rglob("*"))
+    code = f"""
+        import os, sys
+        from pathlib import Path
+        from ddepth_gl.dataset.finishing import finish_dataset
+        from ddepth_gl.dataset.plan import read_plan
+        from ddepth_gl.dataset.storage import LocalStorage
+        rename, seen = Path.rename, []
+
+        def killed(self, to):
+            found = rename(self, to)
+            seen.extend([to] if seen or str(to).endswith(".old") else [])
+            if len(seen) == {renames}:
+                os._exit(9)
+            return found
+
+        Path.rename = killed
+        finish_dataset(LocalStorage(Path(sys.argv[1])), read_plan(sys.argv[1]))
+    """
+    run_script(textwrap.dedent(code), tmp_path, str(out))
+    assert set(out.rglob("*")) != before
+    (out / "claims" / "shard-00000").write_text(json.dumps({**this_process(), "pid": 1 << 30}))
+    assert (renames == 2) is is_index_current(LocalStorage(out), read_plan(out))
+    run(config, out)
+    assert set(out.rglob("*")) == before
 
 
 def test_an_index_of_some_shards(fakes, tmp_path):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from programs import run_script
 from s3_server import s3, s3_server  # noqa: F401 - fixtures
 
 import ddepth_gl as dd
@@ -16,6 +17,7 @@ from ddepth_gl.dataset import claims
 from ddepth_gl.dataset.claims import claimed
 from ddepth_gl.dataset.storage import LocalStorage, open_storage
 from ddepth_gl.io import atomic
+from ddepth_gl.io.owners import part_name
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -112,16 +114,27 @@ def test_a_claim_is_removed_with_what_is_unfinished(tmp_path):
     assert not atomic._unfinished
 
 
-def test_what_killed_processes_left_is_removed(tmp_path):
+def test_folders_of_processes(tmp_path):
+    """Those of processes that ended go at once, those of processes at work never."""
     storage = LocalStorage(tmp_path)
-    left = tmp_path / "shards" / ".shard-00000-abc.part"
-    left.mkdir(parents=True)
-    other = tmp_path / "shards" / ".shard-00001-abc.part"
-    other.mkdir()
+    code = "from ddepth_gl.io.owners import part_name as p; print(p('a'), p('a', 'old'))"
+    ended = run_script(code, tmp_path).out.split()
+    for place in ("shards", "transforms"):
+        for name in (*ended, part_name("b"), part_name("b", "old"), ".of-another-machine.part"):
+            (tmp_path / place / name).mkdir(parents=True)
     with storage.writing_folder("shards/shard-00000") as folder:
         folder.mkdir()
-    assert not left.exists()
-    assert other.exists()
+        os.utime(folder, (1, 1))
+        # Another process of this machine renders the shard, too.
+        with LocalStorage(tmp_path).writing_folder("shards/shard-00000") as other:
+            other.mkdir()
+            storage.remove_leftovers()
+            assert folder.is_dir()
+            assert other.is_dir()
+    for place in ("shards", "transforms"):
+        left = {path.name for path in (tmp_path / place).iterdir()}
+        assert not left & set(ended)
+        assert len(left - {"shard-00000"}) == 3
 
 
 def test_leftovers_of_killed_processes(tmp_path):

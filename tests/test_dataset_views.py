@@ -325,7 +325,7 @@ def test_camera_files_of_meshes_in_blender(tmp_path):
     placed, placement = normalized(MESH, NormalizationConfig(fit="sphere"))
     config = ViewsConfig(kind="file", file=str(path), world="blender")
     for mesh, how in ((MESH, None), (placed, placement)):
-        for camera, view in zip(cameras_for(config, mesh, ENTRY, how), views, strict=True):
+        for camera, view in zip(cameras_for(config, mesh, ENTRY, how, MESH), views, strict=True):
             pixels = camera.project(mesh.vertices)[0]
             assert np.allclose(pixels, view.project(in_world)[0], atol=1e-9)
 

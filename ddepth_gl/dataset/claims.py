@@ -20,7 +20,7 @@ from ..io.atomic import removed_if_ended
 from ..io.owners import has_ended, this_process
 from .storage import LocalStorage, Storage
 
-__all__ = ["Claim", "claimed"]
+__all__ = ["Claim", "claim_owners", "claimed", "remove_stale_claims"]
 
 STALE_SECONDS = 600.0
 _REFRESH_SECONDS = 60.0
@@ -84,6 +84,39 @@ def claimed(storage: Storage, name: str) -> Iterator[Claim | None]:
             _owned.discard(token)
 
 
+def remove_stale_claims(storage: Storage) -> None:
+    """Remove claims that nobody holds, also of finished shards, and what `Storage.now` left.
+
+    Raises:
+        DatasetError: the storage does not work.
+    """
+    there = {name: f for name, f in storage.files("claims").items() if not name.startswith(".")}
+    now = storage.now() if there else 0.0
+    for name, file in there.items():
+        path = f"claims/{name}"
+        content = storage.read(path)
+        if content is None:  # released meanwhile
+            continue
+        ended = None if name.startswith("clock-") else _owner_has_ended(content)
+        if now - file.modified > STALE_SECONDS if ended is None else ended:
+            storage.remove_if(path, content)
+
+
+def claim_owners(storage: Storage) -> dict[str, dict[str, Any]]:
+    """Return the owners of all claims by shard, but those that are known to have ended.
+
+    Raises:
+        DatasetError: the storage does not work.
+    """
+    names = sorted(name for name in storage.files("claims") if name.startswith("shard-"))
+    contents = {name: storage.read(f"claims/{name}") for name in names}
+    return {
+        name: _owner(content)
+        for name, content in contents.items()
+        if content is not None and not _owner_has_ended(content)
+    }
+
+
 def _taken(storage: Storage, path: str, content: bytes) -> bool:
     for _ in range(3):
         if storage.create(path, content):
@@ -98,15 +131,24 @@ def _taken(storage: Storage, path: str, content: bytes) -> bool:
 
 
 def _is_stale(storage: Storage, path: str, content: bytes) -> bool:
-    try:
-        owner = json.loads(content)
-        owner = owner if isinstance(owner, dict) else {}
-    except ValueError:
-        owner = {}
-    if (ended := has_ended(owner)) is not None:
-        return ended or _is_forgotten(owner)
+    if (ended := _owner_has_ended(content)) is not None:
+        return ended
     entry = storage.files("claims").get(path.rpartition("/")[2])
     return entry is not None and storage.now() - entry.modified > STALE_SECONDS
+
+
+def _owner(content: bytes) -> dict[str, Any]:
+    try:
+        owner = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def _owner_has_ended(content: bytes) -> bool | None:
+    owner = _owner(content)
+    ended = has_ended(owner)
+    return ended or _is_forgotten(owner) if ended is not None else None
 
 
 def _is_forgotten(owner: dict[str, Any]) -> bool:

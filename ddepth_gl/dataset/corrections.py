@@ -95,6 +95,7 @@ class Correction:
 def matched_photos(
     config: PhotosConfig,
     entry: MeshEntry,
+    loaded: Mesh,
     mesh: Mesh,
     placement: Placement,
     renderer: DepthRenderer,
@@ -107,7 +108,8 @@ def matched_photos(
     the files have them, and the correction is a remark for the index.
 
     Args:
-        config, entry, mesh, placement: see `photos_of`.
+        config, entry, loaded, placement: see `photos_of`.
+        mesh: the mesh as it is rendered.
         renderer: renders silhouettes.
         scene: the mesh, uploaded to `renderer`.
 
@@ -115,7 +117,7 @@ def matched_photos(
         The photos, and the correction; None if none was needed or none is better, or if the photos
         have no silhouettes. Six photos, evenly chosen, are looked at.
     """
-    photos = photos_of(config, entry, mesh, placement)
+    photos = photos_of(config, entry, loaded, placement)
     step = max(1.0, len(photos) / _VIEWS)
     chosen = [photos[int(index * step)] for index in range(min(_VIEWS, len(photos)))]
     masks = ((photo.camera, photo_mask(photo)) for photo in chosen)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._checks import shown
 from ..errors import DatasetError
 from ..io.owners import part_name
+from .claims import remove_stale_claims
 from .layout_files import replace_folder
 from .marker import read_marker, shard_name
 from .storage import LocalStorage, Storage, unusable
@@ -25,11 +26,19 @@ _FILES = ("failures.parquet", "dataset.yaml", "README.md", "index.parquet")
 _TRANSFORMS = "transforms"
 
 
-def is_index_current(storage: Storage) -> bool:
-    """Return whether index, failures, settings and card are there, and no shard is newer."""
+def is_index_current(storage: Storage, plan: Plan) -> bool:
+    """Return whether index, failures, settings, card and cameras are there, and no shard is newer.
+
+    Cameras are those that `plan` asks for, in a local folder: replacing them takes two steps there.
+    """
     files = storage.files("")
-    markers = [f for name, f in storage.files("shards").items() if name.endswith(".json")]
-    newest = max((marker.modified for marker in markers), default=0.0)
+    shards = storage.files("shards").items()
+    markers = {name.removesuffix(".json"): f for name, f in shards if name.endswith(".json")}
+    if plan.config.store.transforms and isinstance(storage, LocalStorage):
+        folder = storage.folder / _TRANSFORMS
+        if not all((folder / shard).is_dir() for shard in markers):
+            return False
+    newest = max((marker.modified for marker in markers.values()), default=0.0)
     return all(name in files and files[name].modified >= newest for name in _FILES)
 
 
@@ -42,6 +51,7 @@ def finish_dataset(storage: Storage, plan: Plan) -> None:
     Raises:
         DatasetError, OutputError: a file cannot be read or written.
     """
+    remove_stale_claims(storage)
     if isinstance(storage, LocalStorage):
         _finish_local(storage, plan)
         return
@@ -120,7 +130,7 @@ def write_finished(folder: Path, plan: Plan, into: Path, name: str | None = None
         DatasetError, OutputError: a file cannot be read or written.
     """
     from .card import write_card, write_settings
-    from .index import merge_index
+    from .index import finished_shards, merge_index
     from .transforms import write_transforms
 
     merge_index(folder, into)
@@ -128,3 +138,5 @@ def write_finished(folder: Path, plan: Plan, into: Path, name: str | None = None
     write_card(folder, name, into)
     if plan.config.store.transforms:
         write_transforms(folder, into)
+        for shard in finished_shards(folder):  # of those without samples, too; see above
+            (into / _TRANSFORMS / shard).mkdir(parents=True, exist_ok=True)

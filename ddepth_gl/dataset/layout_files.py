@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ..errors import DatasetError
+from ..io.owners import part_name
 
 __all__ = ["MAX_FILES", "SUMS", "FilesWriter", "file_path", "replace_folder"]
 
@@ -152,7 +152,7 @@ def replace_folder(part: Path, target: Path) -> None:
     except OSError:
         if not target.is_dir():
             raise
-        old = target.with_name(f".{target.name}-{secrets.token_hex(8)}.old")
+        old = target.with_name(part_name(target.name, "old"))
         target.rename(old)
         part.rename(target)
         shutil.rmtree(old)

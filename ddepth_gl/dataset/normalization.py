@@ -66,6 +66,15 @@ class Placement:
         offset = _turned(-np.array(self.offset) / self.scale, rotation) + 0.0
         return Placement(1.0 / self.scale, tuple(offset.tolist()), rotation)
 
+    def after(self, first: Placement) -> Placement:
+        """Return the similarity that does `first`, then this one."""
+        columns = zip(*first.rotation, strict=True)
+        # Column by column, as `_turned` sums: matrix products round by the CPU.
+        turned = [_turned(np.array(column), self.rotation) + 0.0 for column in columns]
+        rotation = tuple(map(tuple, np.stack(turned, axis=-1).tolist()))
+        offset = self.placed(first.offset) + 0.0
+        return Placement(self.scale * first.scale, tuple(offset.tolist()), rotation)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the attributes by name, as lists and numbers that JSON can hold."""
         return {

@@ -39,7 +39,7 @@ _TRELLIS_BOX = [[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]]
 
 
 def photos_of(
-    config: PhotosConfig, entry: MeshEntry, mesh: Mesh, placement: Placement | None = None
+    config: PhotosConfig, entry: MeshEntry, loaded: Mesh, placement: Placement | None = None
 ) -> list[Photo]:
     """Return the photos of a mesh with their cameras, in the order of the layout.
 
@@ -62,7 +62,7 @@ def photos_of(
         config: settings of photos. Its ``folder`` may hold ``{id}``, ``{stem}`` and ``{folder}``,
             see `path_of_entry`.
         entry: the mesh's entry. Its own photos and cameras go before the folder.
-        mesh: the mesh as it is rendered.
+        loaded: the mesh as its file has it, before it was normalized.
         placement: how it was normalized; None if it was not.
 
     Raises:
@@ -87,7 +87,7 @@ def photos_of(
         is_blender = layout == "zero123" or (layout == "transforms" and _is_trellis(config, entry))
         world = "blender" if is_blender else "mesh"
     up = direction_of("photos.mesh_up", config.mesh_up)
-    similarity = placement_in_world(world, mesh, placement, entry, up)
+    similarity = placement_in_world(world, loaded, placement, entry, up)
     return [photo._replace(camera=camera_of_similar(photo.camera, similarity)) for photo in photos]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .._log import logger
 from ..errors import DatasetError
 from .assumed_up import assumed_up_count
+from .claims import remove_stale_claims
 from .entry_paths import check_paths
 from .executors.local import LocalExecutor
 from .executors.ranks import find_rank, in_order_of_rank
@@ -127,6 +128,7 @@ def run_dataset(
     with _executor(options) as executor:
         plan = _planned(storage, config, options, executor, world_size, tell)
         storage.remove_leftovers()
+        remove_stale_claims(storage)
         done = finished_shards(storage, plan)
         failed = {i: marker for i, marker in done.items() if options.retry and marker.failures}
         missing = [i for i in range(len(plan.shards)) if i not in done or i in failed]
@@ -143,7 +145,7 @@ def run_dataset(
             claimed = executor.run(job, in_order_of_rank(missing, rank, world_size), progress)
             done = finished_shards(storage, plan)
     is_complete = len(done) == len(plan.shards)
-    if is_complete and (missing or not is_index_current(storage)):
+    if is_complete and (missing or not is_index_current(storage, plan)):
         finish_dataset(storage, plan)
     return RunReport(
         # Other processes may have finished some.

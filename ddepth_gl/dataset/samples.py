@@ -93,9 +93,9 @@ class MeshRenderer:
             scene = self._renderer.upload(mesh)
         try:
             with self._timing("prepare"):
-                photos = self._photos(entry, mesh, placement, scene)
+                photos = self._photos(entry, loaded, mesh, placement, scene)
                 views = self._config.views
-                cameras = photos.cameras or cameras_for(views, mesh, entry, placement)
+                cameras = photos.cameras or cameras_for(views, mesh, entry, placement, loaded)
                 if self._config.store.transforms:
                     _check_transforms(cameras)
                 make = _SampleMaker(self._config, stores, entry, mesh, cameras, placement, photos)
@@ -113,12 +113,12 @@ class MeshRenderer:
             scene.release()
 
     def _photos(
-        self, entry: MeshEntry, mesh: Mesh, placement: Placement, scene: Scene
+        self, entry: MeshEntry, loaded: Mesh, mesh: Mesh, placement: Placement, scene: Scene
     ) -> PhotoFiles:
         config = self._config.photos
         if config is None:
             return PhotoFiles()
-        found = matched_photos(config, entry, mesh, placement, self._renderer, scene)
+        found = matched_photos(config, entry, loaded, mesh, placement, self._renderer, scene)
         return PhotoFiles(config, *found, is_stored="photo" in self._config.store.outputs)
 
     def _encoded(self, make: _SampleMaker) -> Callable[[int, Frame], Sample]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._text import counted
+from .claims import claim_owners
 from .finishing import is_index_current
 from .plan import read_plan
 from .progress import percentile, times_text
@@ -81,11 +81,7 @@ def read_status(out: str | os.PathLike[str]) -> DatasetStatus:
     plan = read_plan(storage)
     markers = finished_shards(storage, plan).values()
     seconds = [each for marker in markers for each in marker.mesh_seconds]
-    claims = [
-        _owner(name, storage.read(f"claims/{name}"))
-        for name in sorted(storage.files("claims"))
-        if name.startswith("shard-")
-    ]
+    claims = [_text(name, owner) for name, owner in claim_owners(storage).items()]
     return DatasetStatus(
         shards=len(markers),
         all_shards=len(plan.shards),
@@ -95,16 +91,14 @@ def read_status(out: str | os.PathLike[str]) -> DatasetStatus:
         failures=sum(marker.failures for marker in markers),
         bytes=sum(marker.sample_bytes for marker in markers),
         claims=tuple(claims),
-        is_index_current=is_index_current(storage),
+        is_index_current=is_index_current(storage, plan),
         seconds_p50=percentile(seconds, 50),
         seconds_p99=percentile(seconds, 99),
         peak_memory=max((marker.peak_memory for marker in markers), default=0),
     )
 
 
-def _owner(name: str, content: bytes | None) -> str:
-    try:
-        owner = json.loads(content or b"{}")
-        return f"{name}: process {owner['pid']} on {owner['host']}"
-    except (ValueError, TypeError, KeyError):
+def _text(name: str, owner: dict[str, Any]) -> str:
+    if "pid" not in owner or "host" not in owner:
         return f"{name}: unknown"
+    return f"{name}: process {owner['pid']} on {owner['host']}"

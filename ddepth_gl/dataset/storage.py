@@ -15,13 +15,14 @@ from typing import Any, BinaryIO, NamedTuple
 from .._text import printable
 from ..errors import DatasetError
 from ..io.atomic import atomic_write
-from ..io.owners import is_of_ended_process, part_name
+from ..io.owners import owner_has_ended, part_name
 from .layout_files import replace_folder
 
 __all__ = ["MAX_READ", "LocalStorage", "Storage", "StoredFile", "open_storage", "unusable"]
 
 MAX_READ = 2**28
 _LEFTOVER_SECONDS = 86_400.0
+_LEFTOVERS = (".*.part", ".*.old")
 
 
 class StoredFile(NamedTuple):
@@ -160,12 +161,10 @@ class LocalStorage(Storage):
 
     @contextmanager
     def writing_folder(self, name: str) -> Iterator[Path]:
-        """See Storage. What killed processes left of the same folder is removed."""
+        """See Storage."""
         path = self.folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            for left in path.parent.glob(f".{path.name}-*"):
-                shutil.rmtree(left, ignore_errors=True)
             part = path.with_name(part_name(path.name))
             try:
                 yield part
@@ -245,16 +244,17 @@ class LocalStorage(Storage):
 
     def remove_leftovers(self) -> None:
         """See Storage."""
-        for folder in ("", "shards", "claims"):
-            parts = list((self.folder / folder).glob(".*.part"))
-            before = self.now() - _LEFTOVER_SECONDS if parts else 0.0
-            for part in parts:
-                with suppress(OSError):  # others remove it, too
-                    if is_of_ended_process(part.name) or part.stat().st_mtime < before:
-                        if part.is_dir():
-                            shutil.rmtree(part)
-                        else:
-                            part.unlink()
+        folders = [self.folder / name for name in ("", "shards", "claims", "transforms")]
+        parts = [path for each in folders for end in _LEFTOVERS for path in each.glob(end)]
+        before = self.now() - _LEFTOVER_SECONDS if parts else 0.0
+        for part in parts:
+            with suppress(OSError):  # others remove it, too
+                ended = owner_has_ended(part.name)
+                if ended or (ended is None and part.stat().st_mtime < before):
+                    if part.is_dir():
+                        shutil.rmtree(part)
+                    else:
+                        part.unlink()
 
 
 def _created_without_links(path: Path, content: bytes) -> bool:

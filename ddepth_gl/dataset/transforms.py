@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any
 from ..camera.camera import Camera
 from ..errors import CameraError, DatasetError
 from ..io.cameras.write import transforms_json
+from ..io.owners import part_name
 from .index import INDEX, SHARDS, sample_rows
-from .layout_files import file_path
+from .layout_files import file_path, replace_folder
 
 __all__ = ["TRANSFORMS", "write_transforms"]
 
@@ -52,8 +52,7 @@ def write_transforms(folder: str | os.PathLike[str], into: Path | None = None) -
         if _SHARD.fullmatch(shard) is None:
             raise DatasetError(f"{made / INDEX}: {shard!r} is not the name of a shard")
         has_folders = (root / SHARDS / shard).is_dir()
-        part = made / TRANSFORMS / f".{shard}.part"
-        shutil.rmtree(part, ignore_errors=True)
+        part = made / TRANSFORMS / part_name(shard)
         part.mkdir(parents=True)
         for _, views in groupby(rows, key=lambda row: row["id"]):
             cameras = []
@@ -64,8 +63,7 @@ def write_transforms(folder: str | os.PathLike[str], into: Path | None = None) -
                 cameras.append(replace(_camera(row), name=name))
             (part / f"{photo.parent}.json").write_bytes(transforms_json(cameras))
             written += 1
-        shutil.rmtree(part.with_name(shard), ignore_errors=True)
-        part.rename(part.with_name(shard))
+        replace_folder(part, part.with_name(shard))
     return written
 
 

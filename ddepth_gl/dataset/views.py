@@ -42,7 +42,11 @@ Range = tuple[float, float]
 
 
 def cameras_for(
-    config: ViewsConfig, mesh: Mesh, entry: MeshEntry, placement: Placement | None = None
+    config: ViewsConfig,
+    mesh: Mesh,
+    entry: MeshEntry,
+    placement: Placement | None = None,
+    loaded: Mesh | None = None,
 ) -> list[Camera]:
     """Return the cameras of a mesh; they depend on the arguments alone.
 
@@ -76,6 +80,8 @@ def cameras_for(
         mesh: the mesh as it is rendered, after `normalized`.
         entry: the mesh's entry. Its own camera file, if it has one, goes before all settings.
         placement: how the mesh was normalized; None if it was not.
+        loaded: the mesh as its file has it, before it was normalized; None if it was not. The
+            world of camera files follows from it.
 
     Raises:
         CameraError: the mesh is a single point, a camera file cannot be read, or its cameras are
@@ -84,7 +90,7 @@ def cameras_for(
     """
     if entry.cameras is not None or config.kind == "file":
         up = direction_of("views.up", config.up)
-        similarity = placement_in_world(config.world, mesh, placement, entry, up)
+        similarity = placement_in_world(config.world, loaded or mesh, placement, entry, up)
         return [camera_of_similar(each, similarity) for each in _file_cameras(config, entry)]
     frame = _Frame(config, mesh)
     return [

@@ -18,7 +18,7 @@ _Y_UP = (0.0, 1.0, 0.0)
 
 
 def placement_in_world(
-    world: str, mesh: Mesh, placement: Placement | None, entry: MeshEntry, up: Axis | None
+    world: str, loaded: Mesh, placement: Placement | None, entry: MeshEntry, up: Axis | None
 ) -> Placement:
     """Return how a mesh, as it is rendered, lies in the world of poses.
 
@@ -26,15 +26,16 @@ def placement_in_world(
         world: "mesh", the frame of the mesh file; or "blender", that of Blender after import, where
             rendering scripts scale the longest side of the bounding box to 1 and move its center to
             the origin. z is up there.
-        mesh: the mesh as it is rendered.
+        loaded: the mesh as its file has it, before it was normalized.
         placement: how it was normalized; None if it was not.
         entry: the mesh's entry.
-        up: direction of the mesh that is up in the world of Blender. None takes `Mesh.up`; for OBJ
+        up: direction in the file that is up in the world of Blender. None takes `Mesh.up`; for OBJ
             files, which do not say it, y, as Blender's import does.
     """
+    in_file = (placement or Placement()).inverse()
     if world == "mesh":
-        return (placement or Placement()).inverse()
+        return in_file
     is_obj = (entry.member or entry.address).lower().endswith(".obj")
-    if up is None and is_obj and not mesh.is_up_known:
+    if up is None and is_obj and not loaded.is_up_known:
         up = _Y_UP
-    return placement_of(mesh, "box", _Z_UP, up)
+    return placement_of(loaded, "box", _Z_UP, up).after(in_file)

@@ -12,9 +12,9 @@ import socket
 from pathlib import Path
 from typing import Any
 
-__all__ = ["has_ended", "is_of_ended_process", "part_name", "start_of", "this_process"]
+__all__ = ["has_ended", "owner_has_ended", "part_name", "start_of", "this_process"]
 
-_PART = re.compile(r"\..*-([0-9a-f]{16})-([0-9]+)-([0-9]+)-[0-9a-f]{16}\.part", re.DOTALL)
+_PART = re.compile(r"\..*-([0-9a-f]{16})-([0-9]+)-([0-9]+)-[0-9a-f]{16}\.(?:part|old)", re.DOTALL)
 
 
 @functools.cache
@@ -33,35 +33,45 @@ def _machine_digest() -> str:
 
 
 def this_process() -> dict[str, Any]:
-    """Return what tells this process from all others: machine, boot, number and start."""
-    return {**_this_machine(), "pid": os.getpid(), "start": start_of(os.getpid())}
+    """Return what tells this process from all others: machine, boot, number and start.
+
+    The start is None where /proc does not tell it.
+    """
+    return {**_this_machine(), "pid": os.getpid(), "start": _own_start()}
 
 
 def has_ended(owner: dict[str, Any]) -> bool | None:
-    """Return whether a process, as `this_process` describes it, has ended; None elsewhere."""
+    """Return whether a process, as `this_process` describes it, has ended.
+
+    None if that cannot be told: it is of another machine, or /proc does not show its processes.
+    """
     if any(owner.get(key) != value for key, value in _this_machine().items()):
         return None
-    return not _runs(owner.get("pid"), owner.get("start"))
+    return _has_ended(owner.get("pid"), owner.get("start"))
 
 
-def part_name(stem: str) -> str:
-    """Return a temporary name that no other caller gets, and that tells its owner."""
-    return f".{stem}-{_machine_digest()}-{_process_text(os.getpid())}-{secrets.token_hex(8)}.part"
+def part_name(stem: str, ending: str = "part") -> str:
+    """Return a temporary name that no other caller gets, and that tells its owner.
+
+    Args:
+        stem: what is written.
+        ending: "part" for what is not finished, "old" for what it replaces.
+    """
+    owner = f"{_machine_digest()}-{_process_text(os.getpid())}"
+    return f".{stem}-{owner}-{secrets.token_hex(8)}.{ending}"
 
 
 @functools.cache
 def _process_text(pid: int) -> str:
-    return f"{pid}-{start_of(pid) or 0}"
+    return f"{pid}-{_own_start() or 0}"
 
 
-def is_of_ended_process(name: str) -> bool:
-    """Return whether a temporary name is that of a process of this machine that has ended."""
+def owner_has_ended(name: str) -> bool | None:
+    """Return whether the process that a temporary name tells has ended; None as in `has_ended`."""
     match = _PART.fullmatch(name)
-    return (
-        match is not None
-        and match[1] == _machine_digest()
-        and not _runs(int(match[2]), int(match[3]))
-    )
+    if match is None or match[1] != _machine_digest():
+        return None
+    return _has_ended(int(match[2]), int(match[3]) or None)
 
 
 def start_of(pid: int) -> int | None:
@@ -73,8 +83,22 @@ def start_of(pid: int) -> int | None:
     return int(fields[19]) if len(fields) > 19 and fields[0] not in "ZX" else None
 
 
-def _runs(pid: Any, start: Any) -> bool:
-    return isinstance(pid, int) and start_of(pid) == start is not None
+def _own_start() -> int | None:
+    """Return when this process was started; None if /proc counts processes as others do.
+
+    It is that of another namespace after ``unshare --pid`` without ``--mount-proc``, for example.
+    """
+    pid = os.getpid()
+    return start_of(pid) if _link(Path("/proc/self")) == str(pid) else None
+
+
+def _has_ended(pid: Any, start: Any) -> bool | None:
+    if _own_start() is None:
+        return None
+    there = start_of(pid) if isinstance(pid, int) else None
+    if there is None or start is None:
+        return True if there is None else None
+    return bool(there != start)
 
 
 def _text(path: Path) -> str:
