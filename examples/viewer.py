@@ -11,6 +11,7 @@ Usage: python examples/viewer.py [MESH] [--up y] [--view entry] [--screenshot FI
 
 The title shows what is under the cursor. --screenshot needs a display, but shows no window.
 GLFW owns the window and its OpenGL context; the renderer works in it, see DepthRenderer(context=).
+This example is about that; `ddepth view` is the viewer to work with.
 """
 
 import argparse

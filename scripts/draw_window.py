@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Draw the pictures of the viewer's window.")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", metavar="FOLDER")
     options = parser.parse_args()
+    if not shutil.which("Xvfb"):
+        sys.exit("draw_window: Xvfb is not installed; run: apt-get install xvfb")
     with tempfile.TemporaryDirectory() as folder:
         size = f"{WIDTH}x{HEIGHT}x24"
         command = ["Xvfb", "-displayfd", "1", "-screen", "0", size, "-fbdir", folder, "-noreset"]

@@ -312,7 +312,8 @@ def test_the_probe_and_the_section(open_window, mesh_file):
     # Where the image becomes smaller, the pin stays on its ray.
     person.key("c")
     person.drag((left + 20, y), (left + width - 20, y + 40))
-    shown = window.wait_for("section", lambda shown: "section plot" in shown["places"])
+    window.wait_for("section", lambda shown: "section plot" in shown["places"])
+    shown = window.when_quiet()
     assert shown["size"][1] < pinned["size"][1]
     state = shown["state"]
     (x0, y0), (x1, y1) = state["section"]
@@ -494,3 +495,111 @@ def test_without_a_display(tmp_path, mesh_file):
     assert re.fullmatch(r"ddepth: error: no window opens \(.*\); .*\n", ended.stderr)
     assert "--web" in ended.stderr
     assert "--screenshot" in ended.stderr
+
+
+# Everything that makes objects of OpenGL, then a look at what is left. DeviceMemoryError stands for
+# errors while rendering: a line in the window.
+RELEASED = """
+import ctypes, sys, time
+from pathlib import Path
+import ddepth_gl as dd
+from ddepth_gl.viewer.state import ViewerState
+from ddepth_gl.viewer.modes import MODES
+from ddepth_gl.viewer.desktop.show import show_window  # imports in the right order
+import imgui_bundle, glfw
+from imgui_bundle import imgui
+from ddepth_gl.viewer.desktop.viewer import Viewer
+from ddepth_gl.viewer.desktop.window import Window
+
+class Load:
+    def __call__(self, path):
+        return dd.load_mesh(path)
+    def line_of(self, mesh):
+        return "mesh = dd.load_mesh('part.ply')"
+
+def function(name, result, *arguments):
+    address = ctypes.cast(glfw.get_proc_address(name), ctypes.c_void_p).value
+    return ctypes.CFUNCTYPE(result, *arguments)(address)
+
+def left(kind):
+    exists = function(f"glIs{kind}", ctypes.c_ubyte, ctypes.c_uint)
+    return [name for name in range(1, 5000) if exists(name) and not is_deleted(kind, name)]
+
+def is_deleted(kind, name):
+    # Mesa keeps the last program, and its shaders, until the next one is used.
+    if kind not in ("Program", "Shader"):
+        return False
+    status = ctypes.c_int()
+    get = function(f"glGet{kind}iv", None, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p)
+    get(name, 0x8B80, ctypes.byref(status))  # GL_DELETE_STATUS
+    return bool(status.value)
+
+path = Path(sys.argv[1])
+mesh = dd.load_mesh(path)
+for _ in range(2):  # a second window in the same process
+    state = ViewerState.framing(mesh)
+    with Window("test", 500, 400) as window:
+        viewer = Viewer(window, mesh, state, name="part", load=Load())
+
+        def frames():
+            for _ in range(3):
+                window.wait(0)
+                viewer.draw()
+
+        for mode in MODES:
+            state.mode, state.highlight_odd = mode, mode in ("entry", "layer")
+            frames()
+        state.pin, state.section = (60, 150), ((5.0, 150.0), (140.0, 160.0))
+        frames()
+        assert viewer.probe is not None and viewer.section is not None
+        state.place = "mould"
+        frames()
+        state.mould_layers = viewer.shows_mesh = True
+        frames()
+        state.place, state.engine, state.section = "image", "raster", None
+        frames()
+        assert viewer.picture.engine == "raster"
+        viewer.open(path)
+        state.engine = "auto"
+        frames()
+        viewer.copy_lines()
+        assert glfw.get_clipboard_string(None).startswith(b"import ddepth_gl as dd")
+
+        # Rendering fails: one line, nothing is drawn, and the next image is there again.
+        def no_memory(*_):
+            raise dd.DeviceMemoryError("the device has no memory left; make the window smaller")
+        images = viewer.picture._images
+        images.update = no_memory
+        state.mode = "exit"
+        frames()
+        assert [m.text for m in viewer.messages.shown() if m.is_error] == [
+            "the device has no memory left; make the window smaller"]
+        time.sleep(0.5)
+        frames()
+        assert viewer._next_due() > time.monotonic() + 0.5  # it is not tried again and again
+        del images.update
+        state.mode = "entry"
+        frames()
+        assert not [m for m in viewer.messages.shown() if m.is_error]
+        viewer.release()
+        imgui.backends.opengl3_shutdown()
+        for kind in ("Texture", "Buffer", "Framebuffer", "Renderbuffer", "VertexArray", "Program",
+                     "Shader", "Sampler", "Query"):
+            assert left(kind) == [], kind
+        assert window.gl.error == "GL_NO_ERROR"
+        imgui.backends.opengl3_init("#version 410")  # that the window can close
+print("released")
+"""
+
+
+@pytest.mark.slow
+def test_everything_is_released_and_errors_are_lines(tmp_path, display, mesh_file):
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RELEASED, str(mesh_file)],
+        cwd=tmp_path,
+        env={**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("released\n", "", 0)

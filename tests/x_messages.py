@@ -142,13 +142,13 @@ class _Drag(_Client):
         return None
 
     def hand_over(self, request: Any) -> None:
-        owner_window, target, name = request[5], request[7], request[8]
+        asker, target, name = request[5], request[7], request[8]
         self.x11.XChangeProperty(
-            self.connection, c_ulong(owner_window), c_ulong(name), c_ulong(target), 8, 0,
+            self.connection, c_ulong(asker), c_ulong(name), c_ulong(target), 8, 0,
             c_char_p(self.data), c_uint(len(self.data)),
         )  # fmt: skip
         reply = _Event()
-        reply[0], reply[4], reply[5] = _SELECTION_NOTIFY, owner_window, self.selection
+        reply[0], reply[4], reply[5] = _SELECTION_NOTIFY, asker, self.selection
         reply[6], reply[7], reply[8] = target, name, request[9]
-        self.x11.XSendEvent(self.connection, c_ulong(owner_window), 0, c_long(0), byref(reply))
+        self.x11.XSendEvent(self.connection, c_ulong(asker), 0, c_long(0), byref(reply))
         self.x11.XFlush(self.connection)

@@ -88,6 +88,7 @@ class Window:
         io = imgui.get_io()
         io.set_ini_filename("")  # no file in the working folder
         io.set_log_filename("")
+        io.mouse_double_click_time = 0.4  # seconds, as on most desktops
         major, minor = divmod(min(self.gl.version_code, 430) // 10, 10)
         if not imgui.backends.opengl3_init(f"#version {major}{minor}0"):
             raise ViewerError(f"no panels can be drawn in this window; {_WAYS_OUT}")
@@ -156,7 +157,7 @@ class Window:
 
     def set_clipboard(self, text: str) -> None:
         """Put text into the clipboard."""
-        glfw.set_clipboard_string(self._window, text)
+        glfw.set_clipboard_string(None, text)
 
     def close(self) -> None:
         """Close the window and free all that it owns; does nothing the second time."""

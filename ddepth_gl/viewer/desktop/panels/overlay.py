@@ -168,7 +168,7 @@ def draw_messages(viewer: Viewer, area: Area) -> None:
     imgui.pop_style_var()
     pad = 10 * scale
     for message in messages:
-        size = imgui.calc_text_size(message.text, False, width - 3.5 * pad)
+        size = imgui.calc_text_size(message.text, wrap_width=width - 3.5 * pad)
         start = imgui.get_cursor_screen_pos()
         high = (start.x + width, start.y + size.y + 1.4 * pad)
         draw = imgui.get_window_draw_list()
