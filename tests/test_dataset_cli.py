@@ -242,6 +242,63 @@ ERRORS = {
 }
 
 
+# Options that an action has no use for; the action comes first.
+UNUSED = [
+    *[("--init i.yaml", each) for each in ("--json", "--workers 2", "--preview", "--engine auto")],
+    *[("--status out", each) for each in ("--workers 2", "--preview", "--device 0", "meshes")],
+    *[("--verify out", each) for each in ("--retry", "--preview", "--allow-mixed", "-o x")],
+    *[
+        ("--finish -o out", each)
+        for each in ("--retry", "--extend", "meshes", "--rank 0", "--device 0", "--allow-mixed")
+    ],
+    *[
+        ("--dry-run meshes -o out", each)
+        for each in ("--preview", "--retry", "--rank 0", "--world-size 1", "--executor ray")
+    ],
+]
+
+
+@pytest.mark.parametrize(("action", "option"), UNUSED, ids=" ".join)
+def test_options_that_an_action_has_no_use_for(action, option):
+    done = ddepth(*action.split(), *option.split())
+    assert done.exit_code == 1
+    first, name = action.split()[0], option.split()[0]
+    assert done.stderr.startswith(f"ddepth: error: {first} ")
+    assert done.stderr.endswith(f", so {name} has no effect; leave it out\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_actions_exclude_each_other():
+    error = ddepth("--verify", "out", "--status", "out").stderr
+    assert error == ("ddepth: error: --status and --verify exclude each other; give one of them\n")
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--views 3", "--fov 40", "--seed 1", "--distance 2", "--elevation 10", "--ortho"],
+)
+def test_options_of_views_that_come_from_files(option):
+    Path("photos").mkdir()
+    Path("cameras.json").write_text("{}")
+    name = option.split()[0]
+    for source, what in (("--photos", "photos"), ("--cameras", "cameras.json")):
+        done = ddepth("meshes", "-o", "out", source, what, *option.split())
+        assert done.exit_code == 1
+        assert done.stderr.count("\n") == 1
+        assert f"({source})" in done.stderr
+        assert f"so {name} has no effect; leave it out" in done.stderr
+    for name in ("--size", "--kind", "--up"):
+        value = {"--size": "64", "--kind": "random", "--up": "y"}[name]
+        done = ddepth("meshes", "-o", "out", "--photos", "photos", name, value)
+        assert f"so {name} has no effect; leave it out" in done.stderr
+
+
+def test_finish_as_json():
+    ddepth(*RUN)
+    values = json.loads(ddepth("-o", "out", "--finish", "--json").stdout)
+    assert (values["shards"], values["meshes"], values["is_index_current"]) == (4, 4, True)
+
+
 @pytest.mark.parametrize("arguments", ERRORS, ids=" ".join)
 def test_errors_are_one_line(arguments):
     done = ddepth(*arguments)

@@ -11,6 +11,7 @@ import typer
 from .._packages import import_needed
 from ..dataset.choices import Codec, Kind, Layout, Output, Preset, choices_text
 from ..errors import DatasetError, RequestError
+from .dataset_actions import check_options
 from .dataset_progress import printed_report, shown_progress
 from .options import Debug, Device, parse_list, parse_numbers
 from .reporting import one_line_errors, print_error, print_json, print_line, print_warning
@@ -29,6 +30,7 @@ _PACKAGES = ("pydantic", "yaml", "pyarrow", "fsspec", "psutil")
 
 
 def dataset(
+    context: typer.Context,
     sources: Annotated[
         list[str] | None,
         typer.Argument(
@@ -229,21 +231,16 @@ def dataset(
             "seconds_per_mesh": seconds_per_mesh,
             "memory_mb": memory_mb,
         }
-        given = [*_names(options), *(["--set"] if settings else []), *(sources or [])]
+        check_options(context)
         if init is not None:
-            _check_alone("--init", "writes the defaults", given, output)
             _write_settings(Path(init))
             return
         if status is not None:
-            _check_alone("--status", "reads a data set", given, output)
             _print_status(status, json)
             return
         if verify is not None:
-            _check_alone("--verify", "reads a data set", given, output)
             _verify(verify, json)
             return
-        if dry_run and finish:
-            raise RequestError("--dry-run and --finish exclude each other; give one of them")
         config = _config(sources or [], settings or [], options)
         if dry_run:
             _dry_run(config, workers, engine, device, json)
@@ -253,7 +250,7 @@ def dataset(
         if preview and "://" in output:
             raise RequestError("--preview needs a local folder; run it on a copy, with --finish")
         if finish:
-            _finish(output)
+            _finish(output, json)
         else:
             run_options = _run_options(
                 workers=workers,
@@ -269,7 +266,7 @@ def dataset(
             )
             report = _run(config, output, run_options, json)
         if preview and (finish or report.is_complete):
-            _preview(output)
+            _preview(output, json)
         if not finish and (report.failures or not report.is_complete):
             raise typer.Exit(_SOME_FAILED if report.is_complete else _OTHERS_WORK)
 
@@ -301,12 +298,6 @@ def _config(
 def _names(options: dict[str, Any]) -> list[str]:
     """Return the options that are given."""
     return [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
-
-
-def _check_alone(option: str, what: str, given: list[str], output: str | None) -> None:
-    others = [*given, *([] if output is None else ["-o"])]
-    if others:
-        raise RequestError(f"{option} {what}, so {others[0]} has no effect; leave it out")
 
 
 def _write_settings(path: Path) -> None:
@@ -348,14 +339,17 @@ def _run(
     return report
 
 
-def _finish(output: str) -> None:
+def _finish(output: str, as_json: bool) -> None:
     from ..dataset.finishing import finish_dataset
     from ..dataset.plan import read_plan
     from ..dataset.storage import open_storage
 
     storage = open_storage(output)
     finish_dataset(storage, read_plan(storage))
-    print_line(f"{output}: the index has all finished shards")
+    if as_json:
+        _print_status(output, as_json)
+    else:
+        print_line(f"{output}: the index has all finished shards")
 
 
 def _print_status(folder: str, as_json: bool) -> None:
@@ -401,11 +395,12 @@ def _dry_run(
         print_line(line)
 
 
-def _preview(folder: str) -> None:
+def _preview(folder: str, as_json: bool) -> None:
     from ..dataset.preview import write_preview
 
     for path in write_preview(folder):
-        print_line(f"wrote {path}")
+        if not as_json:
+            print_line(f"wrote {path}")
 
 
 def _verify(folder: str, as_json: bool) -> None:

@@ -43,6 +43,10 @@ SHORT_OPTIONS: Mapping[str, str] = {
     "layout": "layout",
 }
 
+# Options without effect on cameras that come from files; --size counts where they lack it.
+_OF_FILES = ("views", "seed", "fov", "distance", "elevation", "ortho")
+_OF_PHOTOS = (*_OF_FILES, "kind", "cameras", "size", "up")
+
 # Outputs that the codec decides the files of.
 _CODED = {
     *("depth", "distance", "thickness", "normal", "face", "object_id"),
@@ -114,6 +118,16 @@ def _check_effects(config: DatasetConfig, options: Mapping[str, Any]) -> None:
             ("depth_tolerance", _CODED, "sheets and layers", "depth or layers to --store"),
         )
         if options.get(option) is not None and not outputs & readers
+    ]
+    what, unused = "", tuple[str, ...]()
+    if config.photos is not None:
+        what, unused = "existing photos (--photos) have cameras of their own", _OF_PHOTOS
+    elif config.views.kind == "file":
+        what, unused = "camera files (--cameras) decide the views", _OF_FILES
+    faults += [
+        f"{what}, so --{option} has no effect; leave it out"
+        for option in unused
+        if options.get(option) is not None
     ]
     if faults:
         raise DatasetError("; ".join(faults))
