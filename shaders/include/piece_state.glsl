@@ -2,8 +2,8 @@
 #define PIECE_STATE_GLSL
 // What is known of the pieces of a ray inside the solid, after some of its crossings.
 //
-// Options: LAST  1 for last_pieces(pixel), what is known after the last crossing of a pixel that has
-//                any; then the inputs are those of view_pieces.frag
+// Options: LAST  1 for last_pieces(pixel), what is known after the last crossing of a pixel
+//                that has any; then the inputs are those of view_pieces.frag
 const uint HAS_SOLID = 1u;               // a crossing belongs to a body that has an inside
 const uint IS_SWAPPED = 2u;              // a back came before its front
 const uint IS_INSIDE_OUT = 4u;           // by so much that the body is inside out

@@ -71,5 +71,5 @@ class Messages:
 
     @property
     def next_end(self) -> float:
-        """When the next message disappears, seconds of `time.monotonic`; inf if none does."""
+        """Seconds of `time.monotonic` at which the next message disappears; inf if none does."""
         return min((line.end for line in self._lines), default=float("inf"))

@@ -41,8 +41,8 @@ def show_window(
         ViewerError: there is no display, no usable OpenGL, or a package is missing.
         ContextError, DeviceMemoryError, MeshError: the mesh cannot be rendered here.
     """
-    # In this order: imgui-bundle tells the package glfw to take its library of GLFW, which is the one
-    # that this is tested with.
+    # In this order: imgui-bundle tells the package glfw to take its library of GLFW, which is the
+    # one that this is tested with.
     for module in ("imgui_bundle", "glfw"):
         import_needed(module, "the window", ViewerError, "viewer")
     from .viewer import Viewer

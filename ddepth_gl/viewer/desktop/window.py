@@ -157,7 +157,7 @@ class Window:
 
     def set_clipboard(self, text: str) -> None:
         """Put text into the clipboard."""
-        glfw.set_clipboard_string(None, text)
+        glfw.set_clipboard_string(self._window, text)
 
     def close(self) -> None:
         """Close the window and free all that it owns; does nothing the second time."""
