@@ -81,7 +81,7 @@ class Events:
 
     @property
     def are_waiting(self) -> bool:
-        """Whether some are left for the next frame."""
+        """True if some are left for the next frame."""
         return bool(self._waiting)
 
     def feed(self) -> None:

@@ -32,12 +32,12 @@ class Pace:
 
     @property
     def is_moving(self) -> bool:
-        """Whether the camera has moved lately."""
+        """True if the camera has moved lately."""
         return time.monotonic() < self._moving_until
 
     @property
     def still_at(self) -> float:
-        """When the camera counts as still, seconds of `time.monotonic`."""
+        """Seconds of `time.monotonic` at which the camera counts as still."""
         return self._moving_until
 
     @property

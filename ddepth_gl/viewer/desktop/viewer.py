@@ -180,7 +180,7 @@ class Viewer:
 
     @property
     def _is_reduced(self) -> bool:
-        """Whether the image has a lower resolution than the window."""
+        """True if the image has a lower resolution than the window."""
         if self.state.place == "mould":
             return self.picture.stride > 1
         return bool(self._rendered) and self._rendered[1] != self.size

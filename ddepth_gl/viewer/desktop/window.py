@@ -120,7 +120,7 @@ class Window:
 
     @property
     def is_minimized(self) -> bool:
-        """Whether nothing of it can be seen."""
+        """True if nothing of it can be seen."""
         return bool(glfw.get_window_attrib(self._window, glfw.ICONIFIED))
 
     def want_close(self) -> None:
