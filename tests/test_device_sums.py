@@ -1,4 +1,4 @@
-"""What is summed up and compared on the device, so that only single numbers come to the CPU."""
+"""Sums and limits that the device finds, so that only single numbers come to the CPU."""
 
 from __future__ import annotations
 
