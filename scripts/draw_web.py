@@ -62,7 +62,7 @@ def settle(viewer: WebViewer) -> None:
     """Wait until the page shows what was asked for."""
     quiet = time.monotonic()
     while time.monotonic() - quiet < 1.0:
-        if not viewer.requests.is_idle or any(page.images.is_moving for page in viewer.pages):
+        if not viewer.requests.is_idle or any(page.is_moving for page in viewer.pages):
             quiet = time.monotonic()
         time.sleep(0.05)
     time.sleep(1.0)

@@ -81,7 +81,7 @@ def settle(viewer, seconds=0.6):
     end = quiet + 90.0
     while time.monotonic() - quiet < seconds:
         assert time.monotonic() < end
-        if not viewer.requests.is_idle or any(page.images.is_moving for page in viewer.pages):
+        if not viewer.requests.is_idle or any(page.is_moving for page in viewer.pages):
             quiet = time.monotonic()
         time.sleep(0.02)
     time.sleep(0.5)
@@ -257,6 +257,10 @@ def test_up_sides_angle_and_parallel_rays(mesh, tmp_path):
                 atol=1e-3 if side == "Top" else 1e-9,
             )
             assert_shows(page, truth(mesh, client.state, client.size)[1])
+            if side == "Top":  # the eye stays, and the image turns
+                page.drag(300, 300, 80, 0)
+                settle(viewer)
+                assert_shows(page, truth(mesh, client.state, client.size)[1])
         height = client.state.orbit.height
         page.slide(0, 3)
         settle(viewer)

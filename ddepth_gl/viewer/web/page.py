@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ...errors import DDepthError
 from ..exports import EXPORTS
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Page"]
 
 _MAX_PIXELS = 1920 * 1200  # of an image
+_CATCH_UP_SECONDS = 0.4
 _SAME = 1e-6
 
 
@@ -55,6 +59,7 @@ class Page:
         self._orbit_beside = self.state.orbit if self.state.place == "mould" else None
         self.size = (0, 0)
         self.probe: Probe | None = None
+        self._catching_up: asyncio.TimerHandle | None = None
         self.images = PageImages(self)
         self.controls = Controls(client.gui, self.state, self._changed, self._pressed)
         if len(viewer.mesh.faces) > MAX_FACES:
@@ -69,6 +74,8 @@ class Page:
     def close(self) -> None:
         """Free what the client had."""
         self.is_open = False
+        if self._catching_up is not None:
+            self._catching_up.cancel()
         self.images.close()
         self.scene.close()
 
@@ -76,7 +83,11 @@ class Page:
 
     async def _camera_moved(self, camera: Any) -> None:
         """Follow the camera of the page."""
-        if not (camera.image_width > 0 and camera.image_height > 0):
+        self._follow(camera)
+
+    def _follow(self, camera: Any) -> None:
+        """Take over size and view of the page; later, if a view was just sent to it."""
+        if self._catching_up is not None or not (camera.image_width > 0 < camera.image_height):
             return
         size = _image_size(camera.image_width, camera.image_height)
         try:
@@ -139,6 +150,21 @@ class Page:
             camera.position = position
             camera.look_at = look_at
             camera.fov = fov
+        # What the page reports until it has all of this is neither the old nor the new view.
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+        self._catching_up = self.viewer.loop.call_later(_CATCH_UP_SECONDS, self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Follow the page again."""
+        self._catching_up = None
+        if self.is_open:
+            self._follow(self.client.camera)
+
+    @property
+    def is_moving(self) -> bool:
+        """Boolean: more will be asked for soon, without anything that the client does."""
+        return self.images.is_moving or self._catching_up is not None
 
     # Changes
 
@@ -282,14 +308,14 @@ def _image_size(width: int, height: int) -> tuple[int, int]:
 
 
 def _is_same_view(orbit: Orbit, other: Orbit) -> bool:
-    """Return whether two orbits differ by rounding alone, or by what the page cannot show."""
-    eye, target, _ = orbit.viewpoint
-    other_eye, other_target, _ = other.viewpoint
+    """Return whether two orbits differ by rounding alone."""
+    pose, other_pose = (each.camera(2, 2).camera_from_world for each in (orbit, other))
+    step = np.linalg.inv(pose) @ other_pose - np.eye(4)
     limit = _SAME * orbit.distance
     return (
-        bool(abs(eye - other_eye).max() < limit)
-        and bool(abs(target - other_target).max() < limit)
-        and abs(orbit.distance - other.distance) < limit  # parallel rays have one eye for all
+        bool(np.abs(step[:3, :3]).max() < _SAME)
+        and bool(np.abs(np.subtract(orbit.target, other.target)).max() < limit)
+        and abs(orbit.distance - other.distance) < limit
         and abs(orbit.fov_deg - other.fov_deg) < 1e-4
         and orbit.is_orthographic == other.is_orthographic
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ..._packages import import_needed
@@ -16,6 +17,7 @@ from ..state import ViewerState
 from .addresses import DEFAULT_HOST
 from .page import Page
 from .page_server import PageServer
+from .page_world import beside
 from .render_thread import RenderThread
 from .requests import Requests
 from .shared_session import SharedSession
@@ -58,6 +60,8 @@ class WebViewer(PageServer):
         self.mesh = mesh
         self.mesh_line = mesh_line
         self.state = ViewerState.framing(mesh) if state is None else state
+        if self.state.mould_orbit == self.state.orbit:
+            self.state = replace(self.state, mould_orbit=beside(self.state.orbit))
         self.renderer_name = ""
         self._report: str | None = None
         self._awaiting_report: list[Callable[[str], None]] = []
