@@ -323,6 +323,21 @@ WITHOUT_EFFECT = {
 }
 
 
+@pytest.mark.parametrize("text", ["photos: {folder: {id}/x}", "photos:\n  masks: {photo}.png"])
+def test_braces_without_quotes(tmp_path, text):
+    path = tmp_path / "set.yaml"
+    path.write_text(text)
+    with pytest.raises(
+        dd.DatasetError, match=r"not YAML \(.*; quote text that begins with a brace"
+    ):
+        DatasetConfig.from_yaml(path)
+    path.write_text("photos: {folder: {id}}")
+    with pytest.raises(dd.DatasetError, match=r"give text, with quotes if it begins with a brace"):
+        DatasetConfig.from_yaml(path)
+    path.write_text('photos: {folder: "{id}", masks: "{photo}_mask.png"}')
+    assert DatasetConfig.from_yaml(path).photos.masks == "{photo}_mask.png"
+
+
 @pytest.mark.parametrize("option", WITHOUT_EFFECT)
 def test_options_without_effect_are_refused(option):
     value, outputs, expected = WITHOUT_EFFECT[option]

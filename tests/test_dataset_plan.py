@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import get_args
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -26,7 +27,7 @@ import pytest
 import ddepth_gl as dd
 from ddepth_gl.dataset.assumed_up import assumed_up_text
 from ddepth_gl.dataset.config import DatasetConfig, Layout, Output, SplitConfig
-from ddepth_gl.dataset.dry_run import dry_run
+from ddepth_gl.dataset.dry_run import DryRun, dry_run
 from ddepth_gl.dataset.entries import MeshEntry, Sample
 from ddepth_gl.dataset.plan import (
     Plan,
@@ -575,6 +576,41 @@ def test_a_dry_run_extrapolates_from_three_meshes(monkeypatch):
     assert lines[3].endswith(", 1.5 kB a view")
     assert lines[4] == "about 100 seconds with 4 workers, 2.00 s a mesh"
     assert lines[5] == f"from 3 meshes: {', '.join(run.rendered)}"
+
+
+def test_a_dry_run_of_quick_meshes(monkeypatch):
+    """Ten meshes, or as many as 20 seconds allow; and how far apart they are."""
+    clock = [0.0]
+    monkeypatch.setattr("ddepth_gl.dataset.dry_run.time.perf_counter", lambda: clock[0])
+    takes = iter([9.0, 0.25, 0.5, 1.0, 0.25, *[0.5] * 5, 4.0])
+
+    def render(entry):
+        clock[0] += next(takes, 3.0)
+        yield Sample(entry.id, {"json": b"{}"}, {})
+
+    run = dry_run(DatasetConfig(), entries(100), render)
+    assert run.mesh_seconds == (0.25, 0.5, 1.0, 0.25, *[0.5] * 5, 4.0)
+    error = 2 * np.std(run.mesh_seconds, ddof=1) / np.sqrt(10) / np.mean(run.mesh_seconds)
+    assert run.seconds_error == pytest.approx(error, rel=1e-12)
+    end = f"0.85 s a mesh (0.25 to 4.00), so give or take {100 * error:.0f} %"
+    assert list(run.lines())[-2] == f"about 85 seconds with 1 worker, {end}"
+    slow = dry_run(DatasetConfig(), entries(100), render)  # 3 s each, and the first one twice
+    assert len(slow.mesh_seconds) == 6
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.001, "less than a second"),
+        (1.0, "about 1 second"),
+        (30.0, "about 30 seconds"),
+        (300.0, "about 5 minutes"),
+    ],
+)
+def test_times_of_a_dry_run(seconds, text):
+    plan = make_plan(DatasetConfig(), entries(1), 1)
+    run = DryRun(plan, ("a",), {}, (1024,), (seconds,), (1,))
+    assert list(run.lines())[-2] == f"{text} with 1 worker, {seconds:.2f} s a mesh"
 
 
 def test_a_dry_run_of_few_or_bad_meshes():

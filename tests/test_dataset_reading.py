@@ -107,6 +107,18 @@ def test_a_split_without_samples(copied):
         DatasetReader(copied, split="val")
 
 
+def test_data_sets_without_samples(copied):
+    """The merged index of shards without samples has no places of files."""
+    rows = pq.read_table(copied / "index.parquet", columns=["id", "view", "key", "shard"])
+    pq.write_table(rows.slice(0, 0), copied / "index.parquet")
+    with pytest.raises(dd.DatasetError, match=r"copy has no samples: all meshes failed, see"):
+        DatasetReader(copied, split="train")
+    left_out = rows.append_column("left_out", pa.array([True] * len(rows)))
+    pq.write_table(left_out, copied / "index.parquet")
+    with pytest.raises(dd.DatasetError, match=r"copy has no samples: all views were left out"):
+        DatasetReader(copied)
+
+
 @pytest.mark.parametrize("max_open", [1, 2])
 def test_few_files_are_open(made, max_open):
     folder, samples = made

@@ -176,7 +176,8 @@ def dataset(
         str | None, typer.Option(metavar="OUT", help="Print the state of a data set.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan, and bytes and time from 3 meshes.")
+        bool,
+        typer.Option("--dry-run", help="Print the plan, and bytes and time from a few meshes."),
     ] = False,
     preview: Annotated[
         bool,
@@ -387,6 +388,7 @@ def _dry_run(
                 "shards": len(result.plan.shards),
                 "bytes": result.total_bytes,
                 "seconds": result.seconds,
+                "seconds_error": result.seconds_error,
                 "failures": result.failures,
             }
         )

@@ -160,6 +160,8 @@ def fault_lines(model: type[BaseModel], error: ValidationError) -> list[str]:
         else:
             # Of a list, this is the element that is wrong.
             lines[place] = f"{place} is {shown(fault['input'])}; give {_expected(field)}"
+            if isinstance(fault["input"], Mapping) and fault["type"] == "string_type":
+                lines[place] += ", with quotes if it begins with a brace"
     return list(lines.values())
 
 

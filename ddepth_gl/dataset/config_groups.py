@@ -369,7 +369,7 @@ class PhotosConfig(Group):
     )
     masks: str | None = Field(
         default=None,
-        description="files beside photos, such as {photo}_mask.png; null takes the photos' alpha",
+        description='files beside photos, such as "{photo}_mask.png"; null takes their alpha',
     )
     min_iou: Fraction = Field(
         default=0.0, description="views whose silhouettes agree less are left out"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["commented_yaml", "read_yaml", "yaml_settings"]
 
 _MAX_BYTES = 1 << 20
+# A value such as {photo}_mask.png, whose brace begins a dict in YAML.
+_BRACED = re.compile(r"(?:^|:\s+|[\[,]\s*)\{(?:id|stem|folder|photo)\}", re.MULTILINE)
 
 
 def yaml_settings(path: str | os.PathLike[str]) -> Any:
@@ -91,7 +94,12 @@ def read_yaml(data: bytes | str, name: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = "" if mark is None else f"line {mark.line + 1}: "
         problem = getattr(error, "problem", None) or error
-        raise DatasetError(f"{name}: {place}this is not YAML ({one_line(problem)})") from None
+        hint = '; quote text that begins with a brace, as in "{photo}_mask.png"'
+        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+        raise DatasetError(
+            f"{name}: {place}this is not YAML ({one_line(problem)})"
+            f"{hint if _BRACED.search(text) else ''}"
+        ) from None
     except DatasetError:
         raise
     except (RecursionError, ValueError, TypeError, OverflowError) as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from .._text import counted
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DryRun", "dry_run"]
 
-_MESHES = 3
+_MESHES, _MOST = 3, 10
+_SECONDS = 20.0  # in which more than `_MESHES` are rendered
 _BLOCK = 512  # of a tar
 
 
@@ -68,6 +70,17 @@ class DryRun:
             return None
         return fmean(self.mesh_seconds) * self.meshes / self.plan.workers
 
+    @property
+    def seconds_error(self) -> float | None:
+        """Two standard errors of `seconds` as a fraction of it; None with fewer than two meshes.
+
+        Meshes alone count, not what else the machine has to do.
+        """
+        if len(self.mesh_seconds) < 2 or not any(self.mesh_seconds):
+            return None
+        error = stdev(self.mesh_seconds) / math.sqrt(len(self.mesh_seconds))
+        return 2.0 * error / fmean(self.mesh_seconds)
+
     def lines(self) -> Iterator[str]:
         """Yield the plan and the estimates, in plain words."""
         plan = self.plan
@@ -92,9 +105,13 @@ class DryRun:
             f"about {_size(self.total_bytes)}, {_size(self.total_bytes / len(sizes))} a shard, "
             f"{_size(self.total_bytes / self.images)} a view"
         )
+        low, high = (f"{bound(self.mesh_seconds):.2f}" for bound in (min, max))
+        spread = ""
+        if low != high and self.seconds_error is not None:
+            spread = f" ({low} to {high}), so give or take {100 * self.seconds_error:.0f} %"
         yield (
-            f"about {_duration(self.seconds)} with {counted(plan.workers, 'worker')}, "
-            f"{fmean(self.mesh_seconds):.2f} s a mesh"
+            f"{_duration(self.seconds)} with {counted(plan.workers, 'worker')}, "
+            f"{fmean(self.mesh_seconds):.2f} s a mesh{spread}"
         )
         yield f"from {counted(len(self.rendered), 'mesh', 'meshes')}: {', '.join(self.rendered)}"
 
@@ -106,18 +123,20 @@ def dry_run(
     workers: int = 1,
     *,
     meshes: int = _MESHES,
+    most: int = _MOST,
 ) -> DryRun:
     """Render a few meshes and extrapolate from them; nothing is written.
 
-    The meshes are chosen by hash, so the same ones every time. For each that fails, another one is
-    tried, up to as many. The first one is rendered twice, and its second time counts.
+    The meshes are chosen by hash, so the same ones every time, but more of them if they are quick:
+    up to ten in 20 seconds, as a few of many meshes may take most of the time. For each that fails,
+    another one is tried, up to three. The first one is rendered twice, and its second time counts.
 
     Args:
         config: all settings.
         entries: all meshes.
         render: renders a mesh, with the share of the machine that a worker of the run has.
         workers: number of workers of the run.
-        meshes: how many meshes to render.
+        meshes, most: how many meshes to render, however long that takes and at most.
 
     Raises:
         DatasetError: see `make_plan`.
@@ -125,8 +144,10 @@ def dry_run(
     plan = make_plan(config, entries, workers)
     failures: dict[str, str] = {}
     rendered: dict[str, tuple[int, float, int]] = {}
+    start = time.perf_counter()
     for entry in sorted(entries, key=lambda entry: hash_fraction("dry run", entry.id)):
-        if len(rendered) == meshes or len(failures) == meshes:
+        is_over = time.perf_counter() - start >= _SECONDS
+        if len(rendered) >= (meshes if is_over else most) or len(failures) == meshes:
             break
         try:
             if not rendered:
@@ -174,11 +195,15 @@ def _size(count: float) -> str:
 
 
 def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "less than a second"
+    if round(seconds) == 1:
+        return "about 1 second"
     for limit, divisor, unit in (
         (120, 1, "seconds"),
         (7200, 60, "minutes"),
         (172800, 3600, "hours"),
     ):
         if seconds < limit:
-            return f"{seconds / divisor:.0f} {unit}"
-    return f"{seconds / 86400:.1f} days"
+            return f"about {seconds / divisor:.0f} {unit}"
+    return f"about {seconds / 86400:.1f} days"

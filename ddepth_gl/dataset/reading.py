@@ -54,7 +54,8 @@ class DatasetReader:
         endings: those of each sample's files, such as ``"photo.png"``.
 
     Raises:
-        DatasetError: there is no index, it has no sample of `split`, or pyarrow is not installed.
+        DatasetError: there is no index, it has no sample at all or none of `split`, or pyarrow is
+            not installed.
         RequestError: an argument has a value that is not allowed.
     """
 
@@ -87,6 +88,7 @@ class DatasetReader:
     def _read_index(self) -> None:
         with self._opened_index() as index:
             names = index.schema_arrow.names
+            self._check_samples(index)
         self.endings = tuple(
             ending
             for name in names
@@ -114,6 +116,18 @@ class DatasetReader:
         # Otherwise Arrow would keep what the tables took: four times of what is left.
         arrow = import_needed("pyarrow", "an index", DatasetError, "dataset")
         arrow.default_memory_pool().release_unused()
+
+    def _check_samples(self, index: Any) -> None:
+        """Raise DatasetError if the index of a data set has no sample at all."""
+        names, reason = index.schema_arrow.names, None
+        if not {"key", "shard"} <= set(names):
+            return
+        if not index.metadata.num_rows:
+            reason = "all meshes failed, see failures.parquet"
+        elif "left_out" in names and all(index.read(["left_out"])["left_out"].to_pylist()):
+            reason = "all views were left out, see mask_iou in the index and photos.min_iou"
+        if reason:
+            raise DatasetError(f"{self.address} has no samples: {reason}")
 
     def _check_split(self) -> None:
         """Raise DatasetError if the data set has other splits, and not this one."""
