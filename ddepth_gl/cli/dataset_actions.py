@@ -1,4 +1,4 @@
-"""What `ddepth dataset` may do beside a run, and which options go with it."""
+"""Actions of `ddepth dataset` beside a run, and the options that go with each."""
 
 from __future__ import annotations
 
