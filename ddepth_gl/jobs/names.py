@@ -32,7 +32,9 @@ def frame_name(name: str, view: int, views: int) -> str:
     return f"{name}_{view:0{_digits(views)}d}"
 
 
-def output_pattern(name: str, views: int, endings: Iterable[str], preview: bool) -> re.Pattern[str]:
+def output_pattern(
+    name: str, views: int, endings: Iterable[str], preview: bool, stems: Sequence[str] = ()
+) -> re.Pattern[str]:
     """Return a pattern for the names of all files that a run may write or remove.
 
     Args:
@@ -40,10 +42,14 @@ def output_pattern(name: str, views: int, endings: Iterable[str], preview: bool)
         views: number of views in the run.
         endings: regular expressions for the file names after the number of the view.
         preview: whether the run writes a preview.
+        stems: beginnings of the file names of the views, if they are not numbered.
     """
     alternatives = "|".join(endings)
     # Larger numbers with as many digits belong to an earlier run with more views.
-    patterns = [f"_[0-9]{{{_digits(views)}}}({alternatives})"] if alternatives else []
+    middle = f"_[0-9]{{{_digits(views)}}}"
+    if stems:
+        middle = f"({'|'.join(re.escape(stem.removeprefix(name)) for stem in stems)})"
+    patterns = [f"{middle}({alternatives})"] if alternatives else []
     patterns += [PREVIEW_ENDING] if preview else []
     return re.compile(re.escape(name) + f"({'|'.join(patterns)})")
 

@@ -29,7 +29,7 @@ from ..io.results.npz import COMPRESSIONS, Compression
 from ..io.results.png import write_png
 from ..io.results.quantization import checked_scale, scale_for_cameras
 from ..io.results.rounding import checked_tolerance
-from ..mesh.mesh import Mesh
+from ..mesh.mesh import Mesh, MeshSource
 from ..renderer import DepthRenderer, Surfaces
 from ..results.attributes import checked_names
 from ..results.frame import Frame
@@ -210,6 +210,8 @@ class RenderJob:
         progress: Callable[[], None] = lambda: None,
         settings: Sequence[str] = (),
         earlier: EarlierFiles | None = None,
+        stems: Sequence[str] = (),
+        source: MeshSource | None = None,
     ) -> RenderReport:
         """Render one mesh from every camera and write the files.
 
@@ -222,6 +224,8 @@ class RenderJob:
             settings: one text per camera that decides its rays for this mesh, so that it can be
                 compared before the mesh is read; by default the camera itself.
             earlier: files in the folder; by default it is listed.
+            stems: beginning of the file names of each view instead, which begin with `name`.
+            source: origin of the mesh that files record; by default that of the mesh.
 
         Raises:
             OutputError: a file cannot be written. Or, before anything is rendered: a file exists
@@ -229,13 +233,13 @@ class RenderJob:
             DDepthError: rendering failed.
         """
         self.check_preview()
-        source = mesh.source or source_in_memory(mesh)
+        source = source or mesh.source or source_in_memory(mesh)
         formats = self._chosen_formats
         earlier = earlier or EarlierFiles(self.folder)
         settings = settings or [repr(camera.to_dict()) for camera in cameras]
         if not self.overwrite:
             endings = [chosen.endings[self.layers] for chosen in formats]
-            names = output_pattern(name, len(cameras), endings, self.preview)
+            names = output_pattern(name, len(cameras), endings, self.preview, stems)
             present = earlier.matching(name, names)
             check_replaceable(
                 present,
@@ -253,7 +257,7 @@ class RenderJob:
         scene = renderer.upload(mesh)
         try:
             for number, camera in enumerate(cameras):
-                stem = frame_name(name, number, len(cameras))
+                stem = stems[number] if stems else frame_name(name, number, len(cameras))
                 with_preview = remaining.preview and number < PREVIEW_VIEWS
                 is_written = number in to_write
                 if not (is_written or with_preview):
