@@ -105,27 +105,29 @@ def emit_depth(adds_up: bool) -> None:
 def cast_again(layers: int, offset: float, scene: Any) -> None:
     """Chain Raycast nodes; the last hit is the exit. Each starts ahead of the hit before it."""
     nodes = Nodes()
+
+    def math_node(operation: str, *inputs: Any) -> Any:
+        return nodes.add("Math", *inputs, operation=operation).outputs[0]
+
     geometry = nodes.add("NewGeometry").outputs
-    back = nodes.add("VectorMath", geometry["Incoming"], (-1, -1, -1), operation="MULTIPLY")
-    ahead = nodes.add("VectorMath", back.outputs[0], None, operation="SCALE")
-    ahead.inputs["Scale"].default_value = offset
-    place, last = geometry["Position"], geometry["Position"]
+    ray = nodes.add("VectorMath", geometry["Incoming"], (-1, -1, -1), operation="MULTIPLY")
+    direction = ray.outputs[0]
+    at: Any = 0.0  # distance from the first hit to the present one
+    last: Any = 0.0  # to the last hit so far
     for _ in range(layers - 1):
-        start = nodes.add("VectorMath", place, ahead.outputs[0], operation="ADD").outputs[0]
-        hit = nodes.add("Raycast", start, back.outputs[0], FAR).outputs
-        place = hit["Hit Position"]
-        last = nodes.add("Mix", hit["Is Hit"], data_type="VECTOR", clamp_factor=False)
-        inputs = [each for each in last.inputs if each.type == "VECTOR" and each.name in "AB"]
-        before = getattr(cast_again, "before", geometry["Position"])
-        nodes.tree.links.new(before, inputs[0])
-        nodes.tree.links.new(place, inputs[1])
-        cast_again.before = last.outputs[1]  # type: ignore[attr-defined]
-    before = cast_again.before  # type: ignore[attr-defined]
-    del cast_again.before  # type: ignore[attr-defined]
-    view = nodes.add(
-        "VectorTransform", before, vector_type="POINT", convert_from="WORLD", convert_to="CAMERA"
-    ).outputs[0]
-    depth = nodes.add("SeparateXYZ", view).outputs["Z"]
+        ahead = math_node("ADD", at, offset)
+        step = nodes.add("VectorMath", direction, operation="SCALE")
+        nodes.tree.links.new(ahead, step.inputs["Scale"])
+        start = nodes.add("VectorMath", geometry["Position"], step.outputs[0], operation="ADD")
+        hit = nodes.add("Raycast", start.outputs[0], direction, FAR).outputs
+        at = math_node("ADD", ahead, hit["Hit Distance"])
+        farther = math_node("SUBTRACT", at, last)
+        last = math_node("MULTIPLY_ADD", farther, hit["Is Hit"], last)
+    # The depth along the view axis.
+    axis = tuple(-scene.camera.matrix_world.col[2].xyz)
+    slope = nodes.add("VectorMath", direction, axis, operation="DOT_PRODUCT").outputs["Value"]
+    entry = nodes.add("CameraData").outputs["View Z Depth"]
+    depth = math_node("MULTIPLY_ADD", last, slope, entry)
     emission = nodes.add("Emission", (1, 1, 1, 1), depth).outputs[0]
     nodes.add("OutputMaterial", emission)
 
