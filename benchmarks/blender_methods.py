@@ -147,6 +147,27 @@ def combined(scene: Any, folder: Path) -> tuple[npt.NDArray[Any], float]:
         return np.array(red, np.float64), 1e3 * min(seconds)
 
 
+def draw(out: Path, methods: dict[str, str]) -> None:
+    """Draw the exits of the monkey by each method, and where they are wrong."""
+    from matplotlib.figure import Figure
+
+    truth = np.load(out / "monkey_truth.npy")
+    low, high = np.nanpercentile(truth, (1, 99))
+    figure = Figure(figsize=(2.4 * len(methods), 5.0), layout="constrained")
+    axes = figure.subplots(2, len(methods))
+    for column, (method, title) in enumerate(methods.items()):
+        exits = np.where(np.isnan(truth), np.nan, np.load(out / f"monkey_{method}.npy"))
+        with np.errstate(invalid="ignore"):
+            wrong = ~(np.abs(exits - truth) <= WRONG * truth) & ~np.isnan(truth)
+        axes[0, column].imshow(exits, vmin=low, vmax=high, cmap="viridis")
+        axes[1, column].imshow(np.where(np.isnan(truth), np.nan, wrong), cmap="Reds", vmin=0)
+        axes[0, column].set_title(title, fontsize=9)
+        axes[1, column].set_title("wrong in red", fontsize=8)
+    for each in axes.flat:
+        each.set_axis_off()
+    figure.savefig(out / "blender-methods.png", dpi=80)
+
+
 def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
@@ -214,6 +235,10 @@ def main(out: Path) -> None:
                         *combined(scene, out),
                         pixels_with_more_layers=missed,
                     )
+    shown = {"back_faces_add_up": "back faces add up", "first_back_face": "first back face"}
+    if hasattr(bpy.types, "ShaderNodeRaycast"):
+        shown |= {"raycast_4_1e-05": "4 hits by Raycast", "raycast_8_1e-05": "8 hits by Raycast"}
+    draw(out, {**shown, "ddepth_gl": "ddepth_gl"})
     (out / f"methods_{bpy.app.version_string}.json").write_text(json.dumps(rows, indent=1))
 
 
