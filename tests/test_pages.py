@@ -170,6 +170,7 @@ def test_code_of_a_page(page, folder):
 IMAGES = sorted(path.stem for path in (ROOT / "docs/images").glob("*"))
 # Pictures that are drawn by something else than scripts/draw_*.py, and by what.
 DRAWN_BY = {
+    "blender-methods": "benchmarks/blender_methods.py",
     "training": "examples/train_double_depth.py",
     "demo": "ddepth_gl/cli/demo.py",
     "layers": "ddepth_gl/cli/demo.py",
