@@ -131,16 +131,23 @@ def test_two_meshes_of_one_id_are_refused():
 
 
 def test_results_and_foreign_formats_are_told():
-    touch("m/a.obj", "m/b.blend")
+    touch("m/a.obj", "m/b.fbx")
     Path("m/r.ply").write_text("ply\nformat ascii 1.0\ncomment mesh_sha256 12ab\nend_header\n")
     lines = []
     assert len(found("m", tell=lines.append)) == 1
     assert len(lines) == 2
     assert "1 result of ddepth are left out, such as m/r.ply" in lines[0]
-    assert "m/b.blend" in lines[1]
+    assert "m/b.fbx" in lines[1]
     lines.clear()
     assert len(found("m/*", tell=lines.append)) == 1
     assert len(lines) == 1
+
+
+def test_blend_files_are_taken_by_name_and_in_globs():
+    touch("m/a.obj", "m/b.blend")
+    assert ids("m/*.blend") == ["b.blend"]
+    assert ids("m/b.blend") == ["b.blend"]
+    assert len(found("m", tell=lambda line: None)) == 1
 
 
 @pytest.mark.parametrize(
@@ -150,7 +157,7 @@ def test_results_and_foreign_formats_are_told():
         ("none.obj", "none.obj does not exist; check the path"),
         ("none/*.obj", "none/*.obj matches no meshes; check the pattern"),
         ("empty", "empty has no mesh files"),
-        ("a.blend", "a.blend is no source of meshes: "),
+        ("a.fbx", "a.fbx is no source of meshes: "),
         ("a.png", "a.png is no source of meshes: "),
         ("README", "README is no source of meshes: its name has no extension"),
         ("a.tar", "is not a whole tar"),
@@ -160,7 +167,7 @@ def test_results_and_foreign_formats_are_told():
     ],
 )
 def test_sources_that_cannot_be_used(path, expected):
-    touch("a.blend", "a.png", "README", "a.tar")
+    touch("a.fbx", "a.png", "README", "a.tar")
     Path("empty").mkdir()
     assert expected in refused(path)
 

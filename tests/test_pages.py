@@ -174,7 +174,10 @@ def test_code_of_a_page(page, folder):
 
 IMAGES = sorted(path.stem for path in (ROOT / "docs/images").glob("*"))
 # Pictures that are drawn by something else than scripts/draw_*.py, and by what.
-DRAWN_BY = {"training": "examples/train_double_depth.py"}
+DRAWN_BY = {
+    "blender-methods": "benchmarks/blender_methods.py",
+    "training": "examples/train_double_depth.py",
+}
 
 
 def test_every_picture_has_a_script():

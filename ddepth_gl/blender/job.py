@@ -27,7 +27,7 @@ _MAX_FRAMES = 1_000_000
 
 
 class FrameReport(NamedTuple):
-    """What was written of a frame.
+    """Files that were written of a frame, and what it shows.
 
     Attributes:
         frame: its number in Blender.

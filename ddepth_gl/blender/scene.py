@@ -20,7 +20,7 @@ _WHITE = np.full((1, 4), 255, np.uint8)
 
 
 class BlenderScene(NamedTuple):
-    """What of a scene is rendered.
+    """Objects of a scene that are rendered, as one mesh.
 
     Attributes:
         mesh: all objects in world space; ``object_id`` counts objects and instances.

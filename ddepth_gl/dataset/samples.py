@@ -21,6 +21,7 @@ from ..io.meshes.read import load_mesh
 from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer
 from ..results.frame import Frame
+from .blend_mesh import BLEND_SUFFIX, blend_mesh
 from .corrections import matched_photos
 from .entries import MeshEntry, Sample, sample_key
 from .facts import mesh_facts, view_facts
@@ -266,6 +267,13 @@ def loaded_mesh(entry: MeshEntry, path: Path, loading: LoadingConfig, *, appeara
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeftOutWarning)  # a column of the index has them
         try:
+            if path.suffix.lower() == BLEND_SUFFIX:
+                if loading.pose is not None:
+                    raise MeshError(
+                        f"{path}: its pose is that of its current frame; leave pose out"
+                    )
+                limits = {k: options[k] for k in ("max_faces", "max_file_bytes") if k in options}
+                return blend_mesh(path, **limits)
             return load_mesh(path, **options)
         except MeshError as error:
             # A mesh of a tar or of other storage lies in a folder of no meaning to the user.

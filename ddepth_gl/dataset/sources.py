@@ -27,6 +27,7 @@ from .addresses import (
     is_remote,
     joined,
 )
+from .blend_mesh import BLEND_SUFFIX
 from .entries import MeshEntry, escaped_id
 from .opened_mesh import opened_mesh, tar_index_of
 from .sources_tables import TABLE_SUFFIXES, list_lines, table_rows
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["find_meshes", "opened_mesh"]
 
 _log = logger(__name__)
+_LOCAL = (*MESH_SUFFIXES, BLEND_SUFFIX)  # by name and in globs
 _LISTS = (".txt", ".lst", ".list")
 _COMPRESSED_TARS = (".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
@@ -109,7 +111,7 @@ class _Finder:
             if os.path.isdir(path):  # noqa: PTH112 - False for what cannot be reached
                 found += self._of_folder(path, path)
             elif os.path.lexists(path):
-                if path.lower().endswith(MESH_SUFFIXES):
+                if path.lower().endswith(_LOCAL):
                     named.append(path)
                 else:
                     found += self._of_container(path, "")
@@ -163,7 +165,7 @@ class _Finder:
         found: list[_Found] = []
         results: list[Path] = []
         for path in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207
-            if path.lower().endswith(MESH_SUFFIXES):
+            if path.lower().endswith(_LOCAL):
                 file = Path(path)
                 if file.suffix.lower() == ".ply" and names_mesh(file):
                     results.append(file)
