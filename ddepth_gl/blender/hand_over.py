@@ -37,7 +37,7 @@ _MESH_ARRAYS = ("vertices", "faces", "colors", "object_id", "polygon_id")
 
 @dataclass(frozen=True, kw_only=True)
 class ViewRequest:
-    """What to render of one view, and what becomes of it.
+    """A request for one view, and for what becomes of it.
 
     Attributes:
         quantities: images to return, of `QUANTITIES`.
