@@ -11,7 +11,7 @@ _INTERVAL = 0.05  # seconds between looks at the renderer
 class _RunOperator:
     """A run that scripts wait for, and that goes on beside the interface if a user starts it."""
 
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
     _timer = None
     _run = None
 

@@ -23,8 +23,9 @@ def show(scene, arrays):
     for blocks in (bpy.data.images, bpy.data.objects, bpy.data.meshes):
         for each in [each for each in blocks if _MARK in each and each[_MARK] not in shown]:
             blocks.remove(each)
-    for name, array in images.items():
-        _show_image(name, array)
+    shown_images = [_show_image(name, array) for name, array in images.items()]
+    if shown_images:
+        _show_in_editors(shown_images[0])
     for name in _CLOUDS:
         if name in arrays:
             attributes = {
@@ -74,6 +75,16 @@ def _show_image(name, array):
     pixels[..., 3] = is_hit[..., 0]
     image.pixels.foreach_set(pixels[::-1].ravel())
     image.update()
+    return image
+
+
+def _show_in_editors(image):
+    """Show an image in all image editors that show nothing else."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            space = area.spaces.active
+            if area.type == "IMAGE_EDITOR" and (space.image is None or _MARK in space.image):
+                space.image = image
 
 
 def _ours(blocks, name):

@@ -80,7 +80,7 @@ class Run:
         if _current is not None:
             raise RequestError("another run is at work; wait for it, or press Esc to cancel it")
         settings = scene.double_depth
-        self.scene = scene
+        self._name = scene.name  # a reference would break when a user undoes or opens a file
         self.frames = [scene.frame_current] if frames is None else list(frames)
         if not self.frames:
             raise RequestError("there are no frames; set an end that is not before the start")
@@ -107,6 +107,11 @@ class Run:
         )
 
     @property
+    def scene(self):
+        """The scene; None if it is gone."""
+        return bpy.data.scenes.get(self._name)
+
+    @property
     def total(self):
         """Number of frames."""
         return len(self.frames)
@@ -117,6 +122,10 @@ class Run:
         Returns:
             Whether all frames are done.
         """
+        from ddepth_gl.errors import RequestError
+
+        if self.scene is None:
+            raise RequestError(f"scene {self._name!r} is gone; run again")
         if not self._is_sent:
             self._send()
             return False
@@ -148,11 +157,11 @@ class Run:
 
     def _send(self):
         global _current
-        frame = self.frames[self.done]
-        if frame != self.scene.frame_current:
-            self.scene.frame_set(frame)
-        settings = self.scene.double_depth
-        found, camera, (near, far) = read(self.scene, settings)
+        frame, scene = self.frames[self.done], self.scene
+        if frame != scene.frame_current:
+            scene.frame_set(frame)
+        settings = scene.double_depth
+        found, camera, (near, far) = read(scene, settings)
         request = self._request
         if self.done + 1 < self.total:  # Blender shows the last frame alone
             request = replace(request, is_shown=False)
@@ -166,8 +175,9 @@ class Run:
     def _restore(self):
         global _current
         _current = None
-        if self.scene.frame_current != self._frame_before:
-            self.scene.frame_set(self._frame_before)
+        scene = self.scene
+        if scene is not None and scene.frame_current != self._frame_before:
+            scene.frame_set(self._frame_before)
 
 
 def _target(settings):

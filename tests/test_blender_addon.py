@@ -489,6 +489,34 @@ def test_esc_ends_the_renderer(addon: Any, runs: Any, monkeypatch: pytest.Monkey
     assert bpy.ops.double_depth.view() == {"FINISHED"}
 
 
+def test_the_scene_may_go_away(addon: Any, runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = animated()
+    interface = Interface(scene, monkeypatch, range(1, 1000))
+    interface.start()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.name = "another"
+    assert interface.event("TIMER") == {"CANCELLED"}
+    interface.assert_is_clean()
+    assert interface.reports == [("ERROR", "scene 'Scene' is gone; run again")]
+    assert runs._current is None
+
+
+def test_image_editors_show_the_first_image(addon: Any) -> None:
+    scene = concave()
+    own = bpy.data.images.new("own", 4, 4)
+    area = bpy.context.window_manager.windows[0].screen.areas[0]
+    kind, area.type = area.type, "IMAGE_EDITOR"
+    try:
+        assert bpy.ops.double_depth.view() == {"FINISHED"}
+        assert area.spaces.active.image.name == "Depth entry"
+        area.spaces.active.image = own
+        assert bpy.ops.double_depth.view() == {"FINISHED"}
+        assert area.spaces.active.image == own
+    finally:
+        area.type = kind
+    assert scene.camera
+
+
 def test_a_killed_renderer_is_an_error(
     addon: Any, runs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
