@@ -11,7 +11,7 @@ COVER := $(if $(COVERAGE),--cov --cov-report=term)
 # Of `make soak`. SEED=... starts with the case of that seed.
 MINUTES ?= 120
 
-.PHONY: demo test test-fast test-oldest test-resolve test-on test-zink compare-demo soak coverage check format bench docs pictures release setup system-gl clean
+.PHONY: blender demo test test-fast test-oldest test-resolve test-on test-zink compare-demo soak coverage check format bench docs pictures release setup system-gl clean
 
 demo: system-gl
 	$(BIN)/ddepth demo -o out/demo
@@ -69,6 +69,10 @@ compare-demo:
 docs: $(VENV)/installed-docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -d out/site-cache docs out/site
 	@echo "out/site/index.html"
+
+# The extension of Blender, out/blender/double_depth-VERSION.zip, with the wheels that it brings.
+blender: setup
+	$(BIN)/python scripts/build_blender
 
 # The pictures of README and docs: each script draws those that its PICTURES names.
 pictures: setup

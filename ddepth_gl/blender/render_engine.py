@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from .._checks import one_line
 from ..errors import CameraError, RequestError
 
-__all__ = ["with_render_depsgraph"]
+__all__ = ["unregister", "with_render_depsgraph"]
 
 _ENGINE = "DDEPTH_GL"
 _Result = TypeVar("_Result")
@@ -73,8 +73,17 @@ def with_render_depsgraph(scene: Any, work: Callable[[Any], _Result]) -> _Result
     return results[0]
 
 
+def unregister() -> None:
+    """Remove the engine from Blender; it comes back when it is needed."""
+    if _register.cache_info().currsize:
+        import bpy
+
+        bpy.utils.unregister_class(_register())
+        _register.cache_clear()
+
+
 @cache
-def _register() -> None:
+def _register() -> Any:
     import bpy
 
     class DoubleDepthEngine(bpy.types.RenderEngine):  # type: ignore[misc]
@@ -89,3 +98,4 @@ def _register() -> None:
                 _work.pop()(depsgraph)
 
     bpy.utils.register_class(DoubleDepthEngine)
+    return DoubleDepthEngine
