@@ -55,6 +55,7 @@ def main() -> None:
     import ddepth_gl as dd
 
     maps = dd.load_npz(Path(folder) / "untitled_0001.npz")
+    assert isinstance(maps, dd.DepthMaps)
     image = bpy.data.images["Depth entry"]
     pixels = np.empty(48 * 32 * 4, np.float32)
     image.pixels.foreach_get(pixels)

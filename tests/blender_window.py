@@ -68,7 +68,7 @@ def steps() -> Iterator[float]:
     say(step="viewed", images=images, version=list(bpy.app.version), drawn=bool(drawn))
     yield 0.5
     say(step="animation", returned=start("animation"))
-    while runs._current.done < 3:
+    while runs._current is None or runs._current.done < 3:
         yield 0.1
     pid = runs._process.pid
     say(step="running", left_out=list(runs.left_out_of(scene)))

@@ -144,7 +144,7 @@ class RendererProcess:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can take requests."""
+        """True if it can take requests."""
         return self._socket is not None and self._process.poll() is None
 
     def close(self) -> None:
