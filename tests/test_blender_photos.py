@@ -93,7 +93,7 @@ def test_wrong_conventions_are_named(tmp_path: Path) -> None:
                 entry = MeshEntry("object", str(folder / "object.blend"))
                 placed, placement = normalized(mesh, NormalizationConfig())
                 uploaded = renderer.upload(placed)
-                found = matched_photos(config, entry, placed, placement, renderer, uploaded)
+                found = matched_photos(config, entry, mesh, placed, placement, renderer, uploaded)
                 files = PhotoFiles(config, *found)
                 views = renderer.entry_exit_many(uploaded, files.cameras)
                 columns = [files.columns(k, maps.mask) for k, maps in enumerate(views)]
