@@ -12,6 +12,7 @@
 //          CROP         1 to discard crossings outside of `crop`
 //          MASKED       1 if some faces have alpha masks, see alpha_mask.glsl
 //          FIRST        1 for the first layer, which has no previous one
+//          BY_FACING    1 to discard faces of the other facing, instead of culling them
 //          COUNT        1 to output facing_count of every crossing, instead of a layer
 #include "face_plane.glsl"
 #include "face_depth.glsl"
@@ -37,8 +38,14 @@ uniform float mesh_units;                 // per local unit, a power of two
 #if CROP
 uniform vec2 crop;                        // smallest and largest depth, mesh units
 #endif
+#if BY_FACING
+uniform bool fronts_count;                // the layer is one of fronts
+#endif
 
 void main() {
+#if BY_FACING
+    if (gl_FrontFacing != fronts_count) discard;
+#endif
 #if !COUNT || CROP || !PERSPECTIVE
     float local_depth = local_depth_at(gl_FragCoord.xy);
 #if !PERSPECTIVE

@@ -7,6 +7,7 @@
 // Options: PERSPECTIVE  1 for a perspective camera, 0 for an orthographic one
 //          WRITE_FACE   1 to output face
 //          CROP         1 to discard crossings outside of `crop`
+//          BY_FACING    1 to discard faces of the other facing, instead of culling them
 //          MIXED        1 if some faces count on either side, and the others only if their facing
 //                       is that of the sheet
 //          MASKED       1 if some faces have alpha masks, see alpha_mask.glsl
@@ -30,12 +31,17 @@ uniform float window_scale;            // window depth per local unit; a power o
 #if CROP
 uniform vec2 crop;                     // smallest and largest depth, mesh units
 #endif
-#if MIXED
+#if MIXED || BY_FACING
 uniform bool fronts_count;             // the sheet is that of the entries
+#endif
+#if MIXED
 flat in int is_two_sided;
 #endif
 
 void main() {
+#if BY_FACING
+    if (gl_FrontFacing != fronts_count) discard;
+#endif
 #if MIXED
     if (is_two_sided == 0 && gl_FrontFacing != fronts_count) discard;
 #endif

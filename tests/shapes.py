@@ -363,3 +363,18 @@ def painted(
         texture_id=rng.choice([-1, *range(len(sizes))], faces) if sizes else None,
         object_id=rng.integers(0, 9, faces),
     )
+
+
+def closed_cylinder(count: int) -> dd.Mesh:
+    """Return a cylinder around the z axis, of radius and half height 1, with `count` sides."""
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    x, y, z = np.cos(angle), np.sin(angle), np.ones(count)
+    i = np.arange(count)
+    j = (i + 1) % count
+    k, m = i[1:-1], j[1:-1]
+    sides = [(i, j, j + count), (i, j + count, i + count)]
+    caps = [(0 * k, m, k), (0 * k + count, k + count, m + count)]
+    return dd.Mesh(
+        np.concatenate([np.stack([x, y, -z], 1), np.stack([x, y, z], 1)]),
+        np.concatenate([np.stack(corners, 1) for corners in sides + caps]),
+    )

@@ -8,6 +8,7 @@ from layer_checks import RELATIVE, check_even, check_nesting
 from meshes import REAL, good
 from shapes import (
     box,
+    closed_cylinder,
     inside_out,
     merged,
     peel,
@@ -67,6 +68,26 @@ def test_an_edge_sealed_by_a_face_without_area_in_many_views(renderer):
     odd = [view for view in views if renderer.peel(scene, turned_view(*view)).odd.any()]
     scene.release()
     assert not odd, f"odd counts in {len(odd)} of {len(views)} views"
+
+
+def test_thin_faces_of_meshes_that_leave_the_image(renderer):
+    """Sides thinner than the rasterizer's grid, which a clipping rasterizer may take for others."""
+    scene = renderer.upload(closed_cylinder(3000))
+    rng = np.random.default_rng(1)
+    odd = 0
+    for _ in range(40):
+        direction, target = rng.normal(size=(2, 3))
+        direction /= np.linalg.norm(direction)
+        target *= 0.3
+        fov_y_deg = rng.uniform(5, 40)
+        camera = dd.Camera.look_at(
+            target + 5.0 * direction, target, (0.1, 0.2, 1.0), fov_y_deg, 96, 96
+        )
+        odd += renderer.peel(scene, camera).odd.sum()
+        maps = renderer.entry_exit(scene, camera, surfaces="oriented")
+        np.testing.assert_array_equal(np.isnan(maps.entry), np.isnan(maps.exit))
+    scene.release()
+    assert odd == 0
 
 
 @pytest.mark.parametrize("seed", range(10))

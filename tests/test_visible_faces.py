@@ -7,7 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from oracle.candidates import find_candidates
-from shapes import box, inside_out, merged, random_camera, random_closed_mesh, sphere, view_of
+from shapes import (
+    box,
+    closed_cylinder,
+    inside_out,
+    merged,
+    random_camera,
+    random_closed_mesh,
+    sphere,
+    view_of,
+)
 
 import ddepth_gl as dd
 from ddepth_gl.engines.raster import selection
@@ -214,18 +223,7 @@ def test_all_faces_are_drawn_where_float32_is_too_coarse(raster):
 
 def test_neighbors_of_clipped_faces_are_drawn(raster):
     """A thin side of a closed cylinder that leaves the image is a front or a back by its batch."""
-    count = 3000
-    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
-    x, y, z = np.cos(angle), np.sin(angle), np.ones(count)
-    i = np.arange(count)
-    j = (i + 1) % count
-    k, m = i[1:-1], j[1:-1]
-    sides = [(i, j, j + count), (i, j + count, i + count)]
-    caps = [(0 * k, m, k), (0 * k + count, k + count, m + count)]
-    mesh = dd.Mesh(
-        np.concatenate([np.stack([x, y, -z], 1), np.stack([x, y, z], 1)]),
-        np.concatenate([np.stack(corners, 1) for corners in sides + caps]),
-    )
+    mesh = closed_cylinder(3000)
     rotation = [
         [0.329310856439941, -0.9442215628923079, 0.0],
         [0.5500090603847694, 0.19182357387626564, -0.8128307019299899],

@@ -29,10 +29,16 @@ from ..shared.photo_targets import PhotoTargets
 from ..shared.shading import SheetTextures
 from ..shared.sheet_uniforms import sheet_uniforms
 from ..shared.target_pool import TargetPool
-from .mesh_draws import DrawFaces, MeshDraws
+from .mesh_draws import DrawFacing, MeshDraws
 from .peeled_crossings import PeeledCrossings, PeeledTargets
 from .peeling import LayerDraws, PeelTargets, peel_layers
-from .selection import faces_for_layers, faces_for_sheets, faces_of_sheet
+from .selection import (
+    FaceList,
+    faces_for_layers,
+    faces_for_sheets,
+    faces_of_sheet,
+    may_clip_in_software,
+)
 from .targets import SheetTargets
 from .visible_faces import VisibleFaces
 
@@ -100,12 +106,15 @@ class RasterEngine(Engine[SheetTargets]):
         mixed = request.surfaces == "mixed"
         uniforms, arithmetic = self._uniforms(scene, camera, request)
         masks = alpha_masks(self._context, scene)
-        options = {"MIXED": int(mixed), **arithmetic}
+        by_facing = request.surfaces == "oriented" and may_clip_in_software(
+            self._context, scene, camera
+        )
+        options = {"MIXED": int(mixed), "BY_FACING": int(by_facing), **arithmetic}
         program = self._program("sheet", camera, request, uniforms, masks, **options)
         draw = self._draws.draw_call(scene, program, mixed)
         visible = faces_for_sheets(self._context, scene, camera)
         gl = self._context.gl
-        culls = request.surfaces == "oriented"
+        culls = request.surfaces == "oriented" and not by_facing
         gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if culls else gl.NOTHING))
         # Counter-clockwise faces appear clockwise, as row 0 is the top row; see Camera.projection.
         gl.front_face = "cw"
@@ -113,7 +122,7 @@ class RasterEngine(Engine[SheetTargets]):
             zip(targets.sheets, (ENTRY_TEST, EXIT_TEST), strict=True)
         ):
             gl.cull_face, gl.depth_func = culled, depth_test
-            if mixed:
+            if mixed or by_facing:
                 program["fronts_count"] = culled == "back"
             framebuffer.color_mask = ((True,) * 4,) * 2 if request.needs_faces else (True,) * 4
             framebuffer.depth_mask = True
@@ -207,7 +216,8 @@ class RasterEngine(Engine[SheetTargets]):
         memory_limit: int | None,
     ) -> LayerBuffers:
         """Return every crossing of one image, peeled layer by layer; see `peel_layers`."""
-        draws = self._layer_draws(scene, camera, request)
+        by_facing = may_clip_in_software(self._context, scene, camera)
+        draws = self._layer_draws(scene, camera, request, by_facing)
         visible = faces_for_layers(self._context, scene, camera, later=False)
 
         def find_visible() -> VisibleFaces | None:
@@ -237,23 +247,41 @@ class RasterEngine(Engine[SheetTargets]):
                 targets.release()
         return self._attributes.with_attributes(layers, scene, camera, request.computed_attributes)
 
-    def _layer_draws(self, scene: Scene, camera: Camera, request: SheetRequest) -> LayerDraws:
+    def _layer_draws(
+        self, scene: Scene, camera: Camera, request: SheetRequest, by_facing: bool = False
+    ) -> LayerDraws:
         uniforms, arithmetic = self._uniforms(scene, camera, request)
         masks = alpha_masks(self._context, scene)
 
-        def draw_call(needs_faces: bool, **options: int) -> DrawFaces:
+        def draw_call(needs_faces: bool, by_facing: bool, **options: int) -> DrawFacing:
             variant = replace(request, attributes=("face",) if needs_faces else ())
             program = self._program(
-                "layer", camera, variant, uniforms, masks, **options, **arithmetic
+                "layer",
+                camera,
+                variant,
+                uniforms,
+                masks,
+                BY_FACING=int(by_facing),
+                **options,
+                **arithmetic,
             )
             if not (options["COUNT"] or options["FIRST"]):
                 program["previous_layer"] = 0
-            return self._draws.draw_call(scene, program)
+            draw = self._draws.draw_call(scene, program)
+
+            def draw_facing(facing: int, faces: FaceList | None) -> None:
+                if by_facing:
+                    program["fronts_count"] = facing == 0
+                draw(faces)
+
+            return draw_facing
 
         return LayerDraws(
-            first=draw_call(True, COUNT=0, FIRST=1),
-            later=draw_call(True, COUNT=0, FIRST=0),
-            count=lambda faces: draw_call(False, COUNT=1, FIRST=0)(faces),  # rarely needed
+            culls=not by_facing,
+            first=draw_call(True, by_facing, COUNT=0, FIRST=1),
+            later=draw_call(True, by_facing, COUNT=0, FIRST=0),
+            # Rarely needed.
+            count=lambda faces: draw_call(False, False, COUNT=1, FIRST=0)(0, faces),
         )
 
     def trim(self, max_idle: int = 1) -> None:

@@ -16,10 +16,12 @@ from .mesh_buffers import (
 )
 from .selection import FaceList
 
-__all__ = ["DrawFaces", "MeshDraws"]
+__all__ = ["DrawFaces", "DrawFacing", "MeshDraws"]
 
 # Draws these faces, or all if they are None.
 DrawFaces = Callable[[FaceList | None], None]
+# The same of one facing: 0 for fronts, 1 for backs.
+DrawFacing = Callable[[int, FaceList | None], None]
 
 
 class MeshDraws:

@@ -123,5 +123,5 @@ class PeeledCrossings:
             self._context.functions.clear_depth()
             if index:
                 layers[1 - index % 2][0].use(0)
-            (self._draws.later if index else self._draws.first)(self._faces)
+            (self._draws.later if index else self._draws.first)(0, self._faces)
             yield texture

@@ -28,7 +28,7 @@ from ..request import LayerBuffers
 from ..shared.crossing_keys import CountArray, KeyArray
 from ..shared.crossing_memory import check_crossings_fit, default_memory_limit
 from .merging import FacingLayer, LayerMerger
-from .mesh_draws import DrawFaces
+from .mesh_draws import DrawFaces, DrawFacing
 from .selection import FaceList, LaterFaces
 from .visible_faces import VisibleFaces
 
@@ -42,13 +42,15 @@ class LayerDraws:
     """Draw calls for faces of a mesh, with three variants of layer.frag.
 
     Attributes:
+        culls: faces of the other facing are to be culled; if not, `first` and `later` discard them.
         first: draws the first layer of a facing.
         later: draws a later layer; the previous one is on texture unit 0.
         count: adds (1, 0) for each front and (0, 1) for each back, by blending.
     """
 
-    first: DrawFaces
-    later: DrawFaces
+    culls: bool
+    first: DrawFacing
+    later: DrawFacing
     count: DrawFaces
 
 
@@ -139,7 +141,7 @@ def _peel(
         faces = LaterFaces(visible, facing, counts[facing])
         for index in range(1, merger.layer_counts[facing]):
             layer = merger.layer(facing, index)
-            target.draw(layer, previous, draws.later, faces.of_layer(index))
+            target.draw(layer, previous, draws.later, faces.of_layer(index), culls=draws.culls)
             # A layer is read while the next one is drawn, so that the GPU is not idle.
             add_unread()
             unread.append((layer, target))
@@ -194,7 +196,8 @@ class PeelTargets:
         counts = []
         for facing, target in enumerate(self.first_layers):
             faces = None if visible is None else visible.faces.take(visible.of_facing[facing])
-            target.draw(FacingLayer(facing, 0, all_rows), None, draws.first, faces)
+            layer = FacingLayer(facing, 0, all_rows)
+            target.draw(layer, None, draws.first, faces, culls=draws.culls)
             counts.append(target.read_counts())
         fronts, backs = counts
         if max(fronts.max(), backs.max()) == STENCIL_MAX:
@@ -262,8 +265,10 @@ class _LayerTarget:
         self,
         layer: FacingLayer,
         previous: _LayerTarget | None,
-        draw: DrawFaces,
+        draw: DrawFacing,
         faces: FaceList | None,
+        *,
+        culls: bool,
     ) -> None:
         """Draw one layer.
 
@@ -273,9 +278,10 @@ class _LayerTarget:
                 and counts all crossings of this facing.
             draw: draw call of `LayerDraws` for this layer.
             faces: faces to draw, see `DrawFaces`.
+            culls: see `LayerDraws`.
         """
         gl, framebuffer = self._context.gl, self._framebuffer
-        gl.enable_only(gl.DEPTH_TEST | gl.CULL_FACE)
+        gl.enable_only(gl.DEPTH_TEST | (gl.CULL_FACE if culls else gl.NOTHING))
         gl.front_face, gl.depth_func = "cw", "<"  # "cw": see Camera.projection
         gl.cull_face = _CULLED_FACES[layer.facing]
         framebuffer.color_mask = (True,) * 4
@@ -290,10 +296,10 @@ class _LayerTarget:
         framebuffer.scissor = (0, first_row, self._size[0], stop_row - first_row)
         if previous is None:
             with self._context.functions.counting_fragments():
-                draw(faces)
+                draw(layer.facing, faces)
         else:
             previous._image.use(0)
-            draw(faces)
+            draw(layer.facing, faces)
 
     def read_counts(self) -> npt.NDArray[np.uint8]:
         """Return (H, W): the number of crossings of this facing, at most STENCIL_MAX.

@@ -24,6 +24,7 @@ __all__ = [
     "faces_for_layers",
     "faces_for_sheets",
     "faces_of_sheet",
+    "may_clip_in_software",
 ]
 
 # Indices of faces to draw, (n,) in ascending order.
@@ -100,6 +101,16 @@ def faces_of_sheet(
         counts[which] = True
         which = np.flatnonzero(counts)
     return visible.faces.take(which)
+
+
+def may_clip_in_software(context: GLContext, scene: Scene, camera: Camera) -> bool:
+    """Return whether a software rasterizer may have to clip faces.
+
+    llvmpipe clips all faces of a batch if one of them leaves the image. Then it culls by float32
+    corners, and once more by the snapped ones: slivers between the two are drawn in neither pass,
+    and a closed mesh loses one of two crossings. Without culling, the snapped corners alone decide.
+    """
+    return context.is_software and not scene.is_inside_image(camera)
 
 
 class LaterFaces:
