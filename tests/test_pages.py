@@ -131,7 +131,8 @@ def folder(tmp_path):
     (work / ".venv/bin/activate").touch()
     (work / "examples").symlink_to(ROOT / "examples")
     mesh = demo_mesh()
-    trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(work / "part.glb")
+    for name in ("part.glb", "part.stl"):
+        trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(work / name)
     write_mesh(work / "part.ply", mesh)
     for number in range(3):
         shape = trimesh.creation.icosphere(subdivisions=2, radius=1.0 + number)
