@@ -100,8 +100,9 @@ def test_meshes_that_fail_are_named():
     assert "exit_x%2Eply: the renderer process ended with exit status 3\n" in done.stderr
     assert "2 meshes failed, see out/failures.parquet; --retry" in done.stdout
     assert len(rows(Path("out/failures.parquet"))) == 2
-    again = ddepth(*RUN)  # nothing to render, and they still failed
+    again = ddepth(*RUN)  # they still failed
     assert again.exit_code == 3
+    assert again.stdout.startswith("out: nothing to render without --retry; ")
     assert ddepth(*RUN, "--retry").exit_code == 3
 
 

@@ -384,10 +384,24 @@ def test_poses_that_cannot_be_used(tmp_path):
         photos_of(config, ENTRY, MESH)
 
 
-def test_missing_photos_and_folders_are_named(tmp_path):
-    dd.save_cameras(tmp_path / "transforms.json", [camera_of(6, 4)])
-    with pytest.raises(DatasetError, match="the photo '' is in none of"):
+def test_views_without_the_name_of_a_photo(tmp_path):
+    """save_cameras writes such a file for cameras without names."""
+    file = tmp_path / "transforms.json"
+    iio.imwrite(tmp_path / "a.png", np.zeros((4, 6, 4), np.uint8))
+    dd.save_cameras(file, [replace(camera_of(6, 4), name="a.png"), camera_of(6, 4)])
+    expected = rf"view 1 of {file} names no photo \(file_path is empty\); give it one, such as"
+    for folder in (tmp_path, file):
+        with pytest.raises(DatasetError, match=expected):
+            photos_of(PhotosConfig(folder=str(folder)), ENTRY, MESH)
+    document = json.loads(file.read_text())
+    for frame in document["frames"]:  # the size is that of the photos, if there are any
+        del frame["w"], frame["h"], frame["file_path"]
+    file.write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match=expected.replace("view 1", "view 0")):
         photos_of(PhotosConfig(folder=str(tmp_path)), ENTRY, MESH)
+
+
+def test_missing_photos_and_folders_are_named(tmp_path):
     named = dd.Camera(np.diag([9.0, 9.0, 1.0]), np.eye(4), 6, 4, name="/etc/x.png")
     dd.save_cameras(tmp_path / "transforms.json", [named])
     with pytest.raises(DatasetError, match=r"the photo '/etc/x.png' is in none of"):

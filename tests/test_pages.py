@@ -70,6 +70,7 @@ COMMANDS = {
     # Nothing is installed here: these check that the extras and the targets exist.
     "pip": '"$PYTHON" "$STAND_INS" pip "$@"',
     "make": '"$PYTHON" "$STAND_INS" make "$@"',
+    "python3": '"$PYTHON" "$STAND_INS" python3 "$@"',
 }
 STAND_INS = """
 import re, sys
@@ -79,6 +80,11 @@ root = Path(ROOT)
 if sys.argv[1] == "make":
     targets = re.findall(r"^([\\w-]+):", (root / "Makefile").read_text(), re.M)
     sys.exit(not all(word in targets or "=" in word for word in sys.argv[2:]))
+if sys.argv[1] == "python3":  # an environment that is empty, so that the commands are these
+    *option, folder = sys.argv[2:]
+    (Path(folder) / "bin").mkdir(parents=True)
+    (Path(folder) / "bin/activate").touch()
+    sys.exit(option != ["-m", "venv"])
 project = (root / "pyproject.toml").read_text()
 for word in sys.argv[3:]:
     for extra in re.findall(r"[\\w-]+", "".join(re.findall(r"\\[(.*?)\\]", word))):
@@ -125,7 +131,8 @@ def folder(tmp_path):
     (work / ".venv/bin/activate").touch()
     (work / "examples").symlink_to(ROOT / "examples")
     mesh = demo_mesh()
-    trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(work / "part.glb")
+    for name in ("part.glb", "part.stl"):
+        trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(work / name)
     write_mesh(work / "part.ply", mesh)
     for number in range(3):
         shape = trimesh.creation.icosphere(subdivisions=2, radius=1.0 + number)

@@ -89,7 +89,8 @@ def printed_report(report: RunReport, output: str) -> None:
     from ..dataset.progress import times_text
 
     counts = report.counts
-    rendered = "nothing to render"
+    is_done = not report.failures or report.claimed
+    rendered = "nothing to render" if is_done else "nothing to render without --retry"
     if counts.meshes or counts.failures:
         rendered = (
             f"{counted(counts.images, 'image')} of {counted(counts.meshes, 'mesh', 'meshes')} in "

@@ -14,7 +14,7 @@ from .._checks import one_line
 from ..camera.camera import Camera
 from ..camera.checks import Float64Array
 from ..errors import CameraError, DatasetError
-from ..io.cameras.read import load_cameras
+from ..io.cameras.read import JSON_NAMES, load_cameras
 from .axes import direction_of
 from .bop_photos import bop_photos
 from .draws import tan_deg
@@ -166,15 +166,29 @@ def _named_photos(folder: Path) -> list[Photo]:
     roots = [base, *(each / "images" for each in (base, base.parent, base.parent.parent))]
     try:
         cameras = load_cameras(folder)
+        _check_names(folder, cameras)
     except CameraError:
         # The file may lack an image size. Names are the same with any; the photos have theirs.
-        names = [camera.name for camera in load_cameras(folder, width=64, height=64)]
-        cameras = _sized_cameras(folder, _photo_named(names[0], roots))
+        cameras = load_cameras(folder, width=64, height=64)
+        _check_names(folder, cameras)
+        cameras = _sized_cameras(folder, _photo_named(cameras[0].name, roots))
     photos = []
     for camera in cameras:
         path = _photo_named(camera.name, roots)
         photos.append(Photo(_resized(camera, path), path))
     return photos
+
+
+def _check_names(folder: Path, cameras: list[Camera]) -> None:
+    """Raise DatasetError if a camera does not name its photo."""
+    for number, camera in enumerate(cameras):
+        if not camera.name:
+            files = (folder / name for name in JSON_NAMES)
+            file = next((file for file in files if file.is_file()), folder)
+            raise DatasetError(
+                f"view {number} of {file} names no photo (file_path is empty); "
+                'give it one, such as "000.png" beside the file'
+            )
 
 
 def _sized_cameras(file: Path, photo: Path) -> list[Camera]:
