@@ -90,7 +90,8 @@ class _RunOperator:
             manager.event_timer_remove(self._timer)
             self._timer = None
             manager.progress_end()
-            context.workspace.status_text_set(None)
+            if context.workspace is not None:  # it may be None while Blender quits
+                context.workspace.status_text_set(None)
         for window in manager.windows:
             for area in window.screen.areas:
                 if area.type in ("IMAGE_EDITOR", "PROPERTIES"):
