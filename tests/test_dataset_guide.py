@@ -7,11 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import imageio.v3 as iio
 import pytest
 from shapes import box, sphere
 
+import ddepth_gl as dd
 from ddepth_gl.io.results.ply import write_mesh
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +54,18 @@ def run(arguments, folder):
     return done.stdout
 
 
+def photographed(mesh, folder):
+    """Write the photos of a mesh and their cameras as the guide has them."""
+    (folder / "images").mkdir(parents=True)
+    orbit = dd.Camera.orbit(mesh, views=2, width=24, height=16)
+    cameras = [replace(camera, name=f"images/{i:03d}.png") for i, camera in enumerate(orbit)]
+    dd.save_cameras(folder / "transforms.json", cameras)
+    with dd.DepthRenderer() as renderer:
+        for camera in cameras:
+            image = renderer.shade(renderer.upload(mesh), camera)
+            iio.imwrite(folder / camera.name, image)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Return a folder with meshes/ and sofas/, made by the commands of the guide, smaller."""
@@ -58,6 +73,7 @@ def folder(tmp_path_factory):
     for name, mesh in (("a", sphere(1.0, 8, 16)), ("b", box())):
         (folder / "meshes").mkdir(exist_ok=True)
         write_mesh(folder / f"meshes/{name}.ply", mesh)
+        photographed(mesh, folder / "photos" / name)
     outputs = []
     for command in COMMANDS:
         assert command.startswith("ddepth ")
@@ -65,6 +81,7 @@ def folder(tmp_path_factory):
         outputs.append(run(["-m", "ddepth_gl", *smaller.split()[1:]], folder))
     assert any("no problems" in output for output in outputs)
     assert (folder / "sofas/preview.html").exists()
+    assert any(output.startswith("photographed: 4 images of 2 meshes") for output in outputs)
     return folder
 
 
@@ -72,7 +89,7 @@ def test_the_guide_has_all_ways_to_read():
     assert len(SNIPPETS) == 7
     for name in ("DatasetReader", *PACKAGES, "tarfile"):
         assert any(name in snippet for snippet in SNIPPETS)
-    assert len(COMMANDS) == 7
+    assert len(COMMANDS) == 8
 
 
 def test_settings_of_the_guide(tmp_path):

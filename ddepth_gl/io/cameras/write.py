@@ -32,7 +32,8 @@ def save_cameras(path: str | os.PathLike[str], cameras: Iterable[Camera]) -> lis
     Args:
         path: file to write, such as ``transforms.json``; an existing file is replaced.
         cameras: at least one perspective camera without skew. Other programs look for images at
-            the names, relative to the file.
+            the names, relative to the file, as do data sets; ``replace(camera, name=...)`` of
+            dataclasses gives a camera another name.
 
     Returns:
         The file written, as a list.
