@@ -425,3 +425,24 @@ def test_meshes_without_masks_compile_no_masks(renderer, monkeypatch):
     renderer.entry_exit(scene, FACE_ON)
     assert not calls
     scene.release()
+
+
+def test_more_layers_with_masks_than_a_stencil_buffer_counts(renderer):
+    """300 parallel squares, each with a checkerboard of holes."""
+    offsets = np.linspace(-1.0, 1.0, 300)
+    vertices = np.concatenate([QUAD + np.array((0, 0, z)) for z in offsets])
+    faces = np.concatenate([QUAD_FACES + 4 * i for i in range(300)])
+    mesh = dd.Mesh(
+        vertices,
+        faces,
+        uv=np.tile(QUAD_UV, (300, 1)),
+        texture=picture(CHECKER),
+        samplers=dd.Sampler(filter="nearest"),
+        alpha_cutoff=np.full(len(faces), 0.5),
+    )
+    camera = dd.Camera.look_at((0.3, 0.4, 6), (0, 0, 0), up=(0, 1, 0), width=16, height=16)
+    scene = renderer.upload(mesh)
+    counts = renderer.peel(scene, square(16)).count
+    np.testing.assert_array_equal(counts, 300 * (np.kron(CHECKER, np.ones((2, 2))) > 0))
+    scene.release()
+    compare_layers(renderer, mesh, camera)

@@ -56,6 +56,40 @@ def test_the_values_of_every_mode(renderer, images, name):
     scene.release()
 
 
+@pytest.mark.parametrize("is_orthographic", [False, True])
+def test_every_mode_of_a_mesh_with_alpha_masks(renderer, images, is_orthographic):
+    """A closed mesh with holes that only a texture has, around another one."""
+    mesh = masked()
+    scene = renderer.upload(mesh)
+    state = ViewerState.framing(mesh, aspect=WIDTH / HEIGHT, highlight_odd=True)
+    state.orbit = replace(state.orbit, is_orthographic=is_orthographic)
+    for state.mode in MODES:
+        image = check(renderer, images, scene, state)
+        counts = renderer.peel(scene, image.camera).count
+        np.testing.assert_array_equal(array_of(renderer, image.counts), counts)
+        if state.mode == "layer":
+            state.layer = 3
+            check(renderer, images, scene, state)
+    assert (counts % 2).any()  # in at one hole
+    check_points(renderer, images, mesh)
+    scene.release()
+
+
+def masked():
+    """Return a box in a larger one, whose texture has square holes."""
+    mesh = merged(box(), box((-0.4,) * 3, (0.4,) * 3))
+    alpha = np.indices((8, 8)).sum(0) % 2 * 255
+    texture = np.dstack([np.full((8, 8, 3), 200), alpha]).astype(np.uint8)
+    cutoff = np.repeat([0.5, 0.0], len(mesh.faces) // 2)
+    return dd.Mesh(
+        mesh.vertices,
+        mesh.faces,
+        uv=mesh.vertices[:, :2] + mesh.vertices[:, 2:],
+        texture=texture,
+        alpha_cutoff=cutoff,
+    )
+
+
 @pytest.mark.parametrize("surfaces", ["oriented", "any"])
 @pytest.mark.parametrize("name", ["torn", "mixed", "inside out"])
 def test_how_faces_count(renderer, images, name, surfaces):
@@ -159,9 +193,13 @@ def test_odd_pixels(renderer, images):
 
 @pytest.mark.parametrize("name", ["torn", "boxes"])
 def test_points_of_the_mould_view(renderer, images, name):
-    """As `clouds_of` returns them."""
-    session = Session(renderer, MESHES[name])
-    state = ViewerState.framing(MESHES[name], place="mould")
+    check_points(renderer, images, MESHES[name])
+
+
+def check_points(renderer, images, mesh):
+    """Assert that the points of both sheets, and of all layers, are as `clouds_of` returns them."""
+    session = Session(renderer, mesh)
+    state = ViewerState.framing(mesh, place="mould")
     for state.mould_layers in (False, True):
         points = images.points(session.scene, state, WIDTH, HEIGHT)
         clouds = clouds_of(session, state, WIDTH, HEIGHT)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...gl.context import GLContext
+from ...gl.vertex_arrays import vertex_array
 from ..scene import Scene
 from .mesh_buffers import (
     TWO_SIDED_FORMAT,
@@ -69,10 +70,7 @@ class MeshDraws:
             content: list[tuple[Any, ...]] = [(vertices, *VERTEX_FORMAT)]
             if mixed:
                 content.append((upload_two_sided(self._context, scene), *TWO_SIDED_FORMAT))
-            # skip_errors ignores vertex attributes that a program does not use.
-            return scene.adopt(
-                self._context.gl.vertex_array(program, content, indices, skip_errors=True)
-            )
+            return scene.adopt(vertex_array(self._context.gl, program, content, indices))
 
         return scene.cached(("raster", program.glo, some is not None), make)
 

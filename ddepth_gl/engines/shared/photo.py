@@ -16,6 +16,7 @@ import numpy as np
 from ...camera.camera import Camera
 from ...gl.context import GLContext
 from ...gl.shaders import compile_program
+from ...gl.vertex_arrays import vertex_array
 from ..request import SheetRequest
 from ..scene import Scene
 from .alpha_masks import alpha_masks
@@ -215,10 +216,7 @@ class PhotoPass:
         run.use(self._context.gl, program)
 
         def make() -> Any:
-            # skip_errors ignores vertex attributes that a program does not use.
-            return scene.adopt(
-                self._context.gl.vertex_array(program, mesh.content, mesh.indices, skip_errors=True)
-            )
+            return scene.adopt(vertex_array(self._context.gl, program, mesh.content, mesh.indices))
 
         return scene.cached(("photo", program.glo), make)
 
