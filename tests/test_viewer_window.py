@@ -445,6 +445,30 @@ def test_files_are_dropped_saved_and_stepped_through(
 
 
 @pytest.mark.slow
+def test_every_button_that_saves_writes_its_file(open_window, mesh_file, tmp_path):
+    window, person = open_window(mesh_file)
+    person.click(*center_of(window.shown, "Probe"))  # folded, to make room
+    person.click(*center_of(window.shown, "View"))
+    window.wait_for("folded part", lambda shown: "fov" not in shown["places"])
+    person.click(*center_of(window.when_quiet(), "Save"))
+    window.wait_for("buttons", lambda shown: "save:image" in shown["places"])
+    shown = window.when_quiet()
+    for kind, names in (
+        ("image", {"part_photo.png"}),
+        ("npz", {"part_maps.npz"}),
+        ("ply", {"part_front.ply", "part_back.ply"}),
+        ("camera", {"part_camera.json"}),
+    ):
+        before = {path.name for path in tmp_path.iterdir()}
+        person.click(*center_of(shown, f"save:{kind}"))
+        window.wait_for(
+            kind, lambda shown, names=names: any(min(names) in text for text in shown["messages"])
+        )
+        assert {path.name for path in tmp_path.iterdir()} - before == names
+    assert window.shown["state"]["place"] == "image"
+
+
+@pytest.mark.slow
 def test_nothing_is_drawn_while_nothing_changes(open_window, mesh_file):
     window, person = open_window(mesh_file)
     x, y = middle(window.shown)
@@ -603,3 +627,74 @@ def test_everything_is_released_and_errors_are_lines(tmp_path, display, mesh_fil
         timeout=240,
     )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("released\n", "", 0)
+
+
+# Dear ImGui takes presses by id: of two widgets with the same one, neither can be pressed.
+IDS = """
+import sys
+from collections import Counter
+import ddepth_gl as dd
+from ddepth_gl.viewer.state import ViewerState
+from ddepth_gl.viewer.modes import MODES
+from ddepth_gl.viewer.desktop.show import show_window  # imports in the right order
+from imgui_bundle import imgui
+from ddepth_gl.viewer.desktop.viewer import Viewer
+from ddepth_gl.viewer.desktop.window import Window
+
+seen = Counter()
+
+def noted(draw):
+    def wrapped(label, *values):
+        result = draw(label, *values)
+        seen[imgui.get_item_id(), label] += 1
+        return result
+    return wrapped
+
+for name in ("button", "checkbox", "radio_button", "slider_int", "slider_float", "begin_combo",
+             "invisible_button", "collapsing_header"):
+    setattr(imgui, name, noted(getattr(imgui, name)))
+unfold = imgui.collapsing_header
+
+def unfolded(*values):
+    imgui.set_next_item_open(True)
+    return unfold(*values)
+
+imgui.collapsing_header = unfolded
+mesh = dd.load_mesh(sys.argv[1])
+cameras = dd.Camera.orbit(mesh, views=3, width=40, height=30)
+state = ViewerState.framing(mesh)
+with Window("test", 900, 1400) as window:
+    files = [sys.argv[1], sys.argv[1]]
+    from pathlib import Path
+    viewer = Viewer(window, mesh, state, name="part", files=[*map(Path, files)], cameras=cameras,
+                    load=None)
+    for number in range(len(MODES) + 2):
+        names = list(MODES)
+        state.mode = names[min(number, len(names) - 1)]
+        state.place = "mould" if number >= len(names) else "image"
+        state.pin, state.section = (60, 150), ((5.0, 150.0), (140.0, 160.0))
+        viewer.messages.error("one")
+        viewer.messages.error("two")
+        seen.clear()
+        window.wait(0)
+        viewer.draw()
+        ids = Counter(each for each, _ in seen.elements())
+        assert len(ids) > 20, ids
+        twice = [label for each, label in seen if ids[each] > 1]
+        assert not twice, (state.mode, state.place, twice)
+    viewer.release()
+print("unique")
+"""
+
+
+@pytest.mark.slow
+def test_every_widget_has_an_id_of_its_own(tmp_path, display, mesh_file):
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IDS, str(mesh_file)],
+        cwd=tmp_path,
+        env={**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("unique\n", "", 0)

@@ -88,6 +88,7 @@ class Window:
         io = imgui.get_io()
         io.set_ini_filename("")  # no file in the working folder
         io.set_log_filename("")
+        io.config_debug_highlight_id_conflicts = False  # for programmers; tests look for them
         io.mouse_double_click_time = 0.4  # seconds, as on most desktops
         major, minor = divmod(min(self.gl.version_code, 430) // 10, 10)
         if not imgui.backends.opengl3_init(f"#version {major}{minor}0"):
