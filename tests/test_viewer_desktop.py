@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from shapes import box, pixel_rays
+from shapes import box, merged, pixel_rays
 
 import ddepth_gl as dd
 from ddepth_gl.viewer.desktop.layout import Layout, moved_point
 from ddepth_gl.viewer.desktop.messages import Messages
 from ddepth_gl.viewer.desktop.pace import Pace
 from ddepth_gl.viewer.keys import KEYS
+from ddepth_gl.viewer.session import Session
 from ddepth_gl.viewer.state import ViewerState
 
 needs_imgui = pytest.mark.skipif(
@@ -148,6 +150,29 @@ def test_a_point_keeps_its_ray_in_an_image_of_another_size():
         column, row = int(x), int(y)
         _, moved, _ = pixel_rays(state.camera_for(*after), x - column - 0.5, y - row - 0.5)
         np.testing.assert_allclose(moved[row, column], rays[200, 280], atol=1e-12)
+
+
+@needs_imgui
+def test_the_table_of_the_probe_has_the_thickness_of_each_wall():
+    from ddepth_gl.viewer.desktop.panels.probe import cells_of
+
+    # Two walls with a gap, the second with a smaller body inside of it; seen along -z.
+    mesh = merged(
+        box((-1, -1, 2), (1, 1, 2.5)), box((-1, -1, -1), (1, 1, 1)), box([-0.5] * 3, [0.5] * 3)
+    )
+    orbit = ViewerState.framing(mesh).orbit.seen_from("top")
+    state = ViewerState(orbit=replace(orbit, is_orthographic=True), mould_orbit=orbit)
+
+    def cells(mesh):
+        with dd.DepthRenderer() as renderer:
+            return cells_of(Session(renderer, mesh).probe(state, 41, 41, 20, 22))
+
+    rows = cells(mesh)
+    assert [row[3] for row in rows] == ["0.5", "", "2", "", "", ""]
+    assert [row[4] for row in rows] == ["front", "back", "front", "front", "back", "back"]
+    assert [row[6] for row in rows] == ["1", "0", "1", "2", "1", "0"]
+    named = dd.Mesh(mesh.vertices, mesh.faces, object_names=["a name of 22 characters"])
+    assert cells(named)[0][-1] == "a name of 22 characters"
 
 
 def test_messages(monkeypatch):

@@ -629,18 +629,26 @@ def test_everything_is_released_and_errors_are_lines(tmp_path, display, mesh_fil
     assert (ended.stdout, ended.stderr, ended.returncode) == ("released\n", "", 0)
 
 
-# Dear ImGui takes presses by id: of two widgets with the same one, neither can be pressed.
-IDS = """
+# The viewer in this process, frame by frame.
+FRAMES = """
 import sys
 from collections import Counter
+from pathlib import Path
 import ddepth_gl as dd
 from ddepth_gl.viewer.state import ViewerState
 from ddepth_gl.viewer.modes import MODES
 from ddepth_gl.viewer.desktop.show import show_window  # imports in the right order
+import imgui_bundle, glfw
 from imgui_bundle import imgui
+from ddepth_gl.viewer.desktop.panels.widgets import PLACES
 from ddepth_gl.viewer.desktop.viewer import Viewer
 from ddepth_gl.viewer.desktop.window import Window
 
+mesh = dd.load_mesh(sys.argv[1])
+"""
+
+# Dear ImGui takes presses by id: of two widgets with the same one, neither can be pressed.
+IDS = """
 seen = Counter()
 
 def noted(draw):
@@ -660,14 +668,11 @@ def unfolded(*values):
     return unfold(*values)
 
 imgui.collapsing_header = unfolded
-mesh = dd.load_mesh(sys.argv[1])
 cameras = dd.Camera.orbit(mesh, views=3, width=40, height=30)
 state = ViewerState.framing(mesh)
 with Window("test", 900, 1400) as window:
-    files = [sys.argv[1], sys.argv[1]]
-    from pathlib import Path
-    viewer = Viewer(window, mesh, state, name="part", files=[*map(Path, files)], cameras=cameras,
-                    load=None)
+    viewer = Viewer(window, mesh, state, name="part", files=2 * [Path(sys.argv[1])],
+                    cameras=cameras, load=None)
     for number in range(len(MODES) + 2):
         names = list(MODES)
         state.mode = names[min(number, len(names) - 1)]
@@ -683,18 +688,57 @@ with Window("test", 900, 1400) as window:
         twice = [label for each, label in seen if ids[each] > 1]
         assert not twice, (state.mode, state.place, twice)
     viewer.release()
-print("unique")
+print("done")
 """
 
 
-@pytest.mark.slow
-def test_every_widget_has_an_id_of_its_own(tmp_path, display, mesh_file):
+def run_frames(code, folder, display, *arguments):
+    """Run code after FRAMES; its last line prints "done"."""
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", IDS, str(mesh_file)],
-        cwd=tmp_path,
+        [sys.executable, "-W", "error", "-c", FRAMES + code, *map(str, arguments)],
+        cwd=folder,
         env={**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=240,
     )
-    assert (ended.stdout, ended.stderr, ended.returncode) == ("unique\n", "", 0)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("done\n", "", 0)
+
+
+@pytest.mark.slow
+def test_every_widget_has_an_id_of_its_own(tmp_path, display, mesh_file):
+    run_frames(IDS, tmp_path, display, mesh_file)
+
+
+# The first frame with a table, or with longer texts in it, shows it as all later ones do: no frame
+# follows it while nothing happens.
+TABLE = """
+with Window("test", 1100, 800) as window:
+    state = ViewerState.framing(mesh)
+    viewer = Viewer(window, mesh, state, name="part", load=None)
+
+    def columns():
+        window.wait(0)
+        viewer.draw()
+        return {name: place for name, place in PLACES.items() if name.startswith("probe:")}
+
+    columns()
+    for pin in ((350, 380), (380, 400), (400, 420), (5, 5), (370, 350)):
+        state.pin = pin
+        viewer._pace._moving_until = 0.0  # the camera is still
+        first = columns()
+        assert viewer.probe is not None and viewer.probe.pixel == pin
+        later = [columns() for _ in range(3)]
+        if viewer.probe.crossings:
+            x = [place[0] for place in first.values()]
+            assert len(x) == 8 and x == sorted(set(x)), first
+            assert all(b - a > 12 for a, b in zip(x, x[1:]))
+            assert later == [first] * 3, (first, later)
+    viewer.release()
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_the_table_of_the_probe_can_be_read_at_once(tmp_path, display, mesh_file):
+    run_frames(TABLE, tmp_path, display, mesh_file)
