@@ -35,6 +35,9 @@ class FakeViewer:
         self.has_panel, self.has_help, self.draws_section = True, False, False
         self.window, self.calls = self, []
 
+    def framed(self, home):
+        return home
+
     def __getattr__(self, name):
         return lambda *values: self.calls.append((name, *values))
 

@@ -284,6 +284,52 @@ def test_mouse_and_view_keys_move_the_camera(open_window, display_with_screen, m
 
 
 @pytest.mark.slow
+def test_the_first_view_holds_the_mesh_in_a_window_of_any_shape(open_window, mesh_file):
+    vertices = dd.load_mesh(mesh_file).vertices
+
+    def check(shown, key):
+        """Check that all of the mesh is in the image, and nearly as large as it can be."""
+        orbit = shown["state"][key]
+        state = ViewerState.from_dict(shown["state"] | {"orbit": orbit, "camera": None})
+        camera = state.camera_for(*shown["size"])
+        pixels = camera.project(vertices)[0]
+        fractions = pixels / shown["size"]
+        assert (fractions > 0.0).all()
+        assert (fractions < 1.0).all()
+        assert abs(fractions - 0.5).max() > 0.4
+
+    window, person = open_window(mesh_file)
+    first = window.shown
+    check(first, "orbit")
+    for place in ("image", "mould"):
+        for key in ("Tab", "Tab"):  # a wide image, and the narrow one
+            person.key("Right")
+            person.key("minus")
+            area = window.when_quiet()["area"]
+            person.key(key)
+            window.wait_for("other shape", lambda shown, area=area: shown["area"] != area)
+            for fits in ("h", "f"):
+                person.key(fits)
+                check(window.when_quiet(), "orbit" if place == "image" else "mould_orbit")
+        person.key("h")
+        person.key("m")
+    shown = window.when_quiet()
+    assert shown["state"]["orbit"] == first["state"]["orbit"]
+
+
+@pytest.mark.slow
+def test_a_camera_that_was_asked_for_is_shown_as_it_is(open_window, mesh_file):
+    window, person = open_window(mesh_file, "--eye", "5,-7,3", "--target", "0.25,0,0")
+    first = window.shown["state"]["orbit"]
+    camera = ViewerState.from_dict(window.shown["state"]).camera_for(*window.shown["size"])
+    np.testing.assert_allclose(camera.center, (5, -7, 3), atol=1e-9)
+    person.key("Right")
+    window.wait_for("turn", lambda shown: shown["state"]["orbit"] != first)
+    person.key("h")
+    window.wait_for("home", lambda shown: shown["state"]["orbit"] == first)
+
+
+@pytest.mark.slow
 def test_the_probe_and_the_section(open_window, mesh_file):
     window, person = open_window(mesh_file, "--mode", "thickness")
     shown = window.shown

@@ -26,6 +26,7 @@ def show_window(
     files: Sequence[Path] = (),
     cameras: Sequence[Camera] = (),
     load: Loader,
+    is_framed: bool = False,
 ) -> None:
     """Show a mesh in a window until the user closes it.
 
@@ -36,6 +37,8 @@ def show_window(
         files: mesh files to step through, of which the mesh is the first.
         cameras: cameras to step through.
         load: reads mesh files that are chosen or dropped.
+        is_framed: whether the orbits of the state frame the mesh, and are to fit the window's
+            image; a camera that was asked for stays as it is.
 
     Raises:
         ViewerError: there is no display, no usable OpenGL, or a package is missing.
@@ -49,7 +52,10 @@ def show_window(
     from .window import Window
 
     with Window(f"{name} - ddepth") as window:
-        viewer = Viewer(window, mesh, state, name=name, files=files, cameras=cameras, load=load)
+        viewer = Viewer(
+            window, mesh, state, name=name, files=files, cameras=cameras, load=load,
+            is_framed=is_framed,
+        )  # fmt: skip
         try:
             viewer.run()
         finally:

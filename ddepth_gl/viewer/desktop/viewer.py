@@ -80,10 +80,12 @@ class Viewer:
         files: mesh files to step through; the mesh is of the first.
         cameras: cameras to step through.
         load: reads mesh files.
+        is_framed: see `show_window`.
 
     Attributes:
         size: width and height of the image at full resolution, pixels.
-        home: the first orbit.
+        home, mould_home: the first orbits.
+        is_framed: whether these fit the mesh into the image, whatever its shape.
         limits: values at both ends of the color bar.
         probe: crossings of the pinned pixel, or of the one under the cursor, if they are known.
         draws_section: the next drag draws the section line.
@@ -100,6 +102,7 @@ class Viewer:
         files: Sequence[Path] = (),
         cameras: Sequence[Camera] = (),
         load: Loader,
+        is_framed: bool = False,
     ) -> None:
         self.window, self.mesh, self.state, self.name = window, mesh, state, name
         self.files, self.file_number = list(files), 0
@@ -110,7 +113,7 @@ class Viewer:
         is_asked = state.camera is None and state.orbit.up != mesh.up
         self._up = state.orbit.up if is_asked else None
         self._load = load
-        self.home, self.mould_home = state.orbit, state.mould_orbit
+        self.home, self.mould_home, self.is_framed = state.orbit, state.mould_orbit, is_framed
         self.messages, self.image_area, self._pace = Messages(), ImageArea(), Pace()
         self.draws_section = self.has_help = False
         self.has_panel = True
@@ -222,8 +225,12 @@ class Viewer:
         scale = self.window.pixels_per_point
         size = max(int(area.width * scale), 1), max(int(area.height * scale), 1)
         if size != self.size:
+            is_first = self.size == (1, 1)
             self._keep_rays(size)
             self.size = size
+            if is_first and self.is_framed:  # known only now
+                self.state.orbit = self.framed(self.home)
+                self.state.mould_orbit = self.framed(self.mould_home)
         self.image_area.draw(self, area)
         if self.image_area.pixel != self._hovered:
             self._hovered, self._resting_since = self.image_area.pixel, time.monotonic()
@@ -243,6 +250,10 @@ class Viewer:
         if state.section is not None:
             start, end = (moved_point(each, before, size, state.camera) for each in state.section)
             state.section = start, end
+
+    def framed(self, home: Orbit) -> Orbit:
+        """Return a first orbit for an image of this shape."""
+        return home.fitted(self.mesh, self.aspect) if self.is_framed else home
 
     # The image
 
@@ -431,6 +442,7 @@ class Viewer:
             is_orthographic=state.orbit.is_orthographic,
         )
         self.mould_home = self.home.turned(-40.0, 0.0)  # beside the rendering camera
+        self.is_framed = True
         state.orbit, state.mould_orbit = self.home, self.mould_home
         state.camera = state.pin = state.section = None
         state.layer, state.limits = 0, None
