@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import time
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 from shapes import box, merged, pixel_rays
 
 import ddepth_gl as dd
+from ddepth_gl import _packages
 from ddepth_gl.viewer.desktop.layout import Layout, moved_point
 from ddepth_gl.viewer.desktop.messages import Messages
 from ddepth_gl.viewer.desktop.pace import Pace
@@ -176,6 +178,54 @@ def test_the_table_of_the_probe_has_the_thickness_of_each_wall():
     assert [row[6] for row in rows] == ["1", "0", "1", "2", "1", "0"]
     named = dd.Mesh(mesh.vertices, mesh.faces, object_names=["a name of 22 characters"])
     assert cells(named)[0][-1] == "a name of 22 characters"
+
+
+CURES = [
+    # Without a display, nothing else counts.
+    (
+        {},
+        "No module named 'imgui_bundle'",
+        "no window opens (DISPLAY is not set); use --web for the browser or --screenshot FILE for "
+        "an image",
+    ),
+    (
+        {"DISPLAY": ":0"},
+        "libX11.so.6: cannot open shared object file: No such file or directory",
+        "imgui_bundle lacks libX11.so.6; on Debian run apt-get install -y libx11-6 libxext6 libgl1 "
+        "libgl1-mesa-dri, or use --web or --screenshot FILE",
+    ),
+    (
+        {"WAYLAND_DISPLAY": "wayland-0"},
+        "undefined symbol: glClear",
+        "the window needs the package imgui_bundle (undefined symbol: glClear); run pip install "
+        '"ddepth-gl[viewer]"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("display", "missing", "line"), CURES)
+def test_what_is_missing_is_told_with_its_cure(monkeypatch, display, missing, line):
+    from ddepth_gl.viewer.desktop.needs import check_needs
+
+    def fail(name):
+        raise ImportError(missing)
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(_packages, "import_module", fail)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in display.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(dd.ViewerError) as caught:
+        check_needs()
+    assert str(caught.value) == line
+
+
+def test_what_to_do_without_a_library_of_x():
+    from ddepth_gl.viewer.desktop.needs import WAYS_OUT, cure_of
+
+    assert cure_of("X11: Failed to open display :9") == WAYS_OUT
+    assert cure_of("GLX: Failed to load GLX").startswith("on Debian run apt-get install -y libx11")
 
 
 def test_messages(monkeypatch):

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..._packages import import_needed
 from ...camera.camera import Camera
-from ...errors import ViewerError
 from ...mesh.mesh import Mesh
 from ..state import ViewerState
+from .needs import check_needs
 
 if TYPE_CHECKING:
     from .viewer import Loader
@@ -44,10 +43,7 @@ def show_window(
         ViewerError: there is no display, no usable OpenGL, or a package is missing.
         ContextError, DeviceMemoryError, MeshError: the mesh cannot be rendered here.
     """
-    # In this order: imgui-bundle tells the package glfw to take its library of GLFW, which is the
-    # one that this is tested with.
-    for module in ("imgui_bundle", "glfw"):
-        import_needed(module, "the window", ViewerError, "viewer")
+    check_needs()
     from .viewer import Viewer
     from .window import Window
 
