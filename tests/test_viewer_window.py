@@ -785,6 +785,100 @@ print("done")
 """
 
 
+# The ray of a pin is the same in images of other sizes, to the last bit.
+PIN = """
+with Window("test", 1100, 800) as window:
+    state = ViewerState.framing(mesh, mode="thickness")
+    viewer = Viewer(window, mesh, state, name="part", load=None)
+
+    def probe():
+        viewer._pace._moving_until = 0.0
+        for _ in range(4):
+            window.wait(0)
+            viewer.draw()
+        return viewer.probe
+
+    probe()
+    camera = dd.Camera.orbit(mesh, views=1, width=400, height=300)[0]
+    for state.camera in (None, camera):
+        state.pin = pin = (371, 355)
+        first = probe()
+        assert len(first.crossings) == 2 and first.pixel == pin
+        sizes = [viewer.size]
+        for step in range(3):
+            if step % 2 == 0:
+                state.section = ((5.0, 150.0), (140.0, 160.0))
+            viewer.has_panel = step != 1
+            after = probe()
+            sizes.append(viewer.size)
+            assert state.pin != pin and after.pixel == state.pin
+            assert (after.crossings, after.thickness) == (first.crossings, first.thickness)
+            x, y = viewer.pin_point
+            assert state.pin == (int(x), int(y))
+        state.section = None
+        assert (probe(), state.pin, viewer.size) == (first, pin, sizes[0])
+        assert len(set(sizes)) == 3, sizes
+        state.pin = (300, 300)  # another one is that of this image
+        assert probe().pixel == (300, 300) and viewer.pin_image == (viewer.size, (300, 300))
+    viewer.release()
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_a_pin_stays_on_its_ray(tmp_path, display, mesh_file):
+    run_frames(PIN, tmp_path, display, mesh_file)
+
+
+# With parallel rays, the plot of a section has the same scale on both axes: mesh units.
+SCALE = """
+from dataclasses import replace
+import numpy as np
+
+with Window("test", 1100, 800) as window:
+    viewer = Viewer(window, mesh, ViewerState.framing(mesh), name="part", load=None)
+    state = viewer.state
+
+    def scale():
+        frames = 0
+        viewer._frames_left = 1
+        while viewer._frames_left > 0 and frames < 9:
+            viewer._frames_left -= 1
+            window.wait(0)
+            viewer.draw()
+            frames += 1
+        assert frames < 9
+        return viewer.plot_scale
+
+    state.section = ((5.0, 150.0), (500.0, 160.0))
+    across, along = scale()
+    assert abs(across * viewer.plot_size[0] - len(viewer.section)) < 1e-6 * len(viewer.section)
+    state.orbit = replace(state.orbit, is_orthographic=True)
+    for state.section in (((20.5, 250.5), (500.5, 300.5)), ((300.5, 50.5), (300.5, 400.5)),
+                          ((20.0, 250.2), (500.0, 250.2))):
+        scale()
+        across, along = scale()
+        assert abs(across / along - 1.0) < 1e-9, (across, along)
+        low, high = viewer.section.depth_range
+        assert along * viewer.plot_size[1] >= (high - low) * (1 - 1e-9)
+        points = viewer.section.points
+        camera = state.camera_for(*viewer.size)
+        ends = camera.unproject(points[[0, -1]], [1.0, 1.0])
+        length = np.linalg.norm(ends[1] - ends[0])
+        from ddepth_gl.viewer.desktop.panels.section_plot import _spacing
+        spacing = _spacing(viewer, viewer.section)
+        assert abs(spacing * (len(points) - 1) - length) < 1e-9 * length
+        assert across * viewer.plot_size[0] >= spacing * len(points) * (1 - 1e-9)
+    viewer.release()
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_sections_of_parallel_rays_are_in_mesh_units(tmp_path, display, mesh_file):
+    run_frames(SCALE, tmp_path, display, mesh_file)
+
+
 @pytest.mark.slow
 def test_the_table_of_the_probe_can_be_read_at_once(tmp_path, display, mesh_file):
     run_frames(TABLE, tmp_path, display, mesh_file)

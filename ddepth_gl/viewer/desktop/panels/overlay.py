@@ -34,7 +34,7 @@ def draw_overlay(viewer: Viewer) -> None:
     if state.section is not None:
         _draw_section_line(viewer, state.section)
     if state.pin is not None:
-        _draw_pin(viewer, state.pin)
+        _draw_pin(viewer)
     if viewer.draws_section:
         _draw_hint(area, "Drag across the image to draw the section.   Esc cancels", viewer)
     probe = viewer.probe
@@ -110,9 +110,9 @@ def _draw_section_line(viewer: Viewer, section: Line) -> None:
     draw.add_text((end[0] + 8 * scale, end[1] - 18 * scale), packed(TEXT), "B")
 
 
-def _draw_pin(viewer: Viewer, pin: tuple[int, int]) -> None:
+def _draw_pin(viewer: Viewer) -> None:
     draw, scale = imgui.get_window_draw_list(), viewer.window.scale
-    x, y = viewer.image_area.window_point(viewer, pin[0] + 0.5, pin[1] + 0.5)
+    x, y = viewer.image_area.window_point(viewer, *viewer.pin_point)
     for color, width in ((packed((0.0, 0.0, 0.0, 0.7)), 4.0), (packed(TEXT), 1.6)):
         draw.add_circle((x, y), 7 * scale, color, 0, width * scale)
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):

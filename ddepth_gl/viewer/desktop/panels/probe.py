@@ -41,6 +41,9 @@ def draw_probe(viewer: Viewer) -> None:
         imgui.same_line()
         if button("Release"):
             viewer.state.pin = None
+        (width, height), pixel = viewer.pin_image
+        if (width, height) != viewer.size:
+            colored_text(FAINT, f"on the ray of ({pixel[0]}, {pixel[1]}) at {width} x {height}")
     if probe is None:
         text = "Move over the image; a click pins the probe." if pin is None else "..."
         colored_text(FAINT, text)
