@@ -879,6 +879,45 @@ def test_sections_of_parallel_rays_are_in_mesh_units(tmp_path, display, mesh_fil
     run_frames(SCALE, tmp_path, display, mesh_file)
 
 
+EMPTY = """
+def shown(mesh, **values):
+    state = ViewerState.framing(mesh, **values)
+    viewer = Viewer(window, mesh, state, name="part", load=None)
+    viewer.messages.error("something failed")
+    for _ in range(3):
+        window.wait(0)
+        PLACES.clear()
+        viewer.draw()
+    viewer.release()
+    return viewer
+
+window = Window("test", 900, 700)
+opened = dd.Mesh(mesh.vertices, mesh.faces[1:])
+mixed = dd.Mesh(mesh.vertices, [mesh.faces[0][::-1], *mesh.faces[1:]])
+line = "The solid length is unknown:"
+for each, mode, is_unknown in (
+    (mesh, "solid_length", False), (opened, "solid_length", True), (mixed, "solid_length", True),
+    (opened, "thickness", False), (opened, "photo", False),
+):
+    viewer = shown(each, mode=mode)
+    assert viewer.picture.is_unknown is is_unknown, mode
+    assert (line in PLACES) is is_unknown
+    # Messages leave all but the top of the image free.
+    area, (x, y, width, height) = viewer.image_area.area, PLACES["message"]
+    assert area.y <= y and y + height < area.y + area.height / 4
+away = ViewerState.framing(opened).orbit.panned(9.0, 0.0)  # no ray meets the mesh
+viewer = shown(opened, mode="solid_length", orbit=away)
+assert not viewer.picture.is_unknown and line not in PLACES
+window.close()
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_an_image_without_a_known_length_says_why(tmp_path, display, mesh_file):
+    run_frames(EMPTY, tmp_path, display, mesh_file)
+
+
 @pytest.mark.slow
 def test_the_table_of_the_probe_can_be_read_at_once(tmp_path, display, mesh_file):
     run_frames(TABLE, tmp_path, display, mesh_file)
