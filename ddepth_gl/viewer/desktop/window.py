@@ -158,7 +158,8 @@ class Window:
 
     def set_clipboard(self, text: str) -> None:
         """Put text into the clipboard."""
-        glfw.set_clipboard_string(self._window, text)
+        no_window: Any = None  # newer versions of the package warn of one
+        glfw.set_clipboard_string(no_window, text)
 
     def close(self) -> None:
         """Close the window and free all that it owns; does nothing the second time."""
