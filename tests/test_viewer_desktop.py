@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from shapes import box, pixel_rays
+from shapes import box, merged, pixel_rays
 
 import ddepth_gl as dd
+from ddepth_gl import _packages
 from ddepth_gl.viewer.desktop.layout import Layout, moved_point
 from ddepth_gl.viewer.desktop.messages import Messages
 from ddepth_gl.viewer.desktop.pace import Pace
 from ddepth_gl.viewer.keys import KEYS
+from ddepth_gl.viewer.session import Session
 from ddepth_gl.viewer.state import ViewerState
 
 needs_imgui = pytest.mark.skipif(
@@ -32,6 +36,9 @@ class FakeViewer:
         self.aspect, self.layers_known = 1.5, 4
         self.has_panel, self.has_help, self.draws_section = True, False, False
         self.window, self.calls = self, []
+
+    def framed(self, home):
+        return home
 
     def __getattr__(self, name):
         return lambda *values: self.calls.append((name, *values))
@@ -148,6 +155,77 @@ def test_a_point_keeps_its_ray_in_an_image_of_another_size():
         column, row = int(x), int(y)
         _, moved, _ = pixel_rays(state.camera_for(*after), x - column - 0.5, y - row - 0.5)
         np.testing.assert_allclose(moved[row, column], rays[200, 280], atol=1e-12)
+
+
+@needs_imgui
+def test_the_table_of_the_probe_has_the_thickness_of_each_wall():
+    from ddepth_gl.viewer.desktop.panels.probe import cells_of
+
+    # Two walls with a gap, the second with a smaller body inside of it; seen along -z.
+    mesh = merged(
+        box((-1, -1, 2), (1, 1, 2.5)), box((-1, -1, -1), (1, 1, 1)), box([-0.5] * 3, [0.5] * 3)
+    )
+    orbit = ViewerState.framing(mesh).orbit.seen_from("top")
+    state = ViewerState(orbit=replace(orbit, is_orthographic=True), mould_orbit=orbit)
+
+    def cells(mesh):
+        with dd.DepthRenderer() as renderer:
+            return cells_of(Session(renderer, mesh).probe(state, 41, 41, 20, 22))
+
+    rows = cells(mesh)
+    assert [row[3] for row in rows] == ["0.5", "", "2", "", "", ""]
+    assert [row[4] for row in rows] == ["front", "back", "front", "front", "back", "back"]
+    assert [row[6] for row in rows] == ["1", "0", "1", "2", "1", "0"]
+    named = dd.Mesh(mesh.vertices, mesh.faces, object_names=["a name of 22 characters"])
+    assert cells(named)[0][-1] == "a name of 22 characters"
+
+
+CURES = [
+    # Without a display, nothing else counts.
+    (
+        {},
+        "No module named 'imgui_bundle'",
+        "no window opens (DISPLAY is not set); use --web for the browser or --screenshot FILE for "
+        "an image",
+    ),
+    (
+        {"DISPLAY": ":0"},
+        "libX11.so.6: cannot open shared object file: No such file or directory",
+        "imgui_bundle lacks libX11.so.6; on Debian run apt-get install -y libx11-6 libxext6 libgl1 "
+        "libgl1-mesa-dri, or use --web or --screenshot FILE",
+    ),
+    (
+        {"WAYLAND_DISPLAY": "wayland-0"},
+        "undefined symbol: glClear",
+        "the window needs the package imgui_bundle (undefined symbol: glClear); run pip install "
+        '"ddepth-gl[viewer]"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("display", "missing", "line"), CURES)
+def test_what_is_missing_is_told_with_its_cure(monkeypatch, display, missing, line):
+    from ddepth_gl.viewer.desktop.needs import check_needs
+
+    def fail(name):
+        raise ImportError(missing)
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(_packages, "import_module", fail)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in display.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(dd.ViewerError) as caught:
+        check_needs()
+    assert str(caught.value) == line
+
+
+def test_what_to_do_without_a_library_of_x():
+    from ddepth_gl.viewer.desktop.needs import WAYS_OUT, cure_of
+
+    assert cure_of("X11: Failed to open display :9") == WAYS_OUT
+    assert cure_of("GLX: Failed to load GLX").startswith("on Debian run apt-get install -y libx11")
 
 
 def test_messages(monkeypatch):

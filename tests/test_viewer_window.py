@@ -284,6 +284,52 @@ def test_mouse_and_view_keys_move_the_camera(open_window, display_with_screen, m
 
 
 @pytest.mark.slow
+def test_the_first_view_holds_the_mesh_in_a_window_of_any_shape(open_window, mesh_file):
+    vertices = dd.load_mesh(mesh_file).vertices
+
+    def check(shown, key):
+        """Check that all of the mesh is in the image, and nearly as large as it can be."""
+        orbit = shown["state"][key]
+        state = ViewerState.from_dict(shown["state"] | {"orbit": orbit, "camera": None})
+        camera = state.camera_for(*shown["size"])
+        pixels = camera.project(vertices)[0]
+        fractions = pixels / shown["size"]
+        assert (fractions > 0.0).all()
+        assert (fractions < 1.0).all()
+        assert abs(fractions - 0.5).max() > 0.4
+
+    window, person = open_window(mesh_file)
+    first = window.shown
+    check(first, "orbit")
+    for place in ("image", "mould"):
+        for key in ("Tab", "Tab"):  # a wide image, and the narrow one
+            person.key("Right")
+            person.key("minus")
+            area = window.when_quiet()["area"]
+            person.key(key)
+            window.wait_for("other shape", lambda shown, area=area: shown["area"] != area)
+            for fits in ("h", "f"):
+                person.key(fits)
+                check(window.when_quiet(), "orbit" if place == "image" else "mould_orbit")
+        person.key("h")
+        person.key("m")
+    shown = window.when_quiet()
+    assert shown["state"]["orbit"] == first["state"]["orbit"]
+
+
+@pytest.mark.slow
+def test_a_camera_that_was_asked_for_is_shown_as_it_is(open_window, mesh_file):
+    window, person = open_window(mesh_file, "--eye", "5,-7,3", "--target", "0.25,0,0")
+    first = window.shown["state"]["orbit"]
+    camera = ViewerState.from_dict(window.shown["state"]).camera_for(*window.shown["size"])
+    np.testing.assert_allclose(camera.center, (5, -7, 3), atol=1e-9)
+    person.key("Right")
+    window.wait_for("turn", lambda shown: shown["state"]["orbit"] != first)
+    person.key("h")
+    window.wait_for("home", lambda shown: shown["state"]["orbit"] == first)
+
+
+@pytest.mark.slow
 def test_the_probe_and_the_section(open_window, mesh_file):
     window, person = open_window(mesh_file, "--mode", "thickness")
     shown = window.shown
@@ -445,6 +491,30 @@ def test_files_are_dropped_saved_and_stepped_through(
 
 
 @pytest.mark.slow
+def test_every_button_that_saves_writes_its_file(open_window, mesh_file, tmp_path):
+    window, person = open_window(mesh_file)
+    person.click(*center_of(window.shown, "Probe"))  # folded, to make room
+    person.click(*center_of(window.shown, "View"))
+    window.wait_for("folded part", lambda shown: "fov" not in shown["places"])
+    person.click(*center_of(window.when_quiet(), "Save"))
+    window.wait_for("buttons", lambda shown: "save:image" in shown["places"])
+    shown = window.when_quiet()
+    for kind, names in (
+        ("image", {"part_photo.png"}),
+        ("npz", {"part_maps.npz"}),
+        ("ply", {"part_front.ply", "part_back.ply"}),
+        ("camera", {"part_camera.json"}),
+    ):
+        before = {path.name for path in tmp_path.iterdir()}
+        person.click(*center_of(shown, f"save:{kind}"))
+        window.wait_for(
+            kind, lambda shown, names=names: any(min(names) in text for text in shown["messages"])
+        )
+        assert {path.name for path in tmp_path.iterdir()} - before == names
+    assert window.shown["state"]["place"] == "image"
+
+
+@pytest.mark.slow
 def test_nothing_is_drawn_while_nothing_changes(open_window, mesh_file):
     window, person = open_window(mesh_file)
     x, y = middle(window.shown)
@@ -603,3 +673,251 @@ def test_everything_is_released_and_errors_are_lines(tmp_path, display, mesh_fil
         timeout=240,
     )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("released\n", "", 0)
+
+
+# The viewer in this process, frame by frame.
+FRAMES = """
+import sys
+from collections import Counter
+from pathlib import Path
+import ddepth_gl as dd
+from ddepth_gl.viewer.state import ViewerState
+from ddepth_gl.viewer.modes import MODES
+from ddepth_gl.viewer.desktop.show import show_window  # imports in the right order
+import imgui_bundle, glfw
+from imgui_bundle import imgui
+from ddepth_gl.viewer.desktop.panels.widgets import PLACES
+from ddepth_gl.viewer.desktop.viewer import Viewer
+from ddepth_gl.viewer.desktop.window import Window
+
+mesh = dd.load_mesh(sys.argv[1])
+"""
+
+# Dear ImGui takes presses by id: of two widgets with the same one, neither can be pressed.
+IDS = """
+seen = Counter()
+
+def noted(draw):
+    def wrapped(label, *values):
+        result = draw(label, *values)
+        seen[imgui.get_item_id(), label] += 1
+        return result
+    return wrapped
+
+for name in ("button", "checkbox", "radio_button", "slider_int", "slider_float", "begin_combo",
+             "invisible_button", "collapsing_header"):
+    setattr(imgui, name, noted(getattr(imgui, name)))
+unfold = imgui.collapsing_header
+
+def unfolded(*values):
+    imgui.set_next_item_open(True)
+    return unfold(*values)
+
+imgui.collapsing_header = unfolded
+cameras = dd.Camera.orbit(mesh, views=3, width=40, height=30)
+state = ViewerState.framing(mesh)
+with Window("test", 900, 1400) as window:
+    viewer = Viewer(window, mesh, state, name="part", files=2 * [Path(sys.argv[1])],
+                    cameras=cameras, load=None)
+    for number in range(len(MODES) + 2):
+        names = list(MODES)
+        state.mode = names[min(number, len(names) - 1)]
+        state.place = "mould" if number >= len(names) else "image"
+        state.pin, state.section = (60, 150), ((5.0, 150.0), (140.0, 160.0))
+        viewer.messages.error("one")
+        viewer.messages.error("two")
+        seen.clear()
+        window.wait(0)
+        viewer.draw()
+        ids = Counter(each for each, _ in seen.elements())
+        assert len(ids) > 20, ids
+        twice = [label for each, label in seen if ids[each] > 1]
+        assert not twice, (state.mode, state.place, twice)
+    viewer.release()
+print("done")
+"""
+
+
+def run_frames(code, folder, display, *arguments):
+    """Run code after FRAMES; its last line prints "done"."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FRAMES + code, *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("done\n", "", 0)
+
+
+@pytest.mark.slow
+def test_every_widget_has_an_id_of_its_own(tmp_path, display, mesh_file):
+    run_frames(IDS, tmp_path, display, mesh_file)
+
+
+# The first frame with a table, or with longer texts in it, shows it as all later ones do: no frame
+# follows it while nothing happens.
+TABLE = """
+with Window("test", 1100, 800) as window:
+    state = ViewerState.framing(mesh)
+    viewer = Viewer(window, mesh, state, name="part", load=None)
+
+    def columns():
+        window.wait(0)
+        viewer.draw()
+        return {name: place for name, place in PLACES.items() if name.startswith("probe:")}
+
+    columns()
+    for pin in ((350, 380), (380, 400), (400, 420), (5, 5), (370, 350)):
+        state.pin = pin
+        viewer._pace._moving_until = 0.0  # the camera is still
+        first = columns()
+        assert viewer.probe is not None and viewer.probe.pixel == pin
+        later = [columns() for _ in range(3)]
+        if viewer.probe.crossings:
+            x = [place[0] for place in first.values()]
+            assert len(x) == 8 and x == sorted(set(x)), first
+            assert all(b - a > 12 for a, b in zip(x, x[1:]))
+            assert later == [first] * 3, (first, later)
+    viewer.release()
+print("done")
+"""
+
+
+# The ray of a pin is the same in images of other sizes, to the last bit.
+PIN = """
+with Window("test", 1100, 800) as window:
+    state = ViewerState.framing(mesh, mode="thickness")
+    viewer = Viewer(window, mesh, state, name="part", load=None)
+
+    def probe():
+        viewer._pace._moving_until = 0.0
+        for _ in range(4):
+            window.wait(0)
+            viewer.draw()
+        return viewer.probe
+
+    probe()
+    camera = dd.Camera.orbit(mesh, views=1, width=400, height=300)[0]
+    for state.camera in (None, camera):
+        state.pin = pin = (371, 355)
+        first = probe()
+        assert len(first.crossings) == 2 and first.pixel == pin
+        sizes = [viewer.size]
+        for step in range(3):
+            if step % 2 == 0:
+                state.section = ((5.0, 150.0), (140.0, 160.0))
+            viewer.has_panel = step != 1
+            after = probe()
+            sizes.append(viewer.size)
+            assert state.pin != pin and after.pixel == state.pin
+            assert (after.crossings, after.thickness) == (first.crossings, first.thickness)
+            x, y = viewer.pin_point
+            assert state.pin == (int(x), int(y))
+        state.section = None
+        assert (probe(), state.pin, viewer.size) == (first, pin, sizes[0])
+        assert len(set(sizes)) == 3, sizes
+        state.pin = (300, 300)  # another one is that of this image
+        assert probe().pixel == (300, 300) and viewer.pin_image == (viewer.size, (300, 300))
+    viewer.release()
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_a_pin_stays_on_its_ray(tmp_path, display, mesh_file):
+    run_frames(PIN, tmp_path, display, mesh_file)
+
+
+# With parallel rays, the plot of a section has the same scale on both axes: mesh units.
+SCALE = """
+from dataclasses import replace
+import numpy as np
+
+with Window("test", 1100, 800) as window:
+    viewer = Viewer(window, mesh, ViewerState.framing(mesh), name="part", load=None)
+    state = viewer.state
+
+    def scale():
+        frames = 0
+        viewer._frames_left = 1
+        while viewer._frames_left > 0 and frames < 9:
+            viewer._frames_left -= 1
+            window.wait(0)
+            viewer.draw()
+            frames += 1
+        assert frames < 9
+        return viewer.plot_scale
+
+    state.section = ((5.0, 150.0), (500.0, 160.0))
+    across, along = scale()
+    assert abs(across * viewer.plot_size[0] - len(viewer.section)) < 1e-6 * len(viewer.section)
+    state.orbit = replace(state.orbit, is_orthographic=True)
+    for state.section in (((20.5, 250.5), (500.5, 300.5)), ((300.5, 50.5), (300.5, 400.5)),
+                          ((20.0, 250.2), (500.0, 250.2))):
+        scale()
+        across, along = scale()
+        assert abs(across / along - 1.0) < 1e-9, (across, along)
+        low, high = viewer.section.depth_range
+        assert along * viewer.plot_size[1] >= (high - low) * (1 - 1e-9)
+        points = viewer.section.points
+        camera = state.camera_for(*viewer.size)
+        ends = camera.unproject(points[[0, -1]], [1.0, 1.0])
+        length = np.linalg.norm(ends[1] - ends[0])
+        from ddepth_gl.viewer.desktop.panels.section_plot import _spacing
+        spacing = _spacing(viewer, viewer.section)
+        assert abs(spacing * (len(points) - 1) - length) < 1e-9 * length
+        assert across * viewer.plot_size[0] >= spacing * len(points) * (1 - 1e-9)
+    viewer.release()
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_sections_of_parallel_rays_are_in_mesh_units(tmp_path, display, mesh_file):
+    run_frames(SCALE, tmp_path, display, mesh_file)
+
+
+EMPTY = """
+def shown(mesh, **values):
+    state = ViewerState.framing(mesh, **values)
+    viewer = Viewer(window, mesh, state, name="part", load=None)
+    viewer.messages.error("something failed")
+    for _ in range(3):
+        window.wait(0)
+        PLACES.clear()
+        viewer.draw()
+    viewer.release()
+    return viewer
+
+window = Window("test", 900, 700)
+opened = dd.Mesh(mesh.vertices, mesh.faces[1:])
+mixed = dd.Mesh(mesh.vertices, [mesh.faces[0][::-1], *mesh.faces[1:]])
+line = "The solid length is unknown:"
+for each, mode, is_unknown in (
+    (mesh, "solid_length", False), (opened, "solid_length", True), (mixed, "solid_length", True),
+    (opened, "thickness", False), (opened, "photo", False),
+):
+    viewer = shown(each, mode=mode)
+    assert viewer.picture.is_unknown is is_unknown, mode
+    assert (line in PLACES) is is_unknown
+    # Messages leave all but the top of the image free.
+    area, (x, y, width, height) = viewer.image_area.area, PLACES["message"]
+    assert area.y <= y and y + height < area.y + area.height / 4
+away = ViewerState.framing(opened).orbit.panned(9.0, 0.0)  # no ray meets the mesh
+viewer = shown(opened, mode="solid_length", orbit=away)
+assert not viewer.picture.is_unknown and line not in PLACES
+window.close()
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_an_image_without_a_known_length_says_why(tmp_path, display, mesh_file):
+    run_frames(EMPTY, tmp_path, display, mesh_file)
+
+
+@pytest.mark.slow
+def test_the_table_of_the_probe_can_be_read_at_once(tmp_path, display, mesh_file):
+    run_frames(TABLE, tmp_path, display, mesh_file)

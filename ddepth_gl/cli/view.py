@@ -216,6 +216,7 @@ def view(
                 files=files,
                 cameras=start.cameras,
                 load=loader,
+                is_framed=start.eye is None and not start.cameras,
             )
 
 

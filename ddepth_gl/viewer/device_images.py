@@ -85,6 +85,12 @@ class DeviceImage:
         self.camera, self.max_count = camera, max_count
         self._find_limits = find_limits
         self._limits: tuple[float, float] | None = None
+        self._is_empty = False
+
+    @property
+    def is_empty(self) -> bool:
+        """True if no pixel of a scale has a value, which is found together with `limits`."""
+        return self.limits is not None and self._is_empty
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -94,7 +100,9 @@ class DeviceImage:
         update.
         """
         if self._limits is None:
-            low, high = self._find_limits() or (0.0, 1.0)
+            found = self._find_limits()
+            self._is_empty = found is None
+            low, high = found or (0.0, 1.0)
             if MODES[self.mode].starts_at_zero:
                 low, high = 0.0, high if high > 0.0 else 1.0
             self._limits = low, high

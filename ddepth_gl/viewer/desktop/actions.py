@@ -88,9 +88,9 @@ def go_home(viewer: Viewer) -> None:
     """Return to the first view of the mesh."""
     state = viewer.state
     if state.place == "mould":
-        state.mould_orbit = viewer.mould_home
+        state.mould_orbit = viewer.framed(viewer.mould_home)
     else:
-        state.orbit, state.camera = viewer.home, None
+        state.orbit, state.camera = viewer.framed(viewer.home), None
 
 
 def change_layer(viewer: Viewer, step: int) -> None:

@@ -37,6 +37,7 @@ class Picture:
         rendered_size: width and height of the last image, pixels.
         milliseconds: how long it took, until the device had finished it.
         limits: values at both ends of its color scale.
+        is_unknown: whether rays meet the mesh, but no length inside the solid is known.
         layers_known: most crossings of a pixel in the last image that needed them; 1 before.
         left_out: layers that the mould view has no room for.
         stride: of the points that are drawn there.
@@ -54,6 +55,7 @@ class Picture:
         self._drawn: tuple[Any, ...] = ()
         self.rendered_size, self.milliseconds = (0, 0), 0.0
         self.limits, self.layers_known, self.left_out, self.stride = (0.0, 1.0), 1, 0, 1
+        self.is_unknown = False
         self._renderer = DepthRenderer(engine, context=gl)
         try:
             info = self._renderer.info
@@ -73,6 +75,7 @@ class Picture:
         """
         start, scene = time.perf_counter(), self.session.scene
         self._image = self._points = None
+        self.is_unknown = False
         if state.place == "mould":
             points = self._images.points(scene, state, width, height)
             self._points, self.left_out = points, points.left_out
@@ -82,6 +85,8 @@ class Picture:
                 self.limits = image.limits
             if image.max_count is not None:
                 self.layers_known = max(image.max_count, 1)
+            if state.mode == "solid_length" and image.max_count:
+                self.is_unknown = image.is_empty
             self._image = image
         self._gl.finish()
         self.milliseconds = 1e3 * (time.perf_counter() - start)

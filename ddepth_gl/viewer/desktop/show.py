@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..._packages import import_needed
 from ...camera.camera import Camera
-from ...errors import ViewerError
 from ...mesh.mesh import Mesh
 from ..state import ViewerState
+from .needs import check_needs
 
 if TYPE_CHECKING:
     from .viewer import Loader
@@ -26,6 +25,7 @@ def show_window(
     files: Sequence[Path] = (),
     cameras: Sequence[Camera] = (),
     load: Loader,
+    is_framed: bool = False,
 ) -> None:
     """Show a mesh in a window until the user closes it.
 
@@ -36,20 +36,22 @@ def show_window(
         files: mesh files to step through, of which the mesh is the first.
         cameras: cameras to step through.
         load: reads mesh files that are chosen or dropped.
+        is_framed: whether the orbits of the state frame the mesh, and are to fit the window's
+            image; a camera that was asked for stays as it is.
 
     Raises:
         ViewerError: there is no display, no usable OpenGL, or a package is missing.
         ContextError, DeviceMemoryError, MeshError: the mesh cannot be rendered here.
     """
-    # In this order: imgui-bundle tells the package glfw to take its library of GLFW, which is the
-    # one that this is tested with.
-    for module in ("imgui_bundle", "glfw"):
-        import_needed(module, "the window", ViewerError, "viewer")
+    check_needs()
     from .viewer import Viewer
     from .window import Window
 
     with Window(f"{name} - ddepth") as window:
-        viewer = Viewer(window, mesh, state, name=name, files=files, cameras=cameras, load=load)
+        viewer = Viewer(
+            window, mesh, state, name=name, files=files, cameras=cameras, load=load,
+            is_framed=is_framed,
+        )  # fmt: skip
         try:
             viewer.run()
         finally:

@@ -80,13 +80,19 @@ class Viewer:
         files: mesh files to step through; the mesh is of the first.
         cameras: cameras to step through.
         load: reads mesh files.
+        is_framed: see `show_window`.
 
     Attributes:
         size: width and height of the image at full resolution, pixels.
-        home: the first orbit.
+        home, mould_home: the first orbits.
+        is_framed: whether these fit the mesh into the image, whatever its shape.
         limits: values at both ends of the color bar.
         probe: crossings of the pinned pixel, or of the one under the cursor, if they are known.
         draws_section: the next drag draws the section line.
+        section_point: image coordinates of the ray under the cursor in the plot of the section.
+        plot_size, plot_size_before: of that plot, without labels, pixels: now, and before it
+            changed.
+        plot_scale: units of its axes per pixel.
         has_panel, has_help: whether the panel and the list of keys are shown.
     """
 
@@ -100,6 +106,7 @@ class Viewer:
         files: Sequence[Path] = (),
         cameras: Sequence[Camera] = (),
         load: Loader,
+        is_framed: bool = False,
     ) -> None:
         self.window, self.mesh, self.state, self.name = window, mesh, state, name
         self.files, self.file_number = list(files), 0
@@ -110,7 +117,7 @@ class Viewer:
         is_asked = state.camera is None and state.orbit.up != mesh.up
         self._up = state.orbit.up if is_asked else None
         self._load = load
-        self.home, self.mould_home = state.orbit, state.mould_orbit
+        self.home, self.mould_home, self.is_framed = state.orbit, state.mould_orbit, is_framed
         self.messages, self.image_area, self._pace = Messages(), ImageArea(), Pace()
         self.draws_section = self.has_help = False
         self.has_panel = True
@@ -124,9 +131,14 @@ class Viewer:
         self._sectioned: tuple[Any, ...] = ()
         self._section: Section | None = None
         self._hovered: tuple[int, int] | None = None
+        # The image that the pin was set in, if that had another size: (pin, size, camera) now, and
+        # size and pixel then.
+        self._pinned: tuple[tuple[Any, ...], tuple[tuple[int, int], tuple[int, int]]] | None = None
         self._frames = 0
         self._to_open: Path | None = None
         self.section_point: tuple[float, float] | None = None
+        self.plot_size = self.plot_size_before = 0.0, 0.0
+        self.plot_scale: tuple[float, float] | None = None
         self.picture = Picture(window.gl, mesh, name, state.engine)
         self._note_mesh()
 
@@ -222,8 +234,12 @@ class Viewer:
         scale = self.window.pixels_per_point
         size = max(int(area.width * scale), 1), max(int(area.height * scale), 1)
         if size != self.size:
+            is_first = self.size == (1, 1)
             self._keep_rays(size)
             self.size = size
+            if is_first and self.is_framed:  # known only now
+                self.state.orbit = self.framed(self.home)
+                self.state.mould_orbit = self.framed(self.mould_home)
         self.image_area.draw(self, area)
         if self.image_area.pixel != self._hovered:
             self._hovered, self._resting_since = self.image_area.pixel, time.monotonic()
@@ -237,12 +253,31 @@ class Viewer:
         if before == (1, 1):
             return
         if state.pin is not None:
-            column, row = state.pin
-            x, y = moved_point((column + 0.5, row + 0.5), before, size, state.camera)
+            first, (column, row) = self.pin_image
+            x, y = moved_point((column + 0.5, row + 0.5), first, size, state.camera)
             state.pin = (int(x), int(y)) if 0 <= x < size[0] and 0 <= y < size[1] else None
+            self._pinned = (state.pin, size, state.camera), (first, (column, row))
         if state.section is not None:
             start, end = (moved_point(each, before, size, state.camera) for each in state.section)
             state.section = start, end
+
+    @property
+    def pin_image(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Size of the image that the pin was set in, and the pixel there: its ray is kept."""
+        state = self.state
+        if self._pinned is not None and self._pinned[0] == (state.pin, self.size, state.camera):
+            return self._pinned[1]
+        return self.size, state.pin or (0, 0)
+
+    @property
+    def pin_point(self) -> tuple[float, float]:
+        """Image coordinates of the ray of the pin; the center of the pixel that it was set in."""
+        size, (column, row) = self.pin_image
+        return moved_point((column + 0.5, row + 0.5), size, self.size, self.state.camera)
+
+    def framed(self, home: Orbit) -> Orbit:
+        """Return a first orbit for an image of this shape."""
+        return home.fitted(self.mesh, self.aspect) if self.is_framed else home
 
     # The image
 
@@ -277,7 +312,7 @@ class Viewer:
             self.messages.clear("image")
             if is_image:
                 self._pace.note(self.picture.milliseconds, is_full=reduction == 1)
-        self._frames_left = max(self._frames_left, 1)  # panels show what was found
+        self.want_frame()  # panels show what was found
 
     def _draw_image(self, area: Area) -> None:
         """Draw the image into its part of the window, and the background around it."""
@@ -299,7 +334,7 @@ class Viewer:
         )
         if is_new:
             self._pace.note(self.picture.milliseconds, is_full=stride == 1)
-            self._frames_left = max(self._frames_left, 1)
+            self.want_frame()
 
     def _follow_engine(self) -> None:
         """Make another renderer if another engine was chosen; if there is none, keep the old."""
@@ -369,12 +404,20 @@ class Viewer:
 
     def _probe_at(self, pixel: tuple[int, int]) -> Probe | None:
         """Return the crossings of a pixel; None, with a message, if they cannot be rendered."""
-        column, row = (min(each, size - 1) for each, size in zip(pixel, self.size, strict=True))
+        size, asked = self.size, pixel
+        if pixel == self.state.pin:
+            size, pixel = self.pin_image
+        column, row = (min(each, most - 1) for each, most in zip(pixel, size, strict=True))
         try:
-            return self.picture.session.probe(self.state, *self.size, column, row)
+            probe = self.picture.session.probe(self.state, *size, column, row)
+            return replace(probe, pixel=asked) if size != self.size else probe
         except (DDepthError, MemoryError) as error:
             self.messages.error(_text(error), "probe")
             return None
+
+    def want_frame(self) -> None:
+        """Draw one more frame, although nothing happens."""
+        self._frames_left = max(self._frames_left, 1)
 
     # Cameras, meshes and files
 
@@ -431,6 +474,7 @@ class Viewer:
             is_orthographic=state.orbit.is_orthographic,
         )
         self.mould_home = self.home.turned(-40.0, 0.0)  # beside the rendering camera
+        self.is_framed = True
         state.orbit, state.mould_orbit = self.home, self.mould_home
         state.camera = state.pin = state.section = None
         state.layer, state.limits = 0, None
@@ -478,6 +522,7 @@ class Viewer:
             "size": self.size,
             "rendered": self.picture.rendered_size,
             "limits": self.limits,
+            "plot": self.plot_scale,
             "probe": None if self.probe is None else str(self.probe),
             "messages": [message.text for message in self.messages.shown()],
             "places": PLACES,

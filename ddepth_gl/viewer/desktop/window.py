@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +13,7 @@ from imgui_bundle import ImVec2, imgui, implot
 from ..._log import logger
 from ...errors import ViewerError
 from .events import Events
+from .needs import WAYS_OUT, cure_of
 from .style import apply_style
 
 __all__ = ["Window"]
@@ -22,7 +22,6 @@ _LOG = logger(__name__)
 # The first one lets both engines run; GLFW returns the newest version that the driver has from it
 # on. macOS and some older drivers stop at the second one, which is enough for "raster".
 _VERSIONS = ((4, 3), (4, 1))
-_WAYS_OUT = "use --web for the browser or --screenshot FILE for an image"
 
 
 class Window:
@@ -64,7 +63,8 @@ class Window:
     def _opened(self, title: str, width: int, height: int, is_visible: bool) -> Any:
         glfw.ERROR_REPORTING = "ignore"
         if not glfw.init():
-            raise ViewerError(f"no window opens ({_reason()}); {_WAYS_OUT}")
+            reason = _reason()
+            raise ViewerError(f"no window opens ({reason}); {cure_of(reason)}")
         glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
         glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)
         glfw.window_hint(glfw.VISIBLE, is_visible)
@@ -80,7 +80,7 @@ class Window:
                 return window
         reason = _reason()
         glfw.terminate()
-        raise ViewerError(f"no window with OpenGL 4.1 opens ({reason}); {_WAYS_OUT}")
+        raise ViewerError(f"no window with OpenGL 4.1 opens ({reason}); {cure_of(reason)}")
 
     def _start_panels(self) -> None:
         imgui.create_context()
@@ -88,10 +88,11 @@ class Window:
         io = imgui.get_io()
         io.set_ini_filename("")  # no file in the working folder
         io.set_log_filename("")
+        io.config_debug_highlight_id_conflicts = False  # for programmers; tests look for them
         io.mouse_double_click_time = 0.4  # seconds, as on most desktops
         major, minor = divmod(min(self.gl.version_code, 430) // 10, 10)
         if not imgui.backends.opengl3_init(f"#version {major}{minor}0"):
-            raise ViewerError(f"no panels can be drawn in this window; {_WAYS_OUT}")
+            raise ViewerError(f"no panels can be drawn in this window; {WAYS_OUT}")
         self.scale = self._content_scale()
         apply_style(self.scale)
 
@@ -157,7 +158,8 @@ class Window:
 
     def set_clipboard(self, text: str) -> None:
         """Put text into the clipboard."""
-        glfw.set_clipboard_string(self._window, text)
+        no_window: Any = None  # newer versions of the package warn of one
+        glfw.set_clipboard_string(no_window, text)
 
     def close(self) -> None:
         """Close the window and free all that it owns; does nothing the second time."""
@@ -208,7 +210,4 @@ def _on_screen(width: int, height: int) -> tuple[int, int]:
 def _reason() -> str:
     """Return GLFW's last error on one line."""
     text: Any = glfw.get_error()[1]
-    words = " ".join((text or b"unknown reason").decode(errors="replace").split())
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        words += "; DISPLAY is not set"
-    return words
+    return " ".join((text or b"unknown reason").decode(errors="replace").split())

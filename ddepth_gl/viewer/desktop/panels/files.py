@@ -35,7 +35,7 @@ def draw_meshes(viewer: Viewer) -> None:
 
 def draw_saving(viewer: Viewer) -> None:
     """Draw the buttons that write files, and the one that copies Python lines."""
-    pressed = button_row(_SAVED, None, 4, _TIPS)
+    pressed = button_row("save", _SAVED, None, 4, _TIPS)
     if pressed is not None:
         viewer.save(pressed)
     if button("Copy Python lines", width=-1):

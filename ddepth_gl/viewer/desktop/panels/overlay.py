@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["draw_messages", "draw_overlay"]
 
 _BAR_WIDTH, _BAR_MARGIN = 14.0, 18.0  # points of the style
+_PAD = 7.0  # around text in a box
+_UNKNOWN = [
+    "The solid length is unknown:",
+    "the mesh is open, or its faces are not all wound outward.",
+    "Thickness is exit minus entry all the same.",
+]
+_DRAWING = ["Drag across the image to draw the section.   Esc cancels"]
 _SHADE = (0.06, 0.065, 0.075, 0.82)
 
 
@@ -34,9 +41,11 @@ def draw_overlay(viewer: Viewer) -> None:
     if state.section is not None:
         _draw_section_line(viewer, state.section)
     if state.pin is not None:
-        _draw_pin(viewer, state.pin)
+        _draw_pin(viewer)
+    if viewer.picture.is_unknown:
+        _draw_hint(area, _UNKNOWN, viewer, 0.5)
     if viewer.draws_section:
-        _draw_hint(area, "Drag across the image to draw the section.   Esc cancels", viewer)
+        _draw_hint(area, _DRAWING, viewer, 1.0)
     probe = viewer.probe
     if probe is not None and viewer.image_area.pixel == probe.pixel:
         _draw_cursor_text(viewer, probe, area)
@@ -110,9 +119,9 @@ def _draw_section_line(viewer: Viewer, section: Line) -> None:
     draw.add_text((end[0] + 8 * scale, end[1] - 18 * scale), packed(TEXT), "B")
 
 
-def _draw_pin(viewer: Viewer, pin: tuple[int, int]) -> None:
+def _draw_pin(viewer: Viewer) -> None:
     draw, scale = imgui.get_window_draw_list(), viewer.window.scale
-    x, y = viewer.image_area.window_point(viewer, pin[0] + 0.5, pin[1] + 0.5)
+    x, y = viewer.image_area.window_point(viewer, *viewer.pin_point)
     for color, width in ((packed((0.0, 0.0, 0.0, 0.7)), 4.0), (packed(TEXT), 1.6)):
         draw.add_circle((x, y), 7 * scale, color, 0, width * scale)
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
@@ -130,7 +139,7 @@ def _draw_cursor_text(viewer: Viewer, probe: Probe, area: Area) -> None:
 
 
 def _draw_box(lines: list[str], x: float, y: float, area: Area, scale: float) -> None:
-    draw, height, pad = imgui.get_window_draw_list(), imgui.get_text_line_height(), 7 * scale
+    draw, height, pad = imgui.get_window_draw_list(), imgui.get_text_line_height(), _PAD * scale
     wide = max(imgui.calc_text_size(line).x for line in lines)
     x = min(x, area.x + area.width - wide - 2 * pad)
     y = min(y, area.y + area.height - len(lines) * height - 2 * pad)
@@ -141,22 +150,25 @@ def _draw_box(lines: list[str], x: float, y: float, area: Area, scale: float) ->
         draw.add_text((x + pad, y + pad + number * height), color, line)
 
 
-def _draw_hint(area: Area, text: str, viewer: Viewer) -> None:
+def _draw_hint(area: Area, lines: list[str], viewer: Viewer, place: float) -> None:
+    """Draw lines over the image; the place is 0 at its top and 1 at its bottom."""
     scale = viewer.window.scale
-    wide = imgui.calc_text_size(text).x
-    _draw_box([text], area.x + (area.width - wide) / 2, area.y + 14 * scale, area, scale)
+    wide, margin = max(imgui.calc_text_size(line).x for line in lines), 14 * scale
+    high = len(lines) * imgui.get_text_line_height() + 2 * _PAD * scale
+    x = area.x + (area.width - wide) / 2
+    y = area.y + margin + place * (area.height - 2 * margin - high)
+    _draw_box(lines, x, y, area, scale)
+    PLACES[lines[0]] = x, y, wide, high
 
 
 def draw_messages(viewer: Viewer, area: Area) -> None:
-    """Draw the messages in the lower left corner of the image; a click closes one."""
+    """Draw the messages in the upper left corner of the image; a click closes one."""
     messages = viewer.messages.shown()
     if not messages:
         return
     scale = viewer.window.scale
     width = min(area.width - 28 * scale, 640 * scale)
-    imgui.set_next_window_pos(
-        (area.x + 14 * scale, area.y + area.height - 12 * scale), imgui.Cond_.always, (0.0, 1.0)
-    )
+    imgui.set_next_window_pos((area.x + 14 * scale, area.y + 12 * scale))
     imgui.set_next_window_size((width, 0.0))
     flags = (
         imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_saved_settings

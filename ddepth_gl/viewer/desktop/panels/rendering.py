@@ -48,7 +48,7 @@ def draw_mould(viewer: Viewer) -> None:
     state = viewer.state
     places = {"image": "Image", "mould": "Mould view"}
     tips = {"mould": "what the camera sees, as points; turned freely  [M]"}
-    pressed = button_row(places, state.place, 2, tips)
+    pressed = button_row("place", places, state.place, 2, tips)
     if pressed is not None and pressed != state.place:
         perform(viewer, "place")
     if state.place == "mould":
@@ -58,7 +58,7 @@ def draw_mould(viewer: Viewer) -> None:
                 state.mould_layers = value
             remember(label)
             imgui.same_line()
-        changed, shows_mesh = imgui.checkbox("Mesh", viewer.shows_mesh)
+        changed, shows_mesh = imgui.checkbox("Mesh##edges", viewer.shows_mesh)
         remember("Mesh edges")
         tooltip("edges of the mesh among the points")
         if changed:

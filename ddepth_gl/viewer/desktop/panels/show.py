@@ -29,7 +29,7 @@ def draw_modes(viewer: Viewer) -> None:
     """Draw a button for each mode, and the slider of the layer."""
     state = viewer.state
     chosen = state.mode if state.place == "image" else None
-    pressed = button_row(_LABELS, chosen, 3, _TIPS)
+    pressed = button_row("mode", _LABELS, chosen, 3, _TIPS)
     if pressed is not None:
         perform(viewer, f"mode:{pressed}")
     if state.mode == "layer" and state.place == "image":

@@ -28,12 +28,12 @@ def draw_view(viewer: Viewer) -> None:
     """Draw the controls of the camera that the mouse moves."""
     state = viewer.state
     orbit = state.mould_orbit if state.place == "mould" else state.orbit
-    pressed = button_row(_SIDES, None, 4)
+    pressed = button_row("side", _SIDES, None, 4)
     if pressed is not None:
         perform(viewer, "fit" if pressed == "fit" else f"view:{pressed}")
     kinds = {"perspective": "Perspective", "orthographic": "Orthographic"}
     chosen = "orthographic" if orbit.is_orthographic else "perspective"
-    pressed = button_row(kinds, chosen, 2)
+    pressed = button_row("projection", kinds, chosen, 2)
     if pressed is not None and pressed != chosen:
         perform(viewer, "projection")
     field("Field of view")

@@ -76,11 +76,16 @@ def button(label: str, *, is_chosen: bool = False, width: float = 0.0, tip: str 
 
 
 def button_row(
-    options: Mapping[str, str], chosen: str | None, columns: int, tips: Mapping[str, str] = {}
+    name: str,
+    options: Mapping[str, str],
+    chosen: str | None,
+    columns: int,
+    tips: Mapping[str, str] = {},
 ) -> str | None:
     """Draw buttons of equal width in rows; return the one that was pressed.
 
     Args:
+        name: of the buttons together; others may have the same labels.
         options: values and their labels.
         chosen: the value that is chosen now.
         columns: buttons in a row.
@@ -89,11 +94,14 @@ def button_row(
     pressed = None
     gap = imgui.get_style().item_inner_spacing.x
     width = (imgui.get_content_region_avail().x - (columns - 1) * gap) / columns
+    imgui.push_id(name)
     for number, (option, label) in enumerate(options.items()):
         if number % columns:
             imgui.same_line(0, gap)
         if button(label, is_chosen=option == chosen, width=width, tip=tips.get(option, "")):
             pressed = option
+        remember(f"{name}:{option}")
+    imgui.pop_id()
     return pressed
 
 
