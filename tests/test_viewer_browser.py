@@ -291,6 +291,22 @@ def test_up_sides_angle_and_parallel_rays(mesh, tmp_path):
         assert not images[0][1]
 
 
+def test_another_direction_is_up(mesh, viewer, open_page):
+    page = open_page()
+    (client,) = viewer.pages
+    assert client.state.orbit.up == (0.0, 0.0, 1.0)
+    page.choose("Up", "-y")
+    settle(viewer)
+    assert client.state.orbit.up == (0.0, -1.0, 0.0)
+    width, height = client.size
+    expected = Orbit.framing(mesh, (0.0, -1.0, 0.0), width / height).camera(width, height)
+    found = client.state.camera_for(width, height)
+    np.testing.assert_allclose(found.camera_from_world, expected.camera_from_world, atol=1e-9)
+    page.choose("Show", "Entry depth")
+    settle(viewer)
+    assert_shows(page, truth(mesh, client.state, client.size)[1])
+
+
 def test_a_camera_of_a_file_is_shown_until_it_is_turned(mesh, tmp_path):
     camera = dd.Camera.from_intrinsics(
         [[300, 0, 120], [0, 310, 90], [0, 0, 1]],

@@ -86,7 +86,7 @@ def test_screenshots_are_the_values_in_colors(ddepth, options, state):
     label = {"thickness": "thickness", "layer": "layer"}.get(state.get("mode", ""), "")
     assert out.startswith("out.png: ")
     assert label in out
-    assert out.endswith("64x48 pixels\n")
+    assert ", 64x48 pixels, z up by default" in out
     mesh = dd.load_mesh("box.ply")
     expected = ViewerState.framing(mesh, aspect=4 / 3, **state)
     with dd.DepthRenderer(expected.engine) as renderer:
@@ -130,6 +130,15 @@ def test_views_of_options(ddepth, shown):
     again = state.orbit.camera(40, 30)
     assert again.camera_from_world == pytest.approx(cameras[0].camera_from_world, abs=1e-6)
     assert mesh.bounds == pytest.approx(shown[-1][0].bounds)
+
+
+def test_screenshots_say_which_direction_was_taken_for_up(ddepth):
+    line = ", z up by default (--up y if it lies on its back)"
+    assert line in ddepth("box.ply", *SHOT)[1]
+    assert line in ddepth("box.ply", *SHOT, "--side", "front")[1]
+    # Somebody says it: an option or cameras; the demo lies as it should.
+    for options in (("box.ply", "--up", "y"), ("box.ply", "--cameras", "cameras.json"), ()):
+        assert " up " not in ddepth(*options, *SHOT)[1]
 
 
 def test_a_camera_of_a_file_decides_the_size(ddepth):

@@ -203,9 +203,10 @@ def view(
             raise RequestError(f"{option} shows one mesh, not {len(files)}; give one file")
         state = start.state_of(mesh, image_size[0] / image_size[1], values)
         if screenshot is not None:
-            _write_screenshot(screenshot, mesh, state, image_size, device)
+            _write_screenshot(screenshot, mesh, state, image_size, device, start.up_note(mesh))
         elif web:
-            _serve(mesh, state, name, loader.line_of(mesh), host, port, device)
+            line = loader.line_of(mesh)
+            _serve(mesh, state, name, line, host, port, device, start.up_note(mesh))
         else:
             from ..viewer.desktop.show import show_window
 
@@ -334,7 +335,12 @@ def _first_mesh(loader: _Loader, meshes: list[Path], debug: bool) -> tuple[list[
 
 
 def _write_screenshot(
-    path: Path, mesh: Mesh, state: ViewerState, size: tuple[int, int], device: str | None
+    path: Path,
+    mesh: Mesh,
+    state: ViewerState,
+    size: tuple[int, int],
+    device: str | None,
+    note: str,
 ) -> None:
     from ..io.results.png import checked_png_path, import_png_packages, write_photo
     from ..viewer.screenshot import screenshot
@@ -344,7 +350,7 @@ def _write_screenshot(
     image = screenshot(mesh, state, *size, device=device)
     write_photo(path, image)
     what = "mould" if state.place == "mould" else state.mode_info.label.lower()
-    print_line(f"{path}: {what} of {mesh.name}, {size[0]}x{size[1]} pixels")
+    print_line(f"{path}: {what} of {mesh.name}, {size[0]}x{size[1]} pixels{note and f', {note}'}")
 
 
 def _serve(
@@ -355,6 +361,7 @@ def _serve(
     host: str | None,
     port: int | None,
     device: str | None,
+    note: str,
 ) -> None:
     """Serve the page until it is interrupted; that is how it ends."""
     from ..viewer.web.server import WebViewer
@@ -366,8 +373,8 @@ def _serve(
         interrupts: list[int] = []
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
-        print_line(f"{name}: {viewer.url}, until Ctrl-C")
-        for note in viewer.notes:
-            print_line(note)
+        print_line(f"{name}: {viewer.url}, until Ctrl-C{note and f'; {note}'}")
+        for line in viewer.notes:
+            print_line(line)
         while not (interrupts or viewer.wait(0.5)):
             pass

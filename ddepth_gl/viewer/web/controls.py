@@ -10,7 +10,7 @@ from ..clouds import COLORINGS
 from ..coloring import COLOR_MAPS
 from ..exports import EXPORTS
 from ..modes import MODES
-from ..orbit import STANDARD_VIEWS
+from ..orbit import STANDARD_VIEWS, Vector
 from ..probe import Probe
 from ..state import SURFACES, ViewerState
 from . import texts
@@ -21,6 +21,15 @@ _PLACES = {"image": "Image", "mould": "Mould, from the side"}
 _SIDES = {name.capitalize(): name for name in STANDARD_VIEWS}
 _MODE_OF_LABEL = {mode.label: mode.name for mode in MODES.values()}
 _OWN_MAP = "of the mode"
+_OWN_UP = "another"  # of a mesh, an option or a camera that rolls
+_UPS: dict[str, Vector] = {
+    "z": (0.0, 0.0, 1.0),
+    "y": (0.0, 1.0, 0.0),
+    "x": (1.0, 0.0, 0.0),
+    "-z": (0.0, 0.0, -1.0),
+    "-y": (0.0, -1.0, 0.0),
+    "-x": (-1.0, 0.0, 0.0),
+}
 _HINT_PROBE = "Click into the image: the ray of that pixel, with all crossings, appears here."
 _HINT_SECTION = (
     "A line across the image; orange is inside the solid. Shift-click moves the end that is "
@@ -82,6 +91,11 @@ class Controls:
     def color_map_name(self) -> str | None:
         """The color map; None for that of the mode."""
         return None if self.color_map.value == _OWN_MAP else self.color_map.value
+
+    @property
+    def up_vector(self) -> Vector | None:
+        """The direction that is to be up; None for that of the view."""
+        return _UPS.get(self.up.value)
 
     @property
     def side(self) -> str:
@@ -176,6 +190,13 @@ class Controls:
             self.sides = gui.add_button_group("From", list(_SIDES))
             self.sides.on_click(self._reporter(self._pressed, "side"))
             self._button("fit", "Fit")
+            self.up = self._watched(
+                "up",
+                gui.add_dropdown(
+                    "Up", [*_UPS, _OWN_UP], initial_value=_up_name(state.orbit.up),
+                    hint="the direction that is up in the image; y for many OBJ files",
+                ),
+            )  # fmt: skip
             self.fov_deg = self._watched(
                 "fov_deg",
                 gui.add_slider("Angle", 5.0, 120.0, 1.0, _within(state.orbit.fov_deg, 5.0, 120.0)),
@@ -249,6 +270,11 @@ class Controls:
                 await target(name)
 
         return report
+
+
+def _up_name(up: Vector) -> str:
+    """Return the name of an up direction in the menu."""
+    return next((name for name, each in _UPS.items() if each == up), _OWN_UP)
 
 
 def _within(value: float, low: float, high: float) -> float:
