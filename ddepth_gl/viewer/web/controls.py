@@ -32,7 +32,7 @@ _UPS: dict[str, Vector] = {
 }
 _HINT_PROBE = "Click into the image: the ray of that pixel, with all crossings, appears here."
 _HINT_SECTION = (
-    "A line across the image; orange is inside the solid. Shift-click moves the end that is "
+    "A line across the image; filled is inside the solid. Shift-click moves the end that is "
     "nearer to the click."
 )
 
@@ -60,6 +60,7 @@ class Controls:
             "place",
             gui.add_dropdown("View", list(_PLACES.values()), initial_value=_PLACES[state.place]),
         )
+        self.probe_line = gui.add_html("")
         tabs = gui.add_tab_group()
         with tabs.add_tab("Image"):
             self._add_image(state)
@@ -104,6 +105,10 @@ class Controls:
 
     # What is shown
 
+    def show_place(self, place: str) -> None:
+        """Show that the page is at the image or at the mould view."""
+        self.place.value = _PLACES[place]
+
     def show_state(self, state: ViewerState) -> None:
         """Show or hide what depends on the mode and the place."""
         mode = MODES[state.mode]
@@ -114,6 +119,8 @@ class Controls:
         self.low.visible = self.high.visible = is_typed
         for control in (self.has_entry, self.has_exit):
             control.disabled = state.mould_layers
+        self.show_mould.visible = state.place == "image"
+        self.save_camera.disabled = state.camera_for(8, 8).is_orthographic
 
     def show_layers(self, layers: int) -> None:
         """Let the slider reach the last layer of the image, and its own value."""
@@ -131,6 +138,7 @@ class Controls:
     def show_probe(self, probe: Probe | None) -> None:
         """Show a probe; None for the hint."""
         self.probe.content = texts.note(_HINT_PROBE) if probe is None else texts.probe_text(probe)
+        self.probe_line.content = "" if probe is None else texts.probe_line(probe)
         self.clear_probe.visible = probe is not None
 
     def show_section(self, svg: str) -> None:
@@ -217,6 +225,7 @@ class Controls:
 
     def _add_mould(self, state: ViewerState) -> None:
         gui = self._gui
+        self.show_mould = self._button("mould", "Show the mould view")
         gui.add_html(
             texts.note(
                 "In the mould view the camera of the image stays where it is; you turn around "
@@ -249,8 +258,12 @@ class Controls:
 
     def _add_save(self) -> None:
         gui = self._gui
-        for kind, label in EXPORTS.items():
-            self._button(kind, label)
+        # A browser saves one file.
+        labels = EXPORTS | {"ply": "Points (zip of two PLY)"}
+        buttons = {kind: self._button(kind, label) for kind, label in labels.items()}
+        buttons["ply"].hint = "one PLY for each layer where layers are shown"
+        self.save_camera = buttons["camera"]
+        self.save_camera.hint = "perspective cameras only; the lines below keep parallel rays"
         gui.add_html(texts.note("These lines of Python make the same arrays:"))
         self.code = gui.add_html("")
 

@@ -217,6 +217,10 @@ class Page:
         elif name == "fit":
             width, height = self.size
             self._look(self.view.fitted(self.viewer.mesh, width / height))
+        elif name == "mould":
+            self.controls.show_place("mould")
+            self._move_to("mould")
+            self.controls.show_state(self.state)
         elif name == "clear_probe":
             self.set_probe(None)
         elif name.startswith("section_"):
