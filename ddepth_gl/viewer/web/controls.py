@@ -31,6 +31,7 @@ _UPS: dict[str, Vector] = {
     "-x": (-1.0, 0.0, 0.0),
 }
 _HINT_PROBE = "Click into the image: the ray of that pixel, with all crossings, appears here."
+_HINT_CAMERA = "perspective cameras only; the lines below keep parallel rays"
 _HINT_SECTION = (
     "A line across the image; filled is inside the solid. Shift-click moves the end that is "
     "nearer to the click."
@@ -120,7 +121,10 @@ class Controls:
         for control in (self.has_entry, self.has_exit):
             control.disabled = state.mould_layers
         self.show_mould.visible = state.place == "image"
-        self.save_camera.disabled = state.camera_for(8, 8).is_orthographic
+        is_parallel = state.camera_for(8, 8).is_orthographic
+        self.save_camera.disabled = is_parallel
+        # Only then: a hint lies over other buttons.
+        self.save_camera.hint = _HINT_CAMERA if is_parallel else None
 
     def show_layers(self, layers: int) -> None:
         """Let the slider reach the last layer of the image, and its own value."""
@@ -261,9 +265,7 @@ class Controls:
         # A browser saves one file.
         labels = EXPORTS | {"ply": "Points (zip of two PLY)"}
         buttons = {kind: self._button(kind, label) for kind, label in labels.items()}
-        buttons["ply"].hint = "one PLY for each layer where layers are shown"
         self.save_camera = buttons["camera"]
-        self.save_camera.hint = "perspective cameras only; the lines below keep parallel rays"
         gui.add_html(texts.note("These lines of Python make the same arrays:"))
         self.code = gui.add_html("")
 
