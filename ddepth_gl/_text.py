@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "printable"]
+__all__ = ["counted", "printable", "size_text"]
 
 
 def printable(text: str, *, keep_bytes: bool = False) -> str:
@@ -25,3 +25,12 @@ def _printable(character: str, keep_bytes: bool) -> str:
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun: ``1 face``, ``2,000 faces``; `plural` is not just ``+ s``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes in the largest unit that leaves at least one."""
+    units = ("B", "kB", "MB", "GB", "TB")
+    power = 0
+    while size >= 999.5 and power < len(units) - 1:
+        size, power = size / 1000, power + 1
+    return f"{size:.3g} {units[power]}"

@@ -15,6 +15,7 @@ from dataset_runs import rows, use_fakes
 from fake_child import VIEWS
 from typer.testing import CliRunner
 
+from ddepth_gl._text import size_text
 from ddepth_gl.cli import dataset_progress
 from ddepth_gl.cli.main import app
 from ddepth_gl.dataset.claims import claimed
@@ -414,7 +415,7 @@ def test_counts():
     ("size", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (123_456_789, "123 MB")]
 )
 def test_sizes(size, text):
-    assert dataset_progress.size_text(size) == text
+    assert size_text(size) == text
 
 
 @pytest.mark.parametrize(

@@ -568,6 +568,9 @@ def test_a_dry_run_extrapolates_from_three_meshes(monkeypatch):
     assert run.seconds == 200 * 2 / 4
     lines = list(run.lines())
     assert lines.pop(1) == assumed_up_text(200)
+    assert "if the settings have normalization.up, set normalization.mesh_up: y" in (
+        assumed_up_text(2)
+    )
     assert lines[0].startswith("200 meshes, about 1,000 images in ")
     assert f"in {len(run.plan.shards)} shards of " in lines[0]
     assert lines[1].startswith("train ")

@@ -486,6 +486,23 @@ def ddepth(monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
+def test_a_set_whose_meshes_all_failed_is_not_good(tmp_path, monkeypatch, ddepth):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.ply").write_text("ply\nnonsense")
+    status, _, _ = ddepth("bad.ply", "-o", "empty", "--views", 1, "--size", 16, "--workers", 1)
+    assert status == 3
+    status, text, error = ddepth("--verify", "empty")
+    assert (status, error) == (1, [])
+    lines = text.splitlines()
+    assert lines[0] == "no samples: all meshes failed, see failures.parquet"
+    assert lines[-1] == "1 problem"
+    status, text, _ = ddepth("--status", "empty")
+    assert status == 0
+    assert "0 images, 1." in text.splitlines()[0]
+    assert text.splitlines()[0].endswith(" kB")
+
+
 def test_the_command(out, ddepth):
     status, text, error = ddepth("--verify", out)
     assert (status, error, text.splitlines()[-1]) == (0, [], "no problems")

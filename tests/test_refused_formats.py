@@ -57,6 +57,21 @@ def test_no_format_is_both_read_and_refused() -> None:
     assert len(ALL) == len(set(ALL))
 
 
+def test_commands_name_the_file(tmp_path: Path) -> None:
+    for name, shown in (
+        ("bracket_v2.step", "gmsh bracket_v2.step -2 -o out.stl"),
+        ("Bracket.STEP", "gmsh Bracket.STEP -2"),
+        ("two words.step", "gmsh in.step"),  # would need quotes, and quotes in quotes elsewhere
+        ("-o.step", "gmsh in.step"),
+        (f"{'x' * 60}.step", "gmsh in.step"),
+        ("a.fbx", "filepath='a.fbx'"),
+    ):
+        (tmp_path / name).write_bytes(b"x")
+        with pytest.raises(dd.MeshError) as caught:
+            dd.load_mesh(tmp_path / name)
+        assert shown in str(caught.value)
+
+
 @pytest.mark.parametrize("suffix", list(refused_formats._COMMANDS))
 def test_commands(suffix: str) -> None:
     advice = refused_formats.conversion_advice(suffix, MESH_SUFFIXES)

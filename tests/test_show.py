@@ -76,37 +76,38 @@ def test_a_page_in_the_notebook(run_cells):
     answers = []
 
     def look(number, cell):
-        if 1 <= number <= 4:
+        if 1 <= number <= 5:
             with urllib.request.urlopen(frame_of(cell), timeout=30) as page:
                 answers.append(b"viser" in page.read().lower())
 
     cells = run_cells(
         SETUP, "a = dd.show(mesh, height=300)", "b = dd.show(frame.maps)", "dd.show(frame.layers)",
-        "d = dd.show(frame)", "a.close(); b.close(); a.close()\na",
+        "d = dd.show(frame)", "a", "a.close(); b.close(); a.close()\na",
         "import urllib.request\ntry: urllib.request.urlopen(a.url)\n"
         "except OSError as error: print(error)",
         "import threading; print([t.name for t in threading.enumerate() if 'ddepth' in t.name])",
         during=look,
     )  # fmt: skip
-    assert answers == [True] * 4
+    assert answers == [True] * 5
+    assert frame_of(cells[5]) == frame_of(cells[1])  # the value of a later cell shows it again
     assert 'height="300"' in cells[1].outputs[0].data["text/html"]
     assert "ssh -L" in cells[1].outputs[0].data["text/html"]
-    assert not cells[5].outputs  # the value of a cell shows nothing again
-    assert "refused" in cells[6].outputs[0].text
-    assert cells[7].outputs[0].text == "[]\n"
+    assert "is closed" in cells[6].outputs[0].text
+    assert "refused" in cells[7].outputs[0].text
+    assert cells[8].outputs[0].text == "[]\n"
 
 
 @pytest.mark.slow
 def test_a_picture_in_the_notebook_without_viser(run_cells):
     cells = run_cells(
         WITHOUT + SETUP, "dd.show(mesh)", "dd.show(frame.maps)", "dd.show(frame.layers)",
-        "shown = dd.show(frame)", "shown.close(); print(shown.url == '')",
+        "shown = dd.show(frame)", "shown", "shown.close(); print(shown.url == '')",
     )  # fmt: skip
-    for cell in cells[1:5]:
+    for cell in cells[1:6]:
         (output,) = cell.outputs
         with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as image:
             assert number_of_colors(np.asarray(image)) > 200, cell.source
-    assert cells[5].outputs[0].text == "True\n"
+    assert cells[6].outputs[0].text == "True\n"
 
 
 def run(code, folder, *flags, **options):

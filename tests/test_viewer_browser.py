@@ -21,6 +21,7 @@ from shapes import box, merged, sphere
 from web_page import WebPage, wait_until
 
 import ddepth_gl as dd
+from ddepth_gl.viewer.clouds import BACK_COLOR, FRONT_COLOR
 from ddepth_gl.viewer.coloring import BACKGROUND, colored
 from ddepth_gl.viewer.orbit import Orbit
 from ddepth_gl.viewer.session import Session
@@ -185,6 +186,8 @@ def test_the_page_shows_answers_and_saves(mesh, viewer, open_page, tmp_path):
     assert client.probe.exit == maps.exit[row, column]
     first, last = layers.offsets[row * size[0] + column :][:2]
     assert [each.depth for each in client.probe.crossings] == layers.depth[first:last].tolist()
+    line = f"pixel ({column}, {row}): entry {client.probe.entry:.6g}, exit"
+    assert line in page.text()  # in every tab
     page.tab("Probe")
     text = wait_until(lambda: "crossings" in page.text() or page.find(".ddepth-probe"), "text")
     text = page.find(".ddepth-probe")[0].text
@@ -218,7 +221,7 @@ def test_the_page_shows_answers_and_saves(mesh, viewer, open_page, tmp_path):
     page.click("Camera (JSON)")
     (read,) = dd.load_cameras(page.downloaded(".json"))
     np.testing.assert_allclose(read.camera_from_world, camera.camera_from_world, atol=1e-12)
-    page.click("Points (PLY)")
+    page.click("Points (zip of two PLY)")
     with zipfile.ZipFile(page.downloaded(".zip")) as archive:
         assert len(archive.namelist()) == layers.count.max()
     lines = wait_until(lambda: page.find(".ddepth-text"), "lines")[0].text
@@ -244,6 +247,7 @@ def test_up_sides_angle_and_parallel_rays(mesh, tmp_path):
         (client,) = wait_until(lambda: viewer.pages, "client")
         settle(viewer)
         assert client.state.orbit.up == (0.0, 1.0, 0.0)
+        assert not client.controls.save_camera.disabled
         assert_shows(page, truth(mesh, client.state, client.size)[1])
         for side in ("Left", "Top", "Iso"):
             page.click(side)
@@ -269,6 +273,7 @@ def test_up_sides_angle_and_parallel_rays(mesh, tmp_path):
         page.check("Parallel rays")
         settle(viewer)
         assert client.state.orbit.is_orthographic
+        assert client.controls.save_camera.disabled
         assert_shows(page, truth(mesh, client.state, client.size)[1])
         distance = client.state.orbit.distance
         page.scroll(300, 300, -300)
@@ -289,6 +294,22 @@ def test_up_sides_angle_and_parallel_rays(mesh, tmp_path):
         assert images[-1] == (client.size, True, False)
         assert all(size <= client.size for size, _, _ in images)
         assert not images[0][1]
+
+
+def test_another_direction_is_up(mesh, viewer, open_page):
+    page = open_page()
+    (client,) = viewer.pages
+    assert client.state.orbit.up == (0.0, 0.0, 1.0)
+    page.choose("Up", "-y")
+    settle(viewer)
+    assert client.state.orbit.up == (0.0, -1.0, 0.0)
+    width, height = client.size
+    expected = Orbit.framing(mesh, (0.0, -1.0, 0.0), width / height).camera(width, height)
+    found = client.state.camera_for(width, height)
+    np.testing.assert_allclose(found.camera_from_world, expected.camera_from_world, atol=1e-9)
+    page.choose("Show", "Entry depth")
+    settle(viewer)
+    assert_shows(page, truth(mesh, client.state, client.size)[1])
 
 
 def test_a_camera_of_a_file_is_shown_until_it_is_turned(mesh, tmp_path):
@@ -319,17 +340,26 @@ def test_pages_of_other_servers_get_nothing(mesh, viewer, tmp_path):
             assert "Thickness" not in page.text()
 
 
+def share_of(image, color):
+    """Return the share of pixels that have a color, in any light from 0.3 to 1."""
+    pixels, color = image.astype(float), np.array(color, float)
+    light = pixels @ color / (color @ color)
+    away = np.abs(pixels - light[..., None] * color).max(axis=-1)
+    return ((away < 3.0) & (light > 0.3) & (light < 1.01)).mean()
+
+
 def test_the_mould_view(mesh, viewer, open_page):
     page = open_page()
     (client,) = viewer.pages
     orbit = client.state.orbit
-    page.choose("View", "Mould, from the side")
+    page.tab("Mould")
+    page.click("Show the mould view")
     settle(viewer)
+    assert client.state.place == "mould"
+    page.tab("Image")
     shown = page.canvas()
-    blue = (np.abs(shown.astype(int) - (86, 156, 235)).max(axis=-1) < 3).mean()
-    orange = (np.abs(shown.astype(int) - (240, 140, 50)).max(axis=-1) < 3).mean()
-    assert blue > 0.01
-    assert orange > 0.002
+    assert share_of(shown, FRONT_COLOR) > 0.01
+    assert share_of(shown, BACK_COLOR) > 0.002
     width, height = client.size
     page.drag(width // 2, height // 2, 100, 20)
     settle(viewer)
@@ -339,7 +369,7 @@ def test_the_mould_view(mesh, viewer, open_page):
     page.check("Entry points")
     settle(viewer)
     shown = page.canvas()
-    assert (np.abs(shown.astype(int) - (86, 156, 235)).max(axis=-1) < 3).mean() < 0.001
+    assert share_of(shown, FRONT_COLOR) < 0.001
     page.check("Mesh")
     page.check("Points of all layers")
     settle(viewer)

@@ -86,7 +86,7 @@ def test_screenshots_are_the_values_in_colors(ddepth, options, state):
     label = {"thickness": "thickness", "layer": "layer"}.get(state.get("mode", ""), "")
     assert out.startswith("out.png: ")
     assert label in out
-    assert out.endswith("64x48 pixels\n")
+    assert ", 64x48 pixels, z up by default" in out
     mesh = dd.load_mesh("box.ply")
     expected = ViewerState.framing(mesh, aspect=4 / 3, **state)
     with dd.DepthRenderer(expected.engine) as renderer:
@@ -130,6 +130,71 @@ def test_views_of_options(ddepth, shown):
     again = state.orbit.camera(40, 30)
     assert again.camera_from_world == pytest.approx(cameras[0].camera_from_world, abs=1e-6)
     assert mesh.bounds == pytest.approx(shown[-1][0].bounds)
+
+
+def test_screenshots_say_what_their_colors_mean(ddepth):
+    out = ddepth("box.ply", *SHOT, "--mode", "thickness", "--ortho", "--side", "front")[1]
+    assert ": thickness of box, 0 to 2 mesh units, 64x48 pixels" in out
+    with Image.open("out.png") as image:
+        texts = image.text
+    assert (texts["mode"], texts["range_low"]) == ("thickness", "0")
+    assert float(texts["range_high"]) == pytest.approx(2.0, abs=1e-6)
+    assert (texts["unit"], texts["color_map"]) == ("mesh units", "plasma")
+    out = ddepth("box.ply", *SHOT, "--mode", "entry", "--range", "1,4.5")[1]
+    assert ": entry depth of box, 1 to 4.5 mesh units, " in out
+    out = ddepth("box.ply", *SHOT, "--layer", "2")[1]
+    assert ": layer 2 of box, " in out
+    with Image.open("out.png") as image:
+        assert image.text["layer"] == "2"
+    assert ": photo of box, 64x48 pixels" in ddepth("box.ply", *SHOT)[1]
+    assert ": mould of box, 64x48 pixels" in ddepth("box.ply", *SHOT, "--mould")[1]
+    with Image.open("out.png") as image:
+        assert image.text["mode"] == "mould"
+
+
+def test_screenshots_say_when_nothing_is_known(ddepth):
+    whole = box()
+    write_mesh(Path("open.ply"), dd.Mesh(whole.vertices, whole.faces[:-1]))
+    out = ddepth("open.ply", *SHOT, "--mode", "solid_length")[1]
+    assert "of open, unknown: open or of mixed winding, see ddepth inspect, 64x48" in out
+    away = ("--eye", "9,9,9", "--target", "20,20,20")
+    out = ddepth("box.ply", *SHOT, "--mode", "solid_length", *away)[1]
+    assert ": solid length of box, no value anywhere, 64x48" in out
+
+
+def test_a_color_bar_in_the_screenshot(ddepth):
+    shot = ("box.ply", "--screenshot", "out.png", "--mode", "thickness", "--size", "320x240")
+    assert ddepth(*shot)[0] == 0
+    plain = picture()
+    assert ddepth(*shot, "--color-bar")[0] == 0
+    barred = picture()
+    changed = np.argwhere((plain != barred).any(axis=-1))
+    assert changed.min(axis=0)[0] > 240 - 60  # in the lower left corner only
+    assert changed.max(axis=0)[1] < 290
+    table = colored(np.arange(256.0, dtype=np.float32)[None], "thickness")[0, :, :3]
+    rows = [row for row in barred[180:] if (row[20] != row[60]).any()]
+    found = {tuple(color) for row in rows for color in row}
+    assert len(found & {tuple(color) for color in table}) > 200
+    for options, words in (
+        (("--mode", "photo"), "--color-bar has no effect with --mode photo"),
+        (("--mould",), "no effect on the mould view"),
+        (("--mode", "entry", "--size", "64x48"), "at least 240x80 pixels, not 64x48"),
+    ):
+        code, _, err = ddepth("box.ply", "--screenshot", "out.png", "--color-bar", *options)
+        assert code == 1
+        assert words in err[0]
+    code, _, err = ddepth("box.ply", "--color-bar")
+    assert (code, len(err)) == (1, 1)
+    assert "give --screenshot" in err[0]
+
+
+def test_screenshots_say_which_direction_was_taken_for_up(ddepth):
+    line = ", z up by default (--up y if it lies on its back)"
+    assert line in ddepth("box.ply", *SHOT)[1]
+    assert line in ddepth("box.ply", *SHOT, "--side", "front")[1]
+    # Somebody says it: an option or cameras; the demo lies as it should.
+    for options in (("box.ply", "--up", "y"), ("box.ply", "--cameras", "cameras.json"), ()):
+        assert " up " not in ddepth(*options, *SHOT)[1]
 
 
 def test_a_camera_of_a_file_decides_the_size(ddepth):

@@ -190,7 +190,7 @@ def test_what_cannot_be_saved_is_one_line(session, state, tmp_path):
         with pytest.raises(dd.DDepthError, match=message):
             export(kind, session, state, *SIZE, folder)
     state.orbit = dataclasses.replace(state.orbit, is_orthographic=True)
-    with pytest.raises(dd.OutputError, match="orthographic"):
+    with pytest.raises(dd.OutputError, match="no parallel rays; save one in perspective, or copy"):
         export("camera", session, state, *SIZE, tmp_path)
     assert [*tmp_path.iterdir()] == []
 
@@ -264,3 +264,47 @@ def test_a_view_of_nothing(session, state, tmp_path):
         assert session.image(state, *SIZE).shape == (36, 48, 4)
     for kind in EXPORTS:
         assert export(kind, session, state, *SIZE, tmp_path)
+
+
+def test_points_in_the_light_of_the_camera(session, state):
+    """Colors by hand: 0.35 to 1 of the plain ones, by the cosine of ray and normal."""
+    camera = state.camera_for(*SIZE)
+    maps = session.maps(state, *SIZE, ("normal",))
+    plain = clouds_of(session, state, *SIZE)
+    lit = clouds_of(session, state, *SIZE, is_shaded=True)
+    directions = camera.rays()[1][maps.mask]
+    for cloud, dark, name in zip(plain, lit, ("entry", "exit"), strict=True):
+        normals = getattr(maps, f"{name}_normal")[maps.mask]
+        light = 0.35 + 0.65 * np.abs((directions * normals).sum(axis=1))
+        assert np.abs(dark.colors - light[:, None] * cloud.colors).max() < 0.51
+        assert len(np.unique(dark.colors, axis=0)) > 3
+        np.testing.assert_array_equal(dark.points, cloud.points)
+    layers = dataclasses.replace(state, mould_layers=True)
+    layers.orbit = dataclasses.replace(layers.orbit, is_orthographic=True)
+    assert len(clouds_of(session, layers, *SIZE, by="object", is_shaded=True)) > 2
+    # Those of a scale stay what they are.
+    for first, second in zip(
+        clouds_of(session, state, *SIZE, by="depth"),
+        clouds_of(session, state, *SIZE, by="depth", is_shaded=True),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(first.colors, second.colors)
+
+
+def test_saved_images_say_what_their_colors_mean(session, state, tmp_path):
+    state.mode = "thickness"
+    (path,) = export("image", session, state, *SIZE, tmp_path)
+    values = session.values(state, *SIZE)
+    with Image.open(path) as image:
+        texts = image.text
+    assert (texts["mode"], texts["unit"], texts["color_map"]) == (
+        "thickness", "mesh units", "plasma",
+    )  # fmt: skip
+    assert float(texts["range_low"]) == 0.0
+    assert np.float32(texts["range_high"]) == np.nanmax(values)
+    assert texts["version"].startswith("ddepth_gl")
+    state.mode = "photo"
+    (path,) = export("image", session, state, *SIZE, tmp_path)
+    with Image.open(path) as image:
+        assert image.text["mode"] == "photo"
+        assert "range_low" not in image.text

@@ -416,6 +416,25 @@ def test_color_tables_are_those_of_matplotlib():
             assert np.abs(color_table(name).astype(int) - color).sum(axis=1).min() > 12, name
 
 
+def lab_of(colors):
+    """Return CIELAB of sRGB colors, (..., 3) uint8, white D65."""
+    srgb = np.asarray(colors) / 255.0
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    scaled = linear @ np.transpose(to_xyz) / (0.9505, 1.0, 1.089)
+    x, y, z = np.moveaxis(
+        np.where(scaled > 0.008856, np.cbrt(scaled), 7.787 * scaled + 16 / 116), -1, 0
+    )
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES.values() if mode.has_scale])
+def test_no_value_looks_like_the_background(mode):
+    """Of 2.3 units of CIELAB, people see a difference; thin walls are to stand out."""
+    away = np.linalg.norm(lab_of(color_table(mode.color_map)) - lab_of(BACKGROUND), axis=1)
+    assert away.min() > 30.0
+
+
 def test_numbers_are_colored_by_the_rule():
     table = color_table("viridis_r")
     values = np.array([[0.0, 0.5, 1.0, np.nan, 2.0, -1.0, np.inf, 0.999]], np.float32)

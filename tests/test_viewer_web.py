@@ -18,6 +18,7 @@ from programs import ROOT
 from shapes import box, merged
 
 import ddepth_gl as dd
+from ddepth_gl.viewer.clouds import SOLID_COLOR
 from ddepth_gl.viewer.orbit import STANDARD_VIEWS, Orbit
 from ddepth_gl.viewer.probe import Probe, ProbeCrossing
 from ddepth_gl.viewer.session import Session
@@ -340,7 +341,7 @@ def test_the_section_is_drawn_where_the_solid_is(renderer, nested):
     state = ViewerState.framing(nested, section=((0.5, 20.5), (59.5, 20.5)))
     section = session.section(state, 60, 40)
     svg = section_svg(section)
-    drawn = rectangles(svg, "#c9853c")
+    drawn = rectangles(svg, f"rgb{SOLID_COLOR}")
     assert len(drawn) == len(section.solid) > 10
     low, high = section.depth_range
     top, bottom, left, right = 24, 280 - 34, 46, 390 - 8
@@ -356,7 +357,7 @@ def test_the_section_is_drawn_where_the_solid_is(renderer, nested):
     long = session.section(
         dataclasses.replace(state, section=((0, 500.5), (2000, 500.5))), 2000, 900
     )
-    assert len(rectangles(section_svg(long), "#c9853c")) < 1000
+    assert len(rectangles(section_svg(long), f"rgb{SOLID_COLOR}")) < 1000
     session.release()
 
 
@@ -378,3 +379,27 @@ def test_names_from_files_are_escaped():
     assert "meets nothing" in texts.probe_text(dataclasses.replace(probe, crossings=()))
     many = dataclasses.replace(probe, crossings=(crossing,) * 150)
     assert "and 50 more" in texts.probe_text(many)
+
+
+def test_a_probe_says_what_is_inside(renderer, nested):
+    session = Session(renderer, nested)
+    state = ViewerState.framing(nested)
+    state.orbit = dataclasses.replace(
+        state.orbit, azimuth_deg=90.0, elevation_deg=0.0, is_orthographic=True, target=(0, 0, 0)
+    )
+    # From the right: one unit of the small box, a gap of one, two units of the large one.
+    probe = session.probe(state, 61, 61, 30, 30)
+    lengths = probe.inside_lengths
+    assert [each is None for each in lengths] == [False, True, False, True]
+    assert (lengths[0], lengths[2]) == (pytest.approx(1.0), pytest.approx(2.0))
+    html = texts.probe_text(probe)
+    assert "inside</th>" in html
+    assert "<td>1</td></tr>" in html
+    assert "<td>2</td></tr>" in html
+    line = texts.probe_line(probe)
+    assert f"pixel (30, 30): entry {probe.entry:.6g}, exit {probe.exit:.6g}, thickness 4" in line
+    assert "meets nothing" in texts.probe_line(dataclasses.replace(probe, crossings=()))
+    # A ray that starts inside has no crossing where its first piece begins.
+    inside = dataclasses.replace(probe, crossings=probe.crossings[1:], inside=((0.0, 0.5),))
+    assert inside.inside_lengths == (None, None, None)
+    session.release()

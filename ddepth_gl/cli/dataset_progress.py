@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .._text import counted
+from .._text import counted, size_text
 from .reporting import print_line
 
 if TYPE_CHECKING:
@@ -112,15 +112,6 @@ def printed_report(report: RunReport, output: str) -> None:
     if report.claimed:
         verb = "is" if report.claimed == 1 else "are"
         print_line(f"{counted(report.claimed, 'shard')} {verb} with other processes")
-
-
-def size_text(size: float) -> str:
-    """Return a number of bytes in the largest unit that leaves at least one."""
-    units = ("B", "kB", "MB", "GB", "TB")
-    power = 0
-    while size >= 999.5 and power < len(units) - 1:
-        size, power = size / 1000, power + 1
-    return f"{size:.3g} {units[power]}"
 
 
 def duration_text(seconds: float) -> str:

@@ -11,7 +11,7 @@ from .options import parse_numbers
 if TYPE_CHECKING:
     from ..mesh.mesh import Mesh
 
-__all__ = ["parse_up", "up_text"]
+__all__ = ["assumed_up_text", "parse_up", "up_text"]
 
 
 def parse_up(text: str | None) -> tuple[float, float, float] | None:
@@ -58,3 +58,15 @@ def up_text(mesh: Mesh, given: tuple[float, float, float] | None) -> str:
     if given is not None:
         return f"{direction_text(given)} up by --up"
     return f"{direction_text(mesh.up)} up by {'its file' if mesh.is_up_known else 'default'}"
+
+
+def assumed_up_text(mesh: Mesh, given: tuple[float, float, float] | None) -> str:
+    """Return which direction is taken for up, and what to do if it is wrong; empty if it is known.
+
+    Args:
+        mesh: the shown mesh; one without a file lies as it should.
+        given: result of `parse_up`.
+    """
+    if given is not None or mesh.is_up_known or mesh.source is None:
+        return ""
+    return f"{up_text(mesh, None)} (--up y if it lies on its back)"

@@ -97,6 +97,9 @@ def view(
             "--range", metavar="A,B", help="Values at both ends of the color scale; the image's."
         ),
     ] = None,
+    color_bar: Annotated[
+        bool, typer.Option("--color-bar", help="Draw the color scale into the screenshot.")
+    ] = False,
     samples: Annotated[
         int, typer.Option(help="Samples of the photo along each side of a pixel, 1 to 128.")
     ] = 1,
@@ -176,7 +179,9 @@ def view(
         _check_places(screenshot, web, port, host, size, device)
         mode = _mode(mode, layer)
         if screenshot is not None:
-            _check_effect(mode, mould or mould_layers, color_map, limits, samples)
+            _check_effect(mode, mould or mould_layers, color_map, limits, samples, color_bar)
+        elif color_bar:
+            raise RequestError("--color-bar is drawn into a screenshot; give --screenshot FILE.png")
         values: dict[str, Any] = {
             "mode": mode,
             "layer": (layer or 1) - 1,
@@ -203,9 +208,11 @@ def view(
             raise RequestError(f"{option} shows one mesh, not {len(files)}; give one file")
         state = start.state_of(mesh, image_size[0] / image_size[1], values)
         if screenshot is not None:
-            _write_screenshot(screenshot, mesh, state, image_size, device)
+            note = start.up_note(mesh)
+            _write_screenshot(screenshot, mesh, state, image_size, device, color_bar, note)
         elif web:
-            _serve(mesh, state, name, loader.line_of(mesh), host, port, device)
+            line = loader.line_of(mesh)
+            _serve(mesh, state, name, line, host, port, device, start.up_note(mesh))
         else:
             from ..viewer.desktop.show import show_window
 
@@ -277,16 +284,24 @@ def _check_places(
 
 
 def _check_effect(
-    mode: str, shows_points: bool, color_map: str | None, limits: str | None, samples: int
+    mode: str,
+    shows_points: bool,
+    color_map: str | None,
+    limits: str | None,
+    samples: int,
+    color_bar: bool,
 ) -> None:
     """Raise RequestError for options that change nothing in a screenshot."""
     from ..viewer.modes import MODES
 
+    if color_bar and shows_points:
+        raise RequestError("--color-bar has no effect on the mould view; leave it out")
     if mode not in MODES or shows_points:
         return
     for option, is_given in (
         ("--color-map", color_map is not None),
         ("--range", limits is not None),
+        ("--color-bar", color_bar),
     ):
         if is_given and not MODES[mode].has_scale:
             raise RequestError(f"{option} has no effect with --mode {mode}; leave it out")
@@ -335,17 +350,37 @@ def _first_mesh(loader: _Loader, meshes: list[Path], debug: bool) -> tuple[list[
 
 
 def _write_screenshot(
-    path: Path, mesh: Mesh, state: ViewerState, size: tuple[int, int], device: str | None
+    path: Path,
+    mesh: Mesh,
+    state: ViewerState,
+    size: tuple[int, int],
+    device: str | None,
+    has_color_bar: bool,
+    note: str,
 ) -> None:
-    from ..io.results.png import checked_png_path, import_png_packages, write_photo
-    from ..viewer.screenshot import screenshot
+    """Write the image of a state, and say what it shows."""
+    from ..io.results.metadata import file_metadata
+    from ..io.results.png import checked_png_path, import_png_packages, write_png
+    from ..viewer.image_texts import image_texts, range_text, with_color_bar
+    from ..viewer.screenshot import taken
 
     checked_png_path(path)
     import_png_packages()
-    image = screenshot(mesh, state, *size, device=device)
-    write_photo(path, image)
+    picture = taken(mesh, state, *size, device=device)
+    image, limits = picture.image, picture.limits
+    if has_color_bar and limits is not None:
+        image = with_color_bar(image, state, limits)
+    write_png(path, image, {**file_metadata(), **image_texts(state, limits)})
     what = "mould" if state.place == "mould" else state.mode_info.label.lower()
-    print_line(f"{path}: {what} of {mesh.name}, {size[0]}x{size[1]} pixels")
+    if what == "layer":
+        what += f" {state.layer + 1}"
+    values = range_text(state, limits)
+    if not picture.has_values:
+        values = "no value anywhere"
+        if state.mode == "solid_length" and not mesh.is_oriented:
+            values = "unknown: open or of mixed winding, see ddepth inspect"
+    facts = (f"{what} of {mesh.name}", values, f"{size[0]}x{size[1]} pixels", note)
+    print_line(f"{path}: {', '.join(filter(None, facts))}")
 
 
 def _serve(
@@ -356,6 +391,7 @@ def _serve(
     host: str | None,
     port: int | None,
     device: str | None,
+    note: str,
 ) -> None:
     """Serve the page until it is interrupted; that is how it ends."""
     from ..viewer.web.server import WebViewer
@@ -367,8 +403,8 @@ def _serve(
         interrupts: list[int] = []
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
-        print_line(f"{name}: {viewer.url}, until Ctrl-C")
-        for note in viewer.notes:
-            print_line(note)
+        print_line(f"{name}: {viewer.url}, until Ctrl-C{note and f'; {note}'}")
+        for line in viewer.notes:
+            print_line(line)
         while not (interrupts or viewer.wait(0.5)):
             pass

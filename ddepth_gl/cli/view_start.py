@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CameraError, RequestError
 from .options import parse_numbers
-from .up import parse_up
+from .up import assumed_up_text, parse_up
 
 if TYPE_CHECKING:
     from ..camera.camera import Camera
@@ -93,6 +93,10 @@ class FirstView:
         ViewerState.framing(bounds, **values)
         if self.side is not None:
             Orbit.framing(bounds).seen_from(self.side)
+
+    def up_note(self, mesh: Mesh) -> str:
+        """Return which direction was taken for up; empty where a file or an option says it."""
+        return "" if self.cameras else assumed_up_text(mesh, self.up)
 
     def state_of(self, mesh: Mesh, aspect: float, values: dict[str, Any]) -> ViewerState:
         """Return the state that shows a mesh first."""

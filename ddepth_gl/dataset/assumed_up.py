@@ -34,6 +34,6 @@ def assumed_up_text(count: int) -> str:
     """Return a line for the user about so many meshes, and how to change it."""
     return (
         f"z up was assumed for {counted(count, 'mesh', 'meshes')}, whose formats "
-        f"({', '.join(_SILENT.values())}) do not say it; if they lie on their backs, give --up y "
-        "(with normalization.up: normalization.mesh_up)"
+        f"({', '.join(_SILENT.values())}) do not say it; if they lie on their backs, give --up y; "
+        "if the settings have normalization.up, set normalization.mesh_up: y instead"
     )

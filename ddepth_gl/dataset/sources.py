@@ -149,7 +149,8 @@ class _Finder:
             first = found.foreign[0]
             self._tell(
                 f"{counted(len(found.foreign), 'file')} in formats that are not read are left out, "
-                f"such as {first}: {conversion_advice(first.suffix, MESH_SUFFIXES)}"
+                f"such as {first}: "
+                f"{conversion_advice(first.suffix, MESH_SUFFIXES, name=first.name)}"
             )
         return [_local(str(file), root) for file in found.files]
 

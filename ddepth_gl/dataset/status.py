@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .._text import counted
+from .._text import counted, size_text
 from .claims import claim_owners
 from .finishing import is_index_current
 from .plan import read_plan
@@ -57,7 +57,7 @@ class DatasetStatus:
         yield (
             f"{self.shards} of {counted(self.all_shards, 'shard')} and {tried} of "
             f"{counted(self.all_meshes, 'mesh', 'meshes')} are done: "
-            f"{counted(self.images, 'image')}, {self.bytes / 1e6:,.0f} MB"
+            f"{counted(self.images, 'image')}, {size_text(self.bytes)}"
         )
         if self.failures:
             yield f"{counted(self.failures, 'mesh', 'meshes')} failed"

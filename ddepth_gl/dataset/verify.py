@@ -149,6 +149,8 @@ def verify_dataset(
     progress(len(shards), len(shards))
     for problem in (*stray_problems(root, plan), *finished_problems(root, plan, samples)):
         report.add(problem)
+    if report.shards and not (report.samples or report.missing_shards or report.problem_count):
+        report.add("no samples: all meshes failed, see failures.parquet")
     return report
 
 

@@ -101,7 +101,7 @@ def _files_below(folder: Path, found: MeshFiles) -> list[Path]:
     elif len(found.failures) == before:
         suffixes = ", ".join(MESH_SUFFIXES)
         if foreign:
-            of_first = conversion_advice(foreign[0].suffix, MESH_SUFFIXES)
+            of_first = conversion_advice(foreign[0].suffix, MESH_SUFFIXES, name=foreign[0].name)
             found.failures[folder] = (
                 f"{folder} has no mesh files that are read, but {foreign[0].name}: {of_first}"
             )

@@ -27,13 +27,15 @@ __all__ = [
 
 Color = tuple[int, int, int]
 
-BACKGROUND: Color = (28, 31, 36)  # sRGB
+# sRGB. The color maps of `MODES` keep away from it: magma starts too close, thin walls vanish.
+BACKGROUND: Color = (28, 31, 36)
 ODD_COLOR: Color = (255, 64, 160)  # in none of the color maps
 
 # Those that a menu offers; any name of matplotlib works. Lightness is monotonic in all but the
 # last, so that color-blind readers and gray prints keep the order.
 COLOR_MAPS = (
-    "viridis_r", "viridis", "magma_r", "magma", "cividis_r", "cividis", "gray_r", "gray", "turbo",
+    "viridis_r", "viridis", "plasma_r", "plasma", "magma_r", "magma", "cividis_r", "cividis",
+    "gray_r", "gray", "turbo",
 )  # fmt: skip
 LABELS = "labels"
 _GOLDEN_RATIO = 0.618033988749895

@@ -84,29 +84,26 @@ class DeviceImage:
         self.mode, self.texture, self.counts = mode, texture, counts
         self.camera, self.max_count = camera, max_count
         self._find_limits = find_limits
-        self._limits: tuple[float, float] | None = None
-        self._is_empty = False
+        self._range: tuple[tuple[float, float] | None] | None = None
 
     @property
-    def is_empty(self) -> bool:
-        """True if no pixel of a scale has a value, which is found together with `limits`."""
-        return self.limits is not None and self._is_empty
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Values at both ends of the color scale, as `limits_of` returns them.
+    def value_range(self) -> tuple[float, float] | None:
+        """Smallest and largest value; None if no pixel has one.
 
         They are found on the device, and two numbers come to the CPU. Ask for them before the next
         update.
         """
-        if self._limits is None:
-            found = self._find_limits()
-            self._is_empty = found is None
-            low, high = found or (0.0, 1.0)
-            if MODES[self.mode].starts_at_zero:
-                low, high = 0.0, high if high > 0.0 else 1.0
-            self._limits = low, high
-        return self._limits
+        if self._range is None:
+            self._range = (self._find_limits(),)
+        return self._range[0]
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Values at both ends of the color scale, as `limits_of` has them; see `value_range`."""
+        low, high = self.value_range or (0.0, 1.0)
+        if MODES[self.mode].starts_at_zero:
+            low, high = 0.0, high if high > 0.0 else 1.0
+        return low, high
 
 
 class DevicePoints:

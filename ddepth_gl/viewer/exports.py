@@ -15,10 +15,12 @@ import numpy.typing as npt
 from .._checks import checked_choice
 from ..errors import OutputError
 from ..io.cameras.write import save_cameras
+from ..io.results.metadata import file_metadata
 from ..io.results.npz import write_npz
-from ..io.results.png import write_photo
+from ..io.results.png import write_png
 from ..io.results.point_clouds import write_layer_clouds, write_sheet_clouds
 from ..mesh.normals import face_normals
+from .image_texts import image_texts
 from .session import Session
 from .state import ViewerState
 
@@ -102,20 +104,32 @@ def _writers(
     """Return the ends of the names of the files, and what writes them, by their common start."""
     shows_layers = state.mode_info.needs_layers or (state.place == "mould" and state.mould_layers)
     if kind == "image" and drawn is not None:
-        return ["_mould.png"], lambda stem: write_photo(_with(stem, "_mould.png"), drawn)
+        texts = {**file_metadata(), "mode": "mould"}
+        return ["_mould.png"], lambda stem: write_png(_with(stem, "_mould.png"), drawn, texts)
     if kind == "image":
         ending = f"_{state.mode}{state.layer + 1 if state.mode == 'layer' else ''}.png"
 
         def write_image(stem: Path) -> list[Path]:
             frame = session.frame(state, width, height)
             image = session.image(state, width, height)
-            return write_photo(_with(stem, ending), image, frame.maps or frame.layers)
+            texts = image_texts(state, session.limits(state, width, height))
+            rendered = frame.maps or frame.layers
+            return write_png(_with(stem, ending), image, {**file_metadata(rendered), **texts})
 
         return [ending], write_image
     if kind == "camera":
 
         def write_camera(stem: Path) -> list[Path]:
-            return save_cameras(_with(stem, "_camera.json"), [state.camera_for(width, height)])
+            camera = state.camera_for(width, height)
+            if camera.is_orthographic or camera.K[0, 1] != 0.0:
+                what = (
+                    "parallel rays" if camera.is_orthographic else "pixels that are not square-on"
+                )
+                raise OutputError(
+                    f"camera files (transforms.json) have no {what}; save one in perspective, or "
+                    "copy the Python lines, which keep this camera"
+                )
+            return save_cameras(_with(stem, "_camera.json"), [camera])
 
         return ["_camera.json"], write_camera
     if kind == "npz":

@@ -58,7 +58,7 @@ MODES: dict[str, Mode] = {
             "depth where each ray last exits the surface",
         ),
         Mode(
-            "thickness", "Thickness", "number", "magma", "mesh units", True,
+            "thickness", "Thickness", "number", "plasma", "mesh units", True,
             "exit minus entry along the ray, cavities and gaps included",
         ),
         Mode(
@@ -74,9 +74,9 @@ MODES: dict[str, Mode] = {
             "unit normal of the face at the entry, world frame: x red, y green, z blue",
         ),
         Mode(
-            "solid_length", "Solid length", "number", "magma", "mesh units", True,
+            "solid_length", "Solid length", "number", "plasma", "mesh units", True,
             "length of each ray inside the solid, without cavities and gaps; "
-            "nothing where the mesh is open",
+            "nothing where a body has no inside (open or mixed winding)",
         ),
         Mode(
             "object_ids", "Object ids", "label", "labels", "", False,

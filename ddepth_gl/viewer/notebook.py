@@ -39,6 +39,8 @@ class Shown:
         self._viewer = viewer
         self.url: str = "" if viewer is None else viewer.url
         self.path = path
+        self._show_again: Callable[[], None] = lambda: None
+        self._shown_in: object = None  # cell of the notebook
 
     def wait(self, seconds: float | None = None) -> bool:
         """Return True once it is closed, or False after some seconds."""
@@ -59,7 +61,23 @@ class Shown:
         return f"<Shown {self.url or self.path or 'picture'}>"
 
     def _ipython_display_(self) -> None:
-        """Show nothing again as the value of a cell."""
+        """Show it again as the value of a cell; not in the cell that has shown it already."""
+        if self._shown_in != _current_cell():
+            self._show_again()
+
+    def _show_in_notebook(self, show_it: Callable[[], object]) -> Shown:
+        """Show it below the cell, now and as the value of later ones."""
+
+        def show_again() -> None:
+            self._shown_in = _current_cell()
+            if self._viewer is not None and self._viewer.wait(0.0):
+                print(f"{self!r} is closed; show it again with dd.show")
+            else:
+                show_it()
+
+        self._show_again = show_again
+        show_again()
+        return self
 
 
 def show(
@@ -100,7 +118,8 @@ def show(
         return _show_picture(what, notebook)
     shown_page = Shown(viewer)
     if notebook is not None:
-        notebook(_FrameInNotebook(viewer.url, height, viewer.notes))
+        frame = _FrameInNotebook(viewer.url, height, viewer.notes)
+        shown_page._show_in_notebook(lambda: notebook(frame))
     else:
         _show_outside(shown_page, waits)
     return shown_page
@@ -150,6 +169,12 @@ def _notebook_display() -> Callable[[object], None] | None:
     return display
 
 
+def _current_cell() -> object:
+    """Return the number of the cell that runs; None outside of IPython."""
+    ipython = sys.modules.get("IPython")
+    return getattr(None if ipython is None else ipython.get_ipython(), "execution_count", None)
+
+
 def _has_prompt() -> bool:
     """Return whether Python is used by hand, in a terminal."""
     return hasattr(sys, "ps1") or bool(sys.flags.interactive)
@@ -183,8 +208,7 @@ def _show_picture(
     """Show a picture in the notebook, or write it to a file."""
     result = _rendered(what) if isinstance(what, Mesh) else what
     if notebook is not None:
-        notebook(result)
-        return Shown()
+        return Shown()._show_in_notebook(lambda: notebook(result))
     content = result._repr_png_()
     if content is None:
         raise RequestError("the frame is empty: render it with an image, maps or layers")

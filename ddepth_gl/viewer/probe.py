@@ -68,6 +68,19 @@ class Probe:
     direction: Vector
     inside: tuple[tuple[float, float], ...]
 
+    @property
+    def inside_lengths(self) -> tuple[float | None, ...]:
+        """Length of the piece inside the solid that begins at each crossing; None if none does."""
+        lengths: list[float | None] = [None] * len(self.crossings)
+        for start, end in self.inside:
+            if start > 0.0 and self.crossings:  # else the ray starts inside
+                _, _, index = min(
+                    (abs(each.distance - start), not each.is_front, index)
+                    for index, each in enumerate(self.crossings)
+                )
+                lengths[index] = end - start
+        return tuple(lengths)
+
     def at(self, distance: float) -> Vector:
         """Return the point of the ray at a distance from its origin, world frame."""
         x, y, z = (

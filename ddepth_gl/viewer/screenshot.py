@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,22 @@ from .probe import Probe, pixel_camera, probe_of
 from .state import ViewerState
 from .world import World
 
-__all__ = ["Screenshots", "screenshot"]
+__all__ = ["Picture", "Screenshots", "screenshot", "taken"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What the viewer draws, and what its colors mean.
+
+    Attributes:
+        image: (H, W, 4) uint8 sRGB, alpha 255, row 0 at the top.
+        limits: values at both ends of the color scale; None if the image has none.
+        has_values: whether any pixel has a value; True for images without a scale.
+    """
+
+    image: npt.NDArray[np.uint8]
+    limits: tuple[float, float] | None
+    has_values: bool
 
 
 class Screenshots:
@@ -36,6 +52,10 @@ class Screenshots:
     def take(
         self, scene: Scene, state: ViewerState, width: int, height: int
     ) -> npt.NDArray[np.uint8]:
+        """Return the image of `take_picture`; see there."""
+        return self.take_picture(scene, state, width, height).image
+
+    def take_picture(self, scene: Scene, state: ViewerState, width: int, height: int) -> Picture:
         """Return what the viewer draws.
 
         Args:
@@ -43,19 +63,19 @@ class Screenshots:
             state: what to show; in the mould view, also the ray of its pin.
             width, height: of the image, pixels.
 
-        Returns:
-            (H, W, 4) uint8 sRGB, alpha 255, row 0 at the top.
-
         Raises:
             CameraError, ContextError, DeviceMemoryError: see `DepthRenderer.entry_exit`.
         """
         viewport = 0, 0, width, height
         probe = self._probe(scene, state, width, height) if state.place == "mould" else None
         image: Any
+        limits, has_values = None, True
         if state.place == "mould":
             image = self._images.points(scene, state, width, height)
         else:
             image = self._images.update(scene, state, width, height)
+            if state.mode_info.has_scale:
+                limits, has_values = state.limits or image.limits, image.value_range is not None
         with self._context as context:
             target = ImageTarget(context, (width, height), 4, "f1")
             try:
@@ -71,7 +91,8 @@ class Screenshots:
             finally:
                 target.release()
             context.check_error("drawing the view", "the image size")
-        return np.ascontiguousarray(pixels.reshape(height, width, 4)[::-1])
+        pixels = np.ascontiguousarray(pixels.reshape(height, width, 4)[::-1])
+        return Picture(pixels, limits, has_values)
 
     def _probe(self, scene: Scene, state: ViewerState, width: int, height: int) -> Probe | None:
         """Return the probe of the pinned pixel; None if none of the image is pinned."""
@@ -117,9 +138,16 @@ def screenshot(
     Raises:
         CameraError, ContextError, DeviceMemoryError, MeshError: see `DepthRenderer`.
     """
+    return taken(mesh, state, width, height, device).image
+
+
+def taken(
+    mesh: Mesh, state: ViewerState, width: int, height: int, device: int | str | None = None
+) -> Picture:
+    """Return the image of `screenshot`, with the meaning of its colors; see there."""
     with DepthRenderer(state.engine, device=device) as renderer:
         screenshots = Screenshots(renderer)
         try:
-            return screenshots.take(renderer.upload(mesh), state, width, height)
+            return screenshots.take_picture(renderer.upload(mesh), state, width, height)
         finally:
             screenshots.release()

@@ -19,7 +19,7 @@ from .coloring import colored
 from .probe import Probe, pixel_camera, probe_of
 from .section import Section, section_along, section_line
 from .state import ViewerState
-from .values import needed_parts, values_of
+from .values import limits_of, needed_parts, values_of
 
 __all__ = ["Session"]
 
@@ -138,6 +138,12 @@ class Session:
     def values(self, state: ViewerState, width: int, height: int) -> npt.NDArray[Any]:
         """Return the values of the mode of a state; see `values_of`."""
         return values_of(state.mode, self.frame(state, width, height), state.layer)
+
+    def limits(self, state: ViewerState, width: int, height: int) -> tuple[float, float] | None:
+        """Return the values at both ends of the color scale of a state; None if it has none."""
+        if not state.mode_info.has_scale:
+            return None
+        return state.limits or limits_of(self.values(state, width, height), state.mode)
 
     def image(self, state: ViewerState, width: int, height: int) -> npt.NDArray[np.uint8]:
         """Return (H, W, 4) uint8 sRGB: the image of a state as the canvas shows it."""

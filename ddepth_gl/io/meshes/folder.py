@@ -113,7 +113,7 @@ class MeshFolder:
                     raise MeshError(f"its name has no extension; add that of its format, {formats}")
                 if suffix.lower() not in suffixes:
                     inner = Path(Path(self.name).stem).suffix
-                    raise MeshError(conversion_advice(suffix, suffixes, inner))
+                    raise MeshError(conversion_advice(suffix, suffixes, inner, self.name))
                 if file.size == 0:
                     raise MeshError("it is empty; copy or export it again")
                 return self._content(file, "it")

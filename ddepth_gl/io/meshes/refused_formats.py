@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 __all__ = ["conversion_advice", "is_foreign_mesh"]
@@ -54,6 +55,8 @@ _PROGRAMS = {
     ".ztl": "ZBrush",
     ".hip": "Houdini",
 }
+# Needs no quotes in a shell nor in Python, and is no option.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,40}")
 _POINTS = (".pcd", ".las", ".laz", ".xyz", ".pts", ".e57", ".splat", ".ksplat", ".spz")
 _PACKED = {
     ".zip": "unzip in.zip",
@@ -71,13 +74,16 @@ def is_foreign_mesh(suffix: str) -> bool:
     return suffix.lower() in _COMMANDS or suffix.lower() in _PROGRAMS
 
 
-def conversion_advice(suffix: str, suffixes: Collection[str], inner: str = "") -> str:
+def conversion_advice(
+    suffix: str, suffixes: Collection[str], inner: str = "", name: str = ""
+) -> str:
     """Return why a format is not read, and what to do.
 
     Args:
         suffix: suffix of the file.
         suffixes: suffixes of the supported formats.
         inner: suffix in front of it, as in ``a.obj.gz``; unpacking leaves it.
+        name: of the file, for the command; left out if it is long or needs quotes.
 
     Returns:
         One line of at most 240 characters.
@@ -85,6 +91,8 @@ def conversion_advice(suffix: str, suffixes: Collection[str], inner: str = "") -
     lower = suffix.lower()
     if lower in _COMMANDS:
         what = _COMMANDS[lower].replace("{}", lower)
+        if _PLAIN_NAME.fullmatch(name):
+            what = what.replace(f"in{lower}", name)
         return f"{suffix!r} files are not read; convert it: {what}"
     if lower in _PROGRAMS:
         return f"{suffix!r} files are not read; export it as GLB from {_PROGRAMS[lower]}"

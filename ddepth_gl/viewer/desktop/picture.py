@@ -86,7 +86,7 @@ class Picture:
             if image.max_count is not None:
                 self.layers_known = max(image.max_count, 1)
             if state.mode == "solid_length" and image.max_count:
-                self.is_unknown = image.is_empty
+                self.is_unknown = image.value_range is None
             self._image = image
         self._gl.finish()
         self.milliseconds = 1e3 * (time.perf_counter() - start)

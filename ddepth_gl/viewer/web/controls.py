@@ -10,7 +10,7 @@ from ..clouds import COLORINGS
 from ..coloring import COLOR_MAPS
 from ..exports import EXPORTS
 from ..modes import MODES
-from ..orbit import STANDARD_VIEWS
+from ..orbit import STANDARD_VIEWS, Vector
 from ..probe import Probe
 from ..state import SURFACES, ViewerState
 from . import texts
@@ -21,9 +21,19 @@ _PLACES = {"image": "Image", "mould": "Mould, from the side"}
 _SIDES = {name.capitalize(): name for name in STANDARD_VIEWS}
 _MODE_OF_LABEL = {mode.label: mode.name for mode in MODES.values()}
 _OWN_MAP = "of the mode"
+_OWN_UP = "another"  # of a mesh, an option or a camera that rolls
+_UPS: dict[str, Vector] = {
+    "z": (0.0, 0.0, 1.0),
+    "y": (0.0, 1.0, 0.0),
+    "x": (1.0, 0.0, 0.0),
+    "-z": (0.0, 0.0, -1.0),
+    "-y": (0.0, -1.0, 0.0),
+    "-x": (-1.0, 0.0, 0.0),
+}
 _HINT_PROBE = "Click into the image: the ray of that pixel, with all crossings, appears here."
+_HINT_CAMERA = "perspective cameras only; the lines below keep parallel rays"
 _HINT_SECTION = (
-    "A line across the image; orange is inside the solid. Shift-click moves the end that is "
+    "A line across the image; filled is inside the solid. Shift-click moves the end that is "
     "nearer to the click."
 )
 
@@ -51,6 +61,7 @@ class Controls:
             "place",
             gui.add_dropdown("View", list(_PLACES.values()), initial_value=_PLACES[state.place]),
         )
+        self.probe_line = gui.add_html("")
         tabs = gui.add_tab_group()
         with tabs.add_tab("Image"):
             self._add_image(state)
@@ -84,11 +95,20 @@ class Controls:
         return None if self.color_map.value == _OWN_MAP else self.color_map.value
 
     @property
+    def up_vector(self) -> Vector | None:
+        """The direction that is to be up; None for that of the view."""
+        return _UPS.get(self.up.value)
+
+    @property
     def side(self) -> str:
         """The standard view whose button was pressed last."""
         return _SIDES[self.sides.value]
 
     # What is shown
+
+    def show_place(self, place: str) -> None:
+        """Show that the page is at the image or at the mould view."""
+        self.place.value = _PLACES[place]
 
     def show_state(self, state: ViewerState) -> None:
         """Show or hide what depends on the mode and the place."""
@@ -100,6 +120,11 @@ class Controls:
         self.low.visible = self.high.visible = is_typed
         for control in (self.has_entry, self.has_exit):
             control.disabled = state.mould_layers
+        self.show_mould.visible = state.place == "image"
+        is_parallel = state.camera_for(8, 8).is_orthographic
+        self.save_camera.disabled = is_parallel
+        # Only then: a hint lies over other buttons.
+        self.save_camera.hint = _HINT_CAMERA if is_parallel else None
 
     def show_layers(self, layers: int) -> None:
         """Let the slider reach the last layer of the image, and its own value."""
@@ -117,6 +142,7 @@ class Controls:
     def show_probe(self, probe: Probe | None) -> None:
         """Show a probe; None for the hint."""
         self.probe.content = texts.note(_HINT_PROBE) if probe is None else texts.probe_text(probe)
+        self.probe_line.content = "" if probe is None else texts.probe_line(probe)
         self.clear_probe.visible = probe is not None
 
     def show_section(self, svg: str) -> None:
@@ -176,6 +202,13 @@ class Controls:
             self.sides = gui.add_button_group("From", list(_SIDES))
             self.sides.on_click(self._reporter(self._pressed, "side"))
             self._button("fit", "Fit")
+            self.up = self._watched(
+                "up",
+                gui.add_dropdown(
+                    "Up", [*_UPS, _OWN_UP], initial_value=_up_name(state.orbit.up),
+                    hint="the direction that is up in the image; y for many OBJ files",
+                ),
+            )  # fmt: skip
             self.fov_deg = self._watched(
                 "fov_deg",
                 gui.add_slider("Angle", 5.0, 120.0, 1.0, _within(state.orbit.fov_deg, 5.0, 120.0)),
@@ -196,6 +229,7 @@ class Controls:
 
     def _add_mould(self, state: ViewerState) -> None:
         gui = self._gui
+        self.show_mould = self._button("mould", "Show the mould view")
         gui.add_html(
             texts.note(
                 "In the mould view the camera of the image stays where it is; you turn around "
@@ -228,8 +262,10 @@ class Controls:
 
     def _add_save(self) -> None:
         gui = self._gui
-        for kind, label in EXPORTS.items():
-            self._button(kind, label)
+        # A browser saves one file.
+        labels = EXPORTS | {"ply": "Points (zip of two PLY)"}
+        buttons = {kind: self._button(kind, label) for kind, label in labels.items()}
+        self.save_camera = buttons["camera"]
         gui.add_html(texts.note("These lines of Python make the same arrays:"))
         self.code = gui.add_html("")
 
@@ -249,6 +285,11 @@ class Controls:
                 await target(name)
 
         return report
+
+
+def _up_name(up: Vector) -> str:
+    """Return the name of an up direction in the menu."""
+    return next((name for name, each in _UPS.items() if each == up), _OWN_UP)
 
 
 def _within(value: float, low: float, high: float) -> float:

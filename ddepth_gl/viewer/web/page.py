@@ -175,6 +175,11 @@ class Page:
             self._move_to(controls.place_name)
         elif name == "fov_deg":
             self._look(self.view.with_fov(controls.fov_deg.value))
+        elif name == "up":
+            if controls.up_vector is not None:
+                width, height = self.size
+                turned = replace(self.view, up=controls.up_vector)
+                self._look(turned.fitted(self.viewer.mesh, width / height))
         elif name == "is_orthographic":
             is_orthographic = controls.is_orthographic.value
             if state.place == "mould":
@@ -212,6 +217,10 @@ class Page:
         elif name == "fit":
             width, height = self.size
             self._look(self.view.fitted(self.viewer.mesh, width / height))
+        elif name == "mould":
+            self.controls.show_place("mould")
+            self._move_to("mould")
+            self.controls.show_state(self.state)
         elif name == "clear_probe":
             self.set_probe(None)
         elif name.startswith("section_"):

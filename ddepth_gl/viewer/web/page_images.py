@@ -173,7 +173,8 @@ class PageImages:
         page = self._page
 
         def serve() -> None:
-            clouds: Any = clouds_of(cast(Any, page.viewer.session), state, width, height, coloring)
+            session = cast(Any, page.viewer.session)
+            clouds: Any = clouds_of(session, state, width, height, coloring, is_shaded=True)
             clouds = [each for each in clouds if wanted.get(each.name, True)]
             if self._page.is_open and self._page.state.place == "mould":
                 self._page.scene.show_clouds(clouds, size)

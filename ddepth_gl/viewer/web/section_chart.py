@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..clouds import BACK_COLOR, FRONT_COLOR, SOLID_COLOR
 from ..section import Section
 
 __all__ = ["section_svg"]
@@ -13,7 +14,8 @@ __all__ = ["section_svg"]
 _WIDTH, _HEIGHT = 390, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 24, 34
 _MAX_COLUMNS = 340  # of the drawing; of more rays some are left out
-_SOLID, _FRONT, _BACK, _UNKNOWN = "#c9853c", "#5ac8ff", "#ff6e96", "#5b5f68"
+_SOLID, _FRONT, _BACK = (f"rgb{color}" for color in (SOLID_COLOR, FRONT_COLOR, BACK_COLOR))
+_UNKNOWN = "#5b5f68"
 _INK, _GRID = "currentColor", "rgba(140,145,155,0.35)"
 
 
@@ -93,8 +95,8 @@ def _legend(section: Section) -> str:
     """Return what explains the colors that the section has."""
     names = [
         (_SOLID, "solid", len(section.solid) > 0),
-        (_FRONT, "front", bool(section.is_front.any())),
-        (_BACK, "back", bool((~section.is_front).any())),
+        (_FRONT, "entry", bool(section.is_front.any())),
+        (_BACK, "exit", bool((~section.is_front).any())),
         (_UNKNOWN, "solid unknown", bool(section.unknown.any())),
     ]
     parts, place = [], float(_LEFT)

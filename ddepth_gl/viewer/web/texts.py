@@ -10,7 +10,7 @@ from ..coloring import color_table
 from ..modes import Mode
 from ..probe import Probe, ProbeCrossing
 
-__all__ = ["color_bar", "note", "plain_text", "probe_text"]
+__all__ = ["color_bar", "note", "plain_text", "probe_line", "probe_text"]
 
 _BAR_STEPS = 32
 _SMALL = "font-size:0.78rem;line-height:1.45;"
@@ -44,14 +44,15 @@ def probe_text(probe: Probe) -> str:
         f'<tr><td style="padding-right:1rem">{name}</td><td>{_number(value)}</td></tr>'
         for name, value in sheets
     )
-    names = ("", "depth", "distance", "side", "face", "object", "nesting")
+    names = ("", "depth", "distance", "side", "face", "object", "nesting", "inside")
     titles = "".join(
         f'<th style="text-align:left;font-weight:600;padding-right:0.5rem">{name}</th>'
         for name in names
     )
+    shown = zip(probe.crossings[:_MAX_ROWS], probe.inside_lengths, strict=False)
     rows = "".join(
-        _crossing(number, crossing)
-        for number, crossing in enumerate(probe.crossings[:_MAX_ROWS], start=1)
+        _crossing(number, crossing, inside)
+        for number, (crossing, inside) in enumerate(shown, start=1)
     )
     more = len(probe.crossings) - _MAX_ROWS
     pieces = ", ".join(f"{_number(start)} to {_number(end)}" for start, end in probe.inside)
@@ -65,8 +66,18 @@ def probe_text(probe: Probe) -> str:
     )
 
 
-def _crossing(number: int, crossing: ProbeCrossing) -> str:
-    """Return the row of a crossing."""
+def probe_line(probe: Probe) -> str:
+    """Return the HTML of a probe in one line, for all tabs."""
+    column, row = probe.pixel
+    if not probe.crossings:
+        return note(f"pixel ({column}, {row}): the ray meets nothing")
+    values = (("entry", probe.entry), ("exit", probe.exit), ("thickness", probe.thickness))
+    text = ", ".join(f"{name} {_number(value)}" for name, value in values)
+    return note(f"pixel ({column}, {row}): {text}")
+
+
+def _crossing(number: int, crossing: ProbeCrossing, inside: float | None) -> str:
+    """Return the row of a crossing; `inside` is the length of the piece that begins there."""
     color = f"rgb{FRONT_COLOR if crossing.is_front else BACK_COLOR}"
     side = "front" if crossing.is_front else "back"
     name = f" {crossing.object_name}" if crossing.object_name else ""
@@ -78,6 +89,7 @@ def _crossing(number: int, crossing: ProbeCrossing) -> str:
         str(crossing.face),
         escape(f"{crossing.object_id}{name}"),
         "unknown" if crossing.nesting is None else str(crossing.nesting),
+        "" if inside is None else _number(inside),
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
