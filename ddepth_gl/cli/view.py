@@ -365,7 +365,12 @@ def _serve(
     with WebViewer(mesh, state, name=name, **options) as viewer:
         interrupts: list[int] = []
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-            signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+
+            def interrupt(number: int, _: object) -> None:
+                interrupts.append(number)
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one ends it at once
+
+            signal.signal(signal.SIGINT, interrupt)
         print_line(f"{name}: {viewer.url}, until Ctrl-C")
         for note in viewer.notes:
             print_line(note)
