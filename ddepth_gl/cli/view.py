@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
 from pathlib import Path
@@ -168,6 +169,8 @@ def view(
     Opens a window. Of several meshes it shows one, and N steps to the next. Without MESH it shows
     the mesh of ddepth demo. F1 lists keys and mouse. Without a display, use --web or --screenshot.
     """
+    if debug:  # of errors that the viewer shows and goes on after
+        logging.getLogger("ddepth_gl").addHandler(logging.StreamHandler())
     with one_line_errors(debug, _reworded):
         file_limit = {} if max_file_mb is None else {"max_file_bytes": max_file_mb * 2**20}
         for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
