@@ -137,6 +137,19 @@ def test_a_program_without_viser_writes_a_picture(tmp_path):
         assert Path(path).parent == tmp_path
 
 
+def test_without_viser_and_matplotlib_the_error_names_both_extras(tmp_path):
+    code = (
+        f"{WITHOUT}sys.modules['matplotlib'] = None\n{SETUP}"
+        "try: dd.show(frame.maps)\n"
+        "except dd.OutputError as error: print(error)"
+    )
+    out, err = run(code, tmp_path).communicate(timeout=120)
+    assert err == ""
+    assert "matplotlib" in out
+    assert 'pip install "ddepth-gl[cli]"' in out
+    assert 'pip install "ddepth-gl[web]"' in out
+
+
 @needs_viser
 @pytest.mark.slow
 def test_a_program_serves_until_it_is_interrupted(tmp_path):

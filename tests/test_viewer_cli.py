@@ -197,6 +197,16 @@ def test_screenshots_say_which_direction_was_taken_for_up(ddepth):
         assert " up " not in ddepth(*options, *SHOT)[1]
 
 
+def test_a_camera_that_no_orbit_continues_is_named(ddepth):
+    pose = dd.Camera.look_at((1e30, 0, 0), (2e30, 0, 0), width=8, height=8).camera_from_world
+    K = [[9, 0, 4], [0, 9, 4], [0, 0, 1]]
+    dd.save_cameras("odd.json", [dd.Camera(K, pose, 8, 8, name="far")])
+    code, out, err = ddepth("box.ply", "--screenshot", "out.png", "--cameras", "odd.json")
+    assert (code, out) == (1, "")
+    assert len(err) == 1
+    assert err[0].startswith("ddepth: error: odd.json: camera far: ")
+
+
 def test_a_camera_of_a_file_decides_the_size(ddepth):
     code, out, err = ddepth("box.ply", "--screenshot", "out.png", "--cameras", "cameras.json")
     assert (code, err) == (0, [])

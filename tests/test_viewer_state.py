@@ -185,6 +185,16 @@ def test_an_orbit_continues_from_a_camera(is_orthographic, elevation_deg, up):
     assert image_of(again, points) == pytest.approx(image_of(camera, points), abs=1e-4)
 
 
+@pytest.mark.parametrize("focal", [1e-300, 1e-20, 1e-3, 1e8, 1e20, 1e300])
+def test_an_orbit_continues_from_a_camera_beyond_its_angles(focal):
+    pose = dd.Camera.look_at((5, 4, 3), (0, 0, 0), width=8, height=8).camera_from_world
+    camera = dd.Camera([[focal, 0, 4], [0, focal, 4], [0, 0, 1]], pose, 8, 8)
+    orbit = Orbit.from_camera(camera, box()).turned(10.0, 5.0)
+    assert np.linalg.norm(orbit.camera(8, 8).center) == pytest.approx(np.linalg.norm((5, 4, 3)))
+    if 1e-3 <= focal <= 1e8:
+        assert orbit.camera(8, 8).K[1, 1] == pytest.approx(focal)
+
+
 def test_an_orbit_continues_from_a_camera_that_rolls():
     eye = np.array([4.0, -9.0, 7.0])
     for up in ([0, 1, 0], [0.3, 0, 1], [1, 0, -1], [0, 0, -1]):

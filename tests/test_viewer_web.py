@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import math
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import xml.etree.ElementTree as ElementTree
+from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
@@ -100,6 +105,139 @@ def test_without_viser(tmp_path):
         capture_output=True, text=True,
     )  # fmt: skip
     assert re.search(r'viser.*pip install "ddepth-gl\[web\]"\n$', ended.stdout), ended.stderr
+
+
+# Who may connect
+
+
+def status_of(port, host, **headers):
+    """Return status of a request for a WebSocket or for the page."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.putrequest("GET", "/", skip_host=True)
+    for name, value in {"Host": host, **headers}.items():
+        if value is not None:
+            connection.putheader(name, value)
+    connection.endheaders()
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def upgrade(origin=None):
+    return {
+        "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Origin": origin,
+        "Sec-WebSocket-Protocol": f"viser-v{import_module('viser').__version__}",
+    }  # fmt: skip
+
+
+def test_pages_of_other_servers_are_refused_before_they_get_anything():
+    pytest.importorskip("viser")
+    from ddepth_gl.viewer.web.server import WebViewer
+
+    with WebViewer(MESH, port=0) as viewer:
+        port = int(viewer.url.rpartition(":")[2])
+        own = f"127.0.0.1:{port}"
+        assert status_of(port, own) == 200
+        for host, origin, status in (
+            (own, None, 101),
+            (own, f"http://{own}", 101),
+            ("localhost:8123", "http://localhost:8123", 101),  # a tunnel
+            (f"[::1]:{port}", f"http://[::1]:{port}", 101),
+            (own, "http://evil.example", 403),
+            (own, "null", 403),
+            (f"evil.example:{port}", f"http://evil.example:{port}", 403),  # DNS rebinding
+            (f"127.0.0.1.evil.example:{port}", f"http://127.0.0.1.evil.example:{port}", 403),
+            ("", None, 403),
+        ):
+            assert status_of(port, host, **upgrade(origin)) == status, (host, origin)
+        assert status_of(port, "evil.example") == 403
+
+
+def test_hosts_by_which_a_server_may_be_called():
+    from ddepth_gl.viewer.web.guard import is_own_origin, may_be_host
+
+    assert may_be_host("workstation:8080", "workstation", is_local=True)
+    assert may_be_host("anything", "0.0.0.0", is_local=False)
+    for header in (None, "evil.example", "[", "a:b", "8.8.8.8", "localhost.evil.example"):
+        assert not may_be_host(header, "127.0.0.1", is_local=True), header
+    assert not is_own_origin("http://[", "127.0.0.1")
+
+
+def messages_of(raw):
+    """Return the messages that viser packed together."""
+    size, packed = (int.from_bytes(raw[start : start + 8], "little") for start in (0, 8))
+    unpacked = import_module("zstandard").ZstdDecompressor().decompress(raw[16 : 16 + packed], size)
+    return import_module("msgspec.msgpack").decode(unpacked)["messages"]
+
+
+@pytest.mark.slow
+def test_an_end_does_not_wait_for_a_client_and_bad_messages_are_no_news(tmp_path):
+    pytest.importorskip("viser")
+    msgpack = import_module("msgspec.msgpack")
+    name = os.fsdecode(b"\xff\xfe.ply")
+    dd.write_ply(tmp_path / name, MESH.vertices, faces=MESH.faces)
+    command = [sys.executable, "-m", "ddepth_gl", "view", name, "--web", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            port = int(re.search(rb"http://127.0.0.1:(\d+)", process.stdout.readline())[1])
+            connect = import_module("websockets.sync.client").connect
+            protocol = f"viser-v{import_module('viser').__version__}"
+
+            def opened():
+                return connect(
+                    f"ws://127.0.0.1:{port}", subprotocols=[protocol], max_size=None,
+                    compression=None,
+                )  # fmt: skip
+
+            camera = {
+                "type": "ViewerCameraMessage", "wxyz": (1.0, 0, 0, 0), "position": (3.0, 0, 1.0),
+                "fov": 0.7, "near": 0.01, "far": 100.0, "image_height": 30, "image_width": 40,
+                "look_at": (0.0, 0, 0), "up_direction": (0.0, 0, 1.0),
+            }  # fmt: skip
+            for raw in (b"\xff", "text", msgpack.encode({"type": "Nope"}), msgpack.encode([1])):
+                with opened() as client:
+                    client.send(raw)
+                    time.sleep(0.1)
+            with opened() as client:  # its name is no obstacle for the page
+                client.send(msgpack.encode(camera))
+                end = time.monotonic() + 30.0
+                while not any(
+                    each["type"] == "BackgroundImageMessage"
+                    for each in messages_of(client.recv(30))
+                ):
+                    assert time.monotonic() < end
+            inf = math.inf
+            for change in (
+                {"position": (inf, 0.0, 0.0)}, {"position": (0.0, 0.0, 0.0)}, {"fov": 9.0},
+                {"position": (1e300, 0.0, 0.0)}, {"fov": math.nan}, {"image_width": "a"},
+            ):  # fmt: skip
+                with opened() as client:
+                    client.send(msgpack.encode(camera))
+                    time.sleep(0.2)
+                    client.send(msgpack.encode(camera | change))
+                    time.sleep(0.2)
+            # A client that does not answer.
+            silent = socket.create_connection(("127.0.0.1", port))
+            lines = [
+                "GET / HTTP/1.1", f"Host: 127.0.0.1:{port}",
+                *(f"{key}: {value}" for key, value in upgrade().items() if value),
+            ]  # fmt: skip
+            silent.sendall("\r\n".join([*lines, "", ""]).encode())
+            assert b"101" in silent.recv(100)
+            time.sleep(1.0)
+            start = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=30)
+            seconds = time.monotonic() - start
+            silent.close()
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (0, b"")
+    assert seconds < 6.0  # 10 s are those of websockets
 
 
 # Cameras

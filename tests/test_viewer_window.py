@@ -921,3 +921,131 @@ def test_an_image_without_a_known_length_says_why(tmp_path, display, mesh_file):
 @pytest.mark.slow
 def test_the_table_of_the_probe_can_be_read_at_once(tmp_path, display, mesh_file):
     run_frames(TABLE, tmp_path, display, mesh_file)
+
+
+# A window that goes on: names that are no text, frames that fail anywhere, keys that come faster
+# than frames.
+GOES_ON = """
+import ctypes, sys
+from pathlib import Path
+import ddepth_gl as dd
+from ddepth_gl.viewer.state import ViewerState
+from ddepth_gl.viewer.desktop.show import show_window  # imports in the right order
+import imgui_bundle, glfw
+from imgui_bundle import imgui, implot
+from ddepth_gl.viewer.desktop import viewer as viewer_module
+from ddepth_gl.viewer.desktop.viewer import Viewer
+from ddepth_gl.viewer.desktop.window import Window
+
+class Load:
+    def __call__(self, path):
+        raise KeyError("nobody expects this")
+    def line_of(self, mesh):
+        return "mesh = dd.demo_mesh()"
+
+mesh = dd.Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+state = ViewerState.framing(mesh)
+name = "\\udcff\\udcfe"
+with Window(f"{name} - ddepth", 500, 400) as window:
+    viewer = Viewer(window, mesh, state, name=name, load=Load())
+
+    def frames(count=3):
+        for _ in range(count):
+            window.wait(0)
+            viewer.draw()
+            viewer._open_dropped()
+
+    def errors():
+        found = [m.text for m in viewer.messages.shown() if m.is_error]
+        viewer.messages._lines.clear()
+        return found
+
+    frames()
+    assert errors() == []
+
+    # A name that is not UTF-8 arrives; what cannot be read is one line.
+    window.events._dropper(None, 1, (ctypes.c_char_p * 1)(b"/no/\\xff.obj"))
+    assert window.events.dropped == [Path("/no/\\udcff.obj")]
+    frames()
+    assert errors() == ["unexpected KeyError: 'nobody expects this'"], viewer.messages._lines
+
+    # Frames that fail with windows and plots open.
+    draw_status = viewer_module.draw_status
+    def broken(viewer):
+        imgui.begin("left open")
+        imgui.push_id("left, too")
+        implot.begin_plot("plot")
+        raise ValueError("no such panel")
+    viewer_module.draw_status = broken
+    frames(5)
+    assert errors() == ["unexpected ValueError: no such panel"]
+    viewer_module.draw_status = draw_status
+    frames()
+    assert implot.begin_plot is not None and errors() == []
+    def no_memory(*_, **__):
+        raise dd.DeviceMemoryError("the device has no memory left")
+    viewer.picture.draw = no_memory
+    frames()
+    assert errors() == ["the device has no memory left"]
+    del viewer.picture.draw
+    frames()
+    assert errors() == []
+
+    # Keys.
+    type_key = window.events._keeper("key")
+    def key(number, action, held=0):
+        type_key(None, number, glfw.get_key_scancode(number), action, held)
+    def count_frames():
+        count = 0
+        while window.events.are_waiting:
+            frames(1)
+            count += 1
+        return count
+    key(glfw.KEY_LEFT, glfw.PRESS)
+    for _ in range(50):
+        key(glfw.KEY_LEFT, glfw.REPEAT)
+    key(glfw.KEY_LEFT, glfw.RELEASE)
+    assert count_frames() == 2
+    frames()
+    before = state.orbit
+    for _ in range(40):
+        key(glfw.KEY_LEFT_SHIFT, glfw.PRESS)
+        key(glfw.KEY_EQUAL, glfw.PRESS, glfw.MOD_SHIFT)
+        key(glfw.KEY_EQUAL, glfw.RELEASE, glfw.MOD_SHIFT)
+        key(glfw.KEY_LEFT_SHIFT, glfw.RELEASE, glfw.MOD_SHIFT)
+    assert count_frames() <= 4
+    frames()
+    assert abs(state.orbit.distance / before.distance / 0.9**40 - 1) < 1e-6
+    key(glfw.KEY_1, glfw.PRESS)  # another key is not swallowed
+    key(glfw.KEY_1, glfw.RELEASE)
+    key(glfw.KEY_2, glfw.PRESS)
+    key(glfw.KEY_2, glfw.RELEASE)
+    key(glfw.KEY_1, glfw.PRESS)
+    key(glfw.KEY_1, glfw.RELEASE)
+    assert count_frames() == 6
+    assert state.mode == "photo"
+
+    # A camera that no orbit continues.
+    pose = dd.Camera.look_at((1e30, 0, 0), (2e30, 0, 0), width=8, height=8).camera_from_world
+    state.camera = dd.Camera([[9, 0, 4], [0, 9, 4], [0, 0, 1]], pose, 8, 8, name="far")
+    key(glfw.KEY_LEFT, glfw.PRESS)
+    frames()
+    (line,) = [m.text for m in viewer.messages.shown()]
+    assert line.startswith("camera far cannot be turned ("), line
+    assert state.camera is None
+    viewer.release()
+print("goes on")
+"""
+
+
+@pytest.mark.slow
+def test_the_window_goes_on(tmp_path, display):
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", GOES_ON],
+        cwd=tmp_path,
+        env={**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("goes on\n", "", 0)

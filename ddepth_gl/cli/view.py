@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
 from pathlib import Path
@@ -171,6 +172,8 @@ def view(
     Opens a window. Of several meshes it shows one, and N steps to the next. Without MESH it shows
     the mesh of ddepth demo. F1 lists keys and mouse. Without a display, use --web or --screenshot.
     """
+    if debug:  # of errors that the viewer shows and goes on after
+        logging.getLogger("ddepth_gl").addHandler(logging.StreamHandler())
     with one_line_errors(debug, _reworded):
         file_limit = {} if max_file_mb is None else {"max_file_bytes": max_file_mb * 2**20}
         for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
@@ -402,7 +405,12 @@ def _serve(
     with WebViewer(mesh, state, name=name, **options) as viewer:
         interrupts: list[int] = []
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-            signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+
+            def interrupt(number: int, _: object) -> None:
+                interrupts.append(number)
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one ends it at once
+
+            signal.signal(signal.SIGINT, interrupt)
         print_line(f"{name}: {viewer.url}, until Ctrl-C{note and f'; {note}'}")
         for line in viewer.notes:
             print_line(line)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CameraError, RequestError
+from ..errors import CameraError, DDepthError, RequestError
 from .options import parse_numbers
 from .up import assumed_up_text, parse_up
 
@@ -30,6 +30,7 @@ class FirstView:
         is_orthographic: whether rays are parallel.
         cameras: cameras of the file of --cameras.
         number: index of the first of them to show.
+        file: file of --cameras, or None.
     """
 
     side: str | None
@@ -40,6 +41,7 @@ class FirstView:
     is_orthographic: bool
     cameras: list[Camera]
     number: int
+    file: Path | None = None
 
     @classmethod
     def of_options(
@@ -82,6 +84,7 @@ class FirstView:
             ortho,
             loaded,
             0 if camera is None else _camera_number(camera, loaded),
+            cameras,
         )
 
     def check(self, values: dict[str, Any]) -> None:
@@ -110,8 +113,14 @@ class FirstView:
         elif self.eye is not None and self.target is not None:
             orbit = Orbit.looking(self.eye, self.target, mesh, self.up, self.fov_deg)
         elif self.cameras:
-            orbit = Orbit.from_camera(self.cameras[self.number], mesh)
-            values = {**values, "camera": self.cameras[self.number]}
+            camera = self.cameras[self.number]
+            try:
+                orbit = Orbit.from_camera(camera, mesh)
+                orbit.camera(2, 2)
+            except DDepthError as error:
+                name = camera.name or self.number + 1
+                raise CameraError(f"{self.file}: camera {name}: {error}") from None
+            values = {**values, "camera": camera}
         if self.is_orthographic:
             orbit = replace(orbit, is_orthographic=True)
             if self.eye is None:

@@ -102,6 +102,7 @@ def show(
 
     Raises:
         RequestError: `what` is something else, or a frame without maps and layers.
+        OutputError: neither viser nor matplotlib is installed.
         DDepthError: a mesh cannot be rendered here.
     """
     if not isinstance(what, (Mesh, DepthMaps, DepthLayers, Frame)):
@@ -211,6 +212,17 @@ def _show_picture(
         return Shown()._show_in_notebook(lambda: notebook(result))
     content = result._repr_png_()
     if content is None:
+        is_empty = isinstance(result, Frame) and all(
+            each is None for each in (result.image, result.maps, result.layers)
+        )
+        if not is_empty:
+            import_needed(
+                "matplotlib",
+                "a picture without viser",
+                OutputError,
+                "cli",
+                f"; for a page in 3-D, {pip_command('web')}",
+            )
         raise RequestError("the frame is empty: render it with an image, maps or layers")
     descriptor, name = tempfile.mkstemp(prefix="ddepth-", suffix=".png")
     with os.fdopen(descriptor, "wb") as file:

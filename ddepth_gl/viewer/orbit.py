@@ -34,6 +34,8 @@ _BESIDE_DEG = 40.0
 _ZOOM_PER_STEP = 0.9
 _NEAREST, _FARTHEST = 1e-4, 1e4  # distances from the target, in radii of the mesh
 _MAX_STEPS = 1000.0
+# Cameras beyond them cannot be told from one with parallel rays, or from a plane.
+_NARROWEST_DEG, _WIDEST_DEG = 2e-9, 179.9999
 _MARGIN = 1.1  # around a mesh that is fitted into the image
 _SMALLEST_FIT = 0.02  # half of the height that an image shows at least, in radii
 # Nearer to the pole, the up direction of the image is not that of the orbit.
@@ -124,7 +126,7 @@ class Orbit:
 
         The target is the point of the optical axis nearest to the center of the mesh. A camera that
         rolls gets an `up` of its own. An orbit has no principal point: an image that is not
-        centered on it moves.
+        centered on it moves. Its field of view lies between 2e-9 and 179.9999 degrees.
 
         Args:
             camera: a Camera.
@@ -142,6 +144,7 @@ class Orbit:
             distance = tangent / math.tan(math.radians(fov_deg) / 2.0)
         else:
             fov_deg = 2.0 * math.degrees(math.atan(tangent))
+            fov_deg = min(_WIDEST_DEG, max(_NARROWEST_DEG, fov_deg))
             distance = depth = depth if depth > 1e-3 * radius else radius
         axes = axes_of_up("up", up)
         x, y, z = (axes @ -ahead).tolist()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ...camera.camera import Camera
+from ...errors import DDepthError
 from ..modes import MODES
 from ..orbit import STANDARD_VIEWS, Orbit
 
@@ -79,9 +81,21 @@ def move(viewer: Viewer, change: Callable[[Orbit], Orbit]) -> None:
         state.mould_orbit = change(state.mould_orbit)
         return
     if state.camera is not None:  # from where a camera of a file is
-        state.orbit = Orbit.from_camera(state.camera, viewer.mesh)
-        state.camera = None
+        state.orbit, state.camera = _orbit_of(state.camera, viewer), None
     state.orbit = change(state.orbit)
+
+
+def _orbit_of(camera: Camera, viewer: Viewer) -> Orbit:
+    """Return the orbit that continues from a camera; the first view if there is none."""
+    try:
+        orbit = Orbit.from_camera(camera, viewer.mesh)
+        orbit.camera(2, 2)
+    except DDepthError as error:
+        name = f"camera {camera.name}" if camera.name else "the camera"
+        viewer.messages.note(f"{name} cannot be turned ({error}); the mesh is fitted", "camera")
+        up = viewer.state.orbit.up
+        return Orbit.framing(viewer.mesh, up, viewer.aspect)
+    return orbit
 
 
 def go_home(viewer: Viewer) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import os
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,15 +36,17 @@ class Events:
     Attributes:
         dropped: paths of files that were dropped and not yet taken.
         is_fresh: whether any event came since it was last set to False.
+        presses: how often keys were pressed for the frame, if more than once.
     """
 
     def __init__(self, window: Any) -> None:
         self.dropped: list[Path] = []
         self.is_fresh = True
-        self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        self.presses: Counter[imgui.Key] = Counter()
+        self._waiting: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._pointer = 0.0, 0.0
         io = imgui.get_io()
-        forwarded: dict[str, Callable[..., None]] = {
+        self._forwarded: dict[str, Callable[..., None]] = {
             "cursor_pos": io.add_mouse_pos_event,
             "cursor_enter": self._enter,
             "mouse_button": _press,
@@ -52,17 +55,22 @@ class Events:
             "char": io.add_input_character,
             "window_focus": lambda focused: io.add_focus_event(bool(focused)),
         }
-        for kind, forward in forwarded.items():
-            getattr(glfw, f"set_{kind}_callback")(window, self._keeper(kind, forward))
+        for kind in self._forwarded:
+            getattr(glfw, f"set_{kind}_callback")(window, self._keeper(kind))
         for kind in _OTHERS:
             getattr(glfw, f"set_{kind}_callback")(window, self._note)
-        set_drop: Any = glfw.set_drop_callback  # its annotation is that of the C function
-        set_drop(window, self._drop)
+        # Not by `glfw.set_drop_callback`, which cannot decode names that are not UTF-8.
+        parts: Any = glfw
+        self._dropper: Any = parts._GLFWdropfun(self._drop)  # kept: GLFW calls it
+        parts._glfw.glfwSetDropCallback(window, self._dropper)
 
-    def _keeper(self, kind: str, forward: Callable[..., None]) -> Callable[..., None]:
+    def _keeper(self, kind: str) -> Callable[..., None]:
         def keep(_: object, *values: Any) -> None:
             self.is_fresh = True
-            self._waiting.append((kind, lambda: forward(*values)))
+            # Dear ImGui repeats keys itself. Each would get a frame of its own, long after release.
+            if kind == "key" and values[2] == glfw.REPEAT:
+                return
+            self._waiting.append((kind, values))
             if kind == "cursor_pos":
                 self._pointer = values[0], values[1]
 
@@ -71,9 +79,9 @@ class Events:
     def _note(self, *_: object) -> None:
         self.is_fresh = True
 
-    def _drop(self, _: object, names: list[str]) -> None:
+    def _drop(self, _: object, count: int, names: Any) -> None:
         self.is_fresh = True
-        self.dropped += [Path(name) for name in names]
+        self.dropped += [Path(os.fsdecode(names[number])) for number in range(count)]
 
     def _enter(self, is_inside: int) -> None:
         x, y = self._pointer if is_inside else (-imgui.FLT_MAX, -imgui.FLT_MAX)
@@ -87,13 +95,36 @@ class Events:
     def feed(self) -> None:
         """Tell Dear ImGui the events of the next frame."""
         first = ""
+        self.presses.clear()
         while self._waiting:
-            kind, forward = self._waiting[0]
+            kind, values = self._waiting[0]
             if first and not (kind == first and kind in _ADDED_UP):
                 break
             first = kind
             self._waiting.popleft()
-            forward()
+            self._forwarded[kind](*values)
+            if kind == "key" and values[2] == glfw.PRESS:
+                self._merge_presses(*values)
+
+    def _merge_presses(self, key: int, scancode: int, _: int, held: int) -> None:
+        """Count further presses of a key that wait, and drop them, unless they are text."""
+        known = _known_key(key, scancode)
+        if known is None or key in _MODIFIER_KEYS or imgui.get_io().want_text_input:
+            return
+        merged = presses = 0
+        for number, (kind, values) in enumerate(self._waiting, start=1):
+            if kind == "char":
+                continue
+            if kind != "key" or values[0] not in (key, *_MODIFIER_KEYS):
+                break
+            if values[0] == key and values[2] == glfw.PRESS:
+                if values[3] != held:
+                    break
+                merged, presses = number, presses + 1
+        for _number in range(merged):
+            self._waiting.popleft()
+        if presses:
+            self.presses[known] = 1 + presses
 
 
 def _press(button: int, action: int, held: int) -> None:
@@ -104,16 +135,19 @@ def _press(button: int, action: int, held: int) -> None:
 
 
 def _type(key: int, scancode: int, action: int, held: int) -> None:
-    """Tell Dear ImGui that a key was pressed or released; it repeats keys itself."""
+    """Tell Dear ImGui that a key was pressed or released."""
     _hold_modifiers(held, key, action)
-    if action == glfw.REPEAT:
-        return
+    known = _known_key(key, scancode)
+    if known is not None:
+        imgui.get_io().add_key_event(known, action == glfw.PRESS)
+
+
+def _known_key(key: int, scancode: int) -> imgui.Key | None:
+    """Return Dear ImGui's name of a key; None if it has none."""
     # By what is printed on it, not by its place on a keyboard of the USA.
     name = glfw.get_key_name(key, scancode) if key < glfw.KEY_ESCAPE else None
     printed = ord(name.upper()) if name and len(name) == 1 else key
-    known = _KEYS.get(printed, _KEYS.get(key))
-    if known is not None:
-        imgui.get_io().add_key_event(known, action == glfw.PRESS)
+    return _KEYS.get(printed, _KEYS.get(key))
 
 
 def _hold_modifiers(held: int, key: int = 0, action: int = 0) -> None:
@@ -146,3 +180,8 @@ def _keys() -> dict[int, imgui.Key]:
 
 
 _KEYS = _keys()
+_MODIFIER_KEYS = tuple(
+    getattr(glfw, f"KEY_{side}_{name}")
+    for side in ("LEFT", "RIGHT")
+    for name in _MODIFIERS.values()
+)

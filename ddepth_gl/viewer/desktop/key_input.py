@@ -40,7 +40,8 @@ def handle_keys(viewer: Viewer) -> None:
             and not (io.key_alt or io.key_super)
             and imgui.is_key_pressed(key, is_repeated)
         ):
-            perform(viewer, action)
+            for _ in range(viewer.window.events.presses[key] or 1):
+                perform(viewer, action)
 
 
 def _bindings() -> list[tuple[Any, bool, bool, str]]:

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 
 from ..._log import logger
+from ..._text import printable
+from ...errors import DDepthError
 
 __all__ = ["Message", "Messages"]
 
@@ -39,11 +41,21 @@ class Messages:
 
     def note(self, text: str, cause: str = "") -> None:
         """Show a line for a few seconds."""
-        self._add(Message(text, False, cause, time.monotonic() + _NOTE_SECONDS))
+        self._add(Message(_line(text), False, cause, time.monotonic() + _NOTE_SECONDS))
 
     def error(self, text: str, cause: str = "") -> None:
         """Show what failed, until it is closed or `clear(cause)` is called."""
-        self._add(Message(text, True, cause, float("inf")))
+        self._add(Message(_line(text), True, cause, float("inf")))
+
+    def fail(self, error: Exception, cause: str) -> None:
+        """Show an exception; the traceback of one that nobody expects goes into the log."""
+        if isinstance(error, MemoryError):
+            self.error(str(error) or "out of memory", cause)
+        elif isinstance(error, (DDepthError, OSError)):
+            self.error(str(error), cause)
+        else:
+            _LOG.error("unexpected error in the viewer", exc_info=error)
+            self.error(f"unexpected {type(error).__name__}: {error}", cause)
 
     def _add(self, message: Message) -> None:
         if not any(line.text == message.text for line in self._lines):
@@ -73,3 +85,7 @@ class Messages:
     def next_end(self) -> float:
         """Seconds of `time.monotonic` at which the next message disappears; inf if none does."""
         return min((line.end for line in self._lines), default=float("inf"))
+
+
+def _line(text: str) -> str:
+    return " ".join(printable(text).split())

@@ -15,7 +15,7 @@ from imgui_bundle import imgui
 
 from ..._log import logger
 from ...camera.camera import Camera
-from ...errors import DDepthError, LeftOutWarning
+from ...errors import LeftOutWarning
 from ...mesh.mesh import Mesh
 from ..code_lines import code_of
 from ..coloring import BACKGROUND
@@ -46,7 +46,6 @@ _LOG = logger(__name__)
 _FRAMES_PER_EVENT = 3  # Dear ImGui takes some to follow one event
 _LONGEST_WAIT = 0.5  # seconds; Python handles Ctrl-C after each wait
 _REST_SECONDS = 0.12  # the cursor rests before the crossings below it are rendered
-_FAILURES = (DDepthError, OSError, MemoryError)
 _BACKGROUND = tuple(each / 255 for each in BACKGROUND)
 _FIXED = (
     imgui.WindowFlags_.no_decoration
@@ -134,7 +133,7 @@ class Viewer:
         # The image that the pin was set in, if that had another size: (pin, size, camera) now, and
         # size and pixel then.
         self._pinned: tuple[tuple[Any, ...], tuple[tuple[int, int], tuple[int, int]]] | None = None
-        self._frames = 0
+        self._frames, self._has_failed = 0, False
         self._to_open: Path | None = None
         self.section_point: tuple[float, float] | None = None
         self.plot_size = self.plot_size_before = 0.0, 0.0
@@ -198,9 +197,33 @@ class Viewer:
         return bool(self._rendered) and self._rendered[1] != self.size
 
     def draw(self) -> None:
-        """Draw one frame: panels, and the image where it changed."""
-        window = self.window
+        """Draw one frame; one that fails is a message in the next ones, not the end."""
         self._frames += 1
+        try:
+            self._draw_frame()
+        except Exception as error:
+            self.window.give_up_frame()
+            self.messages.fail(error, "frame")
+            self._draw_messages()
+            if not self._has_failed:  # once more: what failed may have been a key
+                self._frames_left = max(self._frames_left, 1)
+            self._has_failed = True
+        else:
+            self._has_failed = False
+
+    def _draw_messages(self) -> None:
+        """Draw a frame with nothing but the messages."""
+        window = self.window
+        window.start_frame()
+        points, screen = imgui.get_io().display_size, window.gl.screen
+        screen.viewport, screen.scissor = (0, 0, *window.size), None
+        screen.clear(*_BACKGROUND)
+        draw_messages(self, Area(0, 0, points.x, points.y))
+        window.end_frame()
+
+    def _draw_frame(self) -> None:
+        """Draw panels, and the image where it changed."""
+        window = self.window
         window.start_frame()
         points = imgui.get_io().display_size
         has_plot = self.state.section is not None
@@ -306,8 +329,8 @@ class Viewer:
         self._rendered = seen, size
         try:
             self.picture.render(state, *size)
-        except (DDepthError, MemoryError) as error:
-            self.messages.error(_text(error), "image")
+        except Exception as error:
+            self.messages.fail(error, "image")
         else:
             self.messages.clear("image")
             if is_image:
@@ -325,13 +348,17 @@ class Viewer:
         bottom = height - int((area.y + area.height) * scale)
         stride = self._pace.reduction
         probe = self.probe if state.pin is not None else None
-        is_new = self.picture.draw(
-            state,
-            (int(area.x * scale), bottom, *self.size),
-            probe=probe,
-            shows_mesh=self.shows_mesh,
-            stride=stride,
-        )
+        try:
+            is_new = self.picture.draw(
+                state,
+                (int(area.x * scale), bottom, *self.size),
+                probe=probe,
+                shows_mesh=self.shows_mesh,
+                stride=stride,
+            )
+        except Exception as error:
+            self.messages.fail(error, "image")
+            return
         if is_new:
             self._pace.note(self.picture.milliseconds, is_full=stride == 1)
             self.want_frame()
@@ -342,9 +369,9 @@ class Viewer:
             return
         try:
             picture = Picture(self.window.gl, self.mesh, self.name, self.state.engine)
-        except (DDepthError, MemoryError) as error:
+        except Exception as error:
             self.state.engine = self.picture.engine_asked
-            self.messages.error(_text(error), "engine")
+            self.messages.fail(error, "engine")
             return
         self.messages.clear("engine")
         self.picture.release()
@@ -388,9 +415,9 @@ class Viewer:
             self._sectioned = key
             try:
                 self._section = self.picture.session.section(self.state, *self.size)
-            except (DDepthError, MemoryError) as error:
+            except Exception as error:
                 self._section = None
-                self.messages.error(_text(error), "section")
+                self.messages.fail(error, "section")
             else:
                 self.messages.clear("section")
         return self._section
@@ -411,8 +438,8 @@ class Viewer:
         try:
             probe = self.picture.session.probe(self.state, *size, column, row)
             return replace(probe, pixel=asked) if size != self.size else probe
-        except (DDepthError, MemoryError) as error:
-            self.messages.error(_text(error), "probe")
+        except Exception as error:
+            self.messages.fail(error, "probe")
             return None
 
     def want_frame(self) -> None:
@@ -462,17 +489,18 @@ class Viewer:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", LeftOutWarning)  # the report tells
                 mesh = self._load(path)
+            home = replace(
+                Orbit.framing(mesh, self._up, self.aspect, self.state.orbit.fov_deg),
+                is_orthographic=self.state.orbit.is_orthographic,
+            )
             self.picture.replace_mesh(mesh, path.stem)
-        except _FAILURES as error:
-            self.messages.error(_text(error), "file")
+        except Exception as error:
+            self.messages.fail(error, "file")
             return
         self.messages.clear("file")
         state = self.state
         self.mesh, self.name = mesh, path.stem
-        self.home = replace(
-            Orbit.framing(mesh, self._up, self.aspect, state.orbit.fov_deg),
-            is_orthographic=state.orbit.is_orthographic,
-        )
+        self.home = home
         self.mould_home = self.home.turned(-40.0, 0.0)  # beside the rendering camera
         self.is_framed = True
         state.orbit, state.mould_orbit = self.home, self.mould_home
@@ -498,8 +526,8 @@ class Viewer:
             drawn = self.picture.mould_pixels(*self.size)
         try:
             files = export(kind, self.picture.session, self.state, *self.size, drawn=drawn)
-        except _FAILURES as error:
-            self.messages.error(_text(error), "save")
+        except Exception as error:
+            self.messages.fail(error, "save")
             return
         self.messages.note(f"saved {', '.join(map(str, files))}", "save")
 
@@ -550,7 +578,3 @@ class _fixed_window:  # noqa: N801
 
     def __exit__(self, *_: object) -> None:
         imgui.end()
-
-
-def _text(error: BaseException) -> str:
-    return str(error) or "out of memory"

@@ -11,6 +11,7 @@ import moderngl
 from imgui_bundle import ImVec2, imgui, implot
 
 from ..._log import logger
+from ..._text import printable
 from ...errors import ViewerError
 from .events import Events
 from .needs import WAYS_OUT, cure_of
@@ -44,8 +45,8 @@ class Window:
     def __init__(
         self, title: str, width: int = 1280, height: int = 840, *, is_visible: bool = True
     ) -> None:
-        self._is_open, self._last_frame = False, 0.0
-        self._window = self._opened(title, width, height, is_visible)
+        self._is_open, self._is_framing, self._last_frame = False, False, 0.0
+        self._window = self._opened(printable(title), width, height, is_visible)
         try:
             glfw.make_context_current(self._window)
             glfw.swap_interval(1)
@@ -89,6 +90,9 @@ class Window:
         io.set_ini_filename("")  # no file in the working folder
         io.set_log_filename("")
         io.config_debug_highlight_id_conflicts = False  # for programmers; tests look for them
+        # A frame that fails is closed, see `give_up_frame`; the terminal gets nothing of it.
+        io.config_error_recovery_enable_assert = False
+        io.config_error_recovery_enable_debug_log = False
         io.mouse_double_click_time = 0.4  # seconds, as on most desktops
         major, minor = divmod(min(self.gl.version_code, 430) // 10, 10)
         if not imgui.backends.opengl3_init(f"#version {major}{minor}0"):
@@ -130,7 +134,7 @@ class Window:
 
     def set_title(self, title: str) -> None:
         """Change the text of the title bar."""
-        glfw.set_window_title(self._window, title)
+        glfw.set_window_title(self._window, printable(title))
 
     def wait(self, seconds: float) -> None:
         """Sleep until an event comes, at most this long; handle all that are waiting."""
@@ -149,12 +153,23 @@ class Window:
         io.delta_time = max(now - self._last_frame, 1e-4)
         self._last_frame = now
         imgui.new_frame()
+        self._is_framing = True
 
     def end_frame(self) -> None:
         """Draw the panels over what is in the window's framebuffer, and show it."""
+        self._is_framing = False
         imgui.render()
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
         glfw.swap_buffers(self._window)
+
+    def give_up_frame(self) -> None:
+        """End a frame that failed at any place; nothing of it is shown."""
+        if self._is_framing:
+            self._is_framing = False
+            imgui.end_frame()  # closes what is open
+            # A plot that is open would be in the way of the next one.
+            implot.destroy_context()
+            implot.create_context()
 
     def set_clipboard(self, text: str) -> None:
         """Put text into the clipboard."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..._checks import shown
+from ...errors import RequestError
 from ..clouds import COLORINGS
 from ..coloring import COLOR_MAPS
 from ..exports import EXPORTS
@@ -87,7 +89,7 @@ class Controls:
     @property
     def mode_name(self) -> str:
         """The mode, a name in `MODES`."""
-        return _MODE_OF_LABEL[self.mode.value]
+        return _known(self.mode.value, _MODE_OF_LABEL)
 
     @property
     def color_map_name(self) -> str | None:
@@ -102,7 +104,7 @@ class Controls:
     @property
     def side(self) -> str:
         """The standard view whose button was pressed last."""
-        return _SIDES[self.sides.value]
+        return _known(self.sides.value, _SIDES)
 
     # What is shown
 
@@ -290,6 +292,17 @@ class Controls:
 def _up_name(up: Vector) -> str:
     """Return the name of an up direction in the menu."""
     return next((name for name, each in _UPS.items() if each == up), _OWN_UP)
+
+
+def _known(value: str, names: Mapping[str, str]) -> str:
+    """Return what a choice stands for; a page may send any text.
+
+    Raises:
+        RequestError: it was not offered.
+    """
+    if value not in names:
+        raise RequestError(f"the page offers {', '.join(names)}, not {shown(value)}")
+    return names[value]
 
 
 def _within(value: float, low: float, high: float) -> float:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import DDepthError
+from ...errors import CameraError
 from ..exports import EXPORTS
 from ..orbit import Orbit
 from ..probe import Probe
@@ -19,6 +21,7 @@ from .controls import Controls
 from .page_images import PageImages
 from .page_scene import MAX_FACES, PageScene
 from .page_world import beside
+from .requests import one_line
 
 if TYPE_CHECKING:
     from .server import WebViewer
@@ -61,13 +64,15 @@ class Page:
         self.probe: Probe | None = None
         self._catching_up: asyncio.TimerHandle | None = None
         self.images = PageImages(self)
-        self.controls = Controls(client.gui, self.state, self._changed, self._pressed)
+        self.controls = Controls(
+            client.gui, self.state, self._safe(self._changed), self._safe(self._pressed)
+        )
         if len(viewer.mesh.faces) > MAX_FACES:
             self.controls.has_mesh.disabled = True
             self.controls.has_mesh.hint = f"more than {MAX_FACES:,} faces are not sent"
-        client.camera.on_update(self._camera_moved)
-        client.scene.on_click()(self._clicked)
-        client.scene.on_click(modifier="shift")(self._shift_clicked)
+        client.camera.on_update(self._safe(self._camera_moved))
+        client.scene.on_click()(self._safe(self._clicked))
+        client.scene.on_click(modifier="shift")(self._safe(self._shift_clicked))
         self.controls.show_state(self.state)
         viewer.when_reported(self._show_report)
 
@@ -78,6 +83,19 @@ class Page:
             self._catching_up.cancel()
         self.images.close()
         self.scene.close()
+
+    def _safe(self, react: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return a function whose errors are messages on the page; its state stays as it was."""
+
+        async def react_safely(event: Any) -> None:
+            state, view = copy(self.state), self.view
+            try:
+                await react(event)
+            except Exception as error:  # a page sent what none does by itself
+                self.state, self.view = state, view
+                self.fail(one_line(error))
+
+        return react_safely
 
     # The camera
 
@@ -90,11 +108,12 @@ class Page:
         if self._catching_up is not None or not (camera.image_width > 0 < camera.image_height):
             return
         size = _image_size(camera.image_width, camera.image_height)
-        try:
+        seen = camera.position, camera.look_at, camera.up_direction, camera.fov
+        if not all(np.isfinite(each).all() for each in seen):
+            raise CameraError("a camera needs finite numbers")
+        with np.errstate(all="ignore"):  # what comes of huge numbers is found below
             orbit = self.viewer.world.orbit_of(camera, self.view)
-        except DDepthError as error:  # a page sent what no camera can have
-            self.fail(str(error))
-            return
+            orbit.camera(*size)
         is_moved = not _is_same_view(orbit, self.view)
         if is_moved:
             self._set_view(orbit)
@@ -207,6 +226,7 @@ class Page:
             is_range = math.isfinite(low) and math.isfinite(high) and low < high
             if not controls.is_full_range.value and is_range:
                 state.limits = low, high
+        state.check()
         controls.show_state(state)
         self.images.draw(is_moving=name in ("layer", "fov_deg"))
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
 
+from ..._log import logger
 from ..._packages import import_needed
+from ..._text import printable
 from ...errors import ViewerError
 from ..orbit import Orbit
-from .addresses import DEFAULT_HOST, free_port, notes_on, numeric_address, url_of
+from .addresses import DEFAULT_HOST, free_port, is_local, notes_on, numeric_address, url_of
+from .guard import guarded
 from .page_world import PageWorld
 
 __all__ = ["PageServer", "ServedPage"]
 
 ServerT = TypeVar("ServerT", bound="PageServer")
 
+_LOG = logger(__name__)
 _PANEL_WIDTH = 400
 _FARTHEST = 100.0  # from the mesh, in its radii; depth is sent up to 168
 
@@ -61,10 +65,14 @@ class PageServer:
         self._closed = threading.Event()
         self._pages: dict[int, Any] = {}
         number = free_port(host, port)
-        with _quiet():
+        # viser warns of what is sent to a client that is gone, and of values that a client made up.
+        warnings.filterwarnings("ignore", r"Queued a \w+ on a closed connection")
+        warnings.filterwarnings("ignore", r"\[viser\] .* does not match annotation")
+        with _quiet(), guarded(host, is_local=is_local(host)):
             self.server = viser.ViserServer(
-                numeric_address(host), number, label=name or "ddepth", verbose=False
+                numeric_address(host), number, label=printable(name) or "ddepth", verbose=False
             )
+        self.loop.call_soon_threadsafe(self.loop.set_exception_handler, _note_error)
         atexit.register(self.close)
         try:
             if self.server.get_port() != number:
@@ -134,31 +142,18 @@ class PageServer:
         server.on_client_disconnect(self._disconnected)
 
     async def _connected(self, client: Any) -> None:
-        connection = self._foreign_connection(client)
-        if connection is not None:
-            await connection.close()
-            return
         client.camera.max_orbit_distance = _FARTHEST
         self._pages[client.client_id] = self.make_page(client)
-
-    def _foreign_connection(self, client: Any) -> Any:
-        """Return the connection of a client whose page comes from another server, else None.
-
-        Browsers let every page of the internet open a WebSocket to this computer, and tell where
-        the page comes from.
-        """
-        connection = self.server._websock_server._live_connections.get(client.client_id)
-        if connection is None:  # gone already
-            return None
-        headers = connection.request.headers
-        origin = headers.get("Origin")
-        is_own = origin is None or urlsplit(origin).netloc == headers.get("Host")
-        return None if is_own else connection
 
     async def _disconnected(self, client: Any) -> None:
         page = self._pages.pop(client.client_id, None)
         if page is not None:
             page.close()
+
+
+def _note_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an error of a message that a client sent and nobody expects; the server goes on."""
+    _LOG.info("%s", context.get("message"), exc_info=context.get("exception"))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..._text import printable
 from ...errors import DDepthError
 
-__all__ = ["Requests"]
+__all__ = ["Requests", "one_line"]
 
 _logger = logging.getLogger(__name__)
 _THREADS = 4
@@ -86,7 +86,7 @@ class Requests:
         except Exception as error:
             try:
                 if not self._is_closed:
-                    fail(_one_line(error))
+                    fail(one_line(error))
             except Exception:
                 _logger.exception("an error of the viewer cannot be shown")
         finally:
@@ -95,7 +95,7 @@ class Requests:
                 self._start()
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """Return an error as one line; errors that nobody expects are logged, too."""
     text = " ".join(printable(str(error)).split())
     if isinstance(error, (DDepthError, OSError)):

@@ -145,10 +145,14 @@ class ResultPage:
     async def _changed(self, _: Any) -> None:
         self._show()
 
+    def _clouds(self) -> list[Cloud]:
+        clouds = self._viewer.clouds  # a page may send any text
+        return clouds.get(cast(str, self._coloring.value), clouds["side"])
+
     def _show(self) -> None:
         clouds = [
             cloud
-            for number, cloud in enumerate(self._viewer.clouds[cast(str, self._coloring.value)])
+            for number, cloud in enumerate(self._clouds())
             if self._shown[min(number, len(self._shown) - 1)].value
         ]
         self.scene.show_clouds(clouds, self._size.value * self._viewer.point_size)

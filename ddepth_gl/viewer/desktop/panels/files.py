@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import imgui
 
+from ...._text import printable
 from ..style import FAINT
 from .widgets import button, button_row, choice, colored_text, tooltip
 
@@ -25,7 +26,7 @@ _TIPS = {
 
 def draw_meshes(viewer: Viewer) -> None:
     """Draw the list of meshes, if there are several."""
-    names = [path.name for path in viewer.files]
+    names = [printable(path.name) for path in viewer.files]
     if len(names) > 1:
         numbers = {str(number): name for number, name in enumerate(names)}
         chosen = choice("Mesh", str(viewer.file_number), numbers)

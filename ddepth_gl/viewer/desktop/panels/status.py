@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import imgui
 
+from ...._text import printable
 from ...keys import KEYS, MOUSE
 from ..style import FAINT, TEXT
 from .widgets import small_font
@@ -21,7 +22,7 @@ def draw_status(viewer: Viewer) -> None:
     width, height = viewer.picture.rendered_size
     is_full = (width, height) == viewer.size
     parts = [
-        viewer.name,
+        printable(viewer.name),
         f"{width} x {height}" + ("" if is_full else " while moving"),
         f"{viewer.picture.milliseconds:.1f} ms",
         viewer.picture.engine,
