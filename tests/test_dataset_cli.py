@@ -351,6 +351,51 @@ def test_other_settings_into_the_same_folder():
     assert "views.count is 4 there and 5 here" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["README.md", "dataset.yaml", "index.parquet", "preview.png"])
+def test_files_of_the_user_stay(name):
+    Path("out").mkdir()
+    Path("out", name).write_text("mine")
+    done = ddepth(*RUN)
+    assert done.exit_code == 1
+    assert done.stderr == f"ddepth: error: out/{name} is not of a data set; give another -o\n"
+    assert [path.name for path in Path("out").iterdir()] == [name]
+    assert Path("out", name).read_text() == "mine"
+
+
+def test_other_files_of_the_user_are_no_hindrance():
+    Path("out").mkdir()
+    Path("out/notes.txt").write_text("mine")
+    assert ddepth(*RUN).exit_code == 0
+    assert Path("out/notes.txt").read_text() == "mine"
+
+
+def test_lines_below_the_card_stay():
+    ddepth(*RUN)
+    card = Path("out/README.md")
+    with card.open("a") as file:
+        file.write("\nTaken for the paper.\n")
+    before = card.read_bytes()
+    assert ddepth("-o", "out", "--finish").exit_code == 0
+    assert card.read_bytes() == before
+    card.write_bytes(before.replace(b"| meshes |", b"| cats |"))  # above them, nothing stays
+    assert ddepth("-o", "out", "--finish").exit_code == 0
+    assert card.read_bytes() == before
+
+
+def test_a_preview_of_other_samples_is_removed():
+    ddepth(*RUN)
+    for name in ("preview.png", "preview.html"):
+        Path("out", name).write_text("of before")
+    assert ddepth("-o", "out", "--finish").exit_code == 0  # nothing has changed
+    assert Path("out/preview.html").exists()
+    assert "preview.png" in Path("out/README.md").read_text()
+    files("more", "e")
+    extended = ddepth("more", *RUN[1:], "--extend")
+    assert extended.exit_code == 0, extended.stderr
+    assert not list(Path("out").glob("preview.*"))
+    assert "preview.png" not in Path("out/README.md").read_text()
+
+
 def test_a_folder_that_cannot_be_written():
     done = ddepth("meshes", "-o", "/proc/out", *RUN[3:])
     assert done.exit_code == 1
