@@ -110,7 +110,14 @@ def test_shards_with_other_processes():
     with claimed(LocalStorage(Path("out")), "shard-00000"):
         done = ddepth(*RUN)
         assert done.exit_code == 4
-        assert "1 shard is with other processes" in done.stdout
+        assert (
+            "1 shard is with other processes; if they were lost, run the command again in ten "
+            "minutes\n"
+        ) in done.stdout
+        assert ddepth("-o", "out", "--finish").exit_code == 0
+        verified = ddepth("--verify", "out")
+        assert verified.exit_code == 1
+        assert "1 shard not finished; run the command again\n" in verified.stdout
         status = ddepth("--status", "out")
         assert "shard-00000: process" in status.stdout
     assert ddepth(*RUN).exit_code == 0
