@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
 import time
@@ -90,6 +91,17 @@ def test_json():
     assert (report["meshes"], report["images"], report["failures"]) == (4, 4 * VIEWS, 0)
     assert report["seconds_p99"] >= report["seconds_p50"] > 0
     assert report["peak_memory"] > 2**20
+    assert set(report) == keys_of_the_page()
+    status = json.loads(ddepth("--status", "out", "--json").stdout)
+    others = {"is_complete", "claimed", "seconds", "assumed_up"}
+    assert set(status) == set(report) - others | {"claims", "is_index_current"}
+
+
+def keys_of_the_page():
+    page = Path(__file__).parents[1].joinpath("docs/dataset.md").read_text("utf-8")
+    table = page.partition("### Results as JSON")[2].partition("\n\n`--status`")[0]
+    cells = re.findall(r"^\| (`.*?) \|", table, re.M)
+    return set(re.findall(r"`(\w+)`", " ".join(cells)))
 
 
 def test_meshes_that_fail_are_named():
@@ -119,8 +131,18 @@ def test_shards_with_other_processes():
         assert verified.exit_code == 1
         assert "1 shard not finished; run the command again\n" in verified.stdout
         status = ddepth("--status", "out")
-        assert "shard-00000: process" in status.stdout
+        assert re.search(r"shard-00000: process .* last sign of life \d s ago\n", status.stdout)
     assert ddepth(*RUN).exit_code == 0
+
+
+def test_status_of_a_lost_machine():
+    ddepth(*RUN)
+    claim = Path("out/claims/shard-00000")
+    claim.write_text('{"host": "lost", "pid": 7, "token": "x"}')
+    os.utime(claim, (time.time() - 1200,) * 2)
+    line = "shard-00000: process 7 on lost, last sign of life 20 min ago"
+    assert f"{line}\n" in ddepth("--status", "out").stdout
+    assert json.loads(ddepth("--status", "out", "--json").stdout)["claims"] == [line]
 
 
 def test_status():
@@ -261,7 +283,7 @@ UNUSED = [
     ],
     *[
         ("--dry-run meshes -o out", each)
-        for each in ("--preview", "--retry", "--rank 0", "--world-size 1", "--executor ray")
+        for each in ("--preview", "--retry", "--rank 0", "--executor ray")
     ],
 ]
 
@@ -418,6 +440,27 @@ def test_dry_run():
     assert values["meshes"] == 4
     assert values["bytes"] > 4 * 3 * 96000
     assert values["seconds"] > 0
+
+
+def test_a_dry_run_of_several_ranks():
+    files("meshes", *"efghijkl")
+    run = ("meshes", "--dry-run", "--workers", 1, "--json", "--set", "shards.min_per_worker=1")
+    shards = [
+        json.loads(ddepth(*run, *more).stdout)["shards"] for more in ((), ("--world-size", 6))
+    ]
+    assert shards == [1, 6]
+    assert "--world-size must be at least 1" in ddepth(*run, "--world-size", 0).stderr
+
+
+def test_extending_with_the_settings_that_it_has():
+    assert ddepth(*RUN, "--elevation", "0,60").exit_code == 0
+    files("more", "e")
+    refused = ddepth("more", *RUN[1:], "--extend")
+    line = "ddepth dataset out/dataset.yaml MORE -o out --extend"
+    assert f"; {line} takes the settings that it has\n" in refused.stderr
+    done = ddepth(*line.replace("MORE", "more").split()[2:])
+    assert done.exit_code == 0, done.stderr
+    assert len(read_plan("out").entries()) == 5
 
 
 class Terminal(io.StringIO):

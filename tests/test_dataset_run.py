@@ -629,8 +629,8 @@ def test_the_rank_of_a_process(given, expected):
     ("given", "message"),
     [
         ((3, None, {}), "--rank needs --world-size"),
-        ((3, 3, {}), "rank 3 must be from 0 to 2"),
-        ((-1, 3, {}), "rank -1 must be from 0 to 2"),
+        ((3, 3, {}), "--rank 3: ranks start at 0, so with --world-size 3 it must be from 0 to 2"),
+        ((-1, 3, {}), "--rank -1: ranks start at 0, so with --world-size 3 it must be from 0 to 2"),
         ((None, 4, {}), "--world-size 4 needs --rank"),
     ],
 )

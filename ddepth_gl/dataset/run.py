@@ -90,7 +90,9 @@ class RunReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the values as a plain dict, ready for JSON."""
         values = asdict(self)
-        return {**values.pop("counts"), **values}
+        counts = values.pop("counts")
+        del counts["pending_meshes"]  # of a run at work
+        return {**counts, **values}
 
 
 def run_dataset(
