@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 import tempfile
@@ -119,7 +120,7 @@ def _replace_files(storage: LocalStorage, plan: Plan, made: Path) -> None:
 
 
 def _is_other(there: Path, made: Path) -> bool:
-    return not there.exists() or there.read_bytes() != made.read_bytes()
+    return not there.exists() or not filecmp.cmp(there, made, shallow=False)
 
 
 def _fetch(storage: Storage, plan: Plan, mirror: Path) -> None:
