@@ -20,6 +20,7 @@ import ddepth_gl as dd
 from ddepth_gl.dataset import child_process as module
 from ddepth_gl.dataset.child import MeshFailedError, RendererChild, RunStoppedError
 from ddepth_gl.dataset.entries import MeshEntry
+from ddepth_gl.dataset.wire import message_head
 
 GOOD = MeshEntry("good", "good")
 
@@ -212,6 +213,7 @@ import sys, time
 from dataset_runs import fake_plan, fake_renderer
 from ddepth_gl.dataset import child
 from ddepth_gl.dataset.entries import MeshEntry
+from ddepth_gl.dataset.wire import message_head
 child._ENTRY = "fake_child"
 renderer = fake_renderer(fake_plan(["x"]))
 renderer.start()
@@ -295,3 +297,24 @@ def test_the_versions_of_a_process_that_is_taken_over_are_checked():
         with pytest.raises(dd.DatasetError, match=r"driver is none 1\.0, not None"):
             second.take_over(first)
         assert first.pid is second.pid is None
+
+
+def test_nothing_is_printed_when_the_run_is_gone(tmp_path):
+    """Its answers reach nobody; that the other pipe is still open lets no other thread end it."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    request_end, requests = os.pipe()
+    answers, answer_end = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fake_child", str(request_end), str(answer_end), str(folder)],
+        pass_fds=(request_end, answer_end),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        stderr=subprocess.PIPE,
+    )
+    for descriptor in (request_end, answer_end, answers):
+        os.close(descriptor)
+    os.write(requests, message_head({}))
+    _, printed = process.communicate(timeout=60)
+    os.close(requests)
+    assert (process.returncode, printed) == (0, b"")
+    assert not folder.exists()

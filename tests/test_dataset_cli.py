@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
 import time
@@ -91,6 +92,17 @@ def test_json():
     assert (report["meshes"], report["images"], report["failures"]) == (4, 4 * VIEWS, 0)
     assert report["seconds_p99"] >= report["seconds_p50"] > 0
     assert report["peak_memory"] > 2**20
+    assert set(report) == keys_of_the_page()
+    status = json.loads(ddepth("--status", "out", "--json").stdout)
+    others = {"is_complete", "claimed", "seconds", "assumed_up"}
+    assert set(status) == set(report) - others | {"claims", "is_index_current"}
+
+
+def keys_of_the_page():
+    page = Path(__file__).parents[1].joinpath("docs/dataset.md").read_text("utf-8")
+    table = page.partition("### Results as JSON")[2].partition("\n\n`--status`")[0]
+    cells = re.findall(r"^\| (`.*?) \|", table, re.M)
+    return set(re.findall(r"`(\w+)`", " ".join(cells)))
 
 
 def test_meshes_that_fail_are_named():
@@ -111,10 +123,27 @@ def test_shards_with_other_processes():
     with claimed(LocalStorage(Path("out")), "shard-00000"):
         done = ddepth(*RUN)
         assert done.exit_code == 4
-        assert "1 shard is with other processes" in done.stdout
+        assert (
+            "1 shard is with other processes; if they were lost, run the command again in ten "
+            "minutes\n"
+        ) in done.stdout
+        assert ddepth("-o", "out", "--finish").exit_code == 0
+        verified = ddepth("--verify", "out")
+        assert verified.exit_code == 1
+        assert "1 shard not finished; run the command again\n" in verified.stdout
         status = ddepth("--status", "out")
-        assert "shard-00000: process" in status.stdout
+        assert re.search(r"shard-00000: process .* last sign of life \d s ago\n", status.stdout)
     assert ddepth(*RUN).exit_code == 0
+
+
+def test_status_of_a_lost_machine():
+    ddepth(*RUN)
+    claim = Path("out/claims/shard-00000")
+    claim.write_text('{"host": "lost", "pid": 7, "token": "x"}')
+    os.utime(claim, (time.time() - 1200,) * 2)
+    line = "shard-00000: process 7 on lost, last sign of life 20 min ago"
+    assert f"{line}\n" in ddepth("--status", "out").stdout
+    assert json.loads(ddepth("--status", "out", "--json").stdout)["claims"] == [line]
 
 
 def test_status():
@@ -255,7 +284,7 @@ UNUSED = [
     ],
     *[
         ("--dry-run meshes -o out", each)
-        for each in ("--preview", "--retry", "--rank 0", "--world-size 1", "--executor ray")
+        for each in ("--preview", "--retry", "--rank 0", "--executor ray")
     ],
 ]
 
@@ -352,6 +381,51 @@ def test_other_settings_into_the_same_folder():
     assert "views.count is 4 there and 5 here" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["README.md", "dataset.yaml", "index.parquet", "preview.png"])
+def test_files_of_the_user_stay(name):
+    Path("out").mkdir()
+    Path("out", name).write_text("mine")
+    done = ddepth(*RUN)
+    assert done.exit_code == 1
+    assert done.stderr == f"ddepth: error: out/{name} is not of a data set; give another -o\n"
+    assert [path.name for path in Path("out").iterdir()] == [name]
+    assert Path("out", name).read_text() == "mine"
+
+
+def test_other_files_of_the_user_are_no_hindrance():
+    Path("out").mkdir()
+    Path("out/notes.txt").write_text("mine")
+    assert ddepth(*RUN).exit_code == 0
+    assert Path("out/notes.txt").read_text() == "mine"
+
+
+def test_lines_below_the_card_stay():
+    ddepth(*RUN)
+    card = Path("out/README.md")
+    with card.open("a") as file:
+        file.write("\nTaken for the paper.\n")
+    before = card.read_bytes()
+    assert ddepth("-o", "out", "--finish").exit_code == 0
+    assert card.read_bytes() == before
+    card.write_bytes(before.replace(b"| meshes |", b"| cats |"))  # above them, nothing stays
+    assert ddepth("-o", "out", "--finish").exit_code == 0
+    assert card.read_bytes() == before
+
+
+def test_a_preview_of_other_samples_is_removed():
+    ddepth(*RUN)
+    for name in ("preview.png", "preview.html"):
+        Path("out", name).write_text("of before")
+    assert ddepth("-o", "out", "--finish").exit_code == 0  # nothing has changed
+    assert Path("out/preview.html").exists()
+    assert "preview.png" in Path("out/README.md").read_text()
+    files("more", "e")
+    extended = ddepth("more", *RUN[1:], "--extend")
+    assert extended.exit_code == 0, extended.stderr
+    assert not list(Path("out").glob("preview.*"))
+    assert "preview.png" not in Path("out/README.md").read_text()
+
+
 def test_a_folder_that_cannot_be_written():
     done = ddepth("meshes", "-o", "/proc/out", *RUN[3:])
     assert done.exit_code == 1
@@ -367,6 +441,27 @@ def test_dry_run():
     assert values["meshes"] == 4
     assert values["bytes"] > 4 * 3 * 96000
     assert values["seconds"] > 0
+
+
+def test_a_dry_run_of_several_ranks():
+    files("meshes", *"efghijkl")
+    run = ("meshes", "--dry-run", "--workers", 1, "--json", "--set", "shards.min_per_worker=1")
+    shards = [
+        json.loads(ddepth(*run, *more).stdout)["shards"] for more in ((), ("--world-size", 6))
+    ]
+    assert shards == [1, 6]
+    assert "--world-size must be at least 1" in ddepth(*run, "--world-size", 0).stderr
+
+
+def test_extending_with_the_settings_that_it_has():
+    assert ddepth(*RUN, "--elevation", "0,60").exit_code == 0
+    files("more", "e")
+    refused = ddepth("more", *RUN[1:], "--extend")
+    line = "ddepth dataset out/dataset.yaml MORE -o out --extend"
+    assert f"; {line} takes the settings that it has\n" in refused.stderr
+    done = ddepth(*line.replace("MORE", "more").split()[2:])
+    assert done.exit_code == 0, done.stderr
+    assert len(read_plan("out").entries()) == 5
 
 
 class Terminal(io.StringIO):

@@ -344,9 +344,13 @@ def test_what_cannot_be_extended(tmp_path):
     write_plan(tmp_path, planned())
     message = refused(extend_plan, tmp_path, planned(25, views={"count": 3}))
     assert f"{tmp_path} cannot be extended: views.count is 24 there and 3 here; " in message
+    assert f"ddepth dataset {tmp_path}/dataset.yaml MORE -o {tmp_path} --extend" in message
     taken = [MeshEntry("m00000", "/elsewhere.obj")]
     message = refused(extend_plan, tmp_path, make_plan(DatasetConfig(), taken, 2, VERSIONS))
-    assert "of mesh m00000, address is '/meshes/0.obj' there and '/elsewhere.obj' here" in message
+    assert (
+        "of mesh m00000, address is '/meshes/0.obj' there and '/elsewhere.obj' here; give"
+        in message
+    )
 
 
 def test_of_threads_that_start_at_once_one_writes(tmp_path):

@@ -245,7 +245,10 @@ def test_arguments_that_cannot_be_used(made):
 def test_damaged_index(copied):
     index = copied / "index.parquet"
     index.write_bytes(index.read_bytes()[:-9])
-    with pytest.raises(dd.DatasetError, match=r"index.parquet cannot be read .*--finish"):
+    with pytest.raises(
+        dd.DatasetError,
+        match=r"index.parquet cannot be read .*; ddepth dataset --finish -o .* while a run",
+    ):
         DatasetReader(copied)
     pq.write_table(pa.table({"key": ["a"], "shard": ["shard-00000"]}), index)
     with pytest.raises(dd.DatasetError, match="does not say where files are"):

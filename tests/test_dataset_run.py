@@ -559,6 +559,27 @@ def test_on_s3(undisturbed, meshes, s3):  # noqa: F811 - the fixture
     assert system.cat_file(f"{root}/{name}") == (undisturbed / name).read_bytes()
 
 
+def test_the_card_on_other_storage(fakes, tmp_path):
+    """What people wrote below it stays, and a card that is not of a data set is not replaced."""
+    import fsspec
+
+    config = settings(named(tmp_path / "meshes", "a"))
+    system = fsspec.filesystem("memory")
+    for address in ("/card-of-a-run", "/card-of-mine"):
+        if system.exists(address):
+            system.rm(address, recursive=True)
+    run(config, "memory://card-of-a-run")
+    card = system.cat_file("/card-of-a-run/README.md") + b"\nTaken for the paper.\n"
+    system.pipe_file("/card-of-a-run/README.md", card)
+    system.rm_file("/card-of-a-run/index.parquet")
+    run(config, "memory://card-of-a-run")
+    assert system.cat_file("/card-of-a-run/README.md") == card
+    system.pipe_file("/card-of-mine/README.md", b"mine")
+    with pytest.raises(dd.DatasetError, match=r"card-of-mine/README.md is not of a data set"):
+        run(config, "memory://card-of-mine")
+    assert system.cat_file("/card-of-mine/README.md") == b"mine"
+
+
 @pytest.mark.slow
 def test_files_and_cameras_on_s3(meshes, tmp_path, s3):  # noqa: F811 - the fixture
     """The layout "files" has a list of hashes in the folder of each shard."""
@@ -629,8 +650,8 @@ def test_the_rank_of_a_process(given, expected):
     ("given", "message"),
     [
         ((3, None, {}), "--rank needs --world-size"),
-        ((3, 3, {}), "rank 3 must be from 0 to 2"),
-        ((-1, 3, {}), "rank -1 must be from 0 to 2"),
+        ((3, 3, {}), "--rank 3: ranks start at 0, so with --world-size 3 it must be from 0 to 2"),
+        ((-1, 3, {}), "--rank -1: ranks start at 0, so with --world-size 3 it must be from 0 to 2"),
         ((None, 4, {}), "--world-size 4 needs --rank"),
     ],
 )

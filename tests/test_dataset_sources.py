@@ -286,7 +286,11 @@ def test_without_a_column_of_ids_they_follow_from_paths():
         ("id,path\nx,\n", "has no path in row 1"),
         ("id,path\nx,a.obj\nx,b.obj\n", "two meshes have the id x"),
         ("id,path,view\nx,a.obj,3\n", "has the column 'view', which the index has itself; rename"),
-        ("id,path,split\nx,a.obj,val\n", "has the column 'split', which the index has itself"),
+        (
+            "id,path,split\nx,a.obj,val\n",
+            "has the column 'split', which the index has itself; "
+            "give --set split.column=split to use it, or rename it",
+        ),
         ("id,path,size.json\nx,a.obj,1\n", "has the column 'size.json', which the index has"),
         ("id,path,n,n\nx,a.obj,1,2\n", "has the column 'n', twice; rename it"),
         ("id,path\nx\n", "is not a table that can be read"),
@@ -431,7 +435,7 @@ def test_tars_that_are_damaged_or_compressed():
     assert "copy it again" in refused("cut.tar")
     with tarfile.open("c.tar.gz", "w:gz") as tar:
         tar.add("t.tar", "a.stl")
-    assert "decompress it with gunzip" in refused("c.tar.gz")
+    assert "decompress it with gunzip < c.tar.gz > n.tar" in refused("c.tar.gz")
     pack("none.tar", {"a.txt": b"x"})
     assert "has no mesh files" in refused("none.tar")
     # A tar that changes behind its index.

@@ -90,7 +90,7 @@ def out(original, tmp_path):
 
 def problems(out, **options):
     report = verify_dataset(out, **options)
-    assert report.is_good == (not report.problems)
+    assert report.is_good == (not report.problems and not report.missing_shards)
     return report.problems
 
 
@@ -283,8 +283,12 @@ def test_shards_that_are_missing(out):
     assert any("index.parquet has other samples than 1 shard" in line for line in report.problems)
     finish_dataset(LocalStorage(out), read_plan(out))
     report = verify_dataset(out)
-    assert report.is_good
-    assert "1 shard not finished; run the command again" in report.lines()
+    assert (report.problems, report.is_good) == ([], False)
+    assert report.as_dict()["is_good"] is False
+    assert report.lines()[-2:] == [
+        "1 shard not finished; run the command again",
+        "no problems with what is there",
+    ]
 
 
 def test_an_index_that_is_missing_or_broken(out):

@@ -244,7 +244,7 @@ def dataset(
             return
         config = _config(sources or [], settings or [], options)
         if dry_run:
-            _dry_run(config, workers, engine, device, json)
+            _dry_run(config, workers, world_size, engine, device, json)
             return
         if output is None:
             raise RequestError("the data set needs a folder; give -o OUT")
@@ -365,7 +365,12 @@ def _print_status(folder: str, as_json: bool) -> None:
 
 
 def _dry_run(
-    config: DatasetConfig | None, workers: int | None, engine: str, device: Any, as_json: bool
+    config: DatasetConfig | None,
+    workers: int | None,
+    world_size: int | None,
+    engine: str,
+    device: Any,
+    as_json: bool,
 ) -> None:
     from ..dataset.dry_run import dry_run
     from ..dataset.entry_paths import check_paths
@@ -374,12 +379,14 @@ def _dry_run(
 
     if config is None:
         raise RequestError("--dry-run needs sources; give the meshes")
+    if world_size is not None and world_size < 1:
+        raise RequestError(f"--world-size must be at least 1, not {world_size}")
     entries = find_meshes(config.sources, print_warning, split_column=config.split.column)
     check_paths(config, entries)
     with LocalExecutor(workers, device) as executor:
         executor.prepare(config, engine)
         with executor.take_first() as child:
-            result = dry_run(config, entries, child.samples, executor.workers)
+            result = dry_run(config, entries, child.samples, executor.workers * (world_size or 1))
     if as_json:
         print_json(
             {

@@ -20,7 +20,7 @@ _ACTIONS: Mapping[str, tuple[str, set[str]]] = {
     "dry_run": (
         "writes nothing",
         # -o as well, so that it can be added to the line of a run.
-        {"sources", "settings", "output", "workers", "engine", "device", "json"},
+        {"sources", "settings", "output", "workers", "world_size", "engine", "device", "json"},
     ),
     "finish": ("renders nothing", {"output", "preview", "json"}),
 }

@@ -111,7 +111,10 @@ def printed_report(report: RunReport, output: str) -> None:
         )
     if report.claimed:
         verb = "is" if report.claimed == 1 else "are"
-        print_line(f"{counted(report.claimed, 'shard')} {verb} with other processes")
+        print_line(
+            f"{counted(report.claimed, 'shard')} {verb} with other processes; if they were lost, "
+            "run the command again in ten minutes"
+        )
 
 
 def duration_text(seconds: float) -> str:

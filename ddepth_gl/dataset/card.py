@@ -20,6 +20,7 @@ from .summary import DatasetSummary, summarize
 __all__ = [
     "CARD",
     "LEFT_OUT_TITLE",
+    "PREVIEW_HTML",
     "PREVIEW_PNG",
     "SETTINGS",
     "truncated_row",
@@ -30,6 +31,9 @@ __all__ = [
 CARD = "README.md"
 SETTINGS = "dataset.yaml"
 PREVIEW_PNG = "preview.png"
+PREVIEW_HTML = "preview.html"
+
+_NOTES = "<!-- Lines below this one stay when the card is written again. -->"
 
 # Identifiers of the hub that meshes carry; see
 # https://huggingface.co/docs/hub/repositories-licenses. Without a version none is meant.
@@ -76,7 +80,8 @@ def write_card(
     """Write ``README.md`` from the index: counts, licenses, failures, and how to read the samples.
 
     Where the tables of sources had a column of licenses, its values are counted, and become the
-    license of the card if the hub knows each of them. The same data set has the same card.
+    license of the card if the hub knows each of them. The same data set has the same card. What
+    people wrote below the last line of the earlier card stays below it.
 
     Args:
         folder: of the data set.
@@ -94,8 +99,21 @@ def write_card(
     has_tars = any((root / SHARDS / f"{each}.tar").is_file() for each in summary.shard_splits)
     front = yaml.safe_dump(_front_matter(title, summary, has_tars), sort_keys=False)
     body = "\n".join(_body(root, title, summary, has_tars))
+    content = f"---\n{front}---\n\n{body}\n\n{_NOTES}\n".encode() + _notes(root)
     with atomic_write((into or root) / CARD) as file:
-        file.write(f"---\n{front}---\n\n{body}\n".encode())
+        file.write(content)
+
+
+def _notes(root: Path) -> bytes:
+    """Return what people added to the card that is there."""
+    try:
+        card = (root / CARD).read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise DatasetError(f"{root / CARD} cannot be read ({error.strerror})") from error
+    # All other text in the card is escaped, so this line is the card's own.
+    return card.partition(f"\n{_NOTES}\n".encode())[2]
 
 
 # Of samples with sheets.npz. The formula is that of docs/dataset.md, which tests run.

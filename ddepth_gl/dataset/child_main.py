@@ -107,11 +107,14 @@ def serve(requests: int, answers: int, folder: Path, renderer: SampleRenderer) -
                 time.sleep(1.0)  # the pipe has closed: the watching thread ends this process
             return data
 
-        settings = read_head(read)
-        _answer(sink, lambda: {"type": "ready", **renderer.start(settings)})
-        while True:
-            entry = _entry(read_head(read))
-            _answer(sink, partial(_send_mesh, sink, renderer, entry))
+        try:
+            settings = read_head(read)
+            _answer(sink, lambda: {"type": "ready", **renderer.start(settings)})
+            while True:
+                entry = _entry(read_head(read))
+                _answer(sink, partial(_send_mesh, sink, renderer, entry))
+        except BrokenPipeError:  # the run has ended: nobody is there to be told
+            _end(folder)
 
 
 def _end_with(requests: int, folder: Path) -> None:
@@ -119,6 +122,10 @@ def _end_with(requests: int, folder: Path) -> None:
     poll = select.poll()
     poll.register(requests, 0)  # POLLHUP is reported without being asked for
     poll.poll()
+    _end(folder)
+
+
+def _end(folder: Path) -> NoReturn:
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 

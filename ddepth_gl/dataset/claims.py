@@ -102,16 +102,21 @@ def remove_stale_claims(storage: Storage) -> None:
             storage.remove_if(path, content)
 
 
-def claim_owners(storage: Storage) -> dict[str, dict[str, Any]]:
+def claim_owners(storage: Storage) -> dict[str, tuple[dict[str, Any], float]]:
     """Return the owners of all claims by shard, but those that are known to have ended.
+
+    Returns:
+        Each owner, and how long ago it last showed that it works, in seconds.
 
     Raises:
         DatasetError: the storage does not work.
     """
-    names = sorted(name for name in storage.files("claims") if name.startswith("shard-"))
+    files = storage.files("claims")
+    names = sorted(name for name in files if name.startswith("shard-"))
     contents = {name: storage.read(f"claims/{name}") for name in names}
+    now = time.time()  # not the file server's, which only a file that is written tells
     return {
-        name: _owner(content)
+        name: (_owner(content), max(0.0, now - files[name].modified))
         for name, content in contents.items()
         if content is not None and not _owner_has_ended(content)
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 import tempfile
@@ -11,19 +12,37 @@ from typing import TYPE_CHECKING
 from .._checks import shown
 from ..errors import DatasetError
 from ..io.owners import part_name
+from . import card
 from .claims import remove_stale_claims
+from .index import FAILURES, INDEX, finished_shards, merge_index
 from .layout_files import replace_folder
 from .marker import read_marker, shard_name
+from .plan_file import PLAN_NAME
 from .storage import LocalStorage, Storage, unusable
+from .transforms import TRANSFORMS, write_transforms
 
 if TYPE_CHECKING:
     from .plan import Plan
 
-__all__ = ["finish_dataset", "is_index_current", "write_finished"]
+__all__ = ["check_is_free", "finish_dataset", "is_index_current", "write_finished"]
 
 # In the order in which they appear: whoever sees the index sees all others.
-_FILES = ("failures.parquet", "dataset.yaml", "README.md", "index.parquet")
-_TRANSFORMS = "transforms"
+_FILES = (FAILURES, card.SETTINGS, card.CARD, INDEX)
+_PREVIEW = (card.PREVIEW_PNG, card.PREVIEW_HTML)
+
+
+def check_is_free(storage: Storage) -> None:
+    """Check that a folder without a plan has no file that a run would replace.
+
+    Raises:
+        DatasetError: it has one.
+    """
+    there = storage.files("")
+    taken = [name for name in (*_FILES, *_PREVIEW) if name in there]
+    # Another process may have written the plan, and all of its data set, meanwhile.
+    if taken and storage.read(PLAN_NAME) is None:
+        name = f"{storage.address.rstrip('/')}/{taken[0]}"
+        raise DatasetError(f"{name} is not of a data set; give another -o")
 
 
 def is_index_current(storage: Storage, plan: Plan) -> bool:
@@ -35,7 +54,7 @@ def is_index_current(storage: Storage, plan: Plan) -> bool:
     shards = storage.files("shards").items()
     markers = {name.removesuffix(".json"): f for name, f in shards if name.endswith(".json")}
     if plan.config.store.transforms and isinstance(storage, LocalStorage):
-        folder = storage.folder / _TRANSFORMS
+        folder = storage.folder / TRANSFORMS
         if not all((folder / shard).is_dir() for shard in markers):
             return False
     newest = max((marker.modified for marker in markers.values()), default=0.0)
@@ -62,7 +81,7 @@ def finish_dataset(storage: Storage, plan: Plan) -> None:
         _fetch(storage, plan, Path(folder))
         made = Path(into)
         write_finished(Path(folder), plan, made, storage.address.rstrip("/").rpartition("/")[2])
-        cameras = [path for path in sorted((made / _TRANSFORMS).rglob("*")) if path.is_file()]
+        cameras = [path for path in sorted((made / TRANSFORMS).rglob("*")) if path.is_file()]
         for path in (*cameras, *(made / name for name in _FILES)):
             storage.write(path.relative_to(made).as_posix(), path.read_bytes())
 
@@ -85,10 +104,14 @@ def _replace_files(storage: LocalStorage, plan: Plan, made: Path) -> None:
     root = storage.folder
     start = made.stat().st_mtime_ns  # by the clock that gives the markers their times
     write_finished(root, plan, made)
-    if (made / _TRANSFORMS).is_dir():
-        (root / _TRANSFORMS).mkdir(exist_ok=True)
-        for path in sorted((made / _TRANSFORMS).iterdir()):
-            replace_folder(path, root / _TRANSFORMS / path.name)
+    if any(_is_other(root / name, made / name) for name in (INDEX, FAILURES)):
+        for name in _PREVIEW:  # it shows what is no longer so
+            (root / name).unlink(missing_ok=True)
+        card.write_card(root, None, made)
+    if (made / TRANSFORMS).is_dir():
+        (root / TRANSFORMS).mkdir(exist_ok=True)
+        for path in sorted((made / TRANSFORMS).iterdir()):
+            replace_folder(path, root / TRANSFORMS / path.name)
     for name in _FILES:
         # A shard that was finished meanwhile is newer, whether or not it was seen.
         os.utime(made / name, ns=(start, start))
@@ -96,9 +119,15 @@ def _replace_files(storage: LocalStorage, plan: Plan, made: Path) -> None:
         storage.sync_folder(root)
 
 
+def _is_other(there: Path, made: Path) -> bool:
+    return not there.exists() or not filecmp.cmp(there, made, shallow=False)
+
+
 def _fetch(storage: Storage, plan: Plan, mirror: Path) -> None:
     """Copy everything but samples; tars become empty files of the same sizes."""
     (mirror / "shards").mkdir()
+    if there := storage.read(card.CARD):
+        (mirror / card.CARD).write_bytes(there)
     for index in range(len(plan.shards)):
         marker = read_marker(storage, index)
         if marker is None:
@@ -129,14 +158,10 @@ def write_finished(folder: Path, plan: Plan, into: Path, name: str | None = None
     Raises:
         DatasetError, OutputError: a file cannot be read or written.
     """
-    from .card import write_card, write_settings
-    from .index import finished_shards, merge_index
-    from .transforms import write_transforms
-
     merge_index(folder, into)
-    write_settings(into, plan.config.model_dump(mode="json"), plan.versions)
-    write_card(folder, name, into)
+    card.write_settings(into, plan.config.model_dump(mode="json"), plan.versions)
+    card.write_card(folder, name, into)
     if plan.config.store.transforms:
         write_transforms(folder, into)
         for shard in finished_shards(folder):  # of those without samples, too; see above
-            (into / _TRANSFORMS / shard).mkdir(parents=True, exist_ok=True)
+            (into / TRANSFORMS / shard).mkdir(parents=True, exist_ok=True)

@@ -154,9 +154,12 @@ def extend_plan(
         before = [entry for entry in there.entries() if entry.id in of_these]
         differences = differing_meshes(before, known)
     if differences:
+        advice = "give new meshes other ids"
+        if differing_settings(there.config, plan.config):
+            advice = f"ddepth dataset {store.address}/dataset.yaml MORE -o {store.address} --extend"
+            advice += " takes the settings that it has"
         raise DatasetError(
-            f"{store.address} cannot be extended: {'; '.join(differences)}; "
-            "give the same settings, and new meshes other ids"
+            f"{store.address} cannot be extended: {'; '.join(differences)}; {advice}"
         )
     _check_versions(store.address, there, plan, allow_mixed)
     new = [entry for entry in plan.entries() if entry.id not in old]
@@ -182,7 +185,9 @@ def read_plan(out: str | os.PathLike[str] | Storage) -> Plan:
     store = open_storage(out)
     data = store.read(PLAN_NAME)
     if data is None:
-        raise DatasetError(f"{store.address} has no {PLAN_NAME}, so it is not a data set of ddepth")
+        raise DatasetError(
+            f"{store.address} has no plan.parquet, so it is not a data set of ddepth"
+        )
     return plan_of_bytes(data, f"{store.address}/{PLAN_NAME}")
 
 

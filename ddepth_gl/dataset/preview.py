@@ -13,15 +13,13 @@ from typing import Any
 from .._checks import printable
 from ..errors import DatasetError
 from ..io.atomic import atomic_write
-from .card import LEFT_OUT_TITLE, PREVIEW_PNG, truncated_row, write_card
+from .card import LEFT_OUT_TITLE, PREVIEW_HTML, PREVIEW_PNG, truncated_row, write_card
 from .entries import unescaped_id
 from .index import FAILURES, INDEX, index_rows, rows_at
 from .preview_images import Pixels, contact_sheet, png_content, sample_image
 from .summary import DatasetSummary, summarize
 
 __all__ = ["PREVIEW_HTML", "write_preview"]
-
-PREVIEW_HTML = "preview.html"
 
 _SAMPLES = 48
 _EXTREMES = 6

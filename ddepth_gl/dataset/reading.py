@@ -149,8 +149,9 @@ class DatasetReader:
                 yield index
         except (arrow.ArrowException, OSError) as error:
             raise DatasetError(
-                f"{self.address}: {_INDEX} cannot be read ({one_line(error)}); write it again with "
-                "ddepth dataset --finish"
+                f"{self.address}: index.parquet cannot be read ({one_line(error)}); ddepth dataset "
+                f"--finish -o {self.address} writes it, while a run is unfinished as well: the "
+                "index of what is there"
             ) from error
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:

@@ -16,7 +16,7 @@ from .entry_paths import check_paths
 from .executors.local import LocalExecutor
 from .executors.ranks import find_rank, in_order_of_rank
 from .executors.ray import RayExecutor
-from .finishing import finish_dataset, is_index_current
+from .finishing import check_is_free, finish_dataset, is_index_current
 from .job import ShardJob
 from .marker import Marker, finished
 from .plan import Plan, extend_plan, make_plan, read_plan, write_plan
@@ -90,7 +90,9 @@ class RunReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the values as a plain dict, ready for JSON."""
         values = asdict(self)
-        return {**values.pop("counts"), **values}
+        counts = values.pop("counts")
+        del counts["pending_meshes"]  # of a run at work
+        return {**counts, **values}
 
 
 def run_dataset(
@@ -201,6 +203,8 @@ def _planned(
     there = read_plan(storage) if config is None or storage.read(PLAN_NAME) else None
     if there is not None:
         _check_engine(storage, there, options.engine)
+    else:
+        check_is_free(storage)
     if config is None:
         if options.extend:
             raise DatasetError("--extend needs sources; give those of the new meshes")

@@ -106,6 +106,11 @@ def table_rows(address: str, config: SourcesConfig, split_column: str | None) ->
     )
     if taken:
         why = "twice" if repeated else "which the index has itself"
+        if not repeated and taken[0] == "split" and split_column is None:
+            raise DatasetError(
+                f"{address} has the column 'split', which the index has itself; give "
+                "--set split.column=split to use it, or rename it"
+            )
         raise DatasetError(f"{address} has the column {taken[0]!r}, {why}; rename it")
     return list(_rows(address, table, config))
 

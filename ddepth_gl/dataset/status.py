@@ -28,7 +28,7 @@ class DatasetStatus:
         images: number of samples.
         failures: number of meshes that failed.
         bytes: of the samples.
-        claims: who is at work: host and process of each claim.
+        claims: who is at work: host and process of each claim, and when it last showed that.
         is_index_current: whether the index has all finished shards.
         seconds_p50, seconds_p99: wall time of a mesh: half, and 99 % of them took less.
         peak_memory: the most memory of a renderer process, in bytes.
@@ -81,7 +81,7 @@ def read_status(out: str | os.PathLike[str]) -> DatasetStatus:
     plan = read_plan(storage)
     markers = finished_shards(storage, plan).values()
     seconds = [each for marker in markers for each in marker.mesh_seconds]
-    claims = [_text(name, owner) for name, owner in claim_owners(storage).items()]
+    claims = [_text(name, *claim) for name, claim in claim_owners(storage).items()]
     return DatasetStatus(
         shards=len(markers),
         all_shards=len(plan.shards),
@@ -98,7 +98,9 @@ def read_status(out: str | os.PathLike[str]) -> DatasetStatus:
     )
 
 
-def _text(name: str, owner: dict[str, Any]) -> str:
-    if "pid" not in owner or "host" not in owner:
-        return f"{name}: unknown"
-    return f"{name}: process {owner['pid']} on {owner['host']}"
+def _text(name: str, owner: dict[str, Any], seconds: float) -> str:
+    who = "unknown"
+    if "pid" in owner and "host" in owner:
+        who = f"process {owner['pid']} on {owner['host']}"
+    age = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return f"{name}: {who}, last sign of life {age} ago"

@@ -103,7 +103,7 @@ def tar_index(stream: BinaryIO, name: str) -> TarIndex:
         if beginning.startswith(magic):
             raise DatasetError(
                 f"{name} is compressed, so its members cannot be read one by one; "
-                f"decompress it with {command}"
+                f"decompress it with {command} < {posixpath.basename(name)} > n.tar"
             )
     places: dict[str, tuple[int, int]] = {}
     refused: dict[str, str] = {}

@@ -64,8 +64,8 @@ class VerifyReport:
 
     @property
     def is_good(self) -> bool:
-        """True if nothing is wrong with what is there; shards may be missing."""
-        return not self.problem_count
+        """True if all shards are there, and nothing is wrong with them."""
+        return not (self.problem_count or self.missing_shards)
 
     def add(self, problem: str) -> None:
         """Add a problem."""
@@ -94,7 +94,11 @@ class VerifyReport:
         if self.missing_shards:
             missing = counted(self.missing_shards, "shard")
             lines.append(f"{missing} not finished; run the command again")
-        lines.append("no problems" if self.is_good else counted(self.problem_count, "problem"))
+        lines.append(
+            counted(self.problem_count, "problem") if self.problem_count else "no problems"
+        )
+        if self.missing_shards:
+            lines[-1] += " with what is there"
         return lines
 
 

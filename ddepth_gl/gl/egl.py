@@ -21,7 +21,10 @@ from .unpacked_mesa import load_libegl
 
 __all__ = ["INSTALL_HINT", "Egl", "load"]
 
-INSTALL_HINT = "on Debian or Ubuntu: apt-get install -y libegl1 libgl1 libgl1-mesa-dri"
+INSTALL_HINT = (
+    "on Debian or Ubuntu: apt-get install -y libegl1 libgl1 libgl1-mesa-dri, or without root, in "
+    "the folder of the repository: scripts/system-gl PATH_OF_YOUR_ENVIRONMENT"
+)
 
 _EXTENSIONS = 0x3055
 _PLATFORM_DEVICE = 0x313F

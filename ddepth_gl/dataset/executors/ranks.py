@@ -44,7 +44,10 @@ def find_rank(
                 )
             rank, world_size = 0, 1
     if not 0 <= rank < (world_size or 1):
-        raise DatasetError(f"rank {rank} must be from 0 to {(world_size or 1) - 1}")
+        raise DatasetError(
+            f"--rank {rank}: ranks start at 0, so with --world-size {world_size} it must be from "
+            f"0 to {(world_size or 1) - 1}"
+        )
     return rank, world_size or 1
 
 
