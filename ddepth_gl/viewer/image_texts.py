@@ -1,4 +1,4 @@
-"""What a saved image of the viewer says about itself: in its file, in words, and as a color bar."""
+"""Texts of saved images of the viewer: in their files, in words, and as a color bar."""
 
 from __future__ import annotations
 
