@@ -23,7 +23,7 @@ __all__ = ["Picture", "Screenshots", "screenshot", "taken"]
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What the viewer draws, and what its colors mean.
+    """Image that the viewer draws, and what its colors mean.
 
     Attributes:
         image: (H, W, 4) uint8 sRGB, alpha 255, row 0 at the top.
