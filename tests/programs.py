@@ -83,3 +83,8 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
         return
     finally:
         process.wait()
+
+
+def takes_interrupts() -> None:
+    """Undo, in a new process, what a shell does to background jobs: they ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

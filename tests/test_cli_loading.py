@@ -230,7 +230,7 @@ def test_formats_that_are_not_read_are_told_of_folders(ddepth, tmp_path):
     (line,) = err
     assert line == (
         "ddepth: error: cad has no mesh files that are read, but p.step: '.step' files are not "
-        "read; convert it: gmsh in.step -2 -o out.stl"
+        "read; convert it: gmsh p.step -2 -o out.stl"
     )
     assert (
         "but a.fbx: '.fbx' files are not read; convert it: blender" in ddepth("inspect", "in")[2][0]

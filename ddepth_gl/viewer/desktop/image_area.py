@@ -38,6 +38,7 @@ class ImageArea:
         self.pixel: tuple[int, int] | None = None
         self.is_dragging = False
         self._gesture = ""
+        self._had_section = False
         self._start = (0.0, 0.0)
         self._has_moved = False
         self._pin_before: tuple[int, int] | None = None
@@ -82,6 +83,11 @@ class ImageArea:
         scale = self.area.height / viewer.size[1]
         return self.area.x + u * scale, self.area.y + v * scale
 
+    @property
+    def draws_first_section(self) -> bool:
+        """True while a section line is drawn where there was none."""
+        return self.is_dragging and self._gesture == "section" and not self._had_section
+
     def _press(self, viewer: Viewer, x: float, y: float) -> None:
         io, state = imgui.get_io(), viewer.state
         self.is_dragging, self._has_moved, self._start = True, False, (x, y)
@@ -94,7 +100,7 @@ class ImageArea:
         elif io.key_ctrl:
             self._gesture = "zoom"
         elif viewer.draws_section and state.place == "image":
-            self._gesture = "section"
+            self._gesture, self._had_section = "section", state.section is not None
         elif state.place == "image" and (end := self._end_near(viewer, x, y)) is not None:
             self._gesture = f"end {end}"
         else:

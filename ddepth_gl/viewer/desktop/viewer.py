@@ -226,7 +226,8 @@ class Viewer:
         window = self.window
         window.start_frame()
         points = imgui.get_io().display_size
-        has_plot = self.state.section is not None
+        # The plot makes the image smaller, which would take its points away from under the cursor.
+        has_plot = self.state.section is not None and not self.image_area.draws_first_section
         layout = Layout.of(
             points.x, points.y, window.scale, has_panel=self.has_panel, has_plot=has_plot
         )

@@ -57,6 +57,10 @@ class SharedSession:
         """See `Session.values`."""
         return self._thread.call(lambda session: session.values(state, width, height))
 
+    def limits(self, state: ViewerState, width: int, height: int) -> tuple[float, float] | None:
+        """See `Session.limits`."""
+        return self._thread.call(lambda session: session.limits(state, width, height))
+
     def image(self, state: ViewerState, width: int, height: int) -> npt.NDArray[np.uint8]:
         """See `Session.image`."""
         return self._thread.call(lambda session: session.image(state, width, height))
