@@ -64,6 +64,15 @@ def _measured_children(request: pytest.FixtureRequest) -> None:
         vars(child)["child_main"] = covered
 
 
+@pytest.fixture
+def measured_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure the Python programs that a test starts, if coverage is measured."""
+    if getattr(request.config.option, "cov_source", None):
+        root = Path(__file__).parents[1]
+        monkeypatch.setenv("COVERAGE_PROCESS_START", str(root / "pyproject.toml"))
+        monkeypatch.setenv("COVERAGE_FILE", str(root / ".coverage"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compiled_programs() -> Iterator[glslang.Programs]:
     """Every program that the tests compile. At their end, glslang checks each; see glslang.py."""

@@ -22,6 +22,8 @@ from shapes import box, merged, sphere
 
 import ddepth_gl as dd
 
+pytestmark = pytest.mark.usefixtures("measured_programs")
+
 needs_viser = pytest.mark.skipif(
     find_spec("viser") is None, reason="no viser: pip install viser"
 )  # fmt: skip

@@ -26,10 +26,13 @@ from ddepth_gl.viewer.modes import MODES
 from ddepth_gl.viewer.session import Session
 from ddepth_gl.viewer.state import ViewerState
 
-pytestmark = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("imgui_bundle", "glfw", "typer")),
-    reason='the window\'s packages are not installed: pip install "ddepth-gl[viewer]"',
-)
+pytestmark = [
+    pytest.mark.usefixtures("measured_programs"),
+    pytest.mark.skipif(
+        any(importlib.util.find_spec(name) is None for name in ("imgui_bundle", "glfw", "typer")),
+        reason='the window\'s packages are not installed: pip install "ddepth-gl[viewer]"',
+    ),
+]
 
 # The command, with its log on stderr: that tells what the window shows, see `Window`.
 PROGRAM = """
