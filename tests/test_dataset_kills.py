@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 from dataset_runs import rows, small_meshes, sums
-from programs import ROOT
+from programs import ROOT, takes_interrupts
 
 from ddepth_gl.dataset import child
 from ddepth_gl.dataset.config import DatasetConfig
@@ -60,13 +60,9 @@ def command(meshes, out, workers=2):
 
 
 def start(arguments):
-    def ready():
-        # A shell starts background jobs with SIGINT ignored, and their children inherit that.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
     return subprocess.Popen(
         arguments,
-        preexec_fn=ready,
+        preexec_fn=takes_interrupts,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
