@@ -103,7 +103,7 @@ class Window:
     def _content_scale(self) -> float:
         """Return how many points of the window one point of the style is."""
         # Where windows are measured in pixels (X11), the screen's scale is still to be applied.
-        scale = glfw.get_window_content_scale(self._window)[0]
+        scale: float = glfw.get_window_content_scale(self._window)[0]
         return max(1.0, scale / self.pixels_per_point)
 
     @property
