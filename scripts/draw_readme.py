@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[1]
 BLUE, ORANGE, WALL = "#195aaa", "#de6e14", (196, 190, 178)
 TARGET = (0.0, 0.0, -0.25)
 DEPTHS = colormaps["viridis_r"].with_extremes(over="#d03020")
-VIEW = {"fov_y_deg": 27, "width": 420, "height": 260}
+VIEW = {"fov_y_deg": 29, "width": 420, "height": 260}
+SPREAD = 1e-2  # of exits; the object is 4 units long
 MAX_TRANSPARENT = 8  # faces that a ray passes by default in Blender's Cycles
 
 Array = npt.NDArray[Any]
@@ -73,7 +74,8 @@ def open_box(half: Array, wall: float) -> tuple[Array, Array]:
 def float64_exits(mesh: dd.Mesh, camera: dd.Camera) -> tuple[Array, Array]:
     """Return the last exits of rays in float64, and the depths of their back faces, added up.
 
-    Both are (H, W), NaN for a miss; exits also for rays within 1/128 pixel of a face's border.
+    Both are (H, W), NaN for a miss; exits also where they differ within 1/128 pixel, by more than
+    `SPREAD`: borders of the object, and of what is in front of its last exit.
     """
     found = RayCaster(mesh.vertices, mesh.faces, camera).cast(camera.pixel_centers().reshape(-1, 2))
     rows = found.of_ray()
@@ -83,11 +85,14 @@ def float64_exits(mesh: dd.Mesh, camera: dd.Camera) -> tuple[Array, Array]:
     rank = np.arange(len(pixel)) - np.repeat(np.cumsum(count) - count, count)
     seen = ~front & (rank < MAX_TRANSPARENT)
     added = np.bincount(pixel[seen], weights=depth[seen], minlength=size)
-    exits = np.zeros(size)
-    np.maximum.at(exits, pixel[~front], depth[~front])
-    exits[found.point[~found.certain]] = 0.0
-    exits, added = (each.reshape(camera.height, camera.width) for each in (exits, added))
-    return np.where(exits > 0, exits, np.nan), np.where(added > 0, added, np.nan)
+    exits = np.zeros((found.depth.shape[1], size))
+    backs = found.hit & ~found.front[:, None]
+    for ray, exit_ in enumerate(exits):
+        np.maximum.at(exit_, found.point[backs[:, ray]], found.depth[backs[:, ray], ray])
+    is_known = (exits.min(axis=0) > 0) & (np.ptp(exits, axis=0) < SPREAD)
+    truth, added = np.where(is_known, exits[0], np.nan), np.where(added > 0, added, np.nan)
+    shape = camera.height, camera.width
+    return truth.reshape(shape), added.reshape(shape)
 
 
 def overview() -> Figure:
