@@ -162,7 +162,7 @@ def no_gl_objects_left(renderer: dd.DepthRenderer) -> Iterator[None]:
 
 def _kept_programs(renderer: dd.DepthRenderer) -> int:
     engines = [each for each in renderer._pipeline._engines if isinstance(each, ComputeEngine)]
-    return sum(len(each._programs._programs) for each in engines)
+    return sum(len(each._programs._programs._programs) for each in engines)
 
 
 @pytest.fixture(scope="session", params=ENGINES)

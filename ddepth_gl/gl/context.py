@@ -217,12 +217,19 @@ class GLContext:
             yield
             self.check_error(f"allocating {what}", "the image size")
         except BaseException as error:
-            self.unbind_framebuffer()
-            while objects:
-                objects.pop().release()
+            self.release_all(objects)
             if isinstance(error, DeviceMemoryError) or not isinstance(error, Exception):
                 raise
             raise self.allocation_error(what, size, error) from error
+
+    def release_all(self, objects: list[Any]) -> None:
+        """Release moderngl objects, the last one first, and empty their list.
+
+        The context's own framebuffer is bound afterward.
+        """
+        self.unbind_framebuffer()
+        while objects:
+            objects.pop().release()
 
     def allocation_error(
         self, what: str, size: tuple[int, int], error: Exception

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gl.shaders import compile_program
+from ..gl.programs import Programs
 from .coloring import BACKGROUND, ODD_COLOR, color_table
 from .device_images import DeviceImage
 from .modes import MODES
@@ -34,7 +34,7 @@ class Canvas:
 
     def __init__(self, gl: Any) -> None:
         self._gl = gl
-        self._programs: dict[tuple[int, int], tuple[Any, Any]] = {}
+        self._programs = Programs(gl)
         self._table: Any = None
         self._table_name = ""
 
@@ -54,7 +54,8 @@ class Canvas:
         limits = (0.0, 1.0)
         if mode.has_scale:  # before the framebuffer is bound: it may be found on the device first
             limits = state.limits or image.limits
-        program, vertex_array = self._prepared(_KINDS.index(mode.kind), highlights)
+        options = {"KIND": _KINDS.index(mode.kind), "ODD": int(highlights)}
+        program, vertex_array = self._programs.fullscreen("view_canvas", options)
         values: dict[str, Any] = {
             "clip_z": 0.0,
             "limits": limits,
@@ -81,18 +82,6 @@ class Canvas:
         framebuffer.scissor = None
         vertex_array.render(vertices=3)
 
-    def _prepared(self, kind: int, highlights: bool) -> tuple[Any, Any]:
-        key = kind, int(highlights)
-        if key not in self._programs:
-            program = compile_program(
-                self._gl,
-                {"KIND": kind, "ODD": int(highlights)},
-                vertex_shader="fullscreen.vert",
-                fragment_shader="view_canvas.frag",
-            )
-            self._programs[key] = program, self._gl.vertex_array(program, [])
-        return self._programs[key]
-
     def _color_table(self, name: str) -> Any:
         """Return a texture of the 256 colors of a map."""
         if self._table is None:
@@ -107,10 +96,7 @@ class Canvas:
 
     def release(self) -> None:
         """Free every OpenGL object of the canvas. Idempotent."""
-        for program, vertex_array in self._programs.values():
-            vertex_array.release()
-            program.release()
-        self._programs.clear()
+        self._programs.release()
         if self._table is not None:
             self._table.release()
             self._table, self._table_name = None, ""

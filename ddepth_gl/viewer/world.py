@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..camera.camera import Camera
-from ..gl.shaders import compile_program
+from ..gl.programs import Programs
 from ..mesh.mesh import Mesh
 from .canvas import Viewport
 from .clouds import BACK_COLOR, FRONT_COLOR
@@ -47,8 +47,7 @@ class World:
 
     def __init__(self, gl: Any) -> None:
         self._gl = gl
-        self._programs: dict[tuple[str, int], Any] = {}
-        self._no_vertices: dict[int, Any] = {}
+        self._programs = Programs(gl)
         self._target: tuple[Any, ...] = ()
         self._mesh: tuple[Any, ...] = (None,)  # its edges, see `_draw_mesh`
 
@@ -143,9 +142,8 @@ class World:
         program["back"] = tuple(each / 255.0 for each in BACK_COLOR)
         self._gl.point_size = _POINT_SIZE * stride
         depths.use(0)
-        if program.glo not in self._no_vertices:
-            self._no_vertices[program.glo] = self._gl.vertex_array(program, [])
-        self._no_vertices[program.glo].render(self._gl.POINTS, vertices=columns * rows)
+        vertex_array = self._programs.vertex_array(program)
+        vertex_array.render(self._gl.POINTS, vertices=columns * rows)
 
     def _draw_mesh(self, mesh: Mesh, matrix: npt.NDArray[Any]) -> None:
         program = self._program("world_lines")
@@ -179,7 +177,7 @@ class World:
         buffer.release()
 
     def _copy(self, texture: Any, framebuffer: Any, viewport: Viewport) -> None:
-        program = self._program("view_copy")
+        program, vertex_array = self._programs.fullscreen("view_copy", {"INTEGERS": 0})
         program["colors"], program["clip_z"] = 0, 0.0
         program["first"] = viewport[:2]
         texture.use(0)
@@ -188,23 +186,14 @@ class World:
         framebuffer.use()  # moderngl applies the mask here
         framebuffer.viewport = viewport
         framebuffer.scissor = None
-        if program.glo not in self._no_vertices:
-            self._no_vertices[program.glo] = self._gl.vertex_array(program, [])
-        self._no_vertices[program.glo].render(vertices=3)
+        vertex_array.render(vertices=3)
 
     def _program(self, name: str, perspective: int = 0) -> Any:
-        key = name, perspective
-        if key not in self._programs:
-            vertex, fragment = f"{name}.vert", "world.frag"
-            if name == "view_copy":
-                vertex, fragment = "fullscreen.vert", "view_copy.frag"
-            self._programs[key] = compile_program(
-                self._gl,
-                {"PERSPECTIVE": perspective, "INTEGERS": 0},
-                vertex_shader=vertex,
-                fragment_shader=fragment,
-            )
-        return self._programs[key]
+        return self._programs.get(
+            {"PERSPECTIVE": perspective},
+            vertex_shader=f"{name}.vert",
+            fragment_shader="world.frag",
+        )
 
     def _release_image(self) -> None:
         for each in reversed(self._target):
@@ -220,10 +209,7 @@ class World:
         """Free every OpenGL object of the view. Idempotent."""
         self._release_image()
         self._release_mesh()
-        for each in (*self._no_vertices.values(), *self._programs.values()):
-            each.release()
-        self._no_vertices.clear()
-        self._programs.clear()
+        self._programs.release()
 
 
 def _world_from_image(camera: Camera) -> npt.NDArray[np.float64]:

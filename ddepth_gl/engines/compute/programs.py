@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...gl.context import GLContext
-from ...gl.shaders import compile_program
+from ...gl.programs import Programs
 from .tiles import TILE_OPTIONS
 
 __all__ = ["MAX_GROUPS_X", "ComputePrograms"]
@@ -29,7 +29,14 @@ class ComputePrograms:
 
     def __init__(self, context: GLContext) -> None:
         self._gl = context.gl
-        self._programs: dict[tuple[Any, ...], Any] = {}
+        constants = {
+            "GROUP_SIZE": _GROUP_SIZE,
+            "MEDIUM_ROW_STRIDE": _MEDIUM_ROW_STRIDE,
+            "LARGE_ROW_STRIDE": _LARGE_ROW_STRIDE,
+            "PIXELS_PER_INVOCATION": _PIXELS_PER_INVOCATION,
+            **TILE_OPTIONS,
+        }
+        self._programs = Programs(context.gl, constants)
 
     def get(self, shader: str, **options: int) -> Any:
         """Return the program of a shader.
@@ -41,20 +48,7 @@ class ComputePrograms:
         Raises:
             ShaderError: the shader does not compile.
         """
-        key = (shader, *options.items())
-        if key not in self._programs:
-            defines = {
-                "GROUP_SIZE": _GROUP_SIZE,
-                "MEDIUM_ROW_STRIDE": _MEDIUM_ROW_STRIDE,
-                "LARGE_ROW_STRIDE": _LARGE_ROW_STRIDE,
-                "PIXELS_PER_INVOCATION": _PIXELS_PER_INVOCATION,
-                **TILE_OPTIONS,
-                **options,
-            }
-            self._programs[key] = compile_program(
-                self._gl, defines, compute_shader=f"{shader}.comp"
-            )
-        return self._programs[key]
+        return self._programs.get(options, compute_shader=f"{shader}.comp")
 
     def dispatch(self, program: Any, invocations: int, cameras: int = 1) -> None:
         """Run a program, with at least `invocations` of it for each camera."""
@@ -67,6 +61,4 @@ class ComputePrograms:
 
     def release(self) -> None:
         """Free the programs."""
-        for program in self._programs.values():
-            program.release()
-        self._programs.clear()
+        self._programs.release()

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ...camera.camera import Camera
 from ...gl.context import GLContext
-from ...gl.shaders import compile_program
+from ...gl.programs import Programs
 from ..base import Engine, Pending
 from ..request import LayerBuffers, SheetRequest
 from ..scene import Scene
@@ -65,7 +65,7 @@ class RasterEngine(Engine[SheetTargets]):
     def __init__(self, context: GLContext) -> None:
         super().__init__(context, partial(SheetTargets, context))
         self._draws = MeshDraws(context)
-        self._programs: dict[tuple[Any, ...], Any] = {}
+        self._programs = Programs(context.gl)
         self._idle_peel_targets: PeelTargets | None = None
         self._peeled_pool = TargetPool(partial(PeeledTargets, context))
 
@@ -295,9 +295,7 @@ class RasterEngine(Engine[SheetTargets]):
     def release(self) -> None:
         """Free every GL object of the engine."""
         super().release()
-        for program in self._programs.values():
-            program.release()
-        self._programs.clear()
+        self._programs.release()
 
     def _uniforms(
         self, scene: Scene, camera: Camera, request: SheetRequest
@@ -334,16 +332,9 @@ class RasterEngine(Engine[SheetTargets]):
             "SNAPPED": 0,
             **options,
         }
-        key = (shader, *defines.items())
-        program = self._programs.get(key)
-        if program is None:
-            program = compile_program(
-                self._context.gl,
-                defines,
-                vertex_shader="sheet.vert",
-                fragment_shader=f"{shader}.frag",
-            )
-            self._programs[key] = program
+        program = self._programs.get(
+            defines, vertex_shader="sheet.vert", fragment_shader=f"{shader}.frag"
+        )
         for name, value in uniforms.items():
             if name in program:  # compilers drop the uniforms that a variant does not use
                 program[name].write(value)

@@ -61,10 +61,7 @@ class PeeledTargets:
 
     def release(self) -> None:
         """Free all textures and framebuffers."""
-        self._context.unbind_framebuffer()
-        for gl_object in reversed(self._gl_objects):
-            gl_object.release()
-        self._gl_objects.clear()
+        self._context.release_all(self._gl_objects)
 
 
 class PeeledCrossings:

@@ -227,18 +227,13 @@ class PeelTargets:
             counts = np.empty((*self.size[::-1], 2), np.float32)  # exact below 2**24
             framebuffer.read_into(counts, components=2, dtype="f4")
         finally:
-            self._context.unbind_framebuffer()
-            for gl_object in reversed(gl_objects):
-                gl_object.release()
+            self._context.release_all(gl_objects)
         dtype = np.min_scalar_type(int(counts.max()))
         return counts[..., 0].astype(dtype), counts[..., 1].astype(dtype)
 
     def release(self) -> None:
         """Free all textures and framebuffers."""
-        self._context.unbind_framebuffer()
-        for gl_object in reversed(self._gl_objects):
-            gl_object.release()
-        self._gl_objects.clear()
+        self._context.release_all(self._gl_objects)
 
 
 class _LayerTarget:

@@ -111,7 +111,4 @@ class SheetTargets:
 
     def release(self) -> None:
         """Free all textures, framebuffers and buffers."""
-        self._context.unbind_framebuffer()
-        for gl_object in reversed(self._gl_objects):
-            gl_object.release()
-        self._gl_objects.clear()
+        self._context.release_all(self._gl_objects)

@@ -163,9 +163,7 @@ class DrawnBatches:
                 framebuffer.read_into(values, components=count, attachment=attachment, dtype="f4")
                 batch.store(name, values[: batch.count])
         finally:
-            self._context.unbind_framebuffer()
-            for gl_object in reversed(gl_objects):
-                gl_object.release()
+            self._context.release_all(gl_objects)
 
     def release(self) -> None:
         """Do nothing: `run` frees what it allocates."""

@@ -10,7 +10,7 @@ import numpy as np
 from ...camera.camera import Camera
 from ...errors import ContextError, DeviceMemoryError
 from ...gl.context import GLContext
-from ...gl.shaders import compile_program
+from ...gl.programs import Programs
 from ...results.silhouettes import swap_limits
 from ..request import SheetRequest
 from ..scene import Scene
@@ -33,7 +33,7 @@ class FinishPass:
     def __init__(self, context: GLContext, inverted_entries: bool) -> None:
         self._context = context
         self._inverted_entries = inverted_entries
-        self._programs: dict[tuple[bool, bool, bool], Any] = {}
+        self._programs = Programs(context.gl)
 
     def _check_fits(self, camera: Camera) -> None:
         context = self._context
@@ -89,22 +89,15 @@ class FinishPass:
         self._context.gl.memory_barrier()
 
     def _program(self, orthographic: bool, fix_silhouettes: bool, exchanges: bool) -> Any:
-        key = orthographic, fix_silhouettes, exchanges
-        if key not in self._programs:
-            defines = {
-                "GROUP_SIZE": _GROUP_SIZE,
-                "PERSPECTIVE": int(not orthographic),
-                "FIX_SILHOUETTES": int(fix_silhouettes),
-                "EXCHANGE": int(exchanges),
-                "INVERTED_ENTRIES": int(self._inverted_entries),
-            }
-            self._programs[key] = compile_program(
-                self._context.gl, defines, compute_shader="compute_finish.comp"
-            )
-        return self._programs[key]
+        defines = {
+            "GROUP_SIZE": _GROUP_SIZE,
+            "PERSPECTIVE": int(not orthographic),
+            "FIX_SILHOUETTES": int(fix_silhouettes),
+            "EXCHANGE": int(exchanges),
+            "INVERTED_ENTRIES": int(self._inverted_entries),
+        }
+        return self._programs.get(defines, compute_shader="compute_finish.comp")
 
     def release(self) -> None:
         """Free the programs."""
-        for program in self._programs.values():
-            program.release()
-        self._programs.clear()
+        self._programs.release()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...gl.context import GLContext
-from ...gl.shaders import compile_program
+from ...gl.programs import Programs
 
 __all__ = ["FullscreenPasses", "ImageTarget", "below_layer"]
 
@@ -71,10 +71,7 @@ class ImageTarget:
 
     def release(self) -> None:
         """Free both. Idempotent."""
-        self._context.unbind_framebuffer()
-        for gl_object in reversed(self._gl_objects):
-            gl_object.release()
-        self._gl_objects.clear()
+        self._context.release_all(self._gl_objects)
 
 
 class FullscreenPasses:
@@ -86,7 +83,7 @@ class FullscreenPasses:
 
     def __init__(self, context: GLContext) -> None:
         self._context = context
-        self._programs: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+        self._programs = Programs(context.gl)
 
     def draw(
         self,
@@ -117,13 +114,7 @@ class FullscreenPasses:
             below: window depth.
         """
         gl = self._context.gl
-        key = (shader, *options.items())
-        if key not in self._programs:
-            program = compile_program(
-                gl, options, vertex_shader="fullscreen.vert", fragment_shader=f"{shader}.frag"
-            )
-            self._programs[key] = program, gl.vertex_array(program, [])
-        program, vertex_array = self._programs[key]
+        program, vertex_array = self._programs.fullscreen(shader, options)
         for name, value in {"clip_z": 2.0 * below - 1.0, **uniforms}.items():
             if name in program:  # compilers drop the uniforms that a variant does not use
                 if isinstance(value, np.ndarray):
@@ -144,7 +135,4 @@ class FullscreenPasses:
 
     def release(self) -> None:
         """Free the programs."""
-        for program, vertex_array in self._programs.values():
-            vertex_array.release()
-            program.release()
-        self._programs.clear()
+        self._programs.release()

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...camera.camera import Camera
 from ...gl.context import GLContext
-from ...gl.shaders import compile_program
+from ...gl.programs import Programs
 from ...gl.vertex_arrays import vertex_array
 from ..request import SheetRequest
 from ..scene import Scene
@@ -50,7 +50,7 @@ class PhotoPass:
     def __init__(self, context: GLContext, snapped: bool) -> None:
         self._context = context
         self._snapped = snapped
-        self._programs: dict[tuple[Any, ...], Any] = {}
+        self._programs = Programs(context.gl)
 
     @property
     def is_exact(self) -> bool:
@@ -204,12 +204,9 @@ class PhotoPass:
             **arithmetic,
             **{"PHOTO": 1, "WRITE_FACE": 0, "MASKED": 0},
         }
-        key = tuple(defines.values())
-        if key not in self._programs:
-            self._programs[key] = compile_program(
-                self._context.gl, defines, vertex_shader="sheet.vert", fragment_shader="photo.frag"
-            )
-        program = self._programs[key]
+        program = self._programs.get(
+            defines, vertex_shader="sheet.vert", fragment_shader="photo.frag"
+        )
         for name, value in uniforms.items():
             if name in program:  # compilers drop the uniforms that a variant does not use
                 program[name].write(value)
@@ -222,6 +219,4 @@ class PhotoPass:
 
     def release(self) -> None:
         """Free the programs. Buffers and textures belong to their scenes."""
-        for program in self._programs.values():
-            program.release()
-        self._programs.clear()
+        self._programs.release()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...camera.camera import Camera
 from ...gl.context import GLContext
-from ...gl.shaders import compile_program
+from ...gl.programs import Programs
 
 __all__ = ["PhotoTargets", "Resolver", "sample_bands"]
 
@@ -48,7 +48,7 @@ class Resolver:
 
     def __init__(self, context: GLContext) -> None:
         self._context = context
-        self._programs: dict[int, tuple[Any, Any]] = {}
+        self._programs = Programs(context.gl)
 
     def photo(self, targets: PhotoTargets) -> npt.NDArray[np.uint8]:
         """Return the photo of drawn samples: (H, W, 4) uint8, sRGB and alpha."""
@@ -70,15 +70,7 @@ class Resolver:
 
     def _draw(self, linear: Any, pixels: Any, samples: int) -> None:
         gl = self._context.gl
-        if samples not in self._programs:
-            program = compile_program(
-                gl,
-                {"SAMPLES": samples},
-                vertex_shader="fullscreen.vert",
-                fragment_shader="resolve.frag",
-            )
-            self._programs[samples] = program, gl.vertex_array(program, [])
-        program, vertex_array = self._programs[samples]
+        program, vertex_array = self._programs.fullscreen("resolve", {"SAMPLES": samples})
         gl.enable_only(gl.NOTHING)
         pixels.use()
         linear.use(0)
@@ -87,10 +79,7 @@ class Resolver:
 
     def release(self) -> None:
         """Free the programs."""
-        for program, vertex_array in self._programs.values():
-            vertex_array.release()
-            program.release()
-        self._programs.clear()
+        self._programs.release()
 
 
 class PhotoTargets:
@@ -145,7 +134,4 @@ class PhotoTargets:
 
     def release(self) -> None:
         """Free all textures and framebuffers."""
-        self._context.unbind_framebuffer()
-        for gl_object in reversed(self._gl_objects):
-            gl_object.release()
-        self._gl_objects.clear()
+        self._context.release_all(self._gl_objects)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ...camera.camera import Camera
 from ...gl.context import GLContext
-from ...gl.shaders import compile_program
+from ...gl.programs import Programs
 from ...results.silhouettes import swap_limits
 from ..request import SheetRequest
 from ..scene import Scene
@@ -70,7 +70,7 @@ class ShadingPass:
 
     def __init__(self, context: GLContext) -> None:
         self._context = context
-        self._programs: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+        self._programs = Programs(context.gl)
 
     def draw(
         self,
@@ -137,14 +137,7 @@ class ShadingPass:
             "TEXTURES": textures,
             "MIRRORED": int(texture is not None and texture.is_mirrored),
         }
-        key = tuple(defines.values())
-        if key not in self._programs:
-            gl = self._context.gl
-            program = compile_program(
-                gl, defines, vertex_shader="fullscreen.vert", fragment_shader="shade_sheet.frag"
-            )
-            self._programs[key] = program, gl.vertex_array(program, [])
-        program, vertex_array = self._programs[key]
+        program, vertex_array = self._programs.fullscreen("shade_sheet", defines)
         height = band[1] - band[0] if sheets.in_buffers else camera.height
         for name, value in {
             "image_size": (camera.width, height),
@@ -173,7 +166,4 @@ class ShadingPass:
 
     def release(self) -> None:
         """Free the programs. Mesh tables belong to their scenes."""
-        for program, vertex_array in self._programs.values():
-            vertex_array.release()
-            program.release()
-        self._programs.clear()
+        self._programs.release()
