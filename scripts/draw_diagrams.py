@@ -8,18 +8,14 @@ extra [cli].
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
+from pictures import BLUE, GRAY, INK, ORANGE, save_figures
 
 import ddepth_gl as dd
-
-ROOT = Path(__file__).parents[1]
-BLUE, ORANGE, GRAY, INK = "#195aaa", "#de6e14", "#8c8c8c", "#282828"
 
 
 def conventions() -> Figure:
@@ -120,17 +116,5 @@ def moved(camera: dd.Camera) -> dd.Camera:
 PICTURES: dict[str, Callable[[], Figure]] = {"conventions": conventions, "band": band}
 
 
-def main() -> None:
-    """Draw the pictures whose names are given."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PICTURES))
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/images")
-    options = parser.parse_args()
-    for name in options.names or PICTURES:
-        PICTURES[name]().savefig(options.out / f"{name}.png", metadata={"Software": None})
-
-
 if __name__ == "__main__":
-    main()
+    save_figures(__doc__, PICTURES)

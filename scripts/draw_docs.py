@@ -7,24 +7,20 @@ Without names, all of them. Needs the extra [cli].
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from pictures import BLUE, INK, ORANGE, ROOT, draw_clouds, save_figures
 
 import ddepth_gl as dd
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
-from training_meshes import box, lathe  # noqa: E402
-
-BLUE, ORANGE, INK = "#195aaa", "#de6e14", "#282828"
+from training_meshes import box, lathe
 
 Array = npt.NDArray[Any]
 
@@ -58,12 +54,7 @@ def turned(maps: dd.DepthMaps, axes: Any, degrees: float, title: str) -> None:
     around = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
     eye = middle + (camera.center - middle) @ around.T
     view = dd.Camera.look_at(eye, middle, fov_y_deg=26, width=400, height=300)
-    points = np.concatenate([front, back])
-    colors = np.repeat([BLUE, ORANGE], [len(front), len(back)])
-    image, depth = view.project(points)
-    order = np.argsort(-depth)
-    axes.scatter(*image[order].T, s=0.6, c=colors[order], linewidths=0)
-    axes.set(xlim=(0, 400), ylim=(300, 0), aspect="equal")
+    draw_clouds(axes, maps, view, 0.6)
     axes.set_title(title, loc="left", fontsize=9)
     axes.set_axis_off()
 
@@ -242,17 +233,5 @@ PICTURES: dict[str, Callable[[], Figure]] = {
 }  # fmt: skip
 
 
-def main() -> None:
-    """Draw the pictures whose names are given."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PICTURES))
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/images")
-    options = parser.parse_args()
-    for name in options.names or PICTURES:
-        PICTURES[name]().savefig(options.out / f"{name}.png", metadata={"Software": None})
-
-
 if __name__ == "__main__":
-    main()
+    save_figures(__doc__, PICTURES)

@@ -10,9 +10,7 @@ those against rays in float64. Needs the extra [cli].
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +18,12 @@ import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from pictures import draw_clouds, save_figures
 
 import ddepth_gl as dd
 from ddepth_gl.jobs.float64_rays import RayCaster
 
-ROOT = Path(__file__).parents[1]
-BLUE, ORANGE, WALL = "#195aaa", "#de6e14", (196, 190, 178)
+WALL = (196, 190, 178)
 TARGET = (0.0, 0.0, -0.25)
 DEPTHS = colormaps["viridis_r"].with_extremes(over="#d03020")
 VIEW = {"fov_y_deg": 29, "width": 420, "height": 260}
@@ -110,7 +108,7 @@ def overview() -> Figure:
     axes = figure.subplots(2, 3)
     axes[0, 0].imshow(image)
     axes[0, 0].set_title("photo")
-    draw_clouds(axes[1, 0], maps, -65)
+    draw_clouds(axes[1, 0], maps, turned(camera, -65), 0.4)
     axes[1, 0].set_title("entries (blue) and exits (orange), turned")
     print(f"compared: {known.sum() / maps.mask.sum():.1%} of the object's pixels")
     low, high = np.nanmin(maps.entry), np.nanmax(maps.exit)
@@ -140,18 +138,11 @@ def overview() -> Figure:
     return figure
 
 
-def draw_clouds(axes: Any, maps: dd.DepthMaps, degrees: float) -> None:
-    """Draw both clouds as seen by a camera that has moved around the object."""
-    front, back = maps.points()
+def turned(camera: dd.Camera, degrees: float) -> dd.Camera:
+    """Return a camera of the overview, moved around the object."""
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    eye = maps.camera.center @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
-    view = dd.Camera.look_at(eye, TARGET, **VIEW)
-    points = np.concatenate([front, back])
-    colors = np.repeat([BLUE, ORANGE], [len(front), len(back)])
-    image, depth = view.project(points)
-    order = np.argsort(-depth)
-    axes.scatter(*image[order].T, s=0.4, c=colors[order], linewidths=0)
-    axes.set(xlim=(0, 420), ylim=(260, 0), aspect="equal")
+    eye = camera.center @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
+    return dd.Camera.look_at(eye, TARGET, **VIEW)
 
 
 def demo() -> Figure:
@@ -176,17 +167,5 @@ def preview(view: int, *, layers: bool) -> Figure:
 PICTURES: dict[str, Callable[[], Figure]] = {"overview": overview, "demo": demo, "layers": layers}
 
 
-def main() -> None:
-    """Draw the pictures whose names are given."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PICTURES))
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/images")
-    options = parser.parse_args()
-    for name in options.names or PICTURES:
-        PICTURES[name]().savefig(options.out / f"{name}.png", metadata={"Software": None})
-
-
 if __name__ == "__main__":
-    main()
+    save_figures(__doc__, PICTURES)

@@ -1,16 +1,15 @@
 """Draw the pictures of docs/viewer.md that show what the viewer draws.
 
-Usage: .venv/bin/python scripts/draw_viewer.py [FOLDER]   (default: docs/images)
+Usage: python scripts/draw_viewer.py [NAME ...] [--out docs/images]
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pictures import chosen
 
 import ddepth_gl as dd
 from ddepth_gl.io.results.png import write_photo
@@ -44,14 +43,15 @@ PICTURES: dict[str, Callable[[Screenshots, dd.Scene], Image]] = {
 }  # fmt: skip
 
 
-def main(folder: Path) -> None:
-    """Write all pictures."""
+def main() -> None:
+    """Draw the pictures whose names are given."""
+    pictures = chosen(__doc__, PICTURES)
     with dd.DepthRenderer() as renderer:
         scene, taken = renderer.upload(dd.demo_mesh()), Screenshots(renderer)
-        for name, draw in PICTURES.items():
-            write_photo(folder / f"{name}.png", draw(taken, scene))
+        for draw, path in pictures:
+            write_photo(path, draw(taken, scene))
         taken.release()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs" / "images")
+    main()

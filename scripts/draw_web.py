@@ -7,7 +7,6 @@ Needs the extra [web], selenium, Chromium and its driver (scripts/ci-extras inst
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -15,14 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pictures import ROOT, chosen
 from PIL import Image
 
 import ddepth_gl as dd
 from ddepth_gl.viewer.web.server import WebViewer
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-from web_page import WebPage  # noqa: E402
+from web_page import WebPage
 
 SIZE = (1360, 860)
 Shot = Callable[[Any, Any], None]
@@ -70,20 +69,15 @@ def settle(viewer: WebViewer) -> None:
 
 def main() -> None:
     """Take the pictures whose names are given."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PICTURES))
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/images")
-    options = parser.parse_args()
+    pictures = chosen(__doc__, PICTURES)
     with tempfile.TemporaryDirectory() as folder, WebViewer(dd.demo_mesh(), port=0) as viewer:
-        for name in options.names or PICTURES:
+        for shoot, path in pictures:
             with WebPage(viewer.url, Path(folder), *SIZE) as page:
                 settle(viewer)
-                PICTURES[name](viewer, page)
+                shoot(viewer, page)
                 page.move_away()
                 settle(viewer)
-                Image.fromarray(page.shot()).save(options.out / f"{name}.png", optimize=True)
+                Image.fromarray(page.shot()).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Draw the pictures of the viewer's window in docs/images: what its screen shows.
 
-Usage: python scripts/draw_window.py [--out docs/images]
+Usage: python scripts/draw_window.py [NAME ...] [--out docs/images]
 
 It opens the window on an X server of its own. Needs Xvfb and the extra [viewer].
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pictures import ROOT, chosen
 from PIL import Image
 
 import ddepth_gl as dd
@@ -25,9 +25,8 @@ from ddepth_gl.viewer.desktop.viewer import Viewer
 from ddepth_gl.viewer.desktop.window import Window
 from ddepth_gl.viewer.state import ViewerState
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-from x_server import screen  # noqa: E402
+from x_server import screen
 
 WIDTH, HEIGHT = 1200, 780
 SECTION = ((60.0, 330.0), (800.0, 262.0))
@@ -67,10 +66,8 @@ def draw(folder: Path, values: dict[str, Any]) -> Image.Image:
 
 
 def main() -> None:
-    """Draw all pictures."""
-    parser = argparse.ArgumentParser(description="Draw the pictures of the viewer's window.")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", metavar="FOLDER")
-    options = parser.parse_args()
+    """Draw the pictures whose names are given."""
+    pictures = chosen(__doc__, PICTURES)
     if not shutil.which("Xvfb"):
         sys.exit("draw_window: Xvfb is not installed; run: apt-get install xvfb")
     with tempfile.TemporaryDirectory() as folder:
@@ -80,8 +77,7 @@ def main() -> None:
             try:
                 assert server.stdout is not None
                 os.environ["DISPLAY"] = f":{server.stdout.readline().strip()}"
-                for name, values in PICTURES.items():
-                    path = options.out / f"{name}.png"
+                for values, path in pictures:
                     draw(Path(folder), values).save(path, optimize=True)
                     print(path)
             finally:
