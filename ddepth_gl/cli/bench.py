@@ -6,7 +6,6 @@ import math
 import os
 import platform
 import re
-import sys
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -17,14 +16,16 @@ import typer
 
 from .._text import printable
 from ..errors import RequestError
-from .options import Debug, Device, Meshes, parse_list
+from .options import Debug, Device, Engines, Meshes, parse_list
 from .reporting import (
     one_line_errors,
     print_error,
     print_json,
     print_line,
+    print_table,
     print_warning,
     report_sources,
+    show_progress,
 )
 from .wording import in_options
 
@@ -49,10 +50,7 @@ def bench(
     sizes: Annotated[
         str, typer.Option(metavar="N,N,...", help="Widths of the square images, pixels.")
     ] = "256,512,1024",
-    engine: Annotated[
-        list[str] | None,
-        typer.Option(help="raster, compute or auto; repeat it to compare. auto by default."),
-    ] = None,
+    engine: Engines = None,
     device: Device = None,
     seconds: Annotated[
         float, typer.Option(help="Time to spend; less time means fewer rounds.")
@@ -73,11 +71,11 @@ def bench(
             raise RequestError(f"--seconds must be a number above 0, not {seconds:g}")
         timed = dict(MADE_UP_MESHES)
         if meshes:
-            files, repeated, failures, results, foreign = mesh_files(meshes)
-            report_sources(repeated, failures, results, foreign, print_warning)
-            if failures:
+            found = mesh_files(meshes)
+            report_sources(found, print_warning)
+            if found.failures:
                 raise typer.Exit(1)
-            timed = {str(path): partial(_same, load_mesh(path)) for path in files}
+            timed = {str(path): partial(_same, load_mesh(path)) for path in found.files}
         renderers: dict[str, DepthRenderer] = {}
         for name in engine or ["auto"]:
             renderer = stack.enter_context(DepthRenderer(name, device))
@@ -162,10 +160,7 @@ def _heading(machine: dict[str, Any], engines: list[str]) -> str:
 
 
 def _report_progress(text: str) -> None:
-    """Replace the line of progress on a terminal's stderr."""
-    if sys.stderr.isatty():
-        line = f"timing {printable(text)}" if text else ""
-        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+    show_progress(f"timing {printable(text)}" if text else "")
 
 
 def _print_table(rows: list[BenchRow], seconds: float) -> None:
@@ -176,12 +171,7 @@ def _print_table(rows: list[BenchRow], seconds: float) -> None:
     for row in rows:
         key = (row.mesh, f"{row.faces:,}", str(row.size), row.engine)
         lines.setdefault(key, []).append(_cell(row))
-    table = [headings, *([*key, *cells] for key, cells in lines.items())]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    table.insert(1, ["-" * width for width in widths])
-    for cells in table:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        print_line(f"| {' | '.join(padded)} |")
+    print_table([headings, *([*key, *cells] for key, cells in lines.items())])
     print_line(
         "Median ms per image, ± half the interquartile range; entry_exit_many in images per "
         f"second. {_rounds(rows)} rounds in {seconds:g} seconds."

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CameraError, RequestError
-from .options import parse_numbers
+from .options import naming, parse_numbers, parse_size
 from .up import parse_up
 
 if TYPE_CHECKING:
@@ -63,26 +62,20 @@ def views_from_options(
         CameraError: the camera file cannot be read, or a position is unusable.
     """
     from ..camera.camera import Camera
-    from ..camera.checks import checked_field_of_view, checked_image_size
+    from ..camera.checks import checked_field_of_view
     from ..io.cameras.read import load_cameras
 
     _check_combination(file, eye, target, up, fov_deg, ortho, views, seed)
-    if size is not None and size.isdecimal():
-        size = f"{size}x{size}"
-    width, height = (
-        (512, 512) if size is None else parse_numbers("--size", size, "N or WxH", "x", int)
-    )
+    width, height = (512, 512) if size is None else parse_size(size)
     fov_deg = 40.0 if fov_deg is None else fov_deg
-    with _naming("--size"):
-        checked_image_size(width, height)
-    with _naming("--fov-deg"):
+    with naming("--fov-deg"):
         checked_field_of_view(fov_deg)
     direction = parse_up(up)
 
     def apply_ortho(cameras: list[Camera]) -> list[Camera]:
         if ortho is None:
             return cameras
-        with _naming("--ortho"):
+        with naming("--ortho"):
             return [
                 replace(
                     Camera.orthographic(
@@ -164,12 +157,3 @@ def _check_combination(
     for option, number, least in (("--views", views, 1), ("--seed", seed, 0)):
         if number is not None and number < least:
             raise RequestError(f"{option} must be at least {least}, not {number}")
-
-
-@contextmanager
-def _naming(option: str) -> Iterator[None]:
-    """Put the option before the message of a CameraError, which names the Python argument."""
-    try:
-        yield
-    except CameraError as error:
-        raise RequestError(f"{option}: {error}") from None

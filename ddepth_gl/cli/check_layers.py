@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DDepthError, RequestError
-from .options import Debug, Device, Meshes, parse_list
+from .options import Debug, Device, Engines, Meshes, parse_list
 from .reporting import (
     one_line_errors,
     print_exception,
     print_failed,
     print_json,
     print_line,
+    print_table,
     print_warning,
     report_sources,
 )
@@ -50,10 +51,7 @@ def check_layers(
     layers: Annotated[
         str, typer.Option(metavar="K,K,...", help="Numbers of layers that are stored.")
     ] = "4,8",
-    engine: Annotated[
-        list[str] | None,
-        typer.Option(help="raster, compute or auto; repeat it to compare. auto by default."),
-    ] = None,
+    engine: Engines = None,
     device: Device = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all numbers.")] = False,
     debug: Debug = False,
@@ -77,8 +75,8 @@ def check_layers(
             tuple(_number("--steps", each) for each in parse_list(steps)),
             tuple(int(_number("--layers", each, True)) for each in parse_list(layers)),
         )
-        files, repeated, failures, results, foreign = mesh_files(meshes)
-        report_sources(repeated, failures, results, foreign, print_warning)
+        found = mesh_files(meshes)
+        report_sources(found, print_warning)
         renderers = [
             stack.enter_context(DepthRenderer(name, device))
             for name in dict.fromkeys(engine or ["auto"])
@@ -89,9 +87,9 @@ def check_layers(
                 raise RequestError(f"{mesh.name} has alpha masks, which the rays do not know")
             return rows_of(mesh, Camera.orbit(mesh, views, size, size), renderers, check)
 
-        failed = len(failures)
+        failed = len(found.failures)
         entries: list[dict[str, Any]] = []
-        checked: list[Path | None] = [*files] if meshes else [None]
+        checked: list[Path | None] = [*found.files] if meshes else [None]
         for path in checked:
             name = "demo" if path is None else str(path)
             try:
@@ -107,12 +105,12 @@ def check_layers(
             )
             if not as_json:
                 print_line(f"{name}: {faces:,} faces, {views} images of {size}x{size} pixels")
-                _print_table(rows)
+                print_table([list(_HEADINGS), *(_cells(row) for row in rows)])
         if as_json:
             print_json(entries)
         if failed:
-            if len(files) > 1 and not as_json:
-                print_failed(failed - len(failures), len(files))
+            if len(found.files) > 1 and not as_json:
+                print_failed(failed - len(found.failures), len(found.files))
             raise typer.Exit(1)
 
 
@@ -130,15 +128,6 @@ def _number(option: str, value: float | str, is_integer: bool = False) -> float:
         kind = "integers" if is_integer else "numbers"
         raise RequestError(f"{option} must be {kind} above 0, not {value}")
     return number
-
-
-def _print_table(rows: list[MethodRow]) -> None:
-    table = [list(_HEADINGS), *(_cells(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    table.insert(1, ["-" * width for width in widths])
-    for cells in table:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        print_line(f"| {' | '.join(padded)} |")
 
 
 def _cells(row: MethodRow) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +10,23 @@ import typer
 from .._packages import import_needed
 from ..dataset.choices import Codec, Kind, Layout, Output, Preset, choices_text
 from ..errors import DatasetError, RequestError
-from .dataset_actions import check_options
-from .dataset_progress import printed_report, shown_progress
-from .options import Debug, Device, parse_list, parse_numbers
-from .reporting import one_line_errors, print_error, print_json, print_line, print_warning
+from .dataset_actions import (
+    check_options,
+    draw_preview,
+    merge_index,
+    print_plan,
+    print_status,
+    print_verification,
+    run_and_report,
+    write_settings,
+)
+from .options import Debug, Device, Engine, parse_list, parse_numbers
+from .reporting import one_line_errors
 from .wording import in_options
 
 if TYPE_CHECKING:
     from ..dataset.config import DatasetConfig
-    from ..dataset.run import RunOptions, RunReport
+    from ..dataset.run import RunOptions
 
 __all__ = ["dataset"]
 
@@ -152,7 +159,7 @@ def dataset(
     world_size: Annotated[int | None, typer.Option(help="Number of ranks.")] = None,
     executor: Annotated[str, typer.Option(help="local or ray.")] = "local",
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster.")] = None,
-    engine: Annotated[str, typer.Option(help="compute, raster or auto.")] = "auto",
+    engine: Engine = "auto",
     device: Device = None,
     seconds_per_mesh: Annotated[
         float | None, typer.Option(help="Slower meshes fail; 300 by default.")
@@ -234,24 +241,24 @@ def dataset(
         }
         check_options(context)
         if init is not None:
-            _write_settings(Path(init))
+            write_settings(Path(init))
             return
         if status is not None:
-            _print_status(status, json)
+            print_status(status, json)
             return
         if verify is not None:
-            _verify(verify, json)
+            print_verification(verify, json)
             return
         config = _config(sources or [], settings or [], options)
         if dry_run:
-            _dry_run(config, workers, world_size, engine, device, json)
+            print_plan(config, workers, world_size, engine, device, json)
             return
         if output is None:
             raise RequestError("the data set needs a folder; give -o OUT")
         if preview and "://" in output:
             raise RequestError("--preview needs a local folder; run it on a copy, with --finish")
         if finish:
-            _finish(output, json)
+            merge_index(output, json)
         else:
             run_options = _run_options(
                 workers=workers,
@@ -265,9 +272,9 @@ def dataset(
                 retry=retry,
                 allow_mixed=allow_mixed,
             )
-            report = _run(config, output, run_options, json)
+            report = run_and_report(config, output, run_options, json)
         if preview and (finish or report.is_complete):
-            _preview(output, json)
+            draw_preview(output, json)
         if not finish and (report.failures or not report.is_complete):
             raise typer.Exit(_SOME_FAILED if report.is_complete else _OTHERS_WORK)
 
@@ -301,17 +308,6 @@ def _names(options: dict[str, Any]) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
 
 
-def _write_settings(path: Path) -> None:
-    from ..dataset.config import DatasetConfig
-    from ..io.atomic import atomic_write
-
-    if path.exists():
-        raise RequestError(f"{path} exists; give --init another name")
-    with atomic_write(path) as file:
-        file.write(DatasetConfig.init_text().encode())
-    print_line(f"wrote {path}; edit it, then run: ddepth dataset {path} -o OUT")
-
-
 def _run_options(**given: Any) -> RunOptions:
     from ..dataset.run import RunOptions
 
@@ -320,113 +316,3 @@ def _run_options(**given: Any) -> RunOptions:
     if given["executor"] not in ("local", "ray"):
         raise RequestError(f"--executor must be local or ray, not {given['executor']!r}")
     return RunOptions(**given)
-
-
-def _run(
-    config: DatasetConfig | None, output: str, options: RunOptions, as_json: bool
-) -> RunReport:
-    from ..dataset.progress import Progress
-    from ..dataset.run import run_dataset
-
-    progress = Progress()
-    with shown_progress(progress):
-        report = run_dataset(config, output, options, progress=progress, tell=print_warning)
-    for failure in progress.failures:
-        print_error(failure)
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        printed_report(report, output)
-    return report
-
-
-def _finish(output: str, as_json: bool) -> None:
-    from ..dataset.finishing import finish_dataset
-    from ..dataset.plan import read_plan
-    from ..dataset.storage import open_storage
-
-    storage = open_storage(output)
-    finish_dataset(storage, read_plan(storage))
-    if as_json:
-        _print_status(output, as_json)
-    else:
-        print_line(f"{output}: the index has all finished shards")
-
-
-def _print_status(folder: str, as_json: bool) -> None:
-    from ..dataset.status import read_status
-
-    status = read_status(folder)
-    if as_json:
-        print_json(status.as_dict())
-        return
-    for line in status.lines():
-        print_line(line)
-
-
-def _dry_run(
-    config: DatasetConfig | None,
-    workers: int | None,
-    world_size: int | None,
-    engine: str,
-    device: Any,
-    as_json: bool,
-) -> None:
-    from ..dataset.dry_run import dry_run
-    from ..dataset.entry_paths import check_paths
-    from ..dataset.executors.local import LocalExecutor
-    from ..dataset.sources import find_meshes
-
-    if config is None:
-        raise RequestError("--dry-run needs sources; give the meshes")
-    if world_size is not None and world_size < 1:
-        raise RequestError(f"--world-size must be at least 1, not {world_size}")
-    entries = find_meshes(config.sources, print_warning, split_column=config.split.column)
-    check_paths(config, entries)
-    with LocalExecutor(workers, device) as executor:
-        executor.prepare(config, engine)
-        with executor.take_first() as child:
-            result = dry_run(config, entries, child.samples, executor.workers * (world_size or 1))
-    if as_json:
-        print_json(
-            {
-                "meshes": result.meshes,
-                "images": result.images,
-                "shards": len(result.plan.shards),
-                "bytes": result.total_bytes,
-                "seconds": result.seconds,
-                "seconds_error": result.seconds_error,
-                "failures": result.failures,
-            }
-        )
-        return
-    for line in result.lines():
-        print_line(line)
-
-
-def _preview(folder: str, as_json: bool) -> None:
-    from ..dataset.preview import write_preview
-
-    for path in write_preview(folder):
-        if not as_json:
-            print_line(f"wrote {path}")
-
-
-def _verify(folder: str, as_json: bool) -> None:
-    from ..dataset.verify import verify_dataset
-
-    report = verify_dataset(folder, progress=_report_shards)
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        for line in report.lines():
-            print_line(line)
-    if not report.is_good:
-        raise typer.Exit(1)
-
-
-def _report_shards(done: int, count: int) -> None:
-    """Replace the line of progress on a terminal's stderr; it is empty at the end."""
-    if sys.stderr.isatty():
-        line = f"{done} of {count} shards checked" if done < count else ""
-        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)

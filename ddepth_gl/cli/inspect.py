@@ -49,15 +49,15 @@ def inspect(
         from ..jobs.sources import mesh_files
 
         loading = loading_options(texture_root, alpha, blend_cutoff, pose, max_texture_size)
-        files, repeated, failures, results, foreign = mesh_files(meshes)
+        found = mesh_files(meshes)
         # JSON stays alone on stdout.
         note = print_warning if as_json else print_line
-        report_sources(repeated, failures, results, foreign, note)
+        report_sources(found, note)
         entries: list[dict[str, Any]] = [
             {"file": str(path), "error": message, "report": None}
-            for path, message in failures.items()
+            for path, message in found.failures.items()
         ]
-        for path in files:
+        for path in found.files:
             entry: dict[str, Any] = {"file": str(path), "error": None, "report": None}
             entries.append(entry)
             try:
@@ -80,6 +80,6 @@ def inspect(
             print_json(entries)
         failed = sum(entry["error"] is not None for entry in entries)
         if failed:
-            if len(files) > 1 and not as_json:
-                print_failed(failed - len(failures), len(files))
+            if len(found.files) > 1 and not as_json:
+                print_failed(failed - len(found.failures), len(found.files))
             raise typer.Exit(1)

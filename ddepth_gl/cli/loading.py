@@ -12,9 +12,12 @@ from ..errors import RequestError
 __all__ = [
     "Alpha",
     "BlendCutoff",
+    "MaxFaces",
+    "MaxFileMb",
     "MaxTextureSize",
     "Pose",
     "TextureRoots",
+    "loading_limits",
     "loading_options",
     "loading_text",
 ]
@@ -57,6 +60,23 @@ MaxTextureSize = Annotated[
         help="Reduce larger textures, alpha masks too, to this width and height.",
     ),
 ]
+MaxFaces = Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")]
+MaxFileMb = Annotated[int | None, typer.Option(help="Refuse larger mesh and camera files, in MiB.")]
+
+
+def loading_limits(
+    max_faces: int | None, max_file_mb: int | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return keyword arguments that limit what is read, of `load_mesh` and of `load_cameras`.
+
+    Raises:
+        RequestError: a value is below 0.
+    """
+    for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
+        if number is not None and number < 0:
+            raise RequestError(f"{option} must be at least 0, not {number}")
+    of_files = {} if max_file_mb is None else {"max_file_bytes": max_file_mb * 2**20}
+    return of_files | ({} if max_faces is None else {"max_faces": max_faces}), of_files
 
 
 def loading_options(

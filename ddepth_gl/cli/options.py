@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from ..errors import OutputError, RequestError
+from ..errors import CameraError, OutputError, RequestError
 
 __all__ = [
     "Debug",
     "Device",
+    "Engine",
+    "Engines",
+    "Eye",
     "Meshes",
     "Output",
+    "Surfaces",
+    "Target",
+    "Up",
     "create_output_folder",
+    "naming",
     "parse_list",
     "parse_numbers",
+    "parse_size",
 ]
 
 Number = TypeVar("Number", int, float)
@@ -59,6 +68,31 @@ Device = Annotated[
     typer.Option(
         help="EGL index, cuda:N, PCI address, gpu, software or auto "
         "(also: environment variable DDEPTH_DEVICE)."
+    ),
+]
+Engine = Annotated[str, typer.Option(help="compute, raster or auto.")]
+Engines = Annotated[
+    list[str] | None,
+    typer.Option(help="raster, compute or auto; repeat it to compare. auto by default."),
+]
+Surfaces = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|oriented|any",
+        help="How faces count. oriented: by facing, for closed meshes; any: on either side, "
+        "for scans with holes; auto decides for each connected body.",
+    ),
+]
+Eye = Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")]
+Target = Annotated[
+    str | None, typer.Option(metavar="X,Y,Z", help="Point that the camera looks at.")
+]
+Up = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|AXIS|X,Y,Z",
+        help="Up direction in the image: an axis such as y or -y, or X,Y,Z. By default auto: y "
+        "for GLB and glTF, what DAE and USD files say, else z. Many OBJ files need y.",
     ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -112,3 +146,27 @@ def parse_numbers(
     if len(values) != form.lower().count(separator) + 1:
         raise RequestError(f"{option} must look like {form}, not {text!r}")
     return values
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return width and height of a value of --size, ``640x480`` or ``512``.
+
+    Raises:
+        RequestError: the value does not have this form, or there are no such images.
+    """
+    from ..camera.checks import checked_image_size
+
+    if text.isdecimal():
+        text = f"{text}x{text}"
+    width, height = parse_numbers("--size", text, "N or WxH", "x", int)
+    with naming("--size"):
+        return checked_image_size(width, height)
+
+
+@contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Put the option before the message of a CameraError, which names the Python argument."""
+    try:
+        yield
+    except CameraError as error:
+        raise RequestError(f"{option}: {error}") from None

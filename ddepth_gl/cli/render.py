@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -13,13 +13,28 @@ from .cameras import views_from_options
 from .loading import (
     Alpha,
     BlendCutoff,
+    MaxFaces,
+    MaxFileMb,
     MaxTextureSize,
     Pose,
     TextureRoots,
+    loading_limits,
     loading_options,
     loading_text,
 )
-from .options import Debug, Device, Meshes, Output, create_output_folder, parse_list
+from .options import (
+    Debug,
+    Device,
+    Engine,
+    Eye,
+    Meshes,
+    Output,
+    Surfaces,
+    Target,
+    Up,
+    create_output_folder,
+    parse_list,
+)
 from .reporting import (
     one_line_errors,
     print_exception,
@@ -56,20 +71,9 @@ def render(
             help="Camera file, or its folder: NeRF transforms.json, COLMAP model or BOP JSON.",
         ),
     ] = None,
-    eye: Annotated[
-        str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="X,Y,Z", help="Point that the camera looks at.")
-    ] = None,
-    up: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|AXIS|X,Y,Z",
-            help="Up direction in the image: an axis such as y or -y, or X,Y,Z. By default auto: y "
-            "for GLB and glTF, what DAE and USD files say, else z. Many OBJ files need y.",
-        ),
-    ] = None,
+    eye: Eye = None,
+    target: Target = None,
+    up: Up = None,
     fov_deg: Annotated[
         float | None, typer.Option(help="Vertical field of view in degrees; 40 by default.")
     ] = None,
@@ -121,14 +125,7 @@ def render(
     samples: Annotated[
         int, typer.Option(help="Samples of photos along each side of a pixel, 1 to 128.")
     ] = 1,
-    surfaces: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|oriented|any",
-            help="How faces count. oriented: by facing, for closed meshes; any: on either side, "
-            "for scans with holes; auto decides for each connected body.",
-        ),
-    ] = "auto",
+    surfaces: Surfaces = "auto",
     near: Annotated[
         float | None, typer.Option(help="Drop crossings nearer than this depth.")
     ] = None,
@@ -167,17 +164,15 @@ def render(
             help="Write one preview image per mesh; by default for up to 8 meshes.",
         ),
     ] = None,
-    engine: Annotated[str, typer.Option(help="compute, raster or auto.")] = "auto",
+    engine: Engine = "auto",
     device: Device = None,
     texture_root: TextureRoots = None,
     alpha: Alpha = "mask",
     blend_cutoff: BlendCutoff = None,
     pose: Pose = None,
     max_texture_size: MaxTextureSize = None,
-    max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
-    max_file_mb: Annotated[
-        int | None, typer.Option(help="Refuse larger mesh and camera files, in MiB.")
-    ] = None,
+    max_faces: MaxFaces = None,
+    max_file_mb: MaxFileMb = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that were written from another mesh.")
     ] = False,
@@ -201,14 +196,10 @@ def render(
     from ..jobs.sources import mesh_files
     from ..renderer import DepthRenderer
 
-    file_limit = {} if max_file_mb is None else {"max_file_bytes": max_file_mb * 2**20}
-    limits: dict[str, Any] = file_limit | ({} if max_faces is None else {"max_faces": max_faces})
     failed = skipped = rendered = 0
     stale: list[Path] = []
     with one_line_errors(debug, in_options):
-        for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
-            if number is not None and number < 0:
-                raise RequestError(f"{option} must be at least 0, not {number}")
+        limits, file_limit = loading_limits(max_faces, max_file_mb)
         loading = loading_options(texture_root, alpha, blend_cutoff, pose, max_texture_size)
         job = RenderJob(
             folder=output,
@@ -243,8 +234,9 @@ def render(
             file_limit=file_limit,
         )
         settings = [text + loading_text(loading) for text in plan.settings]
-        files, repeated, failures, results, foreign = mesh_files(meshes)
-        report_sources(repeated, failures, results, foreign)
+        found = mesh_files(meshes)
+        report_sources(found)
+        files = found.files
         if not files:
             raise typer.Exit(1)
         if preview is None and job.formats and len(files) > PREVIEW_MESHES:
@@ -302,7 +294,7 @@ def render(
                 print_line(f"skipped {skipped} of {len(files)} meshes: already there")
             if stale:
                 _warn_of_stale(stale)
-    if failed or failures:
+    if failed or found.failures:
         if len(files) > 1:
             print_failed(failed, len(files))
         raise typer.Exit(1)

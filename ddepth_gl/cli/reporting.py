@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from .._text import counted, printable
 from ..errors import DDepthError, LeftOutWarning
 
+if TYPE_CHECKING:
+    from ..jobs.sources import MeshFiles
+
 __all__ = [
     "one_line_errors",
     "print_error",
     "print_exception",
+    "print_failed",
     "print_json",
     "print_line",
+    "print_table",
     "print_warning",
+    "report_sources",
+    "show_progress",
 ]
 
 # What meshes leave out: lines of a run, and notes in a line.
@@ -38,6 +45,20 @@ def print_line(text: str) -> None:
 def print_json(entries: object) -> None:
     """Print JSON to stdout."""
     typer.echo(json.dumps(entries, indent=2))
+
+
+def print_table(rows: list[list[str]]) -> None:
+    """Print rows, the first of which are headings, as a table in Markdown."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for cells in (rows[0], ["-" * width for width in widths], *rows[1:]):
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        print_line(f"| {' | '.join(padded)} |")
+
+
+def show_progress(line: str) -> None:
+    """Replace the line of progress on a terminal's stderr; an empty one removes it."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def print_error(message: str) -> None:
@@ -78,19 +99,14 @@ def print_exception(error: Exception, debug: bool, reworded: Callable[[str], str
         print_error(f"unexpected {type(error).__name__}: {error}{advice}")
 
 
-def report_sources(
-    repeated: Sequence[Path],
-    failures: Mapping[Path, str],
-    results: Sequence[Path],
-    foreign: Sequence[Path],
-    print_note: Callable[[str], None] = print_line,
-) -> None:
+def report_sources(found: MeshFiles, print_note: Callable[[str], None] = print_line) -> None:
     """Print what is not as it was given: files that count once or are left out, bad folders.
 
     Args:
-        repeated, failures, results, foreign: see `MeshFiles`.
+        found: the mesh files of a run.
         print_note: prints the lines about results and foreign files.
     """
+    _, repeated, failures, results, foreign = found
     if repeated:
         more = f" and {len(repeated) - 1} more" if len(repeated) > 1 else ""
         print_warning(f"given or found twice, used once: {printable(str(repeated[0]))}{more}")

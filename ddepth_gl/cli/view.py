@@ -10,33 +10,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import CameraError, DDepthError, RequestError
+from ..errors import DDepthError, RequestError
 from .loading import (
     Alpha,
     BlendCutoff,
+    MaxFaces,
+    MaxFileMb,
     MaxTextureSize,
     Pose,
     TextureRoots,
+    loading_limits,
     loading_options,
 )
-from .options import Debug, Device, Meshes, parse_numbers
+from .options import Debug, Device, Engine, Eye, Meshes, Surfaces, Target, Up
 from .reporting import (
     one_line_errors,
     print_exception,
     print_line,
     report_sources,
 )
+from .view_screenshot import check_effect, image_size, write_screenshot
 from .view_start import FirstView, numbers_of
 from .wording import in_options
 
 if TYPE_CHECKING:
-    from ..camera.camera import Camera
     from ..mesh.mesh import Mesh
     from ..viewer.state import ViewerState
 
 __all__ = ["view"]
 
-_SIZE = (1024, 768)  # of screenshots
 _OPTIONS = (
     (r"^limits must be", "--range must be"),
     (r"^(mode|layer|surfaces|samples) must be", r"--\1 must be"),
@@ -104,31 +106,13 @@ def view(
     samples: Annotated[
         int, typer.Option(help="Samples of the photo along each side of a pixel, 1 to 128.")
     ] = 1,
-    surfaces: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|oriented|any",
-            help="How faces count. oriented: by facing, for closed meshes; any: on either side, "
-            "for scans with holes; auto decides for each connected body.",
-        ),
-    ] = "auto",
+    surfaces: Surfaces = "auto",
     side: Annotated[
         str | None, typer.Option(help="front, back, left, right, top, bottom or iso.")
     ] = None,
-    eye: Annotated[
-        str | None, typer.Option(metavar="X,Y,Z", help="Camera position, with --target.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="X,Y,Z", help="Point that the camera looks at.")
-    ] = None,
-    up: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|AXIS|X,Y,Z",
-            help="Up direction in the image: an axis such as y or -y, or X,Y,Z. By default auto: y "
-            "for GLB and glTF, what DAE and USD files say, else z. Many OBJ files need y.",
-        ),
-    ] = None,
+    eye: Eye = None,
+    target: Target = None,
+    up: Up = None,
     fov_deg: Annotated[
         float | None,
         typer.Option("--fov-deg", "--fov", help="Vertical field of view in degrees; 40."),
@@ -154,17 +138,15 @@ def view(
             metavar="N|WxH", help="Size of the screenshot; 1024x768, or that of the camera's file."
         ),
     ] = None,
-    engine: Annotated[str, typer.Option(help="compute, raster or auto.")] = "auto",
+    engine: Engine = "auto",
     device: Device = None,
     texture_root: TextureRoots = None,
     alpha: Alpha = "mask",
     blend_cutoff: BlendCutoff = None,
     pose: Pose = None,
     max_texture_size: MaxTextureSize = None,
-    max_faces: Annotated[int | None, typer.Option(help="Refuse meshes with more faces.")] = None,
-    max_file_mb: Annotated[
-        int | None, typer.Option(help="Refuse larger mesh and camera files, in MiB.")
-    ] = None,
+    max_faces: MaxFaces = None,
+    max_file_mb: MaxFileMb = None,
     debug: Debug = False,
 ) -> None:
     """Look at meshes: photo, depth of both sheets and all layers, thickness, and what a ray meets.
@@ -175,14 +157,11 @@ def view(
     if debug:  # of errors that the viewer shows and goes on after
         logging.getLogger("ddepth_gl").addHandler(logging.StreamHandler())
     with one_line_errors(debug, _reworded):
-        file_limit = {} if max_file_mb is None else {"max_file_bytes": max_file_mb * 2**20}
-        for option, number in (("--max-faces", max_faces), ("--max-file-mb", max_file_mb)):
-            if number is not None and number < 0:
-                raise RequestError(f"{option} must be at least 0, not {number}")
+        limits_of_files, file_limit = loading_limits(max_faces, max_file_mb)
         _check_places(screenshot, web, port, host, size, device)
         mode = _mode(mode, layer)
         if screenshot is not None:
-            _check_effect(mode, mould or mould_layers, color_map, limits, samples, color_bar)
+            check_effect(mode, mould or mould_layers, color_map, limits, samples, color_bar)
         elif color_bar:
             raise RequestError("--color-bar is drawn into a screenshot; give --screenshot FILE.png")
         values: dict[str, Any] = {
@@ -200,19 +179,18 @@ def view(
         start = FirstView.of_options(
             side, eye, target, up, fov_deg, ortho, cameras, camera, file_limit
         )
-        image_size = _image_size(size, start.cameras[start.number] if start.cameras else None)
+        width, height = image_size(size, start.cameras[start.number] if start.cameras else None)
         start.check(values)
         loading = loading_options(texture_root, alpha, blend_cutoff, pose, max_texture_size)
-        limited = file_limit | ({} if max_faces is None else {"max_faces": max_faces})
-        loader = _Loader(loading, limited)
+        loader = _Loader(loading, limits_of_files)
         files, mesh, name = _first_mesh(loader, meshes, debug)
         if len(files) > 1 and (web or screenshot is not None):
             option = "--web" if web else "--screenshot"
             raise RequestError(f"{option} shows one mesh, not {len(files)}; give one file")
-        state = start.state_of(mesh, image_size[0] / image_size[1], values)
+        state = start.state_of(mesh, width / height, values)
         if screenshot is not None:
             note = start.up_note(mesh)
-            _write_screenshot(screenshot, mesh, state, image_size, device, color_bar, note)
+            write_screenshot(screenshot, mesh, state, (width, height), device, color_bar, note)
         elif web:
             line = loader.line_of(mesh)
             _serve(mesh, state, name, line, host, port, device, start.up_note(mesh))
@@ -286,32 +264,6 @@ def _check_places(
         )
 
 
-def _check_effect(
-    mode: str,
-    shows_points: bool,
-    color_map: str | None,
-    limits: str | None,
-    samples: int,
-    color_bar: bool,
-) -> None:
-    """Raise RequestError for options that change nothing in a screenshot."""
-    from ..viewer.modes import MODES
-
-    if color_bar and shows_points:
-        raise RequestError("--color-bar has no effect on the mould view; leave it out")
-    if mode not in MODES or shows_points:
-        return
-    for option, is_given in (
-        ("--color-map", color_map is not None),
-        ("--range", limits is not None),
-        ("--color-bar", color_bar),
-    ):
-        if is_given and not MODES[mode].has_scale:
-            raise RequestError(f"{option} has no effect with --mode {mode}; leave it out")
-    if samples != 1 and mode != "photo":
-        raise RequestError(f"--samples has no effect with --mode {mode}; leave it out")
-
-
 def _mode(mode: str | None, layer: int | None) -> str:
     if layer is None:
         return mode or "photo"
@@ -322,19 +274,6 @@ def _mode(mode: str | None, layer: int | None) -> str:
     return "layer"
 
 
-def _image_size(size: str | None, camera: Camera | None) -> tuple[int, int]:
-    from ..camera.checks import checked_image_size
-
-    if size is None:
-        return _SIZE if camera is None else (camera.width, camera.height)
-    text = f"{size}x{size}" if size.isdecimal() else size
-    width, height = parse_numbers("--size", text, "N or WxH", "x", int)
-    try:
-        return checked_image_size(width, height)
-    except CameraError as error:
-        raise RequestError(f"--size: {error}") from None
-
-
 def _first_mesh(loader: _Loader, meshes: list[Path], debug: bool) -> tuple[list[Path], Mesh, str]:
     """Return the files to show, and the first mesh of them that can be loaded with its name."""
     from ..jobs.sources import mesh_files
@@ -342,48 +281,15 @@ def _first_mesh(loader: _Loader, meshes: list[Path], debug: bool) -> tuple[list[
 
     if not meshes:
         return [], demo_mesh(), "demo"
-    files, repeated, failures, results, foreign = mesh_files(meshes)
-    report_sources(repeated, failures, results, foreign)
+    found = mesh_files(meshes)
+    report_sources(found)
+    files = found.files
     for number, path in enumerate(files):
         try:
             return files[number:], loader(path), path.stem
         except (DDepthError, MemoryError) as error:
             print_exception(error, debug, in_options)
     raise typer.Exit(1)
-
-
-def _write_screenshot(
-    path: Path,
-    mesh: Mesh,
-    state: ViewerState,
-    size: tuple[int, int],
-    device: str | None,
-    has_color_bar: bool,
-    note: str,
-) -> None:
-    """Write the image of a state, and say what it shows."""
-    from ..io.results.metadata import file_metadata
-    from ..io.results.png import checked_png_path, import_png_packages, write_png
-    from ..viewer.image_texts import image_texts, range_text, with_color_bar
-    from ..viewer.screenshot import taken
-
-    checked_png_path(path)
-    import_png_packages()
-    picture = taken(mesh, state, *size, device=device)
-    image, limits = picture.image, picture.limits
-    if has_color_bar and limits is not None:
-        image = with_color_bar(image, state, limits)
-    write_png(path, image, {**file_metadata(), **image_texts(state, limits)})
-    what = "mould" if state.place == "mould" else state.mode_info.label.lower()
-    if what == "layer":
-        what += f" {state.layer + 1}"
-    values = range_text(state, limits)
-    if not picture.has_values:
-        values = "no value anywhere"
-        if state.mode == "solid_length" and not mesh.is_oriented:
-            values = "unknown: open or of mixed winding, see ddepth inspect"
-    facts = (f"{what} of {mesh.name}", values, f"{size[0]}x{size[1]} pixels", note)
-    print_line(f"{path}: {', '.join(filter(None, facts))}")
 
 
 def _serve(

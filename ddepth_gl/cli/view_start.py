@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CameraError, DDepthError, RequestError
-from .options import parse_numbers
+from .options import naming, parse_numbers
 from .up import assumed_up_text, parse_up
 
 if TYPE_CHECKING:
@@ -70,10 +70,8 @@ class FirstView:
             raise RequestError("--cameras brings its own projection; leave --fov and --ortho out")
         if camera is not None and cameras is None:
             raise RequestError("--camera names one of --cameras; give their file")
-        try:
+        with naming("--fov"):
             checked_field_of_view(40.0 if fov_deg is None else fov_deg)
-        except CameraError as error:
-            raise RequestError(f"--fov: {error}") from None
         loaded = [] if cameras is None else load_cameras(cameras, **file_limit)
         return cls(
             side,
