@@ -8,7 +8,6 @@ import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import unquote_to_bytes
 
 from ..._checks import printable, shortened
@@ -82,12 +81,7 @@ class MeshFolder:
             self._places.append((place, descriptor))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._exit_stack.close()
 
     def read_mesh(self, suffixes: Collection[str]) -> bytes:
