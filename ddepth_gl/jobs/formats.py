@@ -179,7 +179,7 @@ class Format:
         map_attributes, layer_attributes: attributes of both sheets, or of all crossings, that it
             always stores.
         default_layers: number of layers that it stores by default; None for all.
-        options: names of the options of a `RenderJob` that change its files.
+        options: names of the options in `JobOptions` that change its files.
         sheet_options: options that do so only where it stores both sheets, not all layers.
         count: number of files that `write` writes for a frame.
         check: raises OutputError if a package that it needs is missing.
@@ -208,7 +208,7 @@ class Format:
         """Return whether the files depend on colors, uv or textures of the mesh.
 
         Args:
-            attributes: attributes of the `RenderJob`.
+            attributes: attributes in `JobOptions`.
             layers: whether it stores all layers where it can.
         """
         stored = set(self.layer_attributes if layers else self.map_attributes)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..io.results.earlier_files import EarlierFiles, entries_if_whole, names_mesh
 from ..io.results.metadata import VERSION
@@ -23,13 +22,11 @@ from ..results.provenance import (
 )
 from .formats import FORMATS
 from .names import PREVIEW_ENDING, PREVIEW_VIEWS, frame_name, stale_pattern
-
-if TYPE_CHECKING:
-    from .render import RenderJob
+from .options import JobOptions
 
 __all__ = ["Remaining", "preview_settings", "remaining_views", "stale_files", "view_settings"]
 
-# Fields of a RenderJob that do not decide the content of a file.
+# Fields of `JobOptions` that do not decide the content of a file.
 _WITHOUT_EFFECT = {
     "folder", "formats", "preview", "memory_limit", "overwrite", "skip_existing"
 }  # fmt: skip
@@ -54,7 +51,7 @@ class Remaining:
     preview: bool = False
 
 
-def view_settings(job: RenderJob, format_name: str, view: int, cameras: Sequence[str]) -> str:
+def view_settings(job: JobOptions, format_name: str, view: int, cameras: Sequence[str]) -> str:
     """Return the SHA-256 of all that decides the files of a view and format, besides the mesh.
 
     The engine and the device are not included, because results agree between them.
@@ -80,7 +77,7 @@ def view_settings(job: RenderJob, format_name: str, view: int, cameras: Sequence
     return _digest(format_name, cameras[view], sorted(options.items()), common)
 
 
-def preview_settings(job: RenderJob, cameras: Sequence[str]) -> str:
+def preview_settings(job: JobOptions, cameras: Sequence[str]) -> str:
     """Return the SHA-256 of all that decides the preview, besides the mesh."""
     names = ("surfaces", "near", "far", "layers", "max_layers")
     options = [(name, getattr(job, name)) for name in names]
@@ -92,7 +89,7 @@ def _digest(*parts: object) -> str:
 
 
 def remaining_views(
-    job: RenderJob, source: MeshSource, name: str, cameras: Sequence[str], earlier: EarlierFiles
+    job: JobOptions, source: MeshSource, name: str, cameras: Sequence[str], earlier: EarlierFiles
 ) -> Remaining:
     """Return what is left to render of a mesh: everything, unless the job skips what exists.
 
@@ -125,7 +122,7 @@ def remaining_views(
     return remaining
 
 
-def stale_files(job: RenderJob, name: str, views: int, earlier: EarlierFiles) -> list[Path]:
+def stale_files(job: JobOptions, name: str, views: int, earlier: EarlierFiles) -> list[Path]:
     """Return files of an earlier run with more views, which a run does not replace.
 
     Args:
