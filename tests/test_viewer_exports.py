@@ -87,10 +87,8 @@ def test_the_lines_make_the_view(renderer, tmp_path, mode):
         lines = code_of(mesh, state, *SIZE)
         assert max(map(len, lines.splitlines()[:2])) < 100
         with dd.DepthRenderer(state.engine) as other:
-            session.replace_renderer(other)
-            expected = session.values(state, *SIZE)
+            expected = Session(other, mesh).values(state, *SIZE)
             found = run(lines)
-            session.replace_renderer(renderer)
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
     # The camera of the file at another size.

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from .._checks import one_line
 from .._text import counted
 from ..camera.camera import Camera
+from ..engines.scene import Scene
 from ..mesh.mesh import Mesh
+from ..renderer import DepthRenderer, Surfaces
 from ..results.depth_layers import DepthLayers
 from ..results.depth_maps import DepthMaps
 from .orbit import Vector
 
-__all__ = ["Probe", "ProbeCrossing", "pixel_camera", "probe_of"]
+__all__ = ["Probe", "ProbeCrossing", "pixel_camera", "render_probe"]
 
 _MAX_LINES = 40  # of crossings in the text
 
@@ -123,7 +126,38 @@ def pixel_camera(camera: Camera, column: int, row: int, width: int = 1, height: 
     return Camera(K, camera.camera_from_world, width, height, camera.is_orthographic, camera.name)
 
 
-def probe_of(maps: DepthMaps, layers: DepthLayers, mesh: Mesh, pixel: tuple[int, int]) -> Probe:
+def render_probe(
+    renderer: DepthRenderer,
+    scene: Scene,
+    camera: Camera,
+    pixel: tuple[int, int],
+    surfaces: Surfaces,
+) -> Probe:
+    """Return the probe of a pixel; no other pixel of the image is rendered.
+
+    Args:
+        renderer: open renderer.
+        scene: the mesh.
+        camera: camera of the image.
+        pixel: column and row.
+        surfaces: how faces count.
+
+    Raises:
+        DDepthError: see `DepthRenderer.render`.
+    """
+    frame = renderer.render(
+        scene,
+        pixel_camera(camera, *pixel),
+        image=False,
+        layers=True,
+        layer_attributes=("object_id",),
+        surfaces=surfaces,
+    )
+    maps, layers = cast(DepthMaps, frame.maps), cast(DepthLayers, frame.layers)
+    return _probe_of(maps, layers, scene.mesh, pixel)
+
+
+def _probe_of(maps: DepthMaps, layers: DepthLayers, mesh: Mesh, pixel: tuple[int, int]) -> Probe:
     """Return the probe of an image of a single pixel.
 
     Args:

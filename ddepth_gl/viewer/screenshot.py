@@ -14,7 +14,7 @@ from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer
 from .canvas import Canvas
 from .device_images import DeviceImages
-from .probe import Probe, pixel_camera, probe_of
+from .probe import Probe, render_probe
 from .state import ViewerState
 from .world import World
 
@@ -98,17 +98,8 @@ class Screenshots:
         """Return the probe of the pinned pixel; None if none of the image is pinned."""
         if state.pin is None or not (state.pin[0] < width and state.pin[1] < height):
             return None
-        frame = self._renderer.render(
-            scene,
-            pixel_camera(state.camera_for(width, height), *state.pin),
-            image=False,
-            layers=True,
-            layer_attributes=("object_id",),
-            surfaces=state.surfaces,
-        )
-        if frame.maps is None or frame.layers is None:
-            return None
-        return probe_of(frame.maps, frame.layers, scene.mesh, state.pin)
+        camera = state.camera_for(width, height)
+        return render_probe(self._renderer, scene, camera, state.pin, state.surfaces)
 
     def release(self) -> None:
         """Free every OpenGL object. Idempotent."""

@@ -16,7 +16,7 @@ from ..results.depth_layers import DepthLayers
 from ..results.depth_maps import DepthMaps
 from ..results.frame import Frame
 from .coloring import colored
-from .probe import Probe, pixel_camera, probe_of
+from .probe import Probe, render_probe
 from .section import Section, section_along, section_line
 from .state import ViewerState
 from .values import limits_of, needed_parts, values_of
@@ -79,17 +79,6 @@ class Session:
         self.scene.release()
         self.scene = scene
         self._set_mesh(mesh, name, mesh_line)
-
-    def replace_renderer(self, renderer: DepthRenderer) -> None:
-        """Use another renderer, such as one with another engine; the old one stays open.
-
-        Raises:
-            DDepthError: see `DepthRenderer.upload`.
-        """
-        scene = renderer.upload(self.mesh)
-        self.scene.release()
-        self.renderer, self.scene = renderer, scene
-        self._cache.clear()
 
     def release(self) -> None:
         """Free the mesh on the GPU, and all results. Idempotent; the renderer stays open."""
@@ -224,16 +213,8 @@ class Session:
         x, y = int(x), int(y)
         key = (state.camera_for(width, height), x, y, state.surfaces)
         if not self._has("probe", key, ()):
-            frame = self.renderer.render(
-                self.scene,
-                pixel_camera(key[0], x, y),
-                image=False,
-                layers=True,
-                layer_attributes=("object_id",),
-                surfaces=state.surfaces,
-            )
-            maps, layers = _existing(frame.maps), _existing(frame.layers)
-            self._cache["probe"] = key, probe_of(maps, layers, self.mesh, (x, y))
+            found = render_probe(self.renderer, self.scene, key[0], (x, y), state.surfaces)
+            self._cache["probe"] = key, found
         probe: Probe = self._cache["probe"][1]
         return probe
 
