@@ -136,17 +136,19 @@ def checked_number(name: str, value: Any, error: type[Exception] = RequestError)
     raise error(f"{name} must be a number, not {shown(value)}")
 
 
-def checked_float32(name: str, value: Any, error: type[Exception] = RequestError) -> np.float32:
+def checked_float32(name: str, value: Any) -> np.float32:
     """Return a number as the nearest float32; NaN and infinity are allowed.
 
     Args:
         name: name of the argument in the error message.
         value: the value to check.
-        error: raised if the value is not a number or exceeds float32.
+
+    Raises:
+        RequestError: the value is not a number or exceeds float32.
     """
-    number = checked_number(name, value, error)
+    number = checked_number(name, value)
     if np.isfinite(number) and abs(number) > float(np.finfo(np.float32).max):
-        raise error(
+        raise RequestError(
             f"{name} must be a number that float32 holds, NaN or infinity, not {shown(value)}"
         )
     nearest: np.float32 = np.float32(number)

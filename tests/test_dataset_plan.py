@@ -97,8 +97,6 @@ def test_the_number_of_meshes_in_a_shard(meshes, workers, shards, per_shard):
         per_shard = math.floor(256e6 / (24 * bytes_per_sample(config)))
         assert 10 < per_shard < 100
     assert meshes_per_shard(config, meshes, workers) == per_shard
-    # A shard with a million bytes a view has room for ten meshes of 24 views at 256 MB.
-    assert meshes_per_shard(DatasetConfig(), 10**6, 1, sample_bytes=1e6) == 10
 
 
 def test_at_least_so_many_shards_for_each_worker():

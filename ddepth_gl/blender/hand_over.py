@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,25 +86,19 @@ class RendererProcess:
     from one thread.
 
     Args:
-        engine, device: see `DepthRenderer`.
-        environment: variables to add to those of this process.
+        device: see `DepthRenderer`.
 
     Raises:
         ContextError: it cannot be started.
     """
 
-    def __init__(
-        self,
-        engine: str = "auto",
-        device: int | str | None = None,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, device: int | str | None = None) -> None:
         self._socket: socket.socket | None = None
         if not hasattr(os, "memfd_create"):
             raise ContextError(f"the renderer of Blender's add-on needs Linux, not {sys.platform}")
         python = _python()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        settings = json.dumps({"engine": engine, "device": device})
+        settings = json.dumps({"device": device})
         path = json.dumps([os.path.abspath(p) for p in sys.path if p])  # noqa: PTH100
         program = _START.format(module=hand_over_main.__name__)
         command = [python, "-I", "-c", program, path, str(theirs.fileno()), settings]
@@ -115,7 +108,7 @@ class RendererProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # drivers and libraries may print
                 pass_fds=(theirs.fileno(),),
-                env={**os.environ, **(environment or {})},
+                env={**os.environ},
                 start_new_session=True,  # Ctrl-C in Blender's terminal does not reach it
             )
         except OSError as error:

@@ -118,8 +118,8 @@ def _end_with(descriptor: int) -> None:
 class _Server:
     """A renderer, made with the first view."""
 
-    def __init__(self, engine: str, device: int | str | None) -> None:
-        self._arguments = engine, device
+    def __init__(self, device: int | str | None) -> None:
+        self._device = device
         self._renderer: DepthRenderer | None = None
 
     def render(self, head: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
@@ -127,8 +127,7 @@ class _Server:
         from ..renderer import DepthRenderer
 
         if self._renderer is None:
-            engine, device = self._arguments
-            self._renderer = DepthRenderer(engine, device)
+            self._renderer = DepthRenderer(device=self._device)
         about = head["mesh"]
         mesh = Mesh(
             arrays["vertices"],

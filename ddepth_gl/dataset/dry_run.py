@@ -121,9 +121,6 @@ def dry_run(
     entries: Sequence[MeshEntry],
     render: Callable[[MeshEntry], Iterable[Sample]],
     workers: int = 1,
-    *,
-    meshes: int = _MESHES,
-    most: int = _MOST,
 ) -> DryRun:
     """Render a few meshes and extrapolate from them; nothing is written.
 
@@ -136,7 +133,6 @@ def dry_run(
         entries: all meshes.
         render: renders a mesh, with the share of the machine that a worker of the run has.
         workers: number of workers of the run.
-        meshes, most: how many meshes to render, however long that takes and at most.
 
     Raises:
         DatasetError: see `make_plan`.
@@ -147,7 +143,7 @@ def dry_run(
     start = time.perf_counter()
     for entry in sorted(entries, key=lambda entry: hash_fraction("dry run", entry.id)):
         is_over = time.perf_counter() - start >= _SECONDS
-        if len(rendered) >= (meshes if is_over else most) or len(failures) == meshes:
+        if len(rendered) >= (_MESHES if is_over else _MOST) or len(failures) == _MESHES:
             break
         try:
             if not rendered:

@@ -38,8 +38,6 @@ def make_plan(
     entries: Sequence[MeshEntry],
     workers: int = 1,
     versions: Mapping[str, str] | None = None,
-    *,
-    sample_bytes: float | None = None,
 ) -> Plan:
     """Return the plan of a data set: its meshes, divided into shards.
 
@@ -51,14 +49,13 @@ def make_plan(
         entries: meshes with unique ids.
         workers: number of workers of the run.
         versions: result of `renderer_versions`.
-        sample_bytes: bytes of a view if they are known.
 
     Raises:
         DatasetError: there are no meshes, or a mesh's column names no split.
     """
     if not entries:
         raise DatasetError("there are no meshes; give sources that have some")
-    per_shard = meshes_per_shard(config, len(entries), workers, sample_bytes)
+    per_shard = meshes_per_shard(config, len(entries), workers)
     return Plan(config, tuple(_divided(config, entries, per_shard)), dict(versions or {}), workers)
 
 

@@ -44,9 +44,7 @@ def bytes_per_sample(config: DatasetConfig) -> float:
     return _FIXED + per_pixel * (_INSIDE * pixels + _OUTLINE * math.sqrt(pixels))
 
 
-def meshes_per_shard(
-    config: DatasetConfig, meshes: int, workers: int, sample_bytes: float | None = None
-) -> int:
+def meshes_per_shard(config: DatasetConfig, meshes: int, workers: int) -> int:
     """Return how many meshes a shard has at most.
 
     ``shards.meshes`` if it is given; otherwise as many as fit into ``shards.target_mb``,
@@ -57,12 +55,11 @@ def meshes_per_shard(
         config: settings of the data set.
         meshes: number of meshes.
         workers: number of workers.
-        sample_bytes: bytes of a view if they are known; by default `bytes_per_sample`.
     """
     shards = config.shards
     if shards.meshes is not None:
         return shards.meshes
-    size = config.views.count * (sample_bytes or bytes_per_sample(config))
+    size = config.views.count * bytes_per_sample(config)
     by_size = int(shards.target_mb * 1e6 / size)
     by_workers = meshes // (shards.min_per_worker * max(workers, 1))
     return max(1, min(by_size, by_workers))

@@ -114,7 +114,7 @@ class _Finder:
                 if path.lower().endswith(_LOCAL):
                     named.append(path)
                 else:
-                    found += self._of_container(path, "")
+                    found += self._of_container(path)
             elif glob.has_magic(path):
                 found += self._of_glob(path)
             else:
@@ -125,7 +125,7 @@ class _Finder:
             found += [_Found(os.path.relpath(path, root), path) for path in files]
         return found
 
-    def _of_container(self, path: str, root: str) -> list[_Found]:
+    def _of_container(self, path: str) -> list[_Found]:
         """Return the meshes of a file that is none itself."""
         lower = path.lower()
         if lower.endswith(TABLE_SUFFIXES):
@@ -133,7 +133,7 @@ class _Finder:
         if lower.endswith(_LISTS):
             return self.of_list(path)
         if lower.endswith((".tar", *_COMPRESSED_TARS)):
-            return self._of_tar(path, root)
+            return self._of_tar(path, "")
         suffix = PurePosixPath(path).suffix
         advice = conversion_advice(suffix, MESH_SUFFIXES) if suffix else "its name has no extension"
         raise DatasetError(f"{path} is no source of meshes: {advice}")
@@ -205,7 +205,7 @@ class _Finder:
                 paths = fs.find(path)
             elif fs.exists(path):
                 if not path.lower().endswith(MESH_SUFFIXES):
-                    return self._of_container(address, "")
+                    return self._of_container(address)
                 root, paths = posixpath.dirname(path), [path]
             else:
                 raise DatasetError(f"{address} does not exist; check the address")

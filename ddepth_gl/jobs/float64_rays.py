@@ -59,13 +59,13 @@ class Crossings:
     high: Floats
     certain: Booleans
 
-    def of_ray(self, ray: int = 0) -> Integers:
-        """Return the crossings that a ray of each point hits, as indices into the arrays.
+    def of_ray(self) -> Integers:
+        """Return the crossings that the middle ray of each point hits, as indices into the arrays.
 
-        They are sorted by point, then by depth, then by face. The ray 0 is that of the center.
+        They are sorted by point, then by depth, then by face.
         """
-        hits = np.flatnonzero(self.hit[:, ray])
-        order = np.lexsort((self.face[hits], self.depth[hits, ray], self.point[hits]))
+        hits = np.flatnonzero(self.hit[:, 0])
+        order = np.lexsort((self.face[hits], self.depth[hits, 0], self.point[hits]))
         return hits[order]
 
 

@@ -80,21 +80,21 @@ def panels_figure(
     pitch = _column_width(size) + MARGIN
     height = TITLE_HEIGHT + size[1] + (BELOW_PANEL if any(p.cmap for p in panels) else MARGIN)
     page = Page(len(panels) * pitch + MARGIN, height, figure, title)
-    _draw_strip(page, panels, 0.0, size, pitch)
+    _draw_strip(page, panels, size, pitch)
     return root(page.figure)
 
 
 def _draw_strip(
-    page: Page, panels: Sequence[Panel], top: float, size: tuple[float, float], pitch: float
+    page: Page, panels: Sequence[Panel], size: tuple[float, float], pitch: float
 ) -> list[Axes]:
     """Draw panels side by side, each above its bar, and return their axes."""
     drawn = []
     for column, panel in enumerate(panels):
         left = MARGIN + column * pitch
-        axes = page.axes(left, top + TITLE_HEIGHT, *size)
+        axes = page.axes(left, TITLE_HEIGHT, *size)
         image = draw_panel(axes, panel, page.text_size)
         if panel.cmap is not None:
-            bottom = top + TITLE_HEIGHT + size[1]
+            bottom = TITLE_HEIGHT + size[1]
             labels = scale_labels(panel.limits, pitch - MARGIN)
             draw_bar(page, image, labels, left, bottom, pitch - MARGIN)
         drawn.append(axes)
@@ -244,7 +244,7 @@ def preview_figure(
     counts += _LEGEND_LINE * len(suspicious_pixels(plots.counts))
     bottom = max(counts, TITLE_HEIGHT + _SECTION_INCHES + BELOW_PANEL)
     page = Page(4 * pitch + MARGIN, strip + layers + bottom, figure, title)
-    drawn = _draw_strip(page, panels, 0.0, size, pitch)[:1]
+    drawn = _draw_strip(page, panels, size, pitch)[:1]
     _draw_layers(page, plots, MARGIN, strip, small, small_pitch, 8)
     top = strip + layers
     drawn.append(_draw_counts(page, plots.counts, MARGIN, top, size))

@@ -17,7 +17,6 @@ from ..clouds import Cloud, clouds_of
 from ..orbit import Orbit
 from ..state import ViewerState
 from . import texts
-from .addresses import DEFAULT_HOST
 from .page_scene import PageScene
 from .page_server import PageServer
 from .page_world import beside
@@ -46,8 +45,7 @@ class ResultViewer(PageServer):
 
     Args:
         result: DepthMaps or DepthLayers; or a Frame, whose layers are shown if it has them.
-        name: shown above the controls.
-        host, port: see `PageServer`.
+        port: see `PageServer`.
 
     Attributes:
         url, notes: see `PageServer`.
@@ -63,8 +61,6 @@ class ResultViewer(PageServer):
         self,
         result: DepthMaps | DepthLayers | Frame,
         *,
-        name: str = "",
-        host: str = DEFAULT_HOST,
         port: int | None = None,
     ) -> None:
         maps = layers = None
@@ -96,7 +92,7 @@ class ResultViewer(PageServer):
         self.orbit = Orbit.from_camera(camera, self._bounds())
         # A pixel, at the mesh.
         self.point_size = self.orbit.height / camera.height
-        super().__init__(beside(self.orbit), name or repr(result)[1:-1], host, port)
+        super().__init__(beside(self.orbit), repr(result)[1:-1], port=port)
 
     def make_page(self, client: Any) -> ResultPage:
         """Return the page of a client."""
