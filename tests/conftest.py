@@ -11,6 +11,7 @@ import gc
 import secrets
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -163,6 +164,24 @@ def no_gl_objects_left(renderer: dd.DepthRenderer) -> Iterator[None]:
 def _kept_programs(renderer: dd.DepthRenderer) -> int:
     engines = [each for each in renderer._pipeline._engines if isinstance(each, ComputeEngine)]
     return sum(len(each._programs._programs._programs) for each in engines)
+
+
+@pytest.fixture
+def ddepth(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, list[str]]]:
+    """Run `ddepth` in this process; return exit status, stdout and lines of stderr."""
+    from ddepth_gl.cli import main as cli
+
+    def run(*arguments: object) -> tuple[int, str, list[str]]:
+        monkeypatch.setattr(sys, "argv", ["ddepth", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err.splitlines()
+
+    return run
 
 
 @pytest.fixture(scope="session", params=ENGINES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,24 +14,14 @@ import ddepth_gl as dd
 
 pytest.importorskip("pydantic", reason="the package pydantic is missing")
 
+from ddepth_gl.dataset.choices import Layout, Output
 from ddepth_gl.dataset.config import DatasetConfig
 from ddepth_gl.dataset.entries import MeshEntry, Sample
 from ddepth_gl.dataset.samples import MeshRenderer
 from ddepth_gl.io.results.ply import write_mesh
 
-ALL_OUTPUTS = (
-    "photo",
-    "depth",
-    "distance",
-    "thickness",
-    "layers",
-    "normal",
-    "face",
-    "object_id",
-    "points",
-    "objects",
-)
-ALL_LAYOUTS = ("xray", "lari", "lari16", "layereddepth", "2k2k", "point_map", "point_map16")
+ALL_OUTPUTS: tuple[Output, ...] = get_args(Output)
+ALL_LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 def config_of(size: tuple[int, int] = (40, 32), views: int = 2, **store: Any) -> DatasetConfig:

@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,3 +91,21 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
 def takes_interrupts() -> None:
     """Undo, in a new process, what a shell does to background jobs: they ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def wait_until(
+    look: Callable[[], Any], what: str, *, limit: float = 60.0, pause: float = 0.05
+) -> Any:
+    """Return the first result of `look` that is true; fail the test after `limit` seconds.
+
+    Args:
+        look: called every `pause` seconds.
+        what: what is waited for, for the failure.
+        limit, pause: seconds.
+    """
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(pause)
+    pytest.fail(f"no {what} after {limit:g} s")

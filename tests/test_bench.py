@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +12,6 @@ import pytest
 from shapes import box
 
 import ddepth_gl as dd
-from ddepth_gl.cli import main as cli
 from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.jobs import bench
 from ddepth_gl.jobs.bench import BENCH_JOBS, MADE_UP_MESHES, BenchRun
@@ -20,21 +19,12 @@ from ddepth_gl.mesh.demo import sphere_mesh
 
 
 @pytest.fixture
-def ddepth(tmp_path, monkeypatch, capsys):
-    """Run `ddepth bench` beside a mesh; return exit status, stdout and lines of stderr."""
+def ddepth(tmp_path, monkeypatch, ddepth):
+    """Run `ddepth bench` beside a mesh."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bench, "_MAX_ROUNDS", 2)
     write_mesh(tmp_path / "box.ply", box())
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ddepth", "bench", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err.splitlines()
-
-    return run
+    return partial(ddepth, "bench")
 
 
 class Clocked:

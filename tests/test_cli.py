@@ -20,7 +20,6 @@ from PIL import Image
 from shapes import box, sphere, torus
 
 import ddepth_gl as dd
-from ddepth_gl.cli import main as cli
 from ddepth_gl.cli.options import create_output_folder
 from ddepth_gl.cli.reporting import one_line_errors
 from ddepth_gl.cli.wording import in_options
@@ -41,21 +40,6 @@ def meshes(tmp_path, monkeypatch):
     write_mesh(Path("ring.ply"), torus(steps=24, sides=12))
     write_mesh(Path("open.ply"), dd.Mesh(box().vertices, box().faces[:-1]))
     return tmp_path
-
-
-@pytest.fixture
-def ddepth(monkeypatch, capsys):
-    """Run `ddepth` in this process; return exit status, stdout and lines of stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ddepth", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err.splitlines()
-
-    return run
 
 
 def shell(*arguments, **environment):

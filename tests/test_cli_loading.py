@@ -1,14 +1,12 @@
 """The command line's options of loading, and what it says of textures that are lost."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from mesh_files import TETRA, TEXTURE, glb, gltf, gltf_tree, obj, png, put, textured_gltf
 
 import ddepth_gl as dd
-from ddepth_gl.cli import main as cli
 from ddepth_gl.cli.loading import loading_options, loading_text
 from ddepth_gl.io.meshes import read
 from ddepth_gl.io.meshes.gltf import images as gltf_images
@@ -41,17 +39,12 @@ def loaded(monkeypatch):
 
 
 @pytest.fixture
-def ddepth(monkeypatch, capsys):
-    """Run `ddepth`; return exit status, stdout and lines of stderr."""
+def ddepth(ddepth):
+    """Run `ddepth`, which renders small images."""
 
     def run(command, *arguments):
         size = ("-o", "out", "--size", "16x12") if command == "render" else ()
-        monkeypatch.setattr(sys, "argv", ["ddepth", command, *size, *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err.splitlines()
+        return ddepth(command, *size, *arguments)
 
     return run
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 from dataset_runs import rows, small_meshes, sums
-from programs import ROOT, takes_interrupts
+from programs import ROOT, takes_interrupts, wait_until
 
 from ddepth_gl.dataset import child
 from ddepth_gl.dataset.config import DatasetConfig
@@ -102,14 +102,6 @@ def renderers(pid):
         return []
 
 
-def wait_until(condition, seconds=60.0, pause=0.02):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail("the condition was not met")
-        time.sleep(pause)
-
-
 def check(out, undisturbed):
     expected, _, folder = undisturbed
     assert sums(out) == expected
@@ -137,7 +129,7 @@ def test_the_main_process_is_killed(meshes, undisturbed, tmp_path, kills, rng):
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += 1
-        wait_until(lambda children=children: not any(each.is_running() for each in children))
+        wait_until(lambda children=children: not any(each.is_running() for each in children), "end")
     complete(command(meshes, out))
     check(out, undisturbed)
 
@@ -146,7 +138,9 @@ def test_the_main_process_is_killed(meshes, undisturbed, tmp_path, kills, rng):
 def test_a_process_is_killed_while_it_merges_the_index(meshes, undisturbed, tmp_path):
     out = tmp_path / "out"
     process = start(command(meshes, out))
-    wait_until(lambda: list(out.glob(".index-*")) or process.poll() is not None, pause=0.0005)
+    wait_until(
+        lambda: list(out.glob(".index-*")) or process.poll() is not None, "index", pause=0.0005
+    )
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert list(out.glob(".index-*"))  # it was at it
@@ -174,7 +168,11 @@ def test_renderer_processes_are_killed(meshes, undisturbed, tmp_path, kills, rng
             before = finished()
             rng.choice(found).kill()
             killed += 1
-            wait_until(lambda: finished() > before or process.poll() is not None)  # noqa: B023
+            wait_until(
+                lambda: finished() > before or process.poll() is not None,  # noqa: B023
+                "shard",
+                pause=0.02,
+            )
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         check(out, undisturbed)
@@ -187,8 +185,8 @@ def test_renderer_processes_are_killed(meshes, undisturbed, tmp_path, kills, rng
 def test_signals_end_the_run_at_once(meshes, undisturbed, tmp_path, number):
     out = tmp_path / "out"
     process = start(command(meshes, out))
-    wait_until(lambda: (out / "claims").exists() and any((out / "claims").iterdir()))
-    wait_until(lambda: renderers(process.pid))
+    wait_until(lambda: (out / "claims").exists() and any((out / "claims").iterdir()), "claim")
+    wait_until(lambda: renderers(process.pid), "renderer process")
     children = renderers(process.pid)
     begin = time.monotonic()
     process.send_signal(number)
@@ -197,7 +195,7 @@ def test_signals_end_the_run_at_once(meshes, undisturbed, tmp_path, number):
     assert process.returncode == 128 + number
     left = "finished shards are whole; the same command renders the rest"
     assert err.splitlines()[-1].endswith(left), err
-    wait_until(lambda: not any(each.is_running() for each in children))
+    wait_until(lambda: not any(each.is_running() for each in children), "end")
     assert not list((out / "claims").iterdir())  # other machines need not wait
     complete(command(meshes, out))
     check(out, undisturbed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import sys
 import tarfile
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from dataset_folders import pq, write_marker, write_shard
 from shapes import box, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.cli import main as cli
 from ddepth_gl.dataset import verify
 from ddepth_gl.dataset.config import DatasetConfig
 from ddepth_gl.dataset.finishing import finish_dataset
@@ -476,18 +475,9 @@ def test_what_is_no_data_set(tmp_path):
 
 
 @pytest.fixture
-def ddepth(monkeypatch, capsys):
-    """Run `ddepth dataset`; return exit status, stdout and lines of stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ddepth", "dataset", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, error = capsys.readouterr()
-        return ended.value.code or 0, out, error.splitlines()
-
-    return run
+def ddepth(ddepth):
+    """Run `ddepth dataset`."""
+    return partial(ddepth, "dataset")
 
 
 @pytest.mark.slow

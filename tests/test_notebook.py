@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from crossings import by_hand
 from figures import number_of_colors
+from notebooks import run_cells
 from PIL import Image
 from test_plots import random_maps
 
@@ -41,18 +41,8 @@ CELLS = [
 @pytest.mark.slow
 def test_results_show_themselves_in_a_notebook(tmp_path, monkeypatch):
     """Each cell but those that show nothing has exactly one image, with something in it."""
-    nbclient = pytest.importorskip("nbclient")
-    nbformat = pytest.importorskip("nbformat")
-    pytest.importorskip("ipykernel")
-    search = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, search)))
-    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / name.lower()))
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    nbclient.NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    ).execute()
-    for cell in notebook.cells:
+    cells = run_cells(monkeypatch, tmp_path, *CELLS)
+    for cell in cells:
         if cell.source.startswith(("import ddepth_gl", "import sys")):
             assert not cell.outputs
             continue
@@ -62,7 +52,7 @@ def test_results_show_themselves_in_a_notebook(tmp_path, monkeypatch):
             colors = number_of_colors(np.asarray(image))
         assert min(image.size) > 200, cell.source
         assert colors > 200, cell.source
-    assert notebook.cells[1].outputs[0].data["text/plain"] == "<DepthMaps 160x120>"
+    assert cells[1].outputs[0].data["text/plain"] == "<DepthMaps 160x120>"
 
 
 def opened(content):

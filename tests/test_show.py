@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import notebooks
 import numpy as np
 import pytest
 from figures import number_of_colors
@@ -39,30 +41,8 @@ WITHOUT = "import sys; sys.modules['viser'] = None\n"
 
 @pytest.fixture
 def run_cells(tmp_path, monkeypatch):
-    """Return a function that runs cells in a real notebook and returns them with their outputs."""
-    nbclient = pytest.importorskip("nbclient")
-    nbformat = pytest.importorskip("nbformat")
-    pytest.importorskip("ipykernel")
-    search = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, search)))
-    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / name.lower()))
-
-    def run(*sources, during=None):
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(source) for source in sources]
-        )
-        client = nbclient.NotebookClient(
-            notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-        )
-        with client.setup_kernel():
-            for number, cell in enumerate(notebook.cells):
-                client.execute_cell(cell, number)
-                if during is not None:
-                    during(number, cell)
-        return notebook.cells
-
-    return run
+    """Return `notebooks.run_cells` in a folder of the test."""
+    return partial(notebooks.run_cells, monkeypatch, tmp_path)
 
 
 def frame_of(cell):

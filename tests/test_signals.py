@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import ROOT, kill_session, run_script
+from programs import ROOT, kill_session, run_script, wait_until
 from shapes import torus
 
 from ddepth_gl.io.results.ply import write_mesh
@@ -80,14 +80,6 @@ class Started:
         return self.process.returncode, err
 
 
-def wait_until(condition):
-    for _ in range(1200):
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail("the condition was not met within a minute")
-
-
 def results():
     return sorted(path.name for path in Path("out").iterdir()) if Path("out").exists() else []
 
@@ -105,7 +97,7 @@ def check_results():
 @SIGNALS
 def test_a_signal_while_rendering(number):
     with Started(*RENDER) as ddepth:
-        wait_until(lambda: len(results()) > 4)
+        wait_until(lambda: len(results()) > 4, "results")
         assert ddepth.ended(number) == (STATUS[number], LINE[number])
     check_results()
 
@@ -122,7 +114,7 @@ def test_a_signal_while_timing():
 @pytest.mark.slow
 def test_many_signals_are_one_line():
     with Started(*RENDER) as ddepth:
-        wait_until(lambda: len(results()) > 4)
+        wait_until(lambda: len(results()) > 4, "results")
         status, err = ddepth.ended(*[signal.SIGTERM, signal.SIGINT, signal.SIGHUP] * 3)
         assert err == LINE[{status: number for number, status in STATUS.items()}[status]]
     check_results()
@@ -206,7 +198,7 @@ def test_a_signal_during_a_write(number, file_kind):
     with Started(
         file_kind, "render", "ring.ply", "-o", "out", "--size", "64x64", code=MID_WRITE
     ) as ddepth:
-        wait_until(Path("writing").exists)
+        wait_until(Path("writing").exists, "file")
         assert any(name.endswith(".part") for name in results()) == (file_kind == "named")
         assert ddepth.ended(number) == (STATUS[number], LINE[number])
     assert results() == []
@@ -253,7 +245,7 @@ def test_signals_that_the_parent_ignores_stay_ignored():
     with Started(
         "render", "ring.ply", "-o", "out", "--size", "64x64", "--views", "40", ready=ready
     ) as ddepth:
-        wait_until(lambda: len(results()) > 2)
+        wait_until(lambda: len(results()) > 2, "results")
         status, err = ddepth.ended(*STATUS)
     assert (status, err) == (0, "")
     assert len(results()) == 41

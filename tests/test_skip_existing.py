@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import shutil
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from meshes import REAL, good
 from shapes import box, torus
 
 import ddepth_gl as dd
-from ddepth_gl.cli import main as cli
 from ddepth_gl.io.meshes.read import source_of_file
 from ddepth_gl.io.results.earlier_files import EarlierFiles, entries_if_whole
 from ddepth_gl.io.results.ply import write_mesh
@@ -56,17 +54,13 @@ def rendered(monkeypatch):
 
 
 @pytest.fixture
-def render(monkeypatch, capsys, rendered):
+def render(ddepth, rendered):
     """Run `ddepth render`; return the exit status, lines of stdout, of stderr, and uploads."""
 
     def run(*arguments, output="out"):
-        line = ["ddepth", "render", "-o", output, "--size", "16x12", *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", line)
         rendered.clear()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out.splitlines(), err.splitlines(), list(rendered)
+        status, out, err = ddepth("render", "-o", output, "--size", "16x12", *arguments)
+        return status, out.splitlines(), err, list(rendered)
 
     return run
 

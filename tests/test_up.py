@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from mesh_files import TETRA, glb, gltf, gltf_tree, obj, off, ply, put, stl
 from shapes import box
 
 import ddepth_gl as dd
-from ddepth_gl.cli import main as cli
 
 QUARTER_TURN = [[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]]  # about x: y to z
 
@@ -139,19 +137,16 @@ def test_double_depth_without_a_camera_follows_the_mesh():
 
 
 @pytest.fixture
-def render(tmp_path, monkeypatch, capsys):
+def render(tmp_path, monkeypatch, ddepth):
     """Run `ddepth render` in a folder with a GLB and a PLY file; return status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     put(tmp_path, "y.glb", glb())
     put(tmp_path, "z.ply", ply())
 
     def run(*arguments):
-        line = ["ddepth", "render", "y.glb", "z.ply", "-o", "out", "--size", "8x6", *arguments]
-        monkeypatch.setattr(sys, "argv", line)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out.splitlines(), err.splitlines()
+        line = ("render", "y.glb", "z.ply", "-o", "out", "--size", "8x6", *arguments)
+        status, out, err = ddepth(*line)
+        return status, out.splitlines(), err
 
     return run
 

@@ -7,12 +7,11 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from programs import ROOT, kill_session
+from programs import ROOT, kill_session, wait_until
 from shapes import box
 from x_server import XServer, screen
 
@@ -52,16 +51,6 @@ def run(folder, display, *arguments):
     finally:
         kill_session(process)
     return process.returncode, out, err
-
-
-def wait_for(what, look, limit=30.0):
-    """Return the first result of `look` that is true."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"no {what} after {limit:g} s")
 
 
 def background(picture):
@@ -143,7 +132,7 @@ def test_a_real_drag_and_real_keys(tmp_path, display_with_screen, mesh_file):
                 assert viewer.stdout.readline() == f"part_{view}.png\n"
                 return iio.imread(path)
 
-            wait_for("window", title)
+            wait_until(title, "window")
             shown = screen(folder)
             rows, columns = np.nonzero((shown != 0).any(axis=-1))  # without a window manager
             left, top = int(columns.min()), int(rows.min())
@@ -154,7 +143,7 @@ def test_a_real_drag_and_real_keys(tmp_path, display_with_screen, mesh_file):
 
             def probe(x, y):
                 point(x, y)
-                return wait_for("probe", lambda: f"pixel ({x}, {y})" in title() and title())
+                return wait_until(lambda: f"pixel ({x}, {y})" in title() and title(), "probe")
 
             # The probe under the cursor, in the middle and beside the object.
             middle = probe(WIDTH // 2, HEIGHT // 2)
@@ -177,18 +166,18 @@ def test_a_real_drag_and_real_keys(tmp_path, display_with_screen, mesh_file):
             pictures = {"photo": photo}
             for key, view in zip("2345", ("entry", "exit", "thickness", "layer"), strict=True):
                 server.key(key)
-                wait_for(view, lambda view=view: f"| {view}" in title())
+                wait_until(lambda view=view: f"| {view}" in title(), view)
                 pictures[view] = saved("layer1" if view == "layer" else view)
                 np.testing.assert_array_equal(background(pictures[view]), background(photo))
             assert (pictures["layer"] == pictures["entry"]).mean() > 0.5
             server.key("bracketright")
-            wait_for("second layer", lambda: "| layer 2" in title())
+            wait_until(lambda: "| layer 2" in title(), "second layer")
             second = saved("layer2")
             assert (second != pictures["layer"]).any()
             server.key("bracketright")  # a box has no third one
-            wait_for("last layer", lambda: "| layer 2" in title())
+            wait_until(lambda: "| layer 2" in title(), "last layer")
             server.key("2")
-            wait_for("entries", lambda: "| entry" in title())
+            wait_until(lambda: "| entry" in title(), "entries")
 
             # A drag, in steps as a hand makes it.
             point(300, 350)
@@ -196,7 +185,7 @@ def test_a_real_drag_and_real_keys(tmp_path, display_with_screen, mesh_file):
             for step in range(1, 11):
                 point(300 + 20 * step, 350 + 8 * step)
             server.button(1, pressed=False)
-            wait_for("probe after the drag", lambda: "pixel (500, 430)" in title())
+            wait_until(lambda: "pixel (500, 430)" in title(), "probe after the drag")
             turned = saved("entry")
             assert 0.05 < (~background(turned)).mean() < 0.6
             assert (turned != pictures["entry"]).any(axis=-1).mean() > 0.05

@@ -16,9 +16,9 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from programs import ROOT, takes_interrupts
+from programs import ROOT, takes_interrupts, wait_until
 from shapes import box, merged, sphere
-from web_page import WebPage, wait_until
+from web_page import WebPage
 
 import ddepth_gl as dd
 from ddepth_gl.viewer.clouds import BACK_COLOR, FRONT_COLOR
@@ -110,7 +110,7 @@ def assert_shows(page, expected):
         return not last[0]
 
     try:
-        wait_until(look, "image", 20.0)
+        wait_until(look, "image", limit=20.0)
     except pytest.fail.Exception:
         pytest.fail(f"{last[0]:.2%} of the canvas are wrong")
 

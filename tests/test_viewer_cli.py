@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from programs import takes_interrupts
 from shapes import box, sphere
 
 import ddepth_gl as dd
-from ddepth_gl.cli import main as cli
 from ddepth_gl.io.results.ply import write_mesh
 from ddepth_gl.viewer.coloring import colored
 from ddepth_gl.viewer.desktop import show
@@ -39,18 +39,9 @@ def meshes(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def ddepth(monkeypatch, capsys):
-    """Run `ddepth view` in this process; return exit status, stdout and lines of stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ddepth", "view", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err.splitlines()
-
-    return run
+def ddepth(ddepth):
+    """Run `ddepth view`."""
+    return partial(ddepth, "view")
 
 
 @pytest.fixture

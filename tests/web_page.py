@@ -5,20 +5,17 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
+from programs import wait_until
 
-__all__ = ["WebPage", "wait_until"]
+__all__ = ["WebPage"]
 
-_LIMIT = 60.0
 # What Chromium and viser always say.
 _USUAL = ("THREE.Clock: This module has been deprecated",)
 _FLAGS = (
@@ -33,16 +30,6 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
 )
-
-
-def wait_until(look: Callable[[], Any], what: str, limit: float = _LIMIT) -> Any:
-    """Return the first result of `look` that is true."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"no {what} after {limit:g} s")
 
 
 class WebPage:
@@ -248,12 +235,7 @@ class WebPage:
     def __enter__(self) -> WebPage:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -6,7 +6,6 @@ import ctypes
 import struct
 from ctypes import byref, c_char_p, c_uint, c_ulong, c_void_p
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -72,12 +71,7 @@ class XServer:
     def __enter__(self) -> XServer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._x11.XCloseDisplay(self._connection)
 
 
