@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,7 +96,6 @@ def tick() -> float | None:
     return None
 
 
-began = time.monotonic()
 ticks = steps()
 bpy.context.preferences.view.show_splash = False
 bpy.app.timers.register(tick, first_interval=2.0)
