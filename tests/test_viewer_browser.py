@@ -115,6 +115,14 @@ def assert_shows(page, expected):
         pytest.fail(f"{last[0]:.2%} of the canvas are wrong")
 
 
+def section_charts(page):
+    """Return the charts of the section that can be seen, all from one moment."""
+    return page.driver.execute_script(
+        "return [...document.querySelectorAll('.ddepth-section')]"
+        ".filter(each => each.checkVisibility()).map(each => each.outerHTML)"
+    )
+
+
 def test_the_page_shows_answers_and_saves(mesh, viewer, open_page, tmp_path):
     page = open_page()
     (client,) = viewer.pages
@@ -201,12 +209,12 @@ def test_the_page_shows_answers_and_saves(mesh, viewer, open_page, tmp_path):
     page.click("Along the row")
     settle(viewer)
     assert client.state.section == ((0.5, row + 0.5), (size[0] - 0.5, row + 0.5))
-    drawn = [each.get_attribute("outerHTML") for each in page.find(".ddepth-section")]
+    drawn = wait_until(lambda: section_charts(page), "a chart of the section")
     assert "solid" in drawn[0]
     page.click_canvas(size[0] - 100, 60, shift=True)
     settle(viewer)
     assert client.state.section[1] == pytest.approx((size[0] - 99.5, 60.5), abs=1.0)
-    assert page.find(".ddepth-section")[0].get_attribute("outerHTML") != drawn[0]
+    wait_until(lambda: section_charts(page) not in ([], drawn), "another chart")
 
     # Files are those of the API.
     page.tab("Save")

@@ -58,7 +58,10 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all figures.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Time sheets, layers and photos on this machine: meshes made up, or your own."""
+    """Time sheets, layers and photos on this machine.
+
+    Meshes are made up, or your own.
+    """
     with one_line_errors(debug, in_options), ExitStack() as stack:
         from ..io.meshes.read import load_mesh
         from ..io.results.metadata import VERSION

@@ -56,10 +56,11 @@ def check_layers(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all numbers.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Compare methods of rendering layers with float64 rays: rays wrong, walls lost, time.
+    """Compare methods of rendering layers with float64 rays.
 
-    Without MESHES, a mesh is made up that rays cross ten times or more. docs/check-layers.md says
-    what each method is.
+    Counts the rays that each gets wrong and the walls that it loses, and times it. Without MESHES,
+    a mesh is made up that rays cross ten times or more. docs/check-layers.md says what each method
+    is.
     """
     with one_line_errors(debug, in_options), ExitStack() as stack:
         from ..camera.camera import Camera

@@ -203,7 +203,9 @@ def dataset(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Render data sets of many meshes; the same command again renders only what is missing.
+    """Render data sets of many meshes and views.
+
+    The same command again renders only what is missing.
 
     Exit status: 0, all meshes are there; 1, an error; 3, some meshes failed, see failures.parquet;
     4, other processes are still at work.

@@ -149,7 +149,9 @@ def view(
     max_file_mb: MaxFileMb = None,
     debug: Debug = False,
 ) -> None:
-    """Look at meshes: photo, depth of both sheets and all layers, thickness, and what a ray meets.
+    """Look at meshes in a window, in a browser, or as an image.
+
+    Shows photo, depth of both sheets and of all layers, thickness, and what a ray meets.
 
     Opens a window. Of several meshes it shows one, and N steps to the next. Without MESH it shows
     the mesh of ddepth demo. F1 lists keys and mouse. Without a display, use --web or --screenshot.
