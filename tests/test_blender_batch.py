@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from blender_scenes import SCENES, bpy_module, empty_scene, near_edges, star_prism
+from programs import kill_session, takes_interrupts
 
 import ddepth_gl as dd
 from ddepth_gl.blender.__main__ import main
@@ -120,6 +126,41 @@ def test_other_cameras_and_scenes(tmp_path: Path) -> None:
         run_batch(None, tmp_path, scene_name="x")
 
 
+def test_a_camera_by_name_against_markers(tmp_path: Path) -> None:
+    scene = saved("nested", tmp_path / "a.blend")
+    other = scene.camera.copy()
+    other.name = "other"
+    scene.collection.objects.link(other)
+    for frame, camera in ((1, scene.camera), (5, other)):
+        scene.timeline_markers.new(f"at {frame}", frame=frame).camera = camera
+    names = [each.camera.name for each in run_batch(None, tmp_path, [1, 5])]
+    assert names == ["camera", "other"]
+    done = run_batch(None, tmp_path, [1, 5], camera_name="camera")
+    assert [each.camera.name for each in done] == ["camera"] * 2
+    assert [marker.camera.name for marker in scene.timeline_markers] == ["camera", "other"]
+
+
+def test_view_layers_by_name(tmp_path: Path) -> None:
+    scene = saved("nested", tmp_path / "a.blend")
+    layer = scene.view_layers.new("second")
+    group = bpy.data.collections.new("group")
+    scene.collection.children.link(group)
+    (cube,) = (each for each in bpy.data.objects if each.name.startswith("Cube"))
+    scene.collection.objects.unlink(cube)
+    group.objects.link(cube)
+    layer.layer_collection.children["group"].exclude = True
+    (first,) = run_batch(None, tmp_path)
+    assert len(first.scene.object_names) == 4
+    assert first.scene.left_out == ("other view layers: 1 (second)",)
+    (tmp_path / "out").mkdir()
+    (done,) = run_batch(None, tmp_path / "out", layer_name="second")
+    assert len(done.scene.object_names) == 3
+    assert done.scene.left_out == ()
+    assert all(each.use for each in scene.view_layers)
+    with pytest.raises(dd.RequestError, match="no view layer 'x'; it has 'ViewLayer', 'second'"):
+        run_batch(None, tmp_path, layer_name="x")
+
+
 @pytest.mark.parametrize(
     ("text", "frames"),
     [
@@ -142,7 +183,10 @@ def test_frames_that_are_none(text: str) -> None:
 
 def test_too_many_frames() -> None:
     with pytest.raises(dd.RequestError, match="more than 1,000,000 frames; give fewer"):
-        checked_frames("1:2000000")
+        checked_frames("-1:1000000")
+    for text in ("1048575", "-1048575:1", "1:99999999:99999998"):
+        with pytest.raises(dd.RequestError, match="must lie from -1048574 to 1048574, not '"):
+            checked_frames(text)
 
 
 def test_files_that_are_no_scenes(tmp_path: Path) -> None:
@@ -176,6 +220,25 @@ def test_scripts_do_not_run(tmp_path: Path) -> None:
     run_batch(tmp_path / "a.blend", tmp_path)
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "driven").exists()
+
+
+@pytest.mark.parametrize("mode", ["SCRIPT", "EDITOR"])
+def test_freestyle_is_off(tmp_path: Path, mode: str) -> None:
+    """Its scripts run in spite of Blender's switch, and Blender crashes with another engine."""
+    scene = empty_scene()
+    star_prism()
+    text = bpy.data.texts.new("style.py")
+    text.write(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    scene.render.use_freestyle = True
+    settings = scene.view_layers[0].freestyle_settings
+    settings.mode = mode
+    settings.modules.new().script = text
+    with_render_depsgraph(scene, blender_scene)  # as the extension does
+    assert scene.render.use_freestyle
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    run_batch(tmp_path / "a.blend", tmp_path, photo="cycles", photo_samples=1)
+    assert (tmp_path / "a_0001_photo.png").exists()
+    assert not (tmp_path / "ran").exists()
 
 
 def test_libraries_of_other_folders_are_refused(tmp_path: Path) -> None:
@@ -218,3 +281,48 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert words in lines[-1]
     assert main(["-o", str(out)]) == 1
     assert "there is no scene; give a .blend file" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_crashes_of_blender_are_one_line(tmp_path: Path) -> None:
+    """A module in place of bpy stands for a damaged file that crashes Blender's reader."""
+    (tmp_path / "bpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "ddepth_gl.blender", "a.blend", "-o", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
+    )
+    text = "Blender crashed (SIGSEGV); the .blend file may be damaged; earlier files are whole"
+    assert (done.returncode, done.stderr) == (1, f"error: {text}\n")
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_an_error(tmp_path: Path) -> None:
+    saved("animated", tmp_path / "a.blend")
+    out = tmp_path / "out"
+    arguments = [str(tmp_path / "a.blend"), "-o", str(out), "--frames", "1:100000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ddepth_gl.blender", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=takes_interrupts,
+    )
+    try:
+        while process.poll() is None and not (out / "a_0002.npz").exists():
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        kill_session(process)
+    assert process.returncode == 130
+    assert said.strip().splitlines()[-1] == "error: interrupted; files written so far are whole"
+    written = sorted(out.iterdir())
+    assert [path.name for path in written] == [
+        f"a_{frame:04d}.npz" for frame in range(1, len(written) + 1)
+    ]
+    for path in written:
+        dd.load_npz(path)

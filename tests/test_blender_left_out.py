@@ -112,6 +112,66 @@ def shadow(scene: Any) -> None:
     add("cube").is_shadow_catcher = True
 
 
+def in_collection(scene: Any) -> Any:
+    """Add a cube in a collection of its own, and return the collection in the view layer."""
+    cube, group = add("cube"), bpy.data.collections.new("group")
+    scene.collection.children.link(group)
+    for each in cube.users_collection:
+        each.objects.unlink(cube)
+    group.objects.link(cube)
+    return scene.view_layers[0].layer_collection.children["group"]
+
+
+def holdout(scene: Any) -> None:
+    add("cube").is_holdout = True
+
+
+def holdout_collection(scene: Any) -> None:
+    place = in_collection(scene)
+    place.holdout = place.indirect_only = True  # still a holdout for the camera
+
+
+def holdout_of_instances(scene: Any) -> None:
+    in_collection(scene).exclude = True
+    empty = bpy.data.objects.new("empty", None)
+    empty.instance_type, empty.instance_collection = "COLLECTION", bpy.data.collections["group"]
+    empty.is_holdout = True
+    scene.collection.objects.link(empty)
+
+
+def portal(scene: Any) -> None:
+    material, _, output = material_of(add("cube"))
+    node = material.node_tree.nodes.new("ShaderNodeBsdfRayPortal")
+    material.node_tree.links.new(node.outputs[0], output.inputs["Surface"])
+
+
+def overridden(scene: Any) -> None:
+    material_of(add("cube"))
+    transparent(scene)
+    material = bpy.data.materials["clay.001"]
+    for obj in bpy.data.objects:
+        if obj.type == "MESH":
+            obj.data.materials[0] = bpy.data.materials["clay"]
+    scene.view_layers[0].material_override = material
+
+
+def stereo(scene: Any) -> None:
+    star_prism()
+    scene.render.use_multiview = True
+
+
+def culled(scene: Any) -> None:
+    star_prism()
+    scene.render.use_simplify = True
+    scene.cycles.use_distance_cull = True
+
+
+def layers(scene: Any) -> None:
+    star_prism()
+    scene.view_layers.new("second")
+    scene.view_layers.new("off").use = False
+
+
 def plain(scene: Any) -> None:
     material_of(star_prism())
 
@@ -132,6 +192,14 @@ CASES: list[tuple[Callable[[Any], None], tuple[str, ...]]] = [
     (moving, ("motion blur: 1 (Scene)",)),
     (blurred, ("depth of field: 1 (camera)",)),
     (shadow, ("holdouts and shadow catchers, shown as objects: 1 (Cube)",)),
+    (holdout, ("holdouts and shadow catchers, shown as objects: 1 (Cube)",)),
+    (holdout_collection, ("holdouts and shadow catchers, shown as objects: 1 (Cube)",)),
+    (holdout_of_instances, ("holdouts and shadow catchers, shown as objects: 1 (Cube)",)),
+    (portal, ("alpha of materials: 1 (clay)",)),
+    (overridden, ("alpha of materials: 1 (clay.001)",)),
+    (stereo, ("stereoscopy: 1 (Scene)",)),
+    (culled, ("culling by distance: 1 (Scene)",)),
+    (layers, ("other view layers: 1 (second)",)),
 ]
 
 
@@ -153,3 +221,25 @@ def test_kinds_are_counted() -> None:
         "alpha of materials: 5 (clay, clay.001, clay.002, ...)",
         "motion blur: 1 (Scene)",
     )
+
+
+def test_fog_has_no_faces() -> None:
+    """Rays pass the faces of a material that is a volume alone, as in Cycles."""
+    scene = empty_scene()
+    fog = add("cube", size=9.0)
+    fog.name = "fog"
+    material, _, output = material_of(fog)
+    material.node_tree.links.remove(output.inputs["Surface"].links[0])
+    node = material.node_tree.nodes.new("ShaderNodeVolumePrincipled")
+    material.node_tree.links.new(node.outputs[0], output.inputs["Volume"])
+    mixed = add("cube", size=1.0)
+    solid = bpy.data.materials.new("solid")
+    mixed.data.materials.append(material)
+    mixed.data.materials.append(solid)
+    for polygon in mixed.data.polygons[:4]:
+        polygon.material_index = 1
+    found = with_render_depsgraph(scene, blender_scene)
+    assert found.object_names == ("Cube",)
+    assert len(found.mesh.faces) == 2 * 4
+    assert found.mesh.polygon_id.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert found.left_out == ("volumes: 1 (clay)",)

@@ -35,6 +35,9 @@ def command(
     ] = "renderable",
     scene: Annotated[str | None, typer.Option(help="Name of the scene.")] = None,
     camera: Annotated[str | None, typer.Option(help="Name of the camera.")] = None,
+    view_layer: Annotated[
+        str | None, typer.Option(help="Name of the view layer; the first by default.")
+    ] = None,
     formats: Annotated[
         str, typer.Option("--format", metavar="LIST", help=", ".join(FORMATS))
     ] = "npz",
@@ -116,6 +119,7 @@ def command(
             objects=objects,
             scene_name=scene,
             camera_name=camera,
+            layer_name=view_layer,
             clip=clip,
             photo=photo,
             photo_samples=photo_samples,

@@ -24,6 +24,7 @@ from .scene import BlenderScene, blender_scene
 __all__ = ["FrameReport", "checked_frames", "run_batch"]
 
 _MAX_FRAMES = 1_000_000
+_LAST_FRAME = 1_048_574  # of Blender; others would be taken for it
 
 
 class FrameReport(NamedTuple):
@@ -62,6 +63,10 @@ def checked_frames(text: str) -> list[int]:
                 f"--frames must be like 1:100, 1:100:5 or 1,7,20:30, not {shown(text)}"
             )
         last = numbers[min(1, len(numbers) - 1)]
+        if numbers[0] < -_LAST_FRAME or last > _LAST_FRAME:
+            raise RequestError(
+                f"--frames must lie from -{_LAST_FRAME} to {_LAST_FRAME}, not {shown(text)}"
+            )
         if (last - numbers[0]) // step + len(frames) >= _MAX_FRAMES:
             raise RequestError(f"--frames has more than {_MAX_FRAMES:,} frames; give fewer")
         frames |= dict.fromkeys(range(numbers[0], last + 1, step))
@@ -77,6 +82,7 @@ def run_batch(
     objects: str = "renderable",
     scene_name: str | None = None,
     camera_name: str | None = None,
+    layer_name: str | None = None,
     clip: bool = False,
     photo: str = "own",
     photo_samples: int | None = None,
@@ -91,7 +97,8 @@ def run_batch(
         frames: numbers of frames; None for the current one.
         job: formats and options; by default npz files of both sheets. Its folder is `out`.
         objects: see `blender_scene`.
-        scene_name, camera_name: the default is the scene of the file, and its camera.
+        scene_name, camera_name, layer_name: the default is the scene of the file, its camera, and
+            its first view layer that is rendered.
         clip: whether clip start and end of the camera count.
         photo: "cycles" and "eevee" write ``NAME_0001_photo.png`` with Blender's own engine; "own"
             leaves photos to the formats of the job.
@@ -114,7 +121,9 @@ def run_batch(
     else:
         bpy = open_blend(path)
     scene = _scene_named(bpy, scene_name)
-    _check_camera(scene, camera_name)
+    cameras = [each.name for each in scene.objects if each.type == "CAMERA"]
+    _check_named(scene, "camera", camera_name, cameras)
+    _check_named(scene, "view layer", layer_name, [each.name for each in scene.view_layers])
     numbers = [scene.frame_current] if frames is None else list(frames)
     file = Path(path or bpy.data.filepath or "untitled.blend").absolute()
     with ExitStack() as stack:
@@ -124,7 +133,7 @@ def run_batch(
         for number in numbers:
             if number != scene.frame_current:
                 scene.frame_set(number)
-            with _camera_of(scene, camera_name):
+            with _chosen(scene, camera_name, layer_name):
                 found, camera, near_far = with_render_depsgraph(
                     scene, partial(_read, objects=objects)
                 )
@@ -139,7 +148,7 @@ def run_batch(
             picture = None
             if photo != "own":
                 picture = out / f"{stem}_photo.png"
-                with _camera_of(scene, camera_name):
+                with _chosen(scene, camera_name, layer_name):
                     render_photo(scene, picture, photo, samples=photo_samples)
             reports.append(FrameReport(number, found, camera, report, picture))
             tell(reports[-1])
@@ -164,19 +173,30 @@ def _scene_named(bpy: Any, name: str | None) -> Any:
 
 
 @contextmanager
-def _camera_of(scene: Any, name: str | None) -> Iterator[None]:
-    """Make a camera that of the scene until the block ends."""
-    before = scene.camera
-    if name is not None:
-        scene.camera = scene.objects[name]
+def _chosen(scene: Any, camera_name: str | None, layer_name: str | None) -> Iterator[None]:
+    """Render from one camera and one view layer until the block ends; None leaves it open."""
+    camera = scene.camera
+    markers = [(each, each.camera) for each in scene.timeline_markers]
+    layers = [(each, each.use) for each in scene.view_layers]
     try:
+        if camera_name is not None:
+            for marker, _ in markers:  # they would switch it back
+                marker.camera = None
+            scene.camera = scene.objects[camera_name]
+        if layer_name is not None:
+            for layer, _ in layers:
+                layer.use = layer.name == layer_name
         yield
     finally:
-        scene.camera = before
+        for layer, is_used in layers:
+            layer.use = is_used
+        if camera_name is not None:
+            for marker, bound in markers:
+                marker.camera = bound
+        scene.camera = camera
 
 
-def _check_camera(scene: Any, name: str | None) -> None:
-    names = [each.name for each in scene.objects if each.type == "CAMERA"]
+def _check_named(scene: Any, what: str, name: str | None, names: list[str]) -> None:
     if name is not None and name not in names:
         has = ", ".join(map(repr, names[:8])) or "none"
-        raise RequestError(f"scene {scene.name!r} has no camera {shown(name)}; it has {has}")
+        raise RequestError(f"scene {scene.name!r} has no {what} {shown(name)}; it has {has}")

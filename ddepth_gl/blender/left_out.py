@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .materials import output_node
+from .materials import materials_of, output_node
 
 __all__ = ["LeftOut"]
 
@@ -18,6 +18,8 @@ _NO_FACES = {
     "POINTCLOUD": "point clouds",
     "VOLUME": "volumes",
 }
+# Types of nodes that let rays pass.
+_PASSES = ("BSDF_TRANSPARENT", "BSDF_RAY_PORTAL", "HOLDOUT")
 
 
 class LeftOut:
@@ -40,10 +42,18 @@ class LeftOut:
             for kind, names in sorted(self._names.items())
         )
 
-    def of_scene(self, scene: Any, camera: Any = None) -> None:
-        """Note what the scene's settings and its camera add."""
+    def of_scene(self, scene: Any, camera: Any, layer: Any) -> None:
+        """Note what a scene's settings add, its camera, and view layers besides the given one."""
         if scene.render.use_motion_blur:
             self.add("motion blur", scene.name)
+        if scene.render.use_multiview:
+            self.add("stereoscopy", scene.name)
+        cycles = getattr(scene, "cycles", None)
+        if scene.render.use_simplify and getattr(cycles, "use_distance_cull", False):
+            self.add("culling by distance", scene.name)
+        for other in scene.view_layers:
+            if other.use and other.name != layer.name:
+                self.add("other view layers", other.name)
         if camera is not None and camera.type == "CAMERA" and camera.data.dof.use_dof:
             self.add("depth of field", camera.name)
 
@@ -56,13 +66,15 @@ class LeftOut:
             if system.settings.type == "HAIR" and system.settings.render_type == "PATH":
                 self.add("hair", obj.name)
 
-    def of_object(self, obj: Any, scene: Any) -> None:
+    def of_object(self, obj: Any, owner: Any, depsgraph: Any) -> None:
         """Note what Cycles makes of an object with faces, besides the faces.
 
         Args:
             obj: evaluated object.
-            scene: its scene.
+            owner: the object that makes it, if it is an instance; or itself.
+            depsgraph: where they are from.
         """
+        scene, layer = depsgraph.scene_eval, depsgraph.view_layer
         for modifier in obj.original.modifiers:
             if (
                 modifier.type == "SUBSURF"
@@ -70,11 +82,12 @@ class LeftOut:
                 and _is_adaptive(modifier, obj, scene)
             ):
                 self.add("adaptive subdivision", obj.name)
-        if obj.is_holdout or obj.is_shadow_catcher:
+        is_holdout = owner.original.holdout_get(view_layer=layer)
+        if is_holdout or obj.is_shadow_catcher or owner.is_shadow_catcher:
             self.add("holdouts and shadow catchers, shown as objects", obj.name)
-        for slot in obj.material_slots:
-            if slot.material is not None:
-                self.of_material(slot.material)
+        for material in materials_of(obj, layer):
+            if material is not None:
+                self.of_material(material)
 
     def of_material(self, material: Any) -> None:
         """Note displacement, volumes and alpha of a material."""
@@ -104,7 +117,7 @@ def _kinds_of(material: Any) -> Iterator[str]:
     if sockets["Volume"].is_linked:
         yield "volumes"
     for node in _before(sockets["Surface"]):
-        if node.type in ("BSDF_TRANSPARENT", "HOLDOUT") or _has_alpha(node):
+        if node.type in _PASSES or _has_alpha(node):
             yield "alpha of materials"
             return
 

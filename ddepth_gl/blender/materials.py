@@ -9,7 +9,13 @@ import numpy.typing as npt
 
 from .._srgb import srgb_from_linear
 
-__all__ = ["output_node", "plain_color"]
+__all__ = ["has_faces", "materials_of", "output_node", "plain_color"]
+
+
+def materials_of(obj: Any, layer: Any) -> list[Any]:
+    """Return the material of each slot of an object; a view layer may override them."""
+    override = layer.material_override
+    return [override or slot.material for slot in obj.material_slots]
 
 
 def output_node(material: Any, target: str = "CYCLES") -> Any:
@@ -20,6 +26,14 @@ def output_node(material: Any, target: str = "CYCLES") -> Any:
     if bpy.app.version < (5, 0) and not material.use_nodes:
         return None
     return None if material.node_tree is None else material.node_tree.get_output_node(target)
+
+
+def has_faces(material: Any) -> bool:
+    """Return whether rays meet faces of a material; not if it is a volume alone, such as fog."""
+    output = None if material is None else output_node(material)
+    if output is None:
+        return True
+    return bool(output.inputs["Surface"].is_linked or not output.inputs["Volume"].is_linked)
 
 
 def plain_color(material: Any) -> npt.NDArray[np.uint8]:

@@ -77,6 +77,7 @@ def open_blend(path: Path, *, max_bytes: int = _MAX_FILE_BYTES) -> Any:
                 "there, or make it local (File > External Data > Pack Linked Libraries)"
             )
     for scene in bpy.data.scenes:
+        scene.render.use_freestyle = False  # its scripts run even so
         if hasattr(scene, "cycles") and hasattr(scene.cycles, "shading_system"):
             scene.cycles.shading_system = False  # shaders in OSL name files
     return bpy

@@ -12,6 +12,8 @@ from ..errors import CameraError, RequestError
 __all__ = ["unregister", "with_render_depsgraph"]
 
 _ENGINE = "DDEPTH_GL"
+# Off meanwhile: they read or write files, and Freestyle runs scripts and may crash.
+_OFF = ("use_compositing", "use_sequencer", "use_freestyle")
 _Result = TypeVar("_Result")
 _work: list[Callable[[Any], None]] = []
 
@@ -49,10 +51,11 @@ def with_render_depsgraph(scene: Any, work: Callable[[Any], _Result]) -> _Result
             errors.append(error)
 
     render = scene.render
-    kept = {name: getattr(render, name) for name in ("engine", "use_compositing", "use_sequencer")}
+    kept = {name: getattr(render, name) for name in ("engine", *_OFF)}
     _work.append(once)
     try:
-        render.use_compositing = render.use_sequencer = False
+        for name in _OFF:
+            setattr(render, name, False)
         render.engine = _ENGINE
         bpy.ops.render.render(scene=scene.name)
     except RuntimeError as error:

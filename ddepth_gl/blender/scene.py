@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import MeshError
 from ..mesh.mesh import Mesh, MeshSource
 from .left_out import LeftOut
-from .materials import plain_color
+from .materials import has_faces, materials_of, plain_color
 from .mesh_data import MeshArrays, mesh_arrays
 
 __all__ = ["BlenderScene", "blender_scene"]
@@ -59,7 +59,7 @@ def blender_scene(depsgraph: Any, objects: str = "renderable") -> BlenderScene:
         MeshError: there is no such collection, or nothing with faces is left.
     """
     scene, left_out = depsgraph.scene, LeftOut()
-    left_out.of_scene(depsgraph.scene_eval, scene.camera)
+    left_out.of_scene(scene, scene.camera, depsgraph.view_layer)
     chosen = _chosen(depsgraph, objects)
     known: dict[tuple[int, tuple[int, ...]], tuple[MeshArrays, npt.NDArray[np.uint8]] | None] = {}
     parts: list[_Part] = []
@@ -76,8 +76,8 @@ def blender_scene(depsgraph: Any, objects: str = "renderable") -> BlenderScene:
         # As in Cycles: curves, texts and metaballs come a second time, as meshes.
         if obj.type != "MESH" or not instance.show_self:
             continue
-        left_out.of_object(obj, depsgraph.scene_eval)
-        found = _known_arrays(obj, known)
+        left_out.of_object(obj, owner, depsgraph)
+        found = _known_arrays(obj, materials_of(obj, depsgraph.view_layer), known)
         if found is None:
             continue
         name = obj.name
@@ -120,31 +120,44 @@ def _is_seen(obj: Any, owner: Any, depsgraph: Any) -> bool:
     """Return whether rays of the camera meet an object."""
     if not obj.visible_camera or not owner.visible_camera:
         return False
-    original = owner.original
-    layer = depsgraph.view_layer
-    return not (
-        original.hide_render and depsgraph.mode != "RENDER"
-    ) and not original.indirect_only_get(view_layer=layer)
+    original, layer = owner.original, depsgraph.view_layer
+    if original.hide_render and depsgraph.mode != "RENDER":
+        return False
+    is_indirect = original.indirect_only_get(view_layer=layer)
+    # As in Cycles, a holdout is one all the same.
+    return not is_indirect or bool(original.holdout_get(view_layer=layer))
 
 
 def _known_arrays(
-    obj: Any, known: dict[Any, tuple[MeshArrays, npt.NDArray[np.uint8]] | None]
+    obj: Any,
+    materials: list[Any],
+    known: dict[Any, tuple[MeshArrays, npt.NDArray[np.uint8]] | None],
 ) -> tuple[MeshArrays, npt.NDArray[np.uint8]] | None:
     """Return the arrays of an object's mesh and the color of each slot; None without faces."""
-    materials = [slot.material for slot in obj.material_slots]
     pointers = tuple(0 if each is None else each.as_pointer() for each in materials)
     key = (0 if obj.data is None else obj.data.as_pointer(), pointers)
     if key not in known:
         mesh = obj.to_mesh()
         try:
-            if mesh is None or not len(mesh.polygons):
-                known[key] = None
-            else:
-                colors = [plain_color(each) for each in materials or mesh.materials]
-                known[key] = mesh_arrays(mesh), np.array(colors or _WHITE, np.uint8)
+            known[key] = None
+            if mesh is not None and len(mesh.polygons):
+                slots = materials or [*mesh.materials]
+                arrays = mesh_arrays(mesh)
+                if not all(map(has_faces, slots)):
+                    arrays = _with_slots(arrays, [has_faces(each) for each in slots])
+                if len(arrays.faces):
+                    colors = [plain_color(each) for each in slots]
+                    known[key] = arrays, np.array(colors or _WHITE, np.uint8)
         finally:
             obj.to_mesh_clear()
     return known[key]
+
+
+def _with_slots(arrays: MeshArrays, is_kept: list[bool]) -> MeshArrays:
+    """Return a mesh with the faces of some material slots alone."""
+    kept = np.array(is_kept)[arrays.materials.clip(0, len(is_kept) - 1)]
+    faces, polygons, materials = (each[kept] for each in arrays[1:])
+    return MeshArrays(arrays.vertices, faces, polygons, materials)
 
 
 def _merged(
