@@ -36,7 +36,7 @@ class DDEPTH_PT_panel(bpy.types.Panel):
             column.prop(settings, name)
         if settings.layers:
             column.prop(settings, "max_layers")
-        column = layout.column(heading="Objects")
+        column = layout.column(heading="As Objects")
         column.prop(settings, "clouds")
         column.prop(settings, "mould")
         column = layout.column(heading="Animation")

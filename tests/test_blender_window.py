@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from blender_programs import accepted_zip, blender_program
 from test_blender_zip import built  # noqa: F401
 from x_server import screen
 from xdotool import Person
@@ -24,14 +22,10 @@ PROGRAM = Path(__file__).with_name("blender_window.py")
 @pytest.fixture(scope="module")
 def blender() -> tuple[str, tuple[int, ...]]:
     """Return the program of DDEPTH_BLENDER, or that of the PATH, and its version."""
-    program = os.environ.get("DDEPTH_BLENDER") or shutil.which("blender")
-    if not program:
-        pytest.skip("needs the program blender, or its path in DDEPTH_BLENDER")
-    text = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
-    found = re.search(r"Blender (\d+)\.(\d+)", text)
-    if found is None or tuple(map(int, found.groups())) < (4, 2):
-        pytest.skip(f"needs Blender 4.2 or later, which has extensions; {program} is {text[:40]!r}")
-    return program, tuple(map(int, found.groups()))
+    found = blender_program()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
 
 
 def log(folder: Path) -> list[dict[str, Any]]:
@@ -68,17 +62,10 @@ def test_panel_operators_and_esc(
 
     done = command("validate", str(built))
     assert done.returncode == 0, done.stdout + done.stderr
-    archive = built
     if version < (4, 5):  # refused as it is; the code is tried all the same
         done = command("install-file", "-r", "user_default", "-e", str(built))
         assert "doesn't meet the minimum supported version (4.5.0)" in done.stdout + done.stderr
-        archive = tmp_path / "lower.zip"
-        with zipfile.ZipFile(built) as source, zipfile.ZipFile(archive, "w") as target:
-            for entry in source.infolist():
-                content = source.read(entry)
-                if entry.filename == "blender_manifest.toml":
-                    content = content.replace(b'"4.5.0"', b'"4.2.0"')
-                target.writestr(entry, content)
+    archive = accepted_zip(built, version, tmp_path)
     done = command("install-file", "-r", "user_default", "-e", str(archive))
     assert done.returncode == 0, done.stdout + done.stderr
     ours = tmp_path / "log_folder"
