@@ -94,8 +94,7 @@ def _ours(blocks, name):
 
 def _cloud(points, attributes):
     mesh = bpy.data.meshes.new("points")
-    mesh.vertices.add(len(points))
-    mesh.attributes["position"].data.foreach_set("vector", _flat(points, np.float32))
+    _add_vertices(mesh, points)
     for key, values in attributes.items():
         if key == "normal":  # Blender's own name is "normal"
             data = mesh.attributes.new("surface_normal", "FLOAT_VECTOR", "POINT").data
@@ -109,14 +108,19 @@ def _cloud(points, attributes):
 
 def _mesh(vertices, faces):
     mesh = bpy.data.meshes.new("mould")
-    mesh.vertices.add(len(vertices))
+    _add_vertices(mesh, vertices)
     mesh.loops.add(faces.size)
     mesh.polygons.add(len(faces))
-    mesh.attributes["position"].data.foreach_set("vector", _flat(vertices, np.float32))
     mesh.loops.foreach_set("vertex_index", _flat(faces, np.int32))
     mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
     mesh.update(calc_edges=True)
     return mesh
+
+
+def _add_vertices(mesh, points):
+    if len(points):  # without vertices, a mesh has no positions
+        mesh.vertices.add(len(points))
+        mesh.attributes["position"].data.foreach_set("vector", _flat(points, np.float32))
 
 
 def _flat(array, dtype):
@@ -127,14 +131,18 @@ def _show_object(scene, name, mesh):
     """Show a mesh in the collection of results, instead of that of an earlier run."""
     mesh.name, mesh[_MARK] = name, name
     obj = _ours(bpy.data.objects, name)
+    before = None
     if obj is None:
         obj = bpy.data.objects.new(name, mesh)
         obj[_MARK] = name
         obj.hide_render = True  # results are not rendered again
+    else:
+        before, obj.data = obj.data, mesh
+    if scene not in obj.users_scene:  # those of another scene move here
+        for each in obj.users_collection:
+            each.objects.unlink(obj)
         _collection(scene).objects.link(obj)
-        return
-    before, obj.data = obj.data, mesh
-    if not before.users:
+    if before is not None and not before.users:
         bpy.data.meshes.remove(before)
         mesh.name = name
 

@@ -13,12 +13,12 @@ from .settings import FORMATS, QUANTITIES
 
 _process = None  # one for all runs, so that its context is made once
 _current = None  # the run that uses it
-_left_out = {}  # lines of the last run, by the name of the scene
+_left_out = {}  # lines of the last run, by the session_uid of the scene
 
 
 def left_out_of(scene):
     """Return what Cycles shows and the last run did not; None before a run."""
-    return _left_out.get(scene.name)
+    return _left_out.get(scene.session_uid)
 
 
 def close():
@@ -60,7 +60,7 @@ def read(scene, settings):
         return blender_scene(depsgraph, objects), camera, blender_clip(evaluated.camera)
 
     found, camera, clip = with_render_depsgraph(scene, work)
-    _left_out[scene.name] = found.left_out
+    _left_out[scene.session_uid] = found.left_out
     return found, camera, clip
 
 
@@ -80,7 +80,8 @@ class Run:
         if _current is not None:
             raise RequestError("another run is at work; wait for it, or press Esc to cancel it")
         settings = scene.double_depth
-        self._name = scene.name  # a reference would break when a user undoes or opens a file
+        # A reference would break when a user undoes or opens a file.
+        self._name, self._uid = scene.name, scene.session_uid
         self.frames = [scene.frame_current] if frames is None else list(frames)
         if not self.frames:
             raise RequestError("there are no frames; set an end that is not before the start")
@@ -109,7 +110,7 @@ class Run:
     @property
     def scene(self):
         """The scene; None if it is gone."""
-        return bpy.data.scenes.get(self._name)
+        return next((each for each in bpy.data.scenes if each.session_uid == self._uid), None)
 
     @property
     def total(self):
@@ -184,6 +185,8 @@ def _target(settings):
     """Return folder and beginning of the file names; the folder is made."""
     from ddepth_gl.errors import OutputError
 
+    if not settings.folder:
+        raise OutputError("no folder is chosen; choose one for the files")
     if settings.folder.startswith("//") and not bpy.data.filepath:
         raise OutputError("the folder is relative to a file that is not saved; save it first")
     folder = Path(bpy.path.abspath(settings.folder))

@@ -160,6 +160,41 @@ def test_another_run_replaces_the_results(addon: Any) -> None:
     assert sum(mesh.name.startswith("Depth") for mesh in bpy.data.meshes) == 2
 
 
+def test_results_are_in_the_scene_that_was_run(addon: Any) -> None:
+    scene = concave()
+    assert bpy.ops.double_depth.view() == {"FINISHED"}
+    results = {"Depth front", "Depth back"}
+    assert results <= {obj.name for obj in scene.objects}
+    scene.collection.children.unlink(bpy.data.collections["Double Depth"])
+    assert bpy.ops.double_depth.view() == {"FINISHED"}
+    assert results <= {obj.name for obj in scene.objects}
+    other = bpy.data.scenes.new("other")
+    for obj in (bpy.data.objects["star"], scene.camera):
+        other.collection.objects.link(obj)
+    other.camera = scene.camera
+    bpy.context.window.scene = other
+    assert bpy.ops.double_depth.view() == {"FINISHED"}
+    assert results <= {obj.name for obj in other.objects}
+    assert not results & {obj.name for obj in scene.objects}
+
+
+def test_a_view_of_nothing(addon: Any) -> None:
+    scene = concave()
+    settings = scene.double_depth
+    settings.layers = settings.mould = True
+    assert bpy.ops.double_depth.view() == {"FINISHED"}
+    assert pixels("Depth entry").any()
+    scene.camera.rotation_euler = (0.0, 0.0, 0.0)
+    assert bpy.ops.double_depth.view() == {"FINISHED"}
+    assert not pixels("Depth entry").any()
+    assert "Depth layer 1" not in bpy.data.images
+    assert "Depth mould" not in bpy.data.objects
+    assert len(bpy.data.objects["Depth layers"].data.vertices) == 0
+    settings.layers = False
+    assert bpy.ops.double_depth.view() == {"FINISHED"}
+    assert len(bpy.data.objects["Depth front"].data.vertices) == 0
+
+
 def test_results_are_not_rendered(addon: Any) -> None:
     scene = concave()
     scene.double_depth.mould = True
@@ -254,6 +289,18 @@ def test_what_is_left_out_is_told(addon: Any, runs: Any) -> None:
     assert "Nothing" in drawn_texts(scene)
 
 
+def test_what_is_left_out_belongs_to_a_file(addon: Any, runs: Any) -> None:
+    scene = concave()
+    scene.render.use_motion_blur = True
+    assert bpy.ops.double_depth.check() == {"FINISHED"}
+    assert runs.left_out_of(scene)
+    scene.name = "renamed"
+    assert runs.left_out_of(scene)
+    another = concave()
+    assert another.name == "Scene"
+    assert runs.left_out_of(another) is None
+
+
 class Layout:
     """Layout that remembers its texts, and refuses properties and operators that are not there."""
 
@@ -327,6 +374,10 @@ def _not_saved(scene: Any) -> None:
     scene.double_depth.write_view = True
 
 
+def _no_folder(scene: Any) -> None:
+    scene.double_depth.write_view, scene.double_depth.folder = True, ""
+
+
 def _not_a_folder(scene: Any) -> None:
     scene.double_depth.write_view, scene.double_depth.folder = True, "/dev/null/results"
 
@@ -340,6 +391,7 @@ def _not_a_folder(scene: Any) -> None:
         (_nothing, "nothing to render; choose"),
         (_no_formats, "no format is chosen"),
         (_not_saved, "save it first"),
+        (_no_folder, "no folder is chosen"),
         (_not_a_folder, "/dev/null/results cannot be made"),
     ],
 )
