@@ -13,8 +13,8 @@ def register():
 
 def unregister():
     """End the renderer, and remove everything that was added, images included."""
-    runs.close()
     panel.unregister()
     operators.unregister()
+    runs.close()
     settings.unregister()
     results.remove_images()

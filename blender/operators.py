@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Operators: this view, the animation, and what is left out."""
 
+import contextlib
+
 import bpy
 
 from . import runs
 
 _INTERVAL = 0.05  # seconds between looks at the renderer
+_active = None  # the operator that goes on beside the interface
 
 
 class _RunOperator:
@@ -35,6 +38,7 @@ class _RunOperator:
 
     def invoke(self, context, event):
         """Start a run; `modal` goes on with it."""
+        global _active
         if bpy.app.background:
             return self.execute(context)
         try:
@@ -46,6 +50,7 @@ class _RunOperator:
         self._timer = manager.event_timer_add(_INTERVAL, window=context.window)
         manager.progress_begin(0, self._run.total)
         manager.modal_handler_add(self)
+        _active = self
         self._tell(context)
         return {"RUNNING_MODAL"}
 
@@ -85,6 +90,8 @@ class _RunOperator:
         )
 
     def _clean_up(self, context):
+        global _active
+        _active = None
         manager = context.window_manager
         if self._timer is not None:
             manager.event_timer_remove(self._timer)
@@ -171,6 +178,9 @@ def register():
 
 
 def unregister():
-    """Unregister the operators."""
+    """End the run beside the interface, and unregister the operators."""
+    if _active is not None:
+        with contextlib.suppress(ReferenceError):  # Blender may have freed it
+            _active.cancel(bpy.context)
     for each in reversed(_CLASSES):
         bpy.utils.unregister_class(each)

@@ -493,7 +493,8 @@ class Interface:
             workspace=SimpleNamespace(status_text_set=self.texts.append),
         )
         app = SimpleNamespace(background=False)
-        monkeypatch.setattr(operators, "bpy", SimpleNamespace(app=app))
+        module = SimpleNamespace(app=app, utils=bpy.utils, context=self.context)
+        monkeypatch.setattr(operators, "bpy", module)
 
     def start(self) -> set[str]:
         return self.operator.invoke(self.context, None)  # type: ignore[no-any-return]
@@ -541,6 +542,26 @@ def test_esc_ends_the_renderer(addon: Any, runs: Any, monkeypatch: pytest.Monkey
     assert interface.reports == [("WARNING", "Canceled after 2 of 999 frames")]
     assert scene.frame_current == 7
     assert bpy.ops.double_depth.view() == {"FINISHED"}
+
+
+def test_disabled_in_a_run(addon: Any, runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No timer, text or other frame is left."""
+    scene = animated()
+    interface = Interface(scene, monkeypatch, range(1, 1000))
+    interface.start()
+    while runs._current.done < 2:
+        assert interface.event("TIMER") == {"RUNNING_MODAL"}
+    pid = runs._process.pid
+    addon.unregister()
+    try:
+        interface.assert_is_clean()
+        assert not Path(f"/proc/{pid}").exists()
+        assert scene.frame_current == 7
+        assert runs._current is None
+    finally:
+        addon.register()
+    addon.unregister()  # a second time, nothing is at work
+    addon.register()
 
 
 def test_the_scene_may_go_away(addon: Any, runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
