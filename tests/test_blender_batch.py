@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blender_scenes import SCENES, bpy_module, empty_scene, near_edges, star_prism
+from blender_scenes import SCENES, add, bpy_module, empty_scene, near_edges, star_prism
 from programs import kill_session, takes_interrupts
 
 import ddepth_gl as dd
@@ -260,6 +260,34 @@ def test_libraries_of_other_folders_are_refused(tmp_path: Path) -> None:
         with pytest.raises(dd.MeshError, match=r"links to .*library\.blend, which is not in its"):
             run_batch(tmp_path / "here" / "a.blend", tmp_path)
         assert "star" not in bpy.data.objects
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_packed_and_missing_libraries(tmp_path: Path, is_packed: bool) -> None:
+    empty_scene()
+    star_prism()
+    library, path = tmp_path / "library.blend", tmp_path / "here" / "a.blend"
+    if not is_packed:
+        library = path.with_name("library.blend")
+    path.parent.mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    scene = empty_scene()
+    add("cube")
+    with bpy.data.libraries.load(str(library), link=True) as (_, into):
+        into.objects = ["star"]
+    scene.collection.objects.link(bpy.data.objects["star"])
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    if is_packed:
+        bpy.ops.file.pack_libraries()
+        bpy.ops.wm.save_mainfile()
+    library.unlink()
+    (done,) = run_batch(path, tmp_path)
+    if is_packed:
+        assert sorted(done.scene.object_names) == ["Cube", "star"]
+        assert done.scene.left_out == ()
+    else:
+        assert done.scene.object_names == ("Cube",)
+        assert done.scene.left_out == ("missing from linked files: 1 (star)",)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +14,14 @@ import numpy as np
 import pytest
 from blender_scenes import bpy_module, empty_scene
 
-import ddepth_gl as dd
 from ddepth_gl.blender.photo import render_photo
-from ddepth_gl.blender.render_engine import with_render_depsgraph
-from ddepth_gl.blender.scene import blender_scene
 
 bpy = bpy_module()
-for _package in ("pydantic", "fsspec", "yaml"):
+for _package in ("pydantic", "fsspec", "yaml", "typer", "psutil"):
     pytest.importorskip(_package, reason="needs ddepth-gl[dataset]")
+parquet = pytest.importorskip("pyarrow.parquet", reason="needs ddepth-gl[dataset]")
 
-from ddepth_gl.dataset.config_groups import NormalizationConfig, PhotosConfig  # noqa: E402
-from ddepth_gl.dataset.corrections import matched_photos  # noqa: E402
-from ddepth_gl.dataset.entries import MeshEntry  # noqa: E402
-from ddepth_gl.dataset.normalization import normalized  # noqa: E402
-from ddepth_gl.dataset.photo_files import PhotoFiles  # noqa: E402
+from ddepth_gl.dataset.entries import escaped_id  # noqa: E402
 
 OBJECTS, VIEWS, SIZE = 20, 6, 64
 Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
@@ -60,49 +57,53 @@ MISTAKES = {
 }
 
 
+def photographed(generator: np.random.Generator, folder: Path) -> tuple[list[Any], float]:
+    """Save an object as ``folder.blend`` and its photos in the folder; return poses and angle."""
+    scene = empty_scene(SIZE, SIZE)
+    object_of(generator)
+    bpy.ops.wm.save_as_mainfile(filepath=f"{folder}.blend")
+    folder.mkdir()
+    poses = []
+    for view in range(VIEWS):
+        look(scene.camera, 1.05 * view + generator.uniform(0, 0.5), generator.uniform(-0.4, 1))
+        render_photo(scene, folder / f"{view}.png", "cycles", samples=1)
+        poses.append(np.array(scene.camera.matrix_world, float))
+    return poses, scene.camera.data.angle
+
+
+def write_poses(folder: Path, poses: list[Any], angle: float) -> None:
+    """Write the poses of photos as NeRF has them."""
+    frames = [
+        {"file_path": f"{view}.png", "transform_matrix": pose.tolist()}
+        for view, pose in enumerate(poses)
+    ]
+    document = {"camera_angle_x": angle, "frames": frames}
+    (folder / "transforms.json").write_text(json.dumps(document))
+
+
 @pytest.mark.slow
 def test_wrong_conventions_are_named(tmp_path: Path) -> None:
+    """`ddepth dataset` blames all objects whose poses are wrong, and no others."""
     generator = np.random.default_rng(3)
-    unnamed, blamed = [], []
-    with dd.DepthRenderer() as renderer:
-        for number in range(OBJECTS):
-            scene = empty_scene(SIZE, SIZE)
-            object_of(generator)
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            poses = []
-            for view in range(VIEWS):
-                look(
-                    scene.camera,
-                    1.05 * view + generator.uniform(0, 0.5),
-                    generator.uniform(-0.4, 1),
-                )
-                render_photo(scene, folder / f"{view}.png", "cycles", samples=1)
-                poses.append(np.array(scene.camera.matrix_world, float))
-            mesh = with_render_depsgraph(scene, blender_scene).mesh
-            angle = scene.camera.data.angle
-            mistake = list(MISTAKES)[number % len(MISTAKES)]
-            for name, change in (("right", lambda pose: pose), (mistake, MISTAKES[mistake])):
-                frames = [
-                    {"file_path": f"{view}.png", "transform_matrix": change(pose).tolist()}
-                    for view, pose in enumerate(poses)
-                ]
-                document = {"camera_angle_x": angle, "frames": frames}
-                (folder / "transforms.json").write_text(json.dumps(document))
-                config = PhotosConfig(folder=str(folder))
-                entry = MeshEntry("object", str(folder / "object.blend"))
-                placed, placement = normalized(mesh, NormalizationConfig())
-                uploaded = renderer.upload(placed)
-                found = matched_photos(config, entry, mesh, placed, placement, renderer, uploaded)
-                files = PhotoFiles(config, *found)
-                views = renderer.entry_exit_many(uploaded, files.cameras)
-                columns = [files.columns(k, maps.mask) for k, maps in enumerate(views)]
-                agreement = np.mean([each["mask_iou"] for each in columns])
-                is_named = columns[0]["pose_correction"] is not None or agreement < 0.9
-                if name == "right" and is_named:
-                    blamed.append((number, float(agreement)))
-                elif name != "right" and not is_named:
-                    unnamed.append((number, name, float(agreement)))
-                uploaded.release()
-    assert not blamed
-    assert not unnamed
+    mistakes = list(MISTAKES.items())
+    wrong = set()
+    for number in range(OBJECTS):
+        right = tmp_path / f"{number:02d}_right"
+        poses, angle = photographed(generator, right)
+        write_poses(right, poses, angle)
+        name, change = mistakes[number % len(mistakes)]
+        copy = tmp_path / f"{number:02d}_{name}"
+        shutil.copytree(right, copy)
+        shutil.copy(f"{right}.blend", f"{copy}.blend")
+        write_poses(copy, [change(pose) for pose in poses], angle)
+        wrong.add(escaped_id(f"{copy.name}.blend"))
+    photos = ["--photos", f"{tmp_path}/{{stem}}", "--min-iou", "0.9", "--workers", "1"]
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ddepth_gl", "dataset", "*.blend", "-o", str(out), *photos]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = parquet.read_table(out / "index.parquet").to_pylist()
+    assert len(rows) == 2 * OBJECTS * VIEWS
+    corrected = {row["id"] for row in rows if row["pose_correction"] is not None}
+    left_out = {row["id"] for row in rows if row["left_out"]}
+    assert corrected | left_out == wrong

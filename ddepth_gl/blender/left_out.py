@@ -57,6 +57,14 @@ class LeftOut:
         if camera is not None and camera.type == "CAMERA" and camera.data.dof.use_dof:
             self.add("depth of field", camera.name)
 
+    def of_file(self, data: Any) -> None:
+        """Note what linked files lack: Blender has placeholders without faces for it."""
+        if data.libraries:
+            for blocks in (data.objects, data.collections, data.meshes, data.curves):
+                for each in blocks:
+                    if getattr(each, "is_missing", False):
+                        self.add("missing from linked files", each.name)
+
     def of_type(self, obj: Any) -> None:
         """Note what has no faces: hair, also on a mesh, grease pencil, points, volumes."""
         if obj.type in _NO_FACES:

@@ -69,6 +69,8 @@ def open_blend(path: Path, *, max_bytes: int = _MAX_FILE_BYTES) -> Any:
         ) from None
     folder = path.resolve().parent
     for library in bpy.data.libraries:
+        if library.packed_file is not None:  # it is in the file, and its path does not count
+            continue
         file = Path(bpy.path.abspath(library.filepath, library=library.parent)).resolve()
         if not file.is_relative_to(folder):
             close_blend()

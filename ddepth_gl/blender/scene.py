@@ -58,8 +58,11 @@ def blender_scene(depsgraph: Any, objects: str = "renderable") -> BlenderScene:
     Raises:
         MeshError: there is no such collection, or nothing with faces is left.
     """
+    import bpy
+
     scene, left_out = depsgraph.scene, LeftOut()
     left_out.of_scene(scene, scene.camera, depsgraph.view_layer)
+    left_out.of_file(bpy.data)
     chosen = _chosen(depsgraph, objects)
     known: dict[tuple[int, tuple[int, ...]], tuple[MeshArrays, npt.NDArray[np.uint8]] | None] = {}
     parts: list[_Part] = []
