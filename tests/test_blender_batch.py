@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -260,6 +261,28 @@ def test_libraries_of_other_folders_are_refused(tmp_path: Path) -> None:
         with pytest.raises(dd.MeshError, match=r"links to .*library\.blend, which is not in its"):
             run_batch(tmp_path / "here" / "a.blend", tmp_path)
         assert "star" not in bpy.data.objects
+
+
+@pytest.mark.skipif(not bpy.app.build_options.fluid, reason="needs bpy with fluids")
+def test_fluids_write_nothing(tmp_path: Path) -> None:
+    empty_scene()
+    star_prism().location.x = -2.0
+    add("cube", size=2.0).name = "box"
+    modifier = bpy.data.objects["box"].modifiers.new("fluid", "FLUID")
+    modifier.fluid_type = "DOMAIN"
+    settings = modifier.domain_settings
+    settings.cache_directory, settings.resolution_max = str(tmp_path / "elsewhere"), 6
+    assert settings.cache_type == "REPLAY"
+    (tmp_path / "here").mkdir()
+    path = tmp_path / "here" / "a.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    shutil.rmtree(tmp_path / "elsewhere", ignore_errors=True)  # it simulates here
+    (done, _) = run_batch(path, tmp_path, [1, 2])
+    assert not (tmp_path / "elsewhere").exists()
+    assert done.scene.object_names == ("star",)
+    assert done.scene.left_out == (
+        "fluids that are off, or not baked in the folder of the file: 1 (box)",
+    )
 
 
 @pytest.mark.parametrize("is_packed", [True, False])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .materials import materials_of, output_node
+from .open_blend import is_fluid
 
 __all__ = ["LeftOut"]
 
@@ -58,7 +59,10 @@ class LeftOut:
             self.add("depth of field", camera.name)
 
     def of_file(self, data: Any) -> None:
-        """Note what linked files lack: Blender has placeholders without faces for it."""
+        """Note fluids that are off, and what linked files lack: Blender has placeholders for it."""
+        for obj in data.objects:
+            if any(is_fluid(each) and not each.show_render for each in obj.modifiers):
+                self.add("fluids that are off, or not baked in the folder of the file", obj.name)
         if data.libraries:
             for blocks in (data.objects, data.collections, data.meshes, data.curves):
                 for each in blocks:
