@@ -377,3 +377,15 @@ def test_ctrl_c_is_an_error(tmp_path: Path) -> None:
     ]
     for path in written:
         dd.load_npz(path)
+
+
+def test_arguments_inside_of_blender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They follow ``--``; those before it are Blender's."""
+    saved("concave", tmp_path / "a.blend")
+    monkeypatch.setattr("ddepth_gl.blender.__main__._is_inside_blender", lambda: True)
+    own = [str(tmp_path / "a.blend"), "-o", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["blender", "-b", "--python-expr", "x", "--", *own])
+    assert main() == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_0001.npz"]
+    monkeypatch.setattr(sys, "argv", ["blender", "-b", "-o", str(tmp_path)])
+    assert main() == 1

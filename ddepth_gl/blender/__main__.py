@@ -1,7 +1,7 @@
 """The command ``python -m ddepth_gl.blender``: frames of a .blend file to depth files.
 
 Inside of Blender, arguments are those behind ``--``: ``blender -b scene.blend --python-expr
-"from ddepth_gl.blender.__main__ import main; main()" -- -o out --frames 1:100``.
+"import sys; from ddepth_gl.blender.__main__ import main; sys.exit(main())" -- -o out``.
 """
 
 from __future__ import annotations
