@@ -320,6 +320,12 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(arguments) == 0
     assert sorted(path.name for path in out.iterdir()) == ["a_0001_layers.npz", "a_0003_layers.npz"]
     assert "frame 3: 1 object, 432 faces" in capsys.readouterr().out
+    odd = tmp_path / "new\nline.blend"
+    shutil.copy(tmp_path / "a.blend", odd)
+    assert main([str(odd), "-o", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if line.startswith("frame 7: ")]) == 1
+    assert not [line for line in lines if line.startswith("line")]
     for wrong, words in (
         (["--frames", "x"], "--frames must be like"),
         (["--format", "gif"], "unknown format 'gif'"),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .._checks import printable
 from .._text import counted
 from ..errors import RequestError
 from ..jobs.formats import FORMATS
@@ -107,7 +108,8 @@ def command(
         files = [path for paths in done.report.files.values() for path in paths]
         faces = counted(len(done.scene.mesh.faces), "face")
         what = f"{counted(len(done.scene.object_names), 'object')}, {faces}"
-        names = ", ".join(path.name for path in (*files, *([done.photo] if done.photo else [])))
+        paths = (*files, *([done.photo] if done.photo else []))
+        names = ", ".join(printable(path.name) for path in paths)
         print(f"frame {done.frame}: {what}, {done.report.times_text()}: {names}", flush=True)
 
     with DepthRenderer(engine, device) as renderer:
