@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -10,6 +13,37 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("hatch_fancy_pypi_readme") is None,
+    reason='hatch-fancy-pypi-readme is missing; run: pip install ".[dev]"',
+)
+
+
+def test_an_index_shows_the_readme_with_whole_addresses():
+    """Links and the picture lead to files of this version; nothing else differs from README.md."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "metadata"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    metadata = json.loads(done.stdout)
+    shown, version = metadata["readme"]["text"], metadata["version"]
+    home = metadata["urls"]["Homepage"]
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", shown)
+    links = re.findall(r"(?<!!)\[[^]]*\]\(([^)]+)\)", shown)
+    assert pictures
+    assert links
+    for address, kind in [*((a, "raw") for a in pictures), *((a, "blob") for a in links)]:
+        start = f"{home}/{kind}/v{version}/"
+        assert address.startswith(start), address
+        assert (ROOT / address.removeprefix(start).split("#")[0]).exists(), address
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert re.sub(rf"\({home}/(?:raw|blob)/v{re.escape(version)}/", "(", shown) == readme
 
 
 @pytest.mark.slow

@@ -183,7 +183,8 @@ def read_plan(out: str | os.PathLike[str] | Storage) -> Plan:
     data = store.read(PLAN_NAME)
     if data is None:
         raise DatasetError(
-            f"{store.address} has no plan.parquet, so it is not a data set of ddepth"
+            f"{store.address} has no plan.parquet, so it is not a data set of ddepth; "
+            "check the path, or wait if its run has just started"
         )
     return plan_of_bytes(data, f"{store.address}/{PLAN_NAME}")
 
