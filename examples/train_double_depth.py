@@ -9,7 +9,7 @@ image of some clouds is written. Ctrl-C ends the training early and shows what i
 far. Needs the extra [torch].
 
 With --dataset, it trains on a folder that ``ddepth dataset`` wrote, and tests on its split test.
-The network expects meshes in the unit sphere, at a distance of 3, in small images:
+The network expects meshes in the unit sphere, at a distance of 3, in small images of one size:
 
     ddepth dataset meshes/ -o set --size 64 --fov 42 --distance 3 --normalize sphere --test 0.1
     python examples/train_double_depth.py --dataset set
@@ -80,14 +80,16 @@ class UNet(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(channels[0], 8, 1), nn.PixelShuffle(2))
 
     def forward(self, photo: Tensor) -> Tensor:
-        x = self.stem(photo)
+        height, width = photo.shape[-2:]
+        # Sides are halved four times.
+        x = self.stem(functional.pad(photo, (0, -width % 16, 0, -height % 16)))
         passed = []
         for number, layer in enumerate(self.down):
             x = layer(x if number == 0 else functional.max_pool2d(x, 2))
             passed.append(x)
         for layer, beside in zip(self.up, passed[-2::-1], strict=True):
             x = layer(torch.cat([functional.interpolate(x, scale_factor=2.0), beside], 1))
-        entry, thickness = self.head(x).unbind(1)
+        entry, thickness = self.head(x)[..., :height, :width].unbind(1)
         entry = entry + DISTANCE
         return torch.stack([entry, entry + functional.softplus(thickness - 1.0)], 1)
 

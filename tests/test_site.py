@@ -81,6 +81,15 @@ def test_links_and_images_lead_somewhere(site):
 
 
 @pytest.mark.slow
+def test_attributes_that_share_a_text_have_entries_of_their_own(site):
+    text = (site / "api/cameras.html").read_text("utf-8")
+    assert "<strong>width</strong> -- image size in pixels" in text
+    # What napoleon makes of `width, height: ...` under Attributes is "height (width,)".
+    for path in (site / "api").glob("*.html"):
+        assert not re.findall(r"<em>,</em>\) --", path.read_text("utf-8")), path
+
+
+@pytest.mark.slow
 def test_public_names_have_entries(site):
     entries = set()
     for text in pages(site).values():

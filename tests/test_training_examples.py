@@ -182,3 +182,12 @@ def test_renderer_and_optimizer_in_one_process(examples):
     """See tests/test_triton.py: this crashed."""
     with dd.DepthRenderer():
         torch.optim.AdamW(examples[0].UNet((4, 8)).parameters())
+
+
+def test_the_network_takes_images_of_any_size(examples):
+    """Photos have the sizes of their cameras; sides need not be multiples of 16."""
+    net = examples[0].UNet().eval()
+    with torch.no_grad():
+        sheets = net(torch.rand(1, 4, 30, 41))
+    assert sheets.shape == (1, 2, 30, 41)
+    assert bool((sheets[:, 1] >= sheets[:, 0]).all())

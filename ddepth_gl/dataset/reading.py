@@ -136,8 +136,8 @@ class DatasetReader:
         there = ", ".join(each for each in _SPLITS if each in splits)
         if there and self.split not in splits:
             raise DatasetError(
-                f"{self.address} has no samples of split {self.split}, but of {there}; render it "
-                "with such a split, as with ddepth dataset --val 0.1 --test 0.1"
+                f"{self.address} has no samples of split {self.split}, but of {there}; render "
+                "with other shares, such as ddepth dataset --val 0.1 --test 0.1, or more meshes"
             )
 
     @contextmanager

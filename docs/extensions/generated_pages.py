@@ -16,12 +16,37 @@ _COMMANDS = "<!-- commands of ddepth -->"
 def setup(app: Any) -> dict[str, bool]:
     """Have Sphinx fill the pages as it reads them."""
     app.connect("source-read", _fill)
+    app.connect("autodoc-process-docstring", _split_attributes, priority=400)  # before napoleon
     return {"parallel_read_safe": True}
 
 
 def _fill(_app: Any, _page: str, source: list[str]) -> None:
     if _COMMANDS in source[0]:
         source[0] = source[0].replace(_COMMANDS, command_sections())
+
+
+def _split_attributes(
+    _app: Any, _what: str, _name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
+    """Give each name of ``a, b: text`` an entry of its own, as napoleon does for arguments only."""
+    if "Attributes:" not in lines:
+        return
+    start = lines.index("Attributes:") + 1
+    ends = (i for i, line in enumerate(lines) if i >= start and line and line[0] != " ")
+    end = next(ends, len(lines))
+    entries: list[list[str]] = []
+    for line in lines[start:end]:
+        if entries and (not line or line.startswith("     ")):
+            entries[-1].append(line)
+        else:
+            entries.append([line])
+    lines[start:end] = [
+        line
+        for first, *more in entries
+        for names, colon, text in [first.partition(":")]
+        for name in names.strip().split(", ")
+        for line in (f"    {name}{colon}{text}", *more)
+    ]
 
 
 def command_sections() -> str:
