@@ -40,6 +40,7 @@ DISTANCE = 3.0  # of the camera from the center of the mesh, which fits into the
 HELD_OUT = 1_000_000  # first seed of the meshes for testing
 PROGRESS_SECONDS = 10.0
 MAX_SAMPLES = 1024  # of a data set, for the test and for the guesses
+MAX_POINTS = SIZE * SIZE  # of a cloud, for Chamfer distances
 
 Data = RenderedDataset | DoubleDepthDataset
 
@@ -209,8 +210,21 @@ def clouds(sheets: Tensor, sample: dict[str, Any], view: int) -> tuple[Tensor, T
 
 def chamfer(a: Tensor, b: Tensor) -> float:
     """Return the mean distance to the nearest point of the other cloud, both ways."""
-    distances = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")  # that is inexact
-    return float(distances.min(0).values.mean() + distances.min(1).values.mean()) / 2
+    return float(to_nearest(b, a) + to_nearest(a, b)) / 2
+
+
+def to_nearest(a: Tensor, b: Tensor) -> Tensor:
+    """Return the mean distance of points to the nearest of another cloud.
+
+    Of large clouds, `MAX_POINTS` points ask: all distances would take gigabytes.
+    """
+    some = a[:: -(-len(a) // MAX_POINTS)]
+    # A product of matrices would be inexact.
+    nearest = [
+        torch.cdist(part, b, compute_mode="donot_use_mm_for_euclid_dist").min(1).values
+        for part in some.split(512)
+    ]
+    return torch.cat(nearest).mean()
 
 
 def scores(sheets: Tensor, sample: dict[str, Any]) -> Scores:
