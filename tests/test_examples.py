@@ -54,8 +54,8 @@ def test_shell_of_the_page_on_commands(tmp_path):
     ):
         shape = trimesh.creation.icosphere(subdivisions=1 + number % 2, radius=1.0 + number)
         shape.export(tmp_path / name)
-    assert "ddepth bench " in block  # takes two minutes as it is
-    block = block.replace("ddepth bench ", "ddepth bench b --sizes 64 --seconds 30 ")
+    assert "ddepth bench\n" in block  # takes two minutes as it is
+    block = block.replace("ddepth bench\n", "ddepth bench b --sizes 64 --seconds 30\n")
     script = f'set -e\nddepth() {{ "{sys.executable}" -m ddepth_gl "$@"; }}\n{block}'
     process = subprocess.run(
         ["bash", "-c", script],

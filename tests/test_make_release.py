@@ -247,6 +247,10 @@ def test_the_files_of_this_project_can_be_prepared():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("hatch_fancy_pypi_readme") is None,
+    reason='hatch-fancy-pypi-readme is missing; run: pip install ".[dev]"',
+)
 def test_archives_have_the_same_bytes_from_any_folder(tmp_path, monkeypatch):
     """Built twice: from clones, from the unpacked sdist; other times, other umask, other folder."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
