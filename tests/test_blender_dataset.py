@@ -16,7 +16,8 @@ from ddepth_gl.blender.scene import blender_scene
 bpy = bpy_module()
 pytest.importorskip("pydantic", reason="needs ddepth-gl[dataset]")
 
-from ddepth_gl.dataset.blend_mesh import PYTHON_VARIABLE, blend_mesh  # noqa: E402
+from ddepth_gl.dataset.blend_mesh import blend_mesh  # noqa: E402
+from ddepth_gl.dataset.blend_process import PYTHON_VARIABLE  # noqa: E402
 
 
 def test_meshes_are_the_scenes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cameras of Blender as `Camera`, with the part of the image that Blender crops to."""
+"""Cameras of Blender as `Camera`, with the part of the image that Blender crops to; and back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import numpy as np
 from ..camera.camera import Camera
 from ..errors import CameraError
 
-__all__ = ["blender_camera", "blender_clip"]
+__all__ = ["blender_camera", "blender_clip", "set_blender_camera", "use_camera"]
 
+_OPENCV_FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
+_SENSOR = 36.0  # millimeters
+_CLOSE = 1e-5  # of the largest number of K; Blender has lens and shift in float32
 _LENS = ("ortho_scale", "sensor_width", "sensor_height", "sensor_fit", "shift_x", "shift_y")
 _RENDER = (
     *("resolution_x", "resolution_y", "resolution_percentage"),
@@ -60,6 +63,60 @@ def blender_camera(scene: Any, camera_object: Any) -> Camera:
 def blender_clip(camera_object: Any) -> tuple[float, float]:
     """Return clip start and end of a camera, for ``near=`` and ``far=``, in mesh units."""
     return float(camera_object.data.clip_start), float(camera_object.data.clip_end)
+
+
+def use_camera(scene: Any, camera_object: Any) -> None:
+    """Make a camera that of the scene at all frames; markers of its timeline name none then."""
+    for marker in scene.timeline_markers:
+        marker.camera = None  # it would become the camera of the frames behind it
+    scene.camera = camera_object
+
+
+def set_blender_camera(
+    scene: Any, camera_object: Any, camera: Camera, near_far: tuple[float, float]
+) -> None:
+    """Make the image of a scene that of a camera: size, lens and pose; nothing is cropped.
+
+    It is the inverse of `blender_camera`, to the precision of float32.
+
+    Args:
+        scene: a ``bpy.types.Scene``; markers of its timeline name no cameras afterwards.
+        camera_object: the ``bpy.types.Object`` of the scene's camera.
+        camera: the camera.
+        near_far: its clip start and end, along its z.
+
+    Raises:
+        CameraError: the camera has skew, or what Blender does not allow, such as fewer than 4 rows.
+    """
+    import mathutils
+
+    K, render, data = camera.K, scene.render, camera_object.data
+    if K[0, 1]:
+        raise CameraError(
+            f"K has skew ({K[0, 1]:g}), which cameras of Blender lack; give cameras without"
+        )
+    use_camera(scene, camera_object)
+    render.resolution_x, render.resolution_y = camera.width, camera.height
+    render.resolution_percentage, render.use_border = 100, False
+    aspect = K[0, 0] / K[1, 1]  # height of a pixel over its width
+    render.pixel_aspect_x, render.pixel_aspect_y = max(1.0, 1.0 / aspect), max(1.0, aspect)
+    data.type = "ORTHO" if camera.is_orthographic else "PERSP"
+    data.sensor_fit, data.sensor_width = "HORIZONTAL", _SENSOR
+    if camera.is_orthographic:
+        data.ortho_scale = camera.width / K[0, 0]
+    else:
+        data.lens = K[0, 0] * _SENSOR / camera.width
+    data.shift_x = (camera.width / 2.0 - K[0, 2]) / camera.width
+    data.shift_y = (K[1, 2] - camera.height / 2.0) * aspect / camera.width
+    data.clip_start, data.clip_end = near_far
+    pose = np.linalg.inv(camera.camera_from_world) @ _OPENCV_FROM_OPENGL
+    camera_object.matrix_world = mathutils.Matrix(pose.tolist())
+    there = blender_camera(scene, camera_object)
+    is_sized = (there.width, there.height) == (camera.width, camera.height)
+    if not is_sized or np.abs(there.K - K).max() > _CLOSE * np.abs(K).max():
+        raise CameraError(
+            f"Blender has no such camera: of {camera!r} it makes {there!r}; check size and lens"
+        )
 
 
 def _cropped(camera: Camera, render: Any) -> Camera:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from .._checks import checked_choice, one_line
 from ..errors import OutputError, RequestError
 
-__all__ = ["PHOTOS", "Photo", "render_photo"]
+__all__ = ["PHOTOS", "Photo", "render_photo", "set_engine"]
 
 Photo = Literal["own", "cycles", "eevee"]
 PHOTOS = ("own", "cycles", "eevee")
@@ -39,9 +39,10 @@ def render_photo(
 
     checked_choice("photo", engine, PHOTOS[1:])
     render, image = scene.render, scene.render.image_settings
-    engines = ("CYCLES",) if engine == "cycles" else _EEVEE
     settings = [
-        *((render, name, False) for name in ("use_compositing", "use_sequencer", "use_stamp")),
+        *((render, name, False) for name in ("use_compositing", "use_sequencer", "use_multiview")),
+        # Neither in the image nor in the file, whose bytes they would change every time.
+        *((render, name, False) for name in dir(render) if name.startswith("use_stamp")),
         (render, "film_transparent", alpha),
         (render, "use_overwrite", True),
         (image, "color_mode", "RGBA"),
@@ -66,7 +67,7 @@ def render_photo(
     kept += [(owner, name, getattr(owner, name)) for owner, name, _ in settings]
     temporary = path.with_name(f".{path.name}.part.png")
     try:
-        _set_engine(render, engines, engine)
+        set_engine(render, engine)
         image.file_format = "PNG"
         for owner, name, value in settings:
             setattr(owner, name, value)
@@ -87,11 +88,20 @@ def render_photo(
             setattr(owner, name, value)
 
 
-def _set_engine(render: Any, names: tuple[str, ...], shown: str) -> None:
-    for name in names:
+def set_engine(render: Any, engine: str) -> None:
+    """Choose Blender's engine for a scene's renders.
+
+    Args:
+        render: ``render`` of the scene.
+        engine: "cycles" or "eevee".
+
+    Raises:
+        RequestError: this Blender has none of that name.
+    """
+    for name in ("CYCLES",) if engine == "cycles" else _EEVEE:
         try:
             render.engine = name
         except TypeError:
             continue
         return
-    raise RequestError(f"this Blender has no engine {shown}; enable its add-on, or use another")
+    raise RequestError(f"this Blender has no engine {engine}; enable its add-on, or use another")

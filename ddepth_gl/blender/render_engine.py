@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from typing import Any, TypeVar
 
 from .._checks import one_line
 from ..errors import CameraError, RequestError
 
-__all__ = ["unregister", "with_render_depsgraph"]
+__all__ = ["gpu_of_renders", "unregister", "with_render_depsgraph"]
 
 _ENGINE = "DDEPTH_GL"
 # Off meanwhile: they read or write files, and Freestyle runs scripts and may crash.
@@ -74,6 +76,44 @@ def with_render_depsgraph(scene: Any, work: Callable[[Any], _Result]) -> _Result
             "Processing, and a view layer for rendering"
         )
     return results[0]
+
+
+def gpu_of_renders(scene: Any) -> str | None:
+    """Return the OpenGL that Blender renders with, such as EEVEE; None if it has none.
+
+    Where there is no EGL at all, some versions of Blender end the process.
+
+    Args:
+        scene: a ``bpy.types.Scene``, which gets a camera and another engine.
+    """
+    import bpy
+
+    gpu: Any = import_module("gpu")  # a module of Blender
+    found: list[str] = []
+
+    class ProbeEngine(bpy.types.RenderEngine):  # type: ignore[misc]
+        """Engine that renders nothing and looks at its context."""
+
+        bl_idname = "DDEPTH_GL_PROBE"
+        bl_label = "Probe"
+        bl_use_gpu_context = True
+
+        def render(self, depsgraph: Any) -> None:
+            """Ask for the renderer; without a context, that is an error."""
+            with suppress(SystemError, RuntimeError):
+                found.append(f"{gpu.platform.renderer_get()}, {gpu.platform.version_get()}")
+
+    bpy.utils.register_class(ProbeEngine)
+    try:
+        scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+        scene.render.engine = ProbeEngine.bl_idname
+        scene.render.use_compositing = scene.render.use_sequencer = False
+        with suppress(RuntimeError):
+            bpy.ops.render.render(scene=scene.name)
+    finally:
+        scene.render.engine = "CYCLES"
+        bpy.utils.unregister_class(ProbeEngine)
+    return found[0] if found else None
 
 
 def unregister() -> None:

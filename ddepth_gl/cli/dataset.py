@@ -137,6 +137,16 @@ def dataset(
             help="How faces count, as in ddepth render; auto by default.",
         ),
     ] = None,
+    photo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="own|cycles|eevee",
+            help="Of .blend files: by Blender, with its materials; own by default.",
+        ),
+    ] = None,
+    photo_samples: Annotated[
+        int | None, typer.Option(help="Of photos by Blender, per pixel; 64 by default.")
+    ] = None,
     photos: Annotated[
         str | None,
         typer.Option(metavar="FOLDER", help="Existing photos with poses, instead of own views."),
@@ -233,6 +243,8 @@ def dataset(
             "samples": samples,
             "max_layers": max_layers,
             "surfaces": surfaces,
+            "photo": photo,
+            "photo_samples": photo_samples,
             "photos": photos,
             "min_iou": min_iou,
             "val": val,

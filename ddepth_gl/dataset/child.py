@@ -85,6 +85,8 @@ class RendererChild:
         }
         self._split_column = config.split.column
         self._seconds = config.limits.seconds_per_mesh
+        by = config.blender.photo
+        self._advice = f"; allow more, or fewer blender.samples of {by}" if by != "own" else ""
         self._environment = dict(environment or {})
         self._memory = memory
         self._versions = versions
@@ -277,7 +279,8 @@ class RendererChild:
         if now > self._deadline:
             raise MeshFailedError(
                 "timeout",
-                f"rendering takes longer than {self._seconds:g} s (limits.seconds_per_mesh)",
+                f"rendering takes longer than {self._seconds:g} s (limits.seconds_per_mesh)"
+                f"{self._advice}",
             )
         used = self._process.memory() if self._process else 0
         self.peak_memory = max(self.peak_memory, used)

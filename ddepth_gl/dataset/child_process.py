@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from .._packages import import_needed
 from ..errors import DatasetError
+from .blend_process import child_pids, is_blender
 
 __all__ = ["ChildProcess"]
 
@@ -111,9 +112,16 @@ class ChildProcess:
         return os.read(self._answers, min(most, _CHUNK)) if poll.poll(seconds * 1000) else None
 
     def memory(self) -> int:
-        """Return its memory in bytes; compiled readers have processes and limits of their own."""
+        """Return its memory and that of Blender, if it has started one, in bytes.
+
+        Compiled readers have limits of their own, and share pages with it.
+        """
+        pids = [self.pid, *filter(is_blender, child_pids(self.pid))]
+        return sum(map(self._memory_of, pids))
+
+    def _memory_of(self, pid: int) -> int:
         with suppress(self._psutil.Error):
-            return int(self._psutil.Process(self.pid).memory_info().rss)
+            return int(self._psutil.Process(pid).memory_info().rss)
         return 0  # it has just ended
 
     def ending(self) -> str:

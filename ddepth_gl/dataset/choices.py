@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-__all__ = ["Codec", "Fit", "Kind", "Layout", "Output", "Preset", "choices_text"]
+__all__ = ["Codec", "Fit", "Kind", "Layout", "Output", "PhotoBy", "Preset", "choices_text"]
 
 Kind = Literal["orbit", "hemisphere", "fibonacci", "hammersley", "turntable", "random", "file"]
 Preset = Literal["trellis", "trellis_cond", "zero123", "objaverse", "objaverse_xl", "lari"]
@@ -23,6 +23,7 @@ Output = Literal[
 Layout = Literal["xray", "lari", "lari16", "layereddepth", "2k2k", "point_map", "point_map16"]
 Codec = Literal["packed", "deflate", "none", "png16", "exr"]
 Fit = Literal["none", "box", "sphere"]
+PhotoBy = Literal["own", "cycles", "eevee"]
 
 
 def choices_text(choice: Any, last: str = "or") -> str:

@@ -14,6 +14,7 @@ from ..errors import DatasetError
 from .choices import Layout, Output
 from .config_errors import fault_lines, known_settings, unknown_keys
 from .config_groups import (
+    BlenderConfig,
     Group,
     LimitsConfig,
     LoadingConfig,
@@ -30,6 +31,7 @@ from .view_checks import elevation_faults
 from .view_presets import NORMALIZATION
 
 __all__ = [
+    "BlenderConfig",
     "DatasetConfig",
     "Layout",
     "LimitsConfig",
@@ -61,6 +63,7 @@ class DatasetConfig(Group):
     split: SplitConfig = SplitConfig()
     shards: ShardsConfig = ShardsConfig()
     photos: PhotosConfig | None = None
+    blender: BlenderConfig = BlenderConfig()
     limits: LimitsConfig = LimitsConfig()
     layout: Literal["webdataset", "files"] = Field(
         default="webdataset", description="tars of samples, or plain files"
@@ -90,6 +93,13 @@ class DatasetConfig(Group):
         yield from elevation_faults(self.views)
         if self.photos is not None and self.views.preset is not None:
             yield "views.preset has no effect with photos, which have cameras; give one of them"
+        if self.blender.photo != "own" and self.photos is not None:
+            yield "blender.photo has no effect with existing photos (photos.folder); give one"
+        elif self.blender.photo != "own" and "photo" not in self.store.outputs:
+            yield (
+                f"blender.photo is {self.blender.photo}, but store.outputs has no photo; add it, "
+                "or leave blender.photo out"
+            )
         if self.store.transforms and self.views.orthographic and self.photos is None:
             yield (
                 "store.transforms cannot hold the cameras of views.orthographic, as the format has "
@@ -140,5 +150,8 @@ class DatasetConfig(Group):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of `settings`, as hexadecimal digits."""
-        text = json.dumps(self.settings(), sort_keys=True, separators=(",", ":"))
+        settings = self.settings()
+        if self.blender.photo == "own":
+            del settings["blender"]  # it has no effect, and earlier data sets do not have it
+        text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

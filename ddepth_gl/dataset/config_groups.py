@@ -18,12 +18,13 @@ from pydantic import (
 from .._checks import shown
 from ..errors import DatasetError
 from .axes import direction_fault, direction_of
-from .choices import Codec, Fit, Kind, Layout, Output, Preset
+from .choices import Codec, Fit, Kind, Layout, Output, PhotoBy, Preset
 from .config_errors import tidied
 from .view_checks import is_read_by, view_faults
 from .view_presets import LENS_35_DEG, PRESETS
 
 __all__ = [
+    "BlenderConfig",
     "Group",
     "LimitsConfig",
     "LoadingConfig",
@@ -384,6 +385,26 @@ class PhotosConfig(Group):
     def faults(self) -> Iterator[str]:
         """Yield a line for each contradiction within the group."""
         yield from direction_fault("photos.mesh_up", self.mesh_up)
+
+
+class BlenderConfig(Group):
+    """Photos of .blend files by Blender's own engines, instead of ours."""
+
+    photo: PhotoBy = Field(
+        default="own",
+        description="cycles, eevee: Blender renders the photo, with the materials and lights of "
+        "the file; own: as of any mesh",
+    )
+    samples: PositiveInt | None = Field(
+        default=64, description="number of samples of each pixel; null for that of each file"
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        default=0, description="seed of the noise of Cycles"
+    )
+    view_transform: str | None = Field(
+        default=None,
+        description="view transform, such as Standard; null for that of each file",
+    )
 
 
 class LimitsConfig(Group):

@@ -36,6 +36,8 @@ SHORT_OPTIONS: Mapping[str, str] = {
     "surfaces": "store.surfaces",
     "val": "split.val",
     "test": "split.test",
+    "photo": "blender.photo",
+    "photo_samples": "blender.samples",
     "photos": "photos.folder",
     "min_iou": "photos.min_iou",
     "seconds_per_mesh": "limits.seconds_per_mesh",
@@ -108,7 +110,8 @@ def config_from_options(
 def _check_effects(config: DatasetConfig, options: Mapping[str, Any]) -> None:
     """Raise an error if an option has no effect, whatever a YAML file says."""
     outputs = set(config.store.outputs)
-    photo = {"photo"} if config.photos is None else set()
+    is_own = config.photos is None and config.blender.photo == "own"
+    photo = {"photo"} if is_own else set()
     faults = [
         f"--{option.replace('_', '-')} is for {what}; add {advice}, or leave it out"
         for option, readers, what, advice in (
@@ -119,6 +122,12 @@ def _check_effects(config: DatasetConfig, options: Mapping[str, Any]) -> None:
         )
         if options.get(option) is not None and not outputs & readers
     ]
+    if options.get("photo_samples") is not None and config.blender.photo == "own":
+        faults.append(
+            "--photo-samples is for photos by Blender; add --photo cycles, or leave it out"
+        )
+    if options.get("samples") is not None and config.blender.photo != "own":
+        faults = ["--samples is for our own photos; --photo-samples is that of Blender's"]
     what, unused = "", tuple[str, ...]()
     if config.photos is not None:
         what, unused = "existing photos (--photos) have cameras of their own", _OF_PHOTOS

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DatasetError
+from .blend_photos import check_are_blend
 
 if TYPE_CHECKING:
     from .config import DatasetConfig
@@ -37,11 +38,13 @@ def path_of_entry(pattern: str, entry: MeshEntry) -> str:
 
 
 def check_paths(config: DatasetConfig, entries: Sequence[MeshEntry]) -> None:
-    """Look for the camera files and photos of the first meshes.
+    """Look for the camera files and photos of the first meshes, and for meshes without a photo.
 
     Raises:
-        DatasetError: none of them exists.
+        DatasetError: none of them exists, or Blender is to render the photos of other meshes than
+            its own.
     """
+    check_are_blend(config, entries)
     photos = config.photos
     if photos is not None:
         name, pattern = "photos.folder", photos.folder

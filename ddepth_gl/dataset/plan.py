@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .._version import __version__
 from ..errors import DatasetError
+from .blend_photos import blender_versions
 from .plan_differences import differing_meshes, differing_settings, differing_versions
 from .plan_file import PLAN_NAME, Plan, plan_bytes, plan_of_bytes
 from .shard_sizes import meshes_per_shard, shard_count
@@ -199,7 +200,11 @@ def _check_versions(address: str, there: Plan, plan: Plan, allow_mixed: bool) ->
 
 
 def renderer_versions(renderer: DepthRenderer, config: DatasetConfig) -> dict[str, str]:
-    """Return what decides bytes besides settings and meshes: engine, driver, libraries."""
+    """Return what decides bytes besides settings and meshes: engine, driver, libraries.
+
+    Raises:
+        DatasetError: Blender is to render the photos, and cannot.
+    """
     info = renderer.info
     versions = {
         "engine": info.engine,
@@ -208,6 +213,8 @@ def renderer_versions(renderer: DepthRenderer, config: DatasetConfig) -> dict[st
         "ddepth_gl": __version__,
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
     }
+    if config.blender.photo != "own":
+        versions |= blender_versions(config.blender.photo)
     packages = ["numpy", "moderngl", "pillow"]
     if config.store.codec == "exr":
         packages.append("OpenEXR")

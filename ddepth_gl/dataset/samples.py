@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..camera.camera import Camera
-from ..errors import CameraError, DatasetError, LeftOutWarning, MeshError, OutputError
+from ..errors import CameraError, DatasetError, OutputError
 from ..io.cameras.write import transforms_json
-from ..io.meshes.read import load_mesh
 from ..mesh.mesh import Mesh
 from ..renderer import DepthRenderer
 from ..results.frame import Frame
-from .blend_mesh import BLEND_SUFFIX, blend_mesh
+from .blend_photos import BlendPhotos, take_photos
 from .corrections import matched_photos
 from .entries import MeshEntry, Sample, sample_key
 from .facts import mesh_facts, view_facts
 from .layouts import Rendered, reference_distance
+from .loaded_mesh import loaded_mesh
 from .normalization import Placement, normalized
 from .photo_files import PhotoFiles
 from .split import split_of
@@ -34,9 +34,9 @@ from .views import cameras_for
 
 if TYPE_CHECKING:
     from ..engines.scene import Scene
-    from .config import DatasetConfig, LoadingConfig
+    from .config import DatasetConfig
 
-__all__ = ["MeshRenderer", "loaded_mesh"]
+__all__ = ["MeshRenderer"]
 
 
 class MeshRenderer:
@@ -85,21 +85,34 @@ class MeshRenderer:
             MeshError: the mesh cannot be read; the message names the address of the entry.
             DDepthError: rendering or encoding failed.
         """
-        has_photos = self._config.photos is not None
-        stores = Stores(self._config.store, with_photo=not has_photos)
+        config = self._config
+        is_own = config.photos is None and config.blender.photo == "own"
+        stores = Stores(config.store, with_photo=is_own)
         with self._timing("load"):
-            loaded = loaded_mesh(entry, path, self._config.loading, appearance=stores.shows_colors)
+            loaded = loaded_mesh(
+                entry,
+                path,
+                config.loading,
+                appearance=stores.shows_colors,
+                has_own_camera=config.blender.photo != "own",
+            )
         with self._timing("prepare"):
             mesh, placement = normalized(loaded, self._config.normalization)
             scene = self._renderer.upload(mesh)
-        try:
+        with ExitStack() as stack:
+            stack.callback(scene.release)
             with self._timing("prepare"):
-                photos = self._photos(entry, loaded, mesh, placement, scene)
-                views = self._config.views
-                cameras = photos.cameras or cameras_for(views, mesh, entry, placement, loaded)
-                if self._config.store.transforms:
+                found = self._photos(entry, loaded, mesh, placement, scene)
+                cameras = found.cameras or cameras_for(config.views, mesh, entry, placement, loaded)
+                if config.store.transforms:
                     _check_transforms(cameras)
-                make = _SampleMaker(self._config, stores, entry, mesh, cameras, placement, photos)
+            photos: PhotoFiles | BlendPhotos = found
+            if config.blender.photo != "own":
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ddepth_"))
+                with self._timing("render"):
+                    photos = take_photos(config, path, loaded, placement, cameras, Path(folder))
+            with self._timing("prepare"):
+                make = _SampleMaker(config, stores, entry, mesh, cameras, placement, photos)
                 make.shared |= mesh_facts(mesh, loaded.source.left_out if loaded.source else ())
             frames = self._renderer.render_many(scene, cameras, **stores.render_options())
             timed = self._timed(frames)
@@ -110,8 +123,6 @@ class MeshRenderer:
                 for view, frame in enumerate(timed):
                     yield encode(view, frame)
                     del frame  # not kept while the next one is rendered
-        finally:
-            scene.release()
 
     def _photos(
         self, entry: MeshEntry, loaded: Mesh, mesh: Mesh, placement: Placement, scene: Scene
@@ -172,7 +183,7 @@ class _SampleMaker:
         mesh: Mesh,
         cameras: list[Camera],
         placement: Placement,
-        photos: PhotoFiles,
+        photos: PhotoFiles | BlendPhotos,
     ) -> None:
         self._config, self._stores, self._entry, self._mesh = config, stores, entry, mesh
         self._views, self._placement = len(cameras), placement.to_dict()
@@ -202,6 +213,8 @@ class _SampleMaker:
         if not matching.get("left_out"):
             files = self._photos.files(view)
             files |= self._stores.files(rendered, layers, self._scale)
+        if isinstance(self._photos, BlendPhotos):
+            about["photo"] = self._photos.about
         if self._config.store.codec == "png16":
             about["png16_scale"] = self._scale
         if "2k2k" in self._config.store.layouts:
@@ -244,38 +257,3 @@ def _in_threads(
         finally:
             for future in pending:
                 future.cancel()
-
-
-def loaded_mesh(entry: MeshEntry, path: Path, loading: LoadingConfig, *, appearance: bool) -> Mesh:
-    """Return a mesh as the data set has it, before it is placed.
-
-    Raises:
-        MeshError: it cannot be read; the message names the address of the entry.
-    """
-    options: dict[str, Any] = {
-        "appearance": appearance,
-        "alpha": loading.alpha,
-        "blend_cutoff": loading.blend_cutoff,
-        "pose": loading.pose,
-        "max_texture_size": loading.max_texture_size,
-        "texture_roots": loading.texture_roots,
-    }
-    if loading.max_faces is not None:
-        options["max_faces"] = loading.max_faces
-    if loading.max_file_mb is not None:
-        options["max_file_bytes"] = loading.max_file_mb * 10**6
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LeftOutWarning)  # a column of the index has them
-        try:
-            if path.suffix.lower() == BLEND_SUFFIX:
-                if loading.pose is not None:
-                    raise MeshError(
-                        f"{path}: its pose is that of its current frame; leave pose out"
-                    )
-                limits = {k: options[k] for k in ("max_faces", "max_file_bytes") if k in options}
-                return blend_mesh(path, **limits)
-            return load_mesh(path, **options)
-        except MeshError as error:
-            # A mesh of a tar or of other storage lies in a folder of no meaning to the user.
-            place = entry.address if entry.member is None else f"{entry.address}:{entry.member}"
-            raise MeshError(str(error).replace(str(path), place)) from error

@@ -15,9 +15,9 @@ from ..jobs.float64_rays import RayCaster
 from ..jobs.ray_judge import RELATIVE, explained, unexplained_layers
 from ..mesh.mesh import Mesh
 from .decoding import decoded_camera, decoded_sample, sample_facts
+from .loaded_mesh import loaded_mesh
 from .normalization import normalized
 from .opened_mesh import opened_mesh
-from .samples import loaded_mesh
 
 if TYPE_CHECKING:
     from .config import DatasetConfig
