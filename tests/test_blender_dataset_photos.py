@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from blender_scenes import SCENES, bpy_module, near_edges
 from PIL import Image
@@ -216,11 +215,12 @@ def test_colors_are_those_of_the_view_transform(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_blender_ends_with_the_run(tmp_path: Path) -> None:
+    psutil = pytest.importorskip("psutil", reason="needs ddepth-gl[dataset]")
     saved("concave", tmp_path / "a.blend")
     config = DatasetConfig(
         views={"count": 500, "size": (640, 480)}, blender={"photo": "cycles", "samples": 5000}
     )
-    found: list[psutil.Process] = []
+    found: list[Any] = []
 
     def watch() -> None:
         for pid in child_pids(child.pid or 0):

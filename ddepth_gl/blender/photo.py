@@ -41,8 +41,7 @@ def render_photo(
     render, image = scene.render, scene.render.image_settings
     settings = [
         *((render, name, False) for name in ("use_compositing", "use_sequencer", "use_multiview")),
-        # Neither in the image nor in the file, whose bytes they would change every time.
-        *((render, name, False) for name in dir(render) if name.startswith("use_stamp")),
+        (render, "use_stamp", False),
         (render, "film_transparent", alpha),
         (render, "use_overwrite", True),
         (image, "color_mode", "RGBA"),
@@ -73,6 +72,7 @@ def render_photo(
             setattr(owner, name, value)
         render.filepath, render.use_file_extension = str(temporary.absolute()), False
         bpy.ops.render.render(write_still=True, scene=scene.name)
+        temporary.write_bytes(_without_texts(temporary.read_bytes()))
         temporary.replace(path)
     except RuntimeError as error:
         raise RequestError(
@@ -86,6 +86,17 @@ def render_photo(
         temporary.unlink(missing_ok=True)
         for owner, name, value in kept:
             setattr(owner, name, value)
+
+
+def _without_texts(png: bytes) -> bytes:
+    """Return a PNG file without its texts: times and paths, which differ every time."""
+    kept, start = [png[:8]], 8
+    while start < len(png):
+        end = start + 12 + int.from_bytes(png[start : start + 4], "big")
+        if png[start + 4 : start + 8] not in (b"tEXt", b"zTXt", b"iTXt", b"tIME"):
+            kept.append(png[start:end])
+        start = end
+    return b"".join(kept)
 
 
 def set_engine(render: Any, engine: str) -> None:

@@ -84,11 +84,14 @@ def _photos(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _settle(scene: Any, asked: dict[str, Any]) -> None:
     """Set what decides pixels besides the scene itself, so that they repeat."""
-    render, cycles = scene.render, scene.cycles
-    cycles.device, cycles.seed, cycles.use_animated_seed = "CPU", asked["seed"], False
-    cycles.time_limit = 0.0
-    if asked["samples"] is not None:
-        cycles.samples = scene.eevee.taa_render_samples = asked["samples"]
+    render, samples = scene.render, asked["samples"]
+    if asked["engine"] == "cycles":
+        cycles = scene.cycles
+        cycles.device, cycles.seed, cycles.use_animated_seed = "CPU", asked["seed"], False
+        cycles.time_limit = 0.0
+        cycles.samples = cycles.samples if samples is None else samples
+    elif samples is not None:
+        scene.eevee.taa_render_samples = samples
     render.use_motion_blur = False  # the maps of depth are sharp
     threads = os.environ.get(_THREADS, "")
     render.threads_mode = "AUTO"
@@ -110,17 +113,16 @@ def _settle(scene: Any, asked: dict[str, Any]) -> None:
 def _about(bpy: Any, scene: Any, engine: str) -> dict[str, Any]:
     """Return what the photos were rendered with."""
     view = scene.view_settings
-    cycles, eevee = scene.cycles, scene.eevee
-    by_engine = (
-        {
+    if engine == "cycles":
+        cycles = scene.cycles
+        by_engine = {
             "samples": cycles.samples,
             "seed": cycles.seed,
             "adaptive_sampling": cycles.use_adaptive_sampling,
             "denoising": cycles.use_denoising,
         }
-        if engine == "cycles"
-        else {"samples": eevee.taa_render_samples}
-    )
+    else:
+        by_engine = {"samples": scene.eevee.taa_render_samples}
     return {
         "engine": engine,
         "blender": bpy.app.version_string,
