@@ -128,6 +128,33 @@ def test_silhouettes_by_cycles_are_those_of_the_depths(name: str, fit: str, tmp_
     assert photos.about["view_transform"] == "AgX"
 
 
+@pytest.mark.slow
+def test_silhouettes_by_eevee_are_those_of_the_depths(tmp_path: Path) -> None:
+    """But for pixels that its filter, 1.5 pixels wide, mixes with their neighbors."""
+    try:
+        versions = blender_versions("eevee")
+    except dd.DatasetError as error:
+        pytest.skip(str(error))
+    assert sorted(versions) == ["blender", "eevee_driver"]
+    scene = saved("concave", tmp_path / "a.blend")
+    assert scene.render.filter_size == 1.5
+    config = DatasetConfig(blender={"photo": "eevee", "samples": 2})
+    mesh = blend_mesh(tmp_path / "a.blend", has_own_camera=True)
+    _, placement = normalized(mesh, config.normalization)
+    cameras = [cameras_of(mesh)[index] for index in (1, 3)]
+    photos = take_photos(config, tmp_path / "a.blend", mesh, placement, cameras, tmp_path)
+    with dd.DepthRenderer() as renderer:
+        for number, maps in enumerate(renderer.entry_exit_many(renderer.upload(mesh), cameras)):
+            clear = ~near_edges(mesh, cameras[number], 1.5)
+            seen = maps.mask
+            assert (clear & seen).sum() > 100
+            assert (clear & ~seen).sum() > 100
+            assert (alpha_of(tmp_path / f"{number:06d}.png")[clear] >= 128).tolist() == (
+                seen[clear].tolist()
+            )
+    assert photos.about["samples"] == 2
+
+
 def alpha_of(path: Path) -> Any:
     with Image.open(path) as image:
         return np.asarray(image)[..., 3]
