@@ -74,8 +74,6 @@ def answer_of(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": "cycles does not render here (no memory)"}
     if action == "crash":
         os.abort()
-    if action == "memory":
-        np.ones(MEBIBYTES * 2**17)
     ballast = np.ones(MEBIBYTES * 2**17) if action == "memory" else None
     if action in ("sleep", "memory"):
         time.sleep(SECONDS)

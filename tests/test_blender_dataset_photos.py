@@ -141,7 +141,9 @@ def test_silhouettes_by_eevee_are_those_of_the_depths(tmp_path: Path) -> None:
     config = DatasetConfig(blender={"photo": "eevee", "samples": 2})
     mesh = blend_mesh(tmp_path / "a.blend", has_own_camera=True)
     _, placement = normalized(mesh, config.normalization)
-    cameras = [cameras_of(mesh)[index] for index in (1, 3)]
+    (orbit,) = dd.Camera.orbit(mesh, views=1, width=192, height=128)
+    parallel = dd.Camera.orthographic((6.0, 4.0), orbit.camera_from_world, 192, 128)
+    cameras = [orbit, parallel]
     photos = take_photos(config, tmp_path / "a.blend", mesh, placement, cameras, tmp_path)
     with dd.DepthRenderer() as renderer:
         for number, maps in enumerate(renderer.entry_exit_many(renderer.upload(mesh), cameras)):
