@@ -82,6 +82,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the zip; DDEPTH_BLENDER_ZIP names one that was built."""
     if given := os.environ.get("DDEPTH_BLENDER_ZIP"):
         return Path(given)
+    pytest.importorskip("build", reason="needs the package build, or DDEPTH_BLENDER_ZIP")
     folder = tmp_path_factory.mktemp("blender")
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts/build_blender"), str(folder)],
