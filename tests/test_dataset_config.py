@@ -377,6 +377,22 @@ def test_camera_files_and_photos_that_are_nowhere_are_told(tmp_path):
     check_paths(DatasetConfig(views={"kind": "file", "file": "none.json"}), own)
 
 
+def test_a_camera_file_for_all_meshes_is_read_before_the_run(tmp_path):
+    """Otherwise each mesh fails because of it."""
+    entries = [MeshEntry(str(number), f"/{number}.obj") for number in range(3)]
+    path = tmp_path / "transforms.json"
+    config = DatasetConfig(views={"kind": "file", "file": str(path)})
+    path.write_text('{"K": 3}')
+    expected = f"views.file, for all meshes: {path}: has neither 'frames' nor image ids"
+    with pytest.raises(dd.DatasetError, match=re.escape(expected)):
+        check_paths(config, entries)
+    of_each = DatasetConfig(views={"kind": "file", "file": f"{tmp_path}/{{stem}}.json"})
+    (tmp_path / "0.json").write_text('{"K": 3}')
+    check_paths(of_each, entries)  # the other meshes may have good ones
+    dd.save_cameras(path, [dd.Camera.look_at((0, -3, 0), (0, 0, 0), width=8, height=8)])
+    check_paths(config, entries)
+
+
 def test_no_comment_of_a_setting_is_a_fragment():
     groups = [field.annotation for field in DatasetConfig.model_fields.values()]
     settings = [

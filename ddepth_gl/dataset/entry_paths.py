@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DatasetError
+from ..errors import CameraError, DatasetError
+from ..io.cameras.read import load_cameras
 from .blend_photos import check_are_blend
 
 if TYPE_CHECKING:
+    from ..camera.camera import Camera
     from .config import DatasetConfig
+    from .config_groups import ViewsConfig
     from .entries import MeshEntry
 
-__all__ = ["check_paths", "path_of_entry"]
+__all__ = ["cameras_of_entry", "check_paths", "path_of_entry"]
 
 _LOOKED_AT = 20  # meshes
 
@@ -37,12 +40,29 @@ def path_of_entry(pattern: str, entry: MeshEntry) -> str:
     return _NAME.sub(lambda match: names[match[1]], pattern)
 
 
+def cameras_of_entry(config: ViewsConfig, entry: MeshEntry) -> list[Camera]:
+    """Return the cameras of the file that belongs to a mesh, in the frame of the file.
+
+    Raises:
+        CameraError: it cannot be read.
+    """
+    path = Path(entry.cameras or path_of_entry(config.file or "", entry))
+    try:
+        return load_cameras(path)
+    except CameraError:
+        # The file may lack an image size; if something else is wrong, this says so again.
+        width, height = config.size
+        return load_cameras(path, width=width, height=height)
+
+
 def check_paths(config: DatasetConfig, entries: Sequence[MeshEntry]) -> None:
     """Look for the camera files and photos of the first meshes, and for meshes without a photo.
 
+    A camera file for all meshes is read.
+
     Raises:
-        DatasetError: none of them exists, or Blender is to render the photos of other meshes than
-            its own.
+        DatasetError: none of them exists, the file for all meshes cannot be read, or Blender is to
+            render the photos of other meshes than its own.
     """
     check_are_blend(config, entries)
     photos = config.photos
@@ -58,3 +78,8 @@ def check_paths(config: DatasetConfig, entries: Sequence[MeshEntry]) -> None:
     if paths and not any(Path(path).exists() for path in paths):
         advice = "" if paths[0] == pattern else f", nor any other of the first {len(paths)} meshes"
         raise DatasetError(f"{name}: {paths[0]} does not exist{advice}; check the path")
+    if photos is None and paths and _NAME.search(pattern) is None:
+        try:
+            cameras_of_entry(config.views, own[0])
+        except CameraError as error:
+            raise DatasetError(f"{name}, for all meshes: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from ..camera.camera import Camera
 from ..camera.placement import axes_of_up, bounding_sphere
 from ..errors import CameraError
-from ..io.cameras.read import load_cameras
 from .axes import Axis, direction_of
 from .directions import (
     Direction,
@@ -23,7 +21,7 @@ from .directions import (
     turntable_directions,
 )
 from .draws import draw, sin_deg, tan_deg, within
-from .entry_paths import path_of_entry
+from .entry_paths import cameras_of_entry
 from .similar_cameras import camera_of_similar
 from .worlds import placement_in_world
 
@@ -91,7 +89,7 @@ def cameras_for(
     if entry.cameras is not None or config.kind == "file":
         up = direction_of("views.up", config.up)
         similarity = placement_in_world(config.world, loaded or mesh, placement, entry, up)
-        return [camera_of_similar(each, similarity) for each in _file_cameras(config, entry)]
+        return [camera_of_similar(each, similarity) for each in cameras_of_entry(config, entry)]
     frame = _Frame(config, mesh)
     return [
         frame.camera(direction, *_lens(config, entry.id, view), view, entry.id)
@@ -217,16 +215,6 @@ def _cross(a: Axis, b: Axis) -> Axis:
         a[2] * b[0] - a[0] * b[2],
         a[0] * b[1] - a[1] * b[0],
     )
-
-
-def _file_cameras(config: ViewsConfig, entry: MeshEntry) -> list[Camera]:
-    path = Path(entry.cameras or path_of_entry(config.file or "", entry))
-    try:
-        return load_cameras(path)
-    except CameraError:
-        # The file may lack an image size; if something else is wrong, this says so again.
-        width, height = config.size
-        return load_cameras(path, width=width, height=height)
 
 
 def _as_range(value: float | Range) -> Range:
