@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from dataset_folders import pa, pq, write_shard
@@ -72,6 +73,22 @@ def test_a_second_folder_replaces_the_first(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
     with pytest.raises(FileNotFoundError):
         replace_folder(tmp_path / "part", tmp_path / "none/s")
+
+
+def test_folders_that_replace_each_other_at_once(tmp_path):
+    """As of several ranks that finish a data set: none fails, and one folder remains."""
+
+    def replace(number):
+        for turn in range(100):
+            part = tmp_path / f"part-{number}-{turn}"
+            part.mkdir()
+            (part / "a.json").write_bytes(b"same")
+            replace_folder(part, tmp_path / "s")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(replace, range(4)))  # raises what they raise
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+    assert (tmp_path / "s/a.json").read_bytes() == b"same"
 
 
 def test_long_ids(tmp_path):

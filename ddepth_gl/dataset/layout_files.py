@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from ..errors import DatasetError
@@ -142,21 +144,32 @@ def replace_folder(part: Path, target: Path) -> None:
     """Move a finished folder to its place, whether or not there is an earlier one.
 
     That takes two steps, since a folder that is not empty cannot be replaced in one. Readers look
-    at a shard only after its marker is there, which is removed before and written after this.
+    at a shard only after its marker is there, which is removed before and written after this. If
+    several processes do so at once, the folder of one of them remains.
 
     Raises:
         OSError: the folder cannot be moved.
     """
+    aside = []
+    while not _moved(part, target):
+        old = target.with_name(part_name(target.name, "old"))
+        with suppress(FileNotFoundError):  # another process has just moved it
+            target.rename(old)
+            aside.append(old)
+    _sync(target.parent)
+    for old in aside:
+        shutil.rmtree(old)
+
+
+def _moved(part: Path, target: Path) -> bool:
+    """Move a folder; return False if there is one already."""
     try:
         part.rename(target)
-    except OSError:
-        if not target.is_dir():
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) and not target.is_dir():
             raise
-        old = target.with_name(part_name(target.name, "old"))
-        target.rename(old)
-        part.rename(target)
-        shutil.rmtree(old)
-    _sync(target.parent)
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:
