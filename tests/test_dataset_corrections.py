@@ -40,6 +40,7 @@ from ddepth_gl.dataset.run import RunOptions, run_dataset
 from ddepth_gl.dataset.samples import MeshRenderer
 from ddepth_gl.dataset.silhouette_fit import Outlines, extreme_points
 from ddepth_gl.dataset.similar_cameras import camera_of_similar
+from ddepth_gl.dataset.status import read_status
 from ddepth_gl.dataset.summary import summarize
 from ddepth_gl.dataset.verify import verify_dataset
 from ddepth_gl.io.results.ply import write_mesh
@@ -390,6 +391,10 @@ def test_a_data_set_of_photos(renderer, tmp_path):
     )
     report = run_dataset(config, out, RunOptions(workers=1))
     assert report.failures == 0
+    assert (report.counts.images, report.left_out) == (3, 3)
+    lines = list(read_status(out).lines())
+    assert "2 of 2 meshes are done: 3 images, " in lines[0]
+    assert lines[1].startswith("3 views were left out, as the mesh and the photo overlap less")
     index = pyarrow.parquet.read_table(out / "index.parquet").to_pylist()
     found = {row["key"]: row for row in index}
     assert len(found) == 6
@@ -413,3 +418,18 @@ def test_a_data_set_of_photos(renderer, tmp_path):
     reader = DatasetReader(out)
     assert [reader.key(number) for number in range(len(reader))] == kept
     assert reader.read(0)["photo"].shape == (64, 72, 4)
+
+
+@pytest.mark.slow
+def test_a_data_set_whose_views_are_all_left_out(renderer, tmp_path):
+    entry, _ = photo_data_set(renderer, tmp_path)
+    config = DatasetConfig(
+        sources={"paths": [entry.address]},
+        photos={"folder": str(tmp_path), "min_iou": 0.9, "search_below": 0.0},
+    )
+    report = run_dataset(config, tmp_path / "out", RunOptions(workers=1))
+    assert (report.failures, report.counts.images, report.left_out) == (0, 0, 4)
+    (problem,) = verify_dataset(tmp_path / "out").problems
+    assert problem == (
+        "no samples: all views were left out, see mask_iou in the index and photos.min_iou"
+    )

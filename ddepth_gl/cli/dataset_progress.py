@@ -86,7 +86,7 @@ def _line(counts: Counts) -> str:
 def printed_report(report: RunReport, output: str) -> None:
     """Print the outcome of a run."""
     from ..dataset.assumed_up import assumed_up_text
-    from ..dataset.progress import times_text
+    from ..dataset.progress import left_out_text, times_text
 
     counts = report.counts
     is_done = not report.failures or report.claimed
@@ -104,6 +104,8 @@ def printed_report(report: RunReport, output: str) -> None:
         print_line(times_text(counts.meshes, report.seconds_p50, report.seconds_p99, memory))
     if counts.meshes and report.assumed_up:
         print_line(assumed_up_text(report.assumed_up))
+    if report.left_out:
+        print_line(left_out_text(report.left_out))
     if report.failures:
         print_line(
             f"{counted(report.failures, 'mesh', 'meshes')} failed, see "

@@ -36,6 +36,7 @@ class Marker:
         seconds: wall time of the whole shard.
         mesh_seconds: wall time of each mesh that did not fail.
         peak_memory: the most memory of a renderer process, in bytes.
+        left_out: number of views whose photos were left out; they have rows and no files.
     """
 
     plan: str
@@ -47,6 +48,7 @@ class Marker:
     seconds: float
     mesh_seconds: tuple[float, ...]
     peak_memory: int
+    left_out: int = 0
 
     def content(self) -> bytes:
         """Return the file's content."""
@@ -77,6 +79,7 @@ def _parsed(content: bytes | None) -> Marker | None:
             seconds=float(values["seconds"]),
             mesh_seconds=tuple(float(each) for each in values["mesh_seconds"]),
             peak_memory=int(values["peak_memory"]),
+            left_out=int(values.get("left_out", 0)),  # not of earlier versions
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

@@ -6,9 +6,10 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
+from .._text import counted
 from .shard import MeshDone
 
-__all__ = ["Counts", "Progress", "percentile", "times_text"]
+__all__ = ["Counts", "Progress", "left_out_text", "percentile", "times_text"]
 
 _MAX_FAILURES = 8
 
@@ -122,6 +123,15 @@ def percentile(values: list[float], percent: float) -> float:
     """Return the nearest-rank percentile of values; 0 of none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(percent / 100 * len(ordered)))] if ordered else 0.0
+
+
+def left_out_text(count: int) -> str:
+    """Return a line about so many views that were left out."""
+    verb = "was" if count == 1 else "were"
+    return (
+        f"{counted(count, 'view')} {verb} left out, as the mesh and the photo overlap less than "
+        "photos.min_iou; see mask_iou in the index"
+    )
 
 
 def times_text(meshes: int, p50: float, p99: float, memory: str) -> str:

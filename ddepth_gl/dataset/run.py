@@ -73,6 +73,7 @@ class RunReport:
         is_complete: whether all shards of the data set are finished.
         claimed: number of shards that other processes are at work on.
         failures: number of meshes of the whole data set that failed, in finished shards.
+        left_out: views of the whole data set whose photos overlap less than `PhotosConfig.min_iou`.
         seconds_p50, seconds_p99: wall time of a mesh in this run: half, and 99 % of them took less.
         peak_memory: the most memory of a renderer process in this run, in bytes.
         assumed_up: meshes of the whole data set with z up because their formats do not say.
@@ -82,6 +83,7 @@ class RunReport:
     is_complete: bool
     claimed: int
     failures: int
+    left_out: int
     seconds_p50: float
     seconds_p99: float
     peak_memory: int
@@ -155,6 +157,7 @@ def run_dataset(
         is_complete=is_complete,
         claimed=len([index for index in claimed if index not in done]),
         failures=sum(marker.failures for marker in done.values()),
+        left_out=sum(marker.left_out for marker in done.values()),
         seconds_p50=percentile(progress.mesh_seconds, 50),
         seconds_p99=percentile(progress.mesh_seconds, 99),
         peak_memory=progress.peak_memory,

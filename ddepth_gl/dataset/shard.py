@@ -53,7 +53,7 @@ class MeshDone:
 
     Attributes:
         id: of the mesh.
-        samples: number of its samples; 0 if it failed.
+        samples: number of its samples, without photos that were left out; 0 if it failed.
         bytes: of its samples.
         seconds: wall time.
         failure: message of the failure, empty if there is none.
@@ -167,16 +167,18 @@ class _Shard:
             content = _parquet(rows)
             self._storage.write(f"shards/{name}", content)
             files[name] = len(content), hashlib.sha256(content).hexdigest()
+        samples = _sample_count(contents.rows)
         marker = Marker(
             plan=shard_fingerprint(self._plan, self._index),
             files=files,
             sample_bytes=writer.size,
             meshes=len(contents.seconds),
-            samples=len(contents.rows),
+            samples=samples,
             failures=len(contents.failures),
             seconds=round(time.monotonic() - start, 3),
             mesh_seconds=tuple(round(each, 3) for each in contents.seconds),
             peak_memory=self._child.peak_memory,
+            left_out=len(contents.rows) - samples,
         )
         if not self._storage.create(f"shards/{self._name}.json", marker.content()):
             # The other process wrote the same bytes, or its marker does not fit them any more.
@@ -237,7 +239,8 @@ class _Shard:
                 return
         seconds = time.monotonic() - start
         contents.seconds.append(seconds)
-        self._report(MeshDone(entry.id, len(contents.rows) - rows, writer.size - size, seconds))
+        samples = _sample_count(contents.rows[rows:])
+        self._report(MeshDone(entry.id, samples, writer.size - size, seconds))
 
     def _rows(self, entry: MeshEntry, writer: TarWriter | FilesWriter) -> list[dict[str, Any]]:
         """Add the samples of a mesh to the tar; return their rows of the index."""
@@ -250,6 +253,10 @@ class _Shard:
                     row |= {f"offset.{ending}": offset, f"size.{ending}": len(content)}
                 rows.append(row)
         return rows
+
+
+def _sample_count(rows: Sequence[dict[str, Any]]) -> int:
+    return sum(not row.get("left_out") for row in rows)
 
 
 def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:

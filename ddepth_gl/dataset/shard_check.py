@@ -108,7 +108,10 @@ def marker_problems(root: Path, plan: Plan, shard: str) -> Iterator[str]:
     failures = root / SHARDS / f"{shard}.failures.parquet"
     failed = row_count(failures) if failures.exists() else 0
     counts: dict[str, tuple[int, int]] = {
-        "rows": (marker.samples, row_count(root / SHARDS / f"{shard}.parquet")),
+        "rows": (
+            marker.samples + marker.left_out,
+            row_count(root / SHARDS / f"{shard}.parquet"),
+        ),
         "failures": (marker.failures, failed),
         "meshes": (marker.meshes, len(plan.shards[index]) - failed),
         "times of meshes": (len(marker.mesh_seconds), len(plan.shards[index]) - failed),

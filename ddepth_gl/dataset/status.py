@@ -11,7 +11,7 @@ from .._text import counted, size_text
 from .claims import claim_owners
 from .finishing import is_index_current
 from .plan import read_plan
-from .progress import percentile, times_text
+from .progress import left_out_text, percentile, times_text
 from .run import finished_shards
 from .storage import open_storage
 
@@ -27,6 +27,7 @@ class DatasetStatus:
         all_shards, all_meshes: of the whole data set.
         images: number of samples.
         failures: number of meshes that failed.
+        left_out: number of views whose photos were left out.
         bytes: of the samples.
         claims: who is at work: host and process of each claim, and when it last showed that.
         is_index_current: whether the index has all finished shards.
@@ -40,6 +41,7 @@ class DatasetStatus:
     all_meshes: int
     images: int
     failures: int
+    left_out: int
     bytes: int
     claims: tuple[str, ...]
     is_index_current: bool
@@ -61,6 +63,8 @@ class DatasetStatus:
         )
         if self.failures:
             yield f"{counted(self.failures, 'mesh', 'meshes')} failed"
+        if self.left_out:
+            yield left_out_text(self.left_out)
         if self.meshes:
             memory = f"{self.peak_memory / 1e6:,.0f} MB of memory"
             yield times_text(self.meshes, self.seconds_p50, self.seconds_p99, memory)
@@ -89,6 +93,7 @@ def read_status(out: str | os.PathLike[str]) -> DatasetStatus:
         all_meshes=sum(map(len, plan.shards)),
         images=sum(marker.samples for marker in markers),
         failures=sum(marker.failures for marker in markers),
+        left_out=sum(marker.left_out for marker in markers),
         bytes=sum(marker.sample_bytes for marker in markers),
         claims=tuple(claims),
         is_index_current=is_index_current(storage, plan),

@@ -154,7 +154,10 @@ def verify_dataset(
     for problem in (*stray_problems(root, plan), *finished_problems(root, plan, samples)):
         report.add(problem)
     if report.shards and not (report.samples or report.missing_shards or report.problem_count):
-        report.add("no samples: all meshes failed, see failures.parquet")
+        reason = "meshes failed, see failures.parquet"
+        if _row_count(root, shards):
+            reason = "views were left out, see mask_iou in the index and photos.min_iou"
+        report.add(f"no samples: all {reason}")
     return report
 
 
