@@ -20,7 +20,7 @@ from ddepth_gl.dataset.config import (
 from ddepth_gl.dataset.config_options import SHORT_OPTIONS, config_from_options
 from ddepth_gl.dataset.config_text import read_yaml
 from ddepth_gl.dataset.entries import MeshEntry
-from ddepth_gl.dataset.entry_paths import check_paths
+from ddepth_gl.dataset.entry_paths import cameras_of_entry, check_paths
 
 
 def refused(settings, name="a.yaml"):
@@ -138,6 +138,8 @@ def test_all_faults_are_told_at_once():
         ({"views": {"fov_deg": [60, 30]}}, "views.fov_deg"),
         ({"views": {"kind": "file", "preset": "lari", "file": "c.json"}}, "views."),
         ({"views": {"file": "c.json"}}, "views.file"),
+        ({"views": {"kind": "file"}}, "of the mesh; or sources.cameras_column"),
+        ({"sources": {"cameras_column": "c"}}, "sources.cameras_column is for views.kind file"),
         ({"views": {"up": "w"}}, "views.up"),
         ({"normalization": {"up": "auto"}}, "normalization.up"),
         ({"split": {"train": 0.5, "val": 0.2}}, "split.train + val + test is 0.7; the fractions"),
@@ -375,6 +377,17 @@ def test_camera_files_and_photos_that_are_nowhere_are_told(tmp_path):
     check_paths(DatasetConfig(views={"kind": "file", "file": f"{tmp_path}/{{id}}.json"}), entries)
     own = [MeshEntry("0", "/0.obj", cameras="/c.json")]
     check_paths(DatasetConfig(views={"kind": "file", "file": "none.json"}), own)
+
+
+def test_camera_files_from_a_column_alone(tmp_path):
+    path = tmp_path / "transforms.json"
+    dd.save_cameras(path, [dd.Camera.look_at((0, -3, 0), (0, 0, 0), width=8, height=8)])
+    config = DatasetConfig(sources={"cameras_column": "cameras"}, views={"kind": "file"})
+    with_one, without = MeshEntry("0", "/0.obj", cameras=str(path)), MeshEntry("1", "/1.obj")
+    check_paths(config, [with_one, without])
+    assert len(cameras_of_entry(config.views, with_one)) == 1
+    with pytest.raises(dd.CameraError, match=r"^1 has no camera file in sources.cameras_column;"):
+        cameras_of_entry(config.views, without)
 
 
 def test_a_camera_file_for_all_meshes_is_read_before_the_run(tmp_path):

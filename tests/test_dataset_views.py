@@ -361,7 +361,6 @@ def test_missing_camera_files_are_named(tmp_path):
         ({"elevation_deg": (10.0, 95.0)}, "elevation_deg must be"),
         ({"up": "w"}, "up must be auto, an axis"),
         ({"up": "0,0,0"}, "up must be auto, an axis"),
-        ({"kind": "file"}, "needs views.file"),
         ({"file": "a.json"}, "file is for kind file, not orbit"),
         ({"density": "cube"}, "density is for kind random, not orbit"),
         ({"azimuth_deg": 3.0}, "azimuth_deg is for kind turntable"),

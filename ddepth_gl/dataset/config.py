@@ -27,7 +27,7 @@ from .config_groups import (
     ViewsConfig,
 )
 from .config_text import commented_yaml, yaml_settings
-from .view_checks import elevation_faults
+from .view_checks import elevation_faults, file_faults
 from .view_presets import NORMALIZATION
 
 __all__ = [
@@ -91,6 +91,8 @@ class DatasetConfig(Group):
     def faults(self) -> Iterator[str]:
         """Yield a line for each contradiction between groups."""
         yield from elevation_faults(self.views)
+        if self.photos is None:
+            yield from file_faults(self.views, self.sources.cameras_column)
         if self.photos is not None and self.views.preset is not None:
             yield "views.preset has no effect with photos, which have cameras; give one of them"
         if self.blender.photo != "own" and self.photos is not None:

@@ -46,6 +46,10 @@ def cameras_of_entry(config: ViewsConfig, entry: MeshEntry) -> list[Camera]:
     Raises:
         CameraError: it cannot be read.
     """
+    if entry.cameras is None and config.file is None:
+        raise CameraError(
+            f"{entry.id} has no camera file in sources.cameras_column; give it one, or views.file"
+        )
     path = Path(entry.cameras or path_of_entry(config.file or "", entry))
     try:
         return load_cameras(path)
@@ -69,8 +73,8 @@ def check_paths(config: DatasetConfig, entries: Sequence[MeshEntry]) -> None:
     if photos is not None:
         name, pattern = "photos.folder", photos.folder
         own = [entry for entry in entries if not entry.photos]
-    elif config.views.kind == "file":
-        name, pattern = "views.file", config.views.file or ""
+    elif config.views.kind == "file" and config.views.file is not None:
+        name, pattern = "views.file", config.views.file
         own = [entry for entry in entries if entry.cameras is None]
     else:
         return

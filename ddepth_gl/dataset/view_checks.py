@@ -12,7 +12,7 @@ from .directions import random_direction
 if TYPE_CHECKING:
     from .config import ViewsConfig
 
-__all__ = ["elevation_faults", "is_read_by", "view_faults"]
+__all__ = ["elevation_faults", "file_faults", "is_read_by", "view_faults"]
 
 # Settings that only some kinds read, with those kinds; their default is what others must have.
 _READ_BY = {
@@ -52,13 +52,22 @@ def view_faults(config: ViewsConfig) -> Iterator[str]:
         is_default = getattr(config, name) == type(config).model_fields[name].default
         if not is_default and config.kind not in kinds:
             yield f"views.{name} is for kind {' or '.join(kinds)}, not {config.kind}; leave it out"
-    if config.kind == "file" and config.file is None:
-        yield (
-            "views.kind file needs views.file, the path of a camera file; {id}, {stem} and "
-            "{folder} stand for those of the mesh"
-        )
     if config.seed < 0:
         yield f"views.seed must be at least 0, not {config.seed}"
+
+
+def file_faults(config: ViewsConfig, column: str | None) -> Iterator[str]:
+    """Yield a line if there are no camera files, or if their column of the tables is not read."""
+    if config.kind == "file" and config.file is None and column is None:
+        yield (
+            "views.kind file needs views.file, the path of a camera file; {id}, {stem} and "
+            "{folder} stand for those of the mesh; or sources.cameras_column"
+        )
+    if config.kind != "file" and column is not None:
+        yield (
+            f"sources.cameras_column is for views.kind file, not {config.kind}; leave it out, or "
+            "set views.kind: file"
+        )
 
 
 def elevation_faults(config: ViewsConfig) -> Iterator[str]:
