@@ -338,6 +338,61 @@ def test_a_camera_of_a_file_is_shown_until_it_is_turned(mesh, tmp_path):
         assert_shows(page, truth(mesh, client.state, client.size)[1])
 
 
+def test_cameras_of_a_file_are_stepped_through(mesh, tmp_path):
+    eyes = ((5, -4, 3), (0, 0, 7), (4, 5, 1))
+    ups = ((0, 0, 1), (0, 1, 0), (0.4, 0, 1))  # the second looks straight down, the third rolls
+    poses = [
+        dd.Camera.look_at(eye, (0, 0, 0), up, width=8, height=8).camera_from_world
+        for eye, up in zip(eyes, ups, strict=True)
+    ]
+    intrinsics = [[300, 0, 120], [0, 310, 90], [0, 0, 1]]
+    cameras = [
+        dd.Camera(intrinsics, pose, 260, 200, name=name)
+        for pose, name in zip(poses, ("<b>one</b>", "", "three"), strict=True)
+    ]
+    cameras.append(dd.Camera.orthographic((6, 5), poses[0], 240, 200))
+    orbit = Orbit.from_camera(cameras[0], mesh)
+    state = ViewerState(orbit=orbit, mould_orbit=orbit.beside(), camera=cameras[0], mode="entry")
+    with (
+        WebViewer(mesh, state, port=0, cameras=cameras) as viewer,
+        WebPage(viewer.url, tmp_path) as page,
+    ):
+        (client,) = wait_until(lambda: viewer.pages, "client")
+        settle(viewer)
+
+        def check(number, text):
+            settle(viewer)
+            assert client.state.camera is cameras[number]
+            assert f"{number + 1} of 4: {text}, {cameras[number].width} x 200" in page.text()
+            assert_shows(page, truth(mesh, client.state, client.size)[1])
+
+        check(0, "<b>one</b>")
+        page.click("Next")
+        check(1, "camera 2")
+        page.click("Next")
+        check(2, "three")
+        page.click("Next")
+        check(3, "camera 4")
+        assert page.control("Parallel rays").is_selected()
+        page.click("Next")
+        check(0, "<b>one</b>")
+        page.click("Previous")
+        page.click("Previous")
+        check(2, "three")
+        # Turned away, the next press returns.
+        page.drag(300, 300, 100, 30)
+        settle(viewer)
+        assert client.state.camera is None
+        assert "4 cameras" in page.text()
+        page.click("Next")
+        check(2, "three")
+        # In the mould view, it goes to the image.
+        page.choose("View", "Mould, from the side")
+        settle(viewer)
+        page.click("Next")
+        check(3, "camera 4")
+
+
 def test_pages_of_other_servers_get_nothing(mesh, viewer, tmp_path):
     """A page of the internet may try to look at what this computer serves."""
     with WebViewer(mesh, port=0) as other:

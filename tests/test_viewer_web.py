@@ -30,12 +30,14 @@ from ddepth_gl.viewer.session import Session
 from ddepth_gl.viewer.state import ViewerState
 from ddepth_gl.viewer.web import addresses, texts
 from ddepth_gl.viewer.web.drawing import MISS_DEPTH, draw, with_marks
+from ddepth_gl.viewer.web.page_cameras import PageCameras
 from ddepth_gl.viewer.web.page_world import PageWorld
 from ddepth_gl.viewer.web.render_thread import RenderThread
 from ddepth_gl.viewer.web.requests import Requests
 from ddepth_gl.viewer.web.section_chart import section_svg
 
 MESH = box((1.0, 2.0, 3.0), (2.0, 4.0, 6.0))
+EYES = ((9.0, -9.0, 9.0), (-7.0, 8.0, 3.0))
 
 
 # Addresses
@@ -290,6 +292,36 @@ def test_standard_views_survive_the_page(side):
     returned = world.orbit_of(handle_of(world.camera_of(orbit)), orbit)
     poses = [each.camera(64, 64).camera_from_world for each in (orbit, returned)]
     np.testing.assert_allclose(*poses, atol=3e-4)  # from the top, not straight down
+
+
+def test_cameras_that_no_orbit_shows_are_left_out():
+    far = np.eye(4)
+    far[:3, 3] = 1e200
+    good = [dd.Camera.look_at(eye, (1.5, 3, 4.5), width=8, height=6) for eye in EYES]
+    odd = dd.Camera(good[0].K, far, 8, 6, name="odd")
+    world = PageWorld.around(Orbit.framing(MESH))
+    cameras = PageCameras([good[0], odd, good[1]], None, world, MESH)
+    assert cameras.step(0) == (good[0], Orbit.from_camera(good[0], MESH), "")
+    camera, orbit, left_out = cameras.step(1)
+    assert (camera, orbit) == (good[1], Orbit.from_camera(good[1], MESH))
+    assert re.fullmatch(r"odd is left out: .*1e\+150 of the origin.*", left_out)
+    assert cameras.at(orbit) is good[1]
+    assert cameras.at(orbit.turned(0.01, 0.0)) is None
+    assert cameras.text(good[1]) == "3 of 3: camera 3, 8 x 6 in the file"
+    assert cameras.step(-1)[0] is good[0]
+    with pytest.raises(dd.CameraError, match="odd is left out"):
+        PageCameras([odd], None, world, MESH).step(0)
+
+
+@pytest.mark.parametrize("eye", [(0, 0, 9), (0, 0, -9)])
+def test_a_camera_at_a_pole_is_shown_although_the_page_keeps_off_it(eye):
+    camera = dd.Camera.look_at(eye, (0, 0, 0), (0, 1, 0), width=8, height=6)
+    orbit = Orbit.from_camera(camera, MESH)
+    world = PageWorld.around(orbit)
+    returned = world.orbit_of(world.camera_of(orbit), orbit)
+    assert returned.elevation_deg != orbit.elevation_deg
+    cameras = PageCameras([camera], (camera, orbit), world, MESH)
+    assert cameras.at(returned) is camera
 
 
 def test_a_page_that_rolls_gets_an_up_of_its_own():

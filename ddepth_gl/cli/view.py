@@ -195,7 +195,8 @@ def view(
             write_screenshot(screenshot, mesh, state, (width, height), device, color_bar, note)
         elif web:
             line = loader.line_of(mesh)
-            _serve(mesh, state, name, line, host, port, device, start.up_note(mesh))
+            note = start.up_note(mesh)
+            _serve(mesh, state, name, line, host, port, device, start.cameras, note)
         else:
             from ..viewer.desktop.show import show_window
 
@@ -302,12 +303,14 @@ def _serve(
     host: str | None,
     port: int | None,
     device: str | None,
+    cameras: list[Camera],
     note: str,
 ) -> None:
     """Serve the page until it is interrupted; that is how it ends."""
     from ..viewer.web.server import WebViewer
 
     options: dict[str, Any] = {"port": port, "device": device, "mesh_line": mesh_line}
+    options["cameras"] = cameras
     if host is not None:
         options["host"] = host
     with WebViewer(mesh, state, name=name, **options) as viewer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ..._checks import shown
 from ...errors import RequestError
@@ -12,16 +12,19 @@ from ..clouds import COLORINGS
 from ..coloring import COLOR_MAPS
 from ..exports import EXPORTS
 from ..modes import MODES
-from ..orbit import STANDARD_VIEWS, Vector
+from ..orbit import STANDARD_VIEWS, Orbit, Vector
 from ..probe import Probe
 from ..state import SURFACES, ViewerState
 from . import texts
 
 __all__ = ["Controls"]
 
+_Known = TypeVar("_Known")
+
 _PLACES = {"image": "Image", "mould": "Mould, from the side"}
 _SIDES = {name.capitalize(): name for name in STANDARD_VIEWS}
 _MODE_OF_LABEL = {mode.label: mode.name for mode in MODES.values()}
+_STEPS = {"Previous": -1, "Next": 1}
 _OWN_MAP = "of the mode"
 _OWN_UP = "another"  # of a mesh, an option or a camera that rolls
 _UPS: dict[str, Vector] = {
@@ -106,6 +109,11 @@ class Controls:
         """The standard view whose button was pressed last."""
         return _known(self.sides.value, _SIDES)
 
+    @property
+    def camera_step(self) -> int:
+        """How far the button of cameras that was pressed last steps."""
+        return _known(self.cameras.value, _STEPS)
+
     # What is shown
 
     def show_place(self, place: str) -> None:
@@ -127,6 +135,19 @@ class Controls:
         self.save_camera.disabled = is_parallel
         # Only then: a hint lies over other buttons.
         self.save_camera.hint = _HINT_CAMERA if is_parallel else None
+
+    def show_view(self, orbit: Orbit) -> None:
+        """Show up direction, angle and kind of rays of a view that the program chose."""
+        self.up.value = _up_name(orbit.up)
+        self.fov_deg.value = _within(orbit.fov_deg, 5.0, 120.0)
+        self.is_orthographic.value = orbit.is_orthographic
+
+    def show_cameras(self, text: str) -> None:
+        """Show the buttons that step through cameras, and which one is shown; not if empty."""
+        self.cameras.visible = bool(text)
+        content = texts.note(text) if text else ""
+        if self.camera_name.content != content:
+            self.camera_name.content = content
 
     def show_layers(self, layers: int) -> None:
         """Let the slider reach the last layer of the image, and its own value."""
@@ -204,6 +225,9 @@ class Controls:
             self.sides = gui.add_button_group("From", list(_SIDES))
             self.sides.on_click(self._reporter(self._pressed, "side"))
             self._button("fit", "Fit")
+            self.cameras = gui.add_button_group("Cameras", list(_STEPS), visible=False)
+            self.cameras.on_click(self._reporter(self._pressed, "cameras"))
+            self.camera_name = gui.add_html("")
             self.up = self._watched(
                 "up",
                 gui.add_dropdown(
@@ -294,7 +318,7 @@ def _up_name(up: Vector) -> str:
     return next((name for name, each in _UPS.items() if each == up), _OWN_UP)
 
 
-def _known(value: str, names: Mapping[str, str]) -> str:
+def _known(value: str, names: Mapping[str, _Known]) -> _Known:
     """Return what a choice stands for; a page may send any text.
 
     Raises:

@@ -18,6 +18,7 @@ from ..probe import Probe
 from ..state import ViewerState
 from . import texts
 from .controls import Controls
+from .page_cameras import PageCameras, is_same_view
 from .page_images import PageImages
 from .page_scene import MAX_FACES, PageScene
 from .page_world import beside
@@ -30,7 +31,6 @@ __all__ = ["Page"]
 
 _MAX_PIXELS = 1920 * 1200  # of an image
 _CATCH_UP_SECONDS = 0.4
-_SAME = 1e-6
 
 
 class Page:
@@ -59,6 +59,9 @@ class Page:
         self.state: ViewerState = replace(viewer.state)
         self.scene = PageScene(client, viewer.world, viewer.mesh)
         self.view = self._place_orbit()
+        camera = self.state.camera
+        first = None if camera is None else (camera, self.state.orbit)
+        self._cameras = PageCameras(viewer.cameras, first, viewer.world, viewer.mesh)
         self._orbit_beside = self.state.orbit if self.state.place == "mould" else None
         self.size = (0, 0)
         self.probe: Probe | None = None
@@ -74,6 +77,7 @@ class Page:
         client.scene.on_click()(self._safe(self._clicked))
         client.scene.on_click(modifier="shift")(self._safe(self._shift_clicked))
         self.controls.show_state(self.state)
+        self.controls.show_cameras(self._cameras.text(camera))
         viewer.when_reported(self._show_report)
 
     def close(self) -> None:
@@ -114,7 +118,7 @@ class Page:
         with np.errstate(all="ignore"):  # what comes of huge numbers is found below
             orbit = self.viewer.world.orbit_of(camera, self.view)
             orbit.camera(*size)
-        is_moved = not _is_same_view(orbit, self.view)
+        is_moved = not is_same_view(orbit, self.view)
         if is_moved:
             self._set_view(orbit)
         is_resized = self._resize(size)
@@ -146,14 +150,14 @@ class Page:
     def _set_view(self, orbit: Orbit) -> None:
         """Take over where the page looks from."""
         self.view = orbit
-        state, first = self.state, self.viewer.state
+        state = self.state
         if state.place == "mould":
             state.mould_orbit = orbit
             return
         state.orbit, state.pin = orbit, None
-        # A camera of a file is shown wherever the page is where it started.
-        is_first = first.camera is not None and _is_same_view(orbit, first.orbit)
-        state.camera = first.camera if is_first else None
+        # A camera of a file is shown wherever the page is where that is.
+        state.camera = self._cameras.at(orbit)
+        self.controls.show_cameras(self._cameras.text(state.camera))
 
     def _look(self, orbit: Orbit) -> None:
         """Turn the camera of the page."""
@@ -237,6 +241,8 @@ class Page:
         elif name == "fit":
             width, height = self.size
             self._look(self.view.fitted(self.viewer.mesh, width / height))
+        elif name == "cameras":
+            self._step_camera(self.controls.camera_step)
         elif name == "mould":
             self.controls.show_place("mould")
             self._move_to("mould")
@@ -250,6 +256,19 @@ class Page:
             self.images.save(name)
             return
         self.images.draw(is_moving=False)
+
+    def _step_camera(self, step: int) -> None:
+        """Show another camera of the file; the first time, the one that was last shown."""
+        state = self.state
+        _, orbit, left_out = self._cameras.step(0 if state.camera is None else step)
+        if left_out:
+            self.fail(left_out)
+        if state.place == "mould":
+            self.controls.show_place("image")
+            self._move_to("image")
+        self._look(orbit)
+        self.controls.show_view(orbit)
+        self.controls.show_state(state)
 
     def _move_to(self, place: str) -> None:
         """Go to the image or to the mould view."""
@@ -334,17 +353,3 @@ def _image_size(width: int, height: int) -> tuple[int, int]:
     """Return the size of images for a canvas."""
     scale = min(1.0, math.sqrt(_MAX_PIXELS / (width * height)))
     return max(1, round(scale * width)), max(1, round(scale * height))
-
-
-def _is_same_view(orbit: Orbit, other: Orbit) -> bool:
-    """Return whether two orbits differ by rounding alone."""
-    pose, other_pose = (each.camera(2, 2).camera_from_world for each in (orbit, other))
-    step = np.linalg.inv(pose) @ other_pose - np.eye(4)
-    limit = _SAME * orbit.distance
-    return (
-        bool(np.abs(step[:3, :3]).max() < _SAME)
-        and bool(np.abs(np.subtract(orbit.target, other.target)).max() < limit)
-        and abs(orbit.distance - other.distance) < limit
-        and abs(orbit.fov_deg - other.fov_deg) < 1e-4
-        and orbit.is_orthographic == other.is_orthographic
-    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ..._packages import import_needed
+from ...camera.camera import Camera
 from ...errors import DDepthError, ViewerError
 from ...mesh.mesh import Mesh
 from ...renderer import DepthRenderer
@@ -35,6 +36,7 @@ class WebViewer(PageServer):
         host, port: see `PageServer`.
         device: device to render on, see `DepthRenderer`.
         mesh_line: line of Python that makes the mesh, see `code_of`.
+        cameras: cameras to step through.
 
     Attributes:
         url, notes: see `PageServer`.
@@ -55,10 +57,12 @@ class WebViewer(PageServer):
         port: int | None = None,
         device: Any = None,
         mesh_line: str | None = None,
+        cameras: Sequence[Camera] = (),
     ) -> None:
         import_needed("viser", "the viewer in the browser", ViewerError, "web")
         self.mesh = mesh
         self.mesh_line = mesh_line
+        self.cameras = list(cameras)
         self.state = ViewerState.framing(mesh) if state is None else state
         if self.state.mould_orbit == self.state.orbit:
             self.state = replace(self.state, mould_orbit=beside(self.state.orbit))

@@ -60,7 +60,7 @@ def draw_cameras(viewer: Viewer) -> None:
         viewer.step_camera(1)
     imgui.same_line()
     is_shown = viewer.state.camera is not None
-    name = cameras[number].name or f"camera {number}"
+    name = cameras[number].name or f"camera {number + 1}"
     text = f"{number + 1} of {len(cameras)}: {name}" if is_shown else f"{len(cameras)} cameras"
     imgui.align_text_to_frame_padding()
     imgui.text_unformatted(text)
