@@ -111,7 +111,7 @@ class Controls:
 
     @property
     def camera_step(self) -> int:
-        """How far the button of cameras that was pressed last steps."""
+        """The step of the button of cameras that was pressed last."""
         return _known(self.cameras.value, _STEPS)
 
     # What is shown
