@@ -833,6 +833,49 @@ def test_a_pin_stays_on_its_ray(tmp_path, display, mesh_file):
     run_frames(PIN, tmp_path, display, mesh_file)
 
 
+# A window that was one pixel large, as some systems make those that are minimized, shows the same.
+RESIZED = """
+import glfw
+
+with Window("test", 1100, 800) as window:
+    state = ViewerState.framing(mesh, mode="thickness")
+    viewer = Viewer(window, mesh, state, name="part", load=None, is_framed=True)
+
+    def drawn(width, height):
+        glfw.set_window_size(window._window, width, height)
+        for _ in range(200):
+            window.wait(0.02)
+            if glfw.get_window_size(window._window) == (width, height):
+                break
+        viewer._pace._moving_until = 0.0
+        for _ in range(3):
+            window.wait(0)
+            viewer.draw()
+        return viewer.size
+
+    drawn(1100, 800)
+    state.orbit = turned = state.orbit.turned(20.0, 5.0)
+    state.section = ((5.0, 150.0), (140.0, 160.0))
+    with_plot = drawn(1100, 800)
+    section = state.section
+    assert drawn(1, 1) == (1, 1) != with_plot
+    assert drawn(1100, 800) == with_plot
+    assert state.orbit == turned
+    assert all(
+        abs(a - b) < 1e-6
+        for end, before in zip(state.section, section)
+        for a, b in zip(end, before)
+    )
+    viewer.release()
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_a_window_that_was_one_pixel_large_shows_the_same(tmp_path, display, mesh_file):
+    run_frames(RESIZED, tmp_path, display, mesh_file)
+
+
 # With parallel rays, the plot of a section has the same scale on both axes: mesh units.
 SCALE = """
 from dataclasses import replace

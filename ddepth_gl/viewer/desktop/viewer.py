@@ -120,7 +120,7 @@ class Viewer:
         self.messages, self.image_area, self._pace = Messages(), ImageArea(), Pace()
         self.draws_section = self.has_help = False
         self.has_panel = True
-        self.size = (1, 1)
+        self.size, self._has_size = (1, 1), False
         self.shows_mesh = False
         self.probe: Probe | None = None
         self._frames_left, self._resting_since = 1, 0.0
@@ -257,13 +257,14 @@ class Viewer:
         imgui.pop_style_var()
         scale = self.window.pixels_per_point
         size = max(int(area.width * scale), 1), max(int(area.height * scale), 1)
-        if size != self.size:
-            is_first = self.size == (1, 1)
-            self._keep_rays(size)
-            self.size = size
-            if is_first and self.is_framed:  # known only now
+        if size != self.size or not self._has_size:
+            if self._has_size:
+                self._keep_rays(size)
+            elif self.is_framed:  # the shape is known only now
+                self.size = size
                 self.state.orbit = self.framed(self.home)
                 self.state.mould_orbit = self.framed(self.mould_home)
+            self.size, self._has_size = size, True
         self.image_area.draw(self, area)
         if self.image_area.pixel != self._hovered:
             self._hovered, self._resting_since = self.image_area.pixel, time.monotonic()
@@ -274,8 +275,6 @@ class Viewer:
     def _keep_rays(self, size: tuple[int, int]) -> None:
         """Move pin and section with what they mark to an image of another size."""
         state, before = self.state, self.size
-        if before == (1, 1):
-            return
         if state.pin is not None:
             first, (column, row) = self.pin_image
             x, y = moved_point((column + 0.5, row + 0.5), first, size, state.camera)
