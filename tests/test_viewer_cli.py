@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import signal
@@ -294,6 +295,16 @@ def test_every_error_is_one_line(ddepth, shown, arguments, message):
     assert message in err[0]
     assert not shown
     assert not list(Path().glob("a.*"))
+
+
+@pytest.mark.parametrize(("name", "end"), [("", ""), ("left", ", or a name such as left")])
+def test_names_of_cameras_are_told_where_they_have_some(ddepth, shown, name, end):
+    camera = dd.load_cameras("cameras.json")[0]
+    dd.save_cameras("named.json", [dataclasses.replace(camera, name=name)])
+    _, _, err = ddepth("box.ply", "--cameras", "named.json", "--camera", "2")
+    said = f"--camera 2 is none of the 1 cameras; give a number from 1{end}"
+    assert err == [f"ddepth: error: {said}"]
+    assert not shown
 
 
 def test_help_names_what_there_is(ddepth):

@@ -18,7 +18,7 @@ import pytest
 from programs import ROOT, kill_session
 from shapes import box, merged, sphere
 from x_messages import close_window, drop_file
-from x_server import screen
+from x_server import XServer, screen
 from xdotool import Person
 
 import ddepth_gl as dd
@@ -373,6 +373,30 @@ def test_the_probe_and_the_section(open_window, mesh_file):
     window.wait_for_state(pin=None)
     person.key("Escape")
     window.wait_for_state(section=None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [1.25, 1.75])
+def test_a_screen_of_small_pixels(open_window, display_with_screen, mesh_file, scale):
+    display, folder = display_with_screen
+    with XServer(display) as server:
+        server.set_resources(f"Xft.dpi:\t{96 * scale:.0f}\n")
+    window, person = open_window(mesh_file, "--mode", "thickness")
+    shown = window.shown
+    # Text and panels are larger, the window is not; an image has a pixel for each of the screen.
+    left, top, width, height = shown["area"]
+    assert 1022 - scale < width + 336 * scale <= 1024
+    assert 766 - scale < height + int(30 * scale) <= 768
+    assert shown["size"] == [width, height]
+    assert differences(folder, mesh_file, shown) == 0
+    x, y = map(int, middle(shown))
+    pixel = [int(x - left), int(y - top)]
+    person.click(x, y)
+    shown = window.wait_for("pin", lambda shown: shown["state"]["pin"] and shown["probe"])
+    assert shown["state"]["pin"] == pixel
+    camera = ViewerState.from_dict(shown["state"]).camera_for(*shown["size"])
+    entry = dd.double_depth(mesh_file, camera).entry[pixel[1], pixel[0]]
+    assert shown["probe"].splitlines()[:2] == [f"pixel ({x}, {y})", f"entry {entry:.6g}"]
 
 
 @pytest.mark.slow

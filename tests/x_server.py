@@ -52,6 +52,16 @@ class XServer:
             self._xtst.XTestFakeKeyEvent(self._connection, code, pressed, c_ulong(0))
         self._flush()
 
+    def set_resources(self, text: str) -> None:
+        """Set the settings of the screen that programs read when they start, as xrdb does."""
+        self._x11.XDefaultRootWindow.restype = c_ulong
+        root, content = self._x11.XDefaultRootWindow(self._connection), text.encode()
+        resource_manager, string = c_ulong(23), c_ulong(31)  # predefined atoms
+        self._x11.XChangeProperty(
+            self._connection, c_ulong(root), resource_manager, string, 8, 0, content, len(content)
+        )
+        self._flush()
+
     def titles(self) -> list[str]:
         """Return the titles of all windows on the screen."""
         self._x11.XDefaultRootWindow.restype = c_ulong

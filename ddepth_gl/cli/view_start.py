@@ -139,7 +139,8 @@ def _camera_number(text: str, cameras: list[Camera]) -> int:
         return names.index(text)
     if text.isdecimal() and 1 <= int(text) <= len(cameras):
         return int(text) - 1
+    name = next(filter(None, names), "")
     raise RequestError(
-        f"--camera {text} is none of the {len(cameras)} cameras; give a number from 1, or a name "
-        f"such as {next(filter(None, names), '1')}"
+        f"--camera {text} is none of the {len(cameras)} cameras; give a number from 1"
+        + (f", or a name such as {name}" if name else "")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from typing import Any
 
 import glfw
@@ -208,11 +209,14 @@ class _Functions:
 
 
 def _on_screen(width: int, height: int) -> tuple[int, int]:
-    """Return the size, reduced to what the screen has room for."""
+    """Return the size, reduced to what the screen has room for, before GLFW scales it."""
     monitor = glfw.get_primary_monitor()
     if not monitor:
         return width, height
     _, _, room, room_below = glfw.get_monitor_workarea(monitor)
+    # Where windows are measured in pixels, GLFW multiplies by the screen's scale.
+    scale = 1.0 if sys.platform == "darwin" else glfw.get_monitor_content_scale(monitor)[0]
+    room, room_below = int(room / scale), int(room_below / scale)
     return min(width, room or width), min(height, room_below or height)
 
 
