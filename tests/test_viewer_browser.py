@@ -338,6 +338,30 @@ def test_a_camera_of_a_file_is_shown_until_it_is_turned(mesh, tmp_path):
         assert_shows(page, truth(mesh, client.state, client.size)[1])
 
 
+def test_the_first_view_holds_the_mesh_in_a_canvas_of_any_shape(mesh, viewer, open_page):
+    for width, height in ((760, 900), (1400, 600)):
+        page = open_page(width=width, height=height)
+        client = viewer.pages[-1]
+        camera = client.state.camera_for(*client.size)
+        fractions = camera.project(mesh.vertices)[0] / client.size
+        assert (fractions > 0.0).all()
+        assert (fractions < 1.0).all()
+        assert abs(fractions - 0.5).max() > 0.4
+    # The browser draws what the server renders.
+    page.choose("Show", "Entry depth")
+    settle(viewer)
+    assert_shows(page, truth(mesh, client.state, client.size)[1])
+
+
+def test_a_view_that_was_asked_for_stays_as_it_is(mesh, tmp_path):
+    state = ViewerState.framing(mesh)
+    state.orbit = state.orbit.zoomed(6.0)
+    with WebViewer(mesh, state, port=0) as viewer, WebPage(viewer.url, tmp_path):
+        (client,) = wait_until(lambda: viewer.pages, "client")
+        settle(viewer)
+        assert client.state.orbit.distance == pytest.approx(state.orbit.distance, rel=1e-5)
+
+
 def test_cameras_of_a_file_are_stepped_through(mesh, tmp_path):
     eyes = ((5, -4, 3), (0, 0, 7), (4, 5, 1))
     ups = ((0, 0, 1), (0, 1, 0), (0.4, 0, 1))  # the second looks straight down, the third rolls

@@ -196,7 +196,7 @@ def view(
         elif web:
             line = loader.line_of(mesh)
             note = start.up_note(mesh)
-            _serve(mesh, state, name, line, host, port, device, start.cameras, note)
+            _serve(mesh, state, name, line, host, port, device, start, note)
         else:
             from ..viewer.desktop.show import show_window
 
@@ -207,7 +207,7 @@ def view(
                 files=files,
                 cameras=start.cameras,
                 load=loader,
-                is_framed=start.eye is None and not start.cameras,
+                is_framed=start.is_framed,
             )
 
 
@@ -303,14 +303,14 @@ def _serve(
     host: str | None,
     port: int | None,
     device: str | None,
-    cameras: list[Camera],
+    start: FirstView,
     note: str,
 ) -> None:
     """Serve the page until it is interrupted; that is how it ends."""
     from ..viewer.web.server import WebViewer
 
     options: dict[str, Any] = {"port": port, "device": device, "mesh_line": mesh_line}
-    options["cameras"] = cameras
+    options.update(cameras=start.cameras, is_framed=start.is_framed)
     if host is not None:
         options["host"] = host
     with WebViewer(mesh, state, name=name, **options) as viewer:

@@ -95,6 +95,11 @@ class FirstView:
         if self.side is not None:
             Orbit.framing(bounds).seen_from(self.side)
 
+    @property
+    def is_framed(self) -> bool:
+        """Boolean: the view frames the mesh; no camera was asked for."""
+        return self.eye is None and not self.cameras
+
     def up_note(self, mesh: Mesh) -> str:
         """Return which direction was taken for up; empty where a file or an option says it."""
         return "" if self.cameras else assumed_up_text(mesh, self.up)

@@ -122,11 +122,26 @@ class Page:
         if is_moved:
             self._set_view(orbit)
         is_resized = self._resize(size)
+        if self._fit_first_view(orbit):
+            is_moved = True
         if not is_resized and not is_moved:
             return
         if is_resized:
             self.images.draw_mould()
         self.images.draw(is_moving=True)
+
+    def _fit_first_view(self, orbit: Orbit) -> bool:
+        """Fit the first view into the canvas, which the server did not know; return if it did."""
+        viewer, (width, height) = self.viewer, self.size
+        if not (viewer.is_framed and self.state.place == "image"):
+            return False
+        if not is_same_view(orbit, viewer.state.orbit):
+            return False
+        fitted = orbit.fitted(viewer.mesh, width / height)
+        if is_same_view(fitted, orbit):
+            return False
+        self._look(fitted)
+        return True
 
     def _resize(self, size: tuple[int, int]) -> bool:
         """Take over the size of the canvas; return whether the size of images changed."""

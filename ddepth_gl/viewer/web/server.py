@@ -37,6 +37,8 @@ class WebViewer(PageServer):
         device: device to render on, see `DepthRenderer`.
         mesh_line: line of Python that makes the mesh, see `code_of`.
         cameras: cameras to step through.
+        is_framed: whether the orbit of the state frames the mesh, and is to fit the canvas of each
+            client; it is without a state.
 
     Attributes:
         url, notes: see `PageServer`.
@@ -58,11 +60,13 @@ class WebViewer(PageServer):
         device: Any = None,
         mesh_line: str | None = None,
         cameras: Sequence[Camera] = (),
+        is_framed: bool = False,
     ) -> None:
         import_needed("viser", "the viewer in the browser", ViewerError, "web")
         self.mesh = mesh
         self.mesh_line = mesh_line
         self.cameras = list(cameras)
+        self.is_framed = is_framed or state is None
         self.state = ViewerState.framing(mesh) if state is None else state
         if self.state.mould_orbit == self.state.orbit:
             self.state = replace(self.state, mould_orbit=beside(self.state.orbit))
