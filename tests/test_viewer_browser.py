@@ -347,6 +347,12 @@ def test_the_first_view_holds_the_mesh_in_a_canvas_of_any_shape(mesh, viewer, op
         assert (fractions > 0.0).all()
         assert (fractions < 1.0).all()
         assert abs(fractions - 0.5).max() > 0.4
+    # Whoever changes the window before anything else sees all of it, too.
+    distance, size = client.state.orbit.distance, client.size
+    page.driver.set_window_size(760, 900)
+    wait_until(lambda: client.size != size, "other size")
+    settle(viewer)
+    assert client.state.orbit.distance > distance * 1.1
     # The browser draws what the server renders.
     page.choose("Show", "Entry depth")
     settle(viewer)

@@ -64,6 +64,7 @@ class Page:
         self._cameras = PageCameras(viewer.cameras, first, viewer.world, viewer.mesh)
         self._orbit_beside = self.state.orbit if self.state.place == "mould" else None
         self.size = (0, 0)
+        self._fitted = self.view
         self.probe: Probe | None = None
         self._catching_up: asyncio.TimerHandle | None = None
         self.images = PageImages(self)
@@ -131,15 +132,16 @@ class Page:
         self.images.draw(is_moving=True)
 
     def _fit_first_view(self, orbit: Orbit) -> bool:
-        """Fit the first view into the canvas, which the server did not know; return if it did."""
+        """Fit the first view into the canvas, again where that changes; return if it did."""
         viewer, (width, height) = self.viewer, self.size
         if not (viewer.is_framed and self.state.place == "image"):
             return False
-        if not is_same_view(orbit, viewer.state.orbit):
+        if not any(is_same_view(orbit, each) for each in (viewer.state.orbit, self._fitted)):
             return False
         fitted = orbit.fitted(viewer.mesh, width / height)
         if is_same_view(fitted, orbit):
             return False
+        self._fitted = fitted
         self._look(fitted)
         return True
 
