@@ -50,6 +50,17 @@ def test_files_come_and_go(storage):
     assert storage.read("plan.parquet") is None
 
 
+def test_a_killed_upload_leaves_no_temporary_file(s3, tmp_path, monkeypatch):  # noqa: F811
+    storage = open_storage(s3)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    content = bytes(range(256)) * 40_000  # more than one part of an upload
+    with storage.writing("shards/shard-00000.tar") as file:
+        file.write(content)
+        file.flush()
+        assert list(tmp_path.iterdir()) == []
+    assert storage.read("shards/shard-00000.tar") == content
+
+
 def test_tasks_of_ray_get_it(storage):
     storage.write("a", b"x")
     assert pickle.loads(pickle.dumps(storage)).read("a") == b"x"

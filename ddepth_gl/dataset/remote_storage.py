@@ -72,11 +72,12 @@ class RemoteStorage(Storage):
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """See Storage."""
         try:
-            with tempfile.NamedTemporaryFile(prefix="ddepth-") as file:
-                yield file  # type: ignore[misc]
+            # It has no name, so a killed process leaves nothing; uploads need one.
+            with tempfile.TemporaryFile() as file:
+                yield file
                 file.flush()
                 with self._errors(name):
-                    self._fs.put_file(file.name, self._path(name))
+                    self._fs.put_file(f"/proc/self/fd/{file.fileno()}", self._path(name))
                     self._fs.invalidate_cache()
         except OSError as error:
             raise unusable(Path(tempfile.gettempdir()), error) from error
