@@ -77,7 +77,9 @@ def curves(scene: Any) -> None:
 
 def drawn(scene: Any) -> None:
     star_prism()
-    kinds = getattr(bpy.data, "grease_pencils_v3", None) or bpy.data.grease_pencils
+    # Before 5.0, the other name was that of an older kind. An empty collection is false.
+    name = "grease_pencils_v3" if hasattr(bpy.data, "grease_pencils_v3") else "grease_pencils"
+    kinds = getattr(bpy.data, name)
     scene.collection.objects.link(bpy.data.objects.new("drawing", kinds.new("drawing")))
 
 

@@ -32,7 +32,7 @@ def main(path: Path, answer: Path, max_bytes: int | None, *, has_own_camera: boo
             out, or ``error``, one line.
         max_bytes: largest size of the file; None for the default.
         has_own_camera: whether photos are by another camera than the file's, without depth of
-            field and motion blur; so nothing of these is left out.
+            field, motion blur and stereo; so nothing of these is left out.
     """
     end_with_parent()
     arrays: dict[str, Any] = {}
@@ -41,7 +41,7 @@ def main(path: Path, answer: Path, max_bytes: int | None, *, has_own_camera: boo
         scene = bpy.context.scene
         if has_own_camera:
             use_camera(scene, None)
-            scene.render.use_motion_blur = False
+            scene.render.use_motion_blur = scene.render.use_multiview = False
         if scene.camera is None:  # without one, Blender renders nothing
             scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
         mesh, names, left_out = with_render_depsgraph(scene, blender_scene)

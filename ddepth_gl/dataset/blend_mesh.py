@@ -33,7 +33,7 @@ def blend_mesh(
         path: path of the file.
         max_faces, max_file_bytes: limits, as in `load_mesh`.
         has_own_camera: whether its photos are by another camera than the file's, without depth of
-            field and motion blur; so nothing of these is left out.
+            field, motion blur and stereo; so nothing of these is left out.
 
     Raises:
         MeshError: it cannot be read, has nothing with faces, is too large, or there is no bpy.
