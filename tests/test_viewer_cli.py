@@ -263,7 +263,7 @@ def test_options_of_loading_are_kept(ddepth, shown):
         (("--eye", "0,0,9", "--target", "0,0,0"), "parallel to the view"),
         (("--eye", "1,2,3", "--target", "0,0,0", "--side", "top"), "exclude each other"),
         (("--cameras", "cameras.json", "--fov", "30"), "--cameras brings its own projection"),
-        (("--cameras", "cameras.json", "--camera", "3"), "--camera 3 is none of the 2 cameras"),
+        (("--cameras", "cameras.json", "--camera", "3"), "--camera 3 is not in --cameras, which has 2 cameras"),
         (("--cameras", "no.json"), "no.json"),
         (("--camera", "1"), "--camera names one of --cameras"),
         (("--up", "w"), "--up must look like"),
@@ -302,7 +302,7 @@ def test_names_of_cameras_are_told_where_they_have_some(ddepth, shown, name, end
     camera = dd.load_cameras("cameras.json")[0]
     dd.save_cameras("named.json", [dataclasses.replace(camera, name=name)])
     _, _, err = ddepth("box.ply", "--cameras", "named.json", "--camera", "2")
-    said = f"--camera 2 is none of the 1 cameras; give a number from 1{end}"
+    said = f"--camera 2 is not in --cameras, which has 1 camera; give a number from 1{end}"
     assert err == [f"ddepth: error: {said}"]
     assert not shown
 

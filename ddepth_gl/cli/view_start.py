@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._text import counted
 from ..errors import CameraError, DDepthError, RequestError
 from .options import naming, parse_numbers
 from .up import assumed_up_text, parse_up
@@ -146,6 +147,6 @@ def _camera_number(text: str, cameras: list[Camera]) -> int:
         return int(text) - 1
     name = next(filter(None, names), "")
     raise RequestError(
-        f"--camera {text} is none of the {len(cameras)} cameras; give a number from 1"
-        + (f", or a name such as {name}" if name else "")
+        f"--camera {text} is not in --cameras, which has {counted(len(cameras), 'camera')}; give a "
+        "number from 1" + (f", or a name such as {name}" if name else "")
     )
