@@ -263,7 +263,7 @@ def test_options_of_loading_are_kept(ddepth, shown):
         (("--eye", "0,0,9", "--target", "0,0,0"), "parallel to the view"),
         (("--eye", "1,2,3", "--target", "0,0,0", "--side", "top"), "exclude each other"),
         (("--cameras", "cameras.json", "--fov", "30"), "--cameras brings its own projection"),
-        (("--cameras", "cameras.json", "--camera", "3"), "--camera 3 is not in --cameras, which has 2 cameras"),
+        (("--cameras", "cameras.json", "--camera", "3"), "is not in --cameras, which has 2"),
         (("--cameras", "no.json"), "no.json"),
         (("--camera", "1"), "--camera names one of --cameras"),
         (("--up", "w"), "--up must look like"),
