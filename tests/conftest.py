@@ -10,6 +10,7 @@ import ctypes
 import gc
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -48,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell starts background jobs so, and programs that tests interrupt would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.soak_seed is None:  # pytest-xdist passes this one on to its processes
         config.option.soak_seed = secrets.randbelow(10**9)
 

@@ -88,11 +88,6 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def takes_interrupts() -> None:
-    """Undo, in a new process, what a shell does to background jobs: they ignore SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def wait_until(
     look: Callable[[], Any], what: str, *, limit: float = 60.0, pause: float = 0.05
 ) -> Any:

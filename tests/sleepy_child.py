@@ -6,10 +6,10 @@ import os
 import time
 from typing import Any
 
-from ddepth_gl.dataset import samples
+from ddepth_gl.dataset import loaded_mesh
 from ddepth_gl.dataset.child_main import main
 
-_load = vars(samples)["load_mesh"]
+_load = vars(loaded_mesh)["load_mesh"]
 
 
 def load(path: Any, **options: Any) -> Any:
@@ -20,5 +20,5 @@ def load(path: Any, **options: Any) -> Any:
 
 
 if __name__ == "__main__":
-    vars(samples)["load_mesh"] = load
+    vars(loaded_mesh)["load_mesh"] = load
     main()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from blender_scenes import SCENES, add, bpy_module, empty_scene, near_edges, star_prism
-from programs import kill_session, takes_interrupts
+from programs import kill_session
 
 import ddepth_gl as dd
 from ddepth_gl.blender.__main__ import main
@@ -369,7 +369,6 @@ def test_ctrl_c_is_an_error(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=takes_interrupts,
     )
     try:
         while process.poll() is None and not (out / "a_0002.npz").exists():

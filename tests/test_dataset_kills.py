@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 from dataset_runs import rows, small_meshes, sums
-from programs import ROOT, takes_interrupts, wait_until
+from programs import ROOT, wait_until
 
 from ddepth_gl.dataset import child
 from ddepth_gl.dataset.config import DatasetConfig
@@ -62,7 +62,6 @@ def command(meshes, out, workers=2):
 def start(arguments):
     return subprocess.Popen(
         arguments,
-        preexec_fn=takes_interrupts,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -16,7 +16,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from programs import ROOT, takes_interrupts, wait_until
+from programs import ROOT, wait_until
 from shapes import box, merged, sphere
 from web_page import WebPage
 
@@ -590,7 +590,7 @@ def test_the_command(tmp_path):
     dd.write_ply(path, mesh.vertices, faces=mesh.faces)
     command = [sys.executable, "-m", "ddepth_gl", "view", str(path), "--web", "--port"]
     options = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*command, "0"], preexec_fn=takes_interrupts, **options) as process:
+    with subprocess.Popen([*command, "0"], **options) as process:
         try:
             line = process.stdout.readline()
             port = re.search(r"http://127\.0\.0\.1:(\d+)", line)[1]

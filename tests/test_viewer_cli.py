@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from programs import takes_interrupts
 from shapes import box, sphere
 
 import ddepth_gl as dd
@@ -350,7 +349,6 @@ def served():
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=takes_interrupts,
         )
         started.append(process)
         line = process.stdout.readline()

@@ -192,15 +192,18 @@ def _has_viser() -> bool:
 
 def _show_outside(page: Shown, waits: bool) -> None:
     """Tell the address, open it where there is a display, and wait for Ctrl-C if `waits`."""
-    print(f"{page.url}, until {'Ctrl-C' if waits else 'close()'}", flush=True)
-    # Elsewhere, a browser of the terminal would take it over.
-    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(page.url)
-    if waits:
-        try:
+    try:
+        print(f"{page.url}, until {'Ctrl-C' if waits else 'close()'}", flush=True)
+        # Elsewhere, a browser of the terminal would take it over.
+        has_display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        if sys.platform == "darwin" or has_display:
+            webbrowser.open(page.url)
+        if waits:
             page.wait()
-        except KeyboardInterrupt:
-            page.close()
+    except KeyboardInterrupt:
+        page.close()
+        if not waits:
+            raise
 
 
 def _show_picture(
