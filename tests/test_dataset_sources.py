@@ -522,13 +522,13 @@ def test_tables_and_tars_on_other_storage(memory):
 
 @pytest.mark.slow
 def test_meshes_on_s3(monkeypatch):
-    import boto3
-    from moto.server import ThreadedMotoServer
-
+    boto3 = pytest.importorskip("boto3", reason="the package boto3 is missing")
+    moto = pytest.importorskip("moto.server", reason="the package moto is missing")
+    pytest.importorskip("s3fs", reason="the package s3fs is missing")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    server = ThreadedMotoServer(port=0)
+    server = moto.ThreadedMotoServer(port=0)
     server.start()
     try:
         host, port = server.get_host_and_port()

@@ -80,7 +80,8 @@ def without_devices(data, contents):
     """
     data, start = bytearray(data), 0
     for content in contents.values():
-        data[start + 148 : start + 156] = data[start + 329 : start + 345] = b""
+        for field in (slice(329, 345), slice(148, 156)):  # the later one first: bytes move up
+            data[start + field.start : start + field.stop] = b""
         start += 512 - 24 + 512 * (-(-len(content) // 512))
     return data
 
