@@ -27,7 +27,7 @@ WALL = (196, 190, 178)
 TARGET = (0.0, 0.0, -0.25)
 DEPTHS = colormaps["viridis_r"].with_extremes(over="#d03020")
 VIEW = {"fov_y_deg": 29, "width": 420, "height": 260}
-SPREAD = 1e-2  # of exits; the object is 4 units long
+SPREAD = 1e-2  # of exits that the map shows; numbers do not depend on it
 MAX_TRANSPARENT = 8  # faces that a ray passes by default in Blender's Cycles
 
 Array = npt.NDArray[Any]
@@ -69,11 +69,11 @@ def open_box(half: Array, wall: float) -> tuple[Array, Array]:
     return vertices, np.array(faces)
 
 
-def float64_exits(mesh: dd.Mesh, camera: dd.Camera) -> tuple[Array, Array]:
-    """Return the last exits of rays in float64, and the depths of their back faces, added up.
+def float64_exits(mesh: dd.Mesh, camera: dd.Camera) -> tuple[Array, Array, Array]:
+    """Return last exits of rays in float64, which are certain, and depths of back faces, added up.
 
-    Both are (H, W), NaN for a miss; exits also where they differ within 1/128 pixel, by more than
-    `SPREAD`: borders of the object, and of what is in front of its last exit.
+    All are (H, W). Exits and sums are NaN for a miss, exits also where they jump by more than
+    `SPREAD` within 1/128 pixel. They are certain where no border of a face is that near.
     """
     found = RayCaster(mesh.vertices, mesh.faces, camera).cast(camera.pixel_centers().reshape(-1, 2))
     rows = found.of_ray()
@@ -89,8 +89,10 @@ def float64_exits(mesh: dd.Mesh, camera: dd.Camera) -> tuple[Array, Array]:
         np.maximum.at(exit_, found.point[backs[:, ray]], found.depth[backs[:, ray], ray])
     is_known = (exits.min(axis=0) > 0) & (np.ptp(exits, axis=0) < SPREAD)
     truth, added = np.where(is_known, exits[0], np.nan), np.where(added > 0, added, np.nan)
+    is_certain = is_known.copy()
+    is_certain[found.point[~found.certain]] = False
     shape = camera.height, camera.width
-    return truth.reshape(shape), added.reshape(shape)
+    return truth.reshape(shape), is_certain.reshape(shape), added.reshape(shape)
 
 
 def overview() -> Figure:
@@ -101,8 +103,7 @@ def overview() -> Figure:
         frame = renderer.render(renderer.upload(mesh), camera, samples=4)
     maps, image = frame.maps, frame.image
     assert maps is not None
-    truth, added = float64_exits(mesh, camera)
-    known = np.isfinite(truth)
+    truth, is_certain, added = float64_exits(mesh, camera)
 
     figure = Figure((11, 5), layout="constrained", dpi=100)
     axes = figure.subplots(2, 3)
@@ -110,19 +111,19 @@ def overview() -> Figure:
     axes[0, 0].set_title("photo")
     draw_clouds(axes[1, 0], maps, turned(camera, -65), 0.4)
     axes[1, 0].set_title("entries (blue) and exits (orange), turned")
-    print(f"compared: {known.sum() / maps.mask.sum():.1%} of the object's pixels")
+    print(f"compared: {is_certain.sum() / maps.mask.sum():.1%} of the object's pixels")
     low, high = np.nanmin(maps.entry), np.nanmax(maps.exit)
     for row, (name, exits) in enumerate(
         (("transparent materials", added), ("ddepth_gl", maps.exit))
     ):
         shown = axes[row, 1].imshow(exits, cmap=DEPTHS, vmin=low, vmax=high)
         axes[row, 1].set_title(f"last exit by {name}")
-        error = np.where(known, np.abs(exits - truth), np.nan)
-        wrong = np.mean(error[known] > 1e-4 * truth[known])
+        error = np.abs(exits - truth)
+        wrong = np.mean(error[is_certain] > 1e-4 * truth[is_certain])
         errors = axes[row, 2].imshow(
             np.maximum(error, 1e-8), cmap="inferno", norm=LogNorm(1e-8, 10)
         )
-        largest = np.nanmax(error)
+        largest = np.max(error[is_certain])
         axes[row, 2].set_title(f"{wrong:.0%} of pixels wrong, errors up to {largest:.2g}")
         print(f"{name}: {wrong:.2%} wrong, largest error {largest:.3g}")
         figure.colorbar(

@@ -509,6 +509,16 @@ class Interface:
         assert self.texts[-1] is None
 
 
+def at_work(runs: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Interface, int]:
+    """Return the scene, the interface and the process of a run that has done two of 999 frames."""
+    scene = animated()
+    interface = Interface(scene, monkeypatch, range(1, 1000))
+    interface.start()
+    while runs._current.done < 2:
+        assert interface.event("TIMER") == {"RUNNING_MODAL"}
+    return scene, interface, runs._process.pid
+
+
 def test_beside_the_interface(addon: Any, runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = animated()
     interface = Interface(scene, monkeypatch, (3, 9))
@@ -530,12 +540,7 @@ def test_beside_the_interface(addon: Any, runs: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_esc_ends_the_renderer(addon: Any, runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = animated()
-    interface = Interface(scene, monkeypatch, range(1, 1000))
-    interface.start()
-    while runs._current.done < 2:
-        assert interface.event("TIMER") == {"RUNNING_MODAL"}
-    pid = runs._process.pid
+    scene, interface, pid = at_work(runs, monkeypatch)
     assert interface.event("ESC") == {"CANCELLED"}
     assert not Path(f"/proc/{pid}").exists()
     interface.assert_is_clean()
@@ -546,12 +551,7 @@ def test_esc_ends_the_renderer(addon: Any, runs: Any, monkeypatch: pytest.Monkey
 
 def test_disabled_in_a_run(addon: Any, runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No timer, text or other frame is left."""
-    scene = animated()
-    interface = Interface(scene, monkeypatch, range(1, 1000))
-    interface.start()
-    while runs._current.done < 2:
-        assert interface.event("TIMER") == {"RUNNING_MODAL"}
-    pid = runs._process.pid
+    scene, interface, pid = at_work(runs, monkeypatch)
     addon.unregister()
     try:
         interface.assert_is_clean()
